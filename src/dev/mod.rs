@@ -1,0 +1,1 @@
+//! Generated files: JSON schema and reference.

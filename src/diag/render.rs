@@ -1,0 +1,5 @@
+//! x
+pub enum Format {
+    Human,
+}
+pub fn render() {}

@@ -1,0 +1,64 @@
+//! "Did you mean", and lists of names for messages.
+
+/// The hint ``did you mean `x`?`` for the candidate nearest to `name`, where one is near enough.
+#[must_use]
+pub fn did_you_mean<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    nearest(name, candidates).map(|best| format!("did you mean `{best}`?"))
+}
+
+/// The candidate nearest to `name` by edit distance, where at most a third of its letters differ.
+fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let lower = name.to_lowercase();
+    candidates
+        .into_iter()
+        .filter(|candidate| *candidate != name)
+        .filter_map(|candidate| {
+            let distance = strsim::osa_distance(&lower, &candidate.to_lowercase());
+            let allowed = (name.chars().count().max(candidate.chars().count()) / 3).max(1);
+            (distance <= allowed).then_some((distance, candidate))
+        })
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+/// `` `a`, `b` and `c` ``; beyond `most` names, `` `a`, `b` and 7 more ``.
+#[must_use]
+pub fn list<'a>(names: impl IntoIterator<Item = &'a str>, most: usize) -> String {
+    let mut quoted: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
+    if quoted.len() > most {
+        let rest = quoted.len() - most;
+        quoted.truncate(most);
+        return format!("{} and {rest} more", quoted.join(", "));
+    }
+    match quoted.pop() {
+        None => "none".to_owned(),
+        Some(last) if quoted.is_empty() => last,
+        Some(last) => format!("{} and {last}", quoted.join(", ")),
+    }
+}
+
+/// `1 error`, `2 errors`.
+#[must_use]
+pub fn plural(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn near_names_are_suggested_and_far_ones_are_not() {
+        assert_eq!(did_you_mean("dep_delya", ["dep_delay", "arr_delay"]).as_deref(), Some("did you mean `dep_delay`?"));
+        assert_eq!(did_you_mean("xyz", ["dep_delay"]), None);
+        assert_eq!(did_you_mean("Adam", ["adam", "adamw"]).as_deref(), Some("did you mean `adam`?"));
+    }
+
+    #[test]
+    fn lists_read_as_sentences() {
+        assert_eq!(list(["a"], 4), "`a`");
+        assert_eq!(list(["a", "b", "c"], 4), "`a`, `b` and `c`");
+        assert_eq!(list(["a", "b", "c"], 2), "`a`, `b` and 1 more");
+        assert_eq!(plural(1, "error"), "1 error");
+    }
+}

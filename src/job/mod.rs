@@ -1,0 +1,152 @@
+//! What the engine asks of the worker and what it hears back.
+//!
+//! The engine writes a job file (JSON, a [`JobFile`]) and sends its path as one line to the worker's standard input;
+//! the worker answers with one JSON [`WorkerEvent`] a line on its standard output, the last of them `done` or
+//! `failed`. Its standard error goes to the stage's log. Closing its input ends it. The same file drives a worker on
+//! this machine or on a cluster node.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+mod predict;
+mod train;
+
+pub use predict::PredictJob;
+pub use train::TrainJob;
+
+/// Raised when [`JobFile`] or [`WorkerEvent`] change in a way that an older side would misread.
+pub const PROTOCOL: u32 = 1;
+/// The libtorch that the worker is built with. It enters the key of every numeric stage.
+pub const LIBTORCH: &str = "2.11.0";
+
+/// Where a job computes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Device {
+    /// The processor.
+    #[default]
+    Cpu,
+    /// The first CUDA device.
+    Cuda,
+}
+
+/// How far the numbers are to be the same elsewhere.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Numerics {
+    /// Fastest here; bit-identical on the same class of processor.
+    #[default]
+    Native,
+    /// The instruction set is pinned to AVX2; bit-identical on any x86-64 that has it.
+    Portable,
+}
+
+/// What decides a worker process's numbers; a warm worker is reused only for jobs of the same setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Setting {
+    /// Intra-op threads. It decides the order of additions, so it is part of the numbers.
+    pub threads: usize,
+    /// See [`Numerics`].
+    pub numerics: Numerics,
+    /// See [`Device`].
+    pub device: Device,
+}
+
+/// One job, as it is written for the worker.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct JobFile {
+    /// [`PROTOCOL`] of the side that wrote it.
+    pub protocol: u32,
+    /// Which stage it is for; in messages only.
+    pub stage: String,
+    /// What to do.
+    pub job: Job,
+}
+
+/// What to do.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "do")]
+pub enum Job {
+    /// Train a model.
+    Train(TrainJob),
+    /// Compute a model's outputs for a dataset.
+    Predict(PredictJob),
+}
+
+impl Job {
+    /// The setting that the job needs of its worker.
+    #[must_use]
+    pub fn setting(&self) -> Setting {
+        match self {
+            Self::Train(job) => job.setting,
+            Self::Predict(job) => job.setting,
+        }
+    }
+}
+
+/// What the worker says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "event")]
+pub enum WorkerEvent {
+    /// Said once, when it is ready.
+    Hello {
+        /// Its [`PROTOCOL`].
+        protocol: u32,
+        /// The libtorch it runs with.
+        libtorch: String,
+        /// The instruction set that libtorch chose: `avx2`, `avx512`, …
+        cpu_capability: String,
+        /// Names of the CUDA devices.
+        cuda: Vec<String>,
+    },
+    /// Some steps further.
+    Step {
+        /// Epoch, from 1.
+        epoch: u64,
+        /// Optimizer steps since the start.
+        step: u64,
+        /// Optimizer steps in all, if every epoch is run.
+        steps: u64,
+        /// Mean training loss since the last such event.
+        loss: f64,
+        /// Rows a second since the last such event.
+        rows_per_second: f64,
+    },
+    /// An epoch's end.
+    Epoch {
+        /// Epoch, from 1.
+        epoch: u64,
+        /// Epochs in all.
+        epochs: u64,
+        /// The history's row: `loss`, `val_loss`, `lr`, and the validation metrics.
+        values: BTreeMap<String, f64>,
+    },
+    /// So many rows were predicted.
+    Rows {
+        /// Rows done.
+        done: u64,
+        /// Rows in all.
+        total: u64,
+    },
+    /// The job is done; its outputs are written.
+    Done(JobResult),
+    /// The job failed; the worker goes on.
+    Failed {
+        /// One line.
+        message: String,
+        /// What to do.
+        hints: Vec<String>,
+    },
+}
+
+/// What a finished job tells, besides its files.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct JobResult {
+    /// Numbers by name: `epochs`, `best_epoch`, `val_accuracy`, `rows_per_second`, …
+    pub values: BTreeMap<String, f64>,
+    /// Facts about the environment it ran in, for the record: `cpu_capability`, `device`, …
+    pub environment: BTreeMap<String, String>,
+    /// Files that it wrote.
+    pub files: Vec<PathBuf>,
+}

@@ -1,0 +1,38 @@
+//! kilter runs machine-learning pipelines that are written down in TOML.
+//!
+//! The phases, in order, each consuming what the one before gave:
+//!
+//! | module | from | to |
+//! |---|---|---|
+//! | [`manifest`] | text | stages as tables, with the span of every value |
+//! | [`check`] | those | typed stages in topological order, and diagnostics |
+//! | [`plan`] | those, and the store | what is cached, what runs and why |
+//! | [`exec`] | the plan | results in the store, and [`event`]s |
+//! | [`report`] | events and artefacts | something to read or look at |
+//!
+//! Under them lie [`span`], [`digest`], [`types`], [`diag`], [`env`], [`event`] and [`job`], which know nothing of
+//! each other beyond that order; [`stage`] is the contract that every kind in [`stages`] keeps; [`frame`], [`nn`] and
+//! [`metrics`] hold what kinds are made of; [`store`] keeps results; [`registry`] lists all there is.
+//! The second binary, `kilter-torch` (`src/worker/`), is the only code that sees libtorch, and not part of this library.
+
+pub mod check;
+pub mod cli;
+pub mod dev;
+pub mod diag;
+pub mod digest;
+pub mod env;
+pub mod event;
+pub mod exec;
+pub mod frame;
+pub mod job;
+pub mod manifest;
+pub mod metrics;
+pub mod nn;
+pub mod plan;
+pub mod registry;
+pub mod report;
+pub mod span;
+pub mod stage;
+pub mod stages;
+pub mod store;
+pub mod types;

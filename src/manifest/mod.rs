@@ -1,0 +1,1 @@
+//! Manifests: text with spans, decoded step by step.

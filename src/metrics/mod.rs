@@ -1,0 +1,1 @@
+//! Metrics on plain slices, one a file.

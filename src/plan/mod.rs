@@ -1,0 +1,1 @@
+//! From a checked pipeline to a plan: what would run, and why.

@@ -1,0 +1,22 @@
+//! Everything that a manifest can name. Nothing exists that is not listed here, and everything that users see of it
+//! (schema, reference, completion, suggestions) is generated from here.
+
+use crate::stage::Stage;
+
+/// Every stage kind, in the order of the reference.
+pub const STAGES: &[&dyn Stage] = &[
+    // source
+    // table
+    // encode
+    // model
+    // train
+    // judge
+    // deliver
+    // open
+];
+
+/// The kind of this name.
+#[must_use]
+pub fn stage(name: &str) -> Option<&'static dyn Stage> {
+    STAGES.iter().copied().find(|stage| stage.info().name == name)
+}

@@ -1,0 +1,1 @@
+//! Turns events and artefacts into something to read or look at. Decides nothing.

@@ -1,0 +1,23 @@
+//! The contract between kinds and everything else.
+//!
+//! A [`Kind`] is one file: its spec (what the manifest may say), its `check` (what it will output, or what is wrong),
+//! its `run`. It sees typed fields, its inputs and a [`RunCx`]; it knows nothing of manifests, plans, stores or
+//! terminals, and cannot read what it did not declare.
+
+mod check_cx;
+mod error;
+mod info;
+mod input;
+mod kind;
+mod marks;
+mod run_cx;
+mod seed;
+
+pub use check_cx::{CheckCx, CheckInput, DiagBuilder, Finding, Path};
+pub use error::{ErrorKind, StageError, io_words};
+pub use info::{Family, Port, StageInfo};
+pub use input::{ArtifactRecord, FileRecord, GateResult, Input, InputFile, StageResult};
+pub use kind::{DecodeError, Erased, Kind, Outputs, Stage, StageSpec};
+pub use marks::{FilePath, Ref};
+pub use run_cx::{Produced, ProducedPort, Progress, RunCx, Services};
+pub use seed::Seed;

@@ -1,0 +1,147 @@
+//! What a kind sees while it runs.
+
+use super::{GateResult, Input, Ref, Seed, StageError};
+use crate::digest::Digest;
+use crate::env::Cancel;
+use crate::job::{Job, JobResult, WorkerEvent};
+use crate::types::ArtifactType;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// How far a stage is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Progress {
+    /// Units done.
+    pub done: u64,
+    /// Units in all, where that is known.
+    pub total: Option<u64>,
+    /// What a unit is: `bytes`, `step`, `row`.
+    pub unit: &'static str,
+    /// What else to show, such as `epoch 7/10 · 1,940 rows/s · loss 0.041`.
+    pub detail: String,
+}
+
+/// What the engine does for a running stage.
+pub trait Services: Sync {
+    /// Shows how far the stage is; may be called often, is shown rarely.
+    fn progress(&self, progress: Progress);
+
+    /// Says something that the user should see although the stage goes on.
+    fn warn(&self, message: String);
+
+    /// Runs a job in the worker and waits for it; `watch` sees every event of it.
+    ///
+    /// # Errors
+    /// When the worker cannot start, dies, or answers that the job failed.
+    fn run_job(&self, job: &Job, watch: &mut dyn FnMut(&WorkerEvent)) -> Result<JobResult, StageError>;
+
+    /// Whether the network may be used.
+    fn network_allowed(&self) -> bool;
+}
+
+/// What a kind sees while it runs.
+pub struct RunCx<'a> {
+    /// The stage's name.
+    pub stage: &'a str,
+    /// Its seed.
+    pub seed: Seed,
+    /// The folder that relative paths start from: the manifest's.
+    pub base: &'a Path,
+    /// A folder for this attempt alone; what lies in it afterwards is removed.
+    pub scratch: &'a Path,
+    /// How many CPU cores the stage may use.
+    pub threads: usize,
+    /// Set when the run is interrupted; long work looks at it and stops.
+    pub cancel: &'a Cancel,
+    /// What the engine does for the stage.
+    pub services: &'a dyn Services,
+    /// The inputs, by reference text.
+    pub inputs: &'a BTreeMap<String, Input>,
+    /// Where outputs are staged: a folder per port.
+    pub staging: &'a Path,
+}
+
+impl RunCx<'_> {
+    /// An input.
+    ///
+    /// # Errors
+    /// A bug, where the reference was not among the spec's references.
+    pub fn input(&self, reference: &Ref) -> Result<&Input, StageError> {
+        self.inputs.get(&reference.0).ok_or_else(|| StageError::bug(format!("input `{reference}` was not prepared")))
+    }
+
+    /// The one file of a `file` input.
+    ///
+    /// # Errors
+    /// A bug, where the input has none or several files.
+    pub fn input_file(&self, reference: &Ref) -> Result<&super::input::InputFile, StageError> {
+        match self.input(reference)?.files.as_slice() {
+            [file] => Ok(file),
+            files => Err(StageError::bug(format!("`{reference}` has {} files, not one", files.len()))),
+        }
+    }
+
+    /// The folder of a port, made if need be. Everything in it after the run belongs to the artefact.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn out(&self, port: &str) -> Result<PathBuf, StageError> {
+        let folder = self.staging.join(port);
+        std::fs::create_dir_all(&folder).map_err(|error| StageError::io("make the folder", &folder, &error))?;
+        Ok(folder)
+    }
+
+    /// Stops with [`super::ErrorKind::Cancelled`] when the run was interrupted.
+    ///
+    /// # Errors
+    /// Exactly then.
+    pub fn check_cancelled(&self) -> Result<(), StageError> {
+        if self.cancel.is_set() { Err(StageError::new(super::ErrorKind::Cancelled, "interrupted")) } else { Ok(()) }
+    }
+}
+
+/// One output that a run produced.
+#[derive(Clone, Debug)]
+pub struct ProducedPort {
+    /// The port.
+    pub port: String,
+    /// Its real type.
+    pub ty: ArtifactType,
+    /// The digest of its logical content, where that is not simply its files' bytes (tables).
+    pub digest: Option<Digest>,
+}
+
+/// What a run produced.
+#[derive(Clone, Debug, Default)]
+pub struct Produced {
+    /// The outputs; each port's files lie in its folder.
+    pub ports: Vec<ProducedPort>,
+    /// A line for people: `5,000 rows x 785 columns`.
+    pub summary: String,
+    /// Numbers for history and comparison.
+    pub metrics: BTreeMap<String, f64>,
+    /// Demands on them.
+    pub gates: Vec<GateResult>,
+}
+
+impl Produced {
+    /// Nothing yet, with a line for people.
+    #[must_use]
+    pub fn new(summary: impl Into<String>) -> Self {
+        Self { summary: summary.into(), ..Self::default() }
+    }
+
+    /// An output whose content is its files' bytes.
+    #[must_use]
+    pub fn port(mut self, port: impl Into<String>, ty: ArtifactType) -> Self {
+        self.ports.push(ProducedPort { port: port.into(), ty, digest: None });
+        self
+    }
+
+    /// An output with a digest of its logical content.
+    #[must_use]
+    pub fn port_with_digest(mut self, port: impl Into<String>, ty: ArtifactType, digest: Digest) -> Self {
+        self.ports.push(ProducedPort { port: port.into(), ty, digest: Some(digest) });
+        self
+    }
+}

@@ -1,0 +1,1 @@
+//! Kinds that give models away.

@@ -1,0 +1,1 @@
+//! The kind that turns tables into tensors.

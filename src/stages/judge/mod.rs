@@ -1,0 +1,1 @@
+//! Kinds that judge and use models.

@@ -1,0 +1,1 @@
+//! Kinds that bring bytes in.

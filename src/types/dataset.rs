@@ -1,0 +1,106 @@
+//! Datasets: encoded tensors, one per feature, and a target.
+
+use super::{Dim, Shape};
+use serde::{Deserialize, Serialize};
+
+/// The element type of a stored tensor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TensorType {
+    /// Unsigned bytes; the model divides them by the feature's `scale` before use.
+    U8,
+    /// 32-bit floats.
+    F32,
+    /// 64-bit integers: category and token indices.
+    I64,
+}
+
+/// One feature of a dataset.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FeatureType {
+    /// Its name in the manifest.
+    pub name: String,
+    /// Its shape for one row, without the batch dimension.
+    pub shape: Shape,
+    /// How it is stored.
+    pub dtype: TensorType,
+    /// For `u8`: the number that the model divides by.
+    pub scale: Option<f64>,
+    /// For category indices: how many different indices there are, `Named` until the encoder is fitted.
+    pub cardinality: Option<Dim>,
+}
+
+/// What a model is asked to predict, as the field names it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "task")]
+pub enum Task {
+    /// One of several classes. Target tensor: `i64` class indices of shape `[batch]`.
+    Category {
+        /// The class names in index order, once they are known.
+        classes: Option<Vec<String>>,
+    },
+    /// Yes or no. Target tensor: `f32` 0 or 1 of shape `[batch]`.
+    Binary {
+        /// The value that counts as 1.
+        positive: String,
+    },
+    /// A number. Target tensor: `f32` of shape `[batch]`, standardised by `(x - mean) / std`.
+    Number {
+        /// Mean that was subtracted; 0 where the target is left as it is. `None` until fitted.
+        mean: Option<f64>,
+        /// Standard deviation that was divided by; 1 where the target is left as it is. `None` until fitted.
+        std: Option<f64>,
+    },
+}
+
+impl Task {
+    /// `category`, `binary` or `number`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Category { .. } => "category",
+            Self::Binary { .. } => "binary",
+            Self::Number { .. } => "number",
+        }
+    }
+
+    /// How many outputs a model for this task has.
+    #[must_use]
+    pub fn outputs(&self) -> Dim {
+        match self {
+            Self::Category { classes: Some(classes) } => Dim::Fixed(classes.len() as u64),
+            Self::Category { classes: None } => Dim::Named("classes".to_owned()),
+            Self::Binary { .. } | Self::Number { .. } => Dim::Fixed(1),
+        }
+    }
+}
+
+/// The target of a dataset.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TargetType {
+    /// The column that it came from.
+    pub name: String,
+    /// What is predicted.
+    pub task: Task,
+}
+
+/// The type of a `dataset` artefact.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DatasetType {
+    /// The features, sorted by name.
+    pub features: Vec<FeatureType>,
+    /// The target; a dataset made for prediction has none.
+    pub target: Option<TargetType>,
+    /// How many rows there are, where that is known.
+    pub rows: Option<u64>,
+    /// Whether the features are all known; false while the table behind them is not.
+    pub complete: bool,
+}
+
+impl DatasetType {
+    /// The feature of this name.
+    #[must_use]
+    pub fn feature(&self, name: &str) -> Option<&FeatureType> {
+        self.features.iter().find(|feature| feature.name == name)
+    }
+}

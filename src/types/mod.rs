@@ -1,0 +1,16 @@
+//! What flows between stages, as types: columns, shapes, artefacts. Everything here is known before anything runs,
+//! as far as it can be, and is compared with what a run really produced.
+
+mod artifact;
+mod column;
+mod dataset;
+mod dtype;
+mod model;
+mod shape;
+
+pub use artifact::ArtifactType;
+pub use column::{Column, Lookup, TableSchema};
+pub use dataset::{DatasetType, FeatureType, TargetType, Task, TensorType};
+pub use dtype::DType;
+pub use model::ModelType;
+pub use shape::{Dim, Shape};
