@@ -19,5 +19,5 @@ pub use info::{Family, Port, StageInfo};
 pub use input::{ArtifactRecord, FileRecord, GateResult, Input, InputFile, StageResult};
 pub use kind::{DecodeError, Erased, Kind, Outputs, Stage, StageSpec};
 pub use marks::{FilePath, Ref};
-pub use run_cx::{Produced, ProducedPort, Progress, RunCx, Services};
+pub use run_cx::{Ancestor, Produced, ProducedPort, Progress, RunCx, Services};
 pub use seed::Seed;

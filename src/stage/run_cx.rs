@@ -5,6 +5,7 @@ use crate::digest::Digest;
 use crate::env::Cancel;
 use crate::job::{Job, JobResult, WorkerEvent};
 use crate::types::ArtifactType;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -37,6 +38,26 @@ pub trait Services: Sync {
 
     /// Whether the network may be used.
     fn network_allowed(&self) -> bool;
+
+    /// Every stage that this one's inputs come from, directly or not, in the order of the pipeline.
+    fn provenance(&self) -> Vec<Ancestor> {
+        Vec::new()
+    }
+}
+
+/// A stage that a result comes from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ancestor {
+    /// Its name.
+    pub stage: String,
+    /// Its kind.
+    pub kind: String,
+    /// Its key.
+    pub key: Digest,
+    /// Its fields with their defaults, references and files as text.
+    pub fields: serde_json::Value,
+    /// The content digests of its outputs, by port.
+    pub outputs: BTreeMap<String, Digest>,
 }
 
 /// What a kind sees while it runs.

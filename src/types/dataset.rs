@@ -28,6 +28,10 @@ pub struct FeatureType {
     pub scale: Option<f64>,
     /// For category indices: how many different indices there are, `Named` until the encoder is fitted.
     pub cardinality: Option<Dim>,
+    /// The table columns that it is made of, in order; patterns while the table's columns are not known. What uses the
+    /// model on raw rows checks them.
+    #[serde(default)]
+    pub columns: Vec<String>,
 }
 
 /// What a model is asked to predict, as the field names it.
