@@ -4,6 +4,7 @@
 
 pub mod codes;
 mod diagnostic;
+pub mod numbers;
 mod render;
 mod suggest;
 

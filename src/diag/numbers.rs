@@ -1,0 +1,177 @@
+//! Numbers in words: counts, sizes, durations, rates. The one place that formats numbers for people.
+
+/// `1,940`
+#[must_use]
+pub fn count(value: u64) -> String {
+    let digits = value.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `812 B`, `3.1 MB`, `228 kB`: powers of 1000, three digits at most.
+#[must_use]
+pub fn bytes(value: u64) -> String {
+    const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
+    if value < 1000 {
+        return format!("{value} B");
+    }
+    let mut scaled = value as f64 / 1000.0;
+    let mut unit = 0;
+    while scaled >= 999.5 && unit + 1 < UNITS.len() {
+        scaled /= 1000.0;
+        unit += 1;
+    }
+    let digits = usize::from(scaled < 99.95);
+    format!("{scaled:.digits$} {}", UNITS[unit])
+}
+
+/// `14 ms`, `0.9 s`, `31.2 s`, `2 min 5 s`, `1 h 12 min`, `3 d 4 h`.
+#[must_use]
+pub fn duration(seconds: f64) -> String {
+    if !seconds.is_finite() || seconds < 0.0 {
+        return "?".to_owned();
+    }
+    if seconds < 0.0995 {
+        return format!("{:.0} ms", seconds * 1000.0);
+    }
+    if seconds < 59.95 {
+        return format!("{seconds:.1} s");
+    }
+    let whole = seconds.round() as u64;
+    match whole {
+        0..3_600 => pair(whole / 60, "min", whole % 60, "s"),
+        3_600..86_400 => pair(whole / 3_600, "h", whole % 3_600 / 60, "min"),
+        _ => pair(whole / 86_400, "d", whole % 86_400 / 3_600, "h"),
+    }
+}
+
+fn pair(large: u64, large_unit: &str, small: u64, small_unit: &str) -> String {
+    if small == 0 { format!("{large} {large_unit}") } else { format!("{large} {large_unit} {small} {small_unit}") }
+}
+
+/// An estimate: `9 s`, `2 min`, `1 h 10 min`; no digits that nobody can know.
+#[must_use]
+pub fn about(seconds: f64) -> String {
+    match seconds {
+        s if !s.is_finite() || s < 0.0 => "?".to_owned(),
+        s if s < 0.5 => "less than 1 s".to_owned(),
+        s if s < 90.0 => format!("{s:.0} s"),
+        s if s < 3_570.0 => format!("{:.0} min", s / 60.0),
+        s => {
+            let minutes = (s / 60.0).round() as u64;
+            pair(minutes / 60, "h", minutes % 60, "min")
+        }
+    }
+}
+
+/// A number such as a loss or a metric, with about four digits: `0.978`, `0.041`, `12.35`, `1,234`, `4.1e-5`.
+#[must_use]
+pub fn number(value: f64) -> String {
+    let size = value.abs();
+    if value.is_nan() {
+        "NaN".to_owned()
+    } else if value.is_infinite() {
+        if value > 0.0 { "infinite".to_owned() } else { "-infinite".to_owned() }
+    } else if size == 0.0 {
+        "0".to_owned()
+    } else if size < 0.001 {
+        format!("{value:.1e}")
+    } else if size < 10.0 {
+        format!("{value:.3}")
+    } else if size < 100.0 {
+        format!("{value:.2}")
+    } else if size < 1000.0 {
+        format!("{value:.1}")
+    } else if size < 1e15 {
+        let sign = if value < 0.0 { "-" } else { "" };
+        format!("{sign}{}", count(size.round() as u64))
+    } else {
+        format!("{value:.3e}")
+    }
+}
+
+/// A rate: `1,940 rows/s`, `12.4 rows/s`; for the unit `bytes`: `3.1 MB/s`.
+#[must_use]
+pub fn rate(per_second: f64, unit: &str) -> String {
+    if !per_second.is_finite() || per_second < 0.0 {
+        return format!("? {unit}/s");
+    }
+    match unit {
+        "bytes" => format!("{}/s", bytes(per_second.round() as u64)),
+        _ if per_second < 99.95 => format!("{per_second:.1} {unit}/s"),
+        _ => format!("{} {unit}/s", count(per_second.round() as u64)),
+    }
+}
+
+/// The last `width` values as bars, scaled between their least and greatest: `▇▅▃▂▂▁▁`.
+#[must_use]
+pub fn sparkline(values: &[f64], width: usize) -> String {
+    const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let shown = &values[values.len().saturating_sub(width)..];
+    let finite = || shown.iter().copied().filter(|value| value.is_finite());
+    let (least, most) = (finite().fold(f64::INFINITY, f64::min), finite().fold(f64::NEG_INFINITY, f64::max));
+    let bar = |value: &f64| match value {
+        value if !value.is_finite() => '!',
+        _ if most <= least => BARS[0],
+        value => BARS[(((value - least) / (most - least) * 6.0).round() as usize).min(7)],
+    };
+    shown.iter().map(bar).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_have_commas() {
+        assert_eq!(
+            [0, 999, 1_000, 56_714, 1_234_567].map(count),
+            ["0", "999", "1,000", "56,714", "1,234,567"].map(str::to_owned)
+        );
+    }
+
+    #[test]
+    fn sizes_have_three_digits_at_most() {
+        assert_eq!(
+            [812, 1_000, 15_241, 228_000, 999_600, 3_100_000, u64::MAX].map(bytes),
+            ["812 B", "1.0 kB", "15.2 kB", "228 kB", "1.0 MB", "3.1 MB", "18.4 EB"].map(str::to_owned)
+        );
+    }
+
+    #[test]
+    fn durations_take_the_unit_that_fits() {
+        assert_eq!(
+            [0.0, 0.014, 0.0997, 0.94, 59.96, 125.0, 4_320.0, 273_600.0, f64::NAN].map(duration),
+            ["0 ms", "14 ms", "0.1 s", "0.9 s", "1 min", "2 min 5 s", "1 h 12 min", "3 d 4 h", "?"].map(str::to_owned)
+        );
+        assert_eq!(
+            [0.2, 9.2, 89.0, 130.0, 4_230.0].map(about),
+            ["less than 1 s", "9 s", "89 s", "2 min", "1 h 11 min"].map(str::to_owned)
+        );
+    }
+
+    #[test]
+    fn numbers_keep_the_digits_that_count() {
+        assert_eq!(
+            [0.978, 0.0412, 12.349, 123.46, 1234.4, -2000.0, 0.000_041, 0.0, f64::NAN].map(number),
+            ["0.978", "0.041", "12.35", "123.5", "1,234", "-2,000", "4.1e-5", "0", "NaN"].map(str::to_owned)
+        );
+        assert_eq!(rate(1940.2, "rows"), "1,940 rows/s");
+        assert_eq!(rate(12.44, "steps"), "12.4 steps/s");
+        assert_eq!(rate(3_100_000.0, "bytes"), "3.1 MB/s");
+    }
+
+    #[test]
+    fn a_sparkline_falls_with_its_values() {
+        assert_eq!(sparkline(&[7.0, 5.0, 1.0], 8), "▇▅▁");
+        assert_eq!(sparkline(&[1.0, 2.0, 3.0], 2), "▁▇");
+        assert_eq!(sparkline(&[1.0, f64::NAN], 4), "▁!");
+        assert_eq!(sparkline(&[], 4), "");
+    }
+}
