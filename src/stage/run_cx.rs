@@ -70,6 +70,8 @@ pub struct RunCx<'a> {
     pub base: &'a Path,
     /// A folder for this attempt alone; what lies in it afterwards is removed.
     pub scratch: &'a Path,
+    /// Where a program that the stage starts writes what it prints; nothing lies there yet. Kept with the run.
+    pub log: &'a Path,
     /// How many CPU cores the stage may use.
     pub threads: usize,
     /// Set when the run is interrupted; long work looks at it and stops.
