@@ -83,6 +83,8 @@ codes! {
     SHA256 = "E0222", "no usable sha256", "Anything remote is pinned by the 64 hexadecimal digits of its sha256.";
     PACKAGE = "E0223", "a package that cannot be read", "A package is written `pypi:name==version`, `npm:name@version` or `deb:name=version`.";
     BAD_DATA = "E0224", "data that cannot be read as declared", "The file is there, but its content does not fit the stage's description of it.";
+    BAD_URL = "E0225", "a URL that cannot be fetched", "A URL begins with `https://` or `http://`. A file of the workspace is given by `path`.";
+    BAD_MEMBER = "E0226", "a path inside an archive that cannot be", "Paths inside an archive are relative, written with `/`, and do not climb with `..`.";
     // Models and shapes.
     LINEAR_IN = "E0341", "a layer that expects another width", "The declared number of inputs differs from what the layer before gives.";
     KERNEL = "E0342", "a kernel larger than its input", "The convolution or pooling window does not fit into what it receives.";
@@ -103,6 +105,9 @@ codes! {
     GATE_METRIC = "E0403", "a gate on a metric that is not computed", "`require` names metrics from the stage's `metrics`.";
     LICENSE = "E0404", "unknown licence", "A release is under a licence that kilter has the text of, or brings its own `license_file`.";
     UNTRAINED = "E0405", "a model without weights", "The model has to be trained first.";
+    EXEC_PLACEHOLDER = "E0420", "a placeholder that names nothing", "A command may hold `{inputs.NAME}`, `{outputs.NAME}` and `{threads}`; `{{word}}` stands for the text `{word}`.";
+    EXEC_OUTPUT = "E0421", "an output path that cannot be", "An output is a path below the folder that the program runs in, not a place of an input, a file or another output.";
+    EXEC_COMMAND = "E0422", "no command", "`command` is a list that begins with a program; there is no shell.";
     // Warnings.
     UNUSED_PARAM = "W0501", "a param that nothing uses", "No stage mentions it.";
 }
