@@ -1,8 +1,95 @@
-//! Measurements: `cargo xtask bench [NAME …]`. What they gave is written down in docs/benchmarks.md.
+//! Measurements: `cargo xtask bench [NAME …]`. What they gave is written down in docs/benchmarks.md, with commands.
+//!
+//! Two programs are always measured in turn, A B A B, in one run on one machine, and the ratio is taken pair by pair:
+//! machines are noisy and drift. Every figure is printed as minimum, median and maximum.
 
-use crate::command::Failure;
+mod pipelines;
+mod stages;
+mod startup;
+mod timing;
+mod training;
+
+use crate::command::{Failure, output, root, run};
+use std::path::PathBuf;
+
+/// A measurement: its name, what it measures, and how.
+type Bench = (&'static str, &'static str, fn() -> Result<(), Failure>);
+
+const BENCHES: &[Bench] = &[
+    ("startup", "`kilter --version`, and a run of digits with nothing to do", startup::bench),
+    ("stages", "1,000 trivial exec stages, cold and with nothing to do: kilter, ninja, DVC, Snakemake", stages::bench),
+    (
+        "training",
+        "training throughput: kilter against Python PyTorch, same network, threads and batch",
+        training::bench,
+    ),
+    ("pipelines", "every pipeline of pipelines/, whole", pipelines::bench),
+];
 
 /// Runs the named measurements, or all.
-pub fn bench(_names: &[String]) -> Result<(), Failure> {
-    Err(Failure::new("no measurements yet"))
+pub fn bench(names: &[String]) -> Result<(), Failure> {
+    if let Some(unknown) = names.iter().find(|name| !BENCHES.iter().any(|(known, ..)| known == name)) {
+        let known: Vec<String> = BENCHES.iter().map(|(name, about, _)| format!("  {name:<10} {about}")).collect();
+        return Err(Failure::new(format!("no measurement `{unknown}`; there are\n{}", known.join("\n"))));
+    }
+    crate::setup::setup(false)?;
+    run("cargo", ["build", "--bins"], &[])?;
+    for (name, about, bench) in BENCHES {
+        if names.is_empty() || names.iter().any(|wanted| wanted == name) {
+            println!("\n== {name}: {about}");
+            bench()?;
+        }
+    }
+    Ok(())
+}
+
+/// The folder that cargo builds into.
+fn target() -> Result<PathBuf, Failure> {
+    let json = output("cargo", ["metadata", "--format-version", "1", "--no-deps"])?;
+    let marker = "\"target_directory\":\"";
+    let start =
+        json.find(marker).ok_or_else(|| Failure::new("cargo metadata names no target directory"))? + marker.len();
+    let end = json[start..].find('"').map_or(json.len(), |at| start + at);
+    Ok(PathBuf::from(&json[start..end]))
+}
+
+/// The built program.
+fn kilter() -> Result<PathBuf, Failure> {
+    Ok(target()?.join("debug/kilter"))
+}
+
+/// An empty folder for one measurement.
+fn fresh_folder(name: &str) -> Result<PathBuf, Failure> {
+    let folder = target()?.join("bench").join(name);
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder)
+        .map_err(|error| Failure::new(format!("cannot make {}: {error}", folder.display())))?;
+    Ok(folder)
+}
+
+/// A Python environment with these packages, made once, outside of the user's Python.
+fn python_environment(name: &str, packages: &[&str], no_deps: bool) -> Result<PathBuf, Failure> {
+    let folder = target()?.join("bench").join(format!("python-{name}"));
+    let stamp = folder.join("kilter-packages");
+    let wanted = packages.join("\n");
+    if std::fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) {
+        return Ok(folder.join("bin"));
+    }
+    let place = folder.to_string_lossy().into_owned();
+    run("python3", ["-m", "venv", "--clear", &place], &[])?;
+    let pip = folder.join("bin/pip").to_string_lossy().into_owned();
+    let options = ["install", "--quiet", "--disable-pip-version-check"].into_iter();
+    let options = options.chain(no_deps.then_some("--no-deps"));
+    run(&pip, options.chain(packages.iter().copied()), &[])?;
+    std::fs::write(&stamp, wanted)
+        .map_err(|error| Failure::new(format!("cannot write {}: {error}", stamp.display())))?;
+    Ok(folder.join("bin"))
+}
+
+/// Writes a file of a measurement.
+fn write(path: &std::path::Path, text: &str) -> Result<(), Failure> {
+    let folder = path.parent().unwrap_or(&root()).to_path_buf();
+    std::fs::create_dir_all(&folder)
+        .and_then(|()| std::fs::write(path, text))
+        .map_err(|error| Failure::new(format!("cannot write {}: {error}", path.display())))
 }
