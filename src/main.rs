@@ -1,1 +1,5 @@
-fn main() {}
+//! The program `kilter`; everything is in the library.
+
+fn main() -> std::process::ExitCode {
+    kilter::cli::main()
+}

@@ -1,1 +1,22 @@
 //! Turns events and artefacts into something to read or look at. Decides nothing.
+//!
+//! | file | what it makes |
+//! |---|---|
+//! | `console/` | a run on a terminal (`live.rs`) or in a log (`plain.rs`), both in the words of `words.rs` |
+//! | `json.rs` | the events, one a line |
+//! | `table.rs` | tables for a terminal |
+//! | `graph.rs` | the stages as tree, Mermaid, DOT or SVG |
+//! | `paint.rs`, [`numbers`] | colours; numbers in words |
+
+mod console;
+mod graph;
+mod json;
+mod paint;
+mod table;
+
+pub use crate::diag::numbers;
+pub use console::{Frame, Live, Plain, Reporter, failure, summary};
+pub use graph::{Drawing, Graph, Node};
+pub use json::JsonLines;
+pub use paint::Paint;
+pub use table::{Align, Table};

@@ -1,0 +1,328 @@
+//! The command line as clap sees it. Nothing else uses clap.
+
+use super::exit::EXITS;
+use clap::builder::styling::{AnsiColor, Style, Styles};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Machine-learning pipelines written down in TOML: checked before they run, cached by content, reproducible.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "kilter", version, styles = styles(), max_term_width = 100, after_help = after_help())]
+#[command(disable_help_subcommand = true, arg_required_else_help = true)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// What every command takes.
+    #[command(flatten)]
+    pub global: Global,
+}
+
+/// What every command takes.
+#[derive(Clone, Copy, Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub struct Global {
+    /// Say only what went wrong
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+
+    /// Say more: cached stages too
+    #[arg(long, short, global = true)]
+    pub verbose: bool,
+
+    /// When to use colour
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = false)]
+    pub color: When,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum When {
+    /// On a terminal, unless `NO_COLOR` is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The commands, in the order of the help.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Check a manifest: names, column types, tensor shapes; runs nothing
+    Check(Check),
+    /// Show what would run, and why
+    Plan(Plan),
+    /// Run what has to run
+    Run(Run),
+    /// Show what is cached, stage by stage
+    Status(Status),
+    /// Say why a stage would run, or what it was made of
+    Why(Why),
+    /// Show a stage's fields and outputs: a table's head, a model's layers, metrics
+    Show(Show),
+    /// Draw the stages and what they use
+    Graph(Graph),
+    /// Write a commented starter manifest for a data file
+    New(New),
+    /// Print the completions of a shell
+    Completions(Completions),
+}
+
+/// A manifest, what may follow it, and params.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Manifest {
+    /// Set a param of the manifest, as in `--set lr=3e-4`; may be repeated
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
+}
+
+/// `kilter check`
+#[derive(Clone, Debug, Args)]
+pub struct Check {
+    /// The manifest; may be left out where this folder has exactly one
+    #[arg(value_name = "MANIFEST", value_hint = clap::ValueHint::FilePath)]
+    pub words: Vec<String>,
+
+    /// Params.
+    #[command(flatten)]
+    pub manifest: Manifest,
+
+    /// How to write what was found: for people, for programs (to stdout), or as annotations of GitHub's CI (to stdout)
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: CheckFormat,
+}
+
+/// How `check` writes what it found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CheckFormat {
+    /// For people.
+    Text,
+    /// One JSON document.
+    Json,
+    /// Annotations of GitHub's CI.
+    Github,
+}
+
+/// `kilter run`
+#[derive(Clone, Debug, Args)]
+#[command(override_usage = "kilter run [OPTIONS] [MANIFEST] [STAGE]...")]
+pub struct Run {
+    /// The manifest (a path that ends in `.toml`), then the stages to run with all that they use; without stages, everything
+    #[arg(value_name = "MANIFEST | STAGE", value_hint = clap::ValueHint::FilePath)]
+    pub words: Vec<String>,
+
+    /// Params.
+    #[command(flatten)]
+    pub manifest: Manifest,
+
+    /// Run this stage although its result is cached; may be repeated, `all` means every selected stage
+    #[arg(long, value_name = "STAGE")]
+    pub force: Vec<String>,
+
+    /// Cores to use in all [default: all of this machine]
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
+
+    /// After a failure, go on with the stages that do not depend on it
+    #[arg(long, short)]
+    pub keep_going: bool,
+
+    /// Do not use the network; a stage that needs it fails
+    #[arg(long)]
+    pub offline: bool,
+
+    /// Print events to stdout, one JSON object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `kilter plan`
+#[derive(Clone, Debug, Args)]
+#[command(override_usage = "kilter plan [OPTIONS] [MANIFEST] [STAGE]...")]
+pub struct Plan {
+    /// The manifest (a path that ends in `.toml`), then the stages to plan with all that they use; without stages, everything
+    #[arg(value_name = "MANIFEST | STAGE", value_hint = clap::ValueHint::FilePath)]
+    pub words: Vec<String>,
+
+    /// Params.
+    #[command(flatten)]
+    pub manifest: Manifest,
+
+    /// Plan as if this stage had to run; may be repeated, `all` means every selected stage
+    #[arg(long, value_name = "STAGE")]
+    pub force: Vec<String>,
+
+    /// Print the plan as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `kilter status`
+#[derive(Clone, Debug, Args)]
+pub struct Status {
+    /// The manifest; may be left out where this folder has exactly one
+    #[arg(value_name = "MANIFEST", value_hint = clap::ValueHint::FilePath)]
+    pub words: Vec<String>,
+
+    /// Params.
+    #[command(flatten)]
+    pub manifest: Manifest,
+
+    /// Print the status as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `kilter why`
+#[derive(Clone, Debug, Args)]
+#[command(override_usage = "kilter why [OPTIONS] [MANIFEST] <STAGE>")]
+pub struct Why {
+    /// The manifest (a path that ends in `.toml`), and the stage
+    #[arg(value_name = "MANIFEST | STAGE", required = true)]
+    pub words: Vec<String>,
+
+    /// Params.
+    #[command(flatten)]
+    pub manifest: Manifest,
+
+    /// Print the reasons and the key as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `kilter show`
+#[derive(Clone, Debug, Args)]
+#[command(override_usage = "kilter show [OPTIONS] [MANIFEST] <STAGE | STAGE.PORT>")]
+pub struct Show {
+    /// The manifest (a path that ends in `.toml`), and a stage (`split`) or one of its outputs (`split.train`)
+    #[arg(value_name = "MANIFEST | STAGE", required = true)]
+    pub words: Vec<String>,
+
+    /// Params.
+    #[command(flatten)]
+    pub manifest: Manifest,
+
+    /// Rows of a table, or lines of a file, to show
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 10)]
+    pub rows: usize,
+
+    /// Print it as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `kilter graph`
+#[derive(Clone, Debug, Args)]
+pub struct Graph {
+    /// The manifest; may be left out where this folder has exactly one
+    #[arg(value_name = "MANIFEST", value_hint = clap::ValueHint::FilePath)]
+    pub words: Vec<String>,
+
+    /// Params.
+    #[command(flatten)]
+    pub manifest: Manifest,
+
+    /// How to draw it [default: by the ending of `-o`, else tree]
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<GraphFormat>,
+
+    /// Write it to this file instead of stdout
+    #[arg(long, short, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+}
+
+/// How `graph` draws.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum GraphFormat {
+    /// Lines for a terminal.
+    Tree,
+    /// A Mermaid flowchart, which Markdown pages can hold.
+    Mermaid,
+    /// Graphviz.
+    Dot,
+    /// A picture.
+    Svg,
+}
+
+/// `kilter new`
+#[derive(Clone, Debug, Args)]
+pub struct New {
+    /// The data file: csv, tsv, parquet, json lines or arrow
+    #[arg(value_hint = clap::ValueHint::FilePath)]
+    pub data: PathBuf,
+
+    /// The column to predict [default: the likeliest]
+    #[arg(long, value_name = "COLUMN")]
+    pub target: Option<String>,
+
+    /// The pipeline's name, and so the manifest's [default: the data file's]
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+
+    /// Overwrite a manifest that is there
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `kilter completions`
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Completions {
+    /// The shell
+    pub shell: clap_complete::Shell,
+}
+
+/// The whole command line as data: for help, completions and the reference.
+#[must_use]
+pub fn command() -> clap::Command {
+    Arguments::command()
+}
+
+/// Parses the command line of this process; prints help, version and mistakes itself and ends the process then.
+#[must_use]
+pub fn parse() -> Arguments {
+    Arguments::parse()
+}
+
+/// Completions of a shell.
+#[must_use]
+pub fn completions(shell: clap_complete::Shell) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command(), "kilter", &mut script);
+    String::from_utf8_lossy(&script).into_owned()
+}
+
+fn after_help() -> String {
+    let exits: Vec<String> = EXITS.iter().map(|(exit, meaning)| format!("  {:<5} {meaning}", exit.code())).collect();
+    format!(
+        "Where a manifest is wanted and none is given, the one of this folder is taken.\n\nExit codes:\n{}",
+        exits.join("\n")
+    )
+}
+
+fn styles() -> Styles {
+    let bold = Style::new().bold();
+    let cyan = AnsiColor::Cyan.on_default();
+    Styles::styled().header(bold).usage(bold).literal(cyan.bold()).placeholder(cyan)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clap_finds_nothing_wrong_with_it() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn every_argument_says_what_it_is() {
+        for sub in command().get_subcommands() {
+            assert!(sub.get_about().is_some(), "{} has no help", sub.get_name());
+            for argument in sub.get_arguments() {
+                assert!(argument.get_help().is_some(), "{} {} has no help", sub.get_name(), argument.get_id());
+            }
+        }
+    }
+}

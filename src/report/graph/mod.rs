@@ -1,0 +1,181 @@
+//! The stages and what they use, as tree, Mermaid, DOT or SVG.
+
+mod svg;
+
+use super::Paint;
+
+/// A stage.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// Its name.
+    pub name: String,
+    /// Its kind.
+    pub kind: String,
+    /// What it uses: the index of a node before it, and the reference as it is written.
+    pub uses: Vec<(usize, String)>,
+}
+
+/// The stages in topological order.
+#[derive(Clone, Debug, Default)]
+pub struct Graph {
+    /// The pipeline's name.
+    pub name: String,
+    /// The stages; each uses only stages before it.
+    pub nodes: Vec<Node>,
+}
+
+/// The ways to draw a graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drawing {
+    /// Lines for a terminal: every stage once, under the last of those that it uses.
+    Tree,
+    /// A Mermaid flowchart.
+    Mermaid,
+    /// Graphviz.
+    Dot,
+    /// A picture.
+    Svg,
+}
+
+impl Graph {
+    /// Draws it. Only the tree has colours.
+    #[must_use]
+    pub fn draw(&self, drawing: Drawing, paint: Paint) -> String {
+        match drawing {
+            Drawing::Tree => self.tree(paint),
+            Drawing::Mermaid => self.mermaid(),
+            Drawing::Dot => self.dot(),
+            Drawing::Svg => svg::draw(self),
+        }
+    }
+
+    /// The nodes that each node uses, each once, in order, with the ports used: `train, val`.
+    fn edges(&self, node: usize) -> Vec<(usize, String)> {
+        let mut edges: Vec<(usize, Vec<&str>)> = Vec::new();
+        for (used, reference) in &self.nodes[node].uses {
+            let port = reference.split_once('.').map_or("", |(_, port)| port);
+            match edges.iter_mut().find(|(known, _)| known == used) {
+                Some((_, ports)) if ports.contains(&port) => {}
+                Some((_, ports)) => ports.push(port),
+                None => edges.push((*used, vec![port])),
+            }
+        }
+        edges
+            .into_iter()
+            .map(|(used, ports)| {
+                (used, ports.into_iter().filter(|port| !port.is_empty()).collect::<Vec<_>>().join(", "))
+            })
+            .collect()
+    }
+
+    fn tree(&self, paint: Paint) -> String {
+        let parents: Vec<Option<usize>> =
+            (0..self.nodes.len()).map(|node| self.nodes[node].uses.iter().map(|(used, _)| *used).max()).collect();
+        let mut out = String::new();
+        for root in (0..self.nodes.len()).filter(|node| parents[*node].is_none()) {
+            self.branch(&mut out, root, &parents, "", "", paint);
+        }
+        out
+    }
+
+    fn branch(&self, out: &mut String, node: usize, parents: &[Option<usize>], lead: &str, below: &str, paint: Paint) {
+        let Node { name, kind, uses } = &self.nodes[node];
+        let mut others: Vec<&str> =
+            uses.iter().filter(|(used, _)| Some(*used) != parents[node]).map(|(_, text)| text.as_str()).collect();
+        others.dedup();
+        let also = match others.as_slice() {
+            [] => String::new(),
+            others => paint.dim(format!("  also uses {}", others.join(", "))),
+        };
+        out.push_str(&format!("{}{}  {}{also}\n", paint.dim(lead), paint.bold(name), paint.dim(kind)));
+        let children: Vec<usize> = (0..self.nodes.len()).filter(|child| parents[*child] == Some(node)).collect();
+        for (at, child) in children.iter().enumerate() {
+            let (mark, more) = if at + 1 == children.len() { ("└─ ", "   ") } else { ("├─ ", "│  ") };
+            self.branch(out, *child, parents, &format!("{below}{mark}"), &format!("{below}{more}"), paint);
+        }
+    }
+
+    fn mermaid(&self) -> String {
+        let mut out = "flowchart TD\n".to_owned();
+        for (at, node) in self.nodes.iter().enumerate() {
+            out.push_str(&format!("  s{at}[\"{}<br><small>{}</small>\"]\n", escape(&node.name), escape(&node.kind)));
+        }
+        for node in 0..self.nodes.len() {
+            for (used, ports) in self.edges(node) {
+                let label = if ports.is_empty() { String::new() } else { format!("|{}|", escape(&ports)) };
+                out.push_str(&format!("  s{used} -->{label} s{node}\n"));
+            }
+        }
+        out
+    }
+
+    fn dot(&self) -> String {
+        let quote = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
+        let mut out = format!("digraph {} {{\n", quote(&self.name));
+        out.push_str("  node [shape=box, style=rounded, fontname=\"sans-serif\"];\n  edge [fontname=\"sans-serif\", fontsize=10];\n");
+        for node in &self.nodes {
+            let label = format!("{}\\n{}", node.name.replace('"', "\\\""), node.kind);
+            out.push_str(&format!("  {} [label=\"{label}\"];\n", quote(&node.name)));
+        }
+        for node in 0..self.nodes.len() {
+            for (used, ports) in self.edges(node) {
+                let label = if ports.is_empty() { String::new() } else { format!(" [label={}]", quote(&ports)) };
+                let (from, to) = (quote(&self.nodes[used].name), quote(&self.nodes[node].name));
+                out.push_str(&format!("  {from} -> {to}{label};\n"));
+            }
+        }
+        out.push_str("}\n");
+        out
+    }
+}
+
+/// Text inside of XML, HTML and Mermaid labels.
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub(super) fn digits() -> Graph {
+        let node = |name: &str, kind: &str, uses: &[(usize, &str)]| Node {
+            name: name.to_owned(),
+            kind: kind.to_owned(),
+            uses: uses.iter().map(|(used, text)| (*used, (*text).to_owned())).collect(),
+        };
+        Graph {
+            name: "digits".to_owned(),
+            nodes: vec![
+                node("raw", "fetch", &[]),
+                node("split", "split", &[(0, "raw")]),
+                node("encode", "encode", &[(1, "split.train"), (1, "split.val")]),
+                node("model", "model", &[(2, "encode.train")]),
+                node("train", "train", &[(3, "model"), (2, "encode.train"), (2, "encode.val")]),
+                node("evaluate", "evaluate", &[(4, "train.model"), (2, "encode.test")]),
+            ],
+        }
+    }
+
+    #[test]
+    fn a_tree_shows_every_stage_once() {
+        let expected = "\
+raw  fetch
+└─ split  split
+   └─ encode  encode
+      └─ model  model
+         └─ train  train  also uses encode.train, encode.val
+            └─ evaluate  evaluate  also uses encode.test
+";
+        assert_eq!(digits().draw(Drawing::Tree, Paint::new(false)), expected);
+    }
+
+    #[test]
+    fn edges_carry_the_ports_that_are_used() {
+        let mermaid = digits().draw(Drawing::Mermaid, Paint::new(true));
+        assert!(mermaid.contains("  s1 -->|train, val| s2\n"), "{mermaid}");
+        assert!(mermaid.contains("  s0 --> s1\n"), "{mermaid}");
+        let dot = digits().draw(Drawing::Dot, Paint::new(true));
+        assert!(dot.contains("  \"encode\" -> \"train\" [label=\"train, val\"];\n"), "{dot}");
+    }
+}
