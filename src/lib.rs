@@ -12,7 +12,7 @@
 //!
 //! Under them lie [`span`], [`digest`], [`types`], [`diag`], [`env`], [`event`] and [`job`], which know nothing of
 //! each other beyond that order; [`stage`] is the contract that every kind in [`stages`] keeps; [`frame`], [`nn`] and
-//! [`metrics`] hold what kinds are made of; [`plot`] draws numbers as SVG; [`store`] keeps results; [`registry`] lists all there is.
+//! [`metrics`] hold what kinds are made of; [`numbers`] puts numbers in words; [`plot`] draws them as SVG; [`store`] keeps results; [`registry`] lists all there is.
 //! The second binary, `kilter-torch` (`src/worker/`), is the only code that sees libtorch, and not part of this library.
 
 pub mod check;
@@ -28,6 +28,7 @@ pub mod job;
 pub mod manifest;
 pub mod metrics;
 pub mod nn;
+pub mod numbers;
 pub mod plan;
 pub mod plot;
 pub mod registry;

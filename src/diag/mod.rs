@@ -4,7 +4,6 @@
 
 pub mod codes;
 mod diagnostic;
-pub mod numbers;
 mod render;
 mod suggest;
 

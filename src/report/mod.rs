@@ -6,7 +6,7 @@
 //! | `json.rs` | the events, one a line |
 //! | `table.rs` | tables for a terminal |
 //! | `graph.rs` | the stages as tree, Mermaid, DOT or SVG |
-//! | `paint.rs`, [`numbers`] | colours; numbers in words |
+//! | `paint.rs` | colours |
 
 mod console;
 mod graph;
@@ -14,7 +14,6 @@ mod json;
 mod paint;
 mod table;
 
-pub use crate::diag::numbers;
 pub use console::{Frame, Live, Plain, Reporter, failure, summary};
 pub use graph::{Drawing, Graph, Node};
 pub use json::JsonLines;

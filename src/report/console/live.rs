@@ -5,7 +5,7 @@
 
 use super::{Columns, Frame, Reporter, words};
 use crate::event::{Event, StageProgress};
-use crate::report::numbers;
+use crate::numbers;
 use console::{measure_text_width, truncate_str};
 use std::io::Write;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};

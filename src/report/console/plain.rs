@@ -2,7 +2,7 @@
 
 use super::{Columns, Frame, Reporter, words};
 use crate::event::{Event, StageProgress};
-use crate::report::numbers;
+use crate::numbers;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -1,10 +1,9 @@
 //! The words of a run: its last line, its failures.
 
 use super::Columns;
-use crate::diag::plural;
 use crate::event::{Event, Failure};
+use crate::numbers::{counted, duration};
 use crate::report::Paint;
-use crate::report::numbers::duration;
 
 /// A line about a finished stage: `  fetch     raw         3.1 MB, sha256 verified      0.9 s`, the time at the right edge.
 pub(super) fn done(columns: Columns, paint: Paint, width: usize, event: &Event) -> Option<String> {
@@ -47,14 +46,14 @@ pub fn summary(event: &Event, seconds: f64, paint: Paint) -> Option<String> {
     let saved = if *saved >= 0.0005 { format!("{} saved", duration(*saved)) } else { String::new() };
     if ran + failed + skipped == 0 && !interrupted {
         let times = [saved, took].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ");
-        return Some(format!("{} cached, nothing to do {}", plural(cached, "stage"), paint.dim(format!("({times})"))));
+        return Some(format!("{} cached, nothing to do {}", counted(cached, "stage"), paint.dim(format!("({times})"))));
     }
     let mut parts = Vec::new();
     if failed > 0 {
-        parts.push(paint.red(format!("{} failed", plural(failed, "stage"))));
+        parts.push(paint.red(format!("{} failed", counted(failed, "stage"))));
     }
     if ran > 0 {
-        let noun = if failed > 0 { ran.to_string() } else { plural(ran, "stage") };
+        let noun = if failed > 0 { ran.to_string() } else { counted(ran, "stage") };
         parts.push(format!("{noun} ran"));
     }
     if cached > 0 {

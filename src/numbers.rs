@@ -14,6 +14,13 @@ pub fn count(value: u64) -> String {
     out
 }
 
+/// `1 stage`, `1,940 stages`: nouns that take an `s`.
+#[must_use]
+pub fn counted(number: usize, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", count(number as u64))
+}
+
 /// `812 B`, `3.1 MB`, `228 kB`: powers of 1000, three digits at most.
 #[must_use]
 pub fn bytes(value: u64) -> String {
