@@ -95,6 +95,14 @@ pub fn shown(path: &std::path::Path) -> String {
     }
 }
 
+/// Nanoseconds since 1970, to compare with the times of files; never for keys.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is where the clock is read")]
+pub fn unix_nanos() -> i64 {
+    let elapsed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(elapsed.as_nanos()).unwrap_or(i64::MAX)
+}
+
 /// The folder of the running program, where the worker lies too.
 #[must_use]
 pub fn program_folder() -> Option<PathBuf> {

@@ -27,7 +27,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     ("registry", &["stage", "stages", "nn", "metrics"]),
     ("check", &["manifest", "stage", "types", "diag", "span", "digest"]),
-    ("store", &["digest", "types", "env", "stage"]),
+    ("store", &["digest", "types", "env", "stage", "diag"]),
     ("plan", &["check", "manifest", "stage", "types", "digest", "diag", "store", "job", "span", "numbers"]),
     (
         "exec",

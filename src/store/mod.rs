@@ -1,1 +1,113 @@
-//! The content-addressed store.
+//! The content-addressed store: every result once, found by its key, and either whole or not there.
+//!
+//! | file | what it knows |
+//! |---|---|
+//! | [`layout`] | where everything lies; the only file with path names |
+//! | [`object`](self) | blobs by their digest: hashing, dedupe, syncing, reading back |
+//! | [`index`](self) | key -> [`StageResult`](crate::stage::StageResult), written only after all blobs are in place |
+//! | [`lock`](self) | one computation per key, also across processes; only its holder can commit |
+//! | [`statcache`](self) | digests of workspace files that did not change |
+//! | [`last`](self) | the last key of every stage, for `why` |
+//! | [`restore`](self) | results as folders under `out/` |
+//! | [`workspace`](self) | where the workspace is, and `kilter.toml` |
+//!
+//! What holds whatever happens, a `kill -9` and a power cut included: an index entry that is believed names blobs that are
+//! there, whole and unchanged. The order of writing gives that (blobs, then the entry, each by rename), and three
+//! checks while reading: sizes, modification times (somebody wrote into a blob), and, for entries that were not synced
+//! to the disk, the boot they were written in. Where a check is in doubt the blobs are hashed again.
+
+mod error;
+mod index;
+mod last;
+pub mod layout;
+mod lock;
+mod object;
+mod restore;
+mod statcache;
+mod workspace;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::StoreError;
+pub use index::Found;
+pub use last::{LastKeys, LastRun};
+pub use layout::Layout;
+pub use lock::{Begin, Pending};
+pub use object::hash_file;
+pub use statcache::StatCache;
+pub use workspace::{Workspace, WorkspaceError};
+
+use crate::digest::Digest;
+use crate::stage::{ArtifactRecord, Input, InputFile, StageResult};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A workspace's store. Opening it touches nothing; folders are made when the first result is committed.
+#[derive(Debug)]
+pub struct Store {
+    layout: Layout,
+    /// Digests of workspace files.
+    pub stat_cache: StatCache,
+    /// What was found and checked once is believed for the rest of the process.
+    known: Mutex<BTreeMap<Digest, Arc<StageResult>>>,
+    /// The boot that this process runs in; `None` where the system does not tell.
+    boot: Option<String>,
+}
+
+impl Store {
+    /// The store of a workspace.
+    #[must_use]
+    pub fn open(workspace: &Workspace) -> Self {
+        let layout = Layout::new(&workspace.root, &workspace.store);
+        let stat_cache = StatCache::load(&layout.stat_cache());
+        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok().map(|id| id.trim().to_owned());
+        Self { layout, stat_cache, known: Mutex::default(), boot }
+    }
+
+    /// Where everything lies.
+    #[must_use]
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Where the bytes of an object lie. The file is read-only and never to be written.
+    #[must_use]
+    pub fn object_path(&self, digest: Digest) -> PathBuf {
+        self.layout.object(digest)
+    }
+
+    /// An artefact as a stage receives it.
+    #[must_use]
+    pub fn input(&self, artifact: &ArtifactRecord) -> Input {
+        let files = artifact.files.iter().map(|file| InputFile {
+            name: file.name.clone(),
+            path: self.object_path(file.digest),
+            size: file.size,
+            digest: file.digest,
+        });
+        Input { ty: artifact.ty.clone(), digest: artifact.digest, files: files.collect() }
+    }
+
+    fn remember(&self, key: Digest, result: &Arc<StageResult>) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(result));
+    }
+
+    fn remembered(&self, key: Digest) -> Option<Arc<StageResult>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned()
+    }
+
+    fn forget(&self, key: Digest) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+    }
+}
+
+/// In tests a child process names the point at which it is to die as if killed; in a build there is nothing here.
+#[cfg(not(test))]
+fn failpoint(_: &str) {}
+
+#[cfg(test)]
+fn failpoint(name: &str) {
+    tests::die_if_asked(name);
+}

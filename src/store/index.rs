@@ -1,0 +1,202 @@
+//! The index: key -> result. An entry is written only after all its blobs are in place, by rename, so it is whole or absent.
+//!
+//! Beside the result an entry keeps two things that let a reader believe it without reading the blobs:
+//! - the blobs' modification times: a blob that was written into has another;
+//! - for results that were quick to make, and so were not synced to the disk (a sync costs milliseconds, and a result
+//!   that is lost in a power cut is quickly made again), the boot they were written in. In that boot the
+//!   system's own memory holds what the disk does not yet; in any other the blobs are hashed before they are believed.
+
+use super::object::{hash_file, mtime, sync};
+use super::{Layout, Store, StoreError};
+use crate::digest::Digest;
+use crate::stage::{FileRecord, StageResult};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Raised when [`Entry`] changes; entries of another format are not there.
+const FORMAT: u32 = 1;
+
+#[derive(Serialize, Deserialize)]
+struct Entry {
+    format: u32,
+    /// The boot in which the blobs were written, where they were not synced.
+    boot: Option<String>,
+    /// Modification times of the blobs, in the order of outputs and files.
+    mtimes: Vec<i64>,
+    result: StageResult,
+}
+
+/// The answer of the index.
+#[derive(Clone, Debug)]
+pub enum Found {
+    /// The result, with all its blobs in place.
+    Hit(Arc<StageResult>),
+    /// There is none.
+    Absent,
+    /// There was one, but it cannot be used any more; says why.
+    Lost(String),
+}
+
+/// Every file of a result with its port, in a fixed order.
+fn files(result: &StageResult) -> impl Iterator<Item = (&str, &FileRecord)> {
+    result.outputs.iter().flat_map(|(port, artifact)| artifact.files.iter().map(move |file| (port.as_str(), file)))
+}
+
+enum Blobs {
+    Sound,
+    /// Sound after hashing them again; the entry should be written anew with these times.
+    Rehashed(Vec<i64>),
+    Lost(String),
+}
+
+impl Store {
+    /// The result of a key. What was found once is believed for the rest of the process.
+    #[must_use]
+    pub fn lookup(&self, key: Digest) -> Found {
+        match self.remembered(key) {
+            Some(result) => Found::Hit(result),
+            None => self.lookup_now(key),
+        }
+    }
+
+    /// The result of a key, looked up anew.
+    pub(super) fn lookup_now(&self, key: Digest) -> Found {
+        let path = self.layout.entry(key);
+        let entry = match read_entry(&path) {
+            Ok(Some(entry)) => entry,
+            Ok(None) => return Found::Absent,
+            Err(why) => return Found::Lost(why),
+        };
+        let same_boot = entry.boot.is_none() || entry.boot == self.boot;
+        match self.check_blobs(&entry, same_boot) {
+            Blobs::Lost(why) => {
+                self.forget(key);
+                return Found::Lost(why);
+            }
+            Blobs::Sound => {}
+            Blobs::Rehashed(mtimes) => {
+                let boot = if same_boot { entry.boot } else { None };
+                let renewed = Entry { format: FORMAT, boot, mtimes, result: entry.result };
+                // Only saves hashing next time, so a store that cannot be written is no reason to fail.
+                let _ = self.write_entry(key, &renewed, false);
+                return self.found(key, renewed.result);
+            }
+        }
+        self.found(key, entry.result)
+    }
+
+    fn found(&self, key: Digest, result: StageResult) -> Found {
+        let result = Arc::new(result);
+        self.remember(key, &result);
+        Found::Hit(result)
+    }
+
+    fn check_blobs(&self, entry: &Entry, same_boot: bool) -> Blobs {
+        let mut times = Vec::with_capacity(entry.mtimes.len());
+        let mut doubted = false;
+        for (index, (port, file)) in files(&entry.result).enumerate() {
+            let path = self.layout.object(file.digest);
+            let lost = |what: &str| Blobs::Lost(format!("`{}` of output `{port}` {what}", file.name));
+            let Ok(metadata) = path.metadata() else { return lost("is missing from the store") };
+            if metadata.len() != file.size {
+                let _ = std::fs::remove_file(&path);
+                return lost(&format!("has {} bytes in the store instead of {}", metadata.len(), file.size));
+            }
+            let time = mtime(&metadata);
+            if !same_boot || entry.mtimes.get(index) != Some(&time) {
+                doubted = true;
+                if !hash_file(&path).is_ok_and(|(digest, _)| digest == file.digest) {
+                    let _ = std::fs::remove_file(&path);
+                    return lost("was changed in the store");
+                }
+            }
+            times.push(time);
+        }
+        if doubted { Blobs::Rehashed(times) } else { Blobs::Sound }
+    }
+
+    /// Writes an entry whose blobs are all in place.
+    pub(super) fn record(
+        &self,
+        key: Digest,
+        result: StageResult,
+        mtimes: Vec<i64>,
+        durable: bool,
+    ) -> Result<Arc<StageResult>, StoreError> {
+        let boot = if durable { None } else { self.boot.clone() };
+        let entry = Entry { format: FORMAT, boot, mtimes, result };
+        self.write_entry(key, &entry, durable)?;
+        let result = Arc::new(entry.result);
+        self.remember(key, &result);
+        Ok(result)
+    }
+
+    /// Whether a result that took so long must be synced to the disk.
+    pub(super) fn must_sync(&self, seconds: f64) -> bool {
+        self.boot.is_none() || seconds >= 1.0
+    }
+
+    fn write_entry(&self, key: Digest, entry: &Entry, durable: bool) -> Result<(), StoreError> {
+        let path = self.layout.entry(key);
+        let text = serde_json::to_vec(entry)
+            .map_err(|error| StoreError::io("write", &path, &std::io::Error::other(error.to_string())))?;
+        write_atomically(&path, &text, durable)
+    }
+
+    /// Every readable entry of a kind, with its key. Reads the whole index: for `why`, not for every run.
+    #[must_use]
+    pub fn entries_of_kind(&self, kind: &str) -> Vec<(Digest, Arc<StageResult>)> {
+        let walk = walkdir::WalkDir::new(self.layout.index()).sort_by_file_name().into_iter().filter_map(Result::ok);
+        walk.filter(|item| item.file_type().is_file())
+            .filter_map(|item| {
+                let key = Layout::key_of_entry(item.path())?;
+                let entry = read_entry(item.path()).ok()??;
+                (entry.result.kind == kind).then(|| (key, Arc::new(entry.result)))
+            })
+            .collect()
+    }
+
+    /// The result that an entry tells of, whether or not its blobs are still there. For explaining, not for using.
+    #[must_use]
+    pub fn peek(&self, key: Digest) -> Option<Arc<StageResult>> {
+        if let Some(result) = self.remembered(key) {
+            return Some(result);
+        }
+        read_entry(&self.layout.entry(key)).ok()?.map(|entry| Arc::new(entry.result))
+    }
+}
+
+/// `None` where there is no entry, or one of another format.
+fn read_entry(path: &Path) -> Result<Option<Entry>, String> {
+    let text = match std::fs::read(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(format!("its record cannot be read: {}", crate::stage::io_words(&error))),
+    };
+    #[derive(Deserialize)]
+    struct Format {
+        format: u32,
+    }
+    match serde_json::from_slice::<Entry>(&text) {
+        Ok(entry) if entry.format == FORMAT => Ok(Some(entry)),
+        Ok(_) => Ok(None),
+        Err(_) if serde_json::from_slice::<Format>(&text).is_ok_and(|other| other.format != FORMAT) => Ok(None),
+        Err(_) => Err("its record is damaged".to_owned()),
+    }
+}
+
+/// Writes a file so that readers see the old text or the new one, and never a part.
+pub(super) fn write_atomically(path: &Path, text: &[u8], durable: bool) -> Result<(), StoreError> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder).map_err(|error| StoreError::io("make the folder", folder, &error))?;
+    let failed = |error: std::io::Error| StoreError::io("write", path, &error);
+    let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(folder).map_err(failed)?;
+    std::io::Write::write_all(&mut file, text).map_err(failed)?;
+    if durable {
+        file.as_file().sync_all().map_err(failed)?;
+    }
+    super::failpoint("entry-written");
+    file.persist(path).map_err(|error| failed(error.error))?;
+    if durable { sync(folder) } else { Ok(()) }
+}

@@ -1,0 +1,77 @@
+//! The last key of every stage of a pipeline. With it `why` finds the result to compare with; without it (the
+//! file can be deleted at any time) it looks through the index.
+
+use super::index::write_atomically;
+use super::{Store, StoreError};
+use crate::digest::Digest;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::PathBuf;
+
+/// When a stage last ran or was found cached, and for which key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastRun {
+    /// The key.
+    pub key: Digest,
+    /// In seconds since 1970.
+    pub at: u64,
+}
+
+/// The last keys of a pipeline's stages.
+#[derive(Debug)]
+pub struct LastKeys {
+    path: PathBuf,
+    stages: BTreeMap<String, LastRun>,
+    changed: BTreeMap<String, LastRun>,
+}
+
+impl LastKeys {
+    fn read(path: &std::path::Path) -> BTreeMap<String, LastRun> {
+        serde_json::from_slice(&std::fs::read(path).unwrap_or_default()).unwrap_or_default()
+    }
+
+    /// The last key of a stage.
+    #[must_use]
+    pub fn get(&self, stage: &str) -> Option<LastRun> {
+        self.stages.get(stage).copied()
+    }
+
+    /// Notes a stage's key. The time changes only with the key, so that a run of cached stages writes nothing.
+    pub fn note(&mut self, stage: &str, key: Digest, at: u64) {
+        if self.stages.get(stage).is_none_or(|last| last.key != key) {
+            let last = LastRun { key, at };
+            self.stages.insert(stage.to_owned(), last);
+            self.changed.insert(stage.to_owned(), last);
+        }
+    }
+
+    /// Writes what was noted, beside what other processes noted meanwhile.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn save(&mut self) -> Result<(), StoreError> {
+        if self.changed.is_empty() {
+            return Ok(());
+        }
+        let folder = self.path.parent().unwrap_or(&self.path).to_owned();
+        let failed = |error: std::io::Error| StoreError::io("write", &self.path, &error);
+        std::fs::create_dir_all(&folder).map_err(failed)?;
+        // The folder's own lock: held for a moment, freed by the system whatever happens.
+        let guard = File::open(&folder).map_err(failed)?;
+        guard.lock().map_err(failed)?;
+        let mut stages = Self::read(&self.path);
+        stages.append(&mut self.changed);
+        let text = serde_json::to_vec_pretty(&stages).unwrap_or_default();
+        write_atomically(&self.path, &text, false)
+    }
+}
+
+impl Store {
+    /// The last keys of a pipeline's stages.
+    #[must_use]
+    pub fn last_keys(&self, pipeline: &str) -> LastKeys {
+        let path = self.layout.last(pipeline);
+        LastKeys { stages: LastKeys::read(&path), path, changed: BTreeMap::new() }
+    }
+}

@@ -1,0 +1,177 @@
+//! Where everything lies. No other file holds a path name.
+//!
+//! ```text
+//! WORKSPACE/
+//!   kilter.toml                       settings of the workspace; optional
+//!   .kilter/                          can be deleted at any time, at the cost of recomputing
+//!     .gitignore                      holds `*`
+//!     store-v1/                       elsewhere where kilter.toml says `store = "path"`
+//!       objects/ab/cdef…              a blob, named by the BLAKE3 of its bytes; read-only
+//!       index/ab/cdef….json           a stage's result, named by its key
+//!       tmp/KEY/                      what the holder of KEY's lock is writing
+//!       locks/KEY.lock                held while KEY is computed; freed by the system when the process dies
+//!     runs/RUN/STAGE.log              what programs and workers wrote to their standard error
+//!     runs/RUN/STAGE.job.json         the last job that a stage gave to a worker
+//!     last/PIPELINE.json              the last key of every stage
+//!     stat-cache.json                 digests of workspace files, by size, times and inode
+//!   out/PIPELINE/STAGE/…              the current results, read-only: links into the store, or copies
+//! ```
+
+use crate::digest::Digest;
+use std::path::{Path, PathBuf};
+
+/// The settings file at a workspace's root.
+pub const SETTINGS: &str = "kilter.toml";
+/// The folder at a workspace's root that holds everything that can be made again.
+pub const STATE: &str = ".kilter";
+/// Marks the root of a workspace where there is no [`SETTINGS`].
+pub const GIT: &str = ".git";
+/// The folder at a workspace's root that holds the current results.
+pub const OUT: &str = "out";
+const STORE: &str = "store-v1";
+
+/// Where everything lies.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    root: PathBuf,
+    state: PathBuf,
+    store: PathBuf,
+}
+
+impl Layout {
+    /// The layout of the workspace at `root` with its store under `store` (the setting, an absolute path).
+    #[must_use]
+    pub fn new(root: &Path, store: &Path) -> Self {
+        Self { root: root.to_owned(), state: root.join(STATE), store: store.join(STORE) }
+    }
+
+    /// The workspace's root.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The folder of everything that can be made again.
+    #[must_use]
+    pub fn state(&self) -> &Path {
+        &self.state
+    }
+
+    /// The store's folder.
+    #[must_use]
+    pub fn store(&self) -> &Path {
+        &self.store
+    }
+
+    /// A blob.
+    #[must_use]
+    pub fn object(&self, digest: Digest) -> PathBuf {
+        let hex = digest.to_string();
+        self.store.join("objects").join(&hex[..2]).join(&hex[2..])
+    }
+
+    /// The folder of all index entries.
+    #[must_use]
+    pub fn index(&self) -> PathBuf {
+        self.store.join("index")
+    }
+
+    /// The index entry of a key.
+    #[must_use]
+    pub fn entry(&self, key: Digest) -> PathBuf {
+        let hex = key.to_string();
+        self.index().join(&hex[..2]).join(format!("{}.json", &hex[2..]))
+    }
+
+    /// The key of an index entry's file.
+    #[must_use]
+    pub fn key_of_entry(entry: &Path) -> Option<Digest> {
+        let head = entry.parent()?.file_name()?.to_str()?;
+        let tail = entry.file_name()?.to_str()?.strip_suffix(".json")?;
+        format!("{head}{tail}").parse().ok()
+    }
+
+    /// The folder of what is being written.
+    #[must_use]
+    pub fn tmp(&self) -> PathBuf {
+        self.store.join("tmp")
+    }
+
+    /// What the holder of a key's lock is writing.
+    #[must_use]
+    pub fn staging(&self, key: Digest) -> PathBuf {
+        self.tmp().join(key.to_string())
+    }
+
+    /// The lock of a key.
+    #[must_use]
+    pub fn lock(&self, key: Digest) -> PathBuf {
+        self.store.join("locks").join(format!("{key}.lock"))
+    }
+
+    /// The folder of a run's logs.
+    #[must_use]
+    pub fn run(&self, run: &str) -> PathBuf {
+        self.state.join("runs").join(run)
+    }
+
+    /// The log of a stage.
+    #[must_use]
+    pub fn log(&self, run: &str, stage: &str) -> PathBuf {
+        self.run(run).join(format!("{}.log", flat(stage)))
+    }
+
+    /// The job file that a stage gives to a worker.
+    #[must_use]
+    pub fn job(&self, run: &str, stage: &str) -> PathBuf {
+        self.run(run).join(format!("{}.job.json", flat(stage)))
+    }
+
+    /// The last keys of a pipeline's stages.
+    #[must_use]
+    pub fn last(&self, pipeline: &str) -> PathBuf {
+        self.state.join("last").join(format!("{}.json", flat(pipeline)))
+    }
+
+    /// The digests of workspace files.
+    #[must_use]
+    pub fn stat_cache(&self) -> PathBuf {
+        self.state.join("stat-cache.json")
+    }
+
+    /// The current results of a pipeline.
+    #[must_use]
+    pub fn out(&self, pipeline: &str) -> PathBuf {
+        self.root.join(OUT).join(pipeline)
+    }
+
+    /// The current result of a stage; a module's stages lie in a folder of the module's name.
+    #[must_use]
+    pub fn out_stage(&self, pipeline: &str, stage: &str) -> PathBuf {
+        self.out(pipeline).join(stage)
+    }
+
+    /// A path as people should see it: relative to the workspace where it lies inside.
+    #[must_use]
+    pub fn shown(&self, path: &Path) -> String {
+        path.strip_prefix(&self.root).unwrap_or(path).display().to_string()
+    }
+}
+
+/// A stage's name as one file name.
+fn flat(name: &str) -> String {
+    name.replace('/', ".")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_gives_its_key_back() {
+        let layout = Layout::new(Path::new("/w"), Path::new("/w/.kilter"));
+        let key = Digest::of(b"key");
+        assert_eq!(Layout::key_of_entry(&layout.entry(key)), Some(key));
+        assert_eq!(layout.shown(&layout.out_stage("digits", "m/a")), "out/digits/m/a");
+    }
+}

@@ -1,0 +1,232 @@
+//! One computation per key, in this process and in any other: [`Store::begin`] gives a result, or the right to make it.
+//!
+//! The lock is an advisory lock of the operating system on a file of the key's name, so it is free as soon as its
+//! process is gone, however it went. Whoever holds it owns the key's staging folder too, and clears away what a
+//! killed process left there. Only [`Pending`], which is the held lock, can commit.
+
+use super::index::Found;
+use super::object::remove_tree;
+use super::{Store, StoreError};
+use crate::digest::Digest;
+use crate::env::Cancel;
+use crate::stage::{ArtifactRecord, ProducedPort, StageResult};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long to wait before trying a lock again.
+const PAUSE: Duration = Duration::from_millis(25);
+
+/// What [`Store::begin`] gives.
+#[derive(Debug)]
+pub enum Begin<'a> {
+    /// The result is there; perhaps since another process made it while we waited.
+    Hit(Arc<StageResult>),
+    /// It is ours to make.
+    Miss(Pending<'a>),
+}
+
+/// The right to make a key's result: the held lock, and an empty staging folder.
+#[derive(Debug)]
+pub struct Pending<'a> {
+    store: &'a Store,
+    key: Digest,
+    lock_path: PathBuf,
+    /// Closing it frees the lock.
+    _lock: File,
+}
+
+impl Store {
+    /// The result of a key, or the right to make it. Waits while another holds that right; `waiting` is told once for
+    /// whom. With `force` a result that is there does not count.
+    ///
+    /// # Errors
+    /// When the store cannot be written, or the run is interrupted while it waits.
+    pub fn begin(
+        &self,
+        key: Digest,
+        force: bool,
+        cancel: &Cancel,
+        waiting: &mut dyn FnMut(String),
+    ) -> Result<Begin<'_>, StoreError> {
+        let lock_path = self.layout.lock(key);
+        self.prepare(&lock_path)?;
+        let mut told = false;
+        let lock = loop {
+            if let Some(lock) = try_lock(&lock_path)? {
+                break lock;
+            }
+            if cancel.is_set() {
+                return Err(StoreError::Interrupted);
+            }
+            if !std::mem::replace(&mut told, true) {
+                let owner = std::fs::read_to_string(&lock_path).unwrap_or_default();
+                let owner = if owner.is_empty() { "another stage or process".to_owned() } else { owner };
+                waiting(format!("{owner} is computing the same result"));
+            }
+            std::thread::sleep(PAUSE);
+        };
+        let pending = Pending { store: self, key, lock_path, _lock: lock };
+        if !force && let Found::Hit(result) = self.lookup_now(key) {
+            return Ok(Begin::Hit(result));
+        }
+        pending.clear()?;
+        Ok(Begin::Miss(pending))
+    }
+
+    fn prepare(&self, lock_path: &Path) -> Result<(), StoreError> {
+        let folder = lock_path.parent().unwrap_or(self.layout.store());
+        if folder.is_dir() {
+            return Ok(());
+        }
+        std::fs::create_dir_all(folder).map_err(|error| StoreError::io("make the folder", folder, &error))?;
+        self.ignore_state()
+    }
+
+    /// Keeps the state folder out of version control.
+    pub(super) fn ignore_state(&self) -> Result<(), StoreError> {
+        let path = self.layout.state().join(".gitignore");
+        if self.layout.state().is_dir() && !path.exists() {
+            std::fs::write(&path, "*\n").map_err(|error| StoreError::io("write", &path, &error))?;
+        }
+        Ok(())
+    }
+
+    /// Clears away what killed processes left: staging folders and lock files that nobody holds.
+    pub fn sweep(&self) {
+        let names = |folder: PathBuf| -> Vec<String> {
+            let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+            entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
+        };
+        let locks = names(self.layout.store().join("locks"));
+        let mut left: Vec<Digest> = locks.iter().filter_map(|name| name.strip_suffix(".lock")?.parse().ok()).collect();
+        left.extend(names(self.layout.tmp()).iter().filter_map(|name| name.parse::<Digest>().ok()));
+        left.sort();
+        left.dedup();
+        for key in left {
+            let lock_path = self.layout.lock(key);
+            if let Ok(Some(lock)) = try_lock(&lock_path) {
+                // Dropping it removes the staging folder and the lock file.
+                drop(Pending { store: self, key, lock_path, _lock: lock });
+            }
+        }
+    }
+}
+
+/// The lock, unless somebody holds it.
+fn try_lock(path: &Path) -> Result<Option<File>, StoreError> {
+    let failed = |error: std::io::Error| StoreError::io("lock", path, &error);
+    loop {
+        let mut file =
+            OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+        }
+        // The holder before us may have removed the file after we opened it; then ours guards nothing.
+        let ours = file.metadata().map_err(failed)?;
+        if path.metadata().is_ok_and(|named| (named.dev(), named.ino()) == (ours.dev(), ours.ino())) {
+            let owner = format!("kilter (process {})", std::process::id());
+            file.set_len(0).and_then(|()| file.write_all(owner.as_bytes())).map_err(failed)?;
+            return Ok(Some(file));
+        }
+    }
+}
+
+impl Pending<'_> {
+    /// Where outputs are staged: a folder per port.
+    #[must_use]
+    pub fn staging(&self) -> PathBuf {
+        self.store.layout.staging(self.key).join("out")
+    }
+
+    /// A folder for whatever else the stage writes; removed afterwards.
+    #[must_use]
+    pub fn scratch(&self) -> PathBuf {
+        self.store.layout.staging(self.key).join("scratch")
+    }
+
+    /// Empties the staging and scratch folders, before the first or another attempt.
+    ///
+    /// # Errors
+    /// When they cannot be made.
+    pub fn clear(&self) -> Result<(), StoreError> {
+        let folder = self.store.layout.staging(self.key);
+        remove_tree(&folder).map_err(|error| StoreError::io("remove", &folder, &error))?;
+        for folder in [self.staging(), self.scratch()] {
+            std::fs::create_dir_all(&folder).map_err(|error| StoreError::io("make the folder", &folder, &error))?;
+        }
+        Ok(())
+    }
+
+    /// Moves the staged files of `ports` into the store and then records the result, whose `outputs` are filled in here.
+    ///
+    /// # Errors
+    /// When a staged file is no plain file, or the store cannot be written; then there is no result.
+    pub fn commit(self, mut result: StageResult, ports: &[ProducedPort]) -> Result<Arc<StageResult>, StoreError> {
+        let durable = self.store.must_sync(result.seconds);
+        let mut mtimes = Vec::new();
+        let mut ports: Vec<&ProducedPort> = ports.iter().collect();
+        ports.sort_by(|a, b| a.port.cmp(&b.port));
+        result.outputs.clear();
+        for port in ports {
+            let mut files = Vec::new();
+            for (name, path) in staged_files(&self.staging().join(&port.port))? {
+                let stored = self.store.put(&path, &name, durable)?;
+                super::failpoint("blob-stored");
+                mtimes.push(stored.mtime);
+                files.push(stored.record);
+            }
+            let artifact = ArtifactRecord { ty: port.ty.clone(), digest: Digest::of(b""), files };
+            let digest = port.digest.unwrap_or_else(|| content_digest(&artifact));
+            result.outputs.insert(port.port.clone(), ArtifactRecord { digest, ..artifact });
+        }
+        super::failpoint("blobs-stored");
+        self.store.record(self.key, result, mtimes, durable)
+    }
+}
+
+impl Drop for Pending<'_> {
+    fn drop(&mut self) {
+        // While the lock is still held. What cannot be removed now is swept later.
+        let _ = remove_tree(&self.store.layout.staging(self.key));
+        let _ = std::fs::remove_file(&self.lock_path);
+    }
+}
+
+/// The plain files under a folder by name, sorted; [`Store::put`] refuses whatever else is there.
+fn staged_files(folder: &Path) -> Result<Vec<(String, PathBuf)>, StoreError> {
+    let mut files = Vec::new();
+    for entry in walkdir::WalkDir::new(folder).min_depth(1) {
+        let entry = entry.map_err(|error| {
+            let path = error.path().unwrap_or(folder).to_owned();
+            let error = error.into_io_error().unwrap_or_else(|| std::io::Error::other("folders contain each other"));
+            StoreError::io("read", &path, &error)
+        })?;
+        if entry.file_type().is_dir() {
+            continue;
+        }
+        let name = entry.path().strip_prefix(folder).unwrap_or(entry.path());
+        files.push((name.to_string_lossy().into_owned(), entry.into_path()));
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// The digest of an artefact that has none of its own: of its type's name and its files' names and bytes.
+fn content_digest(artifact: &ArtifactRecord) -> Digest {
+    let mut hasher = blake3::Hasher::new_derive_key("kilter 2026 artefact content");
+    let mut text = |text: &str| {
+        hasher.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
+    };
+    text(artifact.ty.name());
+    for file in &artifact.files {
+        text(&file.name);
+        text(&file.digest.to_string());
+    }
+    Digest::from_bytes(*hasher.finalize().as_bytes())
+}

@@ -1,0 +1,139 @@
+//! Blobs by their digest: hashing, moving into the store, checking.
+//!
+//! Files are read in large pieces and hashed by all cores, rather than mapped: a mapped file that somebody shortens
+//! meanwhile ends the process with SIGBUS, and workspace files belong to the user.
+
+use super::{Store, StoreError};
+use crate::digest::Digest;
+use crate::stage::FileRecord;
+use std::fs::{File, Metadata, Permissions};
+use std::io::Read;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+/// How much is read at once.
+const PIECE: usize = 4 << 20;
+/// Pieces below this are hashed by one core.
+const PARALLEL_FROM: usize = 256 << 10;
+
+/// The digest and size of a file's bytes. Large files are hashed by all cores.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn hash_file(path: &Path) -> Result<(Digest, u64), StoreError> {
+    let failed = |error: std::io::Error| StoreError::io("read", path, &error);
+    let mut file = File::open(path).map_err(failed)?;
+    let expected = usize::try_from(file.metadata().map_err(failed)?.len()).unwrap_or(PIECE);
+    let mut piece = vec![0; expected.clamp(1, PIECE - 1) + 1];
+    let mut hasher = blake3::Hasher::new();
+    let mut size = 0;
+    loop {
+        let filled = fill(&mut file, &mut piece).map_err(failed)?;
+        if filled >= PARALLEL_FROM {
+            hasher.update_rayon(&piece[..filled]);
+        } else {
+            hasher.update(&piece[..filled]);
+        }
+        size += filled as u64;
+        if filled < piece.len() {
+            return Ok((Digest::from_bytes(*hasher.finalize().as_bytes()), size));
+        }
+    }
+}
+
+/// Reads until `piece` is full or the file ends.
+fn fill(file: &mut File, piece: &mut [u8]) -> std::io::Result<usize> {
+    let mut filled = 0;
+    while filled < piece.len() {
+        match file.read(&mut piece[filled..]) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+/// When a file was last written, in nanoseconds since 1970.
+pub(super) fn mtime(metadata: &Metadata) -> i64 {
+    metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec())
+}
+
+/// Makes what was written to a file or folder survive a power cut.
+pub(super) fn sync(path: &Path) -> Result<(), StoreError> {
+    File::open(path).and_then(|file| file.sync_all()).map_err(|error| StoreError::io("sync", path, &error))
+}
+
+/// A blob that was moved into the store.
+pub(super) struct Stored {
+    pub record: FileRecord,
+    pub mtime: i64,
+}
+
+impl Store {
+    /// Moves a staged file into the store under the digest of its bytes; one that is there already is kept.
+    pub(super) fn put(&self, staged: &Path, name: &str, durable: bool) -> Result<Stored, StoreError> {
+        let metadata = staged.symlink_metadata().map_err(|error| StoreError::io("read", staged, &error))?;
+        if !metadata.is_file() {
+            let what = if metadata.is_symlink() { "a symbolic link" } else { "a device, pipe or socket" };
+            return Err(StoreError::NotAFile { name: name.to_owned(), what });
+        }
+        let (digest, size) = hash_file(staged)?;
+        let object = self.layout.object(digest);
+        let record = FileRecord { name: name.to_owned(), size, digest };
+        if let Some(mtime) = whole(&object, digest, size) {
+            return Ok(Stored { record, mtime });
+        }
+        let own = alone(staged, &metadata)?;
+        std::fs::set_permissions(&own, Permissions::from_mode(0o444))
+            .map_err(|error| StoreError::io("make read-only", &own, &error))?;
+        if durable {
+            sync(&own)?;
+        }
+        let folder = object.parent().unwrap_or(self.layout.store());
+        std::fs::create_dir_all(folder).map_err(|error| StoreError::io("make the folder", folder, &error))?;
+        std::fs::rename(&own, &object).map_err(|error| StoreError::io("move into the store", &object, &error))?;
+        if durable {
+            sync(folder)?;
+        }
+        let metadata = object.metadata().map_err(|error| StoreError::io("read", &object, &error))?;
+        Ok(Stored { record, mtime: mtime(&metadata) })
+    }
+}
+
+/// The modification time of an object whose bytes are what they should be.
+fn whole(object: &Path, digest: Digest, size: u64) -> Option<i64> {
+    let metadata = object.metadata().ok()?;
+    let same = metadata.len() == size && hash_file(object).is_ok_and(|(found, _)| found == digest);
+    same.then(|| mtime(&metadata))
+}
+
+/// A file that other names share (a stage linked an input, or a file of the workspace) is copied: the store's bytes
+/// must not change when somebody writes through the other name.
+fn alone(staged: &Path, metadata: &Metadata) -> Result<PathBuf, StoreError> {
+    if metadata.nlink() == 1 {
+        return Ok(staged.to_owned());
+    }
+    let mut copy = staged.as_os_str().to_owned();
+    copy.push(".alone");
+    let copy = PathBuf::from(copy);
+    reflink_copy::reflink_or_copy(staged, &copy).map_err(|error| StoreError::io("copy", &copy, &error))?;
+    Ok(copy)
+}
+
+/// Removes a folder and everything in it, also where a stage made folders read-only. Absent is fine.
+pub(super) fn remove_tree(folder: &Path) -> std::io::Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+            let folders = walkdir::WalkDir::new(folder).into_iter().filter_map(Result::ok);
+            for entry in folders.filter(|entry| entry.file_type().is_dir()) {
+                std::fs::set_permissions(entry.path(), Permissions::from_mode(0o755))?;
+            }
+            std::fs::remove_dir_all(folder)
+        }
+        Err(error) => Err(error),
+    }
+}

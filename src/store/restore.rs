@@ -1,0 +1,136 @@
+//! Results as folders under `out/`: read-only files, as clones, links or copies of the store's objects.
+//!
+//! A stage with one output has its files directly in its folder, a stage with several has a folder for each. What is
+//! in place already is left alone, which is seen from sizes, inodes and times only: a linked file *is* its
+//! object, a clone or copy carries its object's modification time. A folder that differs is replaced as a whole, by
+//! one exchange of names where the system can do that.
+
+use super::object::{mtime, remove_tree};
+use super::{Store, StoreError};
+use crate::stage::{FileRecord, StageResult};
+use std::ffi::CString;
+use std::fs::{File, Permissions};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
+
+/// The files of a result by their place in its folder.
+fn places(result: &StageResult) -> Vec<(PathBuf, &FileRecord)> {
+    let several = result.outputs.len() > 1;
+    let mut places = Vec::new();
+    for (port, artifact) in &result.outputs {
+        let folder = if several { PathBuf::from(port) } else { PathBuf::new() };
+        places.extend(artifact.files.iter().map(|file| (folder.join(&file.name), file)));
+    }
+    places
+}
+
+impl Store {
+    /// Whether `folder` holds exactly the files of `result`.
+    #[must_use]
+    pub fn is_in_place(&self, result: &StageResult, folder: &Path) -> bool {
+        let places = places(result);
+        let same = |(place, file): &(PathBuf, &FileRecord)| {
+            let Ok(there) = folder.join(place).symlink_metadata() else { return false };
+            let Ok(object) = self.layout.object(file.digest).metadata() else { return false };
+            there.is_file()
+                && there.len() == object.len()
+                && ((there.dev(), there.ino()) == (object.dev(), object.ino()) || mtime(&there) == mtime(&object))
+        };
+        places.iter().all(same) && count_files(folder) == places.len()
+    }
+
+    /// Makes `folder` hold exactly the files of `result`. Says whether anything had to be done.
+    ///
+    /// # Errors
+    /// When the folder cannot be written or an object cannot be read.
+    pub fn restore(&self, result: &StageResult, folder: &Path) -> Result<bool, StoreError> {
+        if self.is_in_place(result, folder) {
+            return Ok(false);
+        }
+        let parent = folder.parent().unwrap_or(folder);
+        std::fs::create_dir_all(parent).map_err(|error| StoreError::io("make the folder", parent, &error))?;
+        let fresh = tempfile::Builder::new()
+            .prefix(".new-")
+            .permissions(Permissions::from_mode(0o755))
+            .tempdir_in(parent)
+            .map_err(|error| StoreError::io("write in", parent, &error))?;
+        for (place, file) in places(result) {
+            let to = fresh.path().join(place);
+            let inside = to.parent().unwrap_or(fresh.path());
+            std::fs::create_dir_all(inside).map_err(|error| StoreError::io("make the folder", inside, &error))?;
+            materialize(&self.layout.object(file.digest), &to)?;
+        }
+        super::failpoint("restored-beside");
+        exchange(&fresh.keep(), folder)?;
+        Ok(true)
+    }
+}
+
+fn count_files(folder: &Path) -> usize {
+    let entries = walkdir::WalkDir::new(folder).into_iter().filter_map(Result::ok);
+    entries.filter(|entry| !entry.file_type().is_dir()).count()
+}
+
+/// Clone, else hard link, else copy.
+fn materialize(object: &Path, to: &Path) -> Result<(), StoreError> {
+    if reflink_copy::reflink(object, to).is_err() {
+        if std::fs::hard_link(object, to).is_ok() {
+            return Ok(());
+        }
+        std::fs::copy(object, to).map_err(|error| StoreError::io("copy to", to, &error))?;
+    }
+    let failed = |error: std::io::Error| StoreError::io("write", to, &error);
+    let time = mtime(&object.metadata().map_err(failed)?);
+    let time = UNIX_EPOCH + Duration::from_nanos(u64::try_from(time).unwrap_or(0));
+    File::open(to).and_then(|file| file.set_modified(time)).map_err(failed)?;
+    std::fs::set_permissions(to, Permissions::from_mode(0o444)).map_err(failed)
+}
+
+/// Puts `fresh` in the place of `folder` and removes what was there.
+fn exchange(fresh: &Path, folder: &Path) -> Result<(), StoreError> {
+    let failed = |error: std::io::Error| StoreError::io("replace", folder, &error);
+    if folder.symlink_metadata().is_err() {
+        return std::fs::rename(fresh, folder).map_err(failed);
+    }
+    if !swap_names(fresh, folder) {
+        let old = fresh.with_extension("old");
+        std::fs::rename(folder, &old).map_err(failed)?;
+        std::fs::rename(fresh, folder).map_err(failed)?;
+        return remove_any(&old).map_err(failed);
+    }
+    remove_any(fresh).map_err(failed)
+}
+
+fn remove_any(path: &Path) -> std::io::Result<()> {
+    if path.symlink_metadata().is_ok_and(|metadata| metadata.is_dir()) {
+        remove_tree(path)
+    } else {
+        std::fs::remove_file(path)
+    }
+}
+
+/// Exchanges two names at once; `false` where the system or the file system cannot.
+#[cfg(target_os = "linux")]
+fn swap_names(one: &Path, other: &Path) -> bool {
+    let text = |path: &Path| CString::new(path.as_os_str().as_bytes()).ok();
+    let (Some(one), Some(other)) = (text(one), text(other)) else { return false };
+    // SAFETY: both are valid C strings for the length of the call, and the flags are of this system call.
+    let answer = unsafe {
+        libc::syscall(
+            libc::SYS_renameat2,
+            libc::AT_FDCWD,
+            one.as_ptr(),
+            libc::AT_FDCWD,
+            other.as_ptr(),
+            libc::RENAME_EXCHANGE,
+        )
+    };
+    answer == 0
+}
+
+#[cfg(not(target_os = "linux"))]
+fn swap_names(_: &Path, _: &Path) -> bool {
+    false
+}
