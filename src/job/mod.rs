@@ -2,56 +2,29 @@
 //!
 //! The engine writes a job file (JSON, a [`JobFile`]) and sends its path as one line to the worker's standard input;
 //! the worker answers with one JSON [`WorkerEvent`] a line on its standard output, the last of them `done` or
-//! `failed`. Its standard error goes to the stage's log. Closing its input ends it. The same file drives a worker on
-//! this machine or on a cluster node.
+//! `failed`. A job that fails is an answer, not a death: the worker takes the next one. Its standard error goes to the
+//! stage's log. The line `cancel` stops the job under way, which then answers `failed` within a step; closing the
+//! input does the same and ends the worker. The same file drives a worker on this machine or on a cluster node.
+//!
+//! A worker process is good for one [`Setting`]: start it with [`Setting::environment`] set and [`CLEARED`] removed,
+//! because libtorch and OpenMP read those while they are loaded.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 mod predict;
+mod setting;
 mod train;
 
 pub use predict::PredictJob;
-pub use train::TrainJob;
+pub use setting::{CLEARED, Device, Numerics, Setting};
+pub use train::{Augment, Clip, EarlyStop, TrainJob, validation_metrics};
 
 /// Raised when [`JobFile`] or [`WorkerEvent`] change in a way that an older side would misread.
 pub const PROTOCOL: u32 = 1;
 /// The libtorch that the worker is built with. It enters the key of every numeric stage.
 pub const LIBTORCH: &str = "2.11.0";
-
-/// Where a job computes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Device {
-    /// The processor.
-    #[default]
-    Cpu,
-    /// The first CUDA device.
-    Cuda,
-}
-
-/// How far the numbers are to be the same elsewhere.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Numerics {
-    /// Fastest here; bit-identical on the same class of processor.
-    #[default]
-    Native,
-    /// The instruction set is pinned to AVX2; bit-identical on any x86-64 that has it.
-    Portable,
-}
-
-/// What decides a worker process's numbers; a warm worker is reused only for jobs of the same setting.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Setting {
-    /// Intra-op threads. It decides the order of additions, so it is part of the numbers.
-    pub threads: usize,
-    /// See [`Numerics`].
-    pub numerics: Numerics,
-    /// See [`Device`].
-    pub device: Device,
-}
 
 /// One job, as it is written for the worker.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -1,0 +1,54 @@
+//! Compiles the worker's C++ shim against libtorch's headers and tells the worker alone where libtorch lies. The
+//! library and `kilter` are linked with none of it.
+
+fn main() {
+    println!("cargo:rerun-if-changed=build.rs");
+    #[cfg(feature = "torch")]
+    worker::build();
+}
+
+#[cfg(feature = "torch")]
+mod worker {
+    use std::path::PathBuf;
+
+    const SHIM: &str = "src/worker/shim.cpp";
+
+    /// Compiles the shim into a static library that only the worker is linked with.
+    pub fn build() {
+        println!("cargo:rerun-if-changed={SHIM}");
+        println!("cargo:rerun-if-env-changed=LIBTORCH");
+        let Some(libtorch) = std::env::var_os("LIBTORCH").map(PathBuf::from) else {
+            println!(
+                "cargo:error=LIBTORCH is not set; `cargo xtask setup` fetches libtorch, or build with --no-default-features"
+            );
+            return;
+        };
+        let Some(out) = std::env::var_os("OUT_DIR").map(PathBuf::from) else { return };
+        cc::Build::new()
+            .cpp(true)
+            .pic(true)
+            .std("c++17")
+            .warnings(false)
+            .flag("-DAT_PER_OPERATOR_HEADERS")
+            .include(libtorch.join("include"))
+            .include(libtorch.join("include/torch/csrc/api/include"))
+            .file(SHIM)
+            // Without cargo's metadata: that would link the shim into the library, and so libtorch into `kilter`.
+            .cargo_metadata(false)
+            .compile("kilter_shim");
+        let lib = libtorch.join("lib");
+        for argument in [
+            out.join("libkilter_shim.a").display().to_string(),
+            format!("-L{}", lib.display()),
+            "-ltorch_cpu".to_owned(),
+            "-lc10".to_owned(),
+            "-lstdc++".to_owned(),
+            "-ldl".to_owned(),
+            format!("-Wl,-rpath,{}", lib.display()),
+            // Where libtorch lies beside an installed worker.
+            "-Wl,-rpath,$ORIGIN/../lib/libtorch".to_owned(),
+        ] {
+            println!("cargo:rustc-link-arg-bin=kilter-torch={argument}");
+        }
+    }
+}

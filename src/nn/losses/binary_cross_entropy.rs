@@ -1,0 +1,41 @@
+//! Binary cross-entropy, for yes or no.
+
+use crate::nn::choice::{Entry, Problem};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The mean of `-(w y log σ(x) + (1 - y) log(1 - σ(x)))`, for a target that is yes or no. The network's output `x` is a
+/// logit: no sigmoid at its end.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct BinaryCrossEntropy {
+    /// How much a positive row counts, against 1 for a negative one. `negatives / positives` of the data balances them.
+    pub pos_weight: f64,
+}
+
+impl Default for BinaryCrossEntropy {
+    fn default() -> Self {
+        Self { pos_weight: 1.0 }
+    }
+}
+
+impl BinaryCrossEntropy {
+    /// What the reference says.
+    pub const ENTRY: Entry = Entry {
+        name: "binary_cross_entropy",
+        summary: "For a target that is yes or no.",
+        formula: "mean over rows of -(pos_weight y log s + (1 - y) log(1 - s)); s = sigmoid(output), computed from the logit so that it never overflows",
+        source: "as torch.nn.BCEWithLogitsLoss",
+        example: "loss.binary_cross_entropy = { pos_weight = 3.0 }",
+        schema: |generator| generator.subschema_for::<BinaryCrossEntropy>(),
+    };
+
+    pub(super) fn problems(&self) -> Vec<Problem> {
+        let weight = self.pos_weight;
+        Problem::unless(weight > 0.0 && weight.is_finite(), "pos_weight", || {
+            format!("pos_weight is above 0, found {weight}")
+        })
+        .into_iter()
+        .collect()
+    }
+}

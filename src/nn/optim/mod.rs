@@ -1,0 +1,71 @@
+//! Optimizers: how a step follows from the gradients. Names, defaults and formulas are PyTorch's.
+
+use super::choice::{Problem, choice};
+
+mod adam;
+mod adamw;
+mod sgd;
+
+pub use adam::Adam;
+pub use adamw::AdamW;
+pub use sgd::Sgd;
+
+choice! {
+    /// An optimizer, as the manifest writes it: a name, or a table of one entry.
+    "an optimizer" "optimizer" Optimizer {
+        Sgd(Sgd),
+        Adam(Adam),
+        AdamW(AdamW),
+    }
+}
+
+impl Optimizer {
+    /// The learning rate that the schedule starts from.
+    #[must_use]
+    pub fn lr(&self) -> f64 {
+        match self {
+            Self::Sgd(spec) => spec.lr,
+            Self::Adam(spec) => spec.lr,
+            Self::AdamW(spec) => spec.lr,
+        }
+    }
+}
+
+/// The rules that the three share: a learning rate above 0, a weight decay of at least 0.
+fn common_problems(lr: f64, weight_decay: f64) -> Vec<Problem> {
+    [
+        Problem::unless(lr > 0.0 && lr.is_finite(), "lr", || format!("lr is above 0, found {lr}")),
+        Problem::unless(weight_decay >= 0.0 && weight_decay.is_finite(), "weight_decay", || {
+            format!("weight_decay is at least 0, found {weight_decay}")
+        }),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// The rules of the Adam family: betas in [0, 1), eps above 0.
+fn adam_problems(lr: f64, weight_decay: f64, betas: [f64; 2], eps: f64) -> Vec<Problem> {
+    let mut problems = common_problems(lr, weight_decay);
+    problems.extend(Problem::unless(betas.iter().all(|beta| (0.0..1.0).contains(beta)), "betas", || {
+        format!("betas are at least 0 and below 1, found [{}, {}]", betas[0], betas[1])
+    }));
+    problems.extend(Problem::unless(eps > 0.0 && eps.is_finite(), "eps", || format!("eps is above 0, found {eps}")));
+    problems
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_out_of_range_are_named() {
+        let adam: Optimizer =
+            serde_json::from_value(serde_json::json!({ "adam": { "lr": 0.0, "betas": [0.9, 1.0] } })).expect("decodes");
+        let fields: Vec<_> = adam.problems().into_iter().map(|problem| problem.field).collect();
+        assert_eq!(fields, ["lr", "betas"]);
+        let sgd: Optimizer =
+            serde_json::from_value(serde_json::json!({ "sgd": { "nesterov": true } })).expect("decodes");
+        assert_eq!(sgd.problems()[0].field, "nesterov");
+    }
+}

@@ -1,0 +1,50 @@
+//! A learning rate that falls along half a cosine.
+
+use super::{At, constant::warm_up_problem, half_cosine, warm_up};
+use crate::nn::choice::{Entry, Problem};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// After a warm-up, from the optimizer's rate down to `min_lr` along half a cosine.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Cosine {
+    /// Over so many epochs the rate rises evenly from near 0.
+    pub warmup_epochs: f64,
+    /// The rate at the end.
+    pub min_lr: f64,
+}
+
+impl Cosine {
+    /// What the reference says.
+    pub const ENTRY: Entry = Entry {
+        name: "cosine",
+        summary: "After a warm-up, from the optimizer's rate down to `min_lr` along half a cosine, step by step.",
+        formula: "min_lr + (lr - min_lr) (1 + cos(pi p)) / 2; p is the part of the steps after the warm-up that is done",
+        source: "as torch.optim.lr_scheduler.CosineAnnealingLR; Loshchilov and Hutter, SGDR (2017), without restarts",
+        example: "schedule.cosine = { warmup_epochs = 1 }",
+        schema: |generator| generator.subschema_for::<Cosine>(),
+    };
+
+    pub(super) fn lr(&self, lr: f64, at: At) -> f64 {
+        let warm = (self.warmup_epochs * at.steps_per_epoch as f64).round();
+        if (at.step as f64) < warm {
+            return lr * warm_up(self.warmup_epochs, at);
+        }
+        let rest = (at.steps() as f64 - warm).max(1.0);
+        half_cosine(lr, self.min_lr, (at.step as f64 - warm) / rest)
+    }
+
+    pub(super) fn problems(&self) -> Vec<Problem> {
+        let least = self.min_lr;
+        [
+            warm_up_problem(self.warmup_epochs),
+            Problem::unless(least >= 0.0 && least.is_finite(), "min_lr", || {
+                format!("min_lr is at least 0, found {least}")
+            }),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}

@@ -1,0 +1,129 @@
+//! Schedules: the learning rate as a function of how far training is. Pure numbers; the worker asks before each step.
+
+use super::choice::choice;
+
+mod constant;
+mod cosine;
+mod one_cycle;
+mod step;
+
+pub use constant::Constant;
+pub use cosine::Cosine;
+pub use one_cycle::OneCycle;
+pub use step::Step;
+
+choice! {
+    /// A learning rate schedule, as the manifest writes it: a name, or a table of one entry.
+    "a schedule" "schedule" Schedule {
+        Constant(Constant),
+        Step(Step),
+        Cosine(Cosine),
+        OneCycle(OneCycle),
+    }
+}
+
+impl Default for Schedule {
+    fn default() -> Self {
+        Self::Constant(Constant::default())
+    }
+}
+
+/// How far training is, before a step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct At {
+    /// Steps done since the start.
+    pub step: u64,
+    /// Steps in an epoch; at least 1.
+    pub steps_per_epoch: u64,
+    /// Epochs in all, as if none were skipped by an early stop.
+    pub epochs: u64,
+}
+
+impl At {
+    /// Epochs done, with the fraction of the running one.
+    #[must_use]
+    pub fn epoch(self) -> f64 {
+        self.step as f64 / self.steps_per_epoch.max(1) as f64
+    }
+
+    /// Whole epochs done.
+    #[must_use]
+    pub fn whole_epochs(self) -> u64 {
+        self.step / self.steps_per_epoch.max(1)
+    }
+
+    /// Steps in all.
+    #[must_use]
+    pub fn steps(self) -> u64 {
+        self.steps_per_epoch * self.epochs
+    }
+}
+
+impl Schedule {
+    /// The learning rate of the next step, for the optimizer's rate `lr`.
+    #[must_use]
+    pub fn lr(&self, lr: f64, at: At) -> f64 {
+        match self {
+            Self::Constant(spec) => spec.lr(lr, at),
+            Self::Step(spec) => spec.lr(lr, at),
+            Self::Cosine(spec) => spec.lr(lr, at),
+            Self::OneCycle(spec) => spec.lr(lr, at),
+        }
+    }
+}
+
+/// The factor of a linear warm-up over so many epochs: `1 / n, 2 / n, …, 1` over its `n` steps; 1 after it.
+fn warm_up(warmup_epochs: f64, at: At) -> f64 {
+    let steps = (warmup_epochs * at.steps_per_epoch as f64).round();
+    if (at.step as f64) < steps { (at.step + 1) as f64 / steps } else { 1.0 }
+}
+
+/// From `from` to `to` along half a cosine, for `part` between 0 and 1.
+fn half_cosine(from: f64, to: f64, part: f64) -> f64 {
+    to + (from - to) * (1.0 + (std::f64::consts::PI * part.clamp(0.0, 1.0)).cos()) / 2.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Ten steps an epoch, four epochs.
+    fn at(step: u64) -> At {
+        At { step, steps_per_epoch: 10, epochs: 4 }
+    }
+
+    fn table(schedule: &str, steps: &[u64]) -> Vec<f64> {
+        let table: toml::Table = schedule.parse().expect("toml");
+        let schedule: Schedule =
+            serde_json::from_value(serde_json::to_value(&table["schedule"]).expect("json")).expect("decodes");
+        assert!(schedule.problems().is_empty());
+        steps.iter().map(|step| (schedule.lr(0.1, at(*step)) * 1e6).round() / 1e6).collect()
+    }
+
+    #[test]
+    fn constant_stays_after_its_warm_up() {
+        assert_eq!(table("schedule = 'constant'", &[0, 17, 39]), [0.1, 0.1, 0.1]);
+        assert_eq!(table("schedule.constant.warmup_epochs = 0.5", &[0, 1, 4, 5]), [0.02, 0.04, 0.1, 0.1]);
+    }
+
+    #[test]
+    fn step_falls_by_gamma_every_so_many_epochs() {
+        assert_eq!(table("schedule.step = { step_size = 2, gamma = 0.5 }", &[0, 19, 20, 39]), [0.1, 0.1, 0.05, 0.05]);
+    }
+
+    #[test]
+    fn cosine_ends_near_its_least_and_warms_up_first() {
+        // As torch.optim.lr_scheduler.CosineAnnealingLR(T_max=40) stepped every batch.
+        assert_eq!(table("schedule = 'cosine'", &[0, 10, 20, 30]), [0.1, 0.085355, 0.05, 0.014645]);
+        assert_eq!(
+            table("schedule.cosine = { warmup_epochs = 1, min_lr = 0.01 }", &[0, 9, 10, 25, 40]),
+            [0.01, 0.1, 0.1, 0.055, 0.01]
+        );
+    }
+
+    #[test]
+    fn one_cycle_rises_and_falls() {
+        // As torch.optim.lr_scheduler.OneCycleLR(max_lr=0.1, total_steps=40).
+        assert_eq!(table("schedule = 'one_cycle'", &[0, 5, 11, 25, 39]), [0.004, 0.046555, 0.1, 0.05, 0.0]);
+    }
+}
