@@ -1,11 +1,13 @@
 //! Everything that a manifest can name. Nothing exists that is not listed here, and everything that users see of it
 //! (schema, reference, completion, suggestions) is generated from here.
 
-use crate::stage::Stage;
+use crate::stage::{Erased, Stage};
+use crate::stages::source::fetch::Fetch;
 
 /// Every stage kind, in the order of the reference.
 pub const STAGES: &[&dyn Stage] = &[
     // source
+    &Erased::<Fetch>::NEW,
     // table
     // encode
     // model

@@ -1,1 +1,3 @@
 //! Kinds that bring bytes in.
+
+pub mod fetch;
