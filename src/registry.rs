@@ -2,6 +2,7 @@
 //! (schema, reference, completion, suggestions) is generated from here.
 
 use crate::stage::{Erased, Stage};
+use crate::stages::encode::Encode;
 use crate::stages::source::fetch::Fetch;
 
 /// Every stage kind, in the order of the reference.
@@ -10,6 +11,7 @@ pub const STAGES: &[&dyn Stage] = &[
     &Erased::<Fetch>::NEW,
     // table
     // encode
+    &Erased::<Encode>::NEW,
     // model
     // train
     // judge

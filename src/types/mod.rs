@@ -9,7 +9,7 @@ mod model;
 mod shape;
 
 pub use artifact::ArtifactType;
-pub use column::{Column, Lookup, TableSchema};
+pub use column::{Column, Lookup, TableSchema, matches_pattern};
 pub use dataset::{DatasetType, FeatureType, TargetType, Task, TensorType};
 pub use dtype::DType;
 pub use model::ModelType;

@@ -1,1 +1,38 @@
-//! The kind that turns tables into tensors.
+//! The kind that turns tables into tensors: [`Encode`] fits an [`Encoder`] on one table and applies it to others.
+//!
+//! ```toml
+//! [stage.encode]
+//! kind = "encode"
+//! fit = "split.train"                     # statistics and vocabularies come from here and from nowhere else
+//! apply = ["split.val", "split.test"]
+//! features.image = { image = [1, 28, 28], columns = "pixel_*", scale = 255 }
+//! features.sizes = { numeric = ["bill_*", "body_mass_g"], scale = "standard", impute = "median" }
+//! features.island = "category"            # the column of the feature's name
+//! target.label = "category"
+//! ```
+//!
+//! A feature is a table with one key that says what it is (`numeric`, `category`, `image`) and keys that say how, or
+//! the bare name of the encoding. The outputs are one dataset per table and the port `encoder`; see [`ports`] for
+//! their names. The fitted encoder travels with every model, so [`apply`](Encoder::apply) gives raw rows the same
+//! tensors when the model is used.
+
+mod encoder;
+mod exact;
+mod features;
+mod kind;
+mod labels;
+mod names;
+pub mod ports;
+mod spec;
+mod target;
+mod tensor;
+#[cfg(test)]
+mod tests;
+
+pub use encoder::{ENCODER_VERSION, Encoder};
+pub use features::{Feature, FittedFeature};
+pub use kind::Encode;
+pub use names::Names;
+pub use spec::EncodeSpec;
+pub use target::{FittedTarget, Target};
+pub use tensor::{DATA_FILE, Encoded, Tensor, TensorData, read_target};

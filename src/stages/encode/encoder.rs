@@ -1,0 +1,147 @@
+//! The fitted encoder: everything that turns raw rows into tensors, as one versioned JSON file.
+
+use super::spec::EncodeSpec;
+use super::{Encoded, FittedFeature, FittedTarget};
+use crate::stage::{Input, StageError};
+use crate::types::{DatasetType, TargetType};
+use polars::prelude::DataFrame;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// The version of `encoder.json`. Raised when its form changes so that an older kilter would misread it.
+pub const ENCODER_VERSION: u32 = 1;
+/// The file's name in `encoder`, `dataset` and `model` artefacts.
+pub const ENCODER_FILE: &str = "encoder.json";
+
+/// Fitted preprocessing. [`Encoder::apply`] needs nothing else.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Encoder {
+    /// [`ENCODER_VERSION`] of the kilter that wrote it.
+    pub version: u32,
+    /// The features by name.
+    pub features: BTreeMap<String, FittedFeature>,
+    /// The target; its column is not needed for prediction.
+    pub target: Option<FittedTarget>,
+}
+
+impl Encoder {
+    /// Fits every feature and the target on the training table.
+    ///
+    /// # Errors
+    /// When a column is missing or holds what cannot be encoded; names column and row.
+    pub fn fit(spec: &EncodeSpec, frame: &DataFrame) -> Result<Self, StageError> {
+        if frame.height() == 0 {
+            return Err(StageError::data(format!("`{}` has no rows, so nothing can be learnt from it", spec.fit))
+                .at(vec!["fit".into()]));
+        }
+        let features = spec
+            .features
+            .iter()
+            .map(|(name, feature)| {
+                let fitted = feature.fit(name, frame).map_err(|failure| at_feature(failure, name))?;
+                Ok((name.clone(), fitted))
+            })
+            .collect::<Result<_, StageError>>()?;
+        let target = spec.target.iter().next().map(|(column, target)| {
+            target.fit(column, frame).map_err(|failure| failure.at(vec!["target".into(), column.into()]))
+        });
+        Ok(Self { version: ENCODER_VERSION, features, target: target.transpose()? })
+    }
+
+    /// Encodes a table; `table` names it in messages. The target is encoded where `with_target` asks for it.
+    ///
+    /// # Errors
+    /// When a column is missing or holds what cannot be encoded; names column and row.
+    pub fn apply(&self, frame: &DataFrame, table: &str, with_target: bool) -> Result<Encoded, StageError> {
+        let features = self
+            .features
+            .iter()
+            .map(|(name, feature)| {
+                let tensor = feature.apply(name, frame).map_err(|failure| {
+                    at_feature(failure, name).note(format!("while `{table}` was encoded as feature `{name}`"))
+                })?;
+                Ok((name.clone(), tensor))
+            })
+            .collect::<Result<_, StageError>>()?;
+        let target = match &self.target {
+            Some(target) if with_target => Some(
+                target
+                    .apply(frame, table)
+                    .map_err(|failure| failure.at(vec!["target".into(), target.column.as_str().into()]))?,
+            ),
+            _ => None,
+        };
+        Ok(Encoded { features, target, rows: frame.height() })
+    }
+
+    /// The type of the datasets that it makes.
+    #[must_use]
+    pub fn dataset_type(&self, rows: Option<u64>, with_target: bool) -> DatasetType {
+        let target = self.target.as_ref().filter(|_| with_target);
+        DatasetType {
+            features: self.features.iter().map(|(name, feature)| feature.ty(name)).collect(),
+            target: target.map(|target| TargetType { name: target.column.clone(), task: target.task.clone() }),
+            rows,
+            complete: true,
+        }
+    }
+
+    /// Every column that the features read, each with the feature that reads it.
+    pub fn columns(&self) -> impl Iterator<Item = (&str, &str, &FittedFeature)> {
+        self.features.iter().flat_map(|(name, feature)| {
+            feature.columns().into_iter().map(move |column| (column, name.as_str(), feature))
+        })
+    }
+
+    /// Writes `encoder.json` into a folder.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, folder: &Path) -> Result<(), StageError> {
+        write_json(self, &folder.join(ENCODER_FILE))
+    }
+
+    /// Reads `encoder.json` of an `encoder`, `dataset` or `model` artefact.
+    ///
+    /// # Errors
+    /// When it is missing, damaged, or of a newer version.
+    pub fn of(artefact: &Input) -> Result<Self, StageError> {
+        let file = artefact.file(ENCODER_FILE);
+        let file = file.ok_or_else(|| StageError::bug(format!("an artefact without `{ENCODER_FILE}`")))?;
+        Self::read(&file.path)
+    }
+
+    /// Reads an `encoder.json`.
+    ///
+    /// # Errors
+    /// When it is missing, damaged, or of a newer version.
+    pub fn read(path: &Path) -> Result<Self, StageError> {
+        let text = std::fs::read_to_string(path).map_err(|error| StageError::io("read", path, &error))?;
+        let encoder: Self = serde_json::from_str(&text)
+            .map_err(|error| StageError::data(format!("`{}` is not an encoder: {error}", path.display())))?;
+        if encoder.version > ENCODER_VERSION {
+            return Err(StageError::data(format!(
+                "`{}` has version {}, but this kilter knows encoders up to version {ENCODER_VERSION}",
+                path.display(),
+                encoder.version
+            ))
+            .hint("use a newer kilter"));
+        }
+        Ok(encoder)
+    }
+}
+
+fn at_feature(failure: StageError, name: &str) -> StageError {
+    if failure.at.is_some() { failure } else { failure.at(vec!["features".into(), name.into()]) }
+}
+
+/// Writes a value as indented JSON with a final line end.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write_json<T: Serialize>(value: &T, path: &Path) -> Result<(), StageError> {
+    let mut text = serde_json::to_string_pretty(value).map_err(|error| StageError::bug(error.to_string()))?;
+    text.push('\n');
+    std::fs::write(path, text).map_err(|error| StageError::io("write", path, &error))
+}

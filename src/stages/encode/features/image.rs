@@ -1,0 +1,148 @@
+//! Images: one integer column per pixel, row by row, channel after channel. Stored as `u8` of shape
+//! `[channels, height, width]`; the model divides by `scale`, so the data stay a quarter of the size of floats.
+
+use super::super::labels::column;
+use super::super::tensor::interleave;
+use crate::diag::{codes, plural};
+use crate::path;
+use crate::stage::{CheckCx, StageError};
+use crate::stages::encode::{Names, Tensor, TensorData};
+use crate::types::{FeatureType, Shape, TensorType};
+use polars::prelude::*;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// An image as the manifest describes it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Image {
+    /// `[channels, height, width]`
+    pub image: [u64; 3],
+    /// One column per pixel.
+    pub columns: Names,
+    /// What the model divides by.
+    pub scale: f64,
+}
+
+/// A fitted image: nothing is learnt from data, only the columns are known.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FittedImage {
+    /// `[channels, height, width]`
+    pub image: [u64; 3],
+    /// The columns in pixel order.
+    pub columns: Vec<String>,
+    /// What the model divides by.
+    pub scale: f64,
+}
+
+/// Puts columns into the order of the numbers that their names end in, where all of them do.
+pub fn by_number(columns: &mut [String]) {
+    let number = |name: &String| -> Option<u64> {
+        let digits = name.trim_end_matches(|c: char| c.is_ascii_digit());
+        name[digits.len()..].parse().ok()
+    };
+    if columns.iter().all(|name| number(name).is_some()) {
+        columns.sort_by_key(number);
+    }
+}
+
+impl Image {
+    pub(super) fn check(&self, name: &str, selected: Option<&[String]>, cx: &mut CheckCx<'_>) -> FeatureType {
+        let [channels, height, width] = self.image;
+        if self.image.contains(&0) {
+            cx.error(path!["features", name, "image"], codes::OUT_OF_RANGE, "an image has no side of length 0")
+                .label("`[channels, height, width]`");
+        } else if let Some(columns) = selected
+            && columns.len() as u64 != channels * height * width
+        {
+            let have = plural(columns.len(), "column");
+            cx.error(
+                path!["features", name, "image"],
+                codes::COLUMN_COUNT,
+                format!(
+                    "an image of {channels} x {height} x {width} has {} pixels, but there are {have}",
+                    channels * height * width
+                ),
+            )
+            .label(format!("{} pixels", channels * height * width))
+            .related(path!["features", name, "columns"], format!("selects {have}"))
+            .maybe_hint(
+                square(columns.len() as u64).map(|side| format!("{have} would be an image of [1, {side}, {side}]")),
+            );
+        }
+        self.fitted(Vec::new()).ty(name)
+    }
+
+    fn fitted(&self, columns: Vec<String>) -> FittedImage {
+        FittedImage { image: self.image, columns, scale: self.scale }
+    }
+
+    pub(super) fn fit(&self, feature: &str, mut columns: Vec<String>) -> Result<FittedImage, StageError> {
+        by_number(&mut columns);
+        let pixels: u64 = self.image.iter().product();
+        if columns.len() as u64 != pixels {
+            return Err(StageError::data(format!(
+                "feature `{feature}` has {} columns, but an image of {:?} has {pixels} pixels",
+                columns.len(),
+                self.image
+            )));
+        }
+        Ok(self.fitted(columns))
+    }
+}
+
+/// The side of a square of so many pixels.
+fn square(pixels: u64) -> Option<u64> {
+    let side = pixels.isqrt();
+    (side > 0 && side * side == pixels).then_some(side)
+}
+
+impl FittedImage {
+    pub(super) fn ty(&self, name: &str) -> FeatureType {
+        FeatureType {
+            name: name.to_owned(),
+            shape: Shape::fixed(&self.image),
+            dtype: TensorType::U8,
+            scale: Some(self.scale),
+            cardinality: None,
+            columns: Vec::new(),
+        }
+    }
+
+    pub(super) fn apply(&self, _feature: &str, frame: &DataFrame) -> Result<Tensor, StageError> {
+        let columns: Vec<Series> =
+            self.columns.par_iter().map(|name| pixels(frame, name)).collect::<Result<_, StageError>>()?;
+        let wrong = |error: PolarsError| StageError::bug(format!("pixels: {error}"));
+        let slices: Vec<&[u8]> = columns
+            .iter()
+            .map(|series| series.u8().map_err(wrong)?.cont_slice().map_err(wrong))
+            .collect::<Result<_, StageError>>()?;
+        let data = interleave(&slices, frame.height());
+        Ok(Tensor::of_rows(frame.height(), &self.image, TensorData::U8(data)))
+    }
+}
+
+/// A column of bytes, in one piece.
+fn pixels(frame: &DataFrame, name: &str) -> Result<Series, StageError> {
+    let series = column(frame, name)?.as_materialized_series();
+    if !series.dtype().is_integer() {
+        return Err(StageError::data(format!("column `{name}` is {}, not a pixel from 0 to 255", series.dtype()))
+            .hint("give the pixel columns the type `u8` where they are read"));
+    }
+    if let Some(row) = first(&series.is_null()) {
+        return Err(
+            StageError::data(format!("pixel `{name}` is null in row {}", row + 1)).note("rows are counted from 1")
+        );
+    }
+    let bytes = series.cast(&DataType::UInt8).map_err(|error| StageError::data(format!("column `{name}`: {error}")))?;
+    // A cast that does not fit gives null.
+    if let Some(row) = first(&bytes.is_null()) {
+        let found = series.get(row).map(|value| value.to_string()).unwrap_or_default();
+        return Err(StageError::data(format!("pixel `{name}` is {found} in row {}; pixels are 0 to 255", row + 1))
+            .note("rows are counted from 1"));
+    }
+    Ok(bytes.rechunk())
+}
+
+fn first(mask: &BooleanChunked) -> Option<usize> {
+    mask.iter().position(|set| set == Some(true))
+}

@@ -1,0 +1,256 @@
+//! The kind `encode`: what it will output, and its run.
+
+use super::ports::{ENCODER, dataset_ports};
+use super::spec::EncodeSpec;
+use super::{Encoder, Feature};
+use crate::diag::{codes, did_you_mean, plural};
+use crate::path;
+use crate::stage::{CheckCx, Family, Kind, Outputs, Path, Port, Produced, Progress, Ref, RunCx, StageError, StageInfo};
+use crate::types::{ArtifactType, DType, DatasetType, Lookup, TableSchema, TargetType, Task};
+
+/// Fits an encoder on one table and encodes that and others.
+pub struct Encode;
+
+impl Kind for Encode {
+    type Spec = EncodeSpec;
+
+    const INFO: StageInfo = StageInfo {
+        name: "encode",
+        family: Family::Encode,
+        version: 1,
+        summary: "Turns tables into tensors, with statistics from the training table alone",
+        ports: &[
+            Port {
+                name: "*",
+                about: "a dataset for each table, called like the table's output (`split.train` gives `train`), or like its stage where that is written without one or two would have one name",
+            },
+            Port { name: ENCODER, about: "the fitted encoder" },
+        ],
+        example: r#"
+[stage.encode]
+kind = "encode"
+fit = "split.train"
+apply = ["split.val", "split.test"]
+features.sizes = { numeric = ["bill_*", "body_mass_g"], impute = "median" }
+features.island = "category"
+target.species = "category"
+"#,
+        seeded: false,
+        numeric: false,
+    };
+
+    fn check(spec: &EncodeSpec, cx: &mut CheckCx<'_>) -> Outputs {
+        let names = match dataset_ports(&spec.tables()) {
+            Ok(names) => names,
+            Err(index) => {
+                let place = if index == 0 { path!["fit"] } else { path!["apply", index - 1] };
+                let table = spec.tables()[index];
+                cx.error(place, codes::CONFLICT, format!("`{table}` would give a dataset whose name is taken"))
+                    .label("datasets are called after their tables")
+                    .hint("encode each table once; the name `encoder` is the encoder's own");
+                return Outputs::none().and(ENCODER, ArtifactType::Encoder);
+            }
+        };
+        if spec.features.is_empty() {
+            cx.error(path!["features"], codes::MISSING_FIELD, "there is no feature to encode")
+                .hint("features.NAME = \"numeric\" encodes the column NAME");
+        }
+        let Some(fit) = cx.table(&spec.fit, path!["fit"]) else {
+            return unknown_outputs(&names);
+        };
+        let (dataset, columns) = check_fit(spec, &fit, cx);
+        let mut outputs = Outputs::none();
+        for (index, (name, table)) in names.into_iter().zip(spec.tables()).enumerate() {
+            let rows = if index == 0 {
+                fit.rows
+            } else {
+                let Some(schema) = cx.table(table, path!["apply", index - 1]) else {
+                    outputs = outputs.and(name, ArtifactType::Unknown);
+                    continue;
+                };
+                check_apply(spec, &columns, &schema, table, path!["apply", index - 1], cx);
+                schema.rows
+            };
+            outputs = outputs.and(name, ArtifactType::Dataset(DatasetType { rows, ..dataset.clone() }));
+        }
+        outputs.and(ENCODER, ArtifactType::Encoder)
+    }
+
+    fn run(spec: &EncodeSpec, cx: &RunCx<'_>) -> Result<Produced, StageError> {
+        let names = dataset_ports(&spec.tables()).map_err(|_| StageError::bug("two datasets of one name"))?;
+        let mut encoder = None;
+        let mut produced = Produced::default();
+        for (name, table) in names.iter().zip(spec.tables()) {
+            cx.check_cancelled()?;
+            cx.services.progress(Progress {
+                done: produced.ports.len() as u64,
+                total: Some(names.len() as u64),
+                unit: "table",
+                detail: table.to_string(),
+            });
+            let frame = read_table(cx.input(table)?)?;
+            let encoder = match &encoder {
+                Some(encoder) => encoder,
+                None => encoder.insert(Encoder::fit(spec, &frame)?),
+            };
+            let encoded = encoder.apply(&frame, &table.0, true)?;
+            encoded.write(encoder, &cx.out(name)?)?;
+            let ty = encoder.dataset_type(Some(encoded.rows as u64), true);
+            produced = produced.port(name.clone(), ArtifactType::Dataset(ty));
+        }
+        let encoder = encoder.ok_or_else(|| StageError::bug("no table to fit on"))?;
+        encoder.write(&cx.out(ENCODER)?)?;
+        produced.summary = summary(&encoder);
+        Ok(produced.port(ENCODER, ArtifactType::Encoder))
+    }
+}
+
+fn unknown_outputs(names: &[String]) -> Outputs {
+    let datasets = names.iter().fold(Outputs::none(), |outputs, name| outputs.and(name.clone(), ArtifactType::Unknown));
+    datasets.and(ENCODER, ArtifactType::Encoder)
+}
+
+/// Features, their columns where known, of the training table.
+type Selected<'a> = Vec<(&'a str, &'a Feature, Vec<String>)>;
+
+/// Checks everything against the training table; gives the dataset's type (without rows).
+fn check_fit<'a>(spec: &'a EncodeSpec, schema: &TableSchema, cx: &mut CheckCx<'_>) -> (DatasetType, Selected<'a>) {
+    let mut features = Vec::new();
+    let mut selected: Selected<'a> = Vec::new();
+    for (name, feature) in &spec.features {
+        let (ty, columns) = feature.check(name, schema, &spec.fit, cx);
+        features.push(ty);
+        if let Some(columns) = columns {
+            selected.push((name, feature, columns));
+        }
+    }
+    let target = check_target(spec, schema, &selected, cx);
+    (DatasetType { features, target, rows: None, complete: true }, selected)
+}
+
+fn check_target(
+    spec: &EncodeSpec,
+    schema: &TableSchema,
+    selected: &Selected<'_>,
+    cx: &mut CheckCx<'_>,
+) -> Option<TargetType> {
+    if spec.target.len() > 1 {
+        let second = spec.target.keys().nth(1)?;
+        cx.error(path!["target", second], codes::CONFLICT, "a stage encodes one target")
+            .at_key()
+            .label("the second one")
+            .hint("for another target, encode the same tables in a second stage");
+    }
+    let (column, target) = spec.target.iter().next()?;
+    let dtype = match schema.lookup(column) {
+        Lookup::Found(found) => found.dtype.clone(),
+        Lookup::Unknown => DType::Unknown,
+        Lookup::Missing => {
+            missing_target(column, schema, &spec.fit, path!["target", column], cx);
+            DType::Unknown
+        }
+    };
+    let leaking = spec.features.iter().find(|(name, feature)| {
+        let exact = feature.columns().0.iter().any(|entry| entry == column);
+        exact || selected.iter().any(|(other, _, columns)| other == name && columns.contains(column))
+    });
+    if let Some((name, feature)) = leaking {
+        let mut place = feature.columns_path(name);
+        if feature.columns().0.iter().any(|entry| entry == column) && feature.columns().0.len() == 1 && name == column {
+            place = path!["features", name];
+        }
+        cx.error(place, codes::TARGET_AS_FEATURE, format!("the target `{column}` is also part of feature `{name}`"))
+            .label("the model would be shown what it is to predict")
+            .related(path!["target", column], "the target")
+            .hint(format!("leave it out: numeric = [\"*\", \"!{column}\"]"));
+    }
+    Some(TargetType { name: column.clone(), task: target.check(column, &dtype, cx) })
+}
+
+fn missing_target(column: &str, schema: &TableSchema, table: &Ref, place: Path, cx: &mut CheckCx<'_>) {
+    cx.error(place, codes::UNKNOWN_COLUMN, format!("column `{column}` does not exist"))
+        .at_key()
+        .label(format!("`{table}` has {}; none of this name", plural(schema.columns.len(), "column")))
+        .maybe_hint(did_you_mean(column, schema.names()))
+        .from_stage(table, "the table comes from here");
+}
+
+/// Reports the first column that a further table lacks, or has with another kind of type.
+fn check_apply(
+    spec: &EncodeSpec,
+    selected: &Selected<'_>,
+    schema: &TableSchema,
+    table: &Ref,
+    place: Path,
+    cx: &mut CheckCx<'_>,
+) {
+    for (name, feature, columns) in selected {
+        for column in columns {
+            let wanted = format!("feature `{name}`");
+            if !has_column(column, &wanted, schema, table, &place, &|dtype| feature.accepts(dtype), cx) {
+                return;
+            }
+        }
+    }
+    if let Some((column, target)) = spec.target.iter().next() {
+        has_column(column, "the target", schema, table, &place, &|dtype: &DType| target.accepts(dtype), cx);
+    }
+}
+
+/// Whether a table has a fitting column; reports where it has not.
+fn has_column(
+    column: &str,
+    wanted: &str,
+    schema: &TableSchema,
+    table: &Ref,
+    place: &Path,
+    accepts: &dyn Fn(&DType) -> bool,
+    cx: &mut CheckCx<'_>,
+) -> bool {
+    match schema.lookup(column) {
+        Lookup::Unknown => true,
+        Lookup::Found(found) if accepts(&found.dtype) => true,
+        Lookup::Found(found) => {
+            cx.error(place.clone(), codes::COLUMN_TYPE, format!("column `{column}` of `{table}` is {}", found.dtype))
+                .label(format!("{wanted} cannot be made of it"))
+                .from_stage(table, "the table comes from here");
+            false
+        }
+        Lookup::Missing => {
+            cx.error(place.clone(), codes::UNKNOWN_COLUMN, format!("`{table}` has no column `{column}`"))
+                .label(format!("{wanted} needs it"))
+                .maybe_hint(did_you_mean(column, schema.names()))
+                .from_stage(table, "the table comes from here");
+            false
+        }
+    }
+}
+
+/// `image [1, 28, 28] · 10 classes`
+fn summary(encoder: &Encoder) -> String {
+    let mut parts: Vec<String> = encoder
+        .features
+        .iter()
+        .take(4)
+        .map(|(name, feature)| {
+            let sizes = feature.ty(name).shape.sizes().unwrap_or_default();
+            format!("{name} {sizes:?}")
+        })
+        .collect();
+    if encoder.features.len() > 4 {
+        parts.push(format!("{} more features", encoder.features.len() - 4));
+    }
+    parts.extend(encoder.target.as_ref().map(|target| match &target.task {
+        Task::Category { classes } => format!("{} classes", classes.as_ref().map_or(0, Vec::len)),
+        Task::Binary { positive } => format!("{} is {positive}", target.column),
+        Task::Number { .. } => format!("target {}", target.column),
+    }));
+    parts.join(" · ")
+}
+
+fn read_table(input: &crate::stage::Input) -> Result<polars::prelude::DataFrame, StageError> {
+    use polars::prelude::{ParquetReader, SerReader};
+    let file = input.file("table.parquet").ok_or_else(|| StageError::bug("a table without its file"))?;
+    let open = std::fs::File::open(&file.path).map_err(|error| StageError::io("open", &file.path, &error))?;
+    ParquetReader::new(open).finish().map_err(|error| StageError::data(error.to_string()))
+}

@@ -1,0 +1,154 @@
+//! The values of a column as text: what categories and labels are compared by.
+
+use crate::stage::StageError;
+use polars::prelude::*;
+use std::collections::BTreeMap;
+
+/// A column whose values can be read as text: text, bools, integers.
+pub struct Labels {
+    name: String,
+    series: Series,
+    /// Sorted as numbers instead of as text.
+    pub numeric: bool,
+}
+
+impl Labels {
+    /// Reads a column.
+    ///
+    /// # Errors
+    /// When it does not exist, or its type has no exact text (floats, dates, lists).
+    pub fn of(frame: &DataFrame, name: &str) -> Result<Self, StageError> {
+        let series = column(frame, name)?.as_materialized_series().rechunk();
+        let (numeric, to) = match series.dtype() {
+            DataType::String | DataType::Boolean => (false, series.dtype().clone()),
+            integer if integer.is_integer() => (true, DataType::Int128),
+            other => {
+                return Err(StageError::data(format!("column `{name}` is {other}, which cannot be a category"))
+                    .hint("cast it to `str` or to an integer in a `table` stage"));
+            }
+        };
+        let series = series.strict_cast(&to).map_err(|error| StageError::data(format!("column `{name}`: {error}")))?;
+        Ok(Self { name: name.to_owned(), series, numeric })
+    }
+
+    /// Visits every row: its index and its text, `None` where it is null.
+    ///
+    /// # Errors
+    /// The first that `visit` gives.
+    pub fn visit(
+        &self,
+        mut visit: impl FnMut(usize, Option<&str>) -> Result<(), StageError>,
+    ) -> Result<(), StageError> {
+        let wrong = |error: PolarsError| StageError::bug(format!("column `{}`: {error}", self.name));
+        match self.series.dtype() {
+            DataType::String => {
+                self.series.str().map_err(wrong)?.iter().enumerate().try_for_each(|(row, text)| visit(row, text))
+            }
+            DataType::Boolean => {
+                let name = |value: bool| if value { "true" } else { "false" };
+                let values = self.series.bool().map_err(wrong)?;
+                values.iter().enumerate().try_for_each(|(row, value)| visit(row, value.map(name)))
+            }
+            _ => {
+                let mut text = String::new();
+                let values = self.series.i128().map_err(wrong)?;
+                values.iter().enumerate().try_for_each(|(row, value)| {
+                    use std::fmt::Write;
+                    text.clear();
+                    match value {
+                        None => visit(row, None),
+                        Some(value) => write!(text, "{value}")
+                            .map_err(|error| StageError::bug(error.to_string()))
+                            .and_then(|()| visit(row, Some(&text))),
+                    }
+                })
+            }
+        }
+    }
+
+    /// How often each value occurs, nulls left out; and the first row that is null.
+    ///
+    /// # Errors
+    /// Never for a column that could be read.
+    pub fn counts(&self) -> Result<(BTreeMap<String, u64>, Option<usize>), StageError> {
+        let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+        let mut null = None;
+        self.visit(|row, text| {
+            match text {
+                None => null = null.or(Some(row)),
+                Some(text) => match counts.get_mut(text) {
+                    Some(count) => *count += 1,
+                    None => {
+                        counts.insert(text.to_owned(), 1);
+                    }
+                },
+            }
+            Ok(())
+        })?;
+        Ok((counts, null))
+    }
+
+    /// Puts values into their order: numbers by size, text by code points, `false` before `true`.
+    pub fn sort(&self, values: &mut [String]) {
+        if self.numeric {
+            values.sort_by_key(|text| text.parse::<i128>().unwrap_or(i128::MAX));
+        } else {
+            values.sort();
+        }
+    }
+}
+
+/// The names of a table's columns, in order.
+pub fn column_names(frame: &DataFrame) -> Vec<&str> {
+    frame.get_column_names().into_iter().map(|name| name.as_str()).collect()
+}
+
+/// A column of a table.
+///
+/// # Errors
+/// When it does not exist.
+pub fn column<'a>(frame: &'a DataFrame, name: &str) -> Result<&'a Column, StageError> {
+    frame.column(name).map_err(|_| {
+        let names = column_names(frame);
+        let failure = StageError::data(format!("column `{name}` does not exist"));
+        match crate::diag::did_you_mean(name, names) {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    })
+}
+
+/// A column as `f64`, `None` where it is null.
+///
+/// # Errors
+/// When it does not exist, is not numeric, or holds NaN or an infinity.
+pub fn numbers(frame: &DataFrame, name: &str) -> Result<Vec<Option<f64>>, StageError> {
+    let column = column(frame, name)?;
+    let dtype = column.dtype();
+    if !(dtype.is_numeric() || matches!(dtype, DataType::Boolean)) {
+        return Err(StageError::data(format!("column `{name}` is {dtype}, not a number")));
+    }
+    let cast = column
+        .as_materialized_series()
+        .cast(&DataType::Float64)
+        .map_err(|error| StageError::data(format!("column `{name}`: {error}")))?;
+    let values: Vec<Option<f64>> =
+        cast.f64().map_err(|error| StageError::bug(format!("column `{name}`: {error}")))?.iter().collect();
+    if let Some(row) = values.iter().position(|value| value.is_some_and(|value| !value.is_finite())) {
+        let found = values[row].unwrap_or(f64::NAN);
+        return Err(StageError::data(format!("column `{name}` is {} in row {}", number_word(found), row + 1))
+            .note("rows are counted from 1; only finite numbers can be encoded")
+            .hint("filter such rows, or turn the value into null with `fill`, in a `table` stage before"));
+    }
+    Ok(values)
+}
+
+fn number_word(value: f64) -> &'static str {
+    if value.is_nan() {
+        "NaN"
+    } else if value > 0.0 {
+        "infinite"
+    } else {
+        "minus infinity"
+    }
+}

@@ -1,0 +1,464 @@
+//! Targets: what a model is to predict, and how it is stored.
+//!
+//! | target | tensor | from columns of |
+//! |---|---|---|
+//! | `category` | `i64` class indices | text, bools, integers |
+//! | `binary` | `f32` 0 or 1 | bools, numbers 0 and 1, or any two values with `positive` |
+//! | `number` | `f32`, standardised by the training rows unless `scale = "none"` | numbers |
+
+use super::exact::mean_and_std;
+use super::labels::{Labels, numbers};
+use super::{Tensor, TensorData};
+use crate::diag::{codes, list};
+use crate::path;
+use crate::stage::{CheckCx, Path, StageError};
+use crate::types::{DType, Task};
+use polars::prelude::DataFrame;
+use schemars::JsonSchema;
+use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
+use serde::{Deserialize as DeriveDeserialize, Serialize};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+/// What is predicted from a column, as the manifest describes it: `"category"`, or
+/// `{ category = { classes = ["no", "yes"] } }`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    /// One of several classes.
+    Category(CategoryTarget),
+    /// Yes or no.
+    Binary(BinaryTarget),
+    /// A number.
+    Number(NumberTarget),
+}
+
+/// One of several classes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, DeriveDeserialize, JsonSchema)]
+pub struct CategoryTarget {
+    /// The classes in index order. By default the values of the training rows: numbers by size, text by code points.
+    pub classes: Option<Vec<Value>>,
+}
+
+/// Yes or no.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, DeriveDeserialize, JsonSchema)]
+pub struct BinaryTarget {
+    /// The value that counts as yes: by default `true` of bools and 1 of numbers; text has to say it.
+    pub positive: Option<Value>,
+}
+
+/// A number.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, DeriveDeserialize, JsonSchema)]
+pub struct NumberTarget {
+    /// `"standard"` (the default): the model learns `(x - mean) / std` of the training rows, and predictions are turned
+    /// back. `"none"`: it learns the number as it is.
+    #[serde(default)]
+    pub scale: TargetScale,
+}
+
+/// How a number is scaled for the model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, DeriveDeserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TargetScale {
+    /// By mean and standard deviation.
+    #[default]
+    Standard,
+    /// Not at all.
+    None,
+}
+
+/// A value of a column in a manifest: a string, an integer or a bool, compared as text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Value(pub String);
+
+/// A fitted target.
+#[derive(Clone, Debug, PartialEq, Serialize, DeriveDeserialize)]
+pub struct FittedTarget {
+    /// The column.
+    pub column: String,
+    /// What is predicted, with classes or statistics.
+    pub task: Task,
+    /// For binary targets: the value that counts as no, where training had one.
+    #[serde(default)]
+    pub negative: Option<String>,
+}
+
+impl Target {
+    fn key(&self) -> &'static str {
+        match self {
+            Self::Category(_) => "category",
+            Self::Binary(_) => "binary",
+            Self::Number(_) => "number",
+        }
+    }
+
+    /// Whether a column of this type can be the target.
+    pub fn accepts(&self, dtype: &DType) -> bool {
+        dtype.is_unknown()
+            || match self {
+                Self::Category(_) => dtype.is_integer() || matches!(dtype, DType::Bool | DType::Str),
+                Self::Binary(_) => dtype.is_numeric() || matches!(dtype, DType::Bool | DType::Str),
+                Self::Number(_) => dtype.is_numeric(),
+            }
+    }
+
+    /// What the target will be, before the data is seen.
+    pub fn check(&self, column: &str, dtype: &DType, cx: &mut CheckCx<'_>) -> Task {
+        let place = path!["target", column];
+        if !self.accepts(dtype) {
+            wrong_type(self, column, dtype, &place, cx);
+        }
+        match self {
+            Self::Category(target) => {
+                let classes = target.classes.as_ref().map(|classes| texts(classes));
+                if let Some(classes) = &classes {
+                    check_classes(classes, column, cx);
+                }
+                Task::Category { classes }
+            }
+            Self::Binary(target) => {
+                if target.positive.is_none() && *dtype == DType::Str {
+                    cx.error(
+                        place,
+                        codes::MISSING_FIELD,
+                        format!("`{column}` is text, so which value is yes must be said"),
+                    )
+                    .label("`positive` is missing")
+                    .hint(format!("target.{column} = {{ binary = {{ positive = \"yes\" }} }}"));
+                }
+                Task::Binary { positive: target.positive_text(dtype) }
+            }
+            Self::Number(NumberTarget { scale: TargetScale::None }) => Task::Number { mean: Some(0.0), std: Some(1.0) },
+            Self::Number(_) => Task::Number { mean: None, std: None },
+        }
+    }
+
+    /// Learns classes or statistics from the training table.
+    ///
+    /// # Errors
+    /// When the column holds what the target cannot be; names the row.
+    pub fn fit(&self, column: &str, frame: &DataFrame) -> Result<FittedTarget, StageError> {
+        let fitted = |task, negative| FittedTarget { column: column.to_owned(), task, negative };
+        match self {
+            Self::Category(target) => {
+                let classes = match &target.classes {
+                    Some(classes) => texts(classes),
+                    None => classes_of(column, frame)?,
+                };
+                Ok(fitted(Task::Category { classes: Some(classes) }, None))
+            }
+            Self::Binary(target) => {
+                let (positive, negative) = target.fit(column, frame)?;
+                Ok(fitted(Task::Binary { positive }, negative))
+            }
+            Self::Number(target) => {
+                let values = present(column, frame)?;
+                let (mean, std) = match target.scale {
+                    TargetScale::Standard => mean_and_std(&values),
+                    TargetScale::None => (0.0, 1.0),
+                };
+                Ok(fitted(Task::Number { mean: Some(mean), std: Some(std) }, None))
+            }
+        }
+    }
+}
+
+fn wrong_type(target: &Target, column: &str, dtype: &DType, place: &Path, cx: &mut CheckCx<'_>) {
+    let hint = match target {
+        Target::Category(_) if dtype.is_float() => {
+            "a float is a `number`; cast it to an integer where it means a class"
+        }
+        Target::Number(_) if matches!(dtype, DType::Str | DType::Bool) => "text and bools are a `category` or `binary`",
+        _ => "cast it in a `table` stage before",
+    };
+    cx.error(
+        place.clone(),
+        codes::COLUMN_TYPE,
+        format!("column `{column}` is {dtype}, which cannot be a {} target", target.key()),
+    )
+    .label(format!("`{}` does not take {dtype}", target.key()))
+    .hint(hint);
+}
+
+fn check_classes(classes: &[String], column: &str, cx: &mut CheckCx<'_>) {
+    let place = path!["target", column, "category", "classes"];
+    if classes.len() < 2 {
+        cx.error(place, codes::OUT_OF_RANGE, "a category has at least 2 classes")
+            .label(format!("{} given", classes.len()));
+        return;
+    }
+    let twice = classes.iter().enumerate().find(|(index, class)| classes[..*index].contains(class));
+    if let Some((index, class)) = twice {
+        let place = path!["target", column, "category", "classes", index];
+        cx.error(place, codes::OUT_OF_RANGE, format!("class `{class}` is listed twice")).label("the second time");
+    }
+}
+
+fn texts(values: &[Value]) -> Vec<String> {
+    values.iter().map(|value| value.0.clone()).collect()
+}
+
+fn classes_of(column: &str, frame: &DataFrame) -> Result<Vec<String>, StageError> {
+    let labels = Labels::of(frame, column)?;
+    let (counts, null) = labels.counts()?;
+    if let Some(row) = null {
+        return Err(null_label(column, row));
+    }
+    let mut classes: Vec<String> = counts.into_keys().collect();
+    labels.sort(&mut classes);
+    if classes.len() < 2 {
+        let only = list(classes.iter().map(String::as_str), 2);
+        return Err(StageError::data(format!("target `{column}` has one class in the training rows: {only}"))
+            .hint("a classifier needs at least 2 classes there; look at how the table was split"));
+    }
+    Ok(classes)
+}
+
+fn null_label(column: &str, row: usize) -> StageError {
+    StageError::data(format!("target `{column}` is null in row {}", row + 1))
+        .note("rows are counted from 1")
+        .hint(format!("drop rows without a target in a `table` stage before: {{ filter = \"{column} IS NOT NULL\" }}"))
+}
+
+/// The numbers of a column without nulls.
+fn present(column: &str, frame: &DataFrame) -> Result<Vec<f64>, StageError> {
+    let values = numbers(frame, column)?;
+    values.iter().enumerate().map(|(row, value)| value.ok_or_else(|| null_label(column, row))).collect()
+}
+
+impl BinaryTarget {
+    /// The value that counts as yes, as text; empty while the column's type is unknown.
+    fn positive_text(&self, dtype: &DType) -> String {
+        match (&self.positive, dtype) {
+            (Some(value), _) => value.0.clone(),
+            (None, DType::Bool) => "true".to_owned(),
+            (None, numeric) if numeric.is_numeric() => "1".to_owned(),
+            (None, _) => String::new(),
+        }
+    }
+
+    fn fit(&self, column: &str, frame: &DataFrame) -> Result<(String, Option<String>), StageError> {
+        let (mut values, positive) = distinct(column, frame)?;
+        let positive = match &self.positive {
+            Some(value) => value.0.clone(),
+            None if positive.is_empty() => {
+                let seen = list(values.iter().map(String::as_str), 4);
+                return Err(StageError::data(format!(
+                    "which value of target `{column}` is yes must be said; it has {seen}"
+                ))
+                .hint(format!(
+                    "target.{column} = {{ binary = {{ positive = \"{}\" }} }}",
+                    values.last().map_or("yes", String::as_str)
+                )));
+            }
+            None => positive.to_owned(),
+        };
+        let seen = list(values.iter().map(String::as_str), 6);
+        let found = values.len();
+        values.retain(|value| *value != positive);
+        match values.as_slice() {
+            [negative] if found == 2 => Ok((positive, Some(negative.clone()))),
+            _ => Err(StageError::data(format!(
+                "target `{column}` should have two values in the training rows, `{positive}` and another; it has {seen}"
+            ))
+            .hint("more than two values are a `category`")),
+        }
+    }
+}
+
+/// The distinct values of a binary column (17 of them at most), sorted, and what counts as yes by default.
+fn distinct(column: &str, frame: &DataFrame) -> Result<(Vec<String>, &'static str), StageError> {
+    let mut seen: BTreeSet<String> = BTreeSet::new();
+    let dtype = super::labels::column(frame, column)?.dtype().clone();
+    let default = if dtype.is_bool() {
+        "true"
+    } else if dtype.is_numeric() {
+        "1"
+    } else {
+        ""
+    };
+    visit_binary(column, frame, &mut |row, text| {
+        let text = text.ok_or_else(|| null_label(column, row))?;
+        if seen.len() <= 16 && !seen.contains(text) {
+            seen.insert(text.to_owned());
+        }
+        Ok(())
+    })?;
+    Ok((seen.into_iter().collect(), default))
+}
+
+/// Is shown the index and text of every row.
+type Visit<'a> = dyn FnMut(usize, Option<&str>) -> Result<(), StageError> + 'a;
+
+/// Visits a column as text; floats that hold whole numbers read as integers, so `1.0` is `1`.
+fn visit_binary(column: &str, frame: &DataFrame, visit: &mut Visit<'_>) -> Result<(), StageError> {
+    let dtype = super::labels::column(frame, column)?.dtype();
+    if dtype.is_numeric() && !dtype.is_integer() {
+        let values = numbers(frame, column)?;
+        return values.iter().enumerate().try_for_each(|(row, value)| {
+            let text = value.map(|value| value.to_string());
+            visit(row, text.as_deref())
+        });
+    }
+    Labels::of(frame, column)?.visit(visit)
+}
+
+impl FittedTarget {
+    /// Encodes the column of a table; `table` names it in messages.
+    ///
+    /// # Errors
+    /// When a label was not in the training data, or is null, NaN or infinite; names the row.
+    pub fn apply(&self, frame: &DataFrame, table: &str) -> Result<Tensor, StageError> {
+        let rows = frame.height();
+        match &self.task {
+            Task::Category { classes } => {
+                let classes = classes.as_deref().unwrap_or_default();
+                let lookup: BTreeMap<&str, i64> =
+                    classes.iter().enumerate().map(|(index, class)| (class.as_str(), index as i64)).collect();
+                let mut data = Vec::with_capacity(rows);
+                Labels::of(frame, &self.column)?.visit(|row, text| {
+                    let text = text.ok_or_else(|| null_label(&self.column, row))?;
+                    data.push(*lookup.get(text).ok_or_else(|| self.unseen(text, row, table, classes))?);
+                    Ok(())
+                })?;
+                Ok(Tensor::of_rows(rows, &[], TensorData::I64(data)))
+            }
+            Task::Binary { positive } => {
+                let both: Vec<String> = self.negative.iter().chain([positive]).cloned().collect();
+                let mut data = Vec::with_capacity(rows);
+                visit_binary(&self.column, frame, &mut |row, text| {
+                    let text = text.ok_or_else(|| null_label(&self.column, row))?;
+                    if !both.iter().any(|value| value == text) {
+                        return Err(self.unseen(text, row, table, &both));
+                    }
+                    data.push(f32::from(u8::from(text == positive)));
+                    Ok(())
+                })?;
+                Ok(Tensor::of_rows(rows, &[], TensorData::F32(data)))
+            }
+            Task::Number { mean, std } => {
+                let (mean, std) = (mean.unwrap_or(0.0), std.unwrap_or(1.0));
+                let values = present(&self.column, frame)?;
+                let data = values.iter().map(|value| ((value - mean) / std) as f32).collect();
+                Ok(Tensor::of_rows(rows, &[], TensorData::F32(data)))
+            }
+        }
+    }
+
+    fn unseen(&self, label: &str, row: usize, table: &str, known: &[String]) -> StageError {
+        let failure = StageError::data(format!(
+            "label `{label}` of `{}` in row {} of `{table}` is not in the training data",
+            self.column,
+            row + 1
+        ))
+        .note(format!("rows are counted from 1; training has {}", list(known.iter().map(String::as_str), 10)))
+        .hint(format!("split with `stratify = \"{}\"`, so that every part has every label", self.column));
+        match self.task {
+            Task::Category { .. } => failure
+                .hint(format!("or list every label: target.{} = {{ category = {{ classes = […] }} }}", self.column))
+                .hint("or drop such rows in a `table` stage before"),
+            _ => failure.hint("or drop such rows in a `table` stage before"),
+        }
+    }
+}
+
+/// The long form of a target.
+#[derive(DeriveDeserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum TargetForm {
+    /// One of several classes.
+    Category(CategoryTarget),
+    /// Yes or no.
+    Binary(BinaryTarget),
+    /// A number.
+    Number(NumberTarget),
+}
+
+impl<'de> Deserialize<'de> for Target {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TargetVisitor;
+        impl<'de> Visitor<'de> for TargetVisitor {
+            type Value = Target;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("`category`, `binary`, `number`, or a table such as { binary = { positive = \"yes\" } }")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Target, E> {
+                match text {
+                    "category" => Ok(Target::Category(CategoryTarget::default())),
+                    "binary" => Ok(Target::Binary(BinaryTarget::default())),
+                    "number" => Ok(Target::Number(NumberTarget::default())),
+                    other => Err(E::unknown_variant(other, &["category", "binary", "number"])),
+                }
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Target, A::Error> {
+                Ok(match TargetForm::deserialize(MapAccessDeserializer::new(map))? {
+                    TargetForm::Category(target) => Target::Category(target),
+                    TargetForm::Binary(target) => Target::Binary(target),
+                    TargetForm::Number(target) => Target::Number(target),
+                })
+            }
+        }
+        deserializer.deserialize_any(TargetVisitor)
+    }
+}
+
+impl JsonSchema for Target {
+    fn schema_name() -> Cow<'static, str> {
+        "Target".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let form = generator.subschema_for::<TargetForm>();
+        schemars::json_schema!({
+            "description": "What is predicted: `category`, `binary`, `number`, or a table with one of these keys.",
+            "anyOf": [{ "enum": ["category", "binary", "number"] }, form],
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ValueVisitor;
+        impl Visitor<'_> for ValueVisitor {
+            type Value = Value;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string, an integer or a bool")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Value, E> {
+                Ok(Value(text.to_owned()))
+            }
+
+            fn visit_bool<E: de::Error>(self, value: bool) -> Result<Value, E> {
+                Ok(Value(value.to_string()))
+            }
+
+            fn visit_i64<E: de::Error>(self, value: i64) -> Result<Value, E> {
+                Ok(Value(value.to_string()))
+            }
+
+            fn visit_u64<E: de::Error>(self, value: u64) -> Result<Value, E> {
+                Ok(Value(value.to_string()))
+            }
+        }
+        deserializer.deserialize_any(ValueVisitor)
+    }
+}
+
+impl JsonSchema for Value {
+    fn schema_name() -> Cow<'static, str> {
+        "ColumnValue".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "A value of a column.",
+            "type": ["string", "integer", "boolean"],
+        })
+    }
+}
