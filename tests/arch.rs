@@ -15,7 +15,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("types", &["digest"]),
     ("diag", &["span"]),
     ("event", &["types", "digest"]),
-    ("nn", &["types", "diag"]),
+    ("nn", &["types", "diag", "digest"]),
     ("job", &["types", "nn", "event"]),
     ("metrics", &["types"]),
     ("stage", &["types", "diag", "digest", "span", "env", "event", "job"]),

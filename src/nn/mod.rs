@@ -1,6 +1,22 @@
 //! Networks as data: layers, losses, optimizers, schedules; their shape rules and costs. No tensors here.
+//!
+//! [`LayerSpec`] is one layer as a manifest writes it; [`LAYERS`] lists all there are; [`infer`] walks the shapes
+//! through a network and says what is wrong with it; [`Architecture`] is a network that is right, as `architecture.json` holds it.
 
+mod architecture;
 pub mod choice;
+mod layer;
+pub mod layers;
 pub mod losses;
 pub mod optim;
 pub mod schedule;
+mod sequence;
+mod spec;
+#[cfg(test)]
+mod testing;
+mod values;
+
+pub use architecture::{Architecture, Inferred, LayerRow, NetworkError, Tower, infer, infer_cx, layers_with_weights};
+pub use layer::{Content, InferCx, Layer, LayerInfo, ShapeError, Short, Signal};
+pub use spec::{LAYERS, LayerSpec};
+pub use values::{Padding, Size, Width};

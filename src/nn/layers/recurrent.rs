@@ -1,0 +1,194 @@
+//! `rnn`, `lstm`, `gru`: recurrent layers over sequences.
+
+use crate::diag::codes;
+use crate::nn::layer::{InferCx, Layer, LayerInfo, ShapeError, Short, Signal};
+use crate::nn::values::yes;
+use crate::types::{Dim, Shape};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A recurrent layer with `GATES` gates: 1 is `rnn`, 3 is `gru`, 4 is `lstm`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub struct Recurrent<const GATES: u64> {
+    /// How many numbers the state has.
+    pub hidden: u64,
+    /// How many of them are stacked.
+    #[serde(default = "one")]
+    pub layers: u64,
+    /// Whether a second one reads the sequence backwards; doubles the output.
+    #[serde(default)]
+    pub bidirectional: bool,
+    /// Dropout between stacked layers.
+    #[serde(default)]
+    pub dropout: f64,
+    /// Whether biases are added.
+    #[serde(default = "yes")]
+    pub bias: bool,
+    /// `"last"`: the state after the whole sequence; `"sequence"`: the state at every place.
+    #[serde(default)]
+    pub output: RecurrentOutput,
+}
+
+/// What a recurrent layer gives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum RecurrentOutput {
+    /// The top layer's state after the whole sequence, of both directions side by side.
+    #[default]
+    Last,
+    /// The top layer's state at every place.
+    Sequence,
+}
+
+fn one() -> u64 {
+    1
+}
+
+impl<const GATES: u64> Recurrent<GATES> {
+    fn directions(&self) -> u64 {
+        if self.bidirectional { 2 } else { 1 }
+    }
+
+    fn check_numbers(&self) -> Result<(), ShapeError> {
+        let name = Self::INFO.name;
+        if self.hidden == 0 {
+            return Err(ShapeError::zero(name, "hidden"));
+        }
+        if self.layers == 0 {
+            return Err(ShapeError::zero(name, "layers"));
+        }
+        if !(0.0..=1.0).contains(&self.dropout) {
+            return Err(ShapeError::new(
+                codes::OUT_OF_RANGE,
+                format!("`dropout` of {name} is a probability between 0 and 1"),
+            )
+            .at("dropout")
+            .label(format!("is {}", self.dropout)));
+        }
+        if self.dropout > 0.0 && self.layers == 1 {
+            return Err(ShapeError::new(
+                codes::CONFLICT,
+                format!("`dropout` of {name} acts between stacked layers, but there is one"),
+            )
+            .at("dropout")
+            .label("does nothing")
+            .hint("set `layers`, or put `{ dropout = … }` after it"));
+        }
+        Ok(())
+    }
+}
+
+impl<const GATES: u64> Layer for Recurrent<GATES> {
+    const INFO: LayerInfo = match GATES {
+        1 => LayerInfo {
+            name: "rnn",
+            summary: "A simple recurrent layer over a sequence.",
+            docs: "`hₜ = tanh(W_ih xₜ + b_ih + W_hh hₜ₋₁ + b_hh)`. `[length, features]` gives `[hidden]` (the state after the whole sequence), or \
+                   `[length, hidden]` with `output = \"sequence\"`; twice as many when `bidirectional`. Weights start uniform in ±1/√hidden, \
+                   as in PyTorch.",
+            example: "{ rnn = 64 }",
+            weights: true,
+        },
+        3 => LayerInfo {
+            name: "gru",
+            summary: "A gated recurrent layer over a sequence.",
+            docs: "`r = σ(W_ir x + b_ir + W_hr h + b_hr)`, `z = σ(W_iz x + b_iz + W_hz h + b_hz)`, `n = tanh(W_in x + b_in + r ∘ (W_hn h + \
+                   b_hn))`, `h = (1 − z) ∘ n + z ∘ h` (Cho et al., 2014). `[length, features]` gives `[hidden]` (the state after the whole sequence), \
+                   or `[length, hidden]` with `output = \"sequence\"`; twice as many when `bidirectional`. Weights start uniform in ±1/√hidden.",
+            example: "{ gru = 64 }",
+            weights: true,
+        },
+        _ => LayerInfo {
+            name: "lstm",
+            summary: "A long short-term memory over a sequence.",
+            docs: "`i = σ(W_ii x + b_ii + W_hi h + b_hi)`, `f`, `o` alike, `g = tanh(W_ig x + b_ig + W_hg h + b_hg)`, `c = f ∘ c + i ∘ g`, \
+                   `h = o ∘ tanh(c)` (Hochreiter and Schmidhuber, 1997). `[length, features]` gives `[hidden]` (the state after the whole sequence), \
+                   or `[length, hidden]` with `output = \"sequence\"`; twice as many when `bidirectional`. Weights start uniform in ±1/√hidden.",
+            example: "{ lstm = { hidden = 64, layers = 2, dropout = 0.2 } }",
+            weights: true,
+        },
+    };
+
+    fn from_short(short: Short) -> Option<Self> {
+        let Short::Int(hidden) = short else { return None };
+        let output = RecurrentOutput::Last;
+        Some(Self { hidden, layers: 1, bidirectional: false, dropout: 0.0, bias: true, output })
+    }
+
+    fn short_schemas(_: &mut schemars::SchemaGenerator) -> Vec<schemars::Schema> {
+        vec![schemars::json_schema!({ "type": "integer", "minimum": 1 })]
+    }
+
+    fn infer(&self, input: &Signal, _: &InferCx) -> Result<Signal, ShapeError> {
+        self.check_numbers()?;
+        let [length, _] = input.shape.0.as_slice() else {
+            let error = ShapeError::rank(Self::INFO.name, "length, features", &input.shape);
+            return Err(match input.shape.rank() {
+                1 => error.hint(
+                    "`{ reshape = [length, features] }` makes a sequence of a vector; use `linear` where there is none",
+                ),
+                _ => error,
+            });
+        };
+        let width = Dim::Fixed(self.hidden.saturating_mul(self.directions()));
+        Ok(Signal::numbers(Shape(match self.output {
+            RecurrentOutput::Last => vec![width],
+            RecurrentOutput::Sequence => vec![length.clone(), width],
+        })))
+    }
+
+    fn parameters(&self, input: &Signal, _: &InferCx) -> Option<u64> {
+        let features = input.shape.0.get(1)?.size()?;
+        let biases = if self.bias { 2 } else { 0 };
+        let per_row = |inputs: u64| inputs.checked_add(self.hidden)?.checked_add(biases);
+        let rows = GATES.checked_mul(self.hidden)?.checked_mul(self.directions())?;
+        let first = per_row(features)?.checked_mul(rows)?;
+        let other = per_row(self.hidden.checked_mul(self.directions())?)?.checked_mul(rows)?;
+        first.checked_add(other.checked_mul(self.layers.checked_sub(1)?)?)
+    }
+
+    fn describe(&self) -> String {
+        let mut text = self.hidden.to_string();
+        if self.layers > 1 {
+            text.push_str(&format!(", {} layers", self.layers));
+        }
+        if self.bidirectional {
+            text.push_str(", bidirectional");
+        }
+        if self.output == RecurrentOutput::Sequence {
+            text.push_str(", sequence");
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::testing::{infer, infer_error};
+
+    #[test]
+    fn parameters_are_counted_as_pytorch_does() {
+        // torch.nn.LSTM(8, 16): 4·16·(8 + 16 + 2); GRU has 3 gates, RNN 1.
+        assert_eq!(infer(r#"{"lstm":16}"#, &[10, 8]), (Shape::fixed(&[16]), Some(1664)));
+        assert_eq!(infer(r#"{"gru":16}"#, &[10, 8]).1, Some(1248));
+        assert_eq!(infer(r#"{"rnn":16}"#, &[10, 8]).1, Some(416));
+        // torch.nn.LSTM(8, 16, num_layers=2, bidirectional=True)
+        let deep = r#"{"lstm":{"hidden":16,"layers":2,"bidirectional":true,"output":"sequence"}}"#;
+        assert_eq!(infer(deep, &[10, 8]), (Shape::fixed(&[10, 32]), Some(9728)));
+    }
+
+    #[test]
+    fn what_a_recurrent_layer_cannot_take() {
+        let error = infer_error(r#"{"lstm":16}"#, &[10]);
+        assert_eq!(
+            (error.code, error.message.as_str()),
+            (codes::RANK, "lstm takes [batch, length, features] but receives [batch, 10]")
+        );
+        assert_eq!(error.hints.len(), 1);
+        assert_eq!(infer_error(r#"{"gru":{"hidden":4,"dropout":0.5}}"#, &[10, 2]).code, codes::CONFLICT);
+        assert_eq!(infer_error(r#"{"rnn":0}"#, &[10, 2]).code, codes::OUT_OF_RANGE);
+    }
+}
