@@ -1,1 +1,53 @@
-//! The polars edge: reading, writing, schemas, SQL, row order. Nothing else turns files into frames.
+//! The polars edge: tables on disk and in memory, their types, their logical digests, and SQL over them.
+//!
+//! Three rules hold here, and nowhere else is polars asked to run a plan:
+//! 1. a table's digest is taken over its logical content, column by column ([`digest`]), and what is stored is written
+//!    from compacted columns, so equal content is equal bytes ([`write`]);
+//! 2. every plan gets a fixed row order ([`order`]);
+//! 3. float sums do not depend on the order of addition ([`sums`]).
+
+pub mod digest;
+pub mod dtype;
+pub mod file;
+pub mod read;
+pub mod schema;
+pub mod write;
+
+pub use digest::{column_digest, table_digest};
+pub use dtype::{from_polars, to_polars};
+pub use read::{read_table, scan_table};
+pub use schema::{polars_schema, schema_of};
+pub use write::{rows_by_columns, write_table};
+
+use crate::stage::StageError;
+use polars::error::PolarsError;
+
+/// What polars says, in one line and without its own advice on Python.
+#[must_use]
+pub fn polars_words(error: &PolarsError) -> String {
+    let text = match error {
+        PolarsError::Context { error, .. } | PolarsError::ExprContext { error, .. } => return polars_words(error),
+        PolarsError::IO { error, .. } => crate::stage::io_words(error),
+        PolarsError::AssertionError(text)
+        | PolarsError::ColumnNotFound(text)
+        | PolarsError::ComputeError(text)
+        | PolarsError::Duplicate(text)
+        | PolarsError::InvalidOperation(text)
+        | PolarsError::NoData(text)
+        | PolarsError::OutOfBounds(text)
+        | PolarsError::SchemaFieldNotFound(text)
+        | PolarsError::SchemaMismatch(text)
+        | PolarsError::ShapeMismatch(text)
+        | PolarsError::SQLInterface(text)
+        | PolarsError::SQLSyntax(text)
+        | PolarsError::StringCacheMismatch(text)
+        | PolarsError::StructFieldNotFound(text) => text.to_string(),
+    };
+    text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("it failed").to_owned()
+}
+
+/// A failure of polars while `doing` something, such as `read the table`.
+#[must_use]
+pub fn failed(doing: &str, error: &PolarsError) -> StageError {
+    StageError::data(format!("cannot {doing}: {}", polars_words(error)))
+}

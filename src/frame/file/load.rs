@@ -1,0 +1,119 @@
+//! Bytes of a file, decompressed. What a file is compressed with is read from its first bytes, not from its name.
+
+use super::BadFile;
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
+
+/// How a file is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    /// Not at all.
+    None,
+    /// gzip, one or several members.
+    Gzip,
+    /// Zstandard.
+    Zstd,
+    /// xz.
+    Xz,
+}
+
+/// What the first bytes of a file say.
+#[must_use]
+pub fn compression_of(head: &[u8]) -> Compression {
+    match head {
+        [0x1f, 0x8b, ..] => Compression::Gzip,
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Compression::Zstd,
+        [0xfd, b'7', b'z', b'X', b'Z', 0x00, ..] => Compression::Xz,
+        _ => Compression::None,
+    }
+}
+
+/// A file's whole content, decompressed.
+///
+/// # Errors
+/// When it cannot be read or decompressed.
+pub fn load(path: &Path) -> Result<Vec<u8>, BadFile> {
+    let mut bytes = Vec::new();
+    let mut reader = open(path)?;
+    reader.read_to_end(&mut bytes).map_err(|error| damaged(path, &error))?;
+    Ok(bytes)
+}
+
+/// The first bytes of a file's content, decompressed: at most `most`.
+///
+/// # Errors
+/// When it cannot be read or decompressed.
+pub fn head(path: &Path, most: u64) -> Result<Vec<u8>, BadFile> {
+    let mut bytes = Vec::new();
+    open(path)?.take(most).read_to_end(&mut bytes).map_err(|error| damaged(path, &error))?;
+    Ok(bytes)
+}
+
+fn open(path: &Path) -> Result<Box<dyn Read>, BadFile> {
+    let io = |error: &std::io::Error| BadFile::io(path, error);
+    let mut first = [0; 6];
+    let mut file = File::open(path).map_err(|error| io(&error))?;
+    let found = read_up_to(&mut file, &mut first).map_err(|error| io(&error))?;
+    let file = File::open(path).map_err(|error| io(&error))?;
+    Ok(match compression_of(&first[..found]) {
+        Compression::None => Box::new(file),
+        Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::with_capacity(1 << 18, file))),
+        Compression::Zstd => Box::new(zstd::stream::read::Decoder::new(file).map_err(|error| io(&error))?),
+        Compression::Xz => Box::new(liblzma::bufread::XzDecoder::new_multi_decoder(BufReader::new(file))),
+    })
+}
+
+fn read_up_to(file: &mut File, buffer: &mut [u8]) -> std::io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match file.read(&mut buffer[filled..])? {
+            0 => break,
+            count => filled += count,
+        }
+    }
+    Ok(filled)
+}
+
+fn damaged(path: &Path, error: &std::io::Error) -> BadFile {
+    use std::io::ErrorKind as K;
+    let bad = BadFile::io(path, error);
+    match error.kind() {
+        K::InvalidInput | K::InvalidData | K::UnexpectedEof | K::Other => BadFile { unreadable: false, ..bad }
+            .note("it is compressed, and what is in it breaks off or is damaged")
+            .hint("fetch the file again, and compare its sha256"),
+        _ => bad,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn every_compression_is_seen_and_undone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let text = b"a,b\n1,2\n".repeat(100);
+        let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        gz.write_all(&text).expect("written");
+        let mut xz = liblzma::write::XzEncoder::new(Vec::new(), 1);
+        xz.write_all(&text).expect("written");
+        let files = [
+            text.clone(),
+            gz.finish().expect("finished"),
+            zstd::encode_all(text.as_slice(), 1).expect("encoded"),
+            xz.finish().expect("finished"),
+        ];
+        for (index, bytes) in files.iter().enumerate() {
+            let path = folder.path().join(index.to_string());
+            std::fs::write(&path, bytes).expect("written");
+            assert_eq!(load(&path).expect("loaded"), text, "{index}");
+            assert_eq!(head(&path, 3).expect("loaded"), b"a,b");
+        }
+        let cut = folder.path().join("cut");
+        std::fs::write(&cut, &files[1][..files[1].len() / 2]).expect("written");
+        let bad = load(&cut).expect_err("damaged");
+        assert!(!bad.unreadable && bad.notes[0].contains("breaks off"), "{bad:?}");
+    }
+}

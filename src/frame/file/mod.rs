@@ -1,0 +1,182 @@
+//! Data files that came from outside: delimited text, json lines, parquet, arrow and IDX, compressed or not.
+
+mod bad;
+mod binary;
+mod cells;
+mod csv;
+mod idx;
+mod infer;
+mod jsonl;
+mod load;
+mod types;
+
+pub use bad::BadFile;
+pub use idx::{IdxHeader, idx_header};
+pub use load::{Compression, compression_of, head, load};
+pub use types::{TypeRules, TypesError};
+
+use crate::types::TableSchema;
+use polars::prelude::DataFrame;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// Files up to this size are read whole to tell their column types while checking; larger ones wait for the run.
+pub const PROBE_WHOLE: u64 = 4 << 20;
+
+/// How a data file is laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// Text, a row a line, fields between commas.
+    Csv,
+    /// Text, a row a line, fields between tabs.
+    Tsv,
+    /// Apache Parquet.
+    Parquet,
+    /// JSON lines: one object a line.
+    Jsonl,
+    /// Apache Arrow's file format (IPC, Feather version 2).
+    Arrow,
+    /// IDX, the format of MNIST: unsigned bytes with their dimensions.
+    Idx,
+}
+
+impl Format {
+    /// What a file's name says, looking through `.gz`, `.zst` and `.xz`.
+    #[must_use]
+    pub fn of_name(name: &str) -> Option<Self> {
+        let name = name.to_ascii_lowercase();
+        let plain = [".gz", ".zst", ".xz"].iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);
+        if plain.ends_with("-ubyte") {
+            return Some(Self::Idx);
+        }
+        match plain.rsplit_once('.')?.1 {
+            "csv" => Some(Self::Csv),
+            "tsv" | "tab" => Some(Self::Tsv),
+            "parquet" | "pq" => Some(Self::Parquet),
+            "jsonl" | "ndjson" => Some(Self::Jsonl),
+            "arrow" | "ipc" | "feather" => Some(Self::Arrow),
+            "idx" | "idx1" | "idx3" | "ubyte" => Some(Self::Idx),
+            _ => None,
+        }
+    }
+
+    /// Delimited text.
+    #[must_use]
+    pub fn is_delimited(self) -> bool {
+        matches!(self, Self::Csv | Self::Tsv)
+    }
+
+    /// The name that manifests use.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Tsv => "tsv",
+            Self::Parquet => "parquet",
+            Self::Jsonl => "jsonl",
+            Self::Arrow => "arrow",
+            Self::Idx => "idx",
+        }
+    }
+}
+
+/// Everything that says how a file is to be read.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    /// How it is laid out.
+    pub format: Format,
+    /// Delimited text: the first row holds the column names.
+    pub header: bool,
+    /// Delimited text: the column names, where they are not to be taken from the file.
+    pub names: Vec<String>,
+    /// Declared column types.
+    pub types: TypeRules,
+    /// Delimited text: what stands between fields.
+    pub separator: u8,
+    /// Delimited text: what encloses fields that contain separators, quotes or line ends.
+    pub quote: Option<u8>,
+    /// Delimited text: fields that stand for a missing value, besides the empty one.
+    pub null_values: Vec<String>,
+    /// Delimited text: lines that begin with this are skipped.
+    pub comment: Option<String>,
+    /// Delimited text: so many lines at the beginning are skipped.
+    pub skip_rows: usize,
+    /// Delimited text: white space around fields does not count.
+    pub trim: bool,
+}
+
+impl Layout {
+    /// The usual layout of a format.
+    #[must_use]
+    pub fn new(format: Format) -> Self {
+        Self {
+            format,
+            header: true,
+            names: Vec::new(),
+            types: TypeRules::default(),
+            separator: if format == Format::Tsv { b'\t' } else { b',' },
+            quote: Some(b'"'),
+            null_values: Vec::new(),
+            comment: None,
+            skip_rows: 0,
+            trim: false,
+        }
+    }
+}
+
+/// Reads a whole file. For [`Format::Idx`] with labels see [`read_idx`].
+///
+/// # Errors
+/// When the file cannot be read, or its content does not fit the layout: which line, which column, what was found.
+pub fn read_file(path: &Path, layout: &Layout) -> Result<DataFrame, BadFile> {
+    match layout.format {
+        Format::Csv | Format::Tsv => csv::read(&load(path)?, layout),
+        Format::Jsonl => jsonl::read(&load(path)?, &layout.types),
+        Format::Parquet => binary::read_parquet(path, &layout.types),
+        Format::Arrow => binary::read_arrow(path, &layout.types),
+        Format::Idx => read_idx(path, None, &layout.types),
+    }
+}
+
+/// Reads an IDX file as a table of its pixels, a row an image, and its labels beside them as column `label`.
+///
+/// # Errors
+/// When a file cannot be read, is no IDX file of unsigned bytes, or the two have different lengths.
+pub fn read_idx(path: &Path, labels: Option<&Path>, types: &TypeRules) -> Result<DataFrame, BadFile> {
+    let labels = labels.map(load).transpose()?;
+    idx::read(&load(path)?, labels.as_deref(), types)
+}
+
+/// What can be said of a file's columns before a run. Small files are read whole; of large ones the names are known,
+/// and the types that are declared.
+///
+/// # Errors
+/// See [`read_file`].
+pub fn probe(path: &Path, layout: &Layout) -> Result<TableSchema, BadFile> {
+    let size = std::fs::metadata(path).map_err(|error| BadFile::io(path, &error))?.len();
+    match layout.format {
+        Format::Parquet => binary::probe_parquet(path, &layout.types),
+        Format::Arrow => binary::probe_arrow(path, &layout.types),
+        Format::Idx => idx::probe(&head(path, 1024)?, &layout.types),
+        _ if size <= PROBE_WHOLE => read_file(path, layout).map(|df| super::schema_of(&df)),
+        Format::Csv | Format::Tsv => csv::probe_names(&head(path, 1 << 20)?, layout),
+        Format::Jsonl => Ok(TableSchema::unknown()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formats_are_seen_through_compression() {
+        assert_eq!(Format::of_name("mnist_5k.csv.gz"), Some(Format::Csv));
+        assert_eq!(Format::of_name("train-images-idx3-ubyte.gz"), Some(Format::Idx));
+        assert_eq!(Format::of_name("t10k-labels.idx1-ubyte"), Some(Format::Idx));
+        assert_eq!(Format::of_name("a/b/FLIGHTS.PARQUET"), Some(Format::Parquet));
+        assert_eq!(Format::of_name("adult.data"), None);
+        assert_eq!(Format::of_name("noending"), None);
+    }
+}
