@@ -1,3 +1,7 @@
+//! The worker.
+
+mod layers;
+
 fn main() {
     println!("{}", tch::Cuda::is_available());
 }

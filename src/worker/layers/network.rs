@@ -1,0 +1,95 @@
+//! A whole network.
+
+use super::sequence::Sequence;
+use kilter::nn::{Architecture, Content, Signal};
+use kilter::types::{FeatureType, TensorType};
+use std::collections::BTreeMap;
+use tch::{Kind, TchError, Tensor, nn::Path};
+
+/// A network with its parameters.
+pub struct Network {
+    inputs: Vec<FeatureType>,
+    towers: Vec<(String, Sequence)>,
+    layers: Sequence,
+}
+
+impl Network {
+    /// Builds the network, its parameters under `vs`, under the names of PyTorch's `state_dict`: `layers.0.weight`,
+    /// `towers.NAME.0.weight`. They are drawn from libtorch's generator in the order of towers and layers: seed it before
+    /// (`tch::manual_seed`), or overwrite them after.
+    ///
+    /// # Errors
+    /// When a width is not filled in, or libtorch cannot make a parameter.
+    pub fn build(architecture: &Architecture, vs: &Path<'_>) -> Result<Self, String> {
+        let mut towers = Vec::new();
+        for tower in &architecture.towers {
+            let feature = architecture.inputs.iter().find(|feature| feature.name == tower.input);
+            let feature =
+                feature.ok_or_else(|| format!("tower `{}` takes `{}`, which is no input", tower.name, tower.input))?;
+            let path = vs.sub("towers").sub(&tower.name);
+            let layers = Sequence::new(&tower.layers, &Signal::of(feature), &path)
+                .map_err(|message| format!("tower `{}`, {message}", tower.name))?;
+            towers.push((tower.input.clone(), layers));
+        }
+        let layers = Sequence::new(&architecture.layers, &architecture.join(), &vs.sub("layers"))?;
+        Ok(Self { inputs: architecture.inputs.clone(), towers, layers })
+    }
+
+    /// The outputs for a batch of rows. `inputs` holds every feature as it is stored, the batch first: `u8` is divided by
+    /// its scale here, `i64` goes to embeddings. For a category the result is `[batch, classes]` of logits; for a binary target or a
+    /// number it is `[batch, 1]`, which is left to the caller to squeeze. With `train`, dropout is on and batch
+    /// norms use and note the batch's statistics.
+    ///
+    /// # Errors
+    /// When an input is missing or has another shape, or libtorch runs out of memory.
+    pub fn forward(&self, inputs: &BTreeMap<String, Tensor>, train: bool) -> Result<Tensor, TchError> {
+        let joined = match (self.inputs.as_slice(), self.towers.as_slice()) {
+            ([only], []) => numbers(only, inputs)?,
+            (features, []) => {
+                let parts = features.iter().map(|feature| flat(numbers(feature, inputs)?));
+                Tensor::f_cat(&parts.collect::<Result<Vec<_>, TchError>>()?, 1)?
+            }
+            (_, towers) => {
+                let parts = towers.iter().map(|(input, layers)| {
+                    let x = numbers(self.feature(input)?, inputs)?;
+                    flat(layers.forward(x, train)?)
+                });
+                Tensor::f_cat(&parts.collect::<Result<Vec<_>, TchError>>()?, 1)?
+            }
+        };
+        self.layers.forward(joined, train)
+    }
+
+    fn feature(&self, name: &str) -> Result<&FeatureType, TchError> {
+        self.inputs.iter().find(|feature| feature.name == name).ok_or_else(|| missing(name))
+    }
+}
+
+fn missing(name: &str) -> TchError {
+    TchError::Shape(format!("the batch has no feature `{name}`"))
+}
+
+/// A feature as its layers take it: numbers as `f32`, indices as `i64`.
+fn numbers(feature: &FeatureType, inputs: &BTreeMap<String, Tensor>) -> Result<Tensor, TchError> {
+    let stored = inputs.get(&feature.name).ok_or_else(|| missing(&feature.name))?;
+    if matches!(Signal::of(feature).content, Content::Indices(_)) {
+        return stored.f_to_kind(Kind::Int64);
+    }
+    // A conversion gives a fresh tensor; the same kind gives the stored one, which stays as it is.
+    match (feature.dtype, feature.scale) {
+        (TensorType::U8, Some(scale)) if stored.kind() == Kind::Uint8 => {
+            stored.f_to_kind(Kind::Float)?.f_div_scalar_(scale)
+        }
+        _ if stored.kind() == Kind::Uint8 => stored.f_to_kind(Kind::Float),
+        _ => Ok(stored.shallow_clone()),
+    }
+}
+
+/// A vector per row.
+fn flat(x: Tensor) -> Result<Tensor, TchError> {
+    match x.dim() {
+        1 => x.f_unsqueeze(1),
+        2 => Ok(x),
+        _ => x.f_flatten(1, -1),
+    }
+}
