@@ -202,6 +202,35 @@ impl<'a> CheckCx<'a> {
         };
     }
 
+    /// The workspace files that a path or pattern names, as (path relative to the manifest's folder, place), sorted;
+    /// `None` after reporting that there are none, or that they are outside of the workspace.
+    pub fn workspace_files(&mut self, file: &FilePath, path: Path) -> Option<Vec<(String, PathBuf)>> {
+        if !super::files::is_pattern(&file.0) {
+            return self.workspace_file(file, path).map(|place| vec![(file.0.clone(), place)]);
+        }
+        let text = FsPath::new(&file.0);
+        if text.is_absolute() || leaves(self.base, self.workspace, text) {
+            self.error(path, codes::OUTSIDE_WORKSPACE, format!("`{file}` is not inside the workspace"))
+                .label("leads out of the workspace")
+                .hint("copy or link the files into the workspace");
+            return None;
+        }
+        match super::files::expand(self.base, &file.0) {
+            Ok(found) if !found.is_empty() => Some(found),
+            Ok(_) => {
+                self.error(path, codes::EMPTY_GLOB, format!("`{file}` matches no file"))
+                    .label("matches nothing")
+                    .hint("`*` stays inside a folder, `**` does not; paths are relative to the manifest's folder");
+                None
+            }
+            Err(error) => {
+                self.error(path, codes::EMPTY_GLOB, format!("`{file}` cannot be looked for"))
+                    .label(super::io_words(&error));
+                None
+            }
+        }
+    }
+
     /// The place of a workspace file; `None` after reporting that it is missing or outside of the workspace.
     pub fn workspace_file(&mut self, file: &FilePath, path: Path) -> Option<PathBuf> {
         let text = FsPath::new(&file.0);

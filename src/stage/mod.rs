@@ -6,6 +6,7 @@
 
 mod check_cx;
 mod error;
+pub mod files;
 mod info;
 mod input;
 mod kind;
