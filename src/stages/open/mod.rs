@@ -1,1 +1,3 @@
 //! Kinds that run any program.
+
+pub mod exec;

@@ -1,0 +1,147 @@
+//! Placeholders in a command: `{inputs.NAME}`, `{outputs.NAME}`, `{threads}`.
+
+use super::Spec;
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+/// A placeholder in a text.
+#[derive(Debug, PartialEq)]
+pub(super) struct Placeholder<'a> {
+    /// What it names: `inputs.data`.
+    pub(super) name: &'a str,
+    /// Where it stands, braces included.
+    pub(super) range: Range<usize>,
+}
+
+/// A piece of a text.
+#[derive(Debug, PartialEq)]
+enum Piece<'a> {
+    Text(&'a str),
+    /// `{{word}}`
+    Braced(&'a str),
+    Named(Placeholder<'a>),
+}
+
+/// Takes a text apart. Only `{word}` and `{word.word}` are placeholders, so JSON, awk and format strings pass.
+fn pieces(text: &str) -> Vec<Piece<'_>> {
+    let mut pieces = Vec::new();
+    let mut rest = 0;
+    let mut at = 0;
+    while let Some(open) = text[at..].find('{').map(|found| at + found) {
+        let double = text[open + 1..].starts_with('{');
+        let start = open + 1 + usize::from(double);
+        let length = text[start..].find(|c: char| !is_word(c)).unwrap_or(text.len() - start);
+        let (name, after) = (&text[start..start + length], start + length);
+        let close = if double { "}}" } else { "}" };
+        if !is_name(name) || !text[after..].starts_with(close) {
+            at = open + 1;
+            continue;
+        }
+        if rest < open {
+            pieces.push(Piece::Text(&text[rest..open]));
+        }
+        at = after + close.len();
+        rest = at;
+        pieces.push(if double { Piece::Braced(name) } else { Piece::Named(Placeholder { name, range: open..at }) });
+    }
+    if rest < text.len() {
+        pieces.push(Piece::Text(&text[rest..]));
+    }
+    pieces
+}
+
+fn is_word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.')
+}
+
+fn is_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic()) && !name.ends_with(['.', '-'])
+}
+
+/// The placeholders of a text.
+pub(super) fn placeholders(text: &str) -> Vec<Placeholder<'_>> {
+    pieces(text)
+        .into_iter()
+        .filter_map(|piece| match piece {
+            Piece::Named(placeholder) => Some(placeholder),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Every placeholder that means something in this stage.
+pub(super) fn known(spec: &Spec) -> Vec<String> {
+    let inputs = spec.inputs.keys().map(|name| format!("inputs.{name}"));
+    let outputs = spec.outputs.keys().map(|name| format!("outputs.{name}"));
+    inputs.chain(outputs).chain(["threads".to_owned()]).collect()
+}
+
+/// What stands for each placeholder.
+pub(super) struct Places(BTreeMap<String, String>);
+
+impl Places {
+    /// Those that are known before the inputs are placed.
+    pub(super) fn new(spec: &Spec, threads: usize) -> Self {
+        let outputs = spec.outputs.iter();
+        let mut places: BTreeMap<String, String> = outputs
+            .map(|(name, output)| (format!("outputs.{name}"), output.path.trim_end_matches('/').to_owned()))
+            .collect();
+        places.insert("threads".to_owned(), threads.to_string());
+        Self(places)
+    }
+
+    /// Says where an input lies.
+    pub(super) fn input(&mut self, name: &str, path: String) {
+        self.0.insert(format!("inputs.{name}"), path);
+    }
+
+    /// A text with its placeholders filled; the name of one that means nothing.
+    pub(super) fn fill(&self, text: &str) -> Result<String, String> {
+        let mut out = String::with_capacity(text.len());
+        for piece in pieces(text) {
+            match piece {
+                Piece::Text(text) => out.push_str(text),
+                Piece::Braced(word) => out.extend(["{", word, "}"]),
+                Piece::Named(Placeholder { name, .. }) => {
+                    out.push_str(self.0.get(name).ok_or_else(|| name.to_owned())?);
+                }
+            }
+        }
+        Ok(out)
+    }
+}
+
+/// Where a workspace file lies in the program's folder: under its own path, without climbing.
+pub(super) fn inside(name: &str) -> String {
+    let parts = name.split('/').filter(|part| !matches!(*part, "" | "." | ".."));
+    parts.collect::<Vec<_>>().join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_words_in_braces_are_placeholders() {
+        let names = |text| -> Vec<String> {
+            placeholders(text).into_iter().map(|found| found.name.to_owned()).collect()
+        };
+        assert_eq!(names("--data={inputs.data}:{threads}"), ["inputs.data", "threads"]);
+        assert_eq!(names(r#"{"a": {"b": 1}}"#), Vec::<String>::new());
+        assert_eq!(names("{print $1}"), Vec::<String>::new());
+        assert_eq!(names("{{inputs.data}} {0} {} { {a"), Vec::<String>::new());
+        assert_eq!(placeholders("x {threads}")[0].range, 2..11);
+    }
+
+    #[test]
+    fn filling_leaves_other_braces_alone() {
+        let places = Places(BTreeMap::from([("threads".to_owned(), "2".to_owned())]));
+        assert_eq!(places.fill(r#"-j{threads} {{threads}} {"a":{"b":1}} ünï"#).unwrap(), r#"-j2 {threads} {"a":{"b":1}} ünï"#);
+        assert_eq!(places.fill("{inputs.x}").unwrap_err(), "inputs.x");
+    }
+
+    #[test]
+    fn files_stay_inside() {
+        assert_eq!(inside("../lib/./a.py"), "lib/a.py");
+    }
+}

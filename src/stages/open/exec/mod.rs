@@ -1,0 +1,248 @@
+//! `exec`: runs any program, with declared inputs, files and outputs, without a shell.
+//!
+//! The program runs in an empty folder of its own. In it lie the declared files under their own paths and the inputs
+//! under `inputs/NAME/`, as copies that belong to the program; afterwards the declared outputs are taken out of it.
+//! It sees no other environment than `PATH`, `HOME` and `TMPDIR` (a scratch folder), `LANG=C.UTF-8` and what `env`
+//! says. What it prints goes to the stage's log.
+
+mod command;
+mod outputs;
+mod process;
+mod spec;
+
+pub use spec::{DeclaredFile, Limit, OutputSpec, OutputType, Spec};
+
+use crate::diag::codes;
+use crate::path;
+use crate::stage::{
+    CheckCx, ErrorKind, Family, Input, Kind, Outputs, Port, Produced, RunCx, StageError, StageInfo, files,
+};
+use crate::types::{ArtifactType, TableSchema};
+use command::Places;
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+/// The kind.
+pub struct Exec;
+
+impl Kind for Exec {
+    type Spec = Spec;
+
+    const INFO: StageInfo = StageInfo {
+        name: "exec",
+        family: Family::Open,
+        version: 1,
+        summary: "Runs any program, with declared inputs, files and outputs.",
+        ports: &[Port { name: "*", about: "one for each entry of `outputs`" }],
+        example: r#"[stage.count]
+kind = "exec"
+command = ["python3", "count.py", "{inputs.rows}", "{outputs.counts}"]
+inputs.rows = "raw"
+files = ["count.py"]
+outputs.counts = "counts.json"
+"#,
+        seeded: false,
+        numeric: false,
+    };
+
+    fn check(spec: &Spec, cx: &mut CheckCx<'_>) -> Outputs {
+        check_command(spec, cx);
+        let taken = check_files(spec, cx);
+        check_names(spec, cx);
+        check_outputs(spec, &taken, cx);
+        spec.outputs.iter().fold(Outputs::none(), |outputs, (name, output)| outputs.and(name, output.ty.artifact()))
+    }
+
+    fn run(spec: &Spec, cx: &RunCx<'_>) -> Result<Produced, StageError> {
+        let work = cx.scratch.join("work");
+        make_folder(&work)?;
+        place_files(spec, cx, &work)?;
+        let places = place_inputs(spec, cx, &work)?;
+        for output in spec.outputs.values() {
+            if let Some(folder) = Path::new(&output.path).parent().filter(|folder| !folder.as_os_str().is_empty()) {
+                make_folder(&work.join(folder))?;
+            }
+        }
+        let arguments = spec.command.iter().map(|text| places.fill(text)).collect::<Result<Vec<_>, _>>();
+        let arguments = arguments.map_err(|name| StageError::bug(format!("`{name}` was not refused")))?;
+        let mut variables = BTreeMap::new();
+        for (name, text) in &spec.env {
+            let value = places.fill(text).map_err(|name| StageError::bug(format!("`{name}` was not refused")))?;
+            variables.insert(name.as_str(), value);
+        }
+        process::run(cx, &work, &arguments, &variables, spec.timeout.map(|limit| limit.0))?;
+        outputs::take(spec, cx, &work)
+    }
+}
+
+impl OutputType {
+    fn artifact(self) -> ArtifactType {
+        match self {
+            Self::File => ArtifactType::File,
+            Self::Dir => ArtifactType::Dir,
+            Self::Table => ArtifactType::Table(TableSchema::unknown()),
+            Self::Metrics => ArtifactType::Metrics,
+        }
+    }
+}
+
+fn check_command(spec: &Spec, cx: &mut CheckCx<'_>) {
+    if spec.command.first().is_none_or(|program| program.trim().is_empty()) {
+        cx.error(path!["command"], codes::EXEC_COMMAND, "this stage does not say which program to run")
+            .label("no program")
+            .hint("for example `command = [\"python3\", \"train.py\", \"{inputs.data}\"]`");
+    } else if spec.command.len() == 1 && spec.command[0].contains(char::is_whitespace) {
+        let parts: Vec<String> = spec.command[0].split_whitespace().map(|part| format!("\"{part}\"")).collect();
+        cx.error(path!["command", 0], codes::EXEC_COMMAND, "there is no shell that would take this apart")
+            .label("one word is one argument")
+            .hint(format!("write `command = [{}]`", parts.join(", ")));
+    }
+    let texts = spec.command.iter().enumerate().map(|(index, text)| (path!["command", index], text));
+    let variables = spec.env.iter().map(|(name, text)| (path!["env", name.as_str()], text));
+    for (at, text) in texts.chain(variables) {
+        for found in command::placeholders(text) {
+            let known = command::known(spec);
+            if known.iter().any(|known| known == found.name) {
+                continue;
+            }
+            cx.error(at.clone(), codes::EXEC_PLACEHOLDER, format!("`{{{}}}` names nothing", found.name))
+                .part(found.range.clone())
+                .label("no such input or output")
+                .maybe_hint(crate::diag::did_you_mean(found.name, known.iter().map(String::as_str)))
+                .hint(format!("where the text itself is meant, write `{{{{{}}}}}`", found.name));
+        }
+    }
+}
+
+/// Reports what is wrong with `files`; gives the paths that they take in the program's folder.
+fn check_files(spec: &Spec, cx: &mut CheckCx<'_>) -> Vec<String> {
+    let mut taken = Vec::new();
+    for (index, file) in spec.files.iter().enumerate() {
+        let found = cx.workspace_files(&file.0, path!["files", index]).unwrap_or_default();
+        taken.extend(found.into_iter().map(|(name, _)| command::inside(&name)));
+    }
+    taken
+}
+
+fn check_names(spec: &Spec, cx: &mut CheckCx<'_>) {
+    let named = |name: &str| {
+        name.starts_with(|c: char| c.is_ascii_alphabetic())
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
+    };
+    let inputs = spec.inputs.keys().map(|name| ("inputs", name));
+    for (field, name) in inputs.chain(spec.outputs.keys().map(|name| ("outputs", name))) {
+        if !named(name) {
+            cx.error(path![field, name.as_str()], codes::BAD_NAME, format!("`{name}` cannot be a name here"))
+                .at_key()
+                .label("letters, digits, `_` and `-`, a letter first");
+        }
+    }
+    for name in spec.env.keys().filter(|name| name.is_empty() || name.contains(['=', '\0'])) {
+        cx.error(path!["env", name.as_str()], codes::BAD_NAME, format!("`{name}` cannot name an environment variable"))
+            .at_key()
+            .label("empty, or with a `=`");
+    }
+}
+
+fn check_outputs(spec: &Spec, taken: &[String], cx: &mut CheckCx<'_>) {
+    let mut seen: Vec<(&str, &str)> = Vec::new();
+    for (name, output) in &spec.outputs {
+        let path = output.path.trim_end_matches('/');
+        let at = || path!["outputs", name.as_str()];
+        let reason = if path.is_empty() || path == "." {
+            Some("the whole folder".to_owned())
+        } else if path.starts_with('/') || path.split('/').any(|part| part == "..") {
+            Some("leads out of the program's folder".to_owned())
+        } else if path == "inputs" || path.starts_with("inputs/") {
+            Some("the inputs lie in `inputs/`".to_owned())
+        } else if let Some(file) = taken.iter().find(|file| overlaps(file, path)) {
+            Some(format!("the file `{file}` lies there"))
+        } else {
+            seen.iter().find(|(_, other)| overlaps(other, path)).map(|(other, _)| format!("`{other}` is there already"))
+        };
+        if let Some(reason) = reason {
+            cx.error(at(), codes::EXEC_OUTPUT, format!("`{}` cannot be the place of an output", output.path))
+                .label(reason)
+                .hint("name a path below the folder that the program starts in, such as `out/model.bin`");
+        }
+        if output.ty == OutputType::Table && outputs::table_format(path).is_none() {
+            cx.error(at(), codes::EXEC_OUTPUT, format!("`{}` is not a table that kilter can read", output.path))
+                .label("an unknown ending")
+                .hint("a table is written as `.parquet`, `.csv`, `.tsv`, `.jsonl` or `.arrow`");
+        }
+        seen.push((name, path));
+    }
+}
+
+/// Whether two relative paths are one, or one lies in the other.
+fn overlaps(a: &str, b: &str) -> bool {
+    Path::new(a).starts_with(b) || Path::new(b).starts_with(a)
+}
+
+fn make_folder(folder: &Path) -> Result<(), StageError> {
+    std::fs::create_dir_all(folder).map_err(|error| StageError::io("make the folder", folder, &error))
+}
+
+/// Copies the declared workspace files to where they are relative to the manifest.
+fn place_files(spec: &Spec, cx: &RunCx<'_>, work: &Path) -> Result<(), StageError> {
+    for (index, file) in spec.files.iter().enumerate() {
+        let pattern = &file.0.0;
+        let fail = |error: std::io::Error| {
+            StageError::io("find the files", &cx.base.join(pattern), &error).at(path!["files", index])
+        };
+        for (name, place) in files::expand(cx.base, pattern).map_err(fail)? {
+            cx.check_cancelled()?;
+            copy(&place, &work.join(command::inside(&name)))?;
+        }
+    }
+    Ok(())
+}
+
+/// Copies the inputs to `inputs/NAME/`; gives what stands for them in the command.
+fn place_inputs(spec: &Spec, cx: &RunCx<'_>, work: &Path) -> Result<Places, StageError> {
+    let mut places = Places::new(spec, cx.threads);
+    for (name, reference) in &spec.inputs {
+        let input = cx.input(reference)?;
+        let folder = format!("inputs/{name}");
+        for file in &input.files {
+            cx.check_cancelled()?;
+            copy(&file.path, &work.join(&folder).join(&file.name))?;
+        }
+        places.input(name, input_path(&folder, input));
+    }
+    Ok(places)
+}
+
+/// The file of an artefact that is one file, else its folder.
+fn input_path(folder: &str, input: &Input) -> String {
+    match (&input.ty, input.files.as_slice()) {
+        (ArtifactType::File | ArtifactType::Table(_) | ArtifactType::Metrics, [file]) => {
+            format!("{folder}/{}", file.name)
+        }
+        _ => folder.to_owned(),
+    }
+}
+
+/// A copy (by reflink where the file system can) that can be read and, where the original could be, executed.
+fn copy(from: &Path, to: &Path) -> Result<(), StageError> {
+    if let Some(folder) = to.parent() {
+        make_folder(folder)?;
+    }
+    let fail = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => {
+            StageError::new(ErrorKind::File, format!("two files would lie at `{}`", to.display()))
+        }
+        _ => StageError::io("copy", from, &error),
+    };
+    if to.exists() {
+        return Ok(());
+    }
+    reflink_copy::reflink_or_copy(from, to).map_err(fail)?;
+    let executable = std::fs::metadata(from).map_err(fail)?.permissions().mode() & 0o111 != 0;
+    let mode = if executable { 0o555 } else { 0o444 };
+    std::fs::set_permissions(to, std::fs::Permissions::from_mode(mode)).map_err(fail)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,219 @@
+//! What a manifest may say of an `exec` stage.
+
+use crate::stage::{FilePath, Ref};
+use schemars::JsonSchema;
+use serde::de::{self, MapAccess, Visitor, value::MapAccessDeserializer};
+use serde::ser::SerializeTuple;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+/// A program, and what it reads and writes.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Spec {
+    /// The program and its arguments, each a word of its own; there is no shell. `{inputs.NAME}` stands for the path of
+    /// an input (its file, or its folder where it has several), `{outputs.NAME}` for the path of an output,
+    /// `{threads}` for the number of cores that the stage may use. `{{word}}` stands for the text `{word}`; other
+    /// braces are left alone.
+    pub command: Vec<String>,
+    /// Outputs of other stages that the program reads, by the name that the command uses. They lie in `inputs/NAME/`.
+    #[serde(default)]
+    pub inputs: BTreeMap<String, Ref>,
+    /// Workspace files that the program needs, itself among them where it is a script; patterns such as `lib/**/*.py`
+    /// are allowed. They lie under the path that they have from the manifest's folder.
+    #[serde(default)]
+    pub files: Vec<DeclaredFile>,
+    /// What the program writes, by the name of the output: a path, or a table with `path` and `type`.
+    #[serde(default)]
+    pub outputs: BTreeMap<String, OutputSpec>,
+    /// Environment variables. The same placeholders as in `command` are allowed.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    /// How long the program may run: `"90s"`, `"10m"`, `"2h"`, or a number of seconds. It is stopped then, with all that
+    /// it started. Not part of the stage's key: it does not change what the program writes.
+    // Left out of the canonical form, and so out of the key.
+    #[serde(default, skip_serializing)]
+    pub timeout: Option<Limit>,
+}
+
+/// A workspace file of a program. In the key its path stands beside its content, as the program opens it by that path.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct DeclaredFile(pub FilePath);
+
+impl Serialize for DeclaredFile {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut pair = serializer.serialize_tuple(2)?;
+        pair.serialize_element(&self.0.0)?;
+        pair.serialize_element(&self.0)?;
+        pair.end()
+    }
+}
+
+/// One output of a program.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct OutputSpec {
+    /// Where the program writes it, from the folder that it starts in.
+    pub path: String,
+    /// What it is.
+    #[serde(rename = "type")]
+    pub ty: OutputType,
+}
+
+/// What a program writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OutputType {
+    /// One file.
+    #[default]
+    File,
+    /// A folder of files.
+    Dir,
+    /// A table: `.parquet`, `.csv`, `.tsv`, `.jsonl` or `.arrow`.
+    Table,
+    /// A JSON object of numbers.
+    Metrics,
+}
+
+/// The long form of an [`OutputSpec`].
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "ExecOutput")]
+struct LongOutput {
+    /// Where the program writes it, from the folder that it starts in.
+    path: String,
+    /// What it is: `file`, `dir`, `table` (parquet, csv, tsv, json lines, arrow) or `metrics` (a JSON object of numbers).
+    #[serde(rename = "type", default)]
+    ty: Option<OutputType>,
+}
+
+impl LongOutput {
+    fn finish(self) -> OutputSpec {
+        let implied = if self.path.ends_with('/') { OutputType::Dir } else { OutputType::File };
+        OutputSpec { ty: self.ty.unwrap_or(implied), path: self.path }
+    }
+}
+
+impl<'de> Deserialize<'de> for OutputSpec {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Form;
+        impl<'de> Visitor<'de> for Form {
+            type Value = OutputSpec;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a path, or a table with `path` and `type`")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<OutputSpec, E> {
+                Ok(LongOutput { path: text.to_owned(), ty: None }.finish())
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<OutputSpec, A::Error> {
+                LongOutput::deserialize(MapAccessDeserializer::new(map)).map(LongOutput::finish)
+            }
+        }
+        deserializer.deserialize_any(Form)
+    }
+}
+
+impl JsonSchema for OutputSpec {
+    fn schema_name() -> Cow<'static, str> {
+        "ExecOutputForm".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let long = generator.subschema_for::<LongOutput>();
+        schemars::json_schema!({
+            "description": "A path (a folder with a slash at its end), or a table with `path` and `type`.",
+            "anyOf": [{ "type": "string" }, long],
+        })
+    }
+}
+
+/// How long something may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit(pub Duration);
+
+impl<'de> Deserialize<'de> for Limit {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Form;
+        impl Visitor<'_> for Form {
+            type Value = Limit;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a time such as \"90s\", \"10m\" or \"2h\", or a number of seconds")
+            }
+
+            fn visit_u64<E: de::Error>(self, seconds: u64) -> Result<Limit, E> {
+                self.visit_f64(seconds as f64)
+            }
+
+            fn visit_i64<E: de::Error>(self, seconds: i64) -> Result<Limit, E> {
+                self.visit_f64(seconds as f64)
+            }
+
+            fn visit_f64<E: de::Error>(self, seconds: f64) -> Result<Limit, E> {
+                let limit = Duration::try_from_secs_f64(seconds).ok().filter(|limit| !limit.is_zero());
+                limit.map(Limit).ok_or_else(|| E::invalid_value(de::Unexpected::Float(seconds), &self))
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Limit, E> {
+                let (number, factor) = [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("min", 60.0), ("h", 3600.0)]
+                    .into_iter()
+                    .rev()
+                    .find_map(|(unit, factor)| Some((text.strip_suffix(unit)?.trim_end(), factor)))
+                    .unwrap_or((text, 1.0));
+                match number.parse::<f64>() {
+                    Ok(number) => self.visit_f64(number * factor),
+                    Err(_) => Err(E::invalid_value(de::Unexpected::Str(text), &self)),
+                }
+            }
+        }
+        deserializer.deserialize_any(Form)
+    }
+}
+
+impl JsonSchema for Limit {
+    fn schema_name() -> Cow<'static, str> {
+        "Limit".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "A time such as `90s`, `10m` or `2h`, or a number of seconds.",
+            "anyOf": [
+                { "type": "number", "exclusiveMinimum": 0 },
+                { "type": "string", "pattern": r"^[0-9.]+ *(ms|s|m|min|h)?$" },
+            ],
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{from_value, json};
+
+    #[test]
+    fn both_forms_of_an_output_are_read() {
+        let read = |value| from_value::<OutputSpec>(value).unwrap();
+        let file = OutputSpec { path: "a.bin".to_owned(), ty: OutputType::File };
+        assert_eq!(read(json!("a.bin")), file);
+        assert_eq!(read(json!({ "path": "a.bin" })), file);
+        assert_eq!(read(json!("plots/")).ty, OutputType::Dir);
+        assert_eq!(read(json!({ "path": "a.csv", "type": "table" })).ty, OutputType::Table);
+        let error = from_value::<OutputSpec>(json!(3)).unwrap_err().to_string();
+        assert!(error.contains("a path, or a table with `path` and `type`"), "{error}");
+    }
+
+    #[test]
+    fn times_are_read() {
+        let read = |value| from_value::<Limit>(value).map(|limit| limit.0.as_secs_f64());
+        assert_eq!(read(json!("90s")).unwrap(), 90.0);
+        assert_eq!(read(json!("10 m")).unwrap(), 600.0);
+        assert_eq!(read(json!("250ms")).unwrap(), 0.25);
+        assert_eq!(read(json!(3)).unwrap(), 3.0);
+        assert!(read(json!("soon")).is_err() && read(json!(0)).is_err() && read(json!(-1)).is_err());
+    }
+}
