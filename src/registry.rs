@@ -3,6 +3,7 @@
 
 use crate::stage::{Erased, Stage};
 use crate::stages::encode::Encode;
+use crate::stages::open::exec::Exec;
 use crate::stages::source::fetch::Fetch;
 
 /// Every stage kind, in the order of the reference.
@@ -17,6 +18,7 @@ pub const STAGES: &[&dyn Stage] = &[
     // judge
     // deliver
     // open
+    &Erased::<Exec>::NEW,
 ];
 
 /// The kind of this name.

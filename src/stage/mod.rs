@@ -13,6 +13,8 @@ mod kind;
 mod marks;
 mod run_cx;
 mod seed;
+#[cfg(test)]
+pub mod testing;
 
 pub use check_cx::{CheckCx, CheckInput, DiagBuilder, Finding, Path};
 pub use error::{ErrorKind, StageError, io_words};

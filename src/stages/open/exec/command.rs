@@ -123,9 +123,8 @@ mod tests {
 
     #[test]
     fn only_words_in_braces_are_placeholders() {
-        let names = |text| -> Vec<String> {
-            placeholders(text).into_iter().map(|found| found.name.to_owned()).collect()
-        };
+        let names =
+            |text| -> Vec<String> { placeholders(text).into_iter().map(|found| found.name.to_owned()).collect() };
         assert_eq!(names("--data={inputs.data}:{threads}"), ["inputs.data", "threads"]);
         assert_eq!(names(r#"{"a": {"b": 1}}"#), Vec::<String>::new());
         assert_eq!(names("{print $1}"), Vec::<String>::new());
@@ -136,7 +135,10 @@ mod tests {
     #[test]
     fn filling_leaves_other_braces_alone() {
         let places = Places(BTreeMap::from([("threads".to_owned(), "2".to_owned())]));
-        assert_eq!(places.fill(r#"-j{threads} {{threads}} {"a":{"b":1}} ünï"#).unwrap(), r#"-j2 {threads} {"a":{"b":1}} ünï"#);
+        assert_eq!(
+            places.fill(r#"-j{threads} {{threads}} {"a":{"b":1}} ünï"#).unwrap(),
+            r#"-j2 {threads} {"a":{"b":1}} ünï"#
+        );
         assert_eq!(places.fill("{inputs.x}").unwrap_err(), "inputs.x");
     }
 

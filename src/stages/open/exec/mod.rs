@@ -13,6 +13,7 @@ mod spec;
 pub use spec::{DeclaredFile, Limit, OutputSpec, OutputType, Spec};
 
 use crate::diag::codes;
+use crate::frame::file::Format;
 use crate::path;
 use crate::stage::{
     CheckCx, ErrorKind, Family, Input, Kind, Outputs, Port, Produced, RunCx, StageError, StageInfo, files,
@@ -166,10 +167,10 @@ fn check_outputs(spec: &Spec, taken: &[String], cx: &mut CheckCx<'_>) {
                 .label(reason)
                 .hint("name a path below the folder that the program starts in, such as `out/model.bin`");
         }
-        if output.ty == OutputType::Table && outputs::table_format(path).is_none() {
+        if output.ty == OutputType::Table && Format::of_name(path).is_none() {
             cx.error(at(), codes::EXEC_OUTPUT, format!("`{}` is not a table that kilter can read", output.path))
                 .label("an unknown ending")
-                .hint("a table is written as `.parquet`, `.csv`, `.tsv`, `.jsonl` or `.arrow`");
+                .hint("a table's name ends in `.parquet`, `.csv`, `.tsv`, `.jsonl` or `.arrow`");
         }
         seen.push((name, path));
     }

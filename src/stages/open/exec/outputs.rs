@@ -1,6 +1,8 @@
 //! Taking a program's outputs out of its folder.
 
 use super::{OutputSpec, OutputType, Spec};
+use crate::frame::file::{Format, Layout, read_file};
+use crate::frame::{rows_by_columns, write_table};
 use crate::numbers;
 use crate::path;
 use crate::stage::{ErrorKind, Produced, RunCx, StageError};
@@ -20,14 +22,18 @@ pub(super) fn take(spec: &Spec, cx: &RunCx<'_>, work: &Path) -> Result<Produced,
         let fail = |error: StageError| error.at(path!["outputs", name.as_str()]);
         let metadata = std::fs::symlink_metadata(&place).map_err(|_| fail(missing(name, output, work)))?;
         if metadata.is_symlink() {
-            return Err(fail(StageError::data(format!("the output `{}` is a link", output.path))
-                .hint("write the file itself: what a link leads to may be gone tomorrow")));
+            return Err(fail(
+                StageError::data(format!("the output `{}` is a link", output.path))
+                    .hint("write the file itself: what a link leads to may be gone tomorrow"),
+            ));
         }
         let wanted = if output.ty == OutputType::Dir { "folder" } else { "file" };
         if metadata.is_dir() != (output.ty == OutputType::Dir) {
             let found = if metadata.is_dir() { "a folder" } else { "not a folder" };
-            return Err(fail(StageError::data(format!("the output `{}` is {found}, not a {wanted}", output.path))
-                .hint(format!("declare it so: outputs.{name} = {{ path = \"{}\", type = \"dir\" }}", output.path))));
+            return Err(fail(
+                StageError::data(format!("the output `{}` is {found}, not a {wanted}", output.path))
+                    .hint(format!("declare it so: outputs.{name} = {{ path = \"{}\", type = \"dir\" }}", output.path)),
+            ));
         }
         let line;
         (produced, line) = take_one(name, output, &place, produced, cx).map_err(fail)?;
@@ -139,23 +145,15 @@ fn read_metrics(place: &Path) -> Result<BTreeMap<String, f64>, StageError> {
         .collect()
 }
 
-/// How a table is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum TableFormat {
-    Parquet,
-    Csv(u8),
-    JsonLines,
-    Arrow,
-}
-
-/// What a path's ending says.
-pub(super) fn table_format(path: &str) -> Option<TableFormat> {
-    match path.rsplit_once('.')?.1 {
-        "parquet" => Some(TableFormat::Parquet),
-        "csv" => Some(TableFormat::Csv(b',')),
-        "tsv" => Some(TableFormat::Csv(b'\t')),
-        "jsonl" | "ndjson" => Some(TableFormat::JsonLines),
-        "arrow" | "feather" | "ipc" => Some(TableFormat::Arrow),
-        _ => None,
-    }
+/// Reads a table that the program wrote, and stores it as kilter stores tables.
+fn take_table(name: &str, place: &Path, produced: Produced, cx: &RunCx<'_>) -> Result<(Produced, String), StageError> {
+    let file = place.to_string_lossy();
+    let format = Format::of_name(&file).ok_or_else(|| StageError::bug(format!("the format of `{file}`")))?;
+    let df = read_file(place, &Layout::new(format)).map_err(|bad| {
+        let error = StageError::data(format!("the output `{name}` is no table: {}", bad.message));
+        let error = bad.notes.into_iter().fold(error, StageError::note);
+        bad.hints.into_iter().fold(error, StageError::hint)
+    })?;
+    let line = rows_by_columns(&df);
+    Ok((write_table(cx, name, df, produced)?, line))
 }

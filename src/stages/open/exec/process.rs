@@ -100,9 +100,8 @@ fn cannot_start(program: &str, error: &std::io::Error) -> StageError {
     let failure = StageError::new(ErrorKind::Process, format!("cannot start `{program}`: {}", io_words(error)))
         .at(crate::path!["command", 0]);
     match error.kind() {
-        std::io::ErrorKind::NotFound if program.contains('/') => {
-            failure.hint("a workspace file must be among `files`; a script's first line must name a program that exists")
-        }
+        std::io::ErrorKind::NotFound if program.contains('/') => failure
+            .hint("a workspace file must be among `files`; a script's first line must name a program that exists"),
         std::io::ErrorKind::PermissionDenied => {
             failure.hint(format!("make it executable (`chmod +x`), or call its interpreter: [\"sh\", \"{program}\"]"))
         }
@@ -128,7 +127,10 @@ fn wait(cx: &RunCx<'_>, child: &Child, limit: Option<Duration>) -> Result<Ended,
     let (sender, ended) = channel();
     std::thread::Builder::new()
         .name(format!("wait {pid}"))
-        .spawn(move || sender.send(await_exit(pid)))
+        .spawn(move || {
+            await_exit(pid);
+            sender.send(())
+        })
         .map_err(|error| StageError::new(ErrorKind::Process, format!("cannot wait for a program: {error}")))?;
     loop {
         let left = limit.map_or(GLANCE, |limit| limit.saturating_sub(begun.elapsed()).min(GLANCE));
@@ -155,7 +157,7 @@ fn stop(pid: u32, ended: &Receiver<()>) {
     if ended.recv_timeout(GRACE).is_err() {
         signal_group(pid, libc::SIGKILL);
         // Nothing survives that signal, so this wait is short.
-        drop(ended.recv());
+        let _ = ended.recv();
     }
 }
 
@@ -199,8 +201,7 @@ fn failed(program: &str, status: ExitStatus, cx: &RunCx<'_>) -> StageError {
         }
         (None, Some(signal)) => {
             let name = signal_name(signal).map_or_else(String::new, |name| format!(" ({name})"));
-            let error =
-                StageError::new(ErrorKind::Process, format!("`{program}` was killed by signal {signal}{name}"));
+            let error = StageError::new(ErrorKind::Process, format!("`{program}` was killed by signal {signal}{name}"));
             match signal {
                 libc::SIGKILL => error.hint("most likely the machine ran out of memory: give it less to do at once"),
                 libc::SIGSEGV | libc::SIGBUS | libc::SIGILL | libc::SIGABRT => {

@@ -159,9 +159,8 @@ impl<'de> Deserialize<'de> for Limit {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Limit, E> {
-                let (number, factor) = [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("min", 60.0), ("h", 3600.0)]
+                let (number, factor) = [("ms", 0.001), ("min", 60.0), ("m", 60.0), ("h", 3600.0), ("s", 1.0)]
                     .into_iter()
-                    .rev()
                     .find_map(|(unit, factor)| Some((text.strip_suffix(unit)?.trim_end(), factor)))
                     .unwrap_or((text, 1.0));
                 match number.parse::<f64>() {

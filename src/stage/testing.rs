@@ -1,0 +1,148 @@
+//! Runs a kind without an engine: a workspace in a temporary folder, inputs from plain files, outputs to look at.
+
+use super::{
+    CheckCx, CheckInput, Finding, Input, InputFile, Kind, Outputs, Produced, Progress, RunCx, Seed, Services,
+    StageError,
+};
+use crate::digest::Digest;
+use crate::env::Cancel;
+use crate::job::{Job, JobResult, WorkerEvent};
+use crate::types::ArtifactType;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use tempfile::TempDir;
+
+/// A workspace, and what a stage in it would be given.
+pub struct Bench {
+    folder: TempDir,
+    /// The inputs, by reference text.
+    pub inputs: BTreeMap<String, Input>,
+    /// The cancel flag.
+    pub cancel: Cancel,
+    /// Whether the network may be used.
+    pub network: bool,
+    /// What was warned of.
+    pub warnings: Mutex<Vec<String>>,
+    /// Every progress that was shown.
+    pub progress: Mutex<Vec<Progress>>,
+}
+
+impl Services for Bench {
+    fn progress(&self, progress: Progress) {
+        self.progress.lock().expect("no panic while showing").push(progress);
+    }
+
+    fn warn(&self, message: String) {
+        self.warnings.lock().expect("no panic while warning").push(message);
+    }
+
+    fn run_job(&self, _: &Job, _: &mut dyn FnMut(&WorkerEvent)) -> Result<JobResult, StageError> {
+        Err(StageError::bug("there is no worker on the bench"))
+    }
+
+    fn network_allowed(&self) -> bool {
+        self.network
+    }
+}
+
+impl Default for Bench {
+    fn default() -> Self {
+        let bench = Self {
+            folder: tempfile::tempdir().expect("a temporary folder"),
+            inputs: BTreeMap::new(),
+            cancel: Cancel::new(),
+            network: true,
+            warnings: Mutex::default(),
+            progress: Mutex::default(),
+        };
+        for folder in ["workspace", "scratch", "staging"] {
+            std::fs::create_dir(bench.place(folder)).expect("a new folder");
+        }
+        bench
+    }
+}
+
+impl Bench {
+    /// A place beside the workspace.
+    pub fn place(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a workspace file.
+    pub fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.place("workspace").join(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a new folder");
+        std::fs::write(&path, bytes).expect("a new file");
+        path
+    }
+
+    /// Makes an input of files.
+    pub fn input(&mut self, reference: &str, ty: ArtifactType, files: &[(&str, &[u8])]) {
+        let files = files.iter().map(|(name, bytes)| {
+            let path = self.place("inputs").join(reference).join(name);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("a new folder");
+            std::fs::write(&path, bytes).expect("a new file");
+            InputFile { name: (*name).to_owned(), path, size: bytes.len() as u64, digest: Digest::of(bytes) }
+        });
+        let files = files.collect();
+        self.inputs.insert(reference.to_owned(), Input { ty, digest: Digest::of(reference.as_bytes()), files });
+    }
+
+    /// What the stage sees.
+    pub fn with_cx<T>(&self, work: impl FnOnce(&RunCx<'_>) -> T) -> T {
+        work(&RunCx {
+            stage: "stage",
+            seed: Seed::derive(7, "stage"),
+            base: &self.place("workspace"),
+            scratch: &self.place("scratch"),
+            log: &self.place("stage.log"),
+            threads: 2,
+            cancel: &self.cancel,
+            services: self,
+            inputs: &self.inputs,
+            staging: &self.place("staging"),
+        })
+    }
+
+    /// Decodes TOML fields and checks them.
+    pub fn check<K: Kind>(&self, fields: &str) -> (Outputs, Vec<Finding>) {
+        let inputs: BTreeMap<String, CheckInput> = self
+            .inputs
+            .iter()
+            .map(|(name, input)| (name.clone(), CheckInput { ty: input.ty.clone(), files: None }))
+            .collect();
+        let workspace = self.place("workspace");
+        let mut cx = CheckCx::new(&inputs, &workspace, &workspace);
+        let outputs = K::check(&spec::<K>(fields), &mut cx);
+        (outputs, cx.finish())
+    }
+
+    /// Runs in a fresh scratch and staging; what was produced has the predicted types where they are closed.
+    pub fn run<K: Kind>(&self, fields: &str) -> Result<Produced, StageError> {
+        for folder in ["scratch", "staging"] {
+            std::fs::remove_dir_all(self.place(folder)).expect("was there");
+            std::fs::create_dir(self.place(folder)).expect("a new folder");
+        }
+        self.with_cx(|cx| K::run(&spec::<K>(fields), cx))
+    }
+
+    /// The files of a produced port, name and bytes, sorted.
+    pub fn output(&self, port: &str) -> Vec<(String, Vec<u8>)> {
+        let folder = self.place("staging").join(port);
+        let files =
+            walkdir::WalkDir::new(&folder).sort_by_file_name().into_iter().map(|entry| entry.expect("readable"));
+        files
+            .filter(|entry| entry.file_type().is_file())
+            .map(|entry| {
+                let name = entry.path().strip_prefix(&folder).expect("below").to_string_lossy().into_owned();
+                (name, std::fs::read(entry.path()).expect("readable"))
+            })
+            .collect()
+    }
+}
+
+fn spec<K: Kind>(fields: &str) -> K::Spec {
+    let table: toml::Table = fields.parse().expect("TOML");
+    serde_json::from_value(serde_json::to_value(table).expect("JSON")).expect("a spec")
+}

@@ -1,0 +1,167 @@
+//! Real programs, small ones.
+
+use super::Exec;
+use crate::stage::testing::Bench;
+use crate::stage::{ErrorKind, StageError};
+use crate::types::ArtifactType;
+use std::time::{Duration, Instant};
+
+fn run(bench: &Bench, fields: &str) -> Result<crate::stage::Produced, StageError> {
+    let (_, findings) = bench.check::<Exec>(fields);
+    assert!(findings.is_empty(), "{findings:?}");
+    bench.run::<Exec>(fields)
+}
+
+fn found(fields: &str) -> Vec<String> {
+    let bench = Bench::default();
+    bench.file("a.py", "print()");
+    let (_, findings) = bench.check::<Exec>(fields);
+    findings.into_iter().map(|f| format!("{} {} ({})", f.diagnostic.code, f.diagnostic.message, f.label)).collect()
+}
+
+#[test]
+fn a_program_sees_its_inputs_files_and_environment_and_nothing_else() {
+    let mut bench = Bench::default();
+    bench.input("raw.file", ArtifactType::File, &[("rows.txt", b"a\nb\n")]);
+    bench.file("tools/run.sh", "#!/bin/sh\nwc -l < \"$1\" > \"$2\"\nenv | sort | grep -v ^PWD= > \"$3\"\necho said\n");
+    let fields = r#"
+        command = ["sh", "tools/run.sh", "{inputs.rows}", "{outputs.count}", "{outputs.seen}"]
+        inputs.rows = "raw.file"
+        files = ["tools/*.sh"]
+        outputs.count = "out/count.txt"
+        outputs.seen = { path = "env.txt" }
+        env = { THREADS = "{threads}", NOTE = "{{threads}}" }
+    "#;
+    let produced = run(&bench, fields).expect("runs");
+    assert_eq!(
+        produced.summary,
+        "count 2 B · seen 0 B".replace("0 B", &format!("{} B", bench.output("seen")[0].1.len()))
+    );
+    assert_eq!(bench.output("count"), [("count.txt".to_owned(), b"2\n".to_vec())]);
+    let seen = String::from_utf8(bench.output("seen").remove(0).1).expect("text");
+    let names: Vec<&str> = seen.lines().filter_map(|line| line.split('=').next()).filter(|name| *name != "_").collect();
+    assert_eq!(
+        names,
+        ["HOME", "LANG", "NOTE", "PATH", "THREADS", "TMPDIR"]
+            .map(|n| n)
+            .into_iter()
+            .filter(|n| names.contains(n))
+            .collect::<Vec<_>>()
+    );
+    assert!(seen.contains("THREADS=2\n") && seen.contains("NOTE={threads}\n") && seen.contains("LANG=C.UTF-8\n"));
+    assert_eq!(std::fs::read_to_string(bench.place("stage.log")).expect("a log"), "said\n");
+}
+
+#[test]
+fn an_input_is_a_copy_that_the_program_cannot_spoil() {
+    let mut bench = Bench::default();
+    bench.input("raw", ArtifactType::Dir, &[("a.txt", b"a"), ("sub/b.txt", b"b")]);
+    let fields = r#"
+        command = ["sh", "-c", "chmod -R u+w inputs; echo spoilt > {inputs.data}/a.txt; cp -r {inputs.data} {outputs.all}"]
+        inputs.data = "raw"
+        outputs.all = "all/"
+    "#;
+    let produced = run(&bench, fields).expect("runs");
+    assert_eq!(produced.summary, "all 2 files, 8 B");
+    assert_eq!(bench.output("all")[1], ("sub/b.txt".to_owned(), b"b".to_vec()));
+    assert_eq!(std::fs::read(&bench.inputs["raw"].files[0].path).expect("there"), b"a");
+}
+
+#[test]
+fn tables_and_metrics_are_read_back() {
+    let bench = Bench::default();
+    let fields = r#"
+        command = ["sh", "-c", "printf 'a,b\n1,x\n2,y\n' > t.csv; echo '{\"acc\": 0.5, \"n\": 3}' > m.json"]
+        outputs.rows = { path = "t.csv", type = "table" }
+        outputs.scores = { path = "m.json", type = "metrics" }
+    "#;
+    let produced = run(&bench, fields).expect("runs");
+    let ArtifactType::Table(schema) = &produced.ports[0].ty else { panic!("a table") };
+    assert_eq!(schema.names().collect::<Vec<_>>(), ["a", "b"]);
+    assert_eq!(schema.rows, Some(2));
+    assert_eq!(produced.metrics["acc"], 0.5);
+    assert_eq!(bench.output("rows")[0].0, "table.parquet");
+    let error =
+        run(&bench, "command = [\"sh\", \"-c\", \"echo [1] > m\"]\noutputs.m = { path = \"m\", type = \"metrics\" }");
+    assert_eq!(error.expect_err("no object").message, "the metrics are not a JSON object");
+}
+
+#[test]
+fn a_failing_program_shows_its_code_and_its_last_lines() {
+    let bench = Bench::default();
+    let error = run(&bench, r#"command = ["sh", "-c", "echo one; echo two >&2; exit 3"]"#).expect_err("fails");
+    assert_eq!((error.kind, error.message.as_str()), (ErrorKind::Process, "`sh` ended with exit code 3"));
+    assert_eq!(error.notes, ["the last lines that it printed:", "  one", "  two"]);
+    assert!(error.log.is_some());
+    let error = run(&bench, r#"command = ["sh", "-c", "kill -SEGV $$"]"#).expect_err("crashes");
+    assert_eq!(error.message, "`sh` was killed by signal 11 (segmentation fault)");
+    let error = run(&bench, r#"command = ["no-such-program-anywhere"]"#).expect_err("is not there");
+    assert_eq!(error.message, "there is no program `no-such-program-anywhere` on this machine");
+    let error = run(&bench, r#"command = ["./gone.sh"]"#).expect_err("is not there");
+    assert!(error.hints[0].contains("among `files`"), "{error:?}");
+}
+
+#[test]
+fn a_missing_output_is_named_with_what_is_there() {
+    let bench = Bench::default();
+    let fields = "command = [\"sh\", \"-c\", \"echo > modle.bin\"]\noutputs.model = \"model.bin\"";
+    let error = run(&bench, fields).expect_err("missing");
+    assert!(error.message.contains("its output `model` is missing: there is no `model.bin`"), "{error:?}");
+    assert_eq!(error.hints, ["did you mean `modle.bin`?"]);
+    let error =
+        run(&bench, "command = [\"ln\", \"-s\", \"/etc/passwd\", \"x\"]\noutputs.x = \"x\"").expect_err("a link");
+    assert!(error.message.contains("is a link"), "{error:?}");
+    let error = run(&bench, "command = [\"mkdir\", \"x\"]\noutputs.x = \"x\"").expect_err("a folder");
+    assert!(error.message.contains("is a folder, not a file"), "{error:?}");
+}
+
+#[test]
+fn timeouts_and_interruptions_end_the_whole_group() {
+    let bench = Bench::default();
+    let marker = bench.place("marker");
+    let sleeper =
+        format!("command = [\"sh\", \"-c\", \"(trap '' TERM; sleep 5; touch {}) & sleep 60\"]", marker.display());
+    let begun = Instant::now();
+    let error = run(&bench, &format!("{sleeper}\ntimeout = 0.2")).expect_err("too slow");
+    assert_eq!(error.message, "`sh` was stopped after 0.2 s");
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    let cancel = bench.cancel.clone();
+    let canceller = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(150));
+        cancel.set();
+    });
+    let error = run(&bench, "command = [\"sleep\", \"60\"]").expect_err("interrupted");
+    assert_eq!(error.kind, ErrorKind::Cancelled);
+    canceller.join().expect("no panic");
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert!(!marker.exists());
+}
+
+#[test]
+fn mistakes_are_found_before_anything_runs() {
+    assert!(found("command = []")[0].starts_with("E0422"));
+    assert!(found("command = [\"python3 a.py\"]")[0].contains("no shell"));
+    let all = found("command = [\"x\", \"{inputs.dta}\"]\ninputs.data = \"raw\"");
+    assert_eq!(all, ["E0420 `{inputs.dta}` names nothing (no such input or output)"]);
+    assert!(found("command = [\"x\"]\nfiles = [\"b.py\"]")[0].starts_with("E0206"));
+    assert!(found("command = [\"x\"]\nfiles = [\"*.rs\"]")[0].starts_with("E0208"));
+    for path in ["../x", "/x", ".", "inputs/x", "a.py", "a.py/x"] {
+        let all = found(&format!("command = [\"x\"]\nfiles = [\"a.py\"]\noutputs.x = \"{path}\""));
+        assert!(all.len() == 1 && all[0].starts_with("E0421"), "{path}: {all:?}");
+    }
+    assert!(found("command = [\"x\"]\noutputs.a = \"x\"\noutputs.b = \"x/y\"")[0].contains("`a` is there already"));
+    assert!(found("command = [\"x\"]\noutputs.a = { path = \"x.bin\", type = \"table\" }")[0].contains("not a table"));
+}
+
+#[test]
+fn a_limit_is_no_part_of_the_key_and_a_files_path_is() {
+    let tree = |fields: &str| {
+        let spec: super::Spec = toml::from_str(fields).expect("a spec");
+        crate::digest::Tree::of(&spec).expect("a tree")
+    };
+    assert_eq!(tree("command = [\"x\"]"), tree("command = [\"x\"]\ntimeout = \"5m\""));
+    assert_ne!(tree("command = [\"x\"]\nfiles = [\"a\"]"), tree("command = [\"x\"]\nfiles = [\"b\"]"));
+    let mut files = Vec::new();
+    tree("command = [\"x\"]\nfiles = [\"a\"]").visit_files(&mut |_, text| files.push(text.to_owned()));
+    assert_eq!(files, ["a"]);
+}
