@@ -1,0 +1,130 @@
+//! What checking gives, and what it asks of the store.
+
+use crate::diag::Diagnostics;
+use crate::digest::{Segment, Tree};
+use crate::manifest::{Common, Manifest};
+use crate::span::SourceMap;
+use crate::stage::{Outputs, Seed, StageInfo, StageSpec};
+use crate::types::ArtifactType;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A checked manifest: typed stages in topological order, and everything that is wrong.
+pub struct Checked {
+    /// The manifest; empty where its text could not be parsed, and then there are errors.
+    pub manifest: Manifest,
+    /// Every text that was read.
+    pub sources: SourceMap,
+    /// The stages in topological order, ties in the order of the manifest.
+    pub stages: Vec<CheckedStage>,
+    /// What is wrong, in the order of the text.
+    pub diagnostics: Diagnostics,
+    /// The workspace's root, absolute.
+    pub workspace: PathBuf,
+}
+
+impl Checked {
+    /// The stage of this name: its index in [`Checked::stages`].
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<usize> {
+        self.stages.iter().position(|stage| stage.name == name)
+    }
+}
+
+/// One stage after checking.
+#[derive(Clone)]
+pub struct CheckedStage {
+    /// Its name; inside of modules with a prefix: `clean/dedupe`.
+    pub name: String,
+    /// Its index in [`Manifest::stages`], where its spans are.
+    pub entry: usize,
+    /// The kind as written; empty where the manifest gives none.
+    pub kind: String,
+    /// What is known of the kind; `None` where there is no such kind, which is among the diagnostics.
+    pub info: Option<StageInfo>,
+    /// The decoded fields; `None` after a mistake in them, which is among the diagnostics.
+    pub spec: Option<Arc<dyn StageSpec>>,
+    /// What it takes from other stages, in the order of the fields.
+    pub refs: Vec<ResolvedRef>,
+    /// What it gives, as far as that is known before it ran.
+    pub outputs: Outputs,
+    /// The fields that every stage may carry.
+    pub common: Common,
+    /// What its random choices derive from.
+    pub seed: Seed,
+    /// The folder that relative paths start from, absolute.
+    pub base: PathBuf,
+}
+
+impl std::fmt::Debug for CheckedStage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CheckedStage")
+            .field("name", &self.name)
+            .field("kind", &self.kind)
+            .field("decoded", &self.spec.is_some())
+            .field("refs", &self.refs)
+            .field("outputs", &self.outputs)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A reference and what it names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResolvedRef {
+    /// The field that it stands in.
+    pub path: Vec<Segment>,
+    /// The reference as written; the same text in one stage always names the same output.
+    pub text: String,
+    /// The stage: its index in [`Checked::stages`], smaller than the index of the stage that refers to it.
+    pub stage: usize,
+    /// The output.
+    pub port: String,
+}
+
+/// A decoded stage, as [`Results`] sees it.
+#[derive(Clone, Copy)]
+pub struct StageView<'a> {
+    /// Its index in [`Checked::stages`].
+    pub index: usize,
+    /// Its name.
+    pub name: &'a str,
+    /// What is known of the kind.
+    pub info: StageInfo,
+    /// The canonical form of its fields.
+    pub tree: &'a Tree,
+    /// What it takes from other stages; their indices were looked up before.
+    pub refs: &'a [ResolvedRef],
+    /// What its random choices derive from.
+    pub seed: Seed,
+    /// The folder that relative paths start from.
+    pub base: &'a Path,
+    /// The fields that every stage may carry.
+    pub common: &'a Common,
+}
+
+/// What is known of a stage whose result is stored already.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// The real type of each port.
+    pub types: BTreeMap<String, ArtifactType>,
+    /// The files of each port: name and place.
+    pub files: BTreeMap<String, Vec<(String, PathBuf)>>,
+}
+
+/// What is stored already. Asked in topological order, once for every stage that was decoded and whose inputs all
+/// resolved.
+pub trait Results {
+    /// The stored result of a stage with these fields and inputs, if there is one.
+    fn lookup(&mut self, stage: &StageView<'_>) -> Option<Known>;
+}
+
+/// Nothing is stored: for checking alone.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoResults;
+
+impl Results for NoResults {
+    fn lookup(&mut self, _stage: &StageView<'_>) -> Option<Known> {
+        None
+    }
+}

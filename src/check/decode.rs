@@ -1,0 +1,209 @@
+//! A stage's table to its spec, and decoding mistakes to diagnostics.
+
+use super::schema::FieldSchema;
+use super::words::{Said, read};
+use crate::diag::{Code, Diagnostic, Diagnostics, codes, did_you_mean, list};
+use crate::digest::{Segment, dotted};
+use crate::manifest::{COMMON_FIELDS, Data, StageEntry, with_uses};
+use crate::span::{SourceMap, Span};
+use crate::stage::{DecodeError, Stage, StageInfo, StageSpec};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// More names than this are not listed in a label.
+const MOST_NAMES: usize = 16;
+
+/// What became of a stage's table.
+pub(super) struct Decoded {
+    pub(super) info: Option<StageInfo>,
+    pub(super) spec: Option<Arc<dyn StageSpec>>,
+}
+
+/// Decodes stages, each by itself.
+pub(super) struct Decoder<'a> {
+    sources: &'a SourceMap,
+    registry: BTreeMap<&'static str, &'static dyn Stage>,
+    /// Made when a mistake first asks for them.
+    schemas: BTreeMap<&'static str, FieldSchema>,
+}
+
+impl<'a> Decoder<'a> {
+    pub(super) fn new(registry: &'static [&'static dyn Stage], sources: &'a SourceMap) -> Self {
+        let registry = registry.iter().map(|stage| (stage.info().name, *stage)).collect();
+        Self { sources, registry, schemas: BTreeMap::new() }
+    }
+
+    pub(super) fn decode(&mut self, entry: &StageEntry, diagnostics: &mut Diagnostics) -> Decoded {
+        let Some((kind, place)) = &entry.kind else { return Decoded { info: None, spec: None } };
+        let Some(stage) = self.registry.get(kind.as_str()).copied() else {
+            diagnostics.push(with_uses(self.unknown_kind(kind, *place), &entry.uses));
+            return Decoded { info: None, spec: None };
+        };
+        let (spec, errors) = stage.decode(&entry.fields);
+        for error in errors {
+            if let Some(diagnostic) = self.explain(entry, stage, error) {
+                diagnostics.push(with_uses(diagnostic, &entry.uses));
+            }
+        }
+        let spec = spec.filter(|_| entry.dropped.is_empty()).map(Arc::from);
+        Decoded { info: Some(stage.info()), spec }
+    }
+
+    fn unknown_kind(&self, kind: &str, place: Span) -> Diagnostic {
+        let names = || self.registry.keys().copied();
+        Diagnostic::new(codes::UNKNOWN_KIND, format!("there is no kind `{kind}`"))
+            .at(place)
+            .label(format!("the kinds are {}", list(names(), 24)))
+            .maybe_hint(did_you_mean(kind, names()))
+    }
+
+    fn schema(&mut self, stage: &'static dyn Stage) -> &FieldSchema {
+        self.schemas.entry(stage.info().name).or_insert_with(|| FieldSchema::of(stage))
+    }
+
+    fn explain(&mut self, entry: &StageEntry, stage: &'static dyn Stage, error: DecodeError) -> Option<Diagnostic> {
+        match error {
+            DecodeError::UnknownField { path } => Some(self.unknown_field(entry, stage, &path)),
+            DecodeError::MissingField { path, field } => {
+                let dropped = path.is_empty() && entry.dropped.contains(&field);
+                (!dropped).then(|| self.missing_field(entry, stage, &path, &field))
+            }
+            DecodeError::Invalid { path, message } => Some(invalid(entry, self.sources, &path, &message)),
+        }
+    }
+
+    fn unknown_field(&mut self, entry: &StageEntry, stage: &'static dyn Stage, path: &[Segment]) -> Diagnostic {
+        let place = entry.key_span(self.sources, path);
+        let real = entry.node.real_path(path);
+        let (last, parent) = real
+            .split_last()
+            .map_or((String::new(), &[][..]), |(last, parent)| (dotted(std::slice::from_ref(last)), parent));
+        let mut names: Vec<String> = self.schema(stage).fields(parent).into_iter().map(|field| field.name).collect();
+        let listed = list(names.iter().map(String::as_str), MOST_NAMES);
+        let what = match parent {
+            [] => format!("kind `{}`", stage.info().name),
+            _ => format!("`{}`", dotted(parent)),
+        };
+        if parent.is_empty() {
+            names.extend(COMMON_FIELDS.iter().map(|name| (*name).to_owned()));
+        }
+        let hint = did_you_mean(&last, names.iter().map(String::as_str));
+        let label = match names.len() {
+            _ if hint.is_some() => "no such field".to_owned(),
+            0 => "takes no fields".to_owned(),
+            _ => format!("the fields are {listed}"),
+        };
+        Diagnostic::new(codes::UNKNOWN_FIELD, format!("{what} has no field `{last}`"))
+            .at(place)
+            .label(label)
+            .maybe_hint(hint)
+    }
+
+    fn missing_field(
+        &mut self,
+        entry: &StageEntry,
+        stage: &'static dyn Stage,
+        path: &[Segment],
+        field: &str,
+    ) -> Diagnostic {
+        let what = match path {
+            [] => format!("stage `{}` of kind `{}`", entry.name, stage.info().name),
+            _ => format!("`{}`", dotted(&entry.node.real_path(path))),
+        };
+        let place = if path.is_empty() { entry.header } else { entry.key_span(self.sources, path) };
+        let fields = self.schema(stage).fields(&entry.node.real_path(path));
+        let about = fields.into_iter().find(|known| known.name == field).and_then(|known| known.about);
+        let hint = about.map(|about| format!("`{field}`: {}", first_sentence(&about)));
+        Diagnostic::new(codes::MISSING_FIELD, format!("{what} needs `{field}`"))
+            .at(place)
+            .label(format!("without `{field}`"))
+            .maybe_hint(hint)
+    }
+}
+
+fn first_sentence(text: &str) -> String {
+    let text = text.split("\n\n").next().unwrap_or(text).replace('\n', " ");
+    match text.find(". ") {
+        Some(end) => text[..end].to_owned(),
+        None => text.trim_end_matches('.').to_owned(),
+    }
+}
+
+/// A value of the wrong type or form. A kind's own message may begin with the code it wants: `E0222: …`.
+fn invalid(entry: &StageEntry, sources: &SourceMap, path: &[Segment], message: &str) -> Diagnostic {
+    let field = dotted(&entry.node.real_path(path));
+    let place = entry.value_span(sources, path);
+    let about = |text: String| if field.is_empty() { text } else { format!("`{field}` {text}") };
+    let diagnostic = match read(message) {
+        Said::NotOneOf { found, expected } => {
+            let layer = message.starts_with("unknown layer") || is_layer(path);
+            let (code, message) = match layer {
+                true => (codes::UNKNOWN_LAYER, format!("there is no layer `{found}`")),
+                false => (codes::FIELD_TYPE, about(format!("cannot be `{found}`"))),
+            };
+            let names = || expected.iter().map(String::as_str);
+            let hint = did_you_mean(&found, names());
+            let label = match hint {
+                Some(_) => format!("not one of the {} names that may stand here", expected.len()),
+                None => format!("expected {}", one_of(names())),
+            };
+            let place = name_place(entry, path, &found).unwrap_or(place);
+            Diagnostic::new(code, message).at(place).label(label).maybe_hint(hint)
+        }
+        Said::Type { found, expected } => {
+            Diagnostic::new(codes::FIELD_TYPE, about(format!("must be {expected}, not {found}")))
+                .at(place)
+                .label(format!("expected {expected}"))
+        }
+        Said::Value { found, expected } => {
+            let number = found.starts_with(|c: char| c.is_ascii_digit() || c == '-');
+            let code = if number { codes::OUT_OF_RANGE } else { codes::FIELD_TYPE };
+            Diagnostic::new(code, about(format!("must be {expected}, not {found}")))
+                .at(place)
+                .label(format!("expected {expected}"))
+        }
+        Said::Own(message) => own(&message, &about).at(place),
+    };
+    with_params(entry, path, diagnostic)
+}
+
+fn own(message: &str, about: &dyn Fn(String) -> String) -> Diagnostic {
+    let wanted: Option<(Code, &str)> = message
+        .split_once(": ")
+        .and_then(|(id, rest)| Some((codes::CODES.iter().copied().find(|code| code.id == id)?, rest)));
+    match wanted {
+        Some((code, rest)) => Diagnostic::new(code, rest),
+        None => Diagnostic::new(codes::FIELD_TYPE, about(format!("cannot be read: {message}"))),
+    }
+}
+
+fn one_of<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names = list(names, MOST_NAMES);
+    if names.contains(' ') { format!("one of {names}") } else { names }
+}
+
+/// Whether a path leads to a network's layer: the item of a list named `layers`.
+fn is_layer(path: &[Segment]) -> bool {
+    let key = path.iter().rev().find_map(|segment| match segment {
+        Segment::Key(key) => Some(key.as_str()),
+        Segment::Index(_) => None,
+    });
+    key == Some("layers")
+}
+
+/// Where a name that stands as a text, or as the key of a table, stands itself.
+fn name_place(entry: &StageEntry, path: &[Segment], name: &str) -> Option<Span> {
+    let node = entry.locate(path).node;
+    match &node.data {
+        Data::Table(_) => node.get(name)?.key,
+        _ => None,
+    }
+}
+
+/// Shows where the params that a value came from have theirs.
+pub(super) fn with_params(entry: &StageEntry, path: &[Segment], mut diagnostic: Diagnostic) -> Diagnostic {
+    for used in entry.params_at(path) {
+        diagnostic = diagnostic.related(used.value, format!("`{}` is given here", used.name));
+    }
+    diagnostic
+}

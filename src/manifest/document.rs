@@ -1,0 +1,210 @@
+//! Text to [`Node`]s: TOML parsed once, every value with its span.
+
+use super::node::{Data, Node};
+use crate::diag::{Diagnostic, Diagnostics, codes};
+use crate::span::{SourceId, SourceMap, Span};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// How many syntax errors of one file are reported; after some, the rest are consequences.
+const MOST_SYNTAX_ERRORS: usize = 8;
+
+/// Parses a source. `None` after a mistake that leaves the rest in doubt; a key given twice does not.
+pub(super) fn parse(sources: &SourceMap, id: SourceId, diagnostics: &mut Diagnostics) -> Option<Node> {
+    let text = &sources.get(id).text;
+    let (table, errors) = DeTable::parse_recoverable(text);
+    let doubtful = errors.iter().any(|error| error.message() != "duplicate key");
+    let mut reader = Reader { id, shift: 0, diagnostics };
+    let root = reader.table(table.into_inner());
+    let root = Node::new(Span::new(id, 0..0), root);
+    for error in errors.iter().filter(|error| !doubtful || error.message() != "duplicate key").take(MOST_SYNTAX_ERRORS)
+    {
+        let span = Span::new(id, clamp(text, error.span().unwrap_or(text.len()..text.len())));
+        diagnostics.push(syntax(error.message(), span, text, &root));
+    }
+    (!doubtful).then_some(root)
+}
+
+/// Parses one value that begins `shift` bytes into its source; `None` where it is not a TOML value.
+pub(super) fn parse_value(text: &str, id: SourceId, shift: usize, diagnostics: &mut Diagnostics) -> Option<Node> {
+    let value = DeValue::parse(text).ok()?;
+    Some(Reader { id, shift, diagnostics }.node(value))
+}
+
+fn clamp(text: &str, range: std::ops::Range<usize>) -> std::ops::Range<usize> {
+    let start = range.start.min(text.len());
+    start..range.end.clamp(start, text.len())
+}
+
+/// The parser says "what, expected what": the message gets the first half, the label the second.
+fn syntax(message: &str, span: Span, text: &str, root: &Node) -> Diagnostic {
+    let here = text.get(span.range()).unwrap_or_default();
+    if message == "duplicate key" {
+        let diagnostic = Diagnostic::new(codes::SYNTAX, format!("`{here}` is given twice"));
+        let diagnostic = diagnostic.at(span).label("here again");
+        return match first_key(root, here, span) {
+            Some(first) => diagnostic.related(first, "first given here"),
+            None => diagnostic,
+        };
+    }
+    let (what, expected) = match message.split_once(", expected ") {
+        Some((what, expected)) => (what, format!("expected {expected}")),
+        None => (message, String::new()),
+    };
+    let mut diagnostic = Diagnostic::new(codes::SYNTAX, format!("not valid TOML: {what}")).at(span).label(expected);
+    if let Some(hint) = syntax_hint(text, span) {
+        diagnostic = diagnostic.hint(hint);
+    }
+    diagnostic
+}
+
+/// The mistakes that people make most.
+fn syntax_hint(text: &str, span: Span) -> Option<&'static str> {
+    let line_start = text.get(..span.start as usize)?.rfind('\n').map_or(0, |at| at + 1);
+    let line = text[line_start..].lines().next().unwrap_or_default();
+    let value = line.split_once('=').map(|(_, value)| value.trim())?;
+    if value.chars().next().is_some_and(|first| first.is_alphabetic() || first == '$') {
+        return Some("text stands in quotes: \"…\"");
+    }
+    value.is_empty().then_some("a key needs a value: key = …")
+}
+
+/// Where a key of this name was given before, if that is the only one.
+fn first_key(root: &Node, name: &str, again: Span) -> Option<Span> {
+    let mut found = Vec::new();
+    root.walk(&mut |path, node| {
+        let same = matches!(path.last(), Some(crate::digest::Segment::Key(key)) if key == name);
+        found.extend(node.key.filter(|key| same && *key < again));
+    });
+    if let [one] = found.as_slice() { Some(*one) } else { None }
+}
+
+/// Turns the parser's values into [`Node`]s.
+struct Reader<'a> {
+    id: SourceId,
+    shift: usize,
+    diagnostics: &'a mut Diagnostics,
+}
+
+impl Reader<'_> {
+    fn span(&self, range: std::ops::Range<usize>) -> Span {
+        Span::new(self.id, range.start + self.shift..range.end + self.shift)
+    }
+
+    fn table(&mut self, table: DeTable<'_>) -> Data {
+        let mut entries = Vec::with_capacity(table.len());
+        for (key, value) in table {
+            let key_span = self.span(key.span());
+            let mut node = self.node(value);
+            node.key = Some(key_span);
+            entries.push((key.into_inner().into_owned(), node));
+        }
+        Data::Table(entries)
+    }
+
+    fn node(&mut self, value: Spanned<DeValue<'_>>) -> Node {
+        let span = self.span(value.span());
+        let data = match value.into_inner() {
+            DeValue::String(text) => Data::Str(text.into_owned()),
+            DeValue::Integer(integer) => self.integer(integer.as_str(), integer.radix(), span),
+            DeValue::Float(float) => self.float(float.as_str(), span),
+            DeValue::Boolean(value) => Data::Bool(value),
+            DeValue::Datetime(date) => Data::Date(date.to_string()),
+            DeValue::Array(items) => Data::List(items.into_iter().map(|item| self.node(item)).collect()),
+            DeValue::Table(table) => self.table(table),
+        };
+        Node::new(span, data)
+    }
+
+    fn integer(&mut self, digits: &str, radix: u32, span: Span) -> Data {
+        match i128::from_str_radix(digits, radix) {
+            Ok(value) if (i128::from(i64::MIN)..=i128::from(u64::MAX)).contains(&value) => Data::Int(value),
+            _ => {
+                let message = format!("the integer {digits} is too large");
+                self.diagnostics
+                    .push(Diagnostic::new(codes::OUT_OF_RANGE, message).at(span).label("does not fit into 64 bits"));
+                Data::Missing
+            }
+        }
+    }
+
+    fn float(&mut self, text: &str, span: Span) -> Data {
+        match text.parse::<f64>() {
+            Ok(value) if value.is_finite() => Data::Float(value),
+            _ => {
+                let message = format!("`{text}` is not a number that a manifest can hold");
+                self.diagnostics.push(
+                    Diagnostic::new(codes::OUT_OF_RANGE, message)
+                        .at(span)
+                        .label("not finite")
+                        .hint("leave the field out where it means \"no limit\""),
+                );
+                Data::Missing
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::path;
+    use crate::span::Source;
+
+    fn parsed(text: &str) -> (Option<Node>, Diagnostics, SourceMap) {
+        let mut sources = SourceMap::default();
+        let id = sources.add(Source { name: "a.toml".into(), path: None, text: text.into() });
+        let mut diagnostics = Diagnostics::default();
+        let node = parse(&sources, id, &mut diagnostics);
+        (node, diagnostics, sources)
+    }
+
+    fn text_at(text: &str, span: Span) -> &str {
+        &text[span.range()]
+    }
+
+    #[test]
+    fn every_value_and_key_has_its_span() {
+        let text = "[stage.train]\noptimizer.adam = { lr = 0.1 }\nlayers = [{ conv2d = { out = 3 } }, \"relu\"]\n";
+        let (node, diagnostics, _) = parsed(text);
+        let node = node.expect("parses");
+        assert!(diagnostics.is_empty());
+        let at = |path: Vec<crate::digest::Segment>| node.locate(&path).node;
+        assert_eq!(text_at(text, at(path!["stage", "train"]).span), "[stage.train]");
+        assert_eq!(text_at(text, at(path!["stage", "train", "optimizer", "adam", "lr"]).span), "0.1");
+        let out = at(path!["stage", "train", "layers", 0, "conv2d", "out"]);
+        assert_eq!((text_at(text, out.span), text_at(text, out.key.expect("a key"))), ("3", "out"));
+        assert_eq!(text_at(text, at(path!["stage", "train", "layers", 1]).span), "\"relu\"");
+    }
+
+    #[test]
+    fn a_left_out_variant_is_found_and_an_unknown_step_stops() {
+        let (node, ..) = parsed("layers = [{ conv2d = { out = 3 } }]\n");
+        let node = node.expect("parses");
+        assert!(node.locate(&path!["layers", 0, "out"]).exact);
+        let stopped = node.locate(&path!["layers", 7, "out"]);
+        assert!(!stopped.exact && matches!(stopped.node.data, Data::List(_)));
+    }
+
+    #[test]
+    fn syntax_errors_have_places_and_a_key_given_twice_does_not_stop() {
+        let (node, diagnostics, sources) = parsed("a = 1\nb = hello\n");
+        assert!(node.is_none());
+        let first = diagnostics.iter().next().expect("an error");
+        assert_eq!(first.code, codes::SYNTAX);
+        let place = sources.place(first.primary.as_ref().expect("a place").span);
+        assert!(place.starts_with("a.toml:2:"), "{place}");
+        assert_eq!(first.hints, ["text stands in quotes: \"…\""]);
+
+        let (node, diagnostics, _) = parsed("a = 1\na = 2\n");
+        assert!(node.is_some() && diagnostics.has_errors());
+        assert_eq!(diagnostics.iter().next().expect("one").related.len(), 1);
+    }
+
+    #[test]
+    fn numbers_that_do_not_fit_are_reported() {
+        let (node, diagnostics, _) = parsed("a = 99999999999999999999\nb = inf\nc = 18446744073709551615\n");
+        assert_eq!(diagnostics.iter().count(), 2);
+        assert_eq!(node.expect("goes on").to_json()["c"], u64::MAX);
+    }
+}
