@@ -21,6 +21,8 @@ pub const STAGES: &[&dyn Stage] = &[
     &Erased::<Exec>::NEW,
 ];
 
+pub use crate::metrics::METRICS;
+
 /// The kind of this name.
 #[must_use]
 pub fn stage(name: &str) -> Option<&'static dyn Stage> {

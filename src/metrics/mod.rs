@@ -1,1 +1,139 @@
-//! Metrics on plain slices, one a file.
+//! Metrics on plain slices, one a file, with scikit-learn's definitions: same names, same handling of ties, of empty
+//! denominators (0) and of classes that do not occur; the tests hold its numbers. Every metric takes weights of rows,
+//! as scikit-learn's `sample_weight`, which is how the [bootstrap](interval) resamples.
+//!
+//! [`METRICS`] lists them; [`Judged`] is what they look at.
+
+mod accuracy;
+mod brier;
+mod calibration;
+mod confusion;
+mod f1;
+mod interval;
+mod judged;
+mod log_loss;
+mod mae;
+mod mse;
+mod precision;
+mod r2;
+mod rank;
+mod recall;
+mod rmse;
+mod roc_auc;
+#[cfg(test)]
+mod tests;
+
+pub use calibration::{Bin, CALIBRATION_BINS, bins};
+pub use confusion::Confusion;
+pub use interval::{Interval, Method, intervals, wilson};
+pub use judged::{Judged, Outcome};
+pub use rank::{RocCurve, roc_curve};
+
+use crate::diag::did_you_mean;
+use serde::Serialize;
+
+/// The tasks that metrics are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskKind {
+    /// One of several classes.
+    Category,
+    /// Yes or no.
+    Binary,
+    /// A number.
+    Number,
+}
+
+impl TaskKind {
+    /// `category`, `binary` or `number`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Category => "category",
+            Self::Binary => "binary",
+            Self::Number => "number",
+        }
+    }
+}
+
+impl From<&crate::types::Task> for TaskKind {
+    fn from(task: &crate::types::Task) -> Self {
+        match task {
+            crate::types::Task::Category { .. } => Self::Category,
+            crate::types::Task::Binary { .. } => Self::Binary,
+            crate::types::Task::Number { .. } => Self::Number,
+        }
+    }
+}
+
+/// What is known of a metric.
+#[derive(Clone, Copy, Debug)]
+pub struct Metric {
+    /// Its name in manifests.
+    pub name: &'static str,
+    /// Its name for people: `F1 (macro)`.
+    pub title: &'static str,
+    /// What it says, in a sentence or two.
+    pub about: &'static str,
+    /// How it is computed.
+    pub formula: &'static str,
+    /// The least and greatest value that it can have.
+    pub range: (f64, f64),
+    /// Whether more is better.
+    pub higher_is_better: bool,
+    /// The tasks that it is for.
+    pub tasks: &'static [TaskKind],
+    /// The value over weighted rows; `None` where it is not defined (no rows; one class only, for the ROC).
+    pub compute: fn(&Judged, &[f64]) -> Option<f64>,
+    /// How its confidence interval is made.
+    pub method: Method,
+}
+
+impl Metric {
+    /// The value over all rows, each counted once.
+    #[must_use]
+    pub fn value(&self, judged: &Judged) -> Option<f64> {
+        (self.compute)(judged, &vec![1.0; judged.rows()])
+    }
+
+    /// Whether it is for this task.
+    #[must_use]
+    pub fn fits(&self, task: TaskKind) -> bool {
+        self.tasks.contains(&task)
+    }
+}
+
+/// Every metric, in the order of the reference.
+pub const METRICS: &[Metric] = &[
+    accuracy::ACCURACY,
+    precision::PRECISION,
+    precision::PRECISION_MACRO,
+    precision::PRECISION_MICRO,
+    recall::RECALL,
+    recall::RECALL_MACRO,
+    recall::RECALL_MICRO,
+    f1::F1,
+    f1::F1_MACRO,
+    f1::F1_MICRO,
+    roc_auc::ROC_AUC,
+    log_loss::LOG_LOSS,
+    brier::BRIER,
+    calibration::CALIBRATION_ERROR,
+    mse::MSE,
+    rmse::RMSE,
+    mae::MAE,
+    r2::R2,
+];
+
+/// The metric of this name.
+#[must_use]
+pub fn metric(name: &str) -> Option<&'static Metric> {
+    METRICS.iter().find(|metric| metric.name == name)
+}
+
+/// The hint ``did you mean `f1_macro`?`` for a name that is none, among the metrics for a task where that is known.
+#[must_use]
+pub fn suggest(name: &str, task: Option<TaskKind>) -> Option<String> {
+    let fitting = METRICS.iter().filter(|metric| task.is_none_or(|task| metric.fits(task)));
+    did_you_mean(name, fitting.map(|metric| metric.name))
+}

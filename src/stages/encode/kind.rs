@@ -88,7 +88,7 @@ target.species = "category"
                 unit: "table",
                 detail: table.to_string(),
             });
-            let frame = read_table(cx.input(table)?)?;
+            let frame = crate::frame::read_table(cx.input(table)?)?;
             let encoder = match &encoder {
                 Some(encoder) => encoder,
                 None => encoder.insert(Encoder::fit(spec, &frame)?),
@@ -246,11 +246,4 @@ fn summary(encoder: &Encoder) -> String {
         Task::Number { .. } => format!("target {}", target.column),
     }));
     parts.join(" · ")
-}
-
-fn read_table(input: &crate::stage::Input) -> Result<polars::prelude::DataFrame, StageError> {
-    use polars::prelude::{ParquetReader, SerReader};
-    let file = input.file("table.parquet").ok_or_else(|| StageError::bug("a table without its file"))?;
-    let open = std::fs::File::open(&file.path).map_err(|error| StageError::io("open", &file.path, &error))?;
-    ParquetReader::new(open).finish().map_err(|error| StageError::data(error.to_string()))
 }

@@ -1,0 +1,153 @@
+//! What was predicted beside what was right.
+
+use super::TaskKind;
+use super::rank::descending;
+use std::sync::OnceLock;
+
+/// What was right and what was predicted, row by row.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// One of several classes.
+    Category {
+        /// The right class of every row.
+        truth: Vec<usize>,
+        /// The probability of every class, row after row.
+        probabilities: Vec<f64>,
+        /// How many classes there are.
+        classes: usize,
+    },
+    /// Yes or no.
+    Binary {
+        /// Whether yes is right.
+        truth: Vec<bool>,
+        /// The probability of yes.
+        probabilities: Vec<f64>,
+    },
+    /// A number.
+    Number {
+        /// The right number.
+        truth: Vec<f64>,
+        /// The predicted one.
+        predicted: Vec<f64>,
+    },
+}
+
+/// An [`Outcome`], with what several metrics need of it computed once.
+#[derive(Debug)]
+pub struct Judged {
+    outcome: Outcome,
+    predicted: Vec<usize>,
+    /// Per class: the rows by falling probability.
+    orders: Vec<OnceLock<Vec<u32>>>,
+}
+
+impl Judged {
+    /// Takes an outcome; its lists must be equally long, class indices smaller than the number of classes.
+    #[must_use]
+    pub fn new(outcome: Outcome) -> Self {
+        let (predicted, columns) = match &outcome {
+            Outcome::Category { probabilities, classes, .. } => {
+                (probabilities.chunks_exact((*classes).max(1)).map(argmax).collect(), *classes)
+            }
+            Outcome::Binary { probabilities, .. } => (probabilities.iter().map(|p| usize::from(*p > 0.5)).collect(), 1),
+            Outcome::Number { .. } => (Vec::new(), 0),
+        };
+        Self { outcome, predicted, orders: (0..columns).map(|_| OnceLock::new()).collect() }
+    }
+
+    /// What was right and what was predicted.
+    #[must_use]
+    pub fn outcome(&self) -> &Outcome {
+        &self.outcome
+    }
+
+    /// The task.
+    #[must_use]
+    pub fn task(&self) -> TaskKind {
+        match self.outcome {
+            Outcome::Category { .. } => TaskKind::Category,
+            Outcome::Binary { .. } => TaskKind::Binary,
+            Outcome::Number { .. } => TaskKind::Number,
+        }
+    }
+
+    /// How many rows there are.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        match &self.outcome {
+            Outcome::Category { truth, .. } => truth.len(),
+            Outcome::Binary { truth, .. } => truth.len(),
+            Outcome::Number { truth, .. } => truth.len(),
+        }
+    }
+
+    /// How many classes there are; 2 for a binary task (no, yes), 0 for numbers.
+    #[must_use]
+    pub fn classes(&self) -> usize {
+        match &self.outcome {
+            Outcome::Category { classes, .. } => *classes,
+            Outcome::Binary { .. } => 2,
+            Outcome::Number { .. } => 0,
+        }
+    }
+
+    /// The right class of a row. 0 for numbers.
+    #[must_use]
+    pub fn truth(&self, row: usize) -> usize {
+        match &self.outcome {
+            Outcome::Category { truth, .. } => truth[row],
+            Outcome::Binary { truth, .. } => usize::from(truth[row]),
+            Outcome::Number { .. } => 0,
+        }
+    }
+
+    /// The predicted classes: the most probable one, the first of equals; yes where its probability is above 0.5.
+    #[must_use]
+    pub fn predicted(&self) -> &[usize] {
+        &self.predicted
+    }
+
+    /// The probability that a row has a class; for binary tasks, class 1 is yes.
+    #[must_use]
+    pub fn probability(&self, row: usize, class: usize) -> f64 {
+        match &self.outcome {
+            Outcome::Category { probabilities, classes, .. } => probabilities[row * classes + class],
+            Outcome::Binary { probabilities, .. } if class == 1 => probabilities[row],
+            Outcome::Binary { probabilities, .. } => 1.0 - probabilities[row],
+            Outcome::Number { .. } => f64::NAN,
+        }
+    }
+
+    /// The rows by falling probability of a class (of yes, for binary tasks); equal ones in row order.
+    pub(super) fn order(&self, class: usize) -> &[u32] {
+        match &self.outcome {
+            Outcome::Binary { probabilities, .. } => self.orders[0].get_or_init(|| descending(probabilities)),
+            _ => self.orders[class].get_or_init(|| {
+                let scores: Vec<f64> = (0..self.rows()).map(|row| self.probability(row, class)).collect();
+                descending(&scores)
+            }),
+        }
+    }
+}
+
+/// The index of the greatest, the first of equals.
+fn argmax(values: &[f64]) -> usize {
+    let mut best = 0;
+    for (index, value) in values.iter().enumerate() {
+        if *value > values[best] {
+            best = index;
+        }
+    }
+    best
+}
+
+/// The weighted mean of a value per row; `None` without weight.
+pub(super) fn weighted_mean(weights: &[f64], value: impl Fn(usize) -> f64) -> Option<f64> {
+    let mut sum = 0.0;
+    let mut total = 0.0;
+    for (row, weight) in weights.iter().enumerate().filter(|(_, weight)| **weight != 0.0) {
+        sum += weight * value(row);
+        total += weight;
+    }
+    (total > 0.0).then(|| sum / total)
+}

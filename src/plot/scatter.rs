@@ -1,0 +1,67 @@
+//! A scatter of points, for residuals and predictions.
+
+use super::axes::{Axes, Scale};
+use super::svg::Svg;
+use crate::numbers::{count, number};
+
+/// Points that are drawn; of more, every so many-th is.
+const MOST_POINTS: usize = 2000;
+
+/// What a scatter shows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scatter<'a> {
+    /// Its title.
+    pub title: &'a str,
+    /// The name of the horizontal axis.
+    pub x: &'a str,
+    /// The name of the vertical axis.
+    pub y: &'a str,
+    /// The points.
+    pub points: &'a [(f64, f64)],
+    /// A guide: `y = slope * x`.
+    pub guide: f64,
+}
+
+/// Draws points and a guide. Of more than 2,000 points an even selection is drawn, always the same.
+#[must_use]
+pub fn scatter(plot: &Scatter<'_>) -> String {
+    let finite: Vec<(f64, f64)> = plot.points.iter().copied().filter(|(x, y)| x.is_finite() && y.is_finite()).collect();
+    let step = finite.len().div_ceil(MOST_POINTS).max(1);
+    let shown = finite.iter().step_by(step);
+    let words = format!(
+        "{} against {} for {} points{}.",
+        plot.y,
+        plot.x,
+        count(finite.len() as u64),
+        if step > 1 { format!(", every {step}th drawn") } else { String::new() }
+    );
+    let mut svg = Svg::new(560.0, 480.0, plot.title, &words);
+    let x = Scale::around(finite.iter().map(|point| point.0));
+    let axes = Axes::new((90.0, 48.0), (440.0, 365.0), x, Scale::around(finite.iter().map(|point| point.1)));
+    axes.draw(&mut svg, plot.x, plot.y);
+    let least = finite.iter().map(|point| point.0).fold(f64::INFINITY, f64::min);
+    let most = finite.iter().map(|point| point.0).fold(f64::NEG_INFINITY, f64::max);
+    let opacity = (12.0 / (finite.len() as f64).max(1.0).sqrt()).clamp(0.25, 0.8);
+    for (x, y) in shown {
+        let tip = if finite.len() <= 200 { format!("{}, {}", number(*x), number(*y)) } else { String::new() };
+        svg.dot(axes.at(*x, *y), 3.0, "f0", opacity, &tip);
+    }
+    if most > least {
+        svg.line(axes.at(least, plot.guide * least), axes.at(most, plot.guide * most), "guide");
+    }
+    svg.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_points_are_thinned_evenly() {
+        let points: Vec<(f64, f64)> = (0..10_000).map(|i| (f64::from(i), f64::from(i % 7))).collect();
+        let svg = scatter(&Scatter { title: "Residuals", x: "predicted", y: "residual", points: &points, guide: 0.0 });
+        assert_eq!(svg.matches("<circle").count(), 2000);
+        assert!(svg.contains("every 5th drawn"));
+        scatter(&Scatter { title: "None", x: "a", y: "b", points: &[(f64::NAN, 1.0)], guide: 1.0 });
+    }
+}
