@@ -5,6 +5,7 @@ use crate::stage::{Erased, Stage};
 use crate::stages::encode::Encode;
 use crate::stages::open::exec::Exec;
 use crate::stages::source::fetch::Fetch;
+use crate::stages::train::Train;
 
 /// Every stage kind, in the order of the reference.
 pub const STAGES: &[&dyn Stage] = &[
@@ -15,6 +16,7 @@ pub const STAGES: &[&dyn Stage] = &[
     &Erased::<Encode>::NEW,
     // model
     // train
+    &Erased::<Train>::NEW,
     // judge
     // deliver
     // open

@@ -1,1 +1,11 @@
 //! The kind that trains.
+
+mod check;
+mod kind;
+mod run;
+mod spec;
+#[cfg(test)]
+mod tests;
+
+pub use kind::Train;
+pub use spec::TrainSpec;

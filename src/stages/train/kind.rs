@@ -1,0 +1,55 @@
+//! The kind `train`.
+
+use super::spec::TrainSpec;
+use super::{check, run};
+use crate::stage::{CheckCx, Family, Kind, Outputs, Port, Produced, RunCx, StageError, StageInfo};
+
+/// The port of the trained model.
+pub(super) const MODEL: &str = "model";
+/// The port of the history.
+pub(super) const HISTORY: &str = "history";
+
+/// Trains a model on a dataset.
+pub struct Train;
+
+impl Kind for Train {
+    type Spec = TrainSpec;
+
+    const INFO: StageInfo = StageInfo {
+        name: "train",
+        family: Family::Train,
+        version: 1,
+        summary: "Trains a model on a dataset",
+        ports: &[
+            Port { name: MODEL, about: "the model with its weights" },
+            Port {
+                name: HISTORY,
+                about: "a table with a row per epoch: `epoch`, `loss`, `lr`, and with `validate` `val_loss` and the target's metrics",
+            },
+        ],
+        example: r#"
+[stage.train]
+kind = "train"
+model = "model"
+data = "encode.train"
+validate = "encode.val"
+loss = "cross_entropy"
+optimizer.adamw = { lr = 0.002, weight_decay = 0.01 }
+schedule.cosine = { warmup_epochs = 1 }
+epochs = 10
+batch_size = 64
+early_stop = { metric = "val_loss", patience = 3 }
+clip = { norm = 1.0 }
+"#,
+        seeded: true,
+        numeric: true,
+    };
+
+    fn check(spec: &TrainSpec, cx: &mut CheckCx<'_>) -> Outputs {
+        check::check(spec, cx)
+    }
+
+    fn run(spec: &TrainSpec, cx: &RunCx<'_>) -> Result<Produced, StageError> {
+        run::run(spec, cx)
+    }
+}

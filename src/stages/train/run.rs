@@ -1,0 +1,164 @@
+//! Runs a training job in the worker, shows its progress, writes its history.
+
+use super::check::names;
+use super::kind::{HISTORY, MODEL};
+use super::spec::TrainSpec;
+use crate::frame;
+use crate::job::{Job, JobResult, Setting, TrainJob, WorkerEvent};
+use crate::numbers::{number, rate, sparkline};
+use crate::stage::{Input, Produced, Progress, RunCx, StageError};
+use crate::types::{ArtifactType, ModelType, Task};
+use polars::prelude::{Column, DataFrame};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// See [`crate::stage::Kind::run`].
+pub(super) fn run(spec: &TrainSpec, cx: &RunCx<'_>) -> Result<Produced, StageError> {
+    let model = cx.input(&spec.model)?;
+    let ArtifactType::Model(untrained) = &model.ty else { return Err(StageError::bug("the model is none")) };
+    let task = task(cx.input(&spec.data)?)?;
+    let out = cx.out(MODEL)?;
+    for name in ["architecture.json", "encoder.json"] {
+        let (from, to) = (path(model, name)?, out.join(name));
+        let bytes = std::fs::read(&from).map_err(|error| StageError::io("read", &from, &error))?;
+        std::fs::write(&to, bytes).map_err(|error| StageError::io("write", &to, &error))?;
+    }
+    let job = TrainJob {
+        setting: Setting { threads: size(spec.threads), numerics: spec.numerics, device: spec.device },
+        architecture: path(model, "architecture.json")?,
+        weights: model.file("model.safetensors").map(|file| file.path.clone()),
+        data: path(cx.input(&spec.data)?, "data.safetensors")?,
+        validate: spec.validate.as_ref().map(|data| path(cx.input(data)?, "data.safetensors")).transpose()?,
+        task: task.clone(),
+        loss: spec.loss.clone(),
+        optimizer: spec.optimizer.clone(),
+        schedule: spec.schedule.clone(),
+        epochs: spec.epochs,
+        batch_size: size(spec.batch_size),
+        shuffle: spec.shuffle,
+        drop_last: spec.drop_last,
+        clip: spec.clip,
+        early_stop: spec.early_stop.clone(),
+        augment: spec.augment.filter(|augment| !augment.is_nothing()),
+        seed: cx.seed.number("train"),
+        out: out.join("model.safetensors"),
+    };
+    let mut display = Display { planned: spec.epochs, ..Display::default() };
+    let result = cx.services.run_job(&Job::Train(job), &mut |event| {
+        if let Some(progress) = display.hear(event) {
+            cx.services.progress(progress);
+        }
+    })?;
+    let mut produced = Produced::new(summary(&result, spec.epochs));
+    produced.metrics = metrics(&result);
+    let trained = ModelType { trained: true, ..untrained.clone() };
+    let produced = produced.port(MODEL, ArtifactType::Model(trained));
+    frame::write_table(cx, HISTORY, history(&display.epochs, &names(spec, Some(task)))?, produced)
+}
+
+fn task(data: &Input) -> Result<&Task, StageError> {
+    match &data.ty {
+        ArtifactType::Dataset(dataset) => dataset.target.as_ref().map(|target| &target.task),
+        _ => None,
+    }
+    .ok_or_else(|| StageError::bug("the training data has no target"))
+}
+
+fn path(input: &Input, name: &str) -> Result<PathBuf, StageError> {
+    let file = input.file(name).ok_or_else(|| StageError::bug(format!("an input lacks its `{name}`")))?;
+    Ok(file.path.clone())
+}
+
+fn size(value: u64) -> usize {
+    usize::try_from(value).unwrap_or(usize::MAX)
+}
+
+/// What of the job's values is worth comparing between runs: nothing that depends on the machine's speed.
+fn metrics(result: &JobResult) -> BTreeMap<String, f64> {
+    let speed = ["rows_per_second", "lr"];
+    result.values.iter().filter(|(name, _)| !speed.contains(&name.as_str())).map(|(k, v)| (k.clone(), *v)).collect()
+}
+
+/// `10 epochs · val accuracy 0.978 · val loss 0.071 · loss 0.041`
+fn summary(result: &JobResult, planned: u64) -> String {
+    let value = |name: &str| result.values.get(name).copied();
+    let ran = value("epochs").unwrap_or(planned as f64) as u64;
+    let mut parts = vec![match value("best_epoch") {
+        Some(best) => format!("{ran} of {planned} epochs, best {best}"),
+        None => crate::diag::plural(size(ran), "epoch"),
+    }];
+    for name in ["val_accuracy", "val_rmse", "val_loss", "loss"] {
+        parts.extend(value(name).map(|value| format!("{} {}", name.replace('_', " "), number(value))));
+    }
+    parts.join(" · ")
+}
+
+/// A frame with a row per epoch.
+fn history(epochs: &[(u64, BTreeMap<String, f64>)], names: &[&str]) -> Result<DataFrame, StageError> {
+    let numbers: Vec<i64> = epochs.iter().map(|(epoch, _)| epoch.cast_signed()).collect();
+    let mut columns = vec![Column::new("epoch".into(), numbers)];
+    for name in names {
+        let values: Vec<Option<f64>> = epochs.iter().map(|(_, values)| values.get(*name).copied()).collect();
+        columns.push(Column::new((*name).into(), values));
+    }
+    DataFrame::new(epochs.len(), columns).map_err(|error| frame::failed("make the history", &error))
+}
+
+/// What was heard of the job so far.
+#[derive(Default)]
+struct Display {
+    planned: u64,
+    epochs: Vec<(u64, BTreeMap<String, f64>)>,
+    losses: Vec<f64>,
+}
+
+impl Display {
+    /// Notes an event; gives what there is to show.
+    fn hear(&mut self, event: &WorkerEvent) -> Option<Progress> {
+        match event {
+            WorkerEvent::Epoch { epoch, values, .. } => {
+                self.epochs.push((*epoch, values.clone()));
+                None
+            }
+            WorkerEvent::Step { epoch, step, steps, loss, rows_per_second } => {
+                self.losses.push(*loss);
+                let mut detail = format!(
+                    "epoch {epoch}/{} · {} · loss {} {}",
+                    self.planned,
+                    rate(*rows_per_second, "rows"),
+                    sparkline(&self.losses, 8),
+                    number(*loss)
+                );
+                if let Some(accuracy) = self.epochs.last().and_then(|(_, values)| values.get("val_accuracy")) {
+                    detail.push_str(&format!(" · val accuracy {}", number(*accuracy)));
+                }
+                Some(Progress { done: *step, total: Some(*steps), unit: "step", detail })
+            }
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_summary_is_one_line_of_what_counts() {
+        let values = [("epochs", 10.0), ("val_accuracy", 0.978), ("loss", 0.0412), ("rows_per_second", 1e4)];
+        let mut result = JobResult::default();
+        result.values.extend(values.map(|(name, value)| (name.to_owned(), value)));
+        assert_eq!(summary(&result, 10), "10 epochs · val accuracy 0.978 · loss 0.041");
+        assert_eq!(metrics(&result).into_keys().collect::<Vec<_>>(), ["epochs", "loss", "val_accuracy"]);
+        result.values.insert("best_epoch".to_owned(), 7.0);
+        assert!(summary(&result, 20).starts_with("10 of 20 epochs, best 7 · "));
+    }
+
+    #[test]
+    fn the_history_has_a_row_per_epoch_in_the_declared_order() {
+        let row = |loss: f64| BTreeMap::from([("loss".to_owned(), loss), ("lr".to_owned(), 0.1)]);
+        let frame = history(&[(1, row(2.0)), (2, row(1.0))], &["loss", "lr"]).unwrap();
+        assert_eq!(frame.get_column_names(), ["epoch", "loss", "lr"]);
+        assert_eq!(frame.column("loss").unwrap().f64().unwrap().to_vec(), [Some(2.0), Some(1.0)]);
+    }
+}

@@ -1,0 +1,124 @@
+//! What `train` says before anything runs.
+
+use super::{Train, TrainSpec};
+use crate::diag::codes;
+use crate::stage::{CheckCx, CheckInput, Finding, Kind, Outputs};
+use crate::types::{ArtifactType, DatasetType, Dim, FeatureType, ModelType, Shape, TargetType, Task, TensorType};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+const GOOD: &str = "model = 'model'\ndata = 'encode.train'\nvalidate = 'encode.val'\nloss = 'cross_entropy'\n\
+                    optimizer = 'adam'\nepochs = 3\n";
+
+fn image(shape: &[u64]) -> FeatureType {
+    FeatureType {
+        name: "image".into(),
+        shape: Shape::fixed(shape),
+        dtype: TensorType::U8,
+        scale: Some(255.0),
+        cardinality: None,
+        columns: Vec::new(),
+    }
+}
+
+fn dataset(shape: &[u64], task: Option<Task>) -> DatasetType {
+    let target = task.map(|task| TargetType { name: "label".into(), task });
+    DatasetType { features: vec![image(shape)], target, rows: Some(100), complete: true }
+}
+
+fn digits() -> DatasetType {
+    let classes = (0..10).map(|digit| digit.to_string()).collect();
+    dataset(&[1, 28, 28], Some(Task::Category { classes: Some(classes) }))
+}
+
+fn model(data: &DatasetType) -> ModelType {
+    ModelType {
+        inputs: data.features.clone(),
+        output: Shape(vec![Dim::Fixed(10)]),
+        target: data.target.clone(),
+        layers: 1,
+        parameters: Some(7850),
+        trained: false,
+    }
+}
+
+fn check_with(text: &str, train: DatasetType, val: DatasetType) -> (Outputs, Vec<Finding>) {
+    let inputs = BTreeMap::from([
+        ("model".to_owned(), ArtifactType::Model(model(&digits()))),
+        ("encode.train".to_owned(), ArtifactType::Dataset(train)),
+        ("encode.val".to_owned(), ArtifactType::Dataset(val)),
+    ]);
+    let inputs = inputs.into_iter().map(|(name, ty)| (name, CheckInput { ty, files: None })).collect();
+    let table: toml::Table = text.parse().expect("toml");
+    let spec: TrainSpec = serde_json::from_value(serde_json::to_value(table).expect("json")).expect("a spec");
+    let mut cx = CheckCx::new(&inputs, Path::new("/w"), Path::new("/w"));
+    let outputs = Train::check(&spec, &mut cx);
+    (outputs, cx.finish())
+}
+
+/// The one finding: code, place, message.
+fn finding(more: &str, train: DatasetType) -> (&'static str, String, String) {
+    let replaced: Vec<&str> = more.lines().filter_map(|line| line.split([' ', '.']).next()).collect();
+    let base: Vec<&str> =
+        GOOD.lines().filter(|line| !replaced.iter().any(|key| line.split([' ', '.']).next() == Some(key))).collect();
+    let (_, findings) = check_with(&format!("{}\n{more}", base.join("\n")), train, digits());
+    assert_eq!(findings.len(), 1, "{more}: {findings:#?}");
+    let only = &findings[0];
+    (only.diagnostic.code.id, crate::digest::dotted(&only.path), only.diagnostic.message.clone())
+}
+
+#[test]
+fn a_good_stage_gives_a_trained_model_and_a_history() {
+    let (outputs, findings) = check_with(GOOD, digits(), digits());
+    assert!(findings.is_empty(), "{findings:#?}");
+    let ArtifactType::Model(trained) = outputs.get("model").expect("a model") else { panic!("{outputs:?}") };
+    assert!(trained.trained);
+    let ArtifactType::Table(history) = outputs.get("history").expect("a table") else { panic!("{outputs:?}") };
+    assert_eq!(history.names().collect::<Vec<_>>(), ["epoch", "loss", "lr", "val_loss", "val_accuracy"]);
+    assert_eq!((history.rows, history.complete), (Some(3), true));
+}
+
+#[test]
+fn what_does_not_fit_the_data_is_an_error_at_its_field() {
+    let number = || dataset(&[1, 28, 28], Some(Task::Number { mean: None, std: None }));
+    let (code, at, message) = finding("loss = 'mse'", digits());
+    assert_eq!((code, at.as_str()), (codes::LOSS_TASK.id, "loss"));
+    assert_eq!(message, "`mse` is a loss for a number target, and this target is a category");
+    let (code, at, _) = finding("loss = 'mse'", number());
+    assert_eq!((code, at.as_str()), (codes::DATASETS_DIFFER.id, "data"));
+    let (code, at, message) = finding("", dataset(&[1, 32, 32], digits().target.map(|target| target.task)));
+    assert_eq!((code, at.as_str()), (codes::DATASETS_DIFFER.id, "data"));
+    assert!(message.ends_with("`image` has shape [batch, 1, 32, 32], the model takes [batch, 1, 28, 28]"), "{message}");
+    assert_eq!(finding("", dataset(&[1, 28, 28], None)).0, codes::NO_TARGET.id);
+    assert_eq!(finding("validate = 'encode.train'", digits()).0, codes::VALIDATE_ON_TRAIN.id);
+}
+
+#[test]
+fn numbers_out_of_range_are_named_with_their_path() {
+    let at = |more| finding(more, digits()).1;
+    assert_eq!(at("epochs = 0"), "epochs");
+    assert_eq!(at("optimizer.sgd = { momentum = 1.5 }"), "optimizer.sgd.momentum");
+    assert_eq!(at("schedule.step = { gamma = -1.0 }"), "schedule.step.gamma");
+    assert_eq!(at("loss.cross_entropy.label_smoothing = 1.0"), "loss.cross_entropy.label_smoothing");
+    assert_eq!(at("clip = { norm = 0.0 }"), "clip");
+    assert_eq!(at("augment = { shift = 28 }"), "augment.shift");
+    assert_eq!(at("batch_size = 512\ndrop_last = true"), "batch_size");
+}
+
+#[test]
+fn an_early_stop_watches_what_is_computed() {
+    let (code, at, message) = finding("early_stop = { metric = 'val_acuracy' }", digits());
+    assert_eq!((code, at.as_str()), (codes::EARLY_STOP.id, "early_stop.metric"));
+    assert_eq!(message, "early_stop watches `val_acuracy`, which is not computed");
+    let without = GOOD.replace("validate = 'encode.val'\n", "");
+    let (_, findings) = check_with(&format!("{without}early_stop = {{}}"), digits(), digits());
+    assert_eq!(findings[0].diagnostic.hints, ["name a dataset as `validate`: without one there is only `loss`"]);
+}
+
+#[test]
+fn pictures_alone_are_augmented() {
+    let mut table = digits();
+    table.features[0].shape = Shape::fixed(&[12]);
+    let (_, findings) = check_with(&format!("{GOOD}augment.flip = true"), table.clone(), table);
+    assert!(findings.iter().any(|finding| finding.diagnostic.code == codes::AUGMENT));
+}

@@ -1,0 +1,78 @@
+//! Why a job failed: one line, and what to do. Becomes [`kilter::job::WorkerEvent::Failed`].
+
+use std::fmt;
+use std::path::Path;
+
+/// Why a job failed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Failure {
+    /// One line, lower case, without a full stop.
+    pub message: String,
+    /// What to do.
+    pub hints: Vec<String>,
+}
+
+impl Failure {
+    /// A failure without hints.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), hints: Vec::new() }
+    }
+
+    /// Adds something to do.
+    #[must_use]
+    pub fn hint(mut self, text: impl Into<String>) -> Self {
+        self.hints.push(text.into());
+        self
+    }
+
+    /// The job was told to stop.
+    pub fn cancelled() -> Self {
+        Self::new("cancelled")
+    }
+
+    /// What libtorch says, without its stack trace, with a hint where the cause is a common one.
+    pub fn libtorch(text: &str) -> Self {
+        let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("no message").trim();
+        let failure = Self::new(format!("libtorch: {line}"));
+        let lower = line.to_lowercase();
+        if lower.contains("out of memory") || lower.contains("can't allocate memory") {
+            failure.hint("use a smaller `batch_size`, or a smaller network")
+        } else if lower.contains("does not have a deterministic implementation") {
+            failure.hint("this layer cannot be computed reproducibly on this device; use `device = \"cpu\"`")
+        } else {
+            failure
+        }
+    }
+
+    /// A file that cannot be read or written.
+    pub fn file(doing: &str, path: &Path, error: impl fmt::Display) -> Self {
+        Self::new(format!("cannot {doing} `{}`: {error}", path.display()))
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl From<tch::TchError> for Failure {
+    fn from(error: tch::TchError) -> Self {
+        Self::libtorch(&error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libtorchs_stack_trace_is_left_out() {
+        let text = "CUDA out of memory. Tried to allocate 2 GiB\nException raised from malloc at …\nframe #0: …";
+        let failure = Failure::libtorch(text);
+        assert_eq!(failure.message, "libtorch: CUDA out of memory. Tried to allocate 2 GiB");
+        assert_eq!(failure.hints.len(), 1);
+    }
+}

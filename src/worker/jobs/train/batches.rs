@@ -1,0 +1,155 @@
+//! A dataset in batches. Rows are gathered for several batches at once, in the type they are stored in; a batch is then
+//! a view, and costs next to nothing.
+
+use crate::failure::Failure;
+use crate::tensors::Dataset;
+use std::collections::BTreeMap;
+use tch::Tensor;
+
+/// How many bytes are gathered at once, at most, where a batch is not larger.
+const CHUNK_BYTES: i64 = 4 << 20;
+
+/// Some rows.
+pub struct Batch {
+    /// The features by name, as stored.
+    pub features: BTreeMap<String, Tensor>,
+    /// The target, where the dataset has one.
+    pub target: Option<Tensor>,
+    /// How many rows.
+    pub rows: i64,
+}
+
+impl Batch {
+    /// The target of a dataset that must have one.
+    ///
+    /// # Errors
+    /// When it has none.
+    pub fn target(&self) -> Result<&Tensor, Failure> {
+        self.target.as_ref().ok_or_else(|| Failure::new("the dataset has no target"))
+    }
+}
+
+/// The batches of one epoch.
+pub struct Batches<'a> {
+    data: &'a Dataset,
+    /// The rows in the epoch's order; `None`: in theirs.
+    order: Option<Tensor>,
+    batch_size: i64,
+    /// Rows of the epoch: fewer than there are where the last batch is dropped.
+    rows: i64,
+    at: i64,
+    chunk: Option<Chunk>,
+}
+
+/// Gathered rows.
+struct Chunk {
+    features: BTreeMap<String, Tensor>,
+    target: Option<Tensor>,
+    start: i64,
+    rows: i64,
+}
+
+/// All rows, in their order.
+pub fn in_order(data: &Dataset, batch_size: usize) -> Batches<'_> {
+    let batch_size = i64::try_from(batch_size.max(1)).unwrap_or(i64::MAX);
+    Batches { data, order: None, batch_size, rows: data.rows, at: 0, chunk: None }
+}
+
+/// How many batches an epoch has.
+pub fn count(rows: i64, batch_size: usize, drop_last: bool) -> u64 {
+    let (rows, size) = (rows.unsigned_abs(), batch_size.max(1) as u64);
+    if drop_last { rows / size } else { rows.div_ceil(size) }
+}
+
+impl<'a> Batches<'a> {
+    /// Rows in an order of its own, on the data's device.
+    ///
+    /// # Errors
+    /// What libtorch says.
+    pub fn ordered(mut self, order: &[i64]) -> Result<Self, Failure> {
+        let device = self.data.features.values().next().map_or(tch::Device::Cpu, Tensor::device);
+        self.order = Some(Tensor::f_from_slice(order)?.f_to_device(device)?);
+        Ok(self)
+    }
+
+    /// Leaves out the rows that do not fill a batch.
+    #[must_use]
+    pub fn drop_last(mut self, drop: bool) -> Self {
+        if drop {
+            self.rows -= self.rows % self.batch_size;
+        }
+        self
+    }
+
+    /// The tensors that hold the rows from `self.at` on, and where in them those begin.
+    fn chunk(&mut self) -> (&BTreeMap<String, Tensor>, Option<&Tensor>, i64) {
+        let Some(order) = &self.order else { return (&self.data.features, self.data.target.as_ref(), self.at) };
+        let stale = self.chunk.as_ref().is_none_or(|chunk| self.at >= chunk.start + chunk.rows);
+        if stale {
+            let batches = (CHUNK_BYTES / (self.data.row_bytes() * self.batch_size).max(1)).max(1);
+            let rows = (batches * self.batch_size).min(self.rows - self.at);
+            let wanted = order.narrow(0, self.at, rows);
+            let gather = |tensor: &Tensor| tensor.index_select(0, &wanted);
+            let features = self.data.features.iter().map(|(name, tensor)| (name.clone(), gather(tensor))).collect();
+            self.chunk = Some(Chunk { features, target: self.data.target.as_ref().map(gather), start: self.at, rows });
+        }
+        match &self.chunk {
+            Some(chunk) => (&chunk.features, chunk.target.as_ref(), self.at - chunk.start),
+            None => (&self.data.features, self.data.target.as_ref(), self.at),
+        }
+    }
+}
+
+impl Iterator for Batches<'_> {
+    type Item = Batch;
+
+    fn next(&mut self) -> Option<Batch> {
+        let rows = self.batch_size.min(self.rows - self.at);
+        if rows <= 0 {
+            return None;
+        }
+        let (features, target, start) = self.chunk();
+        let view = |tensor: &Tensor| tensor.narrow(0, start, rows);
+        let features = features.iter().map(|(name, tensor)| (name.clone(), view(tensor))).collect();
+        let target = target.map(view);
+        self.at += rows;
+        Some(Batch { features, target, rows })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::{Device, Kind};
+
+    fn dataset(rows: i64, width: i64) -> Dataset {
+        let numbers = Tensor::arange(rows * width, (Kind::Float, Device::Cpu)).reshape([rows, width]);
+        let target = Tensor::arange(rows, (Kind::Int64, Device::Cpu));
+        Dataset::of(BTreeMap::from([("x".to_owned(), numbers)]), Some(target), None).expect("dataset")
+    }
+
+    #[test]
+    fn every_row_comes_once_with_its_target() {
+        // Wide rows, so that a chunk holds a few batches only.
+        let data = dataset(100, 30_000);
+        let order = super::super::order::shuffled(100, 3, 1);
+        let mut seen = Vec::new();
+        for batch in in_order(&data, 8).ordered(&order).expect("ordered") {
+            let targets = Vec::<i64>::try_from(batch.target().expect("target")).expect("numbers");
+            for (row, target) in targets.iter().enumerate() {
+                assert_eq!(batch.features["x"].double_value(&[row as i64, 0]), *target as f64 * 30_000.0);
+            }
+            seen.extend(targets);
+        }
+        assert_eq!(seen, order);
+    }
+
+    #[test]
+    fn the_last_rows_are_a_smaller_batch_or_left_out() {
+        let data = dataset(10, 1);
+        let sizes = |batches: Batches<'_>| batches.map(|batch| batch.rows).collect::<Vec<_>>();
+        assert_eq!(sizes(in_order(&data, 4)), [4, 4, 2]);
+        assert_eq!(sizes(in_order(&data, 4).drop_last(true)), [4, 4]);
+        assert_eq!((count(10, 4, false), count(10, 4, true)), (3, 2));
+    }
+}

@@ -1,0 +1,79 @@
+//! When to stop before all epochs are run.
+
+use kilter::job::EarlyStop;
+
+/// What an epoch's value means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The best so far.
+    Best,
+    /// Not better, but patience is left.
+    Wait,
+    /// No patience is left.
+    Stop,
+}
+
+/// Watches a metric from epoch to epoch.
+#[derive(Debug)]
+pub struct Watch<'a> {
+    spec: &'a EarlyStop,
+    best: Option<(u64, f64)>,
+    waited: u64,
+}
+
+impl<'a> Watch<'a> {
+    /// Nothing seen yet.
+    pub fn new(spec: &'a EarlyStop) -> Self {
+        Self { spec, best: None, waited: 0 }
+    }
+
+    /// Judges the value of an epoch. An improvement is a difference of more than `min_delta` to the best so far.
+    pub fn see(&mut self, epoch: u64, value: f64) -> Verdict {
+        let better = match self.best {
+            None => true,
+            Some((_, best)) if EarlyStop::higher_is_better(&self.spec.metric) => value > best + self.spec.min_delta,
+            Some((_, best)) => value < best - self.spec.min_delta,
+        };
+        if better {
+            self.best = Some((epoch, value));
+            self.waited = 0;
+            return Verdict::Best;
+        }
+        self.waited += 1;
+        if self.waited > self.spec.patience { Verdict::Stop } else { Verdict::Wait }
+    }
+
+    /// The best epoch so far.
+    pub fn best_epoch(&self) -> Option<u64> {
+        self.best.map(|(epoch, _)| epoch)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdicts(metric: &str, patience: u64, min_delta: f64, values: &[f64]) -> (Vec<Verdict>, Option<u64>) {
+        let spec = EarlyStop { metric: metric.to_owned(), patience, min_delta, restore_best: true };
+        let mut watch = Watch::new(&spec);
+        let verdicts = (1..).zip(values).map(|(epoch, value)| watch.see(epoch, *value)).collect();
+        (verdicts, watch.best_epoch())
+    }
+
+    #[test]
+    fn patience_counts_epochs_since_the_best() {
+        use Verdict::{Best, Stop, Wait};
+        assert_eq!(
+            verdicts("val_loss", 1, 0.0, &[0.5, 0.4, 0.45, 0.3, 0.3, 0.35]),
+            (vec![Best, Best, Wait, Best, Wait, Stop], Some(4))
+        );
+        assert_eq!(verdicts("val_accuracy", 0, 0.0, &[0.5, 0.6, 0.6]), (vec![Best, Best, Stop], Some(2)));
+    }
+
+    #[test]
+    fn a_small_gain_is_none() {
+        use Verdict::{Best, Stop, Wait};
+        assert_eq!(verdicts("val_loss", 1, 0.1, &[1.0, 0.95, 0.91]), (vec![Best, Wait, Stop], Some(1)));
+        assert_eq!(verdicts("val_accuracy", 1, 0.1, &[0.5, 0.7, 0.75]), (vec![Best, Best, Wait], Some(2)));
+    }
+}

@@ -1,0 +1,49 @@
+//! Random choices of training: from a counter-based generator keyed by the job's seed, the epoch and the purpose, so
+//! that an epoch's choices do not depend on the epochs before it, nor on libtorch.
+
+use kilter::stage::Seed;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::Rng;
+
+/// The generator of one purpose in one epoch.
+pub fn generator(seed: u64, epoch: u64, purpose: &str) -> ChaCha8Rng {
+    Seed::derive(seed, &format!("epoch {epoch}")).rng(purpose)
+}
+
+/// The number that libtorch's own generators (dropout) are seeded with for an epoch.
+pub fn torch_seed(seed: u64, epoch: u64) -> u64 {
+    Seed::derive(seed, &format!("epoch {epoch}")).number("libtorch")
+}
+
+/// A number below `bound`, by multiplication: its bias is below `bound / 2^64`.
+pub fn below(rng: &mut impl Rng, bound: u64) -> u64 {
+    ((u128::from(rng.next_u64()) * u128::from(bound)) >> 64) as u64
+}
+
+/// The rows `0..rows` in the order of an epoch (Fisher and Yates).
+pub fn shuffled(rows: i64, seed: u64, epoch: u64) -> Vec<i64> {
+    let mut order: Vec<i64> = (0..rows).collect();
+    let mut rng = generator(seed, epoch, "order");
+    for last in (1..order.len()).rev() {
+        let other = below(&mut rng, last as u64 + 1) as usize;
+        order.swap(last, other);
+    }
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_epochs_order_is_a_permutation_of_its_own() {
+        let first = shuffled(1000, 7, 1);
+        assert_eq!(first, shuffled(1000, 7, 1));
+        assert_ne!(first, shuffled(1000, 7, 2));
+        assert_ne!(first, shuffled(1000, 8, 1));
+        let mut sorted = first.clone();
+        sorted.sort_unstable();
+        assert_eq!(sorted, (0..1000).collect::<Vec<_>>());
+        assert!(first.iter().zip(&sorted).filter(|(a, b)| a == b).count() < 20);
+    }
+}

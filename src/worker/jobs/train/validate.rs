@@ -1,0 +1,120 @@
+//! Loss and metrics on validation data.
+
+use super::super::Forward;
+use super::batches;
+use crate::failure::Failure;
+use crate::losses::Criterion;
+use crate::tensors::Dataset;
+use kilter::env::Cancel;
+use kilter::types::Task;
+use std::collections::BTreeMap;
+use tch::{Kind, Tensor};
+
+/// `val_loss` and what [`kilter::job::validation_metrics`] lists, over all rows.
+///
+/// # Errors
+/// When libtorch fails or the job is cancelled.
+pub fn validate(
+    forward: Forward<'_>,
+    data: &Dataset,
+    criterion: &Criterion,
+    task: &Task,
+    batch_size: usize,
+    cancel: &Cancel,
+) -> Result<BTreeMap<String, f64>, Failure> {
+    let _no_grad = tch::no_grad_guard();
+    // Per batch: rows, mean loss, and sums for the task. Read at the end, so that a GPU is not waited for.
+    let mut sums: Vec<(i64, Tensor, Vec<Tensor>)> = Vec::new();
+    for batch in batches::in_order(data, batch_size) {
+        if cancel.is_set() {
+            return Err(Failure::cancelled());
+        }
+        let target = batch.target()?;
+        let output = forward(&batch.features, false)?;
+        sums.push((batch.rows, criterion.mean(&output, target)?, task_sums(task, &output, target)?));
+    }
+    let rows = data.rows.max(1) as f64;
+    let mut loss = 0.0;
+    let mut totals = [0.0; 2];
+    for (count, mean, parts) in &sums {
+        loss += mean.f_double_value(&[])? * *count as f64;
+        for (total, part) in totals.iter_mut().zip(parts) {
+            *total += part.f_double_value(&[])?;
+        }
+    }
+    let mut values = BTreeMap::from([("val_loss".to_owned(), loss / rows)]);
+    match task {
+        Task::Category { .. } | Task::Binary { .. } => {
+            values.insert("val_accuracy".to_owned(), totals[0] / rows);
+        }
+        Task::Number { std, .. } => {
+            // In the target's own unit, where the encoder standardised it.
+            let unit = std.unwrap_or(1.0);
+            values.insert("val_rmse".to_owned(), (totals[0] / rows).sqrt() * unit);
+            values.insert("val_mae".to_owned(), totals[1] / rows * unit);
+        }
+    }
+    Ok(values)
+}
+
+/// How many rows are right; or the sums of squared and absolute errors.
+fn task_sums(task: &Task, output: &Tensor, target: &Tensor) -> Result<Vec<Tensor>, Failure> {
+    Ok(match task {
+        Task::Category { .. } => {
+            vec![output.f_argmax(-1, false)?.f_eq_tensor(target)?.f_sum(Kind::Int64)?]
+        }
+        Task::Binary { .. } => {
+            let said = output.f_squeeze_dim(-1)?.f_gt(0.0)?;
+            vec![said.f_eq_tensor(&target.f_gt(0.5)?)?.f_sum(Kind::Int64)?]
+        }
+        Task::Number { .. } => {
+            let error = output.f_squeeze_dim(-1)?.f_sub(target)?;
+            vec![error.f_square()?.f_sum(Kind::Double)?, error.f_abs()?.f_sum(Kind::Double)?]
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::Device;
+
+    /// The network gives back its feature, so that outputs are as written.
+    fn values(task: &Task, loss: &str, output: &Tensor, target: Tensor) -> BTreeMap<String, f64> {
+        let data = Dataset::of(BTreeMap::from([("x".to_owned(), output.shallow_clone())]), Some(target), None);
+        let data = data.expect("dataset");
+        let loss = serde_json::from_value(serde_json::json!(loss)).expect("decodes");
+        let target = data.target.as_ref().expect("target");
+        let criterion = Criterion::new(&loss, task, target, Device::Cpu).expect("made");
+        let forward = |features: &BTreeMap<String, Tensor>, _: bool| Ok(features["x"].shallow_clone());
+        validate(&forward, &data, &criterion, task, 2, &Cancel::new()).expect("validated")
+    }
+
+    #[test]
+    fn accuracy_counts_the_largest_logit() {
+        let output = Tensor::from_slice2(&[[2.0_f32, 1.0], [0.0, 1.0], [3.0, 0.0]]);
+        let task = Task::Category { classes: Some(vec!["a".into(), "b".into()]) };
+        let got = values(&task, "cross_entropy", &output, Tensor::from_slice(&[0_i64, 1, 1]));
+        assert_eq!(got["val_accuracy"], 2.0 / 3.0);
+        // (log(1 + e^-1) * 2 + log(1 + e^3)) / 3
+        assert!((got["val_loss"] - 1.225_037).abs() < 1e-5, "{got:?}");
+    }
+
+    #[test]
+    fn a_logit_above_zero_says_yes() {
+        let output = Tensor::from_slice2(&[[0.5_f32], [-0.5], [2.0]]);
+        let task = Task::Binary { positive: "yes".into() };
+        let got = values(&task, "binary_cross_entropy", &output, Tensor::from_slice(&[1.0_f32, 1.0, 1.0]));
+        assert_eq!(got["val_accuracy"], 2.0 / 3.0);
+    }
+
+    #[test]
+    fn errors_of_numbers_are_in_the_targets_unit() {
+        let output = Tensor::from_slice2(&[[1.0_f32], [2.0], [-1.0]]);
+        let task = Task::Number { mean: Some(5.0), std: Some(10.0) };
+        let got = values(&task, "mse", &output, Tensor::from_slice(&[0.0_f32, 2.0, 1.0]));
+        assert!((got["val_rmse"] - 10.0 * (5.0_f64 / 3.0).sqrt()).abs() < 1e-6);
+        assert!((got["val_mae"] - 10.0).abs() < 1e-6);
+        assert!((got["val_loss"] - 5.0 / 3.0).abs() < 1e-6);
+    }
+}

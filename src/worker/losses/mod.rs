@@ -1,0 +1,104 @@
+//! Losses on tensors: the twins of `nn/losses`.
+
+use crate::failure::Failure;
+use kilter::nn::losses::{ClassWeight, CrossEntropy, Loss};
+use kilter::types::Task;
+use tch::{Device, Kind, Reduction, Tensor};
+
+/// A loss with what it needs besides outputs and targets, on the job's device.
+pub struct Criterion {
+    loss: Loss,
+    /// Class weights, or the weight of positive rows.
+    weight: Option<Tensor>,
+}
+
+impl Criterion {
+    /// The loss of a spec. `target` is the training data's, from which balanced weights are counted.
+    ///
+    /// # Errors
+    /// What libtorch says of the target.
+    pub fn new(spec: &Loss, task: &Task, target: &Tensor, device: Device) -> Result<Self, Failure> {
+        let weight = match spec {
+            Loss::CrossEntropy(CrossEntropy { weight: Some(ClassWeight::Balanced), .. }) => {
+                Some(balanced(target, task)?.f_to_device(device)?)
+            }
+            // Left out where it is 1, which saves a multiplication per row.
+            #[expect(clippy::float_cmp, reason = "exactly 1 is the default")]
+            Loss::BinaryCrossEntropy(spec) if spec.pos_weight != 1.0 => {
+                Some(Tensor::from_slice(&[spec.pos_weight]).f_to_kind(Kind::Float)?.f_to_device(device)?)
+            }
+            _ => None,
+        };
+        Ok(Self { loss: spec.clone(), weight })
+    }
+
+    /// The mean loss of a batch: `output` is `[rows, outputs]`, `target` `[rows]`.
+    ///
+    /// # Errors
+    /// What libtorch says.
+    pub fn mean(&self, output: &Tensor, target: &Tensor) -> Result<Tensor, Failure> {
+        let weight = self.weight.as_ref();
+        Ok(match &self.loss {
+            Loss::CrossEntropy(spec) => {
+                output.f_cross_entropy_loss(target, weight, Reduction::Mean, -100, spec.label_smoothing)?
+            }
+            Loss::BinaryCrossEntropy(_) => {
+                output.f_squeeze_dim(-1)?.f_binary_cross_entropy_with_logits(target, None, weight, Reduction::Mean)?
+            }
+            Loss::Mse(_) => output.f_squeeze_dim(-1)?.f_mse_loss(target, Reduction::Mean)?,
+            Loss::L1(_) => output.f_squeeze_dim(-1)?.f_l1_loss(target, Reduction::Mean)?,
+            Loss::Huber(spec) => output.f_squeeze_dim(-1)?.f_huber_loss(target, Reduction::Mean, spec.delta)?,
+        })
+    }
+}
+
+/// `rows / (classes * rows of the class)`; 0 for a class without rows.
+fn balanced(target: &Tensor, task: &Task) -> Result<Tensor, Failure> {
+    let known = match task {
+        Task::Category { classes: Some(classes) } => classes.len() as i64,
+        _ => 0,
+    };
+    let counts = target.f_to_device(Device::Cpu)?.f_bincount::<Tensor>(None, known)?.f_to_kind(Kind::Double)?;
+    let classes = counts.numel() as f64;
+    let weights = counts.f_reciprocal()?.f_mul_scalar(target.numel() as f64 / classes)?;
+    Ok(weights.f_nan_to_num(0.0, 0.0, 0.0)?.f_to_kind(Kind::Float)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn loss(json: serde_json::Value) -> Loss {
+        serde_json::from_value(json).expect("decodes")
+    }
+
+    fn mean(json: serde_json::Value, output: &Tensor, target: &Tensor) -> f64 {
+        let task = Task::Category { classes: Some(vec!["a".into(), "b".into(), "c".into()]) };
+        let criterion = Criterion::new(&loss(json), &task, target, Device::Cpu).expect("made");
+        (criterion.mean(output, target).expect("computed").double_value(&[]) * 1e4).round() / 1e4
+    }
+
+    // The numbers are those of torch 2.11.0 in Python.
+    #[test]
+    fn losses_are_pytorchs() {
+        let logits = Tensor::from_slice2(&[[1.0_f32, 2.0, 0.5], [0.1, -0.4, 3.0]]);
+        let classes = Tensor::from_slice(&[1_i64, 0]);
+        assert_eq!(mean(serde_json::json!("cross_entropy"), &logits, &classes), 1.7245);
+        assert_eq!(mean(serde_json::json!({ "cross_entropy": { "label_smoothing": 0.1 } }), &logits, &classes), 1.7262);
+        let (output, yes) = (Tensor::from_slice2(&[[0.5_f32], [-1.0]]), Tensor::from_slice(&[1.0_f32, 1.0]));
+        assert_eq!(mean(serde_json::json!("binary_cross_entropy"), &output, &yes), 0.8937);
+        assert_eq!(mean(serde_json::json!({ "binary_cross_entropy": { "pos_weight": 3.0 } }), &output, &yes), 2.681);
+        let target = Tensor::from_slice(&[0.0_f32, 2.0]);
+        assert_eq!(mean(serde_json::json!("mse"), &output, &target), 4.625);
+        assert_eq!(mean(serde_json::json!("l1"), &output, &target), 1.75);
+        assert_eq!(mean(serde_json::json!({ "huber": { "delta": 1.0 } }), &output, &target), 1.3125);
+    }
+
+    #[test]
+    fn balanced_weights_make_classes_count_alike() {
+        let task = Task::Category { classes: Some(vec!["a".into(), "b".into(), "never".into()]) };
+        let weights = balanced(&Tensor::from_slice(&[0_i64, 0, 0, 1]), &task).expect("counted");
+        let weights = Vec::<f32>::try_from(&weights).expect("floats");
+        assert_eq!(weights, [4.0 / 9.0, 4.0 / 3.0, 0.0]);
+    }
+}

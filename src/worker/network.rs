@@ -1,0 +1,71 @@
+//! A network with its weights, ready for a job.
+
+use crate::failure::Failure;
+use crate::layers::Network;
+use crate::numerics;
+use crate::tensors::Weights;
+use kilter::nn::Architecture;
+use kilter::stage::Seed;
+use std::collections::BTreeMap;
+use std::path::Path;
+use tch::nn::VarStore;
+use tch::{Device, Tensor};
+
+/// A network and the store of its weights.
+pub struct Loaded {
+    network: Network,
+    store: VarStore,
+    outputs: i64,
+}
+
+/// Builds the network of an `architecture.json`, with the weights of a file, or else drawn from the seed. They are drawn
+/// on the CPU, so that a device does not change them.
+///
+/// # Errors
+/// When the files cannot be read or do not fit each other.
+pub fn load(architecture: &Path, weights: Option<&Path>, seed: u64, device: Device) -> Result<Loaded, Failure> {
+    let bytes = std::fs::read(architecture).map_err(|error| Failure::file("read", architecture, error))?;
+    let described: Architecture =
+        serde_json::from_slice(&bytes).map_err(|error| Failure::file("understand", architecture, error))?;
+    let mut loaded = build(&described, seed)?;
+    let values = Weights::of(&loaded.store);
+    if let Some(path) = weights {
+        values.load(path)?;
+    }
+    values.channels_last()?;
+    drop(values);
+    if device != Device::Cpu {
+        loaded.store.set_device(device);
+    }
+    Ok(loaded)
+}
+
+/// Builds a network on the CPU with weights drawn from the seed.
+fn build(described: &Architecture, seed: u64) -> Result<Loaded, Failure> {
+    numerics::seed(Seed::derive(seed, "weights").number("libtorch"));
+    let store = VarStore::new(Device::Cpu);
+    let network = Network::build(described, &store.root())
+        .map_err(|message| Failure::new(format!("the network cannot be built: {message}")))?;
+    let outputs = described.output.elements().unwrap_or(1).cast_signed();
+    Ok(Loaded { network, store, outputs })
+}
+
+impl Loaded {
+    /// The outputs for a batch of features as they are stored: `[rows, outputs]`.
+    ///
+    /// # Errors
+    /// What libtorch says.
+    pub fn forward(&self, features: &BTreeMap<String, Tensor>, train: bool) -> Result<Tensor, Failure> {
+        Ok(self.network.forward(features, train)?)
+    }
+
+    /// The store of its weights.
+    pub fn store(&self) -> &VarStore {
+        &self.store
+    }
+
+    /// How many outputs a row has.
+    pub fn outputs(&self) -> i64 {
+        self.outputs
+    }
+}

@@ -1,0 +1,119 @@
+//! What numbers depend on besides the job: threads, deterministic algorithms, the instruction set, the device, seeds.
+
+use crate::failure::Failure;
+use crate::shim;
+use kilter::job::{Numerics, Setting};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use tch::Device;
+
+/// Puts the process into a setting, and gives its device.
+///
+/// # Errors
+/// When the instruction set is not the one that the setting pins, or there is no CUDA device.
+pub fn apply(setting: Setting) -> Result<Device, Failure> {
+    shim::set_up(setting.threads)?;
+    if setting.numerics == Numerics::Portable && shim::cpu_capability() != "avx2" {
+        return Err(Failure::new(format!(
+            "numerics = \"portable\" needs the AVX2 instruction set, but libtorch runs with {}",
+            shim::cpu_capability()
+        ))
+        .hint("this processor may lack AVX2; with numerics = \"native\" the job runs here, with this processor's own numbers"));
+    }
+    match setting.device {
+        kilter::job::Device::Cpu => Ok(Device::Cpu),
+        kilter::job::Device::Cuda => cuda(),
+    }
+}
+
+/// Keeps memory that was freed, instead of giving it to the system and taking it back in every step: the kernel would
+/// clear each page again. Measured: docs/benchmarks.md.
+pub fn keep_freed_memory() {
+    // SAFETY: called before any thread is started; the values are plain numbers.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, 1 << 30);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, i32::MAX);
+        libc::mallopt(libc::M_TOP_PAD, 64 << 20);
+    }
+}
+
+/// Seeds libtorch's generators, for weights and dropout.
+pub fn seed(number: u64) {
+    tch::manual_seed(number.cast_signed());
+}
+
+/// Facts about the environment of a job, for the record.
+pub fn environment(setting: Setting) -> BTreeMap<String, String> {
+    let mut facts = BTreeMap::from([
+        ("libtorch".to_owned(), kilter::job::LIBTORCH.to_owned()),
+        ("cpu_capability".to_owned(), shim::cpu_capability()),
+        ("threads".to_owned(), setting.threads.to_string()),
+        ("device".to_owned(), "cpu".to_owned()),
+    ]);
+    if setting.device == kilter::job::Device::Cuda {
+        let name = cuda_devices().into_iter().next().unwrap_or_else(|| "cuda".to_owned());
+        facts.insert("device".to_owned(), name);
+    }
+    facts
+}
+
+/// The first CUDA device, after loading libtorch's CUDA half.
+fn cuda() -> Result<Device, Failure> {
+    let library = libtorch_folder().map(|folder| folder.join("libtorch_cuda.so")).filter(|path| path.is_file());
+    let hint = "`cargo xtask setup --cuda` fetches libtorch with CUDA; with device = \"cpu\" the job runs without";
+    let Some(library) = library else {
+        return Err(Failure::new("device = \"cuda\", but this libtorch has no CUDA half").hint(hint));
+    };
+    shim::load_library(&library).map_err(|failure| failure.hint(hint))?;
+    if tch::Cuda::device_count() == 0 {
+        return Err(Failure::new("device = \"cuda\", but there is no CUDA device here")
+            .hint("`nvidia-smi` shows what the driver sees; with device = \"cpu\" the job runs without"));
+    }
+    Ok(Device::Cuda(0))
+}
+
+/// The folder that this process's libtorch was loaded from.
+fn libtorch_folder() -> Option<PathBuf> {
+    let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
+    let path = maps.lines().find_map(|line| {
+        let path = &line[line.find('/')?..];
+        path.ends_with("/libtorch_cpu.so").then(|| Path::new(path))
+    })?;
+    path.parent().map(PathBuf::from)
+}
+
+/// The models of the NVIDIA devices that the kernel knows, without loading CUDA.
+pub fn cuda_devices() -> Vec<String> {
+    let Ok(folder) = std::fs::read_dir("/proc/driver/nvidia/gpus") else { return Vec::new() };
+    let mut names: Vec<(PathBuf, String)> = folder
+        .filter_map(|entry| {
+            let path = entry.ok()?.path();
+            let text = std::fs::read_to_string(path.join("information")).ok()?;
+            let model = text.lines().find_map(|line| line.strip_prefix("Model:"))?.trim().to_owned();
+            Some((path, model))
+        })
+        .collect();
+    names.sort();
+    names.into_iter().map(|(_, name)| name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libtorch_is_found_where_it_was_loaded_from() {
+        tch::manual_seed(1);
+        assert!(libtorch_folder().expect("loaded").join("libc10.so").is_file());
+    }
+
+    #[test]
+    fn cuda_without_its_library_says_what_to_do() {
+        let setting = Setting { threads: 1, numerics: Numerics::Native, device: kilter::job::Device::Cuda };
+        if cuda_devices().is_empty() {
+            let failure = apply(setting).expect_err("no device");
+            assert!(failure.message.starts_with("device = \"cuda\""), "{failure}");
+            assert!(!failure.hints.is_empty());
+        }
+    }
+}

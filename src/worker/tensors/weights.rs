@@ -1,0 +1,92 @@
+//! A network's weights: names, loading, saving, and a copy to come back to.
+
+use super::file::{TensorFile, write};
+use crate::failure::Failure;
+use crate::shim;
+use std::collections::BTreeMap;
+use std::path::Path;
+use tch::nn::VarStore;
+use tch::{Kind, Tensor};
+
+/// The parameters and buffers of a network, sorted by name; they share the network's storage.
+pub struct Weights(BTreeMap<String, Tensor>);
+
+impl Weights {
+    /// Those of a variable store.
+    pub fn of(store: &VarStore) -> Self {
+        Self(store.variables().into_iter().collect())
+    }
+
+    /// The parameters that are trained, in the order of their names.
+    pub fn trained(&self) -> Vec<Tensor> {
+        self.0.values().filter(|tensor| tensor.requires_grad()).map(Tensor::shallow_clone).collect()
+    }
+
+    /// Lays convolution kernels out with their channels last, which convolutions on the CPU are faster with.
+    ///
+    /// # Errors
+    /// What libtorch says.
+    pub fn channels_last(&self) -> Result<(), Failure> {
+        self.0.values().try_for_each(shim::channels_last)
+    }
+
+    /// Takes the values of a file.
+    ///
+    /// # Errors
+    /// When a name is missing on either side, or a shape differs.
+    pub fn load(&self, path: &Path) -> Result<(), Failure> {
+        let file = TensorFile::open(path)?;
+        if let Some(extra) = file.tensors().keys().find(|name| !self.0.contains_key(*name)) {
+            return Err(Failure::file("use", path, format!("the network has no weights `{extra}`")));
+        }
+        for (name, tensor) in &self.0 {
+            let stored = file
+                .tensors()
+                .get(name)
+                .ok_or_else(|| Failure::file("use", path, format!("the weights `{name}` are missing")))?;
+            if stored.size() != tensor.size() {
+                let text = format!("`{name}` has shape {:?}, expected {:?}", stored.size(), tensor.size());
+                return Err(Failure::file("use", path, text));
+            }
+            tch::no_grad(|| tensor.shallow_clone().f_copy_(stored))?;
+        }
+        Ok(())
+    }
+
+    /// Writes them.
+    ///
+    /// # Errors
+    /// When one of them is not finite, or the file cannot be written.
+    pub fn save(&self, path: &Path) -> Result<(), Failure> {
+        for (name, tensor) in &self.0 {
+            if tensor.kind() == Kind::Float
+                && !tensor.f_isfinite()?.f_all()?.f_int64_value(&[]).is_ok_and(|all| all != 0)
+            {
+                return Err(Failure::new(format!("the weights `{name}` are no longer finite numbers"))
+                    .hint("a lower learning rate, or `clip = { norm = 1.0 }`, keeps them in bounds"));
+            }
+        }
+        write(path, &self.0)
+    }
+
+    /// A copy of the values as they are now.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot(tch::no_grad(|| self.0.iter().map(|(name, tensor)| (name.clone(), tensor.copy())).collect()))
+    }
+
+    /// Goes back to a copy.
+    ///
+    /// # Errors
+    /// What libtorch says.
+    pub fn restore(&self, snapshot: &Snapshot) -> Result<(), Failure> {
+        for (name, value) in &snapshot.0 {
+            if let Some(tensor) = self.0.get(name) {
+                tch::no_grad(|| tensor.shallow_clone().f_copy_(value))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Values of weights at some time.
+pub struct Snapshot(BTreeMap<String, Tensor>);
