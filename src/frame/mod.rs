@@ -8,15 +8,21 @@
 
 pub mod digest;
 pub mod dtype;
+pub mod exact;
 pub mod file;
+pub mod order;
 pub mod read;
 pub mod schema;
+pub mod sql;
+pub mod sums;
 pub mod write;
 
 pub use digest::{column_digest, table_digest};
 pub use dtype::{from_polars, to_polars};
+pub use order::{fixed, fixed_expr};
 pub use read::{read_table, scan_table};
 pub use schema::{polars_schema, schema_of};
+pub use sums::FloatSums;
 pub use write::{rows_by_columns, write_table};
 
 use crate::stage::StageError;

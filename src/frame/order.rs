@@ -1,0 +1,336 @@
+//! Plans with a fixed row order and exact float aggregates.
+//!
+//! What polars leaves open, this settles: groups come sorted by their keys (missing values first), joins keep the order of
+//! the left table and then of the right, rows that become equal keep the first, sorts are stable, unions follow their
+//! inputs. A sort that the user asked for stays the last word: rows that are equal in it keep the order from before.
+
+use super::sums::{FloatSums, exact_aggregate, exact_correlation};
+use polars::prelude::*;
+use std::cell::{Cell, OnceCell};
+use std::sync::Arc;
+
+/// The same plan with a fixed row order, and with exact float aggregates where that is asked for.
+///
+/// # Errors
+/// Where the plan holds something whose order or sums cannot be fixed, or its schema cannot be resolved.
+pub fn fixed(lf: LazyFrame, sums: FloatSums) -> PolarsResult<LazyFrame> {
+    let fixer = Fixer { sums, indices: Cell::new(0) };
+    Ok(LazyFrame::from(fixer.plan(&lf.logical_plan)?))
+}
+
+/// An expression over a table of this schema, in the same form.
+///
+/// # Errors
+/// See [`fixed`].
+pub fn fixed_expr(expr: &Expr, schema: &SchemaRef, sums: FloatSums) -> PolarsResult<Expr> {
+    let fixer = Fixer { sums, indices: Cell::new(0) };
+    let input = DslPlan::DataFrameScan { df: Arc::new(DataFrame::empty_with_schema(schema)), schema: schema.clone() };
+    fixer.expr(expr, &Scope::new(&input))
+}
+
+struct Fixer {
+    sums: FloatSums,
+    /// How many pairs of row indices were named so far.
+    indices: Cell<usize>,
+}
+
+/// The plan that expressions are evaluated over; its schema is resolved only if an aggregate asks for it.
+struct Scope<'a> {
+    input: &'a DslPlan,
+    schema: OnceCell<SchemaRef>,
+}
+
+impl<'a> Scope<'a> {
+    fn new(input: &'a DslPlan) -> Self {
+        Self { input, schema: OnceCell::new() }
+    }
+
+    fn schema(&self) -> PolarsResult<&SchemaRef> {
+        if let Some(schema) = self.schema.get() {
+            return Ok(schema);
+        }
+        let schema = LazyFrame::from(self.input.clone()).collect_schema()?;
+        Ok(self.schema.get_or_init(|| schema))
+    }
+}
+
+impl Fixer {
+    fn plan(&self, plan: &DslPlan) -> PolarsResult<DslPlan> {
+        Ok(match plan {
+            DslPlan::IR { dsl, .. } => self.plan(dsl)?,
+            DslPlan::Scan { .. } | DslPlan::DataFrameScan { .. } => plan.clone(),
+            DslPlan::Filter { input, predicate } => {
+                let input = self.plan(input)?;
+                let predicate = self.expr(predicate, &Scope::new(&input))?;
+                DslPlan::Filter { input: Arc::new(input), predicate }
+            }
+            DslPlan::Select { expr, input, options } => {
+                let input = self.plan(input)?;
+                let expr = self.exprs(expr, &Scope::new(&input))?;
+                DslPlan::Select { expr, input: Arc::new(input), options: *options }
+            }
+            DslPlan::HStack { input, exprs, options } => {
+                let input = self.plan(input)?;
+                let exprs = self.exprs(exprs, &Scope::new(&input))?;
+                DslPlan::HStack { input: Arc::new(input), exprs, options: *options }
+            }
+            DslPlan::GroupBy { .. } => self.group_by(plan)?,
+            DslPlan::Join { .. } => self.join(plan)?,
+            DslPlan::Distinct { input, options } => {
+                let mut options = options.clone();
+                options.maintain_order = true;
+                if matches!(options.keep_strategy, UniqueKeepStrategy::Any) {
+                    options.keep_strategy = UniqueKeepStrategy::First;
+                }
+                DslPlan::Distinct { input: self.arc(input)?, options }
+            }
+            DslPlan::Sort { input, by_column, slice, sort_options } => {
+                let input = self.plan(input)?;
+                let by_column = self.exprs(by_column, &Scope::new(&input))?;
+                let sort_options = sort_options.clone().with_maintain_order(true);
+                DslPlan::Sort { input: Arc::new(input), by_column, slice: *slice, sort_options }
+            }
+            DslPlan::Slice { input, offset, len } => {
+                DslPlan::Slice { input: self.arc(input)?, offset: *offset, len: *len }
+            }
+            DslPlan::Union { inputs, args } => {
+                let args = UnionArgs { maintain_order: true, ..*args };
+                DslPlan::Union { inputs: self.plans(inputs)?, args }
+            }
+            other => self.rest(other)?,
+        })
+    }
+
+    /// Plans that keep the order of their inputs by themselves.
+    fn rest(&self, plan: &DslPlan) -> PolarsResult<DslPlan> {
+        Ok(match plan {
+            DslPlan::Cache { input, id } => DslPlan::Cache { input: self.arc(input)?, id: *id },
+            DslPlan::MapFunction { input, function } => {
+                DslPlan::MapFunction { input: self.arc(input)?, function: function.clone() }
+            }
+            DslPlan::HConcat { inputs, options } => DslPlan::HConcat { inputs: self.plans(inputs)?, options: *options },
+            DslPlan::ExtContext { input, contexts } => {
+                DslPlan::ExtContext { input: self.arc(input)?, contexts: self.plans(contexts)? }
+            }
+            DslPlan::Gather { input, idxs, null_on_oob } => {
+                DslPlan::Gather { input: self.arc(input)?, idxs: self.arc(idxs)?, null_on_oob: *null_on_oob }
+            }
+            DslPlan::MatchToSchema { input, match_schema, per_column, extra_columns } => DslPlan::MatchToSchema {
+                input: self.arc(input)?,
+                match_schema: match_schema.clone(),
+                per_column: per_column.clone(),
+                extra_columns: *extra_columns,
+            },
+            _ => polars_bail!(InvalidOperation: "this query does something whose row order kilter cannot fix"),
+        })
+    }
+
+    fn arc(&self, plan: &DslPlan) -> PolarsResult<Arc<DslPlan>> {
+        self.plan(plan).map(Arc::new)
+    }
+
+    fn plans(&self, plans: &[DslPlan]) -> PolarsResult<Vec<DslPlan>> {
+        plans.iter().map(|plan| self.plan(plan)).collect()
+    }
+
+    fn group_by(&self, plan: &DslPlan) -> PolarsResult<DslPlan> {
+        let DslPlan::GroupBy { input, keys, predicates, aggs, options, apply, .. } = plan else {
+            return self.plan(plan);
+        };
+        let input = self.plan(input)?;
+        let scope = Scope::new(&input);
+        let keys = self.exprs(keys, &scope)?;
+        let predicates = self.exprs(predicates, &scope)?;
+        let aggs = self.exprs(aggs, &scope)?;
+        let schema = scope.schema()?;
+        let fields: Vec<Field> = keys.iter().map(|key| key.to_field(schema)).collect::<PolarsResult<_>>()?;
+        // Nested keys keep the order of their first appearance.
+        let by_column: Vec<Expr> =
+            fields.into_iter().filter(|key| !key.dtype().is_nested()).map(|key| col(key.name)).collect();
+        let grouped = DslPlan::GroupBy {
+            input: Arc::new(input.clone()),
+            keys,
+            predicates,
+            aggs,
+            maintain_order: true,
+            options: options.clone(),
+            apply: apply.clone(),
+        };
+        if by_column.is_empty() {
+            return Ok(grouped);
+        }
+        let sort_options = SortMultipleOptions::default().with_maintain_order(true);
+        Ok(DslPlan::Sort { input: Arc::new(grouped), by_column, slice: None, sort_options })
+    }
+
+    fn join(&self, plan: &DslPlan) -> PolarsResult<DslPlan> {
+        let DslPlan::Join { input_left, input_right, left_on, right_on, predicates, options } = plan else {
+            return self.plan(plan);
+        };
+        let (left, right) = (self.plan(input_left)?, self.plan(input_right)?);
+        let mut options = JoinOptions::clone(options);
+        options.args.maintain_order = match options.args.how {
+            JoinType::Right => MaintainOrderJoin::RightLeft,
+            JoinType::Semi | JoinType::Anti => MaintainOrderJoin::Left,
+            _ => MaintainOrderJoin::LeftRight,
+        };
+        let join = |left: DslPlan, right: DslPlan| DslPlan::Join {
+            input_left: Arc::new(left),
+            input_right: Arc::new(right),
+            left_on: left_on.clone(),
+            right_on: right_on.clone(),
+            predicates: predicates.clone(),
+            options: Arc::new(options.clone()),
+        };
+        if predicates.is_empty() {
+            return Ok(join(left, right));
+        }
+        // Joins on inequalities have no order of their own: rows are numbered before, and sorted by the numbers after.
+        let pair = self.indices.replace(self.indices.get() + 1);
+        let [a, b] = [format!("__kilter_left_{pair}"), format!("__kilter_right_{pair}")];
+        let numbered = |plan: DslPlan, name: &str| LazyFrame::from(plan).with_row_index(name, None).logical_plan;
+        let joined = join(numbered(left, &a), numbered(right, &b));
+        let by = SortMultipleOptions::default().with_maintain_order(true);
+        let sorted = LazyFrame::from(joined).sort([a.as_str(), b.as_str()], by);
+        Ok(sorted.drop(polars::prelude::cols([a.as_str(), b.as_str()])).logical_plan)
+    }
+
+    fn exprs(&self, exprs: &[Expr], scope: &Scope<'_>) -> PolarsResult<Vec<Expr>> {
+        exprs.iter().map(|expr| self.expr(expr, scope)).collect()
+    }
+
+    fn expr(&self, expr: &Expr, scope: &Scope<'_>) -> PolarsResult<Expr> {
+        let one = |expr: &Arc<Expr>| self.expr(expr, scope).map(Arc::new);
+        let many = |exprs: &[Expr]| self.exprs(exprs, scope);
+        Ok(match expr {
+            Expr::Agg(aggregate) => self.aggregate(aggregate, scope)?,
+            Expr::Function { input, function } => self.function(many(input)?, function, scope)?,
+            Expr::Over { function, partition_by, order_by, mapping } => Expr::Over {
+                function: one(function)?,
+                partition_by: many(partition_by)?,
+                order_by: match order_by {
+                    Some((by, options)) => Some((one(by)?, options.with_maintain_order(true))),
+                    None => None,
+                },
+                mapping: *mapping,
+            },
+            Expr::Sort { expr, options } => Expr::Sort { expr: one(expr)?, options: options.with_maintain_order(true) },
+            Expr::SortBy { expr, by, sort_options } => Expr::SortBy {
+                expr: one(expr)?,
+                by: many(by)?,
+                sort_options: sort_options.clone().with_maintain_order(true),
+            },
+            Expr::SubPlan(plan, names) => Expr::SubPlan(SpecialEq::new(self.arc(plan)?), names.clone()),
+            Expr::Alias(inner, name) => Expr::Alias(one(inner)?, name.clone()),
+            Expr::BinaryExpr { left, op, right } => Expr::BinaryExpr { left: one(left)?, op: *op, right: one(right)? },
+            Expr::Cast { expr, dtype, options } => {
+                Expr::Cast { expr: one(expr)?, dtype: dtype.clone(), options: *options }
+            }
+            Expr::Ternary { predicate, truthy, falsy } => {
+                Expr::Ternary { predicate: one(predicate)?, truthy: one(truthy)?, falsy: one(falsy)? }
+            }
+            Expr::Filter { input, by } => Expr::Filter { input: one(input)?, by: one(by)? },
+            Expr::Gather { expr, idx, returns_scalar, null_on_oob } => Expr::Gather {
+                expr: one(expr)?,
+                idx: one(idx)?,
+                returns_scalar: *returns_scalar,
+                null_on_oob: *null_on_oob,
+            },
+            Expr::Slice { input, offset, length } => {
+                Expr::Slice { input: one(input)?, offset: one(offset)?, length: one(length)? }
+            }
+            Expr::Explode { input, options } => Expr::Explode { input: one(input)?, options: *options },
+            Expr::KeepName(inner) => Expr::KeepName(one(inner)?),
+            Expr::RenameAlias { function, expr } => Expr::RenameAlias { function: function.clone(), expr: one(expr)? },
+            Expr::AnonymousFunction { input, function, options, fmt_str } => Expr::AnonymousFunction {
+                input: many(input)?,
+                function: function.clone(),
+                options: *options,
+                fmt_str: fmt_str.clone(),
+            },
+            // What is evaluated inside a list runs over it in order, whatever the threads do.
+            Expr::Eval { expr, evaluation, variant } => {
+                Expr::Eval { expr: one(expr)?, evaluation: evaluation.clone(), variant: *variant }
+            }
+            other => other.clone(),
+        })
+    }
+
+    fn aggregate(&self, aggregate: &AggExpr, scope: &Scope<'_>) -> PolarsResult<Expr> {
+        let one = |expr: &Arc<Expr>| self.expr(expr, scope).map(Arc::new);
+        let aggregate = match aggregate {
+            AggExpr::Sum(input) => AggExpr::Sum(one(input)?),
+            AggExpr::Mean(input) => AggExpr::Mean(one(input)?),
+            AggExpr::Var(input, ddof) => AggExpr::Var(one(input)?, *ddof),
+            AggExpr::Std(input, ddof) => AggExpr::Std(one(input)?, *ddof),
+            AggExpr::Median(input) => AggExpr::Median(one(input)?),
+            AggExpr::First(input) => AggExpr::First(one(input)?),
+            AggExpr::Last(input) => AggExpr::Last(one(input)?),
+            AggExpr::FirstNonNull(input) => AggExpr::FirstNonNull(one(input)?),
+            AggExpr::LastNonNull(input) => AggExpr::LastNonNull(one(input)?),
+            AggExpr::NUnique(input) => AggExpr::NUnique(one(input)?),
+            AggExpr::Min { input, propagate_nans } => {
+                AggExpr::Min { input: one(input)?, propagate_nans: *propagate_nans }
+            }
+            AggExpr::Max { input, propagate_nans } => {
+                AggExpr::Max { input: one(input)?, propagate_nans: *propagate_nans }
+            }
+            AggExpr::Count { input, include_nulls } => {
+                AggExpr::Count { input: one(input)?, include_nulls: *include_nulls }
+            }
+            AggExpr::Implode { input, maintain_order } => {
+                AggExpr::Implode { input: one(input)?, maintain_order: *maintain_order }
+            }
+            AggExpr::Item { input, allow_empty } => AggExpr::Item { input: one(input)?, allow_empty: *allow_empty },
+            AggExpr::AggGroups(input) => AggExpr::AggGroups(one(input)?),
+        };
+        let moment = matches!(aggregate, AggExpr::Sum(_) | AggExpr::Mean(_) | AggExpr::Var(..) | AggExpr::Std(..));
+        if self.sums == FloatSums::Fast || !moment {
+            return Ok(Expr::Agg(aggregate));
+        }
+        let (AggExpr::Sum(input) | AggExpr::Mean(input) | AggExpr::Var(input, _) | AggExpr::Std(input, _)) = &aggregate
+        else {
+            return Ok(Expr::Agg(aggregate));
+        };
+        if has_selector(input) {
+            polars_bail!(InvalidOperation: "an aggregate of `COLUMNS(...)` cannot be summed exactly: name the columns one by one");
+        }
+        if !has_column(input) {
+            return Ok(Expr::Agg(aggregate));
+        }
+        let dtype = input.to_field(scope.schema()?)?.dtype;
+        Ok(exact_aggregate(&aggregate, &dtype).unwrap_or(Expr::Agg(aggregate)))
+    }
+
+    fn function(&self, input: Vec<Expr>, function: &FunctionExpr, scope: &Scope<'_>) -> PolarsResult<Expr> {
+        match function {
+            FunctionExpr::Unique(_) => Ok(Expr::Function { input, function: FunctionExpr::Unique(true) }),
+            FunctionExpr::Correlation { method } if self.sums == FloatSums::Exact && input.len() == 2 => {
+                let schema = scope.schema()?;
+                let f32s = input
+                    .iter()
+                    .map(|input| input.to_field(schema).map(|field| field.dtype == DataType::Float32))
+                    .collect::<PolarsResult<Vec<_>>>()?;
+                let exact = exact_correlation(*method, input[0].clone(), input[1].clone(), f32s.iter().all(|is| *is));
+                match exact {
+                    Some(exact) => Ok(exact),
+                    None => polars_bail!(InvalidOperation: "this correlation cannot be summed exactly"),
+                }
+            }
+            FunctionExpr::Skew(_) | FunctionExpr::Kurtosis(..) | FunctionExpr::Product
+                if self.sums == FloatSums::Exact =>
+            {
+                polars_bail!(InvalidOperation: "{function} cannot be summed exactly: set `float_sums = \"fast\"` and accept that its last bits may differ from run to run")
+            }
+            _ => Ok(Expr::Function { input, function: function.clone() }),
+        }
+    }
+}
+
+fn has_selector(expr: &Expr) -> bool {
+    expr.into_iter().any(|node| matches!(node, Expr::Selector(_)))
+}
+
+fn has_column(expr: &Expr) -> bool {
+    expr.into_iter().any(|node| matches!(node, Expr::Column(_)))
+}

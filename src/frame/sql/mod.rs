@@ -1,0 +1,306 @@
+//! SQL queries over tables, and SQL expressions over the columns of one: what they will give, what is wrong with them
+//! and where, and their plans with a fixed row order and exact sums.
+
+mod names;
+mod place;
+
+use super::schema::{from_polars_schema, polars_schema};
+use super::{FloatSums, fixed, fixed_expr, polars_words};
+use crate::types::{DType, TableSchema};
+use names::Names;
+use polars::prelude::*;
+use polars::sql::SQLContext;
+use sqlparser::ast::Statement;
+use sqlparser::dialect::GenericDialect;
+use sqlparser::parser::{Parser, ParserOptions};
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+/// What sort of mistake it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProblemKind {
+    /// It cannot be read or resolved, or does what is not allowed here.
+    Syntax,
+    /// No such column; the names that it could have been.
+    UnknownColumn {
+        /// What is written.
+        name: String,
+        /// The one table that was meant, where that is clear.
+        table: Option<String>,
+        /// The columns there are.
+        candidates: Vec<String>,
+    },
+    /// No such table among the inputs.
+    UnknownTable {
+        /// What is written.
+        name: String,
+    },
+    /// Columns of types that do not go together.
+    Type,
+    /// Two columns of the result have one name.
+    Duplicate,
+}
+
+/// A mistake in a query or expression.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// What sort.
+    pub kind: ProblemKind,
+    /// One line, lower case.
+    pub message: String,
+    /// The bytes of the text that it is about, where they are known.
+    pub range: Option<Range<usize>>,
+}
+
+impl Problem {
+    fn syntax(message: impl Into<String>, range: Option<Range<usize>>) -> Self {
+        Self { kind: ProblemKind::Syntax, message: message.into(), range }
+    }
+}
+
+/// What a query over tables of these schemas gives; open where an input's types are not all known yet.
+///
+/// # Errors
+/// Everything that is wrong with it, as far as that can be told apart.
+pub fn check_query(
+    query: &str,
+    tables: &BTreeMap<String, TableSchema>,
+    sums: FloatSums,
+) -> Result<TableSchema, Vec<Problem>> {
+    let statement = parse(query).map_err(|problem| vec![problem])?;
+    let problems = Names::new(query, tables).check(&statement);
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let frames: Option<BTreeMap<String, LazyFrame>> =
+        tables.iter().map(|(name, schema)| Some((name.clone(), empty(schema)?))).collect();
+    let Some(frames) = frames else { return Ok(TableSchema::unknown()) };
+    let wrong = |error: &PolarsError| vec![problem_of(query, error)];
+    let mut lf = plan_query(query, &frames, sums).map_err(|error| wrong(&error))?;
+    let schema = lf.collect_schema().map_err(|error| wrong(&error))?;
+    dry_run(lf).map_err(|error| wrong(&error))?;
+    Ok(from_polars_schema(&schema))
+}
+
+/// The plan of a query over these tables.
+///
+/// # Errors
+/// What polars says of it; [`check_query`] says it better.
+pub fn plan_query(query: &str, tables: &BTreeMap<String, LazyFrame>, sums: FloatSums) -> PolarsResult<LazyFrame> {
+    let mut context = SQLContext::new();
+    for (name, table) in tables {
+        context.register(name, table.clone());
+    }
+    fixed(context.execute(query)?, sums)
+}
+
+/// The type of an expression over a table of this schema; `None` where it cannot be known yet.
+///
+/// # Errors
+/// Everything that is wrong with it, as far as that can be told apart.
+pub fn check_expr(text: &str, schema: &TableSchema, sums: FloatSums) -> Result<Option<DType>, Vec<Problem>> {
+    let expr = parse_expr(text).map_err(|problem| vec![problem])?;
+    let tables = BTreeMap::from([(String::new(), schema.clone())]);
+    let problems = Names::new(text, &tables).check_expr(&expr);
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let Some(table) = polars_schema(schema) else { return Ok(None) };
+    let table = Arc::new(table);
+    let wrong = |error: &PolarsError| vec![problem_of(text, error)];
+    let expr = plan_expr(text, &table, sums).map_err(|error| wrong(&error))?;
+    let mut lf = DataFrame::empty_with_schema(&table).lazy().select([expr.alias("value")]);
+    let found = lf.collect_schema().map_err(|error| wrong(&error))?;
+    dry_run(lf).map_err(|error| wrong(&error))?;
+    Ok(found.get("value").map(super::from_polars))
+}
+
+/// The polars expression of a SQL expression over a table of this schema.
+///
+/// # Errors
+/// What polars says of it; [`check_expr`] says it better.
+pub fn plan_expr(text: &str, schema: &SchemaRef, sums: FloatSums) -> PolarsResult<Expr> {
+    fixed_expr(&polars::sql::sql_expr(text)?, schema, sums)
+}
+
+fn empty(schema: &TableSchema) -> Option<LazyFrame> {
+    polars_schema(schema).map(|schema| DataFrame::empty_with_schema(&schema).lazy())
+}
+
+/// Runs a plan over empty tables: types that do not go together show only then. Errors that only emptiness causes (a
+/// scalar subquery that gives no row) do not count.
+fn dry_run(lf: LazyFrame) -> PolarsResult<()> {
+    match lf.collect() {
+        Err(error) if is_about_types(&error) => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn is_about_types(error: &PolarsError) -> bool {
+    match error {
+        PolarsError::Context { error, .. } | PolarsError::ExprContext { error, .. } => is_about_types(error),
+        PolarsError::ColumnNotFound(_)
+        | PolarsError::Duplicate(_)
+        | PolarsError::InvalidOperation(_)
+        | PolarsError::SchemaFieldNotFound(_)
+        | PolarsError::SchemaMismatch(_)
+        | PolarsError::SQLInterface(_)
+        | PolarsError::SQLSyntax(_) => true,
+        PolarsError::ComputeError(text) => text.starts_with("cannot compare"),
+        _ => false,
+    }
+}
+
+fn parser(text: &str) -> Result<Parser<'static>, Problem> {
+    let options = ParserOptions { trailing_commas: true, ..Default::default() };
+    let parser = Parser::new(&GenericDialect).with_options(options);
+    parser.try_with_sql(text).map_err(|error| place::parse_problem(text, &error))
+}
+
+fn parse(query: &str) -> Result<Statement, Problem> {
+    let mut statements = parser(query)?.parse_statements().map_err(|error| place::parse_problem(query, &error))?;
+    let whole = Some(0..query.len());
+    match (statements.pop(), statements.is_empty()) {
+        (None, _) => Err(Problem::syntax("the query is empty", whole)),
+        (Some(_), false) => Err(Problem::syntax("there is more than one statement, expected one query", whole)),
+        (Some(statement @ Statement::Query(_)), true) => Ok(statement),
+        (Some(_), true) => Err(Problem::syntax("only a query (`SELECT …`) can stand here", whole)),
+    }
+}
+
+fn parse_expr(text: &str) -> Result<sqlparser::ast::Expr, Problem> {
+    if text.trim().is_empty() {
+        return Err(Problem::syntax("the expression is empty", Some(0..text.len())));
+    }
+    let mut parser = parser(text)?;
+    let expr = parser.parse_expr().map_err(|error| place::parse_problem(text, &error))?;
+    let rest = parser.peek_token();
+    if rest.token == sqlparser::tokenizer::Token::EOF {
+        return Ok(expr);
+    }
+    let range = place::range(text, rest.span);
+    Err(Problem::syntax(format!("expected the end of the expression, found `{}`", rest.token), range))
+}
+
+/// What polars said, with the place of the column it names.
+fn problem_of(text: &str, error: &PolarsError) -> Problem {
+    let message = polars_words(error);
+    let kind = match innermost(error) {
+        PolarsError::ColumnNotFound(_) | PolarsError::SchemaFieldNotFound(_) => {
+            if let Some(name) = place::quoted(&message) {
+                let range = place::word(text, &name);
+                let message = format!("column `{name}` does not exist");
+                let kind = ProblemKind::UnknownColumn { name, table: None, candidates: Vec::new() };
+                return Problem { kind, message, range };
+            }
+            ProblemKind::Syntax
+        }
+        PolarsError::Duplicate(_) => ProblemKind::Duplicate,
+        PolarsError::InvalidOperation(_) | PolarsError::SchemaMismatch(_) | PolarsError::ComputeError(_) => {
+            ProblemKind::Type
+        }
+        _ => ProblemKind::Syntax,
+    };
+    let range = place::quoted(&message).and_then(|name| place::word(text, &name));
+    Problem { kind, message: plain(&message), range }
+}
+
+fn innermost(error: &PolarsError) -> &PolarsError {
+    match error {
+        PolarsError::Context { error, .. } | PolarsError::ExprContext { error, .. } => innermost(error),
+        other => other,
+    }
+}
+
+/// Without the advice that polars gives to users of Python.
+fn plain(message: &str) -> String {
+    message.split("\n").next().unwrap_or(message).trim_end_matches(['.', ' ']).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::Column as ColumnType;
+
+    fn tables() -> BTreeMap<String, TableSchema> {
+        let table = |columns: &[(&str, DType)]| {
+            TableSchema::new(columns.iter().map(|(name, dtype)| ColumnType::new(*name, dtype.clone())).collect())
+        };
+        BTreeMap::from([
+            ("flights".to_owned(), table(&[("carrier", DType::Str), ("dep_delay", DType::F64), ("day", DType::I64)])),
+            ("airlines".to_owned(), table(&[("carrier", DType::Str), ("name", DType::Str)])),
+        ])
+    }
+
+    fn problems(query: &str) -> Vec<Problem> {
+        check_query(query, &tables(), FloatSums::Exact).expect_err("wrong")
+    }
+
+    #[test]
+    fn the_result_s_schema_is_known_without_data() {
+        let query = "SELECT f.carrier, a.name, avg(dep_delay) AS mean, count(*) AS n, sum(day) AS days
+            FROM flights f JOIN airlines a ON f.carrier = a.carrier
+            WHERE dep_delay > 15 GROUP BY f.carrier, a.name HAVING count(*) > 3 ORDER BY mean DESC LIMIT 5";
+        let schema = check_query(query, &tables(), FloatSums::Exact).expect("a schema");
+        let found: Vec<String> =
+            schema.columns.iter().map(|column| format!("{} {}", column.name, column.dtype)).collect();
+        assert_eq!(found, ["carrier str", "name str", "mean f64", "n u32", "days i64"]);
+    }
+
+    #[test]
+    fn an_unknown_column_is_pointed_at() {
+        let query = "SELECT carrier, avg(dep_delya) AS m FROM flights GROUP BY carrier";
+        let [problem] = problems(query).try_into().expect("one");
+        assert_eq!(&query[problem.range.expect("a place")], "dep_delya");
+        assert!(matches!(problem.kind, ProblemKind::UnknownColumn { ref name, .. } if name == "dep_delya"));
+        let query = "SELECT a.name, a.dep_delay FROM airlines AS a WHERE \"é\" = 1";
+        let found = problems(query);
+        let places: Vec<&str> = found.iter().map(|p| &query[p.range.clone().expect("a place")]).collect();
+        assert_eq!(places, ["dep_delay", "\"é\""]);
+    }
+
+    #[test]
+    fn unknown_tables_and_table_functions_are_refused() {
+        let query = "SELECT * FROM fligths JOIN airlines USING (carrier)";
+        let [problem] = problems(query).try_into().expect("one");
+        assert_eq!(problem.kind, ProblemKind::UnknownTable { name: "fligths".into() });
+        assert_eq!(&query[problem.range.expect("a place")], "fligths");
+        let query = "SELECT * FROM read_csv('/etc/passwd')";
+        assert!(problems(query)[0].message.contains("read_csv"), "{:?}", problems(query));
+        assert_eq!(problems("DROP TABLE flights").len(), 1);
+        let with = "WITH late AS (SELECT carrier FROM flights WHERE dep_delay > 15) SELECT count(*) AS n FROM late";
+        check_query(with, &tables(), FloatSums::Exact).expect("a query over its own table");
+    }
+
+    #[test]
+    fn syntax_errors_have_a_place() {
+        let query = "SELECT carrier,\n  dep_delay WHERE FROM flights";
+        let [problem] = problems(query).try_into().expect("one");
+        assert_eq!(problem.kind, ProblemKind::Syntax);
+        assert!(problem.range.is_some_and(|range| range.start >= 18), "{:?}", problems(query));
+        assert!(problems("SELECT 'open FROM flights")[0].range.is_some());
+    }
+
+    #[test]
+    fn types_that_do_not_go_together_show_at_check_time() {
+        let problem = &problems("SELECT carrier FROM flights WHERE carrier > 5")[0];
+        assert_eq!(problem.kind, ProblemKind::Type, "{problem:?}");
+        let problem = &problems("SELECT sum(carrier) AS s FROM flights")[0];
+        assert_eq!(problem.kind, ProblemKind::Type, "{problem:?}");
+    }
+
+    #[test]
+    fn expressions_have_types() {
+        let schema = &tables()["flights"];
+        let dtype = |text| check_expr(text, schema, FloatSums::Exact);
+        assert_eq!(dtype("dep_delay > 15 AND carrier = 'UA'"), Ok(Some(DType::Bool)));
+        assert_eq!(dtype("dep_delay - avg(dep_delay)"), Ok(Some(DType::F64)));
+        assert_eq!(dtype("upper(carrier) || '!'"), Ok(Some(DType::Str)));
+        let text = "dep_delay > 15 AND carier = 'UA'";
+        let problem = dtype(text).expect_err("wrong").remove(0);
+        assert_eq!(&text[problem.range.expect("a place")], "carier");
+        assert_eq!(check_expr("anything > 1", &TableSchema::unknown(), FloatSums::Exact), Ok(None));
+        assert!(dtype("dep_delay >").is_err());
+        assert!(dtype("dep_delay FROM flights").is_err());
+    }
+}

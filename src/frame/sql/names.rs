@@ -1,0 +1,223 @@
+//! Names in a query: tables and columns that do not exist, each with its place. What stays unresolved here (names
+//! through subqueries and aliases are taken on trust) is left to polars.
+
+use super::place::range;
+use super::{Problem, ProblemKind};
+use crate::types::TableSchema;
+use sqlparser::ast::{
+    Expr, Ident, ObjectName, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, Statement, TableFactor, Visit,
+    Visitor,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+
+/// Collects names in one walk, then judges them.
+pub(super) struct Names<'a> {
+    text: &'a str,
+    tables: &'a BTreeMap<String, TableSchema>,
+    /// Names of `WITH` tables.
+    ctes: BTreeSet<String>,
+    /// Aliases of tables, and the input that each stands for.
+    aliases: BTreeMap<String, Option<String>>,
+    /// Names given to columns anywhere in the query.
+    made: BTreeSet<String>,
+    used: BTreeSet<String>,
+    relations: Vec<ObjectName>,
+    columns: Vec<(Option<String>, Ident)>,
+    problems: Vec<Problem>,
+    opaque: bool,
+}
+
+impl<'a> Names<'a> {
+    pub(super) fn new(text: &'a str, tables: &'a BTreeMap<String, TableSchema>) -> Self {
+        Self {
+            text,
+            tables,
+            ctes: BTreeSet::new(),
+            aliases: BTreeMap::new(),
+            made: BTreeSet::new(),
+            used: BTreeSet::new(),
+            relations: Vec::new(),
+            columns: Vec::new(),
+            problems: Vec::new(),
+            opaque: false,
+        }
+    }
+
+    pub(super) fn check(mut self, statement: &Statement) -> Vec<Problem> {
+        let _ = statement.visit(&mut self);
+        self.judge_tables();
+        self.judge_columns();
+        self.sorted()
+    }
+
+    /// For an expression: its table is the one input, and nothing else can be named.
+    pub(super) fn check_expr(mut self, expr: &Expr) -> Vec<Problem> {
+        let _ = expr.visit(&mut self);
+        self.used = self.tables.keys().cloned().collect();
+        if let Some(relation) = self.relations.first() {
+            let place =
+                relation.0.first().and_then(|part| part.as_ident()).and_then(|ident| range(self.text, ident.span));
+            self.problems.push(Problem::syntax("an expression cannot hold a query: use a stage of kind `sql`", place));
+            return self.sorted();
+        }
+        self.judge_columns();
+        self.sorted()
+    }
+
+    fn sorted(mut self) -> Vec<Problem> {
+        self.problems.sort_by_key(|problem| problem.range.as_ref().map(|range| range.start));
+        self.problems.dedup_by(|later, first| later.range == first.range);
+        self.problems
+    }
+
+    fn judge_tables(&mut self) {
+        for relation in std::mem::take(&mut self.relations) {
+            let [part] = relation.0.as_slice() else {
+                let place =
+                    relation.0.first().and_then(|part| part.as_ident()).and_then(|part| range(self.text, part.span));
+                self.problems.push(Problem::syntax(format!("`{relation}` is not the name of an input"), place));
+                continue;
+            };
+            let Some(ident) = part.as_ident() else { continue };
+            let name = &ident.value;
+            if self.tables.contains_key(name) {
+                self.used.insert(name.clone());
+            } else if !self.ctes.contains(name) {
+                self.opaque = true;
+                self.problems.push(Problem {
+                    kind: ProblemKind::UnknownTable { name: name.clone() },
+                    message: format!("there is no table `{name}`"),
+                    range: range(self.text, ident.span),
+                });
+            }
+        }
+    }
+
+    fn judge_columns(&mut self) {
+        let columns = std::mem::take(&mut self.columns);
+        for (table, ident) in columns {
+            let problem = match table {
+                Some(table) => self.judge_qualified(&table, &ident),
+                None => self.judge_bare(&ident),
+            };
+            self.problems.extend(problem);
+        }
+    }
+
+    /// `t.column`, where `t` is an input or an alias of one whose columns are all known.
+    fn judge_qualified(&self, table: &str, ident: &Ident) -> Option<Problem> {
+        let input = match self.aliases.get(table) {
+            Some(input) => input.as_deref()?,
+            None => table,
+        };
+        let schema = self.tables.get(input).filter(|schema| schema.complete)?;
+        if schema.names().any(|name| name == ident.value) {
+            return None;
+        }
+        Some(self.unknown(ident, Some(input), schema.names().map(str::to_owned).collect()))
+    }
+
+    /// A column of any table of the query, or a name made in it.
+    fn judge_bare(&self, ident: &Ident) -> Option<Problem> {
+        let used: Vec<(&String, &TableSchema)> =
+            self.tables.iter().filter(|(name, _)| self.used.contains(*name)).collect();
+        let known = |name: &str| used.iter().any(|(_, schema)| schema.names().any(|column| column == name));
+        let blind = self.opaque || used.iter().any(|(_, schema)| !schema.complete);
+        if blind || known(&ident.value) || self.made.contains(&ident.value) || self.aliases.contains_key(&ident.value) {
+            return None;
+        }
+        let mut candidates: Vec<String> =
+            used.iter().flat_map(|(_, schema)| schema.names().map(str::to_owned)).collect();
+        candidates.extend(self.made.iter().cloned());
+        let table = match used.as_slice() {
+            [(name, _)] if !name.is_empty() => Some(name.as_str()),
+            _ => None,
+        };
+        Some(self.unknown(ident, table, candidates))
+    }
+
+    fn unknown(&self, ident: &Ident, table: Option<&str>, candidates: Vec<String>) -> Problem {
+        let name = ident.value.clone();
+        Problem {
+            message: format!("column `{name}` does not exist"),
+            kind: ProblemKind::UnknownColumn { name, table: table.map(str::to_owned), candidates },
+            range: range(self.text, ident.span),
+        }
+    }
+
+    fn alias(&mut self, alias: &sqlparser::ast::TableAlias, input: Option<String>) {
+        self.aliases.insert(alias.name.value.clone(), input);
+        self.made.extend(alias.columns.iter().map(|column| column.name.value.clone()));
+    }
+}
+
+impl Visitor for Names<'_> {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
+            self.ctes.insert(cte.alias.name.value.clone());
+            self.made.extend(cte.alias.columns.iter().map(|column| column.name.value.clone()));
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
+        for item in &select.projection {
+            match item {
+                SelectItem::ExprWithAlias { alias, .. } => {
+                    self.made.insert(alias.value.clone());
+                }
+                SelectItem::ExprWithAliases { aliases, .. } => {
+                    self.made.extend(aliases.iter().map(|alias| alias.value.clone()));
+                }
+                SelectItem::Wildcard(options)
+                | SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(_), options) => {
+                    // `* RENAME (a AS b)`, `* REPLACE (…)`: names made here.
+                    self.opaque |= options.opt_rename.is_some() || options.opt_replace.is_some();
+                }
+                _ => {}
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+        match factor {
+            TableFactor::Table { name, args: Some(_), .. } => {
+                let place =
+                    name.0.first().and_then(|part| part.as_ident()).and_then(|part| range(self.text, part.span));
+                let message = format!("`{name}(…)` reads what is not declared: give it as an input instead");
+                self.problems.push(Problem::syntax(message, place));
+                self.opaque = true;
+            }
+            TableFactor::Table { name, alias: Some(alias), .. } => {
+                let input = name.0.first().and_then(|part| part.as_ident()).map(|ident| ident.value.clone());
+                self.alias(alias, input.filter(|input| self.tables.contains_key(input)));
+            }
+            TableFactor::Derived { alias: Some(alias), .. } => self.alias(alias, None),
+            TableFactor::Table { .. } | TableFactor::Derived { .. } | TableFactor::NestedJoin { .. } => {}
+            _ => self.opaque = true,
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<()> {
+        self.relations.push(relation.clone());
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        match expr {
+            Expr::Identifier(ident) => self.columns.push((None, ident.clone())),
+            Expr::CompoundIdentifier(parts) => {
+                if let [table, column] = parts.as_slice() {
+                    self.columns.push((Some(table.value.clone()), column.clone()));
+                }
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+}
