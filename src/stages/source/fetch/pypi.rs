@@ -58,7 +58,7 @@ pub(super) fn fetch(
     fetch_from(&client, &pip.indexes, (name, version, file), cx)
 }
 
-fn fetch_from(
+pub(super) fn fetch_from(
     client: &Client<'_>,
     indexes: &[String],
     (name, version, file): (&str, &str, Option<&str>),
