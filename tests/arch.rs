@@ -31,7 +31,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("plan", &["check", "manifest", "stage", "types", "digest", "diag", "store", "job", "span", "numbers"]),
     (
         "exec",
-        &["plan", "store", "stage", "event", "env", "check", "job", "diag", "digest", "types", "span", "manifest"],
+        &[
+            "plan", "store", "stage", "event", "env", "check", "job", "diag", "digest", "types", "span", "manifest",
+            "numbers",
+        ],
     ),
     ("report", &["event", "types", "store", "numbers", "stage", "digest"]),
     ("dev", &["registry", "manifest", "cli", "diag", "nn", "metrics", "stage"]),

@@ -1,1 +1,28 @@
-//! Runs a plan.
+//! Runs a plan: stages in parallel under cpu slots, results into the store, everything that happens as [`Event`]s.
+//! Prints nothing and decides nothing about looks.
+//!
+//! | file | what it knows |
+//! |---|---|
+//! | [`run`](self) | options, summary, and the way from a checked manifest to a finished run |
+//! | [`scheduler`](self) | the one loop that owns every stage's state |
+//! | [`run_stage`](self) | one stage, from its inputs to its stored result |
+//! | [`fits`](self) | whether what was produced is what was predicted |
+//! | [`services`](self) | what a running stage may ask of the engine |
+//! | [`worker`](self), [`process`](self) | worker processes: started on first need, warm until the run ends |
+//! | [`failure`](self) | a failed stage, in the words of an event |
+//!
+//! [`Event`]: crate::event::Event
+
+mod failure;
+mod fits;
+mod process;
+mod run;
+mod run_stage;
+mod scheduler;
+mod services;
+mod worker;
+
+#[cfg(test)]
+mod tests;
+
+pub use run::{Outcome, RunError, RunOptions, RunSummary, run, run_checking_again};

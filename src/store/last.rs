@@ -31,6 +31,12 @@ impl LastKeys {
         serde_json::from_slice(&std::fs::read(path).unwrap_or_default()).unwrap_or_default()
     }
 
+    /// Whether no stage of the pipeline has a last key.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.stages.is_empty()
+    }
+
     /// The last key of a stage.
     #[must_use]
     pub fn get(&self, stage: &str) -> Option<LastRun> {

@@ -1,0 +1,97 @@
+//! A failed stage, in the words of an event.
+
+use crate::check::Checked;
+use crate::diag::{Diagnostics, Format, render};
+use crate::event::Failure;
+use crate::stage::{ErrorKind, GateResult, StageError, StageResult};
+use crate::store::{Layout, StoreError};
+
+/// Why a stage has no result.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// The stage itself.
+    Stage(StageError),
+    /// The store or `out/`.
+    Store(StoreError),
+    /// The late check, with the inputs' real types.
+    Mistakes(Diagnostics),
+}
+
+impl From<StageError> for Trouble {
+    fn from(error: StageError) -> Self {
+        Self::Stage(error)
+    }
+}
+
+impl From<StoreError> for Trouble {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl Trouble {
+    pub(super) fn is_cancelled(&self) -> bool {
+        match self {
+            Self::Stage(error) => error.kind == ErrorKind::Cancelled,
+            Self::Store(error) => matches!(error, StoreError::Interrupted),
+            Self::Mistakes(_) => false,
+        }
+    }
+
+    pub(super) fn is_store(&self) -> bool {
+        matches!(self, Self::Store(error) if !matches!(error, StoreError::NotAFile { .. } | StoreError::Changing { .. }))
+    }
+
+    pub(super) fn is_bug(&self) -> bool {
+        matches!(self, Self::Stage(error) if error.kind == ErrorKind::Bug)
+    }
+}
+
+/// The failure of stage `index` in words.
+pub(super) fn describe(trouble: &Trouble, checked: &Checked, index: usize, layout: &Layout) -> Failure {
+    match trouble {
+        Trouble::Stage(error) => stage_error(error, checked, index, layout),
+        Trouble::Store(error) => Failure { message: error.to_string(), hints: error.hints(), ..Failure::default() },
+        Trouble::Mistakes(found) => Failure {
+            message: "its inputs, now that they are there, do not fit what the manifest says".to_owned(),
+            diagnostics: Some(render(found, &checked.sources, Format::Human { color: false, width: 100 })),
+            ..Failure::default()
+        },
+    }
+}
+
+fn stage_error(error: &StageError, checked: &Checked, index: usize, layout: &Layout) -> Failure {
+    let entry = checked.stages.get(index).and_then(|stage| checked.manifest.stages.get(stage.entry));
+    let place = error.at.as_ref().zip(entry);
+    let place = place.map(|(path, entry)| checked.sources.place(entry.value_span(&checked.sources, path)));
+    Failure {
+        message: error.message.clone(),
+        notes: error.notes.clone(),
+        hints: error.hints.clone(),
+        place,
+        log: error.log.as_ref().map(|log| layout.shown(log)),
+        diagnostics: None,
+    }
+}
+
+/// The failure of a stage whose result does not meet its demands.
+pub(super) fn broken_gates(result: &StageResult, cached: bool) -> Failure {
+    let gates: Vec<String> = result.broken_gates().map(demand).collect();
+    let plural = if gates.len() == 1 { "a gate does" } else { "gates do" };
+    Failure {
+        message: format!("{plural} not hold: {}", gates.join("; ")),
+        notes: if cached { vec!["the result is cached, and so is this verdict".to_owned()] } else { Vec::new() },
+        hints: vec!["improve the result, or change `require`; what depends on it does not run".to_owned()],
+        ..Failure::default()
+    }
+}
+
+/// `accuracy is 0.91, at least 0.928 is required`
+fn demand(gate: &GateResult) -> String {
+    let number = crate::numbers::number;
+    let bounds: Vec<String> = [(gate.min, "at least"), (gate.max, "at most")]
+        .iter()
+        .filter_map(|(bound, words)| bound.map(|bound| format!("{words} {}", number(bound))))
+        .collect();
+    format!("{} is {}, {} is required", gate.metric, number(gate.value), bounds.join(" and "))
+}

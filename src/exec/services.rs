@@ -1,0 +1,80 @@
+//! What a running stage may ask of the engine.
+
+use super::run::Session;
+use crate::env;
+use crate::event::{Event, StageProgress};
+use crate::job::{Job, JobResult, WorkerEvent};
+use crate::stage::{Ancestor, Progress, Services, StageError};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Progress is told at most so often.
+const PAUSE: Duration = Duration::from_millis(80);
+
+/// The services of one stage.
+pub(super) struct StageServices<'a> {
+    session: &'a Session<'a>,
+    stage: &'a str,
+    log: &'a Path,
+    ancestors: &'a [Ancestor],
+    /// When progress was last told.
+    told: Mutex<Option<Instant>>,
+    /// Facts about the environment, for the record.
+    facts: Mutex<BTreeMap<String, String>>,
+}
+
+impl<'a> StageServices<'a> {
+    pub(super) fn new(session: &'a Session<'a>, stage: &'a str, log: &'a Path, ancestors: &'a [Ancestor]) -> Self {
+        Self { session, stage, log, ancestors, told: Mutex::default(), facts: Mutex::default() }
+    }
+
+    /// What is worth recording of the environment: kilter's version, the machine, and what workers told.
+    pub(super) fn facts(&self) -> BTreeMap<String, String> {
+        let mut facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let own = [
+            ("kilter", env!("CARGO_PKG_VERSION").to_owned()),
+            ("system", format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH)),
+            ("cores", env::cores().to_string()),
+        ];
+        facts.extend(own.map(|(name, fact)| (name.to_owned(), fact)));
+        facts
+    }
+}
+
+impl Services for StageServices<'_> {
+    fn progress(&self, progress: Progress) {
+        let finished = progress.total.is_some_and(|total| progress.done >= total);
+        {
+            let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+            if !finished && told.is_some_and(|last| last.elapsed() < PAUSE) {
+                return;
+            }
+            *told = Some(Instant::now());
+        }
+        let Progress { done, total, unit, detail } = progress;
+        let progress = StageProgress { done, total, unit: unit.to_owned(), detail };
+        (self.session.events)(Event::StageProgress { stage: self.stage.to_owned(), progress });
+    }
+
+    fn warn(&self, message: String) {
+        (self.session.events)(Event::StageWarning { stage: self.stage.to_owned(), message });
+    }
+
+    fn run_job(&self, job: &Job, watch: &mut dyn FnMut(&WorkerEvent)) -> Result<JobResult, StageError> {
+        let file = self.session.store.layout().job(&self.session.id, self.stage);
+        let result = self.session.workers.run_job(self.stage, job, &file, self.log, self.session.cancel, watch)?;
+        let mut facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
+        facts.extend(result.environment.clone());
+        Ok(result)
+    }
+
+    fn network_allowed(&self) -> bool {
+        !self.session.options.offline
+    }
+
+    fn provenance(&self) -> Vec<Ancestor> {
+        self.ancestors.to_vec()
+    }
+}

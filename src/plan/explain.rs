@@ -1,0 +1,237 @@
+//! Compares the key of a stage with that of its nearest earlier result.
+//!
+//! The earlier result is the one of the stage's last key; only where no stage of the pipeline has a last key (they
+//! were deleted) the index is looked through for the result of the same kind that differs in the fewest places.
+
+use super::key::Key;
+use super::reason::{FileChange, Origin, Reason};
+use crate::check::{Checked, CheckedStage};
+use crate::digest::{Segment, dotted};
+use crate::span::SourceMap;
+use crate::stage::StageResult;
+use crate::store::{LastKeys, LastRun, Store};
+use serde_json::Value;
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A result found by looking through the index is "the earlier one" only if it differs in at most so many places.
+const NEAR: usize = 3;
+
+/// Finds earlier results of one pipeline's stages and compares with them.
+pub(super) struct Explainer<'a> {
+    checked: &'a Checked,
+    store: &'a Store,
+    last: LastKeys,
+    by_kind: OnceCell<BTreeMap<String, Vec<Arc<StageResult>>>>,
+}
+
+/// What is known of a stage's earlier result.
+#[derive(Clone, Debug)]
+pub struct Earlier {
+    /// When the stage last had a result, and under which key; `None` where that was found by looking through the index.
+    pub last: Option<LastRun>,
+    /// The result. Its blobs may be gone.
+    pub result: Arc<StageResult>,
+}
+
+impl<'a> Explainer<'a> {
+    pub(super) fn new(checked: &'a Checked, store: &'a Store, pipeline: &str) -> Self {
+        Self { checked, store, last: store.last_keys(pipeline), by_kind: OnceCell::new() }
+    }
+
+    /// The stage's earlier result.
+    pub(super) fn earlier(&self, stage: &CheckedStage, key: Option<&Key>) -> Option<Earlier> {
+        if let Some(last) = self.last.get(&stage.name) {
+            return Some(Earlier { last: Some(last), result: self.store.peek(last.key)? });
+        }
+        if !self.last.is_empty() {
+            return None;
+        }
+        let key = key?;
+        let all = self.by_kind.get_or_init(|| self.scan());
+        let candidates = all.get(stage.kind.as_str())?;
+        let distance = |result: &Arc<StageResult>| differences(&result.key, &key.json).len();
+        let nearest = candidates.iter().min_by_key(|result| (distance(result), std::cmp::Reverse(result.made)))?;
+        (distance(nearest) <= NEAR).then(|| Earlier { last: None, result: Arc::clone(nearest) })
+    }
+
+    fn scan(&self) -> BTreeMap<String, Vec<Arc<StageResult>>> {
+        let mut all = BTreeMap::new();
+        for stage in &self.checked.stages {
+            all.entry(stage.kind.clone()).or_insert_with(|| {
+                self.store.entries_of_kind(&stage.kind).into_iter().map(|(_, result)| result).collect::<Vec<_>>()
+            });
+        }
+        all
+    }
+
+    /// Why a stage whose key is not in the index would run.
+    pub(super) fn reasons(&self, stage: &CheckedStage, key: &Key, earlier: Option<&Earlier>) -> Vec<Reason> {
+        let Some(earlier) = earlier else {
+            let lost = self.last.get(&stage.name).is_some();
+            return vec![if lost { Reason::Lost("it is no longer in the store".into()) } else { Reason::NeverRan }];
+        };
+        let differences = differences(&earlier.result.key, &key.json);
+        let reasons: Vec<Reason> = differences.iter().map(|found| self.reason(stage, found)).collect();
+        if reasons.is_empty() { vec![Reason::Lost("it is no longer in the store".into())] } else { reasons }
+    }
+
+    fn reason(&self, stage: &CheckedStage, found: &Difference<'_>) -> Reason {
+        let text = |value: Option<&Value>| match value {
+            Some(Value::String(text)) => text.clone(),
+            Some(other) => other.to_string(),
+            None => "none".to_owned(),
+        };
+        let number = |value: Option<&Value>| value.and_then(Value::as_u64).unwrap_or(0);
+        let [Segment::Key(part), path @ ..] = found.path.as_slice() else { return Reason::Format };
+        match (part.as_str(), path) {
+            ("kind", _) => Reason::Kind { old: text(found.old), new: text(found.new) },
+            ("version", _) => {
+                Reason::Version { kind: stage.kind.clone(), old: number(found.old), new: number(found.new) }
+            }
+            ("seed", _) => Reason::Seed,
+            ("environment", [Segment::Key(name)]) => {
+                Reason::Environment { name: name.clone(), old: text(found.old), new: text(found.new) }
+            }
+            ("spec", path) => self.field(stage, path, found),
+            _ => Reason::Format,
+        }
+    }
+
+    fn field(&self, stage: &CheckedStage, path: &[Segment], found: &Difference<'_>) -> Reason {
+        let shown = dotted(path);
+        let marked = |mark: &str| Some((found.old?.get(mark), found.new?.get(mark)?.as_str()?));
+        if let Some((Some(old), reference)) = marked("ref") {
+            let was = old.as_str().filter(|old| *old != reference).map(str::to_owned);
+            let pair = |name: &str| {
+                let count = |value: Option<&Value>| value?.get(name)?.as_u64();
+                Some((count(found.old)?, count(found.new)?))
+            };
+            let (rows, columns) = (pair("rows"), pair("columns"));
+            return Reason::Input { path: shown, reference: reference.to_owned(), was, rows, columns };
+        }
+        if let Some((Some(Value::String(old)), file)) = marked("file")
+            && old == file
+        {
+            return Reason::File { path: shown, file: file.to_owned(), changes: file_changes(found) };
+        }
+        let origin = origin(self.checked, stage, path, found.new.is_some());
+        Reason::Field { path: shown, old: found.old.cloned(), new: found.new.cloned(), origin }
+    }
+}
+
+/// A place at which two keys differ.
+struct Difference<'a> {
+    path: Vec<Segment>,
+    old: Option<&'a Value>,
+    new: Option<&'a Value>,
+}
+
+/// The places at which two keys differ, in order. What a reference or file stands for is compared by its digest alone.
+fn differences<'a>(old: &'a Value, new: &'a Value) -> Vec<Difference<'a>> {
+    let mut found = Vec::new();
+    compare(&mut Vec::new(), Some(old), Some(new), &mut found);
+    found
+}
+
+fn compare<'a>(
+    path: &mut Vec<Segment>,
+    old: Option<&'a Value>,
+    new: Option<&'a Value>,
+    found: &mut Vec<Difference<'a>>,
+) {
+    match (old, new) {
+        (Some(Value::Object(a)), Some(Value::Object(b))) => {
+            if let (Some(a), Some(b)) = (a.get("digest"), b.get("digest")) {
+                if a != b {
+                    found.push(Difference { path: path.clone(), old, new });
+                }
+                return;
+            }
+            let mut names: Vec<&String> = a.keys().chain(b.keys()).collect();
+            names.sort();
+            names.dedup();
+            for name in names {
+                path.push(name.into());
+                compare(path, a.get(name), b.get(name), found);
+                path.pop();
+            }
+        }
+        (Some(Value::Array(a)), Some(Value::Array(b))) if a.len() == b.len() => {
+            for (index, (a, b)) in a.iter().zip(b).enumerate() {
+                path.push(index.into());
+                compare(path, Some(a), Some(b), found);
+                path.pop();
+            }
+        }
+        (a, b) if a != b => found.push(Difference { path: path.clone(), old, new }),
+        _ => {}
+    }
+}
+
+/// What happened to the files that a pattern matches.
+fn file_changes(found: &Difference<'_>) -> Vec<FileChange> {
+    let files = |value: Option<&Value>| -> BTreeMap<String, Value> {
+        let files = value.and_then(|value| value.get("files")).and_then(Value::as_object);
+        files.into_iter().flatten().map(|(name, digest)| (name.clone(), digest.clone())).collect()
+    };
+    let (old, new) = (files(found.old), files(found.new));
+    if old.len() == 1 && new.len() == 1 && old.keys().eq(new.keys()) {
+        return Vec::new();
+    }
+    let mut names: Vec<&String> = old.keys().chain(new.keys()).collect();
+    names.sort();
+    names.dedup();
+    let change = |name: &String| match (old.get(name), new.get(name)) {
+        (Some(a), Some(b)) => (a != b).then(|| FileChange::Changed(name.clone())),
+        (None, Some(_)) => Some(FileChange::Added(name.clone())),
+        _ => Some(FileChange::Removed(name.clone())),
+    };
+    names.into_iter().filter_map(change).collect()
+}
+
+/// Where a field's value comes from.
+fn origin(checked: &Checked, stage: &CheckedStage, path: &[Segment], is_set: bool) -> Origin {
+    let Some(entry) = checked.manifest.stages.get(stage.entry) else {
+        return Origin::default();
+    };
+    let sources: &SourceMap = &checked.sources;
+    let used = entry.params_at(path).first();
+    let set = used.and_then(|used| used.set.clone());
+    let param = used.map(|used| used.name.clone());
+    let written = is_set && entry.locate(path).exact;
+    let place = match used {
+        Some(used) => Some(sources.place(used.value)),
+        None => written.then(|| sources.place(entry.value_span(sources, path))),
+    };
+    Origin { param, set, place }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn differences_name_the_deepest_place() {
+        let old =
+            json!({"version": 1, "spec": {"lr": 0.1, "data": {"ref": "a", "digest": "1"}, "gone": 1, "l": [1, 2]}});
+        let new =
+            json!({"version": 1, "spec": {"lr": 0.2, "data": {"ref": "b", "digest": "1"}, "come": 2, "l": [1, 3]}});
+        let paths: Vec<String> = differences(&old, &new).iter().map(|found| dotted(&found.path)).collect();
+        assert_eq!(paths, ["spec.come", "spec.gone", "spec.l[1]", "spec.lr"]);
+    }
+
+    #[test]
+    fn files_of_a_pattern_are_compared_one_by_one() {
+        let old = json!({"file": "*.py", "digest": "1", "files": {"a.py": "1", "b.py": "1"}});
+        let new = json!({"file": "*.py", "digest": "2", "files": {"a.py": "2", "c.py": "1"}});
+        let found = Difference { path: Vec::new(), old: Some(&old), new: Some(&new) };
+        let name = |name: &str| name.to_owned();
+        assert_eq!(
+            file_changes(&found),
+            [FileChange::Changed(name("a.py")), FileChange::Removed(name("b.py")), FileChange::Added(name("c.py"))]
+        );
+    }
+}

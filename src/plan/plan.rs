@@ -1,0 +1,189 @@
+//! What a run would do. Reads the store and the workspace's files, and changes nothing.
+
+use super::dag::Dag;
+use super::explain::{Earlier, Explainer};
+use super::key::{Key, KeyParts, NoKey, key};
+use super::reason::Reason;
+use super::select::{Selection, UnknownTarget, select};
+use crate::check::{Checked, CheckedStage};
+use crate::stage::{Family, StageResult};
+use crate::store::{Found, Store};
+use crate::types::ArtifactType;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// What would be done with a stage.
+#[derive(Clone, Debug)]
+pub enum Decision {
+    /// Its result is in the store.
+    Cached(Arc<StageResult>),
+    /// It would run.
+    Run(Vec<Reason>),
+    /// Whether its inputs change is known only after these stages (by index) have run.
+    Unknown {
+        /// The stages that will run and that it comes from.
+        waits_for: Vec<usize>,
+    },
+}
+
+/// A stage of a plan.
+#[derive(Clone, Debug)]
+pub struct PlannedStage {
+    /// Index into [`Checked::stages`].
+    pub index: usize,
+    /// What would be done with it.
+    pub decision: Decision,
+    /// Its key, where its inputs are known.
+    pub key: Option<Key>,
+    /// Its earlier result, which the reasons compare with.
+    pub earlier: Option<Earlier>,
+}
+
+impl PlannedStage {
+    /// The cached result.
+    #[must_use]
+    pub fn cached(&self) -> Option<&Arc<StageResult>> {
+        match &self.decision {
+            Decision::Cached(result) => Some(result),
+            Decision::Run(_) | Decision::Unknown { .. } => None,
+        }
+    }
+}
+
+/// What a run would do.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// The selected stages in topological order.
+    pub stages: Vec<PlannedStage>,
+}
+
+impl Plan {
+    /// The plan's entry of a stage of [`Checked::stages`].
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<&PlannedStage> {
+        self.stages.iter().find(|stage| stage.index == index)
+    }
+
+    /// How many stages are cached, will run, and are unknown.
+    #[must_use]
+    pub fn counts(&self) -> (usize, usize, usize) {
+        let count = |test: fn(&Decision) -> bool| self.stages.iter().filter(|stage| test(&stage.decision)).count();
+        (
+            count(|decision| matches!(decision, Decision::Cached(_))),
+            count(|decision| matches!(decision, Decision::Run(_))),
+            count(|decision| matches!(decision, Decision::Unknown { .. })),
+        )
+    }
+
+    /// Seconds that the cached results took when they were made.
+    #[must_use]
+    pub fn saved(&self) -> f64 {
+        self.stages.iter().filter_map(PlannedStage::cached).map(|result| result.seconds).sum()
+    }
+
+    /// Seconds that what is not cached took earlier; `None` where some of it has no earlier result.
+    #[must_use]
+    pub fn estimate(&self) -> Option<f64> {
+        let open = self.stages.iter().filter(|stage| stage.cached().is_none());
+        open.map(|stage| stage.earlier.as_ref().map(|earlier| earlier.result.seconds)).sum()
+    }
+}
+
+/// What a run of `selection` would do.
+///
+/// # Errors
+/// When a target names no stage.
+pub fn plan(checked: &Checked, store: &Store, selection: &Selection) -> Result<Plan, UnknownTarget> {
+    let dag = Dag::new(checked);
+    let selected = select(checked, &dag, selection)?;
+    let explainer = Explainer::new(checked, store, &checked.manifest.pipeline.name);
+    let mut results: Vec<Option<Arc<StageResult>>> = vec![None; checked.stages.len()];
+    let mut blocked: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); checked.stages.len()];
+    let mut plan = Plan::default();
+    for index in selected.stages {
+        let stage = &checked.stages[index];
+        let waits: BTreeSet<usize> = dag.inputs(index).iter().flat_map(|input| blocked[*input].clone()).collect();
+        let planned = if waits.is_empty() {
+            let forced = selected.forced.contains(&index);
+            decide(index, stage, store, &explainer, forced, &|input| results[input].clone())
+        } else {
+            let decision = Decision::Unknown { waits_for: waits.iter().copied().collect() };
+            PlannedStage { index, decision, key: None, earlier: explainer.earlier(stage, None) }
+        };
+        match &planned.decision {
+            Decision::Cached(result) => results[index] = Some(Arc::clone(result)),
+            Decision::Run(_) => blocked[index] = BTreeSet::from([index]),
+            Decision::Unknown { .. } => blocked[index] = waits,
+        }
+        plan.stages.push(planned);
+    }
+    Ok(plan)
+}
+
+fn decide(
+    index: usize,
+    stage: &CheckedStage,
+    store: &Store,
+    explainer: &Explainer<'_>,
+    forced: bool,
+    result_of: &dyn Fn(usize) -> Option<Arc<StageResult>>,
+) -> PlannedStage {
+    let made = KeyParts::of(stage).map(|parts| key(parts, store, result_of));
+    let key = match made {
+        Some(Ok(key)) => key,
+        Some(Err(NoKey::Waits(waits_for))) => {
+            let decision = Decision::Unknown { waits_for };
+            return PlannedStage { index, decision, key: None, earlier: None };
+        }
+        Some(Err(NoKey::File(error))) => return unreadable(index, error.to_string()),
+        Some(Err(NoKey::Files(why))) => return unreadable(index, why),
+        None => return unreadable(index, "its fields are wrong".to_owned()),
+    };
+    let found = store.lookup(key.digest);
+    let earlier = explainer.earlier(stage, Some(&key));
+    let decision = match found {
+        _ if forced => Decision::Run(vec![Reason::Forced]),
+        _ if !stage.common.cache => Decision::Run(vec![Reason::NotCached]),
+        Found::Hit(result) => Decision::Cached(result),
+        Found::Lost(why) => Decision::Run(vec![Reason::Lost(why)]),
+        Found::Absent => Decision::Run(explainer.reasons(stage, &key, earlier.as_ref())),
+    };
+    PlannedStage { index, decision, key: Some(key), earlier }
+}
+
+fn unreadable(index: usize, why: String) -> PlannedStage {
+    PlannedStage { index, decision: Decision::Run(vec![Reason::Unreadable(why)]), key: None, earlier: None }
+}
+
+/// The sources that should run before anything else, by name: those that will run anyway, that need nothing but other
+/// sources, and whose results the checker needs to see mistakes further down. Empty where the checker knows all types
+/// already.
+#[must_use]
+pub fn sources_to_fetch_first(checked: &Checked, plan: &Plan) -> Vec<String> {
+    let open = |stage: &CheckedStage| stage.outputs.ports.iter().any(|(_, ty)| is_open(ty));
+    if !plan.stages.iter().any(|planned| planned.cached().is_none() && open(&checked.stages[planned.index])) {
+        return Vec::new();
+    }
+    let mut first = BTreeSet::new();
+    for planned in plan.stages.iter().filter(|planned| planned.cached().is_none()) {
+        let stage = &checked.stages[planned.index];
+        let ready = |input: usize| plan.get(input).is_some_and(|input| input.cached().is_some());
+        let fed = stage.refs.iter().all(|used| first.contains(&used.stage) || ready(used.stage));
+        if stage.info.is_some_and(|info| info.family == Family::Source) && fed {
+            first.insert(planned.index);
+        }
+    }
+    if first.len() == plan.stages.iter().filter(|planned| planned.cached().is_none()).count() {
+        return Vec::new();
+    }
+    first.into_iter().map(|index| checked.stages[index].name.clone()).collect()
+}
+
+/// Whether a type has something that only the data can tell.
+fn is_open(ty: &ArtifactType) -> bool {
+    match ty {
+        ArtifactType::Table(schema) => !schema.complete,
+        ArtifactType::Unknown => true,
+        _ => false,
+    }
+}

@@ -1,0 +1,227 @@
+//! Why a stage would run, in data and in words.
+
+use crate::diag::list;
+use crate::numbers;
+use serde_json::Value;
+use std::fmt;
+
+/// Where a field's value comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The param that it is written as.
+    pub param: Option<String>,
+    /// The `--set` that gave the value.
+    pub set: Option<String>,
+    /// `pipelines/digits.toml:31:6`; `None` where the value is a default.
+    pub place: Option<String>,
+}
+
+/// What happened to a file that a pattern matches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FileChange {
+    /// Its bytes differ.
+    Changed(String),
+    /// It was not there.
+    Added(String),
+    /// It is not there any more.
+    Removed(String),
+}
+
+/// Why a stage would run.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reason {
+    /// There is no earlier result to compare with.
+    NeverRan,
+    /// A field has another value.
+    Field {
+        /// Its path: `optimizer.adam.lr`.
+        path: String,
+        /// Its value then; `None` where it was not set.
+        old: Option<Value>,
+        /// Its value now.
+        new: Option<Value>,
+        /// Where that comes from.
+        origin: Origin,
+    },
+    /// An input has another content.
+    Input {
+        /// The field that names it.
+        path: String,
+        /// The reference.
+        reference: String,
+        /// What it was then, where that was another.
+        was: Option<String>,
+        /// Rows then and now, where it is a table.
+        rows: Option<(u64, u64)>,
+        /// Columns then and now, where it is a table.
+        columns: Option<(u64, u64)>,
+    },
+    /// Workspace files have another content.
+    File {
+        /// The field that names them.
+        path: String,
+        /// As it is written there.
+        file: String,
+        /// What happened, where it is a pattern.
+        changes: Vec<FileChange>,
+    },
+    /// The kind's implementation is another.
+    Version {
+        /// The kind.
+        kind: String,
+        /// Then.
+        old: u64,
+        /// Now.
+        new: u64,
+    },
+    /// The stage is of another kind.
+    Kind {
+        /// Then.
+        old: String,
+        /// Now.
+        new: String,
+    },
+    /// The pipeline's seed or the stage's name is another.
+    Seed,
+    /// The numeric environment is another.
+    Environment {
+        /// `libtorch` or `device`.
+        name: String,
+        /// Then.
+        old: String,
+        /// Now.
+        new: String,
+    },
+    /// Keys are made in another way than by the kilter that made the earlier result.
+    Format,
+    /// It was asked for.
+    Forced,
+    /// The manifest says `cache = false`.
+    NotCached,
+    /// There was a result, but it cannot be used any more; says why.
+    Lost(String),
+    /// A workspace file cannot be read; says why.
+    Unreadable(String),
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NeverRan => f.write_str("has not run yet"),
+            Self::Field { path, old, new, origin } => {
+                write!(f, "{path}: {} -> {}{origin}", value(old.as_ref()), value(new.as_ref()))
+            }
+            Self::Input { path, reference, was, rows, columns } => input(f, path, reference, was, *rows, *columns),
+            Self::File { file, changes, .. } => {
+                write!(f, "{file} changed")?;
+                if changes.is_empty() { Ok(()) } else { write!(f, ": {}", files(changes)) }
+            }
+            Self::Version { kind, old, new } => write!(f, "`{kind}` is implemented anew: version {old} -> {new}"),
+            Self::Kind { old, new } => write!(f, "kind: {old} -> {new}"),
+            Self::Seed => f.write_str("another seed: the pipeline's seed or the stage's name changed"),
+            Self::Environment { name, old, new } => write!(f, "{name}: {old} -> {new}"),
+            Self::Format => f.write_str("its result is from a kilter that made keys in another way"),
+            Self::Forced => f.write_str("--force"),
+            Self::NotCached => f.write_str("cache = false"),
+            Self::Lost(why) => write!(f, "its result is lost: {why}"),
+            Self::Unreadable(why) => f.write_str(why),
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.set, &self.param, &self.place) {
+            (Some(set), _, _) => write!(f, " (--set {set})"),
+            (None, Some(param), Some(place)) => write!(f, " (param {param}, {place})"),
+            (None, Some(param), None) => write!(f, " (param {param})"),
+            (None, None, Some(place)) => write!(f, " ({place})"),
+            (None, None, None) => Ok(()),
+        }
+    }
+}
+
+fn input(
+    f: &mut fmt::Formatter<'_>,
+    path: &str,
+    reference: &str,
+    was: &Option<String>,
+    rows: Option<(u64, u64)>,
+    columns: Option<(u64, u64)>,
+) -> fmt::Result {
+    match was {
+        Some(was) => write!(f, "{path}: {was} -> {reference}, with other content")?,
+        None => write!(f, "{reference} changed")?,
+    }
+    let mut facts = Vec::new();
+    for (noun, counts) in [("rows", rows), ("columns", columns)] {
+        if let Some((old, new)) = counts
+            && old != new
+        {
+            facts.push(format!("{} -> {} {noun}", numbers::count(old), numbers::count(new)));
+        }
+    }
+    if facts.is_empty() { Ok(()) } else { write!(f, ": {}", facts.join(", ")) }
+}
+
+fn files(changes: &[FileChange]) -> String {
+    let mut parts = Vec::new();
+    let mut part = |word: &str, pick: &dyn Fn(&FileChange) -> Option<&str>| {
+        let names: Vec<&str> = changes.iter().filter_map(pick).collect();
+        if !names.is_empty() {
+            parts.push(format!("{word} {}", list(names, 3)));
+        }
+    };
+    part("changed", &|change| if let FileChange::Changed(name) = change { Some(name) } else { None });
+    part("added", &|change| if let FileChange::Added(name) = change { Some(name) } else { None });
+    part("removed", &|change| if let FileChange::Removed(name) = change { Some(name) } else { None });
+    parts.join("; ")
+}
+
+/// The longest value that is shown whole, in characters.
+const SHOWN: usize = 60;
+
+fn value(value: Option<&Value>) -> String {
+    let Some(value) = value else { return "not set".to_owned() };
+    let text = match value.get("ref").or_else(|| value.get("file")) {
+        Some(name) => name.as_str().unwrap_or_default().to_owned(),
+        None => value.to_string(),
+    };
+    if text.chars().count() <= SHOWN {
+        return text;
+    }
+    let head: String = text.chars().take(SHOWN - 1).collect();
+    format!("{head}…")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn reasons_read_as_facts() {
+        let lr = Reason::Field {
+            path: "optimizer.adam.lr".into(),
+            old: Some(json!(0.001)),
+            new: Some(json!(0.002)),
+            origin: Origin { param: Some("lr".into()), set: Some("lr".into()), place: None },
+        };
+        assert_eq!(lr.to_string(), "optimizer.adam.lr: 0.001 -> 0.002 (--set lr)");
+        let input = Reason::Input {
+            path: "data".into(),
+            reference: "split.train".into(),
+            was: None,
+            rows: Some((4000, 4100)),
+            columns: Some((3, 3)),
+        };
+        assert_eq!(input.to_string(), "split.train changed: 4,000 -> 4,100 rows");
+        let file = Reason::File {
+            path: "files".into(),
+            file: "lib/*.py".into(),
+            changes: vec![FileChange::Changed("lib/a.py".into()), FileChange::Added("lib/b.py".into())],
+        };
+        assert_eq!(file.to_string(), "lib/*.py changed: changed `lib/a.py`; added `lib/b.py`");
+        assert_eq!(value(Some(&json!({"ref": "a.b", "digest": "00"}))), "a.b");
+    }
+}

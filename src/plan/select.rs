@@ -1,0 +1,85 @@
+//! Which stages are wanted: targets, what they come from, and what is made anew although it is there.
+
+use super::dag::Dag;
+use crate::check::Checked;
+use crate::diag::{did_you_mean, list};
+use std::collections::BTreeSet;
+
+/// What a command was asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// Names of stages, or of modules for all of their stages. Empty: everything.
+    pub targets: Vec<String>,
+    /// Make the targets (without targets: every stage) anew although their results are there.
+    pub force: bool,
+}
+
+impl Selection {
+    /// These targets and what they come from.
+    #[must_use]
+    pub fn of<T: Into<String>>(targets: impl IntoIterator<Item = T>) -> Self {
+        Self { targets: targets.into_iter().map(Into::into).collect(), force: false }
+    }
+}
+
+/// A target that is not there.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no stage `{name}`")]
+pub struct UnknownTarget {
+    /// The name.
+    pub name: String,
+    /// What to do.
+    pub hint: String,
+}
+
+/// The stages of a selection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Selected {
+    /// By index, in topological order.
+    pub stages: Vec<usize>,
+    /// Those to make anew.
+    pub forced: BTreeSet<usize>,
+}
+
+/// The stages that a selection means.
+///
+/// # Errors
+/// When a target names no stage and no module.
+pub fn select(checked: &Checked, dag: &Dag, selection: &Selection) -> Result<Selected, UnknownTarget> {
+    let names: Vec<&str> = checked.stages.iter().map(|stage| stage.name.as_str()).collect();
+    let mut targets = Vec::new();
+    for target in &selection.targets {
+        targets.extend(matching(&names, target)?);
+    }
+    if selection.targets.is_empty() {
+        targets = (0..names.len()).collect();
+    }
+    let forced = if selection.force { targets.iter().copied().collect() } else { BTreeSet::new() };
+    Ok(Selected { stages: dag.with_ancestors(&targets), forced })
+}
+
+fn matching(names: &[&str], target: &str) -> Result<Vec<usize>, UnknownTarget> {
+    let of_module = format!("{}/", target.trim_end_matches('/'));
+    let meant = |name: &&str| **name == *target || name.starts_with(&of_module);
+    let found: Vec<usize> = names.iter().enumerate().filter(|(_, name)| meant(name)).map(|(index, _)| index).collect();
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    let hint = did_you_mean(target, names.iter().copied());
+    let hint = hint.unwrap_or_else(|| format!("the stages are {}", list(names.iter().copied(), 12)));
+    Err(UnknownTarget { name: target.to_owned(), hint })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_module_stands_for_its_stages_and_a_wrong_name_is_corrected() {
+        let names = ["raw", "clean/dedupe", "clean/sort", "cleaner", "train"];
+        assert_eq!(matching(&names, "clean").unwrap(), [1, 2]);
+        assert_eq!(matching(&names, "train").unwrap(), [4]);
+        assert_eq!(matching(&names, "trian").unwrap_err().hint, "did you mean `train`?");
+        assert!(matching(&names, "x").unwrap_err().hint.starts_with("the stages are `raw`, "));
+    }
+}
