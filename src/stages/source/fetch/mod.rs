@@ -5,6 +5,7 @@
 
 mod archive;
 mod deb;
+mod deliver;
 mod http;
 mod member;
 mod npm;
@@ -14,15 +15,14 @@ mod pypi;
 mod tool;
 
 use crate::diag::codes;
-use crate::numbers;
 use crate::path;
 use crate::stage::{CheckCx, Family, FilePath, Kind, Outputs, Port, Produced, RunCx, StageError, StageInfo};
 use crate::types::ArtifactType;
-use archive::Extracted;
 use member::Member;
 use package::Package;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The kind.
@@ -47,6 +47,9 @@ pub struct Spec {
     /// `inner.tar.gz/data/a.csv`. Zip (wheels too), tar, gzip, xz, zstandard and Debian packages are read. Without
     /// `member` the output is the file as it came.
     pub member: Option<String>,
+    /// Several members of one archive, each an output of its own under the name given here:
+    /// `members = { flights = "data/flights.csv", planes = "data/planes.csv" }` gives `raw.flights` and `raw.planes`.
+    pub members: Option<BTreeMap<String, String>>,
     /// The sha256 of the file as it comes (the archive, not the member), 64 hexadecimal digits. Needed for `url` and
     /// `package`. Write `"?"` to be told it by the first run.
     pub sha256: Option<String>,
@@ -80,6 +83,7 @@ impl Kind for Fetch {
         ports: &[
             Port { name: "file", about: "the file, where one is fetched" },
             Port { name: "dir", about: "the folder, where `member` is a folder or a pattern" },
+            Port { name: "*", about: "with `members`, an output for each of them" },
         ],
         example: r#"[stage.raw]
 kind = "fetch"
@@ -112,17 +116,26 @@ sha256 = "5c3be9af84dd703a25f1aaeadeac6ac770cfd38c1620d00089f581c023129ee0"
                 .label("there is no release to choose from")
                 .hint("`member` names a file inside an archive");
         }
-        let member = spec.member.as_deref().map(Member::parse);
-        match member {
+        if spec.member.is_some() && spec.members.is_some() {
+            cx.error(path!["members"], codes::CONFLICT, "`member` and `members` exclude each other")
+                .at_key()
+                .label("names several outputs")
+                .related(path!["member"], "names one");
+        }
+        if let Some(members) = &spec.members {
+            return members.iter().fold(Outputs::none(), |outputs, (port, text)| {
+                let ty = member_type(text, path!["members", port], cx);
+                outputs.and(port.as_str(), ty)
+            });
+        }
+        match &spec.member {
             None => lies_at
                 .into_iter()
                 .fold(Outputs::one("file", ArtifactType::File), |outputs, path| outputs.lying_at("file", path)),
-            Some(Ok(member)) if member.is_dir() => Outputs::one("dir", ArtifactType::Dir),
-            Some(Ok(_)) => Outputs::one("file", ArtifactType::File),
-            Some(Err(wrong)) => {
-                cx.error(path!["member"], codes::BAD_MEMBER, wrong.message).label(wrong.label).maybe_hint(wrong.hint);
-                Outputs::one("file", ArtifactType::Unknown)
-            }
+            Some(text) => match member_type(text, path!["member"], cx) {
+                ArtifactType::Dir => Outputs::one("dir", ArtifactType::Dir),
+                ty => Outputs::one("file", ty),
+            },
         }
     }
 
@@ -133,7 +146,7 @@ sha256 = "5c3be9af84dd703a25f1aaeadeac6ac770cfd38c1620d00089f581c023129ee0"
             [Source::Package(text)] => remote_package(text, spec, cx)?,
             _ => return Err(StageError::bug("a fetch without exactly one source was not refused")),
         };
-        deliver(&got, spec, cx)
+        deliver::deliver(&got, spec, cx)
     }
 }
 
@@ -143,6 +156,18 @@ struct Got {
     name: String,
     size: u64,
     verified: bool,
+}
+
+/// What a member is, by how it is written; reports a member that cannot be read.
+fn member_type(text: &str, at: crate::stage::Path, cx: &mut CheckCx<'_>) -> ArtifactType {
+    match Member::parse(text) {
+        Ok(member) if member.is_dir() => ArtifactType::Dir,
+        Ok(_) => ArtifactType::File,
+        Err(wrong) => {
+            cx.error(at, codes::BAD_MEMBER, wrong.message).label(wrong.label).maybe_hint(wrong.hint);
+            ArtifactType::Unknown
+        }
+    }
 }
 
 fn report_sources(spec: &Spec, count: usize, cx: &mut CheckCx<'_>) {
@@ -268,34 +293,6 @@ fn need_network(cx: &RunCx<'_>) -> Result<(), StageError> {
     }
     let what = "this run may not use the network, and what it would fetch is not in the store";
     Err(StageError::new(crate::stage::ErrorKind::Network, what).hint("run once without `--offline`"))
-}
-
-/// Writes the output: the member, or the file as it came.
-fn deliver(got: &Got, spec: &Spec, cx: &RunCx<'_>) -> Result<Produced, StageError> {
-    let verified = if got.verified { ", sha256 verified" } else { "" };
-    let Some(text) = &spec.member else {
-        let to = cx.out("file")?.join(&got.name);
-        if got.path.starts_with(cx.scratch) {
-            std::fs::rename(&got.path, &to).or_else(|_| std::fs::copy(&got.path, &to).map(drop))
-        } else {
-            reflink_copy::reflink_or_copy(&got.path, &to).map(drop)
-        }
-        .map_err(|error| StageError::io("copy", &got.path, &error))?;
-        let summary = format!("{}{verified}", numbers::bytes(got.size));
-        return Ok(Produced::new(summary).port("file", ArtifactType::File));
-    };
-    let member = Member::parse(text).map_err(|wrong| StageError::bug(wrong.message))?;
-    let port = if member.is_dir() { "dir" } else { "file" };
-    let archive = archive::Source { path: &got.path, name: &got.name };
-    let Extracted { files, bytes } =
-        archive::extract(&archive, &member, &cx.out(port)?, cx).map_err(|error| error.at(path!["member"]))?;
-    let counted = if member.is_dir() {
-        format!("{} files, {}{verified}", numbers::count(files), numbers::bytes(bytes))
-    } else {
-        format!("{}{verified}", numbers::bytes(bytes))
-    };
-    let ty = if member.is_dir() { ArtifactType::Dir } else { ArtifactType::File };
-    Ok(Produced::new(counted).port(port, ty))
 }
 
 /// The last part of a path.
