@@ -70,9 +70,9 @@ pub enum Command {
     Completions(Completions),
 }
 
-/// A manifest, what may follow it, and params.
+/// Params.
 #[derive(Clone, Debug, Default, Args)]
-pub struct Manifest {
+pub struct Params {
     /// Set a param of the manifest, as in `--set lr=3e-4`; may be repeated
     #[arg(long, value_name = "NAME=VALUE")]
     pub set: Vec<String>,
@@ -87,7 +87,7 @@ pub struct Check {
 
     /// Params.
     #[command(flatten)]
-    pub manifest: Manifest,
+    pub params: Params,
 
     /// How to write what was found: for people, for programs (to stdout), or as annotations of GitHub's CI (to stdout)
     #[arg(long, value_name = "FORMAT", default_value = "text")]
@@ -115,11 +115,11 @@ pub struct Run {
 
     /// Params.
     #[command(flatten)]
-    pub manifest: Manifest,
+    pub params: Params,
 
-    /// Run this stage although its result is cached; may be repeated, `all` means every selected stage
-    #[arg(long, value_name = "STAGE")]
-    pub force: Vec<String>,
+    /// Run the named stages although their results are cached; without stages, all of them
+    #[arg(long, short)]
+    pub force: bool,
 
     /// Cores to use in all [default: all of this machine]
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
@@ -148,11 +148,11 @@ pub struct Plan {
 
     /// Params.
     #[command(flatten)]
-    pub manifest: Manifest,
+    pub params: Params,
 
-    /// Plan as if this stage had to run; may be repeated, `all` means every selected stage
-    #[arg(long, value_name = "STAGE")]
-    pub force: Vec<String>,
+    /// Plan as `kilter run --force` would run
+    #[arg(long, short)]
+    pub force: bool,
 
     /// Print the plan as JSON
     #[arg(long)]
@@ -168,7 +168,7 @@ pub struct Status {
 
     /// Params.
     #[command(flatten)]
-    pub manifest: Manifest,
+    pub params: Params,
 
     /// Print the status as JSON
     #[arg(long)]
@@ -185,7 +185,7 @@ pub struct Why {
 
     /// Params.
     #[command(flatten)]
-    pub manifest: Manifest,
+    pub params: Params,
 
     /// Print the reasons and the key as JSON
     #[arg(long)]
@@ -202,7 +202,7 @@ pub struct Show {
 
     /// Params.
     #[command(flatten)]
-    pub manifest: Manifest,
+    pub params: Params,
 
     /// Rows of a table, or lines of a file, to show
     #[arg(long, short = 'n', value_name = "N", default_value_t = 10)]
@@ -222,7 +222,7 @@ pub struct Graph {
 
     /// Params.
     #[command(flatten)]
-    pub manifest: Manifest,
+    pub params: Params,
 
     /// How to draw it [default: by the ending of `-o`, else tree]
     #[arg(long, value_name = "FORMAT")]

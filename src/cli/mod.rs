@@ -2,9 +2,20 @@
 
 pub mod args;
 mod bug;
+mod check;
 mod completions;
 mod exit;
+mod graph;
+mod locate;
+mod new;
 mod output;
+mod plan;
+mod run;
+mod session;
+mod show;
+mod signals;
+mod status;
+mod why;
 
 use args::Command;
 pub use exit::{CommandError, EXITS, Exit, Outcome};
@@ -18,6 +29,9 @@ pub fn main() -> ExitCode {
     let started = Instant::now();
     bug::install_hook();
     let arguments = args::parse();
+    if let Command::Run(args::Run { jobs: Some(jobs), .. }) = &arguments.command {
+        crate::env::limit_threads(usize::from(*jobs));
+    }
     let output = Output::new(&arguments.global);
     let outcome = std::panic::catch_unwind(|| dispatch(&arguments.command, output, started));
     match outcome {
@@ -31,9 +45,24 @@ pub fn main() -> ExitCode {
 }
 
 fn dispatch(command: &Command, output: Output, started: Instant) -> Outcome {
-    let _ = started;
     match command {
+        Command::Check(options) => check::run(options, output, started),
+        Command::Plan(options) => plan::run(options, output),
+        Command::Run(options) => run::run(options, output, started),
+        Command::Status(options) => status::run(options, output),
+        Command::Why(options) => why::run(options, output),
+        Command::Show(options) => show::run(options, output),
+        Command::Graph(options) => graph::run(options, output),
+        Command::New(options) => new::run(options, output),
         Command::Completions(options) => completions::run(*options, output),
-        _ => Err(CommandError::environment("not here yet")),
+    }
+}
+
+impl From<crate::stage::StageError> for CommandError {
+    fn from(error: crate::stage::StageError) -> Self {
+        let mut told = CommandError::environment(error.message);
+        told.notes = error.notes;
+        told.hints = error.hints;
+        told
     }
 }

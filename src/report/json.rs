@@ -16,11 +16,6 @@ impl<F: Fn() + Sync> JsonLines<F> {
     pub fn new(on_close: F) -> Self {
         Self { closed: AtomicBool::new(false), on_close }
     }
-
-    /// Whether the reader went away.
-    pub fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::SeqCst)
-    }
 }
 
 impl<F: Fn() + Sync> Reporter for JsonLines<F> {
@@ -42,4 +37,8 @@ impl<F: Fn() + Sync> Reporter for JsonLines<F> {
     }
 
     fn close(&self) {}
+
+    fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
+    }
 }

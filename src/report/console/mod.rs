@@ -22,6 +22,11 @@ pub trait Reporter: Sync {
 
     /// Leaves the terminal as it was found. Called once, after the last event.
     fn close(&self);
+
+    /// Whether nobody reads any more.
+    fn is_closed(&self) -> bool {
+        false
+    }
 }
 
 /// What the displays need to know before the first event.

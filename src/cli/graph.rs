@@ -1,0 +1,55 @@
+//! `kilter graph`
+
+use super::args::{self, GraphFormat};
+use super::session::Session;
+use super::{CommandError, Exit, Outcome, Output, locate};
+use crate::check::Checked;
+use crate::report::{Drawing, Graph, Node, Paint};
+use std::path::Path;
+
+pub(super) fn run(options: &args::Graph, output: Output) -> Outcome {
+    let manifest = locate::manifest(&options.words)?;
+    let session = Session::sound(&manifest, &options.params.set, output)?;
+    let drawing = drawing(options)?;
+    let graph = graph(&session.checked);
+    match &options.output {
+        None => output.data(&graph.draw(drawing, output.out))?,
+        Some(path) => {
+            let text = graph.draw(drawing, Paint::new(false));
+            std::fs::write(path, text).map_err(|error| CommandError::io("write", path, &error))?;
+            output.say(&format!("the graph is in {}", path.display()));
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn drawing(options: &args::Graph) -> Result<Drawing, CommandError> {
+    Ok(match (options.format, options.output.as_deref()) {
+        (Some(GraphFormat::Tree), _) | (None, None) => Drawing::Tree,
+        (Some(GraphFormat::Mermaid), _) => Drawing::Mermaid,
+        (Some(GraphFormat::Dot), _) => Drawing::Dot,
+        (Some(GraphFormat::Svg), _) => Drawing::Svg,
+        (None, Some(path)) => by_ending(path)?,
+    })
+}
+
+fn by_ending(path: &Path) -> Result<Drawing, CommandError> {
+    match path.extension().and_then(|ending| ending.to_str()) {
+        Some("svg") => Ok(Drawing::Svg),
+        Some("dot" | "gv") => Ok(Drawing::Dot),
+        Some("mmd" | "mermaid") => Ok(Drawing::Mermaid),
+        Some("txt") => Ok(Drawing::Tree),
+        _ => Err(CommandError::usage(format!("the ending of `{}` names no way to draw", path.display()))
+            .hint("end it with .svg, .dot, .mmd or .txt, or say `--format`")),
+    }
+}
+
+/// The stages as the drawings want them.
+fn graph(checked: &Checked) -> Graph {
+    let nodes = checked.stages.iter().map(|stage| Node {
+        name: stage.name.clone(),
+        kind: stage.kind.clone(),
+        uses: stage.refs.iter().map(|used| (used.stage, used.text.clone())).collect(),
+    });
+    Graph { name: checked.manifest.pipeline.name.clone(), nodes: nodes.collect() }
+}

@@ -1,0 +1,202 @@
+//! What the columns are for: the likeliest target and its task, features by kind, and what is better left out.
+
+use super::data::Data;
+use crate::cli::CommandError;
+use crate::diag::{did_you_mean, list};
+use crate::frame::ColumnProfile;
+use crate::types::DType;
+
+/// What is to be predicted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Task {
+    /// One of several classes.
+    Category,
+    /// Yes or no; the value that counts as yes, where it must be said.
+    Binary(Option<String>),
+    /// A number.
+    Number,
+}
+
+/// What the columns are for.
+#[derive(Clone, Debug)]
+pub(super) struct Guess {
+    pub(super) target: String,
+    pub(super) task: Task,
+    /// Rows without a target have to go.
+    pub(super) target_missing: bool,
+    pub(super) numeric: Vec<String>,
+    /// Whether some numbers are missing.
+    pub(super) impute: bool,
+    pub(super) category: Vec<String>,
+    /// Columns that are left out, and why.
+    pub(super) left_out: Vec<(String, String)>,
+}
+
+impl Guess {
+    /// How many columns the model sees.
+    pub(super) fn features(&self) -> usize {
+        self.numeric.len() + self.category.len()
+    }
+}
+
+/// More classes than this are rather a number, an id or a text.
+const MOST_CLASSES: usize = 50;
+const NAMES: &[&str] = &[
+    "target",
+    "label",
+    "labels",
+    "class",
+    "y",
+    "outcome",
+    "response",
+    "species",
+    "category",
+    "quality",
+    "price",
+    "churn",
+    "survived",
+    "default",
+    "diagnosis",
+    "sentiment",
+    "rating",
+];
+
+/// Guesses what the columns are for; the target may be given.
+pub(super) fn guess(data: &Data, target: Option<&str>) -> Result<Guess, CommandError> {
+    let columns = &data.columns;
+    let target = match target {
+        Some(name) => named(columns, name)?,
+        None => likeliest(columns).ok_or_else(|| {
+            CommandError::usage("no column looks like something to predict")
+                .note("a target has a few classes, or is a number")
+                .hint("name it with `--target`")
+        })?,
+    };
+    let mut guess = Guess {
+        target: target.name.clone(),
+        task: task(target).ok_or_else(|| {
+            CommandError::usage(format!("`{}` cannot be predicted: {}", target.name, unfit(target)))
+                .hint("take a column with a few classes, or with numbers")
+        })?,
+        target_missing: target.missing > 0,
+        numeric: Vec::new(),
+        impute: false,
+        category: Vec::new(),
+        left_out: Vec::new(),
+    };
+    for column in columns.iter().filter(|column| column.name != target.name) {
+        guess.place(column);
+    }
+    if guess.features() == 0 {
+        return Err(CommandError::usage(format!("no column is left to predict `{}` from", target.name))
+            .note(guess.left_out.iter().map(|(name, why)| format!("`{name}`: {why}")).collect::<Vec<_>>().join("\n")));
+    }
+    Ok(guess)
+}
+
+impl Guess {
+    fn place(&mut self, column: &ColumnProfile) {
+        let name = column.name.clone();
+        let classes = column.distinct();
+        let mut leave = |why: &str| self.left_out.push((name.clone(), why.to_owned()));
+        match &column.dtype {
+            _ if column.missing == column.rows => leave("is empty"),
+            _ if classes == Some(1) && column.missing == 0 => leave("has one value only"),
+            dtype if dtype.is_integer() && column.growing && column.rows > 20 => leave("grows from row to row: an id"),
+            dtype if dtype.is_numeric() => {
+                self.impute |= column.missing > 0;
+                self.numeric.push(name);
+            }
+            DType::Bool => self.category.push(name),
+            DType::Str if classes.is_some_and(|classes| classes <= most_categories(column)) => self.category.push(name),
+            DType::Str => leave("is text, or has too many different values"),
+            dtype => leave(&format!("has the type {dtype}: derive numbers from it in `clean`")),
+        }
+    }
+}
+
+/// A category must occur a few times to be learnt.
+fn most_categories(column: &ColumnProfile) -> usize {
+    (column.rows / 10).clamp(2, 200)
+}
+
+fn named<'a>(columns: &'a [ColumnProfile], name: &str) -> Result<&'a ColumnProfile, CommandError> {
+    columns.iter().find(|column| column.name == name).ok_or_else(|| {
+        let names = || columns.iter().map(|column| column.name.as_str());
+        let hint = did_you_mean(name, names()).unwrap_or_else(|| format!("its columns are {}", list(names(), 20)));
+        CommandError::usage(format!("the data has no column `{name}`")).hint(hint)
+    })
+}
+
+/// The column with the best name; else the last that has a few classes; else the last number.
+fn likeliest(columns: &[ColumnProfile]) -> Option<&ColumnProfile> {
+    let fits = |column: &&ColumnProfile| task(column).is_some() && !(column.growing && column.dtype.is_integer());
+    let by_name = |column: &&ColumnProfile| {
+        let name = column.name.to_lowercase();
+        NAMES.iter().position(|known| name == *known)
+    };
+    let named = columns.iter().filter(fits).filter_map(|column| Some((by_name(&column)?, column)));
+    if let Some((_, column)) = named.min_by_key(|(rank, _)| *rank) {
+        return Some(column);
+    }
+    let few = |column: &&ColumnProfile| {
+        matches!(column.dtype, DType::Str | DType::Bool) && column.distinct().is_some_and(|classes| classes >= 2)
+    };
+    columns.iter().filter(fits).rfind(few).or_else(|| columns.iter().rfind(fits))
+}
+
+/// What predicting a column would be; `None` where it makes no sense.
+fn task(column: &ColumnProfile) -> Option<Task> {
+    let classes = column.distinct();
+    let few = |most: usize| classes.is_some_and(|classes| (2..=most).contains(&classes));
+    match &column.dtype {
+        DType::Bool if few(2) => Some(Task::Binary(None)),
+        DType::Str if few(MOST_CLASSES) && few(most_categories(column)) => Some(Task::Category),
+        dtype if dtype.is_integer() && is_zero_one(column) => Some(Task::Binary(None)),
+        dtype if dtype.is_integer() && few(12.min(most_categories(column))) => Some(Task::Category),
+        dtype if dtype.is_numeric() && classes.is_none_or(|classes| classes > 2) => Some(Task::Number),
+        _ => None,
+    }
+}
+
+fn is_zero_one(column: &ColumnProfile) -> bool {
+    column.values.as_ref().is_some_and(|values| values.keys().eq(["0", "1"]))
+}
+
+fn unfit(column: &ColumnProfile) -> String {
+    match column.distinct() {
+        Some(0) => "it is empty".to_owned(),
+        Some(1) => "it has one value only".to_owned(),
+        Some(classes) if column.dtype == DType::Str => format!("it is text with {classes} different values"),
+        _ => format!("it has the type {}", column.dtype),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::new::data;
+    use std::path::Path;
+
+    fn penguins() -> Data {
+        data::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/penguins.csv")).expect("data")
+    }
+
+    #[test]
+    fn penguins_are_told_apart_by_all_else() {
+        let guess = guess(&penguins(), None).expect("a guess");
+        assert_eq!((guess.target.as_str(), &guess.task), ("species", &Task::Category));
+        assert_eq!(guess.numeric, ["bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g", "year"]);
+        assert_eq!(guess.category, ["island", "sex"]);
+        assert!(guess.impute && !guess.target_missing);
+    }
+
+    #[test]
+    fn a_given_target_decides_the_task() {
+        let guess = guess(&penguins(), Some("body_mass_g")).expect("a guess");
+        assert_eq!(guess.task, Task::Number);
+        assert!(guess.target_missing);
+        let error = super::guess(&penguins(), Some("spceies")).expect_err("no such column");
+        assert_eq!(error.hints, ["did you mean `species`?"]);
+    }
+}

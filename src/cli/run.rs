@@ -1,0 +1,110 @@
+//! `kilter run`
+
+use super::session::{self, Session};
+use super::{CommandError, Exit, Level, Outcome, Output, args, locate, signals};
+use crate::env::{self, Cancel};
+use crate::event::Event;
+use crate::exec::{self, RunError, RunOptions, RunSummary};
+use crate::plan::Selection;
+use crate::report::{Frame, JsonLines, Live, Plain, Reporter};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+pub(super) fn run(options: &args::Run, output: Output, started: Instant) -> Outcome {
+    let words = locate::words(&options.words)?;
+    let set = &options.params.set;
+    let session = Session::sound(&words.manifest, set, output)?;
+    if output.level != Level::Quiet {
+        session::tell(&session.checked.diagnostics, &session.checked.sources, output);
+    }
+    let cancel = Cancel::new();
+    let reporter = reporter(options, output, &cancel, started);
+    let said = Arc::clone(&reporter);
+    signals::watch(cancel.clone(), move || said.say("stopping; a second signal ends it at once"));
+
+    let finished = Mutex::new(None);
+    let events = |event: Event| match event {
+        Event::RunFinished { .. } => *finished.lock().unwrap_or_else(PoisonError::into_inner) = Some(event),
+        event => reporter.event(&event),
+    };
+    let run_options = RunOptions {
+        jobs: options.jobs.map_or_else(env::cores, usize::from),
+        keep_going: options.keep_going,
+        selection: Selection { targets: words.names, force: options.force },
+        offline: options.offline,
+    };
+    let Session { workspace, store, checked } = session;
+    let mut check_again = || session::check(&words.manifest, set, &workspace, &store);
+    let outcome = exec::run_checking_again(checked, &mut check_again, &store, &run_options, &cancel, &events);
+    let finished = finished.into_inner().unwrap_or_else(PoisonError::into_inner);
+    match outcome {
+        Ok(exec::Outcome::Done(summary)) => {
+            if let Some(event) = finished {
+                reporter.event(&if options.json { event } else { shown(event, &workspace.root) });
+            }
+            reporter.close();
+            Ok(if reporter.is_closed() { Exit::Done } else { exit(&summary) })
+        }
+        Ok(exec::Outcome::Mistakes(checked, _)) => {
+            reporter.close();
+            output.say("the data is here, and does not fit what the manifest says of it");
+            session::tell(&checked.diagnostics, &checked.sources, output);
+            output.warn(&session::counted(&checked.diagnostics));
+            Ok(Exit::Usage)
+        }
+        Err(error) => {
+            reporter.close();
+            Err(error.into())
+        }
+    }
+}
+
+/// Events to stdout, a live display on a terminal, or lines of a log.
+fn reporter(options: &args::Run, output: Output, cancel: &Cancel, started: Instant) -> Arc<dyn Reporter + Send + Sync> {
+    let (verbose, quiet) = (output.level == Level::Verbose, output.level == Level::Quiet);
+    let frame = Frame { paint: output.err, width: output.width, verbose, quiet, started };
+    if options.json {
+        let cancel = cancel.clone();
+        Arc::new(JsonLines::new(move || cancel.set()))
+    } else if output.live {
+        Arc::new(Live::new(frame))
+    } else {
+        Arc::new(Plain::new(frame))
+    }
+}
+
+/// The last event with the results' folder as seen from the current one.
+fn shown(mut event: Event, root: &Path) -> Event {
+    if let Event::RunFinished { out, .. } = &mut event {
+        *out = env::shown(&root.join(&*out));
+    }
+    event
+}
+
+fn exit(summary: &RunSummary) -> Exit {
+    if summary.bug {
+        Exit::Bug
+    } else if summary.interrupted {
+        Exit::Interrupted
+    } else if summary.store_failed {
+        Exit::Environment
+    } else if summary.failed > 0 {
+        Exit::Failed
+    } else {
+        Exit::Done
+    }
+}
+
+impl From<RunError> for CommandError {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Target(error) => error.into(),
+            RunError::Store(error) => {
+                let mut told = Self::environment(error.to_string());
+                told.hints = error.hints();
+                told
+            }
+        }
+    }
+}

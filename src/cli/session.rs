@@ -1,0 +1,91 @@
+//! What most commands begin with: the workspace, its store, and the checked manifest.
+
+use super::exit::{CommandError, Exit};
+use super::output::Output;
+use crate::check::{self, Checked};
+use crate::diag::{Diagnostics, Format, Severity, render};
+use crate::manifest::{self, LoadOptions};
+use crate::plan::{Plan, Selection, StoreResults, UnknownTarget, plan};
+use crate::registry;
+use crate::span::SourceMap;
+use crate::stage::{ArtifactRecord, StageResult};
+use crate::store::{Store, Workspace};
+use std::path::Path;
+
+/// A manifest in its workspace.
+pub(super) struct Session {
+    pub(super) workspace: Workspace,
+    pub(super) store: Store,
+    pub(super) checked: Checked,
+}
+
+impl Session {
+    /// Loads and checks a manifest, whatever is wrong with it.
+    pub(super) fn open(manifest: &Path, set: &[String]) -> Result<Self, CommandError> {
+        let workspace = Workspace::find(manifest).map_err(|error| CommandError::environment(error.to_string()))?;
+        let store = Store::open(&workspace);
+        let checked = check(manifest, set, &workspace, &store);
+        Ok(Self { workspace, store, checked })
+    }
+
+    /// The same, ended by mistakes in the manifest, which are shown.
+    pub(super) fn sound(manifest: &Path, set: &[String], output: Output) -> Result<Self, CommandError> {
+        let session = Self::open(manifest, set)?;
+        if session.checked.diagnostics.has_errors() {
+            tell(&session.checked.diagnostics, &session.checked.sources, output);
+            output.warn(&counted(&session.checked.diagnostics));
+            return Err(CommandError::said(Exit::Usage));
+        }
+        Ok(session)
+    }
+
+    /// What a run of these stages would do.
+    pub(super) fn plan(&self, targets: &[String], force: bool) -> Result<Plan, CommandError> {
+        let selection = Selection { targets: targets.to_vec(), force };
+        Ok(plan(&self.checked, &self.store, &selection)?)
+    }
+
+    /// The pipeline's name.
+    pub(super) fn pipeline(&self) -> &str {
+        &self.checked.manifest.pipeline.name
+    }
+}
+
+/// Loads and checks a manifest with what the store holds by now.
+pub(super) fn check(manifest: &Path, set: &[String], workspace: &Workspace, store: &Store) -> Checked {
+    let loaded = manifest::load(&LoadOptions { path: manifest, workspace: &workspace.root, set });
+    check::check(loaded, registry::STAGES, &mut StoreResults::new(store), &workspace.root)
+}
+
+/// Shows diagnostics on stderr.
+pub(super) fn tell(diagnostics: &Diagnostics, sources: &SourceMap, output: Output) {
+    if !diagnostics.is_empty() {
+        let format = Format::Human { color: output.err.is_on(), width: output.width };
+        output.warn(&render(diagnostics, sources, format));
+    }
+}
+
+/// `2 errors, 1 warning`
+pub(super) fn counted(diagnostics: &Diagnostics) -> String {
+    let of = |severity: Severity| {
+        let count = diagnostics.count(severity);
+        (count > 0).then(|| crate::numbers::counted(count, severity.name()))
+    };
+    [of(Severity::Error), of(Severity::Warning)].into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// The size of an artefact's files in bytes.
+pub(super) fn size(artifact: &ArtifactRecord) -> u64 {
+    artifact.files.iter().map(|file| file.size).sum()
+}
+
+/// The size of a result's files in bytes.
+pub(super) fn result_size(result: &StageResult) -> u64 {
+    result.outputs.values().map(size).sum()
+}
+
+impl From<UnknownTarget> for CommandError {
+    fn from(error: UnknownTarget) -> Self {
+        Self::usage(error.to_string()).hint(error.hint)
+    }
+}

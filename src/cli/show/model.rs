@@ -1,0 +1,88 @@
+//! A model's layers with their shapes and parameter counts; a dataset's tensors.
+
+use super::View;
+use crate::cli::CommandError;
+use crate::nn::{Architecture, infer};
+use crate::numbers;
+use crate::report::{Align, Table};
+use crate::stage::ArtifactRecord;
+use crate::types::{DatasetType, FeatureType, TargetType, Task, TensorType};
+
+/// The file of a model that describes its layers.
+const ARCHITECTURE: &str = "architecture.json";
+
+pub(super) fn text(artifact: &ArtifactRecord, view: View<'_>) -> Result<String, CommandError> {
+    let input = view.store.input(artifact);
+    let damaged = |why: &str| CommandError::environment(format!("the stored model cannot be read: {why}"));
+    let file = input.file(ARCHITECTURE).ok_or_else(|| damaged("it has no architecture.json"))?;
+    let text = std::fs::read(&file.path).map_err(|error| CommandError::io("read", &file.path, &error))?;
+    let network: Architecture = serde_json::from_slice(&text).map_err(|error| damaged(&error.to_string()))?;
+    let inferred = infer(&network.inputs, &network.towers, &network.layers, network.target.as_ref());
+    let paint = view.output.out;
+    let mut table = Table::new(["layer", "gives", "parameters"]).align(&[Align::Left, Align::Left, Align::Right]);
+    for feature in &network.inputs {
+        table.row([paint.dim(format!("input {}", feature.name)), feature.shape.to_string()]);
+    }
+    let mut tower = None;
+    for row in &inferred.rows {
+        if row.tower != tower {
+            tower.clone_from(&row.tower);
+            table.row([paint.dim(tower.as_ref().map_or("joined".to_owned(), |name| format!("tower {name}")))]);
+        }
+        let indent = "  ".repeat(row.depth + usize::from(row.tower.is_some()));
+        let parameters = match row.parameters {
+            Some(0) => String::new(),
+            Some(count) => numbers::count(count),
+            None => "?".to_owned(),
+        };
+        table.row([format!("{indent}{}", row.text), row.output.to_string(), parameters]);
+    }
+    if let Some(total) = inferred.parameters {
+        table.row([paint.dim("in all"), String::new(), numbers::count(total)]);
+    }
+    let target = network.target.as_ref().map(|target| format!("\n  predicts {}\n", target_text(target)));
+    Ok(format!("\n{}{}", table.render(view.output.width, 2, paint), target.unwrap_or_default()))
+}
+
+pub(super) fn dataset(dataset: &DatasetType, view: View<'_>) -> String {
+    let mut table = Table::new(["feature", "shape", "stored as"]);
+    for feature in &dataset.features {
+        table.row([feature.name.clone(), feature.shape.to_string(), stored(feature)]);
+    }
+    let target = dataset.target.as_ref().map(|target| format!("\n  target {}\n", target_text(target)));
+    format!("\n{}{}", table.render(view.output.width, 2, view.output.out), target.unwrap_or_default())
+}
+
+fn stored(feature: &FeatureType) -> String {
+    let dtype = match feature.dtype {
+        TensorType::U8 => "u8",
+        TensorType::F32 => "f32",
+        TensorType::I64 => "i64",
+    };
+    match (&feature.scale, &feature.cardinality) {
+        (Some(scale), _) => format!("{dtype}, divided by {scale}"),
+        (_, Some(cardinality)) => format!("{dtype}, {cardinality} categories"),
+        _ => dtype.to_owned(),
+    }
+}
+
+/// `species: one of Adelie, Chinstrap, Gentoo`
+fn target_text(target: &TargetType) -> String {
+    match &target.task {
+        Task::Category { classes: Some(classes) } if classes.len() <= 12 => {
+            format!("{}: one of {}", target.name, classes.join(", "))
+        }
+        Task::Category { classes: Some(classes) } => format!("{}: one of {} classes", target.name, classes.len()),
+        Task::Category { classes: None } => format!("{}: a category", target.name),
+        Task::Binary { positive } => format!("{}: whether it is {positive}", target.name),
+        Task::Number { mean: Some(mean), std: Some(std) } => {
+            format!(
+                "{}: a number, mean {}, standard deviation {}",
+                target.name,
+                numbers::number(*mean),
+                numbers::number(*std)
+            )
+        }
+        Task::Number { .. } => format!("{}: a number", target.name),
+    }
+}

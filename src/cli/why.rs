@@ -1,0 +1,125 @@
+//! `kilter why`
+
+use super::plan::unknown;
+use super::session::Session;
+use super::{CommandError, Exit, Level, Outcome, Output, args, locate};
+use crate::plan::{Decision, PlannedStage};
+use crate::report::Paint;
+use crate::stage::StageResult;
+use crate::{env, numbers};
+use serde_json::{Value, json};
+
+pub(super) fn run(options: &args::Why, output: Output) -> Outcome {
+    let (manifest, name) = locate::manifest_and_name(&options.words, "stage")?;
+    let session = Session::sound(&manifest, &options.params.set, output)?;
+    let plan = session.plan(std::slice::from_ref(&name), false)?;
+    let Some(planned) = session.checked.find(&name).and_then(|index| plan.get(index)) else {
+        let inner: Vec<&str> = session.checked.stages.iter().map(|stage| stage.name.as_str()).collect();
+        let inner = inner.into_iter().filter(|stage| stage.starts_with(&format!("{name}/")));
+        return Err(CommandError::usage(format!("`{name}` is a module"))
+            .hint(format!("ask for one of its stages: {}", crate::diag::list(inner, 8))));
+    };
+    if options.json {
+        output.json(&as_json(&name, planned))?;
+    } else {
+        output.data(&as_text(&session, &plan, &name, planned, output))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn as_text(session: &Session, plan: &crate::plan::Plan, name: &str, planned: &PlannedStage, output: Output) -> String {
+    let paint = output.out;
+    let mut out = history(name, planned, paint);
+    match &planned.decision {
+        Decision::Cached(_) => out.push_str("\nIt was made of\n"),
+        Decision::Run(reasons) => {
+            let again = if planned.earlier.is_some() { " again" } else { "" };
+            out.push_str(&format!("It would run{again} because\n"));
+            for reason in reasons {
+                out.push_str(&format!("  {reason}\n"));
+            }
+        }
+        Decision::Unknown { waits_for } => {
+            out.push_str(&format!("Whether it would run again is {}.\n", unknown(session, waits_for)));
+            for index in waits_for {
+                let Some(Decision::Run(reasons)) = plan.get(*index).map(|waited| &waited.decision) else { continue };
+                out.push_str(&format!("{} would run because\n", paint.bold(&session.checked.stages[*index].name)));
+                for reason in reasons {
+                    out.push_str(&format!("  {reason}\n"));
+                }
+            }
+        }
+    }
+    let cached = planned.cached().is_some();
+    if let Some(key) = planned.key.as_ref().filter(|_| cached || output.level == Level::Verbose) {
+        if !cached {
+            out.push_str("\nIt would be made of\n");
+        }
+        tree(&mut out, &key.json, 1, paint);
+    }
+    out
+}
+
+/// `train last ran 2026-05-04 10:12, took 26.1 s, and its result is cached.`
+fn history(name: &str, planned: &PlannedStage, paint: Paint) -> String {
+    let name = paint.bold(name);
+    let ran = |result: &StageResult| {
+        format!("{name} last ran {}, took {}", env::local_time(result.made), numbers::duration(result.seconds))
+    };
+    match (planned.cached(), &planned.earlier) {
+        (Some(result), _) => format!("{}, and its result is cached.\n", ran(result)),
+        (None, Some(earlier)) => format!("{}.\n", ran(&earlier.result)),
+        (None, None) => format!("{name} has not run yet.\n"),
+    }
+}
+
+/// A key, indented: tables by their names, what references and files stand for by their digests' first digits.
+fn tree(out: &mut String, value: &Value, depth: usize, paint: Paint) {
+    let Value::Object(entries) = value else { return };
+    let width = entries.keys().map(|key| key.chars().count()).max().unwrap_or(0);
+    for (key, value) in entries {
+        let lead = "  ".repeat(depth);
+        match leaf(value, paint) {
+            Some(text) => out.push_str(&format!("{lead}{key:<width$}  {text}\n")),
+            None => {
+                out.push_str(&format!("{lead}{key}\n"));
+                tree(out, value, depth + 1, paint);
+            }
+        }
+    }
+}
+
+/// The text of a value that stands on one line.
+fn leaf(value: &Value, paint: Paint) -> Option<String> {
+    let Value::Object(entries) = value else {
+        return Some(match value {
+            Value::String(text) if text.len() == 64 => paint.dim(&text[..12]),
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        });
+    };
+    let digest = entries.get("digest")?.as_str()?;
+    let name = entries.get("ref").or_else(|| entries.get("file"))?.as_str()?;
+    Some(format!("{name}  {}", paint.dim(digest.get(..12)?)))
+}
+
+fn as_json(name: &str, planned: &PlannedStage) -> Value {
+    let reasons: Vec<String> = match &planned.decision {
+        Decision::Run(reasons) => reasons.iter().map(ToString::to_string).collect(),
+        _ => Vec::new(),
+    };
+    let decision = match &planned.decision {
+        Decision::Cached(_) => "cached",
+        Decision::Run(_) => "run",
+        Decision::Unknown { .. } => "unknown",
+    };
+    let earlier = planned.cached().or(planned.earlier.as_ref().map(|earlier| &earlier.result));
+    json!({
+        "stage": name,
+        "decision": decision,
+        "reasons": reasons,
+        "key": planned.key.as_ref().map(|key| &key.json),
+        "earlier_key": earlier.map(|result| &result.key),
+        "made": earlier.map(|result| result.made),
+    })
+}
