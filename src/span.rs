@@ -66,11 +66,15 @@ pub struct LineColumn {
 #[derive(Clone, Debug, Default)]
 pub struct SourceMap {
     sources: Vec<Source>,
+    /// Where each line of each source begins, so that no place is counted from the first byte.
+    lines: Vec<Vec<u32>>,
 }
 
 impl SourceMap {
     /// Adds a source and gives its id.
     pub fn add(&mut self, source: Source) -> SourceId {
+        let begins = source.text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
+        self.lines.push(std::iter::once(0).chain(begins).map(|at| u32::try_from(at).unwrap_or(u32::MAX)).collect());
         self.sources.push(source);
         SourceId(u32::try_from(self.sources.len() - 1).unwrap_or(u32::MAX))
     }
@@ -91,10 +95,10 @@ impl SourceMap {
     pub fn line_column(&self, span: Span) -> LineColumn {
         let text = &self.get(span.source).text;
         let start = floor_boundary(text, span.start as usize);
-        let before = &text[..start];
-        let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        LineColumn { line, column: before[line_start..].chars().count() + 1 }
+        let lines = &self.lines[span.source.0 as usize];
+        let line = lines.partition_point(|begin| *begin as usize <= start);
+        let begin = line.checked_sub(1).and_then(|at| lines.get(at)).map_or(0, |begin| *begin as usize);
+        LineColumn { line, column: text[begin..start].chars().count() + 1 }
     }
 
     /// `name:line:column`, as editors and compilers write it.

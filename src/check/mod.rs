@@ -21,6 +21,8 @@ mod names;
 mod order;
 mod place;
 mod schema;
+#[cfg(test)]
+mod tests;
 mod walk;
 mod words;
 

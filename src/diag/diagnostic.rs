@@ -2,6 +2,7 @@
 
 use super::Code;
 use crate::span::Span;
+use std::collections::BTreeSet;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -106,12 +107,15 @@ impl Diagnostic {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Diagnostics {
     list: Vec<Diagnostic>,
+    /// Place, code and message of each, so that nothing is said twice.
+    said: BTreeSet<(Option<Span>, &'static str, String)>,
 }
 
 impl Diagnostics {
     /// Adds one, unless the same was said of the same place already.
     pub fn push(&mut self, diagnostic: Diagnostic) {
-        if !self.list.contains(&diagnostic) {
+        let place = diagnostic.primary.as_ref().map(|label| label.span);
+        if self.said.insert((place, diagnostic.code.id, diagnostic.message.clone())) {
             self.list.push(diagnostic);
         }
     }

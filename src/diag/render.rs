@@ -1,7 +1,11 @@
-//! How diagnostics look. The only file that knows miette.
+//! How diagnostics look: for people, as JSON, as GitHub workflow commands. The only file that knows miette.
 
-use super::Diagnostics;
-use crate::span::SourceMap;
+use super::{Diagnostic, Diagnostics, Label, Severity};
+use crate::span::{SourceMap, Span};
+use miette::{
+    GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, SourceSpan, SpanContents,
+};
+use std::fmt::Write;
 
 /// A way to write diagnostics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,18 +17,427 @@ pub enum Format {
         /// The width in columns that hints are wrapped to.
         width: usize,
     },
-    /// A JSON array of objects.
+    /// A JSON array with an object for each.
     Json,
-    /// GitHub workflow commands, one line each.
+    /// GitHub workflow commands, one line for each.
     Github,
 }
 
-/// Writes diagnostics in a format.
+/// Writes diagnostics in a format. Empty for people and GitHub where there is none; JSON is then `[]`.
 #[must_use]
 pub fn render(diagnostics: &Diagnostics, sources: &SourceMap, format: Format) -> String {
-    let _ = format;
-    diagnostics
+    match format {
+        Format::Human { color, width } => {
+            let mut out = String::new();
+            for diagnostic in diagnostics {
+                human(&mut out, diagnostic, sources, color, width.max(40));
+            }
+            out
+        }
+        Format::Json => json(diagnostics, sources),
+        Format::Github => diagnostics.iter().map(|diagnostic| github(diagnostic, sources)).collect(),
+    }
+}
+
+// People.
+
+/// The escape sequences of one severity's colour.
+struct Paint {
+    on: &'static str,
+    bold: &'static str,
+    dim: &'static str,
+    off: &'static str,
+}
+
+fn paint(color: bool, severity: Severity) -> Paint {
+    match (color, severity) {
+        (false, _) => Paint { on: "", bold: "", dim: "", off: "" },
+        (true, Severity::Error) => Paint { on: "\u{1b}[1;31m", bold: "\u{1b}[1m", dim: "\u{1b}[2m", off: "\u{1b}[0m" },
+        (true, Severity::Warning) => {
+            Paint { on: "\u{1b}[1;33m", bold: "\u{1b}[1m", dim: "\u{1b}[2m", off: "\u{1b}[0m" }
+        }
+    }
+}
+
+fn human(out: &mut String, diagnostic: &Diagnostic, sources: &SourceMap, color: bool, width: usize) {
+    let paint = paint(color, diagnostic.severity);
+    let (name, code) = (diagnostic.severity.name(), diagnostic.code);
+    let _ = writeln!(out, "{}{name}[{code}]{}{}: {}{}", paint.on, paint.off, paint.bold, diagnostic.message, paint.off);
+    let mut gutter = 2;
+    for (primary, labels) in by_source(diagnostic) {
+        let snippet = snippet(sources, &labels, primary, diagnostic.severity, color);
+        gutter = snippet.find(['┌', '│']).unwrap_or(gutter).max(2);
+        out.push_str(&snippet);
+    }
+    for hint in &diagnostic.hints {
+        let lines = wrap(hint, width.saturating_sub(gutter + 2));
+        for (index, line) in lines.iter().enumerate() {
+            let mark = if index == 0 { "=" } else { " " };
+            let _ = writeln!(out, "{:gutter$}{}{mark}{} {line}", "", paint.dim, paint.off);
+        }
+    }
+    out.push('\n');
+}
+
+/// A diagnostic's labels source by source, that of the place itself first. The flag says which holds the place itself.
+fn by_source(diagnostic: &Diagnostic) -> Vec<(bool, Vec<&Label>)> {
+    let Some(primary) = &diagnostic.primary else { return Vec::new() };
+    let mut groups: Vec<(bool, Vec<&Label>)> = vec![(true, vec![primary])];
+    for label in &diagnostic.related {
+        match groups.iter_mut().find(|(_, group)| group[0].span.source == label.span.source) {
+            Some((_, group)) => group.push(label),
+            None => groups.push((false, vec![label])),
+        }
+    }
+    groups
+}
+
+/// The lines of one source that labels point into, drawn by miette.
+fn snippet(sources: &SourceMap, labels: &[&Label], primary: bool, severity: Severity, color: bool) -> String {
+    let Some(first) = labels.first() else { return String::new() };
+    let source = sources.get(first.span.source);
+    let excerpt = Excerpt { name: &source.name, text: &source.text, sources, first: first.span };
+    let mut spans: Vec<LabeledSpan> = Vec::new();
+    for (index, label) in labels.iter().enumerate() {
+        let range = within(&source.text, label.span);
+        // One place is drawn once; what else is said of it is said beside.
+        let same = spans.iter().position(|span| span.offset() == range.start && span.len() == range.len());
+        if let Some(at) = same {
+            let texts = [spans[at].label().unwrap_or_default(), label.text.as_str()];
+            let text = texts.iter().copied().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("; ");
+            spans[at] = labeled(spans[at].primary(), text, range);
+        } else {
+            spans.push(labeled(primary && index == 0, label.text.clone(), range));
+        }
+    }
+    let mut drawn = String::new();
+    let report = Snippet { excerpt: &excerpt, spans };
+    if handler(severity, color).render_report(&mut drawn, &report).is_err() {
+        return format!("  {}\n", sources.place(first.span));
+    }
+    tidy(&drawn)
+}
+
+fn labeled(primary: bool, text: String, range: std::ops::Range<usize>) -> LabeledSpan {
+    let text = Some(text).filter(|text| !text.is_empty());
+    let span = SourceSpan::new(range.start.into(), range.len());
+    if primary { LabeledSpan::new_primary_with_span(text, span) } else { LabeledSpan::new_with_span(text, span) }
+}
+
+fn handler(severity: Severity, color: bool) -> GraphicalReportHandler {
+    let mut theme = if color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+    let chars = &mut theme.characters;
+    (chars.ltop, chars.lbot, chars.underline, chars.underbar, chars.uarrow) = ('┌', '└', '^', '^', '^');
+    chars.vbar_break = '│';
+    if color {
+        let main = if severity == Severity::Error { theme.styles.error } else { theme.styles.warning };
+        theme.styles.link = miette::GraphicalTheme::unicode().styles.advice;
+        theme.styles.highlights = vec![main.bold(), theme.styles.advice];
+    }
+    GraphicalReportHandler::new_themed(theme)
+        .with_context_lines(0)
+        .with_links(false)
+        .with_width(usize::MAX / 2)
+        .without_cause_chain()
+        .without_syntax_highlighting()
+}
+
+/// Takes out what the header and hints around the snippet make superfluous: miette's line for the message, the
+/// closing rules, the brackets of the place.
+fn tidy(drawn: &str) -> String {
+    let mut out = String::new();
+    for line in drawn.lines() {
+        let bare = strip_escapes(line);
+        let bare = bare.trim();
+        if bare.is_empty() || bare == "×" || bare == "⚠" || bare == "└────" {
+            continue;
+        }
+        if bare.starts_with("┌─[") {
+            out.push_str(&line.replacen("─[", "─ ", 1).trim_end().trim_end_matches(']').replace("]\u{1b}", "\u{1b}"));
+        } else {
+            out.push_str(line.trim_end());
+        }
+        out.push('\n');
+    }
+    out
+}
+
+fn strip_escapes(line: &str) -> String {
+    let mut out = String::new();
+    let mut chars = line.chars();
+    while let Some(c) = chars.next() {
+        if c == '\u{1b}' {
+            chars.by_ref().find(char::is_ascii_alphabetic);
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// A span's bytes, clamped to the text and to whole characters.
+fn within(text: &str, span: Span) -> std::ops::Range<usize> {
+    let floor = |mut at: usize| {
+        at = at.min(text.len());
+        while !text.is_char_boundary(at) {
+            at -= 1;
+        }
+        at
+    };
+    let start = floor(span.start as usize);
+    start..floor(span.end as usize).max(start)
+}
+
+/// What miette is asked to draw: labels over a source, and no message.
+struct Snippet<'a> {
+    excerpt: &'a Excerpt<'a>,
+    spans: Vec<LabeledSpan>,
+}
+
+impl std::fmt::Debug for Snippet<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Snippet").field("spans", &self.spans).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Display for Snippet<'_> {
+    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        Ok(())
+    }
+}
+
+impl std::error::Error for Snippet<'_> {}
+
+impl miette::Diagnostic for Snippet<'_> {
+    fn source_code(&self) -> Option<&dyn miette::SourceCode> {
+        Some(self.excerpt)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        Some(Box::new(self.spans.iter().cloned()))
+    }
+}
+
+/// A source that gives whole lines by the source map's line index; miette's own would count from the first byte.
+struct Excerpt<'a> {
+    name: &'a str,
+    text: &'a str,
+    sources: &'a SourceMap,
+    first: Span,
+}
+
+impl miette::SourceCode for Excerpt<'_> {
+    fn read_span<'a>(
+        &'a self,
+        span: &SourceSpan,
+        _before: usize,
+        _after: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        let range = Span::new(self.first.source, span.offset()..span.offset() + span.len());
+        let at = self.sources.line_column(range);
+        let bytes = within(self.text, range);
+        let start = self.text[..bytes.start].rfind('\n').map_or(0, |at| at + 1);
+        let last = bytes.end.max(bytes.start);
+        let end = self.text[last..].find('\n').map_or(self.text.len(), |at| last + at + 1);
+        let data = &self.text[start..end];
+        let lines = data.lines().count();
+        let contents = MietteSpanContents::new_named(
+            self.name.to_owned(),
+            data.as_bytes(),
+            SourceSpan::new(start.into(), end - start),
+            at.line - 1,
+            at.column - 1,
+            lines,
+        );
+        Ok(Box::new(contents))
+    }
+}
+
+/// Breaks a text into lines of at most `width` characters, at spaces.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last().map_or(0, |line| line.chars().count());
+        if line > 0 && line + 1 + word.chars().count() > width {
+            lines.push(String::new());
+        }
+        if let Some(line) = lines.last_mut() {
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+    }
+    lines
+}
+
+// Machines.
+
+fn json(diagnostics: &Diagnostics, sources: &SourceMap) -> String {
+    let list: Vec<serde_json::Value> = diagnostics.iter().map(|diagnostic| json_object(diagnostic, sources)).collect();
+    let mut text = serde_json::to_string_pretty(&list).unwrap_or_else(|_| "[]".to_owned());
+    text.push('\n');
+    text
+}
+
+/// `file`, `line`, `column`, `end_line`, `end_column`: 1-based, columns in characters, the end exclusive.
+fn json_place(span: Span, sources: &SourceMap) -> serde_json::Map<String, serde_json::Value> {
+    let start = sources.line_column(span);
+    let end = sources.line_column(Span { start: span.end, ..span });
+    let mut place = serde_json::Map::new();
+    place.insert("file".to_owned(), sources.get(span.source).name.clone().into());
+    for (name, number) in
+        [("line", start.line), ("column", start.column), ("end_line", end.line), ("end_column", end.column)]
+    {
+        place.insert(name.to_owned(), number.into());
+    }
+    place
+}
+
+fn json_object(diagnostic: &Diagnostic, sources: &SourceMap) -> serde_json::Value {
+    let mut object = match &diagnostic.primary {
+        Some(label) => json_place(label.span, sources),
+        None => serde_json::Map::new(),
+    };
+    let labels: Vec<serde_json::Value> = diagnostic
+        .primary
         .iter()
-        .map(|d| format!("{}: {}\n", d.code, d.primary.as_ref().map_or(String::new(), |l| sources.place(l.span))))
-        .collect()
+        .chain(&diagnostic.related)
+        .map(|label| {
+            let mut place = json_place(label.span, sources);
+            place.insert("text".to_owned(), label.text.clone().into());
+            place.into()
+        })
+        .collect();
+    object.insert("code".to_owned(), diagnostic.code.id.into());
+    object.insert("severity".to_owned(), diagnostic.severity.name().into());
+    object.insert("message".to_owned(), diagnostic.message.clone().into());
+    object.insert("hints".to_owned(), diagnostic.hints.clone().into());
+    object.insert("labels".to_owned(), labels.into());
+    object.into()
+}
+
+/// `::error file=…,line=…,col=…,endLine=…,endColumn=…,title=E0213::message`
+fn github(diagnostic: &Diagnostic, sources: &SourceMap) -> String {
+    let mut properties = Vec::new();
+    if let Some(label) = &diagnostic.primary {
+        let start = sources.line_column(label.span);
+        let end = sources.line_column(Span { start: label.span.end, ..label.span });
+        properties.push(format!("file={}", escape_property(&sources.get(label.span.source).name)));
+        properties.push(format!("line={},col={}", start.line, start.column));
+        // GitHub takes columns only where begin and end are on one line, and its end is inclusive.
+        if start.line == end.line {
+            properties.push(format!("endColumn={}", end.column.saturating_sub(1).max(start.column)));
+        } else {
+            properties.push(format!("endLine={}", end.line));
+        }
+    }
+    properties.push(format!("title={}", diagnostic.code));
+    let label = diagnostic.primary.as_ref().map(|label| label.text.as_str()).filter(|text| !text.is_empty());
+    let text: Vec<&str> = std::iter::once(diagnostic.message.as_str())
+        .chain(label)
+        .chain(diagnostic.hints.iter().map(String::as_str))
+        .collect();
+    format!("::{} {}::{}\n", diagnostic.severity.name(), properties.join(","), escape_data(&text.join("\n")))
+}
+
+fn escape_data(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+fn escape_property(text: &str) -> String {
+    escape_data(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diag::codes;
+    use crate::span::Source;
+
+    const TEXT: &str = "[stage.raw]\nquery = \"SELECT carrier, avg(dep_delya) FROM flights\"\n\n\nx = 1\n";
+
+    fn example() -> (Diagnostics, SourceMap) {
+        let mut sources = SourceMap::default();
+        let id = sources.add(Source { name: "pipelines/flights.toml".into(), path: None, text: TEXT.into() });
+        let span = |word: &str| {
+            let start = TEXT.find(word).expect("there");
+            Span::new(id, start..start + word.len())
+        };
+        let mut diagnostics = Diagnostics::default();
+        diagnostics.push(
+            Diagnostic::new(codes::UNKNOWN_COLUMN, "column `dep_delya` does not exist")
+                .at(span("dep_delya"))
+                .label("`flights` has 19 columns; none of this name")
+                .related(span("[stage.raw]"), "made here")
+                .hint("did you mean `dep_delay`?"),
+        );
+        diagnostics.push(Diagnostic::new(codes::UNUSED_PARAM, "param `x` is not used").at(span("x = 1")));
+        (diagnostics, sources)
+    }
+
+    #[test]
+    fn people_see_the_line_the_place_and_the_hint() {
+        let (diagnostics, sources) = example();
+        let text = render(&diagnostics, &sources, Format::Human { color: false, width: 80 });
+        let expected = "\
+error[E0213]: column `dep_delya` does not exist
+   ┌─ pipelines/flights.toml:2:30
+ 1 │ [stage.raw]
+   │ ^^^^^^^^^^^
+   │      └── made here
+ 2 │ query = \"SELECT carrier, avg(dep_delya) FROM flights\"
+   │                              ^^^^^^^^^
+   │                                  └── `flights` has 19 columns; none of this name
+   = did you mean `dep_delay`?
+
+warning[W0501]: param `x` is not used
+   ┌─ pipelines/flights.toml:5:1
+ 5 │ x = 1
+   │ ^^^^^
+
+";
+        assert_eq!(text, expected, "\n{text}");
+    }
+
+    #[test]
+    fn colour_adds_only_escapes() {
+        let (diagnostics, sources) = example();
+        let plain = render(&diagnostics, &sources, Format::Human { color: false, width: 80 });
+        let coloured = render(&diagnostics, &sources, Format::Human { color: true, width: 80 });
+        assert!(coloured.contains("\u{1b}[1;31merror"));
+        assert_eq!(strip_escapes(&coloured), plain);
+    }
+
+    #[test]
+    fn machines_get_places_in_characters() {
+        let (diagnostics, sources) = example();
+        let json: serde_json::Value =
+            serde_json::from_str(&render(&diagnostics, &sources, Format::Json)).expect("JSON");
+        assert_eq!(json[0]["code"], "E0213");
+        assert_eq!((&json[0]["line"], &json[0]["column"], &json[0]["end_column"]), (&2.into(), &30.into(), &39.into()));
+        assert_eq!(json[0]["labels"][1]["text"], "made here");
+        let github = render(&diagnostics, &sources, Format::Github);
+        let first = github.lines().next().expect("a line");
+        assert!(
+            first.starts_with("::error file=pipelines/flights.toml,line=2,col=30,endColumn=38,title=E0213::column")
+        );
+        assert!(first.contains("%0Adid you mean"));
+    }
+
+    #[test]
+    fn any_span_can_be_drawn() {
+        for text in ["", "\n", "é", "a\r\nb", "\t= 1\n\n"] {
+            let mut sources = SourceMap::default();
+            let id = sources.add(Source { name: "a".into(), path: None, text: text.into() });
+            for (start, end) in [(0, 0), (0, 1), (1, 1), (1, 9), (0, 3), (9, 9), (2, 1)] {
+                let span = Span { source: id, start, end };
+                let mut diagnostics = Diagnostics::default();
+                diagnostics.push(Diagnostic::new(codes::SYNTAX, "x").at(span).label("here").related(span, "there"));
+                for format in [Format::Human { color: true, width: 0 }, Format::Json, Format::Github] {
+                    assert!(!render(&diagnostics, &sources, format).is_empty());
+                }
+            }
+        }
+    }
 }

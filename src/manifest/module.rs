@@ -380,8 +380,14 @@ fn bind_inputs(
 
 /// Reads a file as a source; says in words why not.
 pub(super) fn read_source(path: &Path, name: String) -> Result<Source, String> {
-    let bytes =
-        std::fs::read(path).map_err(|error| format!("cannot read `{name}`: {}", crate::stage::io_words(&error)))?;
+    let bytes = std::fs::read(path).map_err(|error| {
+        let why = match error.kind() {
+            std::io::ErrorKind::NotFound => "it does not exist".to_owned(),
+            std::io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
+            kind => kind.to_string(),
+        };
+        format!("cannot read `{name}`: {why}")
+    })?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         let line = error.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1;

@@ -1,0 +1,3 @@
+//! The integration tests, in one binary so that they are linked once.
+
+mod check;
