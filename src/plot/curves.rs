@@ -85,7 +85,7 @@ mod tests {
         let svg = curves("Loss", "epoch", "loss", &[line], Some((3.0, "best")));
         assert!(svg.contains("loss ends at 0.4"), "{svg}");
         assert!(!svg.contains("NaN"));
-        curves("Nothing", "epoch", "loss", &[], None);
-        curves("One", "epoch", "loss", &[Curve { name: "a".to_owned(), points: vec![(1.0, 1.0)] }], None);
+        let _ = curves("Nothing", "epoch", "loss", &[], None);
+        let _ = curves("One", "epoch", "loss", &[Curve { name: "a".to_owned(), points: vec![(1.0, 1.0)] }], None);
     }
 }

@@ -63,6 +63,6 @@ mod tests {
         let bins = bins.map(|(probability, frequency, rows)| ReliabilityBin { probability, frequency, rows });
         let svg = reliability("Calibration", "probability", &bins, 0.0484);
         assert!(svg.contains("0.900 predicted, 0.950 came true, 1,200 rows"));
-        reliability("Empty", "probability", &[], 0.0);
+        let _ = reliability("Empty", "probability", &[], 0.0);
     }
 }

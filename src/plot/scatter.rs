@@ -62,6 +62,6 @@ mod tests {
         let svg = scatter(&Scatter { title: "Residuals", x: "predicted", y: "residual", points: &points, guide: 0.0 });
         assert_eq!(svg.matches("<circle").count(), 2000);
         assert!(svg.contains("every 5th drawn"));
-        scatter(&Scatter { title: "None", x: "a", y: "b", points: &[(f64::NAN, 1.0)], guide: 1.0 });
+        let _ = scatter(&Scatter { title: "None", x: "a", y: "b", points: &[(f64::NAN, 1.0)], guide: 1.0 });
     }
 }
