@@ -3,6 +3,7 @@
 
 use crate::stage::{Erased, Stage};
 use crate::stages::encode::Encode;
+use crate::stages::judge::{Evaluate, Predict};
 use crate::stages::open::exec::Exec;
 use crate::stages::source::fetch::Fetch;
 use crate::stages::train::Train;
@@ -18,6 +19,8 @@ pub const STAGES: &[&dyn Stage] = &[
     // train
     &Erased::<Train>::NEW,
     // judge
+    &Erased::<Evaluate>::NEW,
+    &Erased::<Predict>::NEW,
     // deliver
     // open
     &Erased::<Exec>::NEW,

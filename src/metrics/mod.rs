@@ -29,7 +29,6 @@ pub use interval::{Interval, Method, intervals, wilson};
 pub use judged::{Judged, Outcome};
 pub use rank::{RocCurve, roc_curve};
 
-use crate::diag::did_you_mean;
 use serde::Serialize;
 
 /// The tasks that metrics are for.
@@ -129,11 +128,4 @@ pub const METRICS: &[Metric] = &[
 #[must_use]
 pub fn metric(name: &str) -> Option<&'static Metric> {
     METRICS.iter().find(|metric| metric.name == name)
-}
-
-/// The hint ``did you mean `f1_macro`?`` for a name that is none, among the metrics for a task where that is known.
-#[must_use]
-pub fn suggest(name: &str, task: Option<TaskKind>) -> Option<String> {
-    let fitting = METRICS.iter().filter(|metric| task.is_none_or(|task| metric.fits(task)));
-    did_you_mean(name, fitting.map(|metric| metric.name))
 }

@@ -29,10 +29,10 @@ mod tensor;
 #[cfg(test)]
 mod tests;
 
-pub use encoder::{ENCODER_VERSION, Encoder};
+pub use encoder::{ENCODER_FILE, ENCODER_VERSION, Encoder, write_json};
 pub use features::{Feature, FittedFeature};
 pub use kind::Encode;
-pub use names::Names;
+pub use names::{Names, check_names};
 pub use spec::EncodeSpec;
 pub use target::{FittedTarget, Target};
-pub use tensor::{DATA_FILE, Encoded, Tensor, TensorData, read_target};
+pub use tensor::{DATA_FILE, Encoded, Tensor, TensorData, read_target, read_tensor};

@@ -1,0 +1,357 @@
+//! The kind `evaluate`: metrics with 95 % confidence intervals, gates, predictions and plots.
+
+use super::compatible::{check_dataset, check_trained};
+use super::forward::{Compute, answers};
+use super::metrics_file::{METRICS_FILE, METRICS_VERSION, MetricValue, MetricsFile, gate_words};
+use super::{predictions, report};
+use crate::diag::{codes, did_you_mean, list};
+use crate::frame;
+use crate::job::{Device, Numerics};
+use crate::metrics::{Confusion, Judged, METRICS, Metric, TaskKind, intervals, metric};
+use crate::path;
+use crate::stage::{
+    CheckCx, Family, GateResult, Input, Kind, Outputs, Port, Produced, Ref, RunCx, StageError, StageInfo,
+};
+use crate::stages::encode::{DATA_FILE, Encoder, read_target, write_json};
+use crate::types::{ArtifactType, Column, DType, TableSchema, TargetType, Task};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Judges a trained model on data that it was not trained on.
+pub struct Evaluate;
+
+/// The fields of an `evaluate` stage.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct EvaluateSpec {
+    /// The trained model.
+    pub model: Ref,
+    /// The dataset to judge it on; encoded by the same `encode` stage that the model was made for.
+    pub data: Ref,
+    /// What to compute: `accuracy`, `f1_macro`, `roc_auc`, `log_loss`, `calibration_error`, `rmse`, `r2`, … The reference
+    /// says which are for which targets.
+    pub metrics: Vec<String>,
+    /// Demands: `require.accuracy = { min = 0.928 }`. Where one does not hold, the run fails and says so; the result is kept.
+    #[serde(default)]
+    pub require: BTreeMap<String, Limits>,
+    /// Rows in a forward pass.
+    #[serde(default = "default_batch_size")]
+    pub batch_size: u64,
+    /// Compute threads. It is part of the numbers, because it decides the order of additions.
+    #[serde(default = "default_threads")]
+    pub threads: u64,
+    /// `native`: fastest here, bit-identical on the same class of processor; `portable`: pinned to AVX2, bit-identical on
+    /// any x86-64 that has it.
+    #[serde(default)]
+    pub numerics: Numerics,
+    /// `cpu` or `cuda`.
+    #[serde(default)]
+    pub device: Device,
+}
+
+/// What a metric is allowed to be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Limits {
+    /// The least.
+    pub min: Option<f64>,
+    /// The most.
+    pub max: Option<f64>,
+}
+
+pub(super) fn default_batch_size() -> u64 {
+    256
+}
+
+pub(super) fn default_threads() -> u64 {
+    2
+}
+
+const METRICS_PORT: &str = "metrics";
+const PREDICTIONS_PORT: &str = "predictions";
+const REPORT_PORT: &str = "report";
+
+impl Kind for Evaluate {
+    type Spec = EvaluateSpec;
+
+    const INFO: StageInfo = StageInfo {
+        name: "evaluate",
+        family: Family::Judge,
+        version: 1,
+        summary: "Judges a model: metrics with confidence intervals, gates, plots",
+        ports: &[
+            Port { name: METRICS_PORT, about: "metrics.json: values, confidence intervals, confusion matrix, gates" },
+            Port {
+                name: PREDICTIONS_PORT,
+                about: "a row per row of the data: `row`, `target`, `prediction` and probabilities",
+            },
+            Port {
+                name: REPORT_PORT,
+                about: "plots: confusion matrix, calibration, ROC; or predictions and residuals",
+            },
+        ],
+        example: r#"
+[stage.evaluate]
+kind = "evaluate"
+model = "train.model"
+data = "encode.test"
+metrics = ["accuracy", "f1_macro", "log_loss"]
+require.accuracy = { min = 0.928 }
+"#,
+        seeded: true,
+        numeric: true,
+    };
+
+    fn check(spec: &EvaluateSpec, cx: &mut CheckCx<'_>) -> Outputs {
+        let model = cx.model(&spec.model, path!["model"]);
+        let data = cx.dataset(&spec.data, path!["data"]);
+        if let Some(model) = model {
+            check_trained(model, &spec.model, cx);
+        }
+        if let (Some(model), Some(data)) = (model, data) {
+            check_dataset(model, &spec.model, data, &spec.data, cx);
+        }
+        if let Some(data) = data
+            && data.target.is_none()
+        {
+            cx.error(path!["data"], codes::NO_TARGET, format!("`{}` has no target to judge by", spec.data))
+                .label("only features")
+                .from_stage(&spec.data, "encoded here")
+                .hint("for rows without a target, use `predict`");
+        }
+        let target = data.and_then(|data| data.target.as_ref());
+        check_metrics(spec, target, cx);
+        check_limits(spec, cx);
+        check_compute(spec.batch_size, spec.threads, cx);
+        let rows = data.and_then(|data| data.rows);
+        Outputs::none()
+            .and(METRICS_PORT, ArtifactType::Metrics)
+            .and(PREDICTIONS_PORT, predictions_type(target.map(|target| &target.task), rows))
+            .and(REPORT_PORT, ArtifactType::Report)
+    }
+
+    fn run(spec: &EvaluateSpec, cx: &RunCx<'_>) -> Result<Produced, StageError> {
+        let (model, data) = (cx.input(&spec.model)?, cx.input(&spec.data)?);
+        same_encoder(spec, model, data)?;
+        let target = target_of(data)?;
+        let right = read_target(data)?;
+        if right.is_empty() {
+            return Err(StageError::data(format!("`{}` has no rows to judge on", spec.data)).at(path!["data"]));
+        }
+        let tensors = data.file(DATA_FILE).ok_or_else(|| StageError::bug("a dataset without its tensors"))?;
+        let compute = Compute {
+            batch_size: spec.batch_size,
+            threads: spec.threads,
+            numerics: spec.numerics,
+            device: spec.device,
+        };
+        let answers = answers(&compute, model, &tensors.path, right.len(), &target.task, cx)?;
+        let columns = predictions::columns(&answers, &target.task);
+        let judged = answers.judged(&right, &target.task);
+        let found = measure(spec, target, &judged, cx)?;
+        write_json(&found, &cx.out(METRICS_PORT)?.join(METRICS_FILE))?;
+        report::write(&judged, &found.classes, &target.name, &cx.out(REPORT_PORT)?)?;
+        let mut all = predictions::row_and_target(&judged, &target.task);
+        all.extend(columns);
+        let mut produced = Produced::new(summary(spec, &found)).port(METRICS_PORT, ArtifactType::Metrics);
+        produced.metrics =
+            found.metrics.iter().filter_map(|(name, metric)| Some((name.clone(), metric.value?))).collect();
+        produced.gates = found.gates;
+        let produced = frame::write_table(cx, PREDICTIONS_PORT, predictions::frame_of(judged.rows(), all)?, produced)?;
+        Ok(produced.port(REPORT_PORT, ArtifactType::Report))
+    }
+}
+
+fn predictions_type(task: Option<&Task>, rows: Option<u64>) -> ArtifactType {
+    let mut schema = TableSchema::unknown();
+    if let Some(task) = task {
+        let first = [Column::new("row", DType::I64), Column::new("target", predictions::target_dtype(task))];
+        schema = TableSchema::new(first.into_iter().chain(predictions::schema(task)).collect());
+        schema.complete = predictions::schema_is_complete(task);
+    }
+    schema.rows = rows;
+    ArtifactType::Table(schema)
+}
+
+fn check_metrics(spec: &EvaluateSpec, target: Option<&TargetType>, cx: &mut CheckCx<'_>) {
+    if spec.metrics.is_empty() {
+        cx.error(path!["metrics"], codes::OUT_OF_RANGE, "there is no metric to compute")
+            .label("an empty list")
+            .hint("metrics = [\"accuracy\", \"log_loss\"], or [\"rmse\", \"r2\"] for a number");
+    }
+    let task = target.map(|target| TaskKind::from(&target.task));
+    let fitting =
+        || METRICS.iter().filter(|metric| task.is_none_or(|task| metric.fits(task))).map(|metric| metric.name);
+    for (index, name) in spec.metrics.iter().enumerate() {
+        let place = path!["metrics", index];
+        match (metric(name), task) {
+            (None, _) => {
+                let near = did_you_mean(name, fitting());
+                let has_near = near.is_some();
+                let finding = cx.error(place, codes::UNKNOWN_METRIC, format!("there is no metric `{name}`"));
+                finding.label("no such metric").maybe_hint(near);
+                if !has_near {
+                    finding.hint(format!("there are {}", list(fitting(), 20)));
+                }
+            }
+            (Some(metric), Some(task)) if !metric.fits(task) => {
+                let for_tasks = list(metric.tasks.iter().map(|task| task.name()), 3);
+                let macro_of = format!("{name}_macro");
+                let instead = METRICS.iter().find(|other| other.name == macro_of && other.fits(task));
+                cx.error(
+                    place,
+                    codes::METRIC_TASK,
+                    format!("`{name}` is for {for_tasks} targets, and this target is a {}", task.name()),
+                )
+                .label(format!("not for a {}", task.name()))
+                .from_stage(&spec.data, "the target is declared here")
+                .hint(match instead {
+                    Some(instead) => format!("for several classes there is `{}`", instead.name),
+                    None => format!("for this target there are {}", list(fitting(), 20)),
+                });
+            }
+            _ => {}
+        }
+    }
+}
+
+fn check_limits(spec: &EvaluateSpec, cx: &mut CheckCx<'_>) {
+    for (name, limits) in &spec.require {
+        if !spec.metrics.contains(name) {
+            cx.error(path!["require", name], codes::GATE_METRIC, format!("`require.{name}` is not among `metrics`"))
+                .at_key()
+                .label("not computed here")
+                .related(path!["metrics"], "these are computed")
+                .hint(match did_you_mean(name, spec.metrics.iter().map(String::as_str)) {
+                    Some(near) => near,
+                    None => format!("add \"{name}\" to `metrics`"),
+                });
+        }
+        let place = path!["require", name];
+        match (limits.min, limits.max) {
+            (None, None) => {
+                cx.error(place, codes::MISSING_FIELD, format!("`require.{name}` demands nothing"))
+                    .label("neither `min` nor `max`")
+                    .hint(format!("require.{name} = {{ min = 0.9 }}"));
+            }
+            (Some(min), Some(max)) if min > max => {
+                cx.error(place, codes::OUT_OF_RANGE, format!("nothing is at least {min} and at most {max}"))
+                    .label("`min` is above `max`");
+            }
+            (min, max) => {
+                let Some(metric) = metric(name) else { continue };
+                let (least, most) = metric.range;
+                let out = min.filter(|min| *min > most).or(max.filter(|max| *max < least));
+                if let Some(bound) = out {
+                    cx.error(
+                        place,
+                        codes::OUT_OF_RANGE,
+                        format!("{name} is never beyond {bound}: it lies between {least} and {most}"),
+                    )
+                    .label("can never hold");
+                }
+            }
+        }
+    }
+}
+
+/// Reports sizes of 0.
+pub(super) fn check_compute(batch_size: u64, threads: u64, cx: &mut CheckCx<'_>) {
+    for (field, value) in [("batch_size", batch_size), ("threads", threads)] {
+        if value == 0 {
+            cx.error(path![field], codes::OUT_OF_RANGE, format!("{field} is at least 1, found 0"));
+        }
+    }
+    if threads > 1024 {
+        cx.error(path!["threads"], codes::OUT_OF_RANGE, format!("threads is at most 1,024, found {threads}"));
+    }
+}
+
+fn target_of(data: &Input) -> Result<&TargetType, StageError> {
+    let target = match &data.ty {
+        ArtifactType::Dataset(dataset) => dataset.target.as_ref(),
+        _ => None,
+    };
+    target.ok_or_else(|| StageError::bug("a dataset without a target"))
+}
+
+/// Two encoders that were fitted on different rows give the same shapes and mean different things by them.
+fn same_encoder(spec: &EvaluateSpec, model: &Input, data: &Input) -> Result<(), StageError> {
+    if Encoder::of(model)? == Encoder::of(data)? {
+        return Ok(());
+    }
+    Err(StageError::data(format!(
+        "`{}` was encoded by another encoder than the one that `{}` was trained with",
+        spec.data, spec.model
+    ))
+    .note("its means, categories or classes differ, so the model would misread it")
+    .hint("add the table to `apply` of the `encode` stage that the model was made for, and name its dataset here")
+    .at(path!["data"]))
+}
+
+fn measure(
+    spec: &EvaluateSpec,
+    target: &TargetType,
+    judged: &Judged,
+    cx: &RunCx<'_>,
+) -> Result<MetricsFile, StageError> {
+    let chosen: Vec<&Metric> = spec.metrics.iter().filter_map(|name| metric(name)).collect();
+    let intervals = intervals(&chosen, judged, cx.seed.number("bootstrap"));
+    let metrics: BTreeMap<String, MetricValue> = chosen
+        .iter()
+        .zip(intervals)
+        .map(|(metric, interval)| {
+            let value = metric.value(judged);
+            let interval = interval.filter(|_| value.is_some());
+            let value = MetricValue {
+                title: metric.title.to_owned(),
+                value,
+                low: interval.map(|interval| interval.low),
+                high: interval.map(|interval| interval.high),
+                method: interval.map(|interval| interval.method),
+                higher_is_better: Some(metric.higher_is_better),
+            };
+            (metric.name.to_owned(), value)
+        })
+        .collect();
+    let gates = spec.require.iter().map(|(name, limits)| gate(name, limits, &metrics)).collect::<Result<_, _>>()?;
+    let classes = match &target.task {
+        Task::Category { classes } => classes.clone().unwrap_or_default(),
+        Task::Binary { .. } => vec!["no".to_owned(), "yes".to_owned()],
+        Task::Number { .. } => Vec::new(),
+    };
+    let confusion = Confusion::of(judged, &vec![1.0; judged.rows()]).rows();
+    Ok(MetricsFile {
+        version: METRICS_VERSION,
+        task: target.task.name().to_owned(),
+        target: target.name.clone(),
+        rows: judged.rows() as u64,
+        metrics,
+        classes,
+        confusion,
+        gates,
+    })
+}
+
+fn gate(name: &str, limits: &Limits, metrics: &BTreeMap<String, MetricValue>) -> Result<GateResult, StageError> {
+    let value = metrics.get(name).and_then(|metric| metric.value).ok_or_else(|| {
+        StageError::data(format!("`{name}` is not defined on these rows, so `require.{name}` cannot be judged"))
+            .hint("judge on more rows, in which every class occurs")
+            .at(path!["require", name])
+    })?;
+    let holds = limits.min.is_none_or(|min| value >= min) && limits.max.is_none_or(|max| value <= max);
+    Ok(GateResult { metric: name.to_owned(), value, min: limits.min, max: limits.max, holds })
+}
+
+/// `accuracy 0.976 (95 % CI 0.962–0.988) · F1 (macro) 0.976 · gate accuracy >= 0.928 holds`
+fn summary(spec: &EvaluateSpec, found: &MetricsFile) -> String {
+    let mut parts = Vec::new();
+    for (index, name) in spec.metrics.iter().enumerate() {
+        let Some(metric) = found.metrics.get(name) else { continue };
+        parts.push(match (index, metric.value) {
+            (0, _) | (_, None) => format!("{} {}", metric.title, metric.words()),
+            (_, Some(value)) => format!("{} {}", metric.title, crate::numbers::number(value)),
+        });
+    }
+    parts.extend(found.gates.iter().map(|gate| format!("gate {}", gate_words(gate))));
+    parts.join(" · ")
+}

@@ -1,0 +1,162 @@
+//! A model's outputs for encoded rows, computed by the worker, and turned into probabilities or numbers here, in `f64`.
+
+use crate::job::{Device, Job, Numerics, PredictJob, Setting, WorkerEvent};
+use crate::metrics::{Judged, Outcome};
+use crate::stage::{Input, Progress, RunCx, StageError};
+use crate::stages::encode::read_tensor;
+use crate::types::Task;
+use std::path::Path;
+
+/// How outputs are computed.
+pub(super) struct Compute {
+    pub batch_size: u64,
+    pub threads: u64,
+    pub numerics: Numerics,
+    pub device: Device,
+}
+
+/// What a model says of some rows, in the terms of its target.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Answers {
+    /// Probabilities, row after row, of so many classes.
+    Category { probabilities: Vec<f64>, classes: usize },
+    /// The probability of yes.
+    Binary(Vec<f64>),
+    /// The number in the target's unit.
+    Number(Vec<f64>),
+}
+
+/// Runs the model over `data` (a `data.safetensors` of `rows` rows).
+pub(super) fn answers(
+    compute: &Compute,
+    model: &Input,
+    data: &Path,
+    rows: usize,
+    task: &Task,
+    cx: &RunCx<'_>,
+) -> Result<Answers, StageError> {
+    let outputs = if rows == 0 { Vec::new() } else { outputs(compute, model, data, rows, cx)? };
+    let width = outputs.len().checked_div(rows).unwrap_or_else(|| outputs_of(task));
+    if width != outputs_of(task) || outputs.len() != rows * width {
+        return Err(StageError::bug(format!("{} outputs for {rows} rows of a {} target", outputs.len(), task.name())));
+    }
+    if let Some(at) = outputs.iter().position(|value| !value.is_finite()) {
+        return Err(StageError::data(format!("the model gives {} for row {}", outputs[at], at / width + 1))
+            .note("rows are counted from 1")
+            .hint("its weights have diverged: look at the training's loss, and train with a smaller learning rate"));
+    }
+    Ok(interpret(outputs, task))
+}
+
+fn outputs(compute: &Compute, model: &Input, data: &Path, rows: usize, cx: &RunCx<'_>) -> Result<Vec<f64>, StageError> {
+    let file = |name: &str| {
+        let file = model.file(name).ok_or_else(|| StageError::bug(format!("a trained model without `{name}`")))?;
+        Ok::<_, StageError>(file.path.clone())
+    };
+    let out = cx.scratch.join("output.safetensors");
+    let job = PredictJob {
+        setting: Setting {
+            threads: usize::try_from(compute.threads).unwrap_or(1),
+            numerics: compute.numerics,
+            device: compute.device,
+        },
+        architecture: file("architecture.json")?,
+        weights: file("model.safetensors")?,
+        data: data.to_path_buf(),
+        batch_size: usize::try_from(compute.batch_size).unwrap_or(usize::MAX),
+        out: out.clone(),
+    };
+    cx.services.run_job(&Job::Predict(job), &mut |event| {
+        if let WorkerEvent::Rows { done, total } = event {
+            let detail = String::new();
+            cx.services.progress(Progress { done: *done, total: Some(*total), unit: "row", detail });
+        }
+    })?;
+    let (shape, values) = read_tensor(&out, "output")?;
+    if shape.first() != Some(&rows) {
+        return Err(StageError::bug(format!("outputs of shape {shape:?} for {rows} rows")));
+    }
+    Ok(values)
+}
+
+fn outputs_of(task: &Task) -> usize {
+    match task {
+        Task::Category { classes } => classes.as_ref().map_or(0, Vec::len),
+        Task::Binary { .. } | Task::Number { .. } => 1,
+    }
+}
+
+fn interpret(outputs: Vec<f64>, task: &Task) -> Answers {
+    match task {
+        Task::Category { .. } => {
+            let classes = outputs_of(task);
+            Answers::Category { probabilities: outputs.chunks(classes.max(1)).flat_map(softmax).collect(), classes }
+        }
+        Task::Binary { .. } => Answers::Binary(outputs.into_iter().map(sigmoid).collect()),
+        Task::Number { mean, std } => {
+            let (mean, std) = (mean.unwrap_or(0.0), std.unwrap_or(1.0));
+            Answers::Number(outputs.into_iter().map(|value| value * std + mean).collect())
+        }
+    }
+}
+
+/// `exp(x_i) / sum(exp(x_j))`, shifted by the greatest so that nothing overflows.
+fn softmax(logits: &[f64]) -> Vec<f64> {
+    let most = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let powers: Vec<f64> = logits.iter().map(|logit| (logit - most).exp()).collect();
+    let sum: f64 = powers.iter().sum();
+    powers.into_iter().map(|power| power / sum).collect()
+}
+
+/// `1 / (1 + exp(-x))`, from the side that does not overflow.
+fn sigmoid(logit: f64) -> f64 {
+    if logit >= 0.0 {
+        1.0 / (1.0 + (-logit).exp())
+    } else {
+        let power = logit.exp();
+        power / (1.0 + power)
+    }
+}
+
+impl Answers {
+    /// Beside what is right, as the dataset stores it: class indices, 0 and 1, or standardised numbers.
+    pub(super) fn judged(self, target: &[f64], task: &Task) -> Judged {
+        Judged::new(match self {
+            Self::Category { probabilities, classes } => Outcome::Category {
+                truth: target.iter().map(|class| *class as usize).collect(),
+                probabilities,
+                classes,
+            },
+            Self::Binary(probabilities) => {
+                Outcome::Binary { truth: target.iter().map(|yes| *yes > 0.5).collect(), probabilities }
+            }
+            Self::Number(predicted) => {
+                let (mean, std) = match task {
+                    Task::Number { mean, std } => (mean.unwrap_or(0.0), std.unwrap_or(1.0)),
+                    _ => (0.0, 1.0),
+                };
+                Outcome::Number { truth: target.iter().map(|value| value * std + mean).collect(), predicted }
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn probabilities_of_extreme_logits_are_finite() {
+        assert_eq!(softmax(&[1000.0, 1000.0]), [0.5, 0.5]);
+        assert_eq!(softmax(&[-1e30, 0.0]), [0.0, 1.0]);
+        assert_eq!((sigmoid(-800.0), sigmoid(0.0), sigmoid(800.0)), (0.0, 0.5, 1.0));
+    }
+
+    #[test]
+    fn numbers_return_to_their_unit() {
+        let task = Task::Number { mean: Some(10.0), std: Some(2.0) };
+        assert_eq!(interpret(vec![1.5], &task), Answers::Number(vec![13.0]));
+        let judged = Answers::Number(vec![13.0]).judged(&[-1.0], &task);
+        assert_eq!(judged.outcome(), &Outcome::Number { truth: vec![8.0], predicted: vec![13.0] });
+    }
+}

@@ -1,0 +1,126 @@
+//! Tables of predictions.
+//!
+//! | target | `prediction` | probabilities |
+//! |---|---|---|
+//! | category | `str`, the class | `probability` of it, and `p_CLASS` for every class |
+//! | binary | `bool`, whether yes is more probable | `probability` of yes |
+//! | number | `f64` in the target's unit | none |
+
+use super::forward::Answers;
+use crate::frame;
+use crate::metrics::{Judged, Outcome};
+use crate::stage::StageError;
+use crate::types::{Column as SchemaColumn, DType, Task};
+use polars::prelude::*;
+
+/// The columns that [`columns`] will make; without the classes' where these are not known.
+pub(super) fn schema(task: &Task) -> Vec<SchemaColumn> {
+    match task {
+        Task::Category { classes } => {
+            let mut columns =
+                vec![SchemaColumn::new("prediction", DType::Str), SchemaColumn::new("probability", DType::F64)];
+            columns.extend(classes.iter().flatten().map(|class| SchemaColumn::new(format!("p_{class}"), DType::F64)));
+            columns
+        }
+        Task::Binary { .. } => {
+            vec![SchemaColumn::new("prediction", DType::Bool), SchemaColumn::new("probability", DType::F64)]
+        }
+        Task::Number { .. } => vec![SchemaColumn::new("prediction", DType::F64)],
+    }
+}
+
+/// Whether [`schema`] knows all columns.
+pub(super) fn schema_is_complete(task: &Task) -> bool {
+    !matches!(task, Task::Category { classes: None })
+}
+
+/// What was answered, as columns.
+pub(super) fn columns(answers: &Answers, task: &Task) -> Vec<Column> {
+    match (answers, task) {
+        (Answers::Category { probabilities, classes: count }, Task::Category { classes }) => {
+            let names = classes.as_deref().unwrap_or_default();
+            let rows = probabilities.chunks_exact((*count).max(1));
+            let best: Vec<usize> = rows.map(best_of).collect();
+            let texts: Vec<&str> = best.iter().map(|class| names[*class].as_str()).collect();
+            let top: Vec<f64> =
+                best.iter().enumerate().map(|(row, class)| probabilities[row * count + class]).collect();
+            let mut columns = vec![Column::new("prediction".into(), texts), Column::new("probability".into(), top)];
+            for (class, name) in names.iter().enumerate() {
+                let one: Vec<f64> = probabilities.iter().skip(class).step_by((*count).max(1)).copied().collect();
+                columns.push(Column::new(format!("p_{name}").into(), one));
+            }
+            columns
+        }
+        (Answers::Binary(probabilities), _) => {
+            let yes: Vec<bool> = probabilities.iter().map(|p| *p > 0.5).collect();
+            vec![Column::new("prediction".into(), yes), Column::new("probability".into(), probabilities.as_slice())]
+        }
+        (Answers::Number(values), _) | (Answers::Category { probabilities: values, .. }, _) => {
+            vec![Column::new("prediction".into(), values.as_slice())]
+        }
+    }
+}
+
+/// The first of the greatest.
+fn best_of(row: &[f64]) -> usize {
+    let mut best = 0;
+    for (class, p) in row.iter().enumerate() {
+        if *p > row[best] {
+            best = class;
+        }
+    }
+    best
+}
+
+/// The columns `row` (from 0) and `target` of an evaluation.
+pub(super) fn row_and_target(judged: &Judged, task: &Task) -> Vec<Column> {
+    let rows: Vec<i64> = (0..judged.rows() as i64).collect();
+    let target = match (judged.outcome(), task) {
+        (Outcome::Category { truth, .. }, Task::Category { classes: Some(classes) }) => {
+            let texts: Vec<&str> = truth.iter().map(|class| classes[*class].as_str()).collect();
+            Column::new("target".into(), texts)
+        }
+        (Outcome::Category { truth, .. }, _) => {
+            Column::new("target".into(), truth.iter().map(|class| *class as i64).collect::<Vec<_>>())
+        }
+        (Outcome::Binary { truth, .. }, _) => Column::new("target".into(), truth.as_slice()),
+        (Outcome::Number { truth, .. }, _) => Column::new("target".into(), truth.as_slice()),
+    };
+    vec![Column::new("row".into(), rows), target]
+}
+
+/// The type of `target`.
+pub(super) fn target_dtype(task: &Task) -> DType {
+    match task {
+        Task::Category { .. } => DType::Str,
+        Task::Binary { .. } => DType::Bool,
+        Task::Number { .. } => DType::F64,
+    }
+}
+
+/// Columns of one height as a frame.
+pub(super) fn frame_of(rows: usize, columns: Vec<Column>) -> Result<DataFrame, StageError> {
+    DataFrame::new(rows, columns).map_err(|error| frame::failed("make the table of predictions", &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_columns_are_those_that_were_promised() {
+        let category = Task::Category { classes: Some(vec!["a".to_owned(), "b".to_owned()]) };
+        let answers = Answers::Category { probabilities: vec![0.3, 0.7, 0.5, 0.5], classes: 2 };
+        let binary = Task::Binary { positive: "1".to_owned() };
+        let number = Task::Number { mean: None, std: None };
+        for (answers, task) in [
+            (answers, &category),
+            (Answers::Binary(vec![0.5, 0.51]), &binary),
+            (Answers::Number(vec![1.0, 2.0]), &number),
+        ] {
+            let frame = frame_of(2, columns(&answers, task)).unwrap();
+            assert_eq!(frame::schema_of(&frame).columns, schema(task));
+            println!("{frame}");
+        }
+    }
+}

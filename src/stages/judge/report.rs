@@ -1,0 +1,81 @@
+//! The plots of an evaluation.
+
+use crate::metrics::{Confusion, Judged, Outcome, TaskKind, bins, metric, roc_curve};
+use crate::plot::{self, ReliabilityBin, RocLine, Scatter};
+use crate::stage::StageError;
+use std::path::Path;
+
+/// Most classes for which ROC curves are drawn, each against the rest.
+const MOST_ROC_CLASSES: usize = 6;
+
+/// Writes the plots that fit the task; gives the names of the files.
+pub(super) fn write(
+    judged: &Judged,
+    classes: &[String],
+    target: &str,
+    folder: &Path,
+) -> Result<Vec<String>, StageError> {
+    let mut plots: Vec<(&str, String)> = Vec::new();
+    match judged.outcome() {
+        Outcome::Number { truth, predicted } => {
+            let against: Vec<(f64, f64)> = truth.iter().copied().zip(predicted.iter().copied()).collect();
+            let residuals: Vec<(f64, f64)> = against.iter().map(|(right, found)| (*found, right - found)).collect();
+            let title = format!("Predictions of {target}");
+            plots.push(("predictions.svg", draw(&title, target, "predicted", &against, 1.0)));
+            plots.push((
+                "residuals.svg",
+                draw(&format!("Residuals of {target}"), "predicted", "actual − predicted", &residuals, 0.0),
+            ));
+        }
+        Outcome::Category { .. } | Outcome::Binary { .. } => {
+            let confusion = Confusion::of(judged, &vec![1.0; judged.rows()]);
+            plots.push((
+                "confusion.svg",
+                plot::confusion(&format!("Confusion matrix of {target}"), classes, &confusion.rows()),
+            ));
+            plots.push(("calibration.svg", calibration(judged, target)));
+            let lines = roc_lines(judged, classes);
+            if !lines.is_empty() {
+                plots.push(("roc.svg", plot::roc(&format!("ROC of {target}"), &lines)));
+            }
+        }
+    }
+    for (name, svg) in &plots {
+        let path = folder.join(name);
+        std::fs::write(&path, svg).map_err(|error| StageError::io("write", &path, &error))?;
+    }
+    Ok(plots.into_iter().map(|(name, _)| name.to_owned()).collect())
+}
+
+fn draw(title: &str, x: &str, y: &str, points: &[(f64, f64)], guide: f64) -> String {
+    plot::scatter(&Scatter { title, x, y, points, guide })
+}
+
+fn calibration(judged: &Judged, target: &str) -> String {
+    let weights = vec![1.0; judged.rows()];
+    let filled: Vec<ReliabilityBin> = bins(judged, &weights)
+        .into_iter()
+        .filter(|bin| bin.weight > 0.0)
+        .map(|bin| ReliabilityBin { probability: bin.probability, frequency: bin.frequency, rows: bin.weight as u64 })
+        .collect();
+    let error = metric("calibration_error").and_then(|metric| metric.value(judged)).unwrap_or(0.0);
+    let of =
+        if judged.task() == TaskKind::Binary { "probability of yes" } else { "probability of the predicted class" };
+    plot::reliability(&format!("Calibration of {target}"), of, &filled, error)
+}
+
+fn roc_lines(judged: &Judged, classes: &[String]) -> Vec<RocLine> {
+    let wanted: Vec<usize> = match judged.task() {
+        TaskKind::Binary => vec![1],
+        _ if classes.len() <= MOST_ROC_CLASSES => (0..classes.len()).collect(),
+        _ => Vec::new(),
+    };
+    wanted
+        .into_iter()
+        .filter_map(|class| {
+            let curve = roc_curve(judged, class)?;
+            let points = curve.false_positive.into_iter().zip(curve.true_positive).collect();
+            Some(RocLine { name: classes[class].clone(), points, area: curve.area })
+        })
+        .collect()
+}
