@@ -9,6 +9,10 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// How long to wait for what a dead worker has written.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// What a worker's standard output brought.
 pub(super) enum Said {
@@ -21,7 +25,7 @@ pub(super) enum Said {
 /// Where a worker's standard error goes: the log of the stage that it works for.
 type Log = Arc<Mutex<Option<File>>>;
 
-/// A running worker process. Dropping it closes its input, which ends it, and kills it if it lingers.
+/// A running worker process. Dropping it kills it.
 pub(super) struct Process {
     pub(super) setting: Setting,
     /// Its events; disconnected when it has closed its output.
@@ -31,6 +35,8 @@ pub(super) struct Process {
     log: Log,
     /// The most memory that it was seen to hold, in bytes.
     peak: u64,
+    /// It has been waited for, so its id is no longer its own.
+    ended: bool,
     readers: Vec<JoinHandle<()>>,
 }
 
@@ -60,7 +66,7 @@ impl Process {
             let log = Arc::clone(&log);
             readers.push(std::thread::Builder::new().name("worker log".into()).spawn(move || keep(stderr, &log))?);
         }
-        Ok(Self { setting, said, child, stdin, log, peak: 0, readers })
+        Ok(Self { setting, said, child, stdin, log, peak: 0, ended: false, readers })
     }
 
     /// Sends its standard error to a file from now on.
@@ -89,15 +95,27 @@ impl Process {
         self.peak
     }
 
-    /// Ends it, if need be by force, and gives how it ended. Everything that it wrote has been read then.
+    /// Kills it and whatever it has started.
+    fn kill_group(&self) {
+        if let Ok(id) = libc::pid_t::try_from(self.child.id()) {
+            // SAFETY: signalling has no preconditions. The process has not been waited for, so its id, which is its
+            // group's too, is still its own.
+            unsafe { libc::kill(-id, libc::SIGKILL) };
+        }
+    }
+
+    /// Waits for its end, if need be by force, and gives how it ended.
     pub(super) fn end(&mut self, force: bool) -> std::io::Result<ExitStatus> {
         self.stdin = None;
         if force {
-            self.child.kill()?;
+            self.kill_group();
         }
         let status = self.child.wait()?;
-        for reader in self.readers.drain(..) {
-            let _ = reader.join();
+        self.ended = true;
+        // Its last words. Something that it has started may hold its output open for longer.
+        let until = Instant::now() + LAST_WORDS;
+        while self.readers.iter().any(|reader| !reader.is_finished()) && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(1));
         }
         Ok(status)
     }
@@ -107,8 +125,10 @@ impl Drop for Process {
     fn drop(&mut self) {
         // A worker without a job has nothing to lose, and waiting for libtorch to unload would hold up the end of a run.
         self.stdin = None;
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        if !self.ended {
+            self.kill_group();
+            let _ = self.child.wait();
+        }
     }
 }
 

@@ -6,9 +6,9 @@ use crate::check::Checked;
 use crate::digest::Digest;
 use crate::env::{self, Cancel};
 use crate::event::{EVENT_VERSION, Event};
-use crate::plan::{self, Dag, Selection, UnknownTarget, plan, select};
+use crate::plan::{self, Dag, Selection, UnknownTarget, outline, select};
 use crate::store::{Store, StoreError};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 /// How to run.
@@ -88,6 +88,8 @@ pub(super) struct Session<'a> {
     started: Instant,
     /// What an earlier pass did, by stage name: told already, and not counted again.
     pub(super) earlier: BTreeMap<String, Done>,
+    /// What failed or was skipped in an earlier pass.
+    pub(super) lost: BTreeSet<String>,
     pub(super) summary: RunSummary,
 }
 
@@ -124,7 +126,7 @@ pub fn run_checking_again(
 ) -> Result<Outcome, RunError> {
     let mut session = Session::new(store, options, cancel, events);
     session.announce(&checked)?;
-    let planned = plan(&checked, store, &Selection { force: false, ..options.selection.clone() })?;
+    let planned = outline(&checked, store, &Selection { force: false, ..options.selection.clone() })?;
     let first = plan::sources_to_fetch_first(&checked, &planned);
     if !first.is_empty() {
         let all_done = session.pass(&checked, &Selection::of(first))?;
@@ -144,13 +146,25 @@ pub fn run_checking_again(
 
 impl<'a> Session<'a> {
     fn new(store: &'a Store, options: &'a RunOptions, cancel: &'a Cancel, events: &'a (dyn Fn(Event) + Sync)) -> Self {
+        store.sweep();
         // Only to tell runs apart: nothing that is computed depends on it.
         let seed = format!("{} {}", env::unix_nanos(), std::process::id());
         let id = Digest::of(seed.as_bytes()).short()[..8].to_owned();
         let summary = RunSummary { run: id.clone(), ..RunSummary::default() };
         let workers = Workers::new(options.jobs);
         let started = Instant::now();
-        Self { store, options, cancel, events, workers, id, started, earlier: BTreeMap::new(), summary }
+        Self {
+            store,
+            options,
+            cancel,
+            events,
+            workers,
+            id,
+            started,
+            earlier: BTreeMap::new(),
+            lost: BTreeSet::new(),
+            summary,
+        }
     }
 
     fn announce(&self, checked: &Checked) -> Result<(), RunError> {
@@ -178,6 +192,7 @@ impl<'a> Session<'a> {
         self.summary.store_failed |= finished.summary.store_failed;
         self.summary.bug |= finished.summary.bug;
         self.earlier.append(&mut finished.done);
+        self.lost.append(&mut finished.lost);
         Ok(finished.summary.failed + finished.summary.skipped == 0)
     }
 
@@ -187,7 +202,7 @@ impl<'a> Session<'a> {
         let reason = if self.cancel.is_set() { "interrupted" } else { "not started, because a source failed" };
         for index in selected.stages {
             let stage = &checked.stages[index].name;
-            if !self.earlier.contains_key(stage) {
+            if !self.earlier.contains_key(stage) && !self.lost.contains(stage) {
                 self.summary.skipped += 1;
                 (self.events)(Event::StageSkipped { stage: stage.clone(), reason: reason.to_owned() });
             }

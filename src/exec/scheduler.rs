@@ -12,7 +12,7 @@ use crate::plan::{Dag, Key, KeyParts, NoKey, Selected, key};
 use crate::stage::{Ancestor, ErrorKind, Input, StageError, StageResult};
 use crate::store::{Found, LastKeys};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::thread::Scope;
 use std::time::{Duration, Instant};
@@ -60,6 +60,8 @@ pub(super) struct Done {
 pub(super) struct Finished {
     pub(super) summary: RunSummary,
     pub(super) done: BTreeMap<String, Done>,
+    /// Stages that failed or were skipped.
+    pub(super) lost: BTreeSet<String>,
 }
 
 /// What a thread sends back.
@@ -79,6 +81,8 @@ pub(super) struct Scheduler<'a> {
     /// Inputs that have no result yet.
     missing: Vec<usize>,
     ready: BTreeSet<usize>,
+    /// Stages whose inputs are all there, not looked at yet.
+    reached: VecDeque<usize>,
     free: usize,
     running: usize,
     /// Why nothing new starts.
@@ -100,6 +104,7 @@ impl<'a> Scheduler<'a> {
             done: vec![None; count],
             missing: (0..count).map(|index| dag.inputs(index).len()).collect(),
             ready: BTreeSet::new(),
+            reached: VecDeque::new(),
             free: session.options.jobs.max(1),
             running: 0,
             stop: None,
@@ -112,14 +117,12 @@ impl<'a> Scheduler<'a> {
     /// Runs the selected stages and gives back what came of them.
     pub(super) fn run(mut self) -> Finished {
         let (send, receive) = crossbeam_channel::unbounded();
+        let missing = &self.missing;
+        self.reached = self.selected.stages.iter().copied().filter(|stage| missing[*stage] == 0).collect();
         std::thread::scope(|scope| {
-            for stage in self.selected.stages.clone() {
-                if self.missing[stage] == 0 && matches!(self.states[stage], State::Waiting) {
-                    self.consider(stage);
-                }
-            }
             loop {
                 self.look_at_cancel();
+                self.look_at_reached();
                 self.start_ready(scope, &send);
                 if self.running == 0 {
                     break;
@@ -143,6 +146,15 @@ impl<'a> Scheduler<'a> {
         }
     }
 
+    fn look_at_reached(&mut self) {
+        while self.stop.is_none()
+            && let Some(stage) = self.reached.pop_front()
+        {
+            self.consider(stage);
+            self.look_at_cancel();
+        }
+    }
+
     fn wait(&mut self, receive: &Receiver<Message>) {
         let message = match receive.recv_timeout(TICK) {
             Ok(message) => message,
@@ -158,8 +170,9 @@ impl<'a> Scheduler<'a> {
 
     /// Looks at a stage whose inputs are all there: cached, or ready to run.
     fn consider(&mut self, stage: usize) {
-        if self.stop.is_some() {
-            return;
+        if self.session.lost.contains(&self.stage(stage).name) {
+            self.states[stage] = State::Failed;
+            return self.skip_users(stage, "which failed");
         }
         if let Some(done) = self.session.earlier.get(&self.stage(stage).name).cloned() {
             self.states[stage] = State::Done;
@@ -336,8 +349,12 @@ impl<'a> Scheduler<'a> {
             }
             Step::Skip(reason) => {
                 self.states[stage] = State::Skipped;
-                self.finished.summary.skipped += 1;
-                (self.session.events)(Event::StageSkipped { stage: self.stage(stage).name.clone(), reason });
+                let stage = self.stage(stage).name.clone();
+                if !self.session.lost.contains(&stage) {
+                    self.finished.summary.skipped += 1;
+                    self.finished.lost.insert(stage.clone());
+                    (self.session.events)(Event::StageSkipped { stage, reason });
+                }
             }
         }
     }
@@ -379,7 +396,7 @@ impl<'a> Scheduler<'a> {
         for user in self.dag.users(stage) {
             self.missing[user] -= 1;
             if self.missing[user] == 0 && self.selected.stages.binary_search(&user).is_ok() {
-                self.consider(user);
+                self.reached.push_back(user);
             }
         }
     }
@@ -389,7 +406,16 @@ impl<'a> Scheduler<'a> {
         self.finished.summary.failed += 1;
         let (name, kind) = (self.stage(stage).name.clone(), self.stage(stage).kind.clone());
         (self.session.events)(Event::StageFailed { stage: name.clone(), kind, seconds, failure, gate });
-        let what = if gate { "whose gate does not hold" } else { "which failed" };
+        self.skip_users(stage, if gate { "whose gate does not hold" } else { "which failed" });
+        if !self.session.options.keep_going && self.stop.is_none() {
+            self.stop = Some(format!("not started, because `{name}` failed"));
+        }
+        self.finished.lost.insert(name);
+    }
+
+    /// Skips everything that comes from a stage.
+    fn skip_users(&mut self, stage: usize, what: &str) {
+        let name = self.stage(stage).name.clone();
         let mut lost = vec![stage];
         while let Some(next) = lost.pop() {
             for user in self.dag.users(next) {
@@ -398,9 +424,6 @@ impl<'a> Scheduler<'a> {
                     lost.push(user);
                 }
             }
-        }
-        if !self.session.options.keep_going && self.stop.is_none() {
-            self.stop = Some(format!("not started, because `{name}` failed"));
         }
     }
 

@@ -4,6 +4,7 @@ mod faults;
 mod graphs;
 mod kinds;
 mod reasons;
+mod workers;
 
 use super::*;
 use crate::check::{Checked, check};

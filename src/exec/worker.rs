@@ -20,7 +20,7 @@ const TICK: Duration = Duration::from_millis(100);
 /// How long a worker may take to load libtorch.
 const HELLO: Duration = Duration::from_secs(180);
 /// How long a cancelled job may take to stop.
-const GRACE: Duration = Duration::from_secs(5);
+const GRACE: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 5 });
 
 type Started = std::io::Result<Process>;
 
@@ -33,6 +33,8 @@ pub(super) struct Workers {
     idle: Mutex<Vec<Process>>,
     /// The thread that starts them. It must live as long as they do.
     starter: Mutex<Option<Sender<Request>>>,
+    /// The worker's program, where it is not to be looked for.
+    program: Option<PathBuf>,
     most_idle: usize,
 }
 
@@ -47,7 +49,12 @@ struct Course {
 impl Workers {
     /// None yet; at most `slots` are kept without a job.
     pub(super) fn new(slots: usize) -> Self {
-        Self { idle: Mutex::default(), starter: Mutex::default(), most_idle: slots.max(1) }
+        Self::of(None, slots)
+    }
+
+    /// Workers that run `program`.
+    pub(super) fn of(program: Option<PathBuf>, slots: usize) -> Self {
+        Self { idle: Mutex::default(), starter: Mutex::default(), program, most_idle: slots.max(1) }
     }
 
     /// Runs a job in a worker of its setting and waits for it.
@@ -100,7 +107,7 @@ impl Workers {
 
     /// Starts a worker and waits until it says that it is ready.
     fn start(&self, stage: &str, setting: Setting, log: &Path, cancel: &Cancel) -> Result<Process, StageError> {
-        let program = find()?;
+        let program = self.program.clone().map_or_else(find, Ok)?;
         let failed = |error: std::io::Error| {
             let what = format!("cannot start the worker `{}`: {}", program.display(), crate::stage::io_words(&error));
             StageError::new(ErrorKind::Process, what)
@@ -171,13 +178,14 @@ fn find() -> Result<PathBuf, StageError> {
     let folder = env::program_folder().unwrap_or_default();
     // Tests run from a folder below the programs'.
     let beside = [folder.join(PROGRAM), folder.join("..").join(PROGRAM)];
-    if let Some(found) = beside.iter().find(|path| path.is_file()) {
-        return Ok(found.clone());
-    }
-    Err(StageError::new(ErrorKind::Process, format!("the worker `{PROGRAM}` is not beside this program"))
-        .note(format!("looked for {}", beside[0].display()))
+    beside.iter().find(|path| path.is_file()).cloned().ok_or_else(|| missing(&beside[0]))
+}
+
+fn missing(looked_for: &Path) -> StageError {
+    StageError::new(ErrorKind::Process, format!("the worker `{PROGRAM}` is not beside this program"))
+        .note(format!("looked for {}", looked_for.display()))
         .hint("build it with `cargo build` (its feature `torch` is on by default)")
-        .hint(format!("or name it with the environment variable {VARIABLE}")))
+        .hint(format!("or name it with the environment variable {VARIABLE}"))
 }
 
 /// The worker and we must speak the same language, and results are keyed by its libtorch.

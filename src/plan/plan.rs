@@ -89,14 +89,31 @@ impl Plan {
     }
 }
 
-/// What a run of `selection` would do.
+/// What a run of `selection` would do, and why.
 ///
 /// # Errors
 /// When a target names no stage.
 pub fn plan(checked: &Checked, store: &Store, selection: &Selection) -> Result<Plan, UnknownTarget> {
+    let explainer = Explainer::new(checked, store, &checked.manifest.pipeline.name);
+    decide_all(checked, store, selection, Some(&explainer))
+}
+
+/// What a run of `selection` would do, without reasons and earlier results: those can cost reading the whole index.
+///
+/// # Errors
+/// When a target names no stage.
+pub fn outline(checked: &Checked, store: &Store, selection: &Selection) -> Result<Plan, UnknownTarget> {
+    decide_all(checked, store, selection, None)
+}
+
+fn decide_all(
+    checked: &Checked,
+    store: &Store,
+    selection: &Selection,
+    explainer: Option<&Explainer<'_>>,
+) -> Result<Plan, UnknownTarget> {
     let dag = Dag::new(checked);
     let selected = select(checked, &dag, selection)?;
-    let explainer = Explainer::new(checked, store, &checked.manifest.pipeline.name);
     let mut results: Vec<Option<Arc<StageResult>>> = vec![None; checked.stages.len()];
     let mut blocked: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); checked.stages.len()];
     let mut plan = Plan::default();
@@ -105,10 +122,15 @@ pub fn plan(checked: &Checked, store: &Store, selection: &Selection) -> Result<P
         let waits: BTreeSet<usize> = dag.inputs(index).iter().flat_map(|input| blocked[*input].clone()).collect();
         let planned = if waits.is_empty() {
             let forced = selected.forced.contains(&index);
-            decide(index, stage, store, &explainer, forced, &|input| results[input].clone())
+            decide(index, stage, store, explainer, forced, &|input| results[input].clone())
         } else {
             let decision = Decision::Unknown { waits_for: waits.iter().copied().collect() };
-            PlannedStage { index, decision, key: None, earlier: explainer.earlier(stage, None) }
+            PlannedStage {
+                index,
+                decision,
+                key: None,
+                earlier: explainer.and_then(|explainer| explainer.earlier(stage, None)),
+            }
         };
         match &planned.decision {
             Decision::Cached(result) => results[index] = Some(Arc::clone(result)),
@@ -124,7 +146,7 @@ fn decide(
     index: usize,
     stage: &CheckedStage,
     store: &Store,
-    explainer: &Explainer<'_>,
+    explainer: Option<&Explainer<'_>>,
     forced: bool,
     result_of: &dyn Fn(usize) -> Option<Arc<StageResult>>,
 ) -> PlannedStage {
@@ -140,13 +162,16 @@ fn decide(
         None => return unreadable(index, "its fields are wrong".to_owned()),
     };
     let found = store.lookup(key.digest);
-    let earlier = explainer.earlier(stage, Some(&key));
+    let earlier = explainer.and_then(|explainer| explainer.earlier(stage, Some(&key)));
     let decision = match found {
         _ if forced => Decision::Run(vec![Reason::Forced]),
         _ if !stage.common.cache => Decision::Run(vec![Reason::NotCached]),
         Found::Hit(result) => Decision::Cached(result),
         Found::Lost(why) => Decision::Run(vec![Reason::Lost(why)]),
-        Found::Absent => Decision::Run(explainer.reasons(stage, &key, earlier.as_ref())),
+        Found::Absent => {
+            let reasons = explainer.map(|explainer| explainer.reasons(stage, &key, earlier.as_ref()));
+            Decision::Run(reasons.unwrap_or_default())
+        }
     };
     PlannedStage { index, decision, key: Some(key), earlier }
 }

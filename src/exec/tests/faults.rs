@@ -119,26 +119,3 @@ fn a_lost_blob_is_made_again_and_said() {
     let said = |event: &Event| matches!(event, Event::StageWarning { message, .. } if message == lost);
     assert!(ran.events.iter().any(said), "{:#?}", ran.events);
 }
-
-#[test]
-fn a_missing_worker_says_how_to_build_it() {
-    let workers = super::super::worker::Workers::new(1);
-    let setting =
-        crate::job::Setting { threads: 1, numerics: crate::job::Numerics::Native, device: crate::job::Device::Cpu };
-    let job = crate::job::Job::Predict(crate::job::PredictJob {
-        setting,
-        architecture: "a".into(),
-        weights: "w".into(),
-        data: "d".into(),
-        batch_size: 1,
-        out: "o".into(),
-    });
-    let folder = tempfile::tempdir().unwrap();
-    let (file, log) = (folder.path().join("job"), folder.path().join("log"));
-    let result = workers.run_job("train", &job, &file, &log, &Cancel::new(), &mut |_| {});
-    if let Err(error) = result
-        && error.message.contains("is not beside")
-    {
-        assert!(error.hints[0].starts_with("build it with `cargo build`"));
-    }
-}

@@ -24,7 +24,8 @@ const TABLE: &[Port] = &[Port { name: "table", about: "" }];
 
 fn trace(cx: &RunCx<'_>, what: &str) {
     let mut file = std::fs::File::options().create(true).append(true).open(cx.base.join("trace")).unwrap();
-    writeln!(file, "{what} {}", cx.stage).unwrap();
+    // In one piece: other stages write too.
+    file.write_all(format!("{what} {}\n", cx.stage).as_bytes()).unwrap();
 }
 
 /// Writes a text, or misbehaves.
