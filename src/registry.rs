@@ -2,6 +2,7 @@
 //! (schema, reference, completion, suggestions) is generated from here.
 
 use crate::stage::{Erased, Stage};
+use crate::stages::deliver::{Bundle, Release};
 use crate::stages::encode::Encode;
 use crate::stages::judge::{Evaluate, Predict};
 use crate::stages::open::exec::Exec;
@@ -22,6 +23,8 @@ pub const STAGES: &[&dyn Stage] = &[
     &Erased::<Evaluate>::NEW,
     &Erased::<Predict>::NEW,
     // deliver
+    &Erased::<Release>::NEW,
+    &Erased::<Bundle>::NEW,
     // open
     &Erased::<Exec>::NEW,
 ];

@@ -12,5 +12,5 @@ mod report;
 mod tests;
 
 pub use evaluate::{Evaluate, EvaluateSpec, Limits};
-pub use metrics_file::{METRICS_FILE, METRICS_VERSION, MetricValue, MetricsFile};
+pub use metrics_file::{METRICS_FILE, METRICS_VERSION, MetricValue, MetricsFile, gate_words};
 pub use predict::{Predict, PredictSpec};

@@ -1,0 +1,285 @@
+//! The model card: `README.md` of a bundle, with the front matter that model hubs read.
+
+use super::provenance::sources;
+use super::release::ReleaseSpec;
+use crate::numbers::{bytes, count, counted};
+use crate::stage::Ancestor;
+use crate::stages::encode::{Encoder, FittedFeature};
+use crate::stages::judge::MetricsFile;
+use crate::types::{ModelType, Task};
+use std::fmt::Write;
+
+/// What a card is written of.
+pub(super) struct Card<'a> {
+    pub spec: &'a ReleaseSpec,
+    pub title: &'a str,
+    pub license: &'a str,
+    pub license_name: &'a str,
+    pub model: &'a ModelType,
+    pub encoder: &'a Encoder,
+    /// The evaluations, by reference.
+    pub evidence: &'a [(String, MetricsFile)],
+    pub ancestors: &'a [Ancestor],
+    /// The size of the weights in bytes.
+    pub weights: u64,
+}
+
+impl Card<'_> {
+    /// The card as Markdown.
+    pub fn markdown(&self) -> String {
+        let sections = [
+            self.front_matter(),
+            format!("# {}\n", self.title),
+            self.about(),
+            self.use_section(),
+            self.intended(),
+            self.model_section(),
+            self.data(),
+            self.metrics(),
+            self.license_section(),
+        ];
+        sections.into_iter().filter(|section| !section.is_empty()).collect::<Vec<_>>().join("\n")
+    }
+
+    fn front_matter(&self) -> String {
+        let mut out = String::from("---\n");
+        // Hubs know licences by the lower-case identifier.
+        let _ = writeln!(out, "license: {}", yaml(&self.license.to_lowercase()));
+        out.push_str("library_name: kilter\ntags:\n- kilter\n- safetensors\n");
+        if let Some(target) = &self.model.target {
+            let _ = writeln!(out, "- {}", pipeline_tag(&target.task));
+        }
+        if !self.spec.datasets.is_empty() {
+            out.push_str("datasets:\n");
+            for dataset in &self.spec.datasets {
+                let _ = writeln!(out, "- {}", yaml(&dataset.name));
+            }
+        }
+        out.push_str("---\n");
+        out
+    }
+
+    fn about(&self) -> String {
+        match &self.spec.about {
+            Some(about) => format!("{about}\n"),
+            None => String::new(),
+        }
+    }
+
+    fn use_section(&self) -> String {
+        format!(
+            "## How to use
+
+Check what you received, in this folder:
+
+```sh
+sha256sum -c {sums}
+```
+
+To predict for the rows of a table, put this folder beside a manifest such as this one as `model/`, and your rows as
+`rows.csv` with the columns listed below:
+
+```toml
+[pipeline]
+name = \"use\"
+
+[stage.model]
+kind = \"bundle\"
+files = \"model/*\"
+
+[stage.rows]
+kind = \"fetch\"
+path = \"rows.csv\"
+
+[stage.table]
+kind = \"read\"
+from = \"rows\"
+format = \"csv\"
+
+[stage.predict]
+kind = \"predict\"
+model = \"model\"
+data = \"table\"
+```
+
+```sh
+kilter run use.toml
+kilter show use.toml predict
+```
+
+The weights are plain [safetensors](https://huggingface.co/docs/safetensors); their names follow PyTorch, and `config.json`
+describes the network and how raw columns become its inputs.
+",
+            sums = super::checksums::SUMS_FILE
+        )
+    }
+
+    fn intended(&self) -> String {
+        let mut out = String::from("## Intended use\n\n");
+        match (&self.spec.intended_use, &self.model.target) {
+            (Some(text), _) => out.push_str(text),
+            (None, Some(target)) => {
+                let _ = write!(
+                    out,
+                    "Predicting `{}` from data like the training data. Nothing was stated about other uses.",
+                    target.name
+                );
+            }
+            (None, None) => out.push_str("Not stated."),
+        }
+        out.push('\n');
+        if let Some(limits) = &self.spec.limitations {
+            let _ = write!(out, "\n## Limitations\n\n{limits}\n");
+        }
+        out
+    }
+
+    fn model_section(&self) -> String {
+        let parameters = self.model.parameters.map(|n| format!("{} parameters in ", count(n))).unwrap_or_default();
+        let mut out = format!(
+            "## Model\n\n{parameters}{} with weights, {} of 32-bit floats.\n\n| input | columns | becomes |\n|---|---|---|\n",
+            counted(usize::try_from(self.model.layers).unwrap_or(usize::MAX), "layer"),
+            bytes(self.weights)
+        );
+        for input in &self.model.inputs {
+            let Some(feature) = self.encoder.features.get(&input.name) else { continue };
+            let _ =
+                writeln!(out, "| {} | {} | {} |", cell(&input.name), cell(&columns(feature)), cell(&becomes(feature)));
+        }
+        if let Some(target) = &self.model.target {
+            let _ = write!(out, "\nIt predicts `{}`: {}.\n", target.name, predicts(&target.task));
+        }
+        out
+    }
+
+    fn data(&self) -> String {
+        let mut out = String::from("## Data\n\n");
+        if self.spec.datasets.is_empty() {
+            out.push_str("No statement of the training data was given.\n");
+        } else {
+            out.push_str("| data | licence | source |\n|---|---|---|\n");
+            for dataset in &self.spec.datasets {
+                let _ = writeln!(
+                    out,
+                    "| {} | {} | {} |",
+                    cell(&dataset.name),
+                    cell(dataset.license.as_deref().unwrap_or("not stated")),
+                    cell(dataset.source.as_deref().unwrap_or("not stated"))
+                );
+            }
+        }
+        let fetched = sources(self.ancestors);
+        if !fetched.is_empty() {
+            out.push_str("\nThe pipeline fetched, and checked by their digests:\n\n");
+            for source in fetched {
+                let _ = writeln!(out, "- {source}");
+            }
+        }
+        out.push_str("\n`provenance.json` names every input and stage by its digest.\n");
+        out
+    }
+
+    fn metrics(&self) -> String {
+        let mut out = String::from("## Metrics\n\n");
+        if self.evidence.is_empty() {
+            out.push_str("No evaluation was given as evidence.\n");
+        }
+        for (name, file) in self.evidence {
+            if self.evidence.len() > 1 {
+                let _ = write!(out, "### {name}\n\n");
+            }
+            if file.rows > 0 {
+                let _ = write!(
+                    out,
+                    "On {} that it was judged on, predicting `{}`:\n\n",
+                    counted(usize::try_from(file.rows).unwrap_or(usize::MAX), "row"),
+                    file.target
+                );
+            }
+            out.push_str("| metric | value | 95 % confidence interval | better |\n|---|---|---|---|\n");
+            for metric in file.metrics.values() {
+                let number = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), crate::numbers::number);
+                let interval = match (metric.low, metric.high) {
+                    (Some(low), Some(high)) => format!("{}–{}", number(Some(low)), number(Some(high))),
+                    _ => "–".to_owned(),
+                };
+                let better = match metric.higher_is_better {
+                    Some(true) => "higher",
+                    Some(false) => "lower",
+                    None => "–",
+                };
+                let _ = writeln!(out, "| {} | {} | {interval} | {better} |", cell(&metric.title), number(metric.value));
+            }
+            for gate in &file.gates {
+                let _ = write!(out, "\nGate: {}.\n", crate::stages::judge::gate_words(gate));
+            }
+            out.push('\n');
+        }
+        out
+    }
+
+    fn license_section(&self) -> String {
+        let authors = match self.spec.authors.as_slice() {
+            [] => String::new(),
+            authors => format!(" © {}.", authors.join(", ")),
+        };
+        format!("## Licence\n\n{} (`{}`); the text is in `LICENSE`.{authors}\n", self.license_name, self.license)
+    }
+}
+
+fn pipeline_tag(task: &Task) -> &'static str {
+    match task {
+        Task::Category { .. } | Task::Binary { .. } => "classification",
+        Task::Number { .. } => "regression",
+    }
+}
+
+fn predicts(task: &Task) -> String {
+    match task {
+        Task::Category { classes: Some(classes) } => {
+            let shown: Vec<String> = classes.iter().take(20).map(|class| format!("`{class}`")).collect();
+            let rest = classes.len().saturating_sub(20);
+            let rest = if rest > 0 { format!(" and {rest} more") } else { String::new() };
+            format!("one of {} classes, {}{rest}", classes.len(), shown.join(", "))
+        }
+        Task::Category { classes: None } => "one of several classes".to_owned(),
+        Task::Binary { positive } => format!("whether it is `{positive}`"),
+        Task::Number { .. } => "a number".to_owned(),
+    }
+}
+
+fn columns(feature: &FittedFeature) -> String {
+    let columns = feature.columns();
+    match columns.as_slice() {
+        [first, .., last] if columns.len() > 8 => format!("`{first}` … `{last}`, {} columns", columns.len()),
+        few => few.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
+    }
+}
+
+fn becomes(feature: &FittedFeature) -> String {
+    match feature {
+        FittedFeature::Numeric(fitted)
+            if fitted.columns.iter().all(|column| column.scale == 1.0 && column.shift == 0.0) =>
+        {
+            "numbers as they are".to_owned()
+        }
+        FittedFeature::Numeric(_) => "numbers, scaled by the training rows".to_owned(),
+        FittedFeature::Category(_) => "categories of the training rows".to_owned(),
+        FittedFeature::Image(fitted) => {
+            let [channels, height, width] = fitted.image;
+            format!("an image of {channels} x {height} x {width}, pixels 0 to 255 divided by {}", fitted.scale)
+        }
+    }
+}
+
+/// Text for a table's cell.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|").replace('\n', " ")
+}
+
+/// Text as a YAML scalar: JSON strings are YAML strings.
+fn yaml(text: &str) -> String {
+    let plain = text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_'))
+        && text.starts_with(|c: char| c.is_ascii_alphabetic());
+    if plain { text.to_owned() } else { serde_json::Value::String(text.to_owned()).to_string() }
+}
