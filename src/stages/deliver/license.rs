@@ -82,7 +82,7 @@ mod tests {
             ("Apache-2.0", "limitations under the License."),
             ("BSD-3-Clause", "EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE."),
             ("CC-BY-4.0", "creativecommons.org."),
-            ("CC0-1.0", "use of this CC0 or use of the Work."),
+            ("CC0-1.0", "this CC0 or use of the Work."),
             ("MIT", "USE OR OTHER DEALINGS IN THE SOFTWARE."),
         ];
         for (license, (id, end)) in LICENSES.iter().zip(ends) {

@@ -98,7 +98,7 @@ fn a_release_is_whole_and_the_same_each_time() {
         "license: apache-2.0",
         "# Kinds",
         "Tells kinds apart.",
-        "| accuracy | 0.9 | 0.85–0.94 | higher |",
+        "| accuracy | 0.900 | 0.850–0.940 | higher |",
         "a \\| b",
         "`size`",
         "one of 2 classes, `x`, `y`",
