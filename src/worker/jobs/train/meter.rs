@@ -80,10 +80,15 @@ impl<'a> Meter<'a> {
 
 fn not_finite(value: f32, epoch: u64, step: u64, lr: f64) -> Failure {
     let what = if value.is_nan() { "NaN" } else { "infinite" };
-    Failure::new(format!("the loss is {what} in epoch {epoch}, at step {step} (learning rate {lr})"))
+    Failure::new(format!("the loss is {what} in epoch {epoch}, at step {step} (learning rate {})", four_digits(lr)))
         .hint("try a learning rate ten times lower, or a schedule with `warmup_epochs`")
         .hint("`clip = { norm = 1.0 }` bounds the gradients")
         .hint("if it happens in the first steps, look for infinite or huge numbers among the features")
+}
+
+/// `0.001`, `0.0009877`, `1e30`: the shortest form of the number with four digits.
+fn four_digits(value: f64) -> String {
+    format!("{value:.3e}").parse::<f64>().map_or_else(|_| value.to_string(), |short| format!("{short:?}"))
 }
 
 #[cfg(test)]
@@ -112,5 +117,6 @@ mod tests {
         let failure = meter.finish(0.5).expect_err("NaN");
         assert_eq!(failure.message, "the loss is NaN in epoch 1, at step 2 (learning rate 0.5)");
         assert_eq!(failure.hints.len(), 3);
+        assert_eq!([0.001, 0.000_987_654, 1e30].map(four_digits), ["0.001", "0.0009877", "1e30"]);
     }
 }

@@ -1,0 +1,247 @@
+"""Training throughput: kilter's worker against the same network in Python's PyTorch.
+
+    python benches/train_python.py PATH_TO_KILTER [--rounds 5] [--only NAME]
+
+Same libtorch version, same architecture.json, same data file, same threads, precision, batch and optimizer. The two
+run in turn, round after round, each in a process of its own; the first epoch of a run warms up and does not count. What
+is compared is rows a second, as the ratio of the two within a round; the median of the rounds is reported.
+
+Python is measured twice: as a training loop is usually written (contiguous images, `torch.optim.Adam` as it comes), and
+tuned (channels last, `fused=True`). Neither reads the loss back in every step, and no row passes through a DataLoader.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+THREADS = 2
+BATCH = 128
+
+
+def conv(channels_in, out, **more):
+    return {"conv2d": {"in": channels_in, "out": out, "kernel": 3, "padding": 1, "bias": True, **more}}
+
+
+def linear(inputs, out):
+    return {"linear": {"in": inputs, "out": out}}
+
+
+# name: (shape of a row, stored type, layers, rows, epochs)
+CASES = {
+    "fashion CNN": (
+        [1, 28, 28],
+        "u8",
+        [conv(1, 32), "relu", {"max_pool2d": 2}, conv(32, 64), "relu", {"max_pool2d": 2}, "flatten", linear(3136, 128), "relu", linear(128, 10)],
+        6000,
+        3,
+    ),
+    "residual CNN": (
+        [1, 28, 28],
+        "u8",
+        [
+            conv(1, 32, bias=False), "batch_norm", "relu",
+            {"residual": {"layers": [conv(32, 32, bias=False), "batch_norm", "relu", conv(32, 32, bias=False), "batch_norm"]}}, "relu",
+            {"max_pool2d": 2}, conv(32, 64, bias=False), "batch_norm", "relu",
+            {"residual": {"layers": [conv(64, 64, bias=False), "batch_norm", "relu", conv(64, 64, bias=False), "batch_norm"]}}, "relu",
+            {"max_pool2d": 2}, "flatten", linear(3136, 10),
+        ],
+        3000,
+        3,
+    ),
+    "64-256-10 MLP": ([64], "f32", [linear(64, 256), "relu", linear(256, 10)], 12800, 21),
+}
+
+
+def write_safetensors(path, tensors):
+    """tensors: name -> (dtype, shape, bytes)."""
+    header, at = {}, 0
+    for name, (dtype, shape, data) in tensors.items():
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [at, at + len(data)]}
+        at += len(data)
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with open(path, "wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text)
+        for _, _, data in tensors.values():
+            file.write(data)
+
+
+def prepare(folder, case):
+    """Writes architecture.json, data.safetensors and job.json; the data is noise, whose shape is all that counts."""
+    import random
+
+    shape, dtype, layers, rows, epochs = case
+    generator = random.Random(1)
+    size = rows
+    for side in shape:
+        size *= side
+    if dtype == "u8":
+        pixels = generator.randbytes(size)
+    else:
+        pixels = struct.pack(f"<{size}f", *(generator.uniform(-1, 1) for _ in range(size)))
+    labels = struct.pack(f"<{rows}q", *(generator.randrange(10) for _ in range(rows)))
+    data = folder / "data.safetensors"
+    write_safetensors(data, {"target": ("I64", [rows], labels), "feature.x": (dtype.upper(), [rows, *shape], pixels)})
+    dims = [{"Fixed": side} for side in shape]
+    classes = [str(label) for label in range(10)]
+    feature = {"name": "x", "shape": dims, "dtype": dtype, "scale": 255.0 if dtype == "u8" else None, "cardinality": None, "columns": []}
+    architecture = {
+        "inputs": [feature], "towers": [], "layers": layers, "output": [{"Fixed": 10}],
+        "target": {"name": "label", "task": {"task": "category", "classes": classes}},
+    }
+    (folder / "architecture.json").write_text(json.dumps(architecture))
+    job = {
+        "do": "train", "setting": {"threads": THREADS, "numerics": "native", "device": "cpu"},
+        "architecture": str(folder / "architecture.json"), "weights": None, "data": str(data), "validate": None,
+        "task": architecture["target"]["task"], "loss": "cross_entropy", "optimizer": "adam", "schedule": "constant",
+        "epochs": epochs, "batch_size": BATCH, "shuffle": True, "drop_last": True, "clip": None, "early_stop": None,
+        "augment": None, "seed": 7, "out": str(folder / "model.safetensors"),
+    }
+    path = folder / "job.json"
+    path.write_text(json.dumps({"protocol": 1, "stage": "bench", "job": job}))
+    return path
+
+
+def rate(times, rows, epochs):
+    return rows * (epochs - 1) / (times[-1] - times[0])
+
+
+def run_kilter(worker, job, rows, epochs):
+    environment = {
+        **os.environ, "OMP_NUM_THREADS": str(THREADS), "MKL_NUM_THREADS": str(THREADS), "OMP_DYNAMIC": "FALSE",
+        "MKL_DYNAMIC": "FALSE", "OMP_WAIT_POLICY": "PASSIVE",
+    }
+    environment.update(pair.split("=") for pair in os.environ.get("KILTER_BENCH_ENV", "").split() if pair)
+    environment.pop("LD_LIBRARY_PATH", None)
+    process = subprocess.Popen([worker], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+    process.stdin.write(f"{job}\n")
+    process.stdin.flush()
+    times = []
+    for line in process.stdout:
+        event = json.loads(line)
+        if event["event"] == "epoch":
+            times.append(time.perf_counter())
+        elif event["event"] == "failed":
+            sys.exit(f"kilter: {event['message']}")
+        elif event["event"] == "done":
+            break
+    process.stdin.close()
+    process.wait()
+    return rate(times, rows, epochs)
+
+
+def run_python(job, tuned, rows, epochs):
+    output = subprocess.run([sys.executable, __file__, "--train", str(job), "--tuned" if tuned else "--plain"], check=True, capture_output=True, text=True)
+    return rate([float(line) for line in output.stdout.split()], rows, epochs)
+
+
+def network(torch, layers):
+    nn = torch.nn
+
+    class Residual(nn.Module):
+        def __init__(self, inner):
+            super().__init__()
+            self.inner = inner
+
+        def forward(self, x):
+            return x + self.inner(x)
+
+    def one(layer):
+        name, spec = (layer, {}) if isinstance(layer, str) else next(iter(layer.items()))
+        if name == "conv2d":
+            made = nn.Conv2d(spec["in"], spec["out"], spec["kernel"], padding=spec["padding"], bias=spec["bias"])
+            one.channels = spec["out"]
+            return made
+        return {
+            "linear": lambda: nn.Linear(spec["in"], spec["out"]),
+            "relu": lambda: nn.ReLU(inplace=True),
+            "max_pool2d": lambda: nn.MaxPool2d(spec),
+            "flatten": nn.Flatten,
+            "batch_norm": lambda: nn.BatchNorm2d(one.channels),
+            "residual": lambda: Residual(network(torch, spec["layers"])),
+        }[name]()
+
+    return nn.Sequential(*(one(layer) for layer in layers))
+
+
+def train(job_path, tuned):
+    """The Python side, in a process of its own: prints a time after each epoch."""
+    import torch
+    import torch.nn.functional as functional
+
+    torch.set_num_threads(THREADS)
+    torch.manual_seed(7)
+    job = json.loads(Path(job_path).read_text())["job"]
+    raw = Path(job["data"]).read_bytes()
+    (length,) = struct.unpack("<Q", raw[:8])
+    header = json.loads(raw[8 : 8 + length])
+    types = {"U8": torch.uint8, "F32": torch.float32, "I64": torch.int64}
+
+    def tensor(name):
+        entry = header[name]
+        begin, end = (8 + length + offset for offset in entry["data_offsets"])
+        return torch.frombuffer(bytearray(raw[begin:end]), dtype=types[entry["dtype"]]).view(entry["shape"])
+
+    x, y = tensor("feature.x"), tensor("target")
+    model = network(torch, json.loads(Path(job["architecture"]).read_text())["layers"]).train()
+    if tuned:
+        model = model.to(memory_format=torch.channels_last)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, **({"fused": True} if tuned else {}))
+    for _ in range(job["epochs"]):
+        order = torch.randperm(len(x))
+        total = torch.zeros(())
+        for start in range(0, len(x) - BATCH + 1, BATCH):
+            rows = order[start : start + BATCH]
+            batch = x[rows]
+            if batch.dtype == torch.uint8:
+                batch = batch.float() / 255
+            if tuned and batch.dim() == 4:
+                batch = batch.to(memory_format=torch.channels_last)
+            optimizer.zero_grad()
+            loss = functional.cross_entropy(model(batch), y[rows])
+            loss.backward()
+            optimizer.step()
+            total += loss.detach()
+        total.item()
+        print(time.perf_counter(), flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("kilter", nargs="?")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only")
+    parser.add_argument("--train")
+    parser.add_argument("--tuned", action="store_true")
+    parser.add_argument("--plain", action="store_true")
+    arguments = parser.parse_args()
+    if arguments.train:
+        return train(arguments.train, arguments.tuned)
+    worker = Path(arguments.kilter).with_name("kilter-torch")
+    print(f"batch {BATCH}, {THREADS} threads, fp32, Adam; rows/s, median of {arguments.rounds} rounds in turn")
+    print(f"{'network':16} {'kilter':>9} {'Python':>9} {'ratio':>6} {'tuned':>9} {'ratio':>6}")
+    for name, case in CASES.items():
+        if arguments.only and arguments.only not in name:
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            job = prepare(Path(folder), case)
+            rows, epochs = case[3] // BATCH * BATCH, case[4]
+            rounds = [
+                (run_kilter(worker, job, rows, epochs), run_python(job, False, rows, epochs), run_python(job, True, rows, epochs))
+                for _ in range(arguments.rounds)
+            ]
+        kilter, plain, tuned = (statistics.median(values) for values in zip(*rounds))
+        over_plain = statistics.median(a / b for a, b, _ in rounds)
+        over_tuned = statistics.median(a / c for a, _, c in rounds)
+        print(f"{name:16} {kilter:9,.0f} {plain:9,.0f} {over_plain:5.2f}x {tuned:9,.0f} {over_tuned:5.2f}x", flush=True)
+
+
+if __name__ == "__main__":
+    main()
