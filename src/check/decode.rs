@@ -39,7 +39,7 @@ impl<'a> Decoder<'a> {
             diagnostics.push(with_uses(self.unknown_kind(kind, *place), &entry.uses));
             return Decoded { info: None, spec: None };
         };
-        let (spec, errors) = stage.decode(&entry.fields);
+        let (spec, errors) = stage.decode(&entry.fields());
         for error in errors {
             if let Some(diagnostic) = self.explain(entry, stage, error) {
                 diagnostics.push(with_uses(diagnostic, &entry.uses));

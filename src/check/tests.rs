@@ -235,3 +235,17 @@ fn a_manifest_that_cannot_be_read_is_an_error_and_no_stage() {
     assert!(checked.diagnostics.has_errors() && checked.stages.is_empty());
     assert_eq!(checked.diagnostics.iter().next().expect("one").code, codes::NO_FILE);
 }
+
+#[test]
+fn every_missing_field_is_named() {
+    let checked = checked("[stage.a]\nkind = \"pick\"\n[stage.b]\nkind = \"make\"\ncolumns = 3\nlayers = \"relu\"\n");
+    let codes: Vec<_> = checked.diagnostics.iter().map(|d| d.message.as_str()).collect();
+    assert_eq!(
+        codes,
+        [
+            "stage `a` of kind `pick` needs `from`",
+            "`columns` must be a list, not 3",
+            "`layers` must be a list, not the text \"relu\"",
+        ]
+    );
+}

@@ -74,8 +74,6 @@ pub struct StageEntry {
     pub kind: Option<(String, Span)>,
     /// Where the stage begins: `[stage.NAME]`.
     pub header: Span,
-    /// The kind's own fields: params filled in, common fields taken out.
-    pub fields: serde_json::Value,
     /// The fields that every stage may carry.
     pub common: Common,
     /// The folder that relative paths start from.
@@ -84,14 +82,21 @@ pub struct StageEntry {
     pub scope: usize,
     /// The module uses that it stands in, innermost first: where they stand.
     pub uses: Vec<Span>,
-    /// The kind's own fields with their places.
+    /// The kind's own fields with their places; see [`StageEntry::fields`].
     pub node: Node,
-    /// Top-level fields that were dropped from [`StageEntry::fields`] because of a mistake that was reported, or because
+    /// Top-level fields that are left out of [`StageEntry::fields`], because of a mistake that was reported, or because
     /// a module's param has no value while it is checked by itself.
     pub dropped: Vec<String>,
 }
 
 impl StageEntry {
+    /// The kind's own fields, for decoding: params filled in, common fields taken out.
+    #[must_use]
+    pub fn fields(&self) -> serde_json::Value {
+        let kept = self.node.entries().iter().filter(|(key, _)| !self.dropped.contains(key));
+        serde_json::Value::Object(kept.map(|(key, node)| (key.clone(), node.to_json())).collect())
+    }
+
     /// The node that a key path leads to, or the deepest one on the way.
     #[must_use]
     pub fn locate(&self, path: &[Segment]) -> Located<'_> {

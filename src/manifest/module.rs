@@ -98,21 +98,13 @@ impl Expander<'_> {
         let common = common::take(&mut node, &instance.common, &mut found);
         let kind = kind_of(&mut node, name, header, &mut found);
         self.report(found, instance);
-        let mut dropped = Vec::new();
-        let mut fields = serde_json::Map::new();
-        for (key, value) in node.entries() {
-            if value.has_holes() {
-                dropped.push(key.clone());
-            } else {
-                fields.insert(key.clone(), value.to_json());
-            }
-        }
+        let holed = node.entries().iter().filter(|(_, value)| value.has_holes());
+        let dropped = holed.map(|(key, _)| key.clone()).collect();
         let scope = &self.scopes[instance.scope];
         self.stages.push(StageEntry {
             name: format!("{}{name}", scope.prefix),
             kind,
             header,
-            fields: fields.into(),
             common,
             base: instance.base.clone(),
             scope: instance.scope,

@@ -186,7 +186,7 @@ fn decode_fields<T: DeserializeOwned + JsonSchema>(
     fields: &serde_json::Value,
     errors: &mut Vec<DecodeError>,
 ) -> Option<T> {
-    let mut fields = fields.clone();
+    let mut fields = std::borrow::Cow::Borrowed(fields);
     let mut removed: Vec<String> = Vec::new();
     loop {
         let mut unknown = Vec::new();
@@ -197,7 +197,9 @@ fn decode_fields<T: DeserializeOwned + JsonSchema>(
             }
             Err((path, message)) => {
                 if let Some(field) = missing_field(&message) {
-                    if !(path.is_empty() && removed.contains(&field)) {
+                    if path.is_empty() {
+                        report_missing_keys::<T>(&fields, &field, &removed, errors);
+                    } else {
                         errors.push(DecodeError::MissingField { path, field });
                     }
                     report_unknown_keys::<T>(&fields, errors);
@@ -211,13 +213,31 @@ fn decode_fields<T: DeserializeOwned + JsonSchema>(
                     }
                 };
                 errors.push(DecodeError::Invalid { path, message });
-                let taken = fields.as_object_mut().and_then(|table| table.remove(&top));
+                let taken = fields.to_mut().as_object_mut().and_then(|table| table.remove(&top));
                 if taken.is_none() {
                     return None;
                 }
                 removed.push(top);
             }
         }
+    }
+}
+
+/// Every missing field of the top level, from the schema; serde told of the first alone. Those that were taken out are not missing.
+fn report_missing_keys<T: JsonSchema>(
+    fields: &serde_json::Value,
+    first: &str,
+    removed: &[String],
+    errors: &mut Vec<DecodeError>,
+) {
+    let schema = schemars::schema_for!(T);
+    let required = schema.get("required").and_then(|names| names.as_array()).into_iter().flatten();
+    let mut names: Vec<&str> = required.filter_map(|name| name.as_str()).collect();
+    if !names.contains(&first) {
+        names.push(first);
+    }
+    for name in names.into_iter().filter(|name| fields.get(name).is_none() && !removed.iter().any(|gone| gone == name)) {
+        errors.push(DecodeError::MissingField { path: Vec::new(), field: name.to_owned() });
     }
 }
 
