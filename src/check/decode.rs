@@ -39,7 +39,12 @@ impl<'a> Decoder<'a> {
             diagnostics.push(with_uses(self.unknown_kind(kind, *place), &entry.uses));
             return Decoded { info: None, spec: None };
         };
-        let (spec, errors) = stage.decode(&entry.fields());
+        let mut fields = entry.fields();
+        let (mut spec, mut errors) = stage.decode(&fields);
+        // serde tells of one wrong value in each field, so this may take several turns; each changes one value at least.
+        while errors.iter().fold(false, |changed, error| as_text(entry, error, &mut fields) || changed) {
+            (spec, errors) = stage.decode(&fields);
+        }
         for error in errors {
             if let Some(diagnostic) = self.explain(entry, stage, error) {
                 diagnostics.push(with_uses(diagnostic, &entry.uses));
@@ -129,6 +134,26 @@ fn first_sentence(text: &str) -> String {
     }
 }
 
+/// Where a text is wanted and a param gave a number or a boolean as the whole value, its text is taken. Whether that is so.
+fn as_text(entry: &StageEntry, error: &DecodeError, fields: &mut serde_json::Value) -> bool {
+    let DecodeError::Invalid { path, message } = error else { return false };
+    let Said::Type { expected, .. } = read(message) else { return false };
+    let node = entry.locate(path).node;
+    let scalar = matches!(node.data, Data::Bool(_) | Data::Int(_) | Data::Float(_));
+    if expected != "a string" || !scalar || node.origin.is_none() {
+        return false;
+    }
+    let mut place = Some(fields);
+    for segment in entry.node.real_path(path) {
+        place = place.and_then(|value| match &segment {
+            Segment::Key(key) => value.get_mut(key),
+            Segment::Index(index) => value.get_mut(index),
+        });
+    }
+    let found = place.map(|value| *value = node.plain().into());
+    found.is_some()
+}
+
 /// A value of the wrong type or form. A kind's own message may begin with the code it wants: `E0222: …`.
 fn invalid(entry: &StageEntry, sources: &SourceMap, path: &[Segment], message: &str) -> Diagnostic {
     let field = dotted(&entry.node.real_path(path));
@@ -136,8 +161,7 @@ fn invalid(entry: &StageEntry, sources: &SourceMap, path: &[Segment], message: &
     let about = |text: String| if field.is_empty() { text } else { format!("`{field}` {text}") };
     let diagnostic = match read(message) {
         Said::NotOneOf { found, expected } => {
-            let layer = message.starts_with("unknown layer") || is_layer(path);
-            let (code, message) = match layer {
+            let (code, message) = match is_layer(path) {
                 true => (codes::UNKNOWN_LAYER, format!("there is no layer `{found}`")),
                 false => (codes::FIELD_TYPE, about(format!("cannot be `{found}`"))),
             };
@@ -162,18 +186,34 @@ fn invalid(entry: &StageEntry, sources: &SourceMap, path: &[Segment], message: &
                 .at(place)
                 .label(format!("expected {expected}"))
         }
-        Said::Own(message) => own(&message, &about).at(place),
+        Said::Own(message) => {
+            let named = message.split('`').nth(1).and_then(|name| name_place(entry, path, name));
+            own(&message, &about, named.unwrap_or(place))
+        }
     };
     with_params(entry, path, diagnostic)
 }
 
-fn own(message: &str, about: &dyn Fn(String) -> String) -> Diagnostic {
+fn own(message: &str, about: &dyn Fn(String) -> String, place: Span) -> Diagnostic {
     let wanted: Option<(Code, &str)> = message
         .split_once(": ")
         .and_then(|(id, rest)| Some((codes::CODES.iter().copied().find(|code| code.id == id)?, rest)));
-    match wanted {
-        Some((code, rest)) => Diagnostic::new(code, rest),
-        None => Diagnostic::new(codes::FIELD_TYPE, about(format!("cannot be read: {message}"))),
+    let layer = message.starts_with("unknown layer `");
+    let (code, message) = wanted.unwrap_or((if layer { codes::UNKNOWN_LAYER } else { codes::FIELD_TYPE }, message));
+    // nn's messages go on with a suggestion or with the names there are.
+    let (message, tail) = match message.split_once("; ") {
+        Some((message, tail)) => (message, tail),
+        None => (message, ""),
+    };
+    let diagnostic = match message.strip_prefix("unknown ") {
+        Some(unknown) => Diagnostic::new(code, format!("there is no {unknown}")),
+        None if code == codes::FIELD_TYPE => Diagnostic::new(code, about(format!("cannot be read: {message}"))),
+        None => Diagnostic::new(code, message),
+    };
+    let diagnostic = diagnostic.at(place);
+    match tail.starts_with("did you mean ") {
+        true => diagnostic.label("no such name").hint(tail),
+        false => diagnostic.label(tail),
     }
 }
 

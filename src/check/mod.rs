@@ -27,6 +27,5 @@ mod walk;
 mod words;
 
 pub use checked::{Checked, CheckedStage, Known, NoResults, ResolvedRef, Results, StageView};
-pub use files::{expand, is_pattern};
 pub use late::recheck;
 pub use walk::check;

@@ -249,3 +249,15 @@ fn every_missing_field_is_named() {
         ]
     );
 }
+
+#[test]
+fn a_number_from_a_param_is_taken_as_text_where_text_is_wanted() {
+    let checked = checked(
+        "[params]\nn = 3\nx = 0.5\n[stage.a]\nkind = \"make\"\ncolumns = [\"c\", \"${n}\", \"${x}\"]\n\
+         [stage.b]\nkind = \"make\"\ncolumns = [\"c\", 3]\n",
+    );
+    assert_eq!(found(&checked), [("E0133", "3")]);
+    let types: Vec<_> = checked.stages.iter().map(|stage| stage.outputs.get("table")).collect();
+    let Some(ArtifactType::Table(schema)) = types[0] else { panic!("{types:?}") };
+    assert_eq!(schema.names().collect::<Vec<_>>(), ["c", "3", "0.5"]);
+}

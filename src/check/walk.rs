@@ -355,7 +355,7 @@ pub(super) fn run_check(
     let outputs = spec.check(&mut cx);
     let mut findings = cx.finish();
     let mut cx = CheckCx::new(inputs, base, workspace);
-    check_files(spec.tree(), &mut cx, base, &findings);
+    check_files(spec.tree(), &mut cx, &findings);
     findings.extend(cx.finish());
     (outputs, findings)
 }

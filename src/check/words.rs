@@ -30,8 +30,9 @@ pub(super) enum Said {
 
 /// Takes a serde message apart.
 pub(super) fn read(message: &str) -> Said {
-    for prefix in ["unknown variant `", "unknown layer `", "unknown field `"] {
-        if let Some((found, rest)) = message.strip_prefix(prefix).and_then(|rest| rest.split_once('`')) {
+    for prefix in ["unknown variant `", "unknown field `"] {
+        let halves = message.strip_prefix(prefix).and_then(|rest| rest.split_once("`, expected "));
+        if let Some((found, rest)) = halves {
             return Said::NotOneOf { found: found.to_owned(), expected: quoted(rest) };
         }
     }

@@ -203,7 +203,10 @@ pub(super) fn pipeline(table: Option<&Node>, place: Span, diagnostics: &mut Diag
         match &node.data {
             Data::Int(value) if u64::try_from(*value).is_ok() => out.seed = u64::try_from(*value).unwrap_or_default(),
             Data::Missing => {}
-            _ => diagnostics.push(wrong(codes::ENVELOPE, "`seed`", node, "an integer, 0 or more")),
+            _ => {
+                let message = format!("`seed` must be an integer, 0 or more, not {}", node.show());
+                diagnostics.push(Diagnostic::new(codes::ENVELOPE, message).at(node.span).label("not a seed"));
+            }
         }
     }
     out
@@ -327,9 +330,14 @@ fn short_or_long(
     if let Some(text) = node.as_str() {
         return Some((text.to_owned(), None));
     }
-    let expected = format!("a string, or a table with `{field}`");
     if node.get(field).is_none() {
-        diagnostics.push(wrong(codes::ENVELOPE, what, node, &expected));
+        let diagnostic = match node.data {
+            Data::Table(_) => Diagnostic::new(codes::ENVELOPE, format!("{what} needs `{field}`"))
+                .at(node.key_or_value())
+                .label(format!("without `{field}`")),
+            _ => wrong(codes::ENVELOPE, what, node, &format!("a string, or a table with `{field}`")),
+        };
+        diagnostics.push(diagnostic);
         return None;
     }
     let known = [field, "about"];
