@@ -236,7 +236,8 @@ fn report_missing_keys<T: JsonSchema>(
     if !names.contains(&first) {
         names.push(first);
     }
-    for name in names.into_iter().filter(|name| fields.get(name).is_none() && !removed.iter().any(|gone| gone == name)) {
+    for name in names.into_iter().filter(|name| fields.get(name).is_none() && !removed.iter().any(|gone| gone == name))
+    {
         errors.push(DecodeError::MissingField { path: Vec::new(), field: name.to_owned() });
     }
 }
