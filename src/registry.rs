@@ -5,6 +5,7 @@ use crate::stage::{Erased, Stage};
 use crate::stages::deliver::{Bundle, Release};
 use crate::stages::encode::Encode;
 use crate::stages::judge::{Evaluate, Predict};
+use crate::stages::model::Model;
 use crate::stages::open::exec::Exec;
 use crate::stages::source::fetch::Fetch;
 use crate::stages::train::Train;
@@ -17,6 +18,7 @@ pub const STAGES: &[&dyn Stage] = &[
     // encode
     &Erased::<Encode>::NEW,
     // model
+    &Erased::<Model>::NEW,
     // train
     &Erased::<Train>::NEW,
     // judge

@@ -1,1 +1,5 @@
 //! The kind that describes a network.
+
+mod network;
+
+pub use network::Model;

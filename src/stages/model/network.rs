@@ -1,0 +1,227 @@
+//! `model`: a network for a dataset, without weights yet. All shapes are worked out, and mistakes in them told, before
+//! anything runs.
+
+use crate::diag::{codes, did_you_mean, list};
+use crate::nn::{Architecture, Inferred, LayerSpec, NetworkError, Tower, infer, layers_with_weights};
+use crate::numbers;
+use crate::path;
+use crate::stage::{CheckCx, Family, Kind, Outputs, Port, Produced, Ref, RunCx, StageError, StageInfo};
+use crate::types::{ArtifactType, DatasetType, FeatureType, ModelType, Shape};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Describes a network for a dataset.
+pub struct Model;
+
+/// A network: layers, or towers of layers that are joined.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ModelSpec {
+    /// The dataset that it is for. Input shapes, the number of classes and the encoder come from it.
+    pub data: Ref,
+    /// The layers, in order: names, or tables with one key. With towers, they follow the joined towers.
+    #[serde(default)]
+    pub layers: Vec<LayerSpec>,
+    /// Layers per feature: what they give is flattened and joined in the order of their names, and goes into `layers`.
+    #[serde(default)]
+    pub towers: BTreeMap<String, TowerSpec>,
+    /// The only feature to use; all of them are used, joined in the order of their names, where it is left away.
+    #[serde(default)]
+    pub input: Option<String>,
+}
+
+/// Layers over one feature.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct TowerSpec {
+    /// The feature.
+    pub input: String,
+    /// Its layers; none joins the feature as it is.
+    #[serde(default)]
+    pub layers: Vec<LayerSpec>,
+}
+
+impl ModelSpec {
+    fn towers(&self) -> Vec<Tower> {
+        let tower = |(name, tower): (&String, &TowerSpec)| Tower {
+            name: name.clone(),
+            input: tower.input.clone(),
+            layers: tower.layers.clone(),
+        };
+        self.towers.iter().map(tower).collect()
+    }
+
+    /// The features that the network takes, in the dataset's order. Those that do not exist are left out.
+    fn inputs(&self, data: &DatasetType) -> Vec<FeatureType> {
+        let used = |feature: &&FeatureType| match &self.input {
+            Some(name) => feature.name == *name,
+            None => self.towers.is_empty() || self.towers.values().any(|tower| tower.input == feature.name),
+        };
+        data.features.iter().filter(used).cloned().collect()
+    }
+
+    /// Whether every feature that the network takes is known. While the dataset is not, towers and `input` still name some.
+    fn is_known(&self, data: &DatasetType) -> bool {
+        let has = |name: &String| data.feature(name).is_some();
+        data.complete
+            || self.input.as_ref().is_some_and(has)
+            || (!self.towers.is_empty() && self.towers.values().all(|tower| has(&tower.input)))
+    }
+
+    /// Reports names that cannot be, and gives whether there were none.
+    fn check_names(&self, data: &DatasetType, cx: &mut CheckCx<'_>) -> bool {
+        let mut sound = true;
+        if self.input.is_some() && !self.towers.is_empty() {
+            sound = false;
+            cx.error(path!["input"], codes::CONFLICT, "`input` and `towers` exclude each other")
+                .label("towers name their inputs themselves")
+                .hint("leave out `input`");
+        }
+        let names = || data.features.iter().map(|feature| feature.name.as_str());
+        let inputs = self.input.iter().map(|name| (name, path!["input"]));
+        let towers = self.towers.iter().map(|(key, tower)| (&tower.input, path!["towers", key, "input"]));
+        let named = inputs.chain(towers).filter(|(name, _)| data.complete && data.feature(name).is_none());
+        for (name, path) in named {
+            sound = false;
+            let near = did_you_mean(name, names());
+            let has_near = near.is_some();
+            let finding = cx.error(path, codes::UNKNOWN_FEATURE, format!("the data has no feature `{name}`"));
+            finding.label("no such feature").maybe_hint(near).from_stage(&self.data, "encoded here");
+            if !has_near {
+                finding.hint(format!("its features are {}", list(names(), 8)));
+            }
+        }
+        for name in self.towers.keys().filter(|name| !is_name(name)) {
+            sound = false;
+            cx.error(path!["towers", name], codes::BAD_NAME, format!("`{name}` cannot be the name of a tower"))
+                .at_key()
+                .label("not a name")
+                .hint("names consist of letters, digits, `_` and `-`, and begin with a letter");
+        }
+        sound
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    let rest = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.chars().all(rest)
+}
+
+impl Kind for Model {
+    type Spec = ModelSpec;
+
+    const INFO: StageInfo = StageInfo {
+        name: "model",
+        family: Family::Model,
+        version: 1,
+        summary: "Describes a network for a dataset and works out all its shapes.",
+        ports: &[Port { name: "model", about: "the network without weights, with the encoder it expects" }],
+        example: r#"
+[stage.model]
+kind = "model"
+data = "encode.train"
+layers = [
+  { conv2d = { out = 32, kernel = 3, padding = 1 } }, "relu", { max_pool2d = 2 },
+  "flatten", { dropout = 0.25 }, { linear = "classes" },
+]
+"#,
+        seeded: false,
+        numeric: false,
+    };
+
+    fn check(spec: &ModelSpec, cx: &mut CheckCx<'_>) -> Outputs {
+        let unknown = Outputs::one("model", ArtifactType::Unknown);
+        let Some(data) = cx.dataset(&spec.data, path!["data"]) else { return unknown };
+        if !spec.check_names(data, cx) || !spec.is_known(data) {
+            return unknown;
+        }
+        let (inputs, towers) = (spec.inputs(data), spec.towers());
+        let inferred = infer(&inputs, &towers, &spec.layers, data.target.as_ref());
+        report(&inferred, &inputs, &spec.data, cx);
+        let Some(output) = inferred.output.filter(|_| inferred.errors.is_empty()) else { return unknown };
+        Outputs::one("model", model_type(spec, &towers, inputs, output, inferred.parameters, data))
+    }
+
+    fn run(spec: &ModelSpec, cx: &RunCx<'_>) -> Result<Produced, StageError> {
+        let input = cx.input(&spec.data)?;
+        let ArtifactType::Dataset(data) = &input.ty else {
+            return Err(StageError::bug(format!("`{}` is a {}, not a dataset", spec.data, input.ty.name())));
+        };
+        let network = Architecture::new(spec.inputs(data), spec.towers(), spec.layers.clone(), data.target.clone())
+            .map_err(|mistakes| refuse(&mistakes))?;
+        let folder = cx.out("model")?;
+        let file = folder.join("architecture.json");
+        let mut text = serde_json::to_string_pretty(&network).map_err(|error| StageError::bug(error.to_string()))?;
+        text.push('\n');
+        std::fs::write(&file, text).map_err(|error| StageError::io("write", &file, &error))?;
+        let encoder = input.file("encoder.json").ok_or_else(|| StageError::bug("the dataset has no encoder.json"))?;
+        let copy = folder.join("encoder.json");
+        std::fs::copy(&encoder.path, &copy).map_err(|error| StageError::io("write", &copy, &error))?;
+        let ty = network.model_type(false);
+        let mut produced = Produced::new(summary(&ty));
+        if let Some(parameters) = ty.parameters {
+            produced.metrics.insert("parameters".to_owned(), parameters as f64);
+        }
+        Ok(produced.port("model", ArtifactType::Model(ty)))
+    }
+}
+
+/// `4 layers with weights · 56,714 parameters`
+fn summary(ty: &ModelType) -> String {
+    let noun = if ty.layers == 1 { "layer" } else { "layers" };
+    let layers = format!("{} {noun} with weights", numbers::count(ty.layers));
+    match ty.parameters {
+        Some(parameters) => format!("{layers} · {} parameters", numbers::count(parameters)),
+        None => layers,
+    }
+}
+
+/// The type of the model, with everything that is filled in at the run where it is known already.
+fn model_type(
+    spec: &ModelSpec,
+    towers: &[Tower],
+    inputs: Vec<FeatureType>,
+    output: Shape,
+    parameters: Option<u64>,
+    data: &DatasetType,
+) -> ArtifactType {
+    ArtifactType::Model(ModelType {
+        inputs,
+        output,
+        target: data.target.clone(),
+        layers: layers_with_weights(towers, &spec.layers),
+        parameters,
+        trained: false,
+    })
+}
+
+/// Turns mistakes in the network into findings at the layers that cause them.
+fn report(inferred: &Inferred, inputs: &[FeatureType], data: &Ref, cx: &mut CheckCx<'_>) {
+    for NetworkError { error, feature } in &inferred.errors {
+        let finding = cx.error(error.field.clone(), error.code, error.message.clone());
+        finding.label(error.label.clone());
+        for hint in &error.hints {
+            finding.hint(hint.clone());
+        }
+        if let Some((path, text)) = &error.given_by {
+            finding.related(path.clone(), text.clone());
+        }
+        let feature = feature.as_ref().and_then(|name| inputs.iter().find(|feature| feature.name == *name));
+        if let Some(feature) = feature {
+            finding.from_stage(data, format!("gives `{}` {}", feature.name, feature.shape));
+        }
+        let about_target = [codes::CLASS_COUNT, codes::NO_TARGET, codes::FEATURES_DO_NOT_JOIN];
+        if about_target.contains(&error.code) {
+            finding.from_stage(data, "encoded here");
+        }
+    }
+}
+
+/// What only the real types showed, where the late check did not stop the run before.
+fn refuse(mistakes: &[NetworkError]) -> StageError {
+    let Some(first) = mistakes.first() else { return StageError::bug("a network was refused without a mistake") };
+    let failure = StageError::data(first.error.message.clone()).at(first.error.field.clone());
+    first.error.hints.iter().fold(failure, |failure, hint| failure.hint(hint.clone()))
+}
+
+#[cfg(test)]
+mod tests;

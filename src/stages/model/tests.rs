@@ -1,0 +1,210 @@
+//! Tests of the `model` kind: mistakes at the layers that cause them, artefacts, and the standard library's models.
+
+use super::*;
+use crate::stage::Finding;
+use crate::stage::testing::Bench;
+use crate::types::{Dim, TargetType, Task, TensorType};
+
+fn feature(name: &str, shape: &[u64], dtype: TensorType) -> FeatureType {
+    let scale = (dtype == TensorType::U8).then_some(255.0);
+    let cardinality = (dtype == TensorType::I64).then_some(Dim::Fixed(16));
+    FeatureType { name: name.to_owned(), shape: Shape::fixed(shape), dtype, scale, cardinality, columns: Vec::new() }
+}
+
+fn category(classes: usize) -> TargetType {
+    let classes = Some((0..classes).map(|class| class.to_string()).collect());
+    TargetType { name: "label".to_owned(), task: Task::Category { classes } }
+}
+
+fn dataset(features: Vec<FeatureType>, target: TargetType) -> DatasetType {
+    DatasetType { features, target: Some(target), rows: Some(100), complete: true }
+}
+
+fn images() -> DatasetType {
+    dataset(vec![feature("image", &[1, 28, 28], TensorType::U8)], category(10))
+}
+
+fn flights() -> DatasetType {
+    let number = Task::Number { mean: None, std: None };
+    let features = vec![feature("carrier", &[], TensorType::I64), feature("weather", &[4, 5], TensorType::F32)];
+    dataset(features, TargetType { name: "delay".to_owned(), task: number })
+}
+
+fn bench(data: DatasetType) -> Bench {
+    let mut bench = Bench::default();
+    bench.input("encode.train", ArtifactType::Dataset(data), &[("encoder.json", b"{}\n")]);
+    bench
+}
+
+fn check(data: DatasetType, fields: &str) -> (Outputs, Vec<Finding>) {
+    bench(data).check::<Model>(&format!("data = 'encode.train'\n{fields}"))
+}
+
+const DIGITS: &str = "layers = [
+    { conv2d = { out = 32, kernel = 3 } }, 'relu', { max_pool2d = 2 },
+    { conv2d = { out = 64, kernel = 3 } }, 'relu', { max_pool2d = 2 },
+    'flatten', { linear = 'classes' },
+]";
+
+#[test]
+fn the_predicted_type_is_the_one_that_a_run_produces() {
+    let bench = bench(images());
+    let fields = format!("data = 'encode.train'\n{DIGITS}");
+    let (outputs, findings) = bench.check::<Model>(&fields);
+    assert!(findings.is_empty(), "{findings:?}");
+    let produced = bench.run::<Model>(&fields).expect("a model");
+    assert_eq!(Some(&produced.ports[0].ty), outputs.get("model"));
+    assert_eq!(produced.summary, "3 layers with weights · 34,826 parameters");
+    let files = bench.output("model");
+    let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["architecture.json", "encoder.json"]);
+    let network: Architecture = serde_json::from_slice(&files[0].1).expect("an architecture");
+    assert_eq!(network.output, Shape::fixed(&[10]));
+    assert_eq!(files[1].1, b"{}\n");
+}
+
+#[test]
+fn a_wrong_width_is_told_at_the_layer_with_the_layer_that_gives_the_shape() {
+    let fields = DIGITS.replace("'classes'", "{ in = 3136, out = 10 }");
+    let (outputs, findings) = check(images(), &fields);
+    let [finding] = findings.as_slice() else { panic!("{findings:?}") };
+    assert_eq!(finding.diagnostic.code, codes::LINEAR_IN);
+    assert_eq!(finding.diagnostic.message, "linear expects 3136 inputs but receives 1600");
+    assert_eq!(finding.path, path!["layers", 7, "linear", "in"]);
+    assert_eq!(finding.label, "flatten gives 64 x 5 x 5 = 1600");
+    assert_eq!(finding.related, [(path!["layers", 5], "gives [batch, 64, 5, 5]".to_owned())]);
+    assert_eq!(outputs, Outputs::one("model", ArtifactType::Unknown));
+}
+
+#[test]
+fn class_counts_are_compared_where_they_are_known() {
+    let (_, findings) = check(images(), &DIGITS.replace("'classes'", "12"));
+    assert_eq!(findings[0].diagnostic.code, codes::CLASS_COUNT);
+    assert_eq!(findings[0].path, path!["layers", 7]);
+    let mut open = images();
+    open.target = Some(TargetType { name: "label".to_owned(), task: Task::Category { classes: None } });
+    let (outputs, findings) = check(open, &DIGITS.replace("'classes'", "12"));
+    assert!(findings.is_empty() && matches!(outputs.get("model"), Some(ArtifactType::Model(_))));
+}
+
+#[test]
+fn towers_and_inputs_name_features() {
+    let towers = "layers = [{ linear = 1 }]
+        towers.carrier = { input = 'carier', layers = [{ embedding = 4 }] }
+        towers.weather = { input = 'weather', layers = [{ lstm = 8 }] }";
+    let (_, findings) = check(flights(), towers);
+    assert_eq!((findings.len(), findings[0].diagnostic.code), (1, codes::UNKNOWN_FEATURE));
+    assert_eq!(findings[0].path, path!["towers", "carrier", "input"]);
+    assert_eq!(findings[0].diagnostic.hints, ["did you mean `carrier`?"]);
+    let (outputs, findings) = check(flights(), &towers.replace("carier", "carrier"));
+    assert!(findings.is_empty(), "{findings:?}");
+    let Some(ArtifactType::Model(model)) = outputs.get("model") else { panic!("{outputs:?}") };
+    // 16·4, then 4·8·(5 + 8 + 2), then 12 + 1.
+    assert_eq!((model.parameters, model.layers), (Some(64 + 480 + 13), 3));
+    let (_, findings) = check(flights(), &format!("input = 'weather'\n{}", towers.replace("carier", "carrier")));
+    assert_eq!(findings[0].diagnostic.code, codes::CONFLICT);
+    let (_, findings) = check(flights(), "layers = [{ linear = 1 }]");
+    assert_eq!((findings[0].diagnostic.code, &findings[0].path), (codes::FEATURES_DO_NOT_JOIN, &path!["data"]));
+    let (_, findings) = check(flights(), "layers = [{ linear = 1 }]\ntowers.'a.b' = { input = 'weather' }");
+    assert_eq!(findings[0].diagnostic.code, codes::BAD_NAME);
+    let (outputs, findings) = check(flights(), "input = 'weather'\nlayers = ['flatten', { linear = 'classes' }]");
+    assert!(findings.is_empty(), "{findings:?}");
+    let Some(ArtifactType::Model(model)) = outputs.get("model") else { panic!("{outputs:?}") };
+    assert_eq!(model.inputs.len(), 1);
+}
+
+#[test]
+fn nothing_is_said_of_what_is_not_known_yet() {
+    let mut open = images();
+    open.complete = false;
+    open.features.clear();
+    let (outputs, findings) = check(open.clone(), "input = 'image'\nlayers = [{ linear = 10 }]");
+    assert_eq!((outputs, findings.len()), (Outputs::one("model", ArtifactType::Unknown), 0));
+    let (outputs, findings) = check(open, DIGITS);
+    assert_eq!((outputs, findings.len()), (Outputs::one("model", ArtifactType::Unknown), 0));
+}
+
+#[test]
+fn a_model_needs_layers_and_data() {
+    let (_, findings) = check(images(), "layers = []");
+    assert_eq!((findings[0].diagnostic.code, &findings[0].path), (codes::EMPTY_MODEL, &path!["layers"]));
+    let mut bench = Bench::default();
+    bench.input("encode.train", ArtifactType::File, &[]);
+    let (_, findings) = bench.check::<Model>("data = 'encode.train'\nlayers = ['relu']");
+    assert_eq!(findings[0].diagnostic.code, codes::WRONG_ARTIFACT);
+}
+
+#[test]
+fn the_first_mistake_of_a_run_is_its_failure() {
+    let failure = bench(images()).run::<Model>("data = 'encode.train'\nlayers = [{ linear = 10 }]").expect_err("refused");
+    assert_eq!(failure.message, "linear takes a vector but receives [batch, 1, 28, 28]");
+    assert_eq!(failure.at, Some(path!["layers", 0, "linear"]));
+}
+
+/// The fields of a standard module's only stage, its params set to their defaults or to `set`.
+fn module(text: &str, set: &[(&str, toml::Value)]) -> String {
+    let module: toml::Table = text.parse().expect("TOML");
+    assert_eq!(module["inputs"]["data"].as_str(), Some("dataset"));
+    assert_eq!(module["outputs"]["model"].as_str(), Some("model"));
+    let params = module["params"].as_table().expect("params");
+    let mut stage = module["stage"]["model"].clone();
+    fill(&mut stage, &|name| match set.iter().find(|(key, _)| *key == name) {
+        Some((_, value)) => value.clone(),
+        None => params[name]["default"].clone(),
+    });
+    let table = stage.as_table_mut().expect("a stage");
+    assert_eq!(table.remove("kind").and_then(|kind| kind.as_str().map(str::to_owned)).as_deref(), Some("model"));
+    assert_eq!(table.insert("data".to_owned(), "encode.train".into()), Some("data".into()));
+    toml::to_string(&stage).expect("TOML")
+}
+
+fn fill(value: &mut toml::Value, param: &dyn Fn(&str) -> toml::Value) {
+    match value {
+        toml::Value::String(text) => {
+            let name = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')).map(str::to_owned);
+            if let Some(name) = name {
+                *value = param(&name);
+            }
+        }
+        toml::Value::Array(items) => items.iter_mut().for_each(|item| fill(item, param)),
+        toml::Value::Table(table) => table.iter_mut().for_each(|(_, item)| fill(item, param)),
+        _ => {}
+    }
+}
+
+/// How many parameters a standard module has for a dataset, in a check and in a run.
+fn parameters(text: &str, data: DatasetType, set: &[(&str, toml::Value)]) -> u64 {
+    let (bench, fields) = (bench(data), module(text, set));
+    let (outputs, findings) = bench.check::<Model>(&fields);
+    assert!(findings.is_empty(), "{findings:?}");
+    let produced = bench.run::<Model>(&fields).expect("a model");
+    assert_eq!(Some(&produced.ports[0].ty), outputs.get("model"));
+    let ArtifactType::Model(model) = &produced.ports[0].ty else { panic!("{produced:?}") };
+    model.parameters.expect("counted")
+}
+
+#[test]
+fn std_tabular_mlp() {
+    let text = include_str!("../../../stdlib/tabular/mlp.toml");
+    let data = || dataset(vec![feature("a", &[5], TensorType::F32), feature("b", &[3], TensorType::F32)], category(3));
+    // 64·(8 + 1) + 2·64, 64·(64 + 1) + 2·64, 3·(64 + 1)
+    assert_eq!(parameters(text, data(), &[]), 704 + 4288 + 195);
+    assert_eq!(parameters(text, data(), &[("hidden", 16.into())]), 16 * 9 + 32 + 16 * 17 + 32 + 51);
+}
+
+#[test]
+fn std_vision_lenet() {
+    let text = include_str!("../../../stdlib/vision/lenet.toml");
+    // LeNet-5 as it is usually written: 156 + 2,416 + 48,120 + 10,164 + 850.
+    assert_eq!(parameters(text, images(), &[]), 61_706);
+}
+
+#[test]
+fn std_sequence_lstm() {
+    let text = include_str!("../../../stdlib/sequence/lstm.toml");
+    let number = TargetType { name: "delay".to_owned(), task: Task::Number { mean: None, std: None } };
+    let data = || dataset(vec![feature("weather", &[4, 5], TensorType::F32)], number.clone());
+    // 4·64·(5 + 64 + 2), 4·64·(64 + 64 + 2), 64 + 1
+    assert_eq!(parameters(text, data(), &[]), 18_176 + 33_280 + 65);
+    assert_eq!(parameters(text, data(), &[("bidirectional", true.into())]), 2 * 18_176 + 2 * 4 * 64 * (128 + 64 + 2) + 129);
+}
