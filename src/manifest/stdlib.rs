@@ -19,7 +19,7 @@ macro_rules! modules {
 }
 
 /// Every module, sorted by name.
-pub const MODULES: &[StdModule] = modules![];
+pub const MODULES: &[StdModule] = modules!["sequence/lstm", "tabular/mlp", "vision/lenet", "vision/small_resnet"];
 
 /// The module that `use` names so.
 #[must_use]

@@ -222,6 +222,3 @@ fn refuse(mistakes: &[NetworkError]) -> StageError {
     let failure = StageError::data(first.error.message.clone()).at(first.error.field.clone());
     first.error.hints.iter().fold(failure, |failure, hint| failure.hint(hint.clone()))
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,9 +1,12 @@
 //! Tests of the `model` kind: mistakes at the layers that cause them, artefacts, and the standard library's models.
 
-use super::*;
-use crate::stage::Finding;
+use super::Model;
+use crate::diag::codes;
+use crate::nn::Architecture;
+use crate::path;
 use crate::stage::testing::Bench;
-use crate::types::{Dim, TargetType, Task, TensorType};
+use crate::stage::{Finding, Outputs};
+use crate::types::{ArtifactType, DatasetType, Dim, FeatureType, Shape, TargetType, Task, TensorType};
 
 fn feature(name: &str, shape: &[u64], dtype: TensorType) -> FeatureType {
     let scale = (dtype == TensorType::U8).then_some(255.0);
@@ -136,7 +139,8 @@ fn a_model_needs_layers_and_data() {
 
 #[test]
 fn the_first_mistake_of_a_run_is_its_failure() {
-    let failure = bench(images()).run::<Model>("data = 'encode.train'\nlayers = [{ linear = 10 }]").expect_err("refused");
+    let failure =
+        bench(images()).run::<Model>("data = 'encode.train'\nlayers = [{ linear = 10 }]").expect_err("refused");
     assert_eq!(failure.message, "linear takes a vector but receives [batch, 1, 28, 28]");
     assert_eq!(failure.at, Some(path!["layers", 0, "linear"]));
 }
@@ -206,5 +210,16 @@ fn std_sequence_lstm() {
     let data = || dataset(vec![feature("weather", &[4, 5], TensorType::F32)], number.clone());
     // 4·64·(5 + 64 + 2), 4·64·(64 + 64 + 2), 64 + 1
     assert_eq!(parameters(text, data(), &[]), 18_176 + 33_280 + 65);
-    assert_eq!(parameters(text, data(), &[("bidirectional", true.into())]), 2 * 18_176 + 2 * 4 * 64 * (128 + 64 + 2) + 129);
+    assert_eq!(
+        parameters(text, data(), &[("bidirectional", true.into())]),
+        2 * 18_176 + 2 * 4 * 64 * (128 + 64 + 2) + 129
+    );
+}
+
+#[test]
+fn std_vision_small_resnet() {
+    let text = include_str!("../../../stdlib/vision/small_resnet.toml");
+    let conv = |inputs: u64, out: u64, kernel: u64| inputs * out * kernel * kernel + 2 * out;
+    let block = |inputs, out| conv(inputs, out, 3) + conv(out, out, 3) + conv(inputs, out, 1);
+    assert_eq!(parameters(text, images(), &[]), conv(1, 32, 3) + block(32, 64) + block(64, 128) + 1290);
 }
