@@ -3,7 +3,7 @@
 use crate::check::Checked;
 use crate::diag::{Diagnostics, Format, render};
 use crate::event::Failure;
-use crate::stage::{ErrorKind, GateResult, StageError, StageResult};
+use crate::stage::{ErrorKind, GateResult, StageError, StageResult, io_words};
 use crate::store::{Layout, StoreError};
 
 /// Why a stage has no result.
@@ -38,8 +38,16 @@ impl Trouble {
         }
     }
 
+    /// Whether the surroundings are to blame: the store, or a disk that filled up while a stage wrote its outputs.
     pub(super) fn is_store(&self) -> bool {
-        matches!(self, Self::Store(error) if !matches!(error, StoreError::NotAFile { .. } | StoreError::Changing { .. }))
+        match self {
+            Self::Stage(error) => {
+                let full = io_words(&std::io::ErrorKind::StorageFull.into());
+                error.kind == ErrorKind::File && error.message.ends_with(&full)
+            }
+            Self::Store(error) => !matches!(error, StoreError::NotAFile { .. } | StoreError::Changing { .. }),
+            Self::Mistakes(_) => false,
+        }
     }
 
     pub(super) fn is_bug(&self) -> bool {

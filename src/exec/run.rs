@@ -126,8 +126,12 @@ pub fn run_checking_again(
 ) -> Result<Outcome, RunError> {
     let mut session = Session::new(store, options, cancel, events);
     session.announce(&checked)?;
-    let planned = outline(&checked, store, &Selection { force: false, ..options.selection.clone() })?;
-    let first = plan::sources_to_fetch_first(&checked, &planned);
+    let first = if plan::has_open_types(&checked) {
+        let planned = outline(&checked, store, &Selection { force: false, ..options.selection.clone() })?;
+        plan::sources_to_fetch_first(&checked, &planned)
+    } else {
+        Vec::new()
+    };
     if !first.is_empty() {
         let all_done = session.pass(&checked, &Selection::of(first))?;
         if all_done && !cancel.is_set() {
@@ -213,6 +217,9 @@ impl<'a> Session<'a> {
     fn finish(mut self, checked: &Checked) -> RunSummary {
         let layout = self.store.layout();
         self.store.stat_cache.save();
+        if self.summary.ran + self.summary.failed > 0 {
+            self.store.forget_old_runs();
+        }
         self.summary.seconds = self.started.elapsed().as_secs_f64();
         self.summary.out = layout.shown(&layout.out(&checked.manifest.pipeline.name));
         self.summary.interrupted = self.cancel.is_set();

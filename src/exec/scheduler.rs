@@ -5,7 +5,7 @@ use super::failure::{Trouble, describe};
 use super::run::{RunSummary, Session};
 use super::run_stage::{Made, Task, run_stage};
 use crate::check::{Checked, CheckedStage};
-use crate::digest::Tree;
+use crate::digest::{Digest, Tree};
 use crate::env;
 use crate::event::{Event, Failure};
 use crate::plan::{Dag, Key, KeyParts, NoKey, Selected, key};
@@ -43,7 +43,7 @@ enum State {
 enum Step {
     Ready(Box<Key>),
     Start { slots: usize },
-    Done { made: Made, key: Key },
+    Done { made: Made, key: Digest },
     Fail(Box<Trouble>),
     Skip(String),
 }
@@ -52,7 +52,7 @@ enum Step {
 #[derive(Clone, Debug)]
 pub(super) struct Done {
     pub(super) result: Arc<StageResult>,
-    pub(super) key: Key,
+    pub(super) key: Digest,
 }
 
 /// What a pass did.
@@ -67,7 +67,7 @@ pub(super) struct Finished {
 /// What a thread sends back.
 struct Message {
     stage: usize,
-    key: Key,
+    key: Digest,
     outcome: Result<Made, Box<Trouble>>,
 }
 
@@ -208,7 +208,7 @@ impl<'a> Scheduler<'a> {
         }
         match self.session.store.lookup(key.digest) {
             Found::Hit(result) => match self.restore(stage, &result) {
-                Ok(()) => Step::Done { made: Made { result, cached: true }, key },
+                Ok(()) => Step::Done { made: Made { result, cached: true }, key: key.digest },
                 Err(trouble) => Step::Fail(trouble),
             },
             Found::Absent => Step::Ready(Box::new(key)),
@@ -252,7 +252,7 @@ impl<'a> Scheduler<'a> {
             let spawned = std::thread::Builder::new().name(name).stack_size(STACK).spawn_scoped(scope, move || {
                 let outcome = run_stage(&task);
                 // The loop lives until every stage has answered.
-                let _ = send.send(Message { stage, key: task.key, outcome });
+                let _ = send.send(Message { stage, key: task.key.digest, outcome });
             });
             if let Err(error) = spawned {
                 let error = StageError::new(ErrorKind::Process, format!("cannot start a thread: {error}"));
@@ -291,7 +291,7 @@ impl<'a> Scheduler<'a> {
             Some(Ancestor {
                 stage: stage.name.clone(),
                 kind: stage.kind.clone(),
-                key: done.key.digest,
+                key: done.key,
                 fields: stage.spec.as_ref()?.tree().to_json(),
                 outputs: done.result.outputs.iter().map(|(port, made)| (port.clone(), made.digest)).collect(),
             })
@@ -359,9 +359,9 @@ impl<'a> Scheduler<'a> {
         }
     }
 
-    fn has_result(&mut self, stage: usize, made: Made, key: Key, seconds: f64) {
+    fn has_result(&mut self, stage: usize, made: Made, key: Digest, seconds: f64) {
         let name = self.stage(stage).name.clone();
-        self.last.note(&name, key.digest, env::unix_seconds());
+        self.last.note(&name, key, env::unix_seconds());
         if !made.cached && self.last_saved.elapsed() > Duration::from_secs(1) {
             let _ = self.last.save();
             self.last_saved = Instant::now();

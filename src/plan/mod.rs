@@ -21,7 +21,7 @@ mod select;
 pub use dag::Dag;
 pub use explain::Earlier;
 pub use key::{KEY_FORMAT, Key, KeyParts, NoKey, key};
-pub use plan::{Decision, Plan, PlannedStage, outline, plan, sources_to_fetch_first};
+pub use plan::{Decision, Plan, PlannedStage, has_open_types, outline, plan, sources_to_fetch_first};
 pub use reason::{FileChange, Origin, Reason};
 pub use results::StoreResults;
 pub use select::{Selected, Selection, UnknownTarget, select};

@@ -185,8 +185,8 @@ fn unreadable(index: usize, why: String) -> PlannedStage {
 /// already.
 #[must_use]
 pub fn sources_to_fetch_first(checked: &Checked, plan: &Plan) -> Vec<String> {
-    let open = |stage: &CheckedStage| stage.outputs.ports.iter().any(|(_, ty)| is_open(ty));
-    if !plan.stages.iter().any(|planned| planned.cached().is_none() && open(&checked.stages[planned.index])) {
+    if !plan.stages.iter().any(|planned| planned.cached().is_none() && has_open_output(&checked.stages[planned.index]))
+    {
         return Vec::new();
     }
     let mut first = BTreeSet::new();
@@ -202,6 +202,16 @@ pub fn sources_to_fetch_first(checked: &Checked, plan: &Plan) -> Vec<String> {
         return Vec::new();
     }
     first.into_iter().map(|index| checked.stages[index].name.clone()).collect()
+}
+
+/// Whether the checker had to leave any type open, so that [`sources_to_fetch_first`] may name some.
+#[must_use]
+pub fn has_open_types(checked: &Checked) -> bool {
+    checked.stages.iter().any(has_open_output)
+}
+
+fn has_open_output(stage: &CheckedStage) -> bool {
+    stage.outputs.ports.iter().any(|(_, ty)| is_open(ty))
 }
 
 /// Whether a type has something that only the data can tell.

@@ -109,10 +109,16 @@ impl Layout {
         self.store.join("locks").join(format!("{key}.lock"))
     }
 
+    /// The folder of all runs' logs.
+    #[must_use]
+    pub fn runs(&self) -> PathBuf {
+        self.state.join("runs")
+    }
+
     /// The folder of a run's logs.
     #[must_use]
     pub fn run(&self, run: &str) -> PathBuf {
-        self.state.join("runs").join(run)
+        self.runs().join(run)
     }
 
     /// The log of a stage.

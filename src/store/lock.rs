@@ -19,6 +19,8 @@ use std::time::Duration;
 
 /// How long to wait before trying a lock again.
 const PAUSE: Duration = Duration::from_millis(25);
+/// The logs of so many runs are kept.
+const RUNS: usize = 50;
 
 /// What [`Store::begin`] gives.
 #[derive(Debug)]
@@ -93,6 +95,18 @@ impl Store {
             std::fs::write(&path, "*\n").map_err(|error| StoreError::io("write", &path, &error))?;
         }
         Ok(())
+    }
+
+    /// Removes the logs of all but the newest runs.
+    pub fn forget_old_runs(&self) {
+        let entries = std::fs::read_dir(self.layout.runs()).into_iter().flatten().filter_map(Result::ok);
+        let mut runs: Vec<_> =
+            entries.filter_map(|run| Some((run.metadata().ok()?.modified().ok()?, run.path()))).collect();
+        runs.sort();
+        for (_, run) in runs.iter().rev().skip(RUNS) {
+            // What cannot be removed now is tried again after the next run.
+            let _ = remove_tree(run);
+        }
     }
 
     /// Clears away what killed processes left: staging folders and lock files that nobody holds.

@@ -69,8 +69,12 @@ impl Store {
 }
 
 fn count_files(folder: &Path) -> usize {
-    let entries = walkdir::WalkDir::new(folder).into_iter().filter_map(Result::ok);
-    entries.filter(|entry| !entry.file_type().is_dir()).count()
+    let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    let count = |entry: std::fs::DirEntry| match entry.file_type() {
+        Ok(kind) if kind.is_dir() => count_files(&entry.path()),
+        _ => 1,
+    };
+    entries.map(count).sum()
 }
 
 /// Clone, else hard link, else copy.

@@ -297,6 +297,21 @@ fn last_keys_of_two_processes_are_merged() {
     assert_eq!(both.get("b").map(|last| last.key), Some(Digest::of(b"b")));
 }
 
+#[test]
+fn the_logs_of_the_newest_runs_are_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store_in(folder.path());
+    for run in 0..53_u64 {
+        let path = store.layout().run(&format!("{:02}", 52 - run));
+        fs::create_dir_all(&path).unwrap();
+        let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(run);
+        fs::File::open(&path).unwrap().set_modified(time).unwrap();
+    }
+    store.forget_old_runs();
+    assert_eq!(fs::read_dir(store.layout().runs()).unwrap().count(), 50);
+    assert!(store.layout().run("00").exists() && !store.layout().run("52").exists());
+}
+
 /// Run in a child process by the test below; does nothing by itself.
 #[test]
 fn child_that_is_killed_while_it_commits() {
