@@ -31,19 +31,17 @@ pub struct Global {
     #[arg(long, short, global = true)]
     pub verbose: bool,
 
-    /// When to use colour
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = false)]
+    /// When to use colour; `auto` looks at the terminal and at `NO_COLOR`
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub color: When,
 }
 
-/// When to use colour.
+/// When to use colour. The values say it themselves; a doc comment on them would double the length of every help page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[expect(missing_docs, reason = "see above")]
 pub enum When {
-    /// On a terminal, unless `NO_COLOR` is set.
     Auto,
-    /// Always.
     Always,
-    /// Never.
     Never,
 }
 
@@ -60,7 +58,7 @@ pub enum Command {
     Status(Status),
     /// Say why a stage would run, or what it was made of
     Why(Why),
-    /// Show a stage's fields and outputs: a table's head, a model's layers, metrics
+    /// Show a stage's result: a table's head, a model's layers, metrics, files
     Show(Show),
     /// Draw the stages and what they use
     Graph(Graph),
@@ -80,6 +78,7 @@ pub struct Params {
 
 /// `kilter check`
 #[derive(Clone, Debug, Args)]
+#[command(override_usage = "kilter check [OPTIONS] [MANIFEST]")]
 pub struct Check {
     /// The manifest; may be left out where this folder has exactly one
     #[arg(value_name = "MANIFEST", value_hint = clap::ValueHint::FilePath)]
@@ -89,19 +88,17 @@ pub struct Check {
     #[command(flatten)]
     pub params: Params,
 
-    /// How to write what was found: for people, for programs (to stdout), or as annotations of GitHub's CI (to stdout)
+    /// How to write what was found; `json` and `github` (annotations of its CI) go to stdout
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: CheckFormat,
 }
 
-/// How `check` writes what it found.
+/// How `check` writes what it found: for people, as one JSON document, as annotations of GitHub's CI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[expect(missing_docs, reason = "see above")]
 pub enum CheckFormat {
-    /// For people.
     Text,
-    /// One JSON document.
     Json,
-    /// Annotations of GitHub's CI.
     Github,
 }
 
@@ -161,6 +158,7 @@ pub struct Plan {
 
 /// `kilter status`
 #[derive(Clone, Debug, Args)]
+#[command(override_usage = "kilter status [OPTIONS] [MANIFEST]")]
 pub struct Status {
     /// The manifest; may be left out where this folder has exactly one
     #[arg(value_name = "MANIFEST", value_hint = clap::ValueHint::FilePath)]
@@ -215,6 +213,7 @@ pub struct Show {
 
 /// `kilter graph`
 #[derive(Clone, Debug, Args)]
+#[command(override_usage = "kilter graph [OPTIONS] [MANIFEST]")]
 pub struct Graph {
     /// The manifest; may be left out where this folder has exactly one
     #[arg(value_name = "MANIFEST", value_hint = clap::ValueHint::FilePath)]
@@ -233,16 +232,13 @@ pub struct Graph {
     pub output: Option<PathBuf>,
 }
 
-/// How `graph` draws.
+/// How `graph` draws: lines for a terminal, a Mermaid flowchart for Markdown pages, Graphviz, a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[expect(missing_docs, reason = "see above")]
 pub enum GraphFormat {
-    /// Lines for a terminal.
     Tree,
-    /// A Mermaid flowchart, which Markdown pages can hold.
     Mermaid,
-    /// Graphviz.
     Dot,
-    /// A picture.
     Svg,
 }
 

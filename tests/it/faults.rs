@@ -64,7 +64,9 @@ fn works_now(sandbox: &Sandbox) {
 
 #[test]
 fn a_missing_column_is_found_before_anything_runs() {
-    let text = format!("{TABLE}\n[stage.some]\nkind = \"sql\"\ninputs = {{ t = \"table\" }}\nquery = \"SELECT wieght FROM t\"\n");
+    let text = format!(
+        "{TABLE}\n[stage.some]\nkind = \"sql\"\ninputs = {{ t = \"table\" }}\nquery = \"SELECT wieght FROM t\"\n"
+    );
     let sandbox = Sandbox::with_manifest(&text).file("data.csv", "weight,age\n1.5,2\n2.5,3\n");
     sandbox.run(&[]).exits(2).says("E0213").says("wieght").says("did you mean `weight`?");
     sandbox.write("pipeline.toml", text.replace("wieght", "weight"));
@@ -156,7 +158,8 @@ features.image = {{ image = [1, 2, 3], columns = \"p_*\" }}
 target.y = \"category\"
 "
     );
-    let sandbox = Sandbox::with_manifest(&text).file("data.csv", "p_0,p_1,p_2,p_3,y\n1,2,3,4,a\n5,6,7,8,b\n1,2,3,4,a\n5,6,7,8,b\n");
+    let sandbox = Sandbox::with_manifest(&text)
+        .file("data.csv", "p_0,p_1,p_2,p_3,y\n1,2,3,4,a\n5,6,7,8,b\n1,2,3,4,a\n5,6,7,8,b\n");
     sandbox.run(&[]).exits(2).says("6").says("4");
     sandbox.write("pipeline.toml", text.replace("[1, 2, 3]", "[1, 2, 2]"));
     works_now(&sandbox);
@@ -182,7 +185,8 @@ fn a_killed_worker_is_a_failed_stage_and_the_rest_goes_on() {
     let text = format!("{TABLE}{TRAIN}").replace("epochs = 3", "epochs = 100000");
     let sandbox = Sandbox::with_manifest(&text).file("data.csv", penguins());
     let mut child = sandbox.command(&["run", "pipeline.toml", "--keep-going"]);
-    let child = child.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().expect("kilter starts");
+    let child =
+        child.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().expect("kilter starts");
     let worker = wait_for_worker(child.id());
     // Give it time to take some steps, then kill it as the kernel would.
     std::thread::sleep(std::time::Duration::from_millis(700));
@@ -224,7 +228,11 @@ fn ctrl_c_stops_cleanly_and_the_next_run_continues() {
     let text = format!("{TABLE}{TRAIN}").replace("epochs = 3", "epochs = 100000");
     let sandbox = Sandbox::with_manifest(&text).file("data.csv", penguins());
     let mut command = sandbox.command(&["run", "pipeline.toml"]);
-    let child = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().expect("kilter starts");
+    let child = command
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("kilter starts");
     wait_for_worker(child.id());
     let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
     assert!(sent.success());

@@ -64,7 +64,9 @@ fn digits_reach_their_gate_and_are_released() {
     let folder = workspace("digits");
     run_twice(&folder, "digits", &[]);
     let release = folder.join("out/digits/release");
-    for file in ["model.safetensors", "config.json", "README.md", "LICENSE", "metrics.json", "provenance.json", "SHA256SUMS"] {
+    for file in
+        ["model.safetensors", "config.json", "README.md", "LICENSE", "metrics.json", "provenance.json", "SHA256SUMS"]
+    {
         assert!(release.join(file).is_file(), "the release lacks {file}");
     }
     let check = Command::new("sha256sum").args(["--check", "--quiet", "SHA256SUMS"]).current_dir(&release).status();

@@ -1,21 +1,20 @@
 //! `kilter show`: a stage's result, or one of its outputs, as what it is.
 
 mod files;
+mod find;
 mod metrics;
 mod model;
 mod table;
 
 use super::session::{Session, size};
 use super::{CommandError, Exit, Outcome, Output, args, locate};
-use crate::diag::{did_you_mean, list};
-use crate::plan::PlannedStage;
 use crate::report::Table;
 use crate::stage::{ArtifactRecord, StageResult};
 use crate::store::Store;
 use crate::types::ArtifactType;
 use crate::{env, numbers};
+use find::{ports, resolve, result};
 use serde_json::json;
-use std::sync::Arc;
 
 /// What every view is given.
 #[derive(Clone, Copy)]
@@ -41,73 +40,6 @@ pub(super) fn run(options: &args::Show, output: Output) -> Outcome {
         output.data(&as_text(&stage, &result, &ports, view, port.is_some())?)?;
     }
     Ok(Exit::Done)
-}
-
-/// The stage and the output that a name means: `split`, `split.train`.
-fn resolve(session: &Session, name: &str) -> Result<(String, Option<String>), CommandError> {
-    let known = |stage: &str| session.checked.find(stage).is_some();
-    if known(name) {
-        return Ok((name.to_owned(), None));
-    }
-    let (stage, port) = name.rsplit_once('.').map_or((name, None), |(stage, port)| (stage, Some(port)));
-    if known(stage) {
-        return Ok((stage.to_owned(), port.map(str::to_owned)));
-    }
-    let names = || session.checked.stages.iter().map(|stage| stage.name.as_str());
-    let inner: Vec<&str> = names().filter(|inner| inner.starts_with(&format!("{stage}/"))).collect();
-    let (message, hint) = match inner.as_slice() {
-        [] => {
-            let hint = did_you_mean(stage, names()).unwrap_or_else(|| format!("the stages are {}", list(names(), 12)));
-            (format!("there is no stage `{stage}`"), hint)
-        }
-        inner => {
-            let inner = list(inner.iter().copied(), 8);
-            (format!("`{stage}` is a module"), format!("ask for one of its stages: {inner}"))
-        }
-    };
-    Err(CommandError::usage(message).hint(hint))
-}
-
-/// The stage's result, or else its earlier one, which is said.
-fn result(
-    session: &Session,
-    planned: &PlannedStage,
-    stage: &str,
-    output: Output,
-) -> Result<Arc<StageResult>, CommandError> {
-    if let Some(result) = planned.cached() {
-        return Ok(Arc::clone(result));
-    }
-    if let Some(earlier) = &planned.earlier {
-        output.say(&format!(
-            "{}: this is the result of {}; the manifest changed since (`kilter why {stage}`)",
-            output.err.yellow("note"),
-            env::local_time(earlier.result.made)
-        ));
-        return Ok(Arc::clone(&earlier.result));
-    }
-    let predicted = &session.checked.stages[planned.index].outputs.ports;
-    let mut error = CommandError::new(Exit::Failed, format!("`{stage}` has no result yet"));
-    for (port, ty) in predicted {
-        error = error.note(format!("its output `{port}` will be a {}", describe(ty)));
-    }
-    Err(error.hint(format!("make it: `kilter run {stage}`")))
-}
-
-fn ports<'a>(
-    result: &'a StageResult,
-    stage: &str,
-    port: Option<&str>,
-) -> Result<Vec<(&'a str, &'a ArtifactRecord)>, CommandError> {
-    let all = || result.outputs.iter().map(|(name, artifact)| (name.as_str(), artifact));
-    let Some(port) = port else { return Ok(all().collect()) };
-    let found: Vec<_> = all().filter(|(name, _)| *name == port).collect();
-    if found.is_empty() {
-        let names = || all().map(|(name, _)| name);
-        let hint = did_you_mean(port, names()).unwrap_or_else(|| format!("its outputs are {}", list(names(), 12)));
-        return Err(CommandError::usage(format!("`{stage}` has no output `{port}`")).hint(hint));
-    }
-    Ok(found)
 }
 
 /// `table of 5,000 rows x 785 columns`, as far as it is known.
@@ -194,7 +126,12 @@ fn as_json(
 ) -> Result<serde_json::Value, CommandError> {
     let mut outputs = serde_json::Map::new();
     for (port, artifact) in ports {
-        let mut value = json!(artifact);
+        let mut value = json!({
+            "type": artifact.ty,
+            "digest": artifact.digest,
+            "bytes": size(artifact),
+            "files": artifact.files,
+        });
         if let ArtifactType::Table(schema) = &artifact.ty {
             value["head"] = table::json(artifact, schema, view)?;
         }

@@ -1,5 +1,8 @@
 //! `kilter why`
 
+mod key;
+
+use self::key::made_of;
 use super::plan::unknown;
 use super::session::Session;
 use super::{CommandError, Exit, Level, Outcome, Output, args, locate};
@@ -55,7 +58,7 @@ fn as_text(session: &Session, plan: &crate::plan::Plan, name: &str, planned: &Pl
         if !cached {
             out.push_str("\nIt would be made of\n");
         }
-        tree(&mut out, &key.json, 1, paint);
+        out.push_str(&made_of(&key.json, paint));
     }
     out
 }
@@ -71,36 +74,6 @@ fn history(name: &str, planned: &PlannedStage, paint: Paint) -> String {
         (None, Some(earlier)) => format!("{}.\n", ran(&earlier.result)),
         (None, None) => format!("{name} has not run yet.\n"),
     }
-}
-
-/// A key, indented: tables by their names, what references and files stand for by their digests' first digits.
-fn tree(out: &mut String, value: &Value, depth: usize, paint: Paint) {
-    let Value::Object(entries) = value else { return };
-    let width = entries.keys().map(|key| key.chars().count()).max().unwrap_or(0);
-    for (key, value) in entries {
-        let lead = "  ".repeat(depth);
-        match leaf(value, paint) {
-            Some(text) => out.push_str(&format!("{lead}{key:<width$}  {text}\n")),
-            None => {
-                out.push_str(&format!("{lead}{key}\n"));
-                tree(out, value, depth + 1, paint);
-            }
-        }
-    }
-}
-
-/// The text of a value that stands on one line.
-fn leaf(value: &Value, paint: Paint) -> Option<String> {
-    let Value::Object(entries) = value else {
-        return Some(match value {
-            Value::String(text) if text.len() == 64 => paint.dim(&text[..12]),
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        });
-    };
-    let digest = entries.get("digest")?.as_str()?;
-    let name = entries.get("ref").or_else(|| entries.get("file"))?.as_str()?;
-    Some(format!("{name}  {}", paint.dim(digest.get(..12)?)))
 }
 
 fn as_json(name: &str, planned: &PlannedStage) -> Value {

@@ -1,0 +1,77 @@
+//! Which result is meant: the stage, its output, and whether its result is still the one that the manifest asks for.
+
+use super::describe;
+use crate::cli::session::Session;
+use crate::cli::{CommandError, Exit, Output};
+use crate::diag::{did_you_mean, list};
+use crate::env;
+use crate::plan::PlannedStage;
+use crate::stage::{ArtifactRecord, StageResult};
+use std::sync::Arc;
+
+/// The stage and the output that a name means: `split`, `split.train`.
+pub(super) fn resolve(session: &Session, name: &str) -> Result<(String, Option<String>), CommandError> {
+    let known = |stage: &str| session.checked.find(stage).is_some();
+    if known(name) {
+        return Ok((name.to_owned(), None));
+    }
+    let (stage, port) = name.rsplit_once('.').map_or((name, None), |(stage, port)| (stage, Some(port)));
+    if known(stage) {
+        return Ok((stage.to_owned(), port.map(str::to_owned)));
+    }
+    let names = || session.checked.stages.iter().map(|stage| stage.name.as_str());
+    let inner: Vec<&str> = names().filter(|inner| inner.starts_with(&format!("{stage}/"))).collect();
+    let (message, hint) = match inner.as_slice() {
+        [] => {
+            let hint = did_you_mean(stage, names()).unwrap_or_else(|| format!("the stages are {}", list(names(), 12)));
+            (format!("there is no stage `{stage}`"), hint)
+        }
+        inner => {
+            let inner = list(inner.iter().copied(), 8);
+            (format!("`{stage}` is a module"), format!("ask for one of its stages: {inner}"))
+        }
+    };
+    Err(CommandError::usage(message).hint(hint))
+}
+
+/// The stage's result, or else its earlier one, which is said.
+pub(super) fn result(
+    session: &Session,
+    planned: &PlannedStage,
+    stage: &str,
+    output: Output,
+) -> Result<Arc<StageResult>, CommandError> {
+    if let Some(result) = planned.cached() {
+        return Ok(Arc::clone(result));
+    }
+    if let Some(earlier) = &planned.earlier {
+        output.say(&format!(
+            "{}: this is the result of {}; the manifest changed since (`kilter why {stage}`)",
+            output.err.yellow("note"),
+            env::local_time(earlier.result.made)
+        ));
+        return Ok(Arc::clone(&earlier.result));
+    }
+    let predicted = &session.checked.stages[planned.index].outputs.ports;
+    let mut error = CommandError::new(Exit::Failed, format!("`{stage}` has no result yet"));
+    for (port, ty) in predicted {
+        error = error.note(format!("its output `{port}` will be a {}", describe(ty)));
+    }
+    Err(error.hint(format!("make it: `kilter run {stage}`")))
+}
+
+pub(super) fn ports<'a>(
+    result: &'a StageResult,
+    stage: &str,
+    port: Option<&str>,
+) -> Result<Vec<(&'a str, &'a ArtifactRecord)>, CommandError> {
+    let all = || result.outputs.iter().map(|(name, artifact)| (name.as_str(), artifact));
+    let Some(port) = port else { return Ok(all().collect()) };
+    let found: Vec<_> = all().filter(|(name, _)| *name == port).collect();
+    if found.is_empty() {
+        let names = || all().map(|(name, _)| name);
+        let hint = did_you_mean(port, names()).unwrap_or_else(|| format!("its outputs are {}", list(names(), 12)));
+        return Err(CommandError::usage(format!("`{stage}` has no output `{port}`")).hint(hint));
+    }
+    Ok(found)
+}
