@@ -1,15 +1,34 @@
-//! Draws one of each plot into the folder named by the test below, to look at them.
+//! One of each plot: well-formed always, and written into the folder that `KILTER_PLOTS` names, to look at them.
 
 use super::*;
 
-/// `cargo test --lib plot::gallery -- --ignored`, then look into `target/plots`.
+/// Every element that is opened is closed, in order.
+fn well_formed(svg: &str) -> bool {
+    let mut open = Vec::new();
+    for tag in svg.split('<').skip(1) {
+        let (tag, _) = tag.split_once('>').expect("a tag ends");
+        if let Some(name) = tag.strip_prefix('/') {
+            if open.pop() != Some(name) {
+                return false;
+            }
+        } else if !tag.ends_with('/') {
+            open.push(tag.split(' ').next().unwrap_or(tag));
+        }
+    }
+    open.is_empty()
+}
+
+/// `KILTER_PLOTS=/tmp/plots cargo test --lib plot::gallery`
 #[test]
-#[ignore = "for people to look at"]
 fn draw_one_of_each() {
-    let folder = crate::env::var("CARGO_TARGET_DIR").unwrap_or_else(|| "target".to_owned());
-    let folder = std::path::Path::new(&folder).join("plots");
-    std::fs::create_dir_all(&folder).unwrap();
-    let save = |name: &str, svg: String| std::fs::write(folder.join(name), svg).unwrap();
+    let folder = std::env::var_os("KILTER_PLOTS").map(std::path::PathBuf::from);
+    let save = |name: &str, svg: String| {
+        assert!(well_formed(&svg), "{name}");
+        if let Some(folder) = &folder {
+            std::fs::create_dir_all(folder).unwrap();
+            std::fs::write(folder.join(name), svg).unwrap();
+        }
+    };
     let digits: Vec<String> = (0..10).map(|digit| digit.to_string()).collect();
     let counts: Vec<Vec<u64>> =
         (0..10).map(|r| (0..10).map(|p| if r == p { 930 + r * 3 } else { (r * 7 + p * 3) % 11 }).collect()).collect();

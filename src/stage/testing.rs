@@ -145,7 +145,12 @@ impl Bench {
     }
 }
 
-fn spec<K: Kind>(fields: &str) -> K::Spec {
-    let table: toml::Table = fields.parse().expect("TOML");
-    serde_json::from_value(serde_json::to_value(table).expect("JSON")).expect("a spec")
+/// TOML fields as the values that specs are decoded from.
+pub fn fields(text: &str) -> serde_json::Value {
+    let table: toml::Table = text.parse().expect("TOML");
+    serde_json::to_value(table).expect("JSON")
+}
+
+fn spec<K: Kind>(text: &str) -> K::Spec {
+    serde_json::from_value(fields(text)).expect("a spec")
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::diag::codes;
 use crate::nn::Architecture;
-use crate::stage::testing::Bench;
+use crate::stage::testing::{Bench, fields};
 use crate::stages::encode::{EncodeSpec, Encoder};
 use crate::stages::judge::{METRICS_VERSION, MetricsFile};
 use crate::types::{ArtifactType, DatasetType, ModelType, Shape};
@@ -13,11 +13,10 @@ use std::collections::BTreeMap;
 /// A bench with a trained model `train.model` and the metrics `evaluate.metrics`, whose gate holds or not.
 fn bench(holds: bool) -> Bench {
     let mut bench = Bench::default();
-    let spec: toml::Table =
-        "fit = 'a'\nfeatures.size = { numeric = 'size' }\nfeatures.place = 'category'\ntarget.kind = 'category'"
-            .parse()
-            .unwrap();
-    let spec: EncodeSpec = serde_json::from_value(serde_json::to_value(spec).unwrap()).unwrap();
+    let spec: EncodeSpec = serde_json::from_value(fields(
+        "fit = 'a'\nfeatures.size = { numeric = 'size' }\nfeatures.place = 'category'\ntarget.kind = 'category'",
+    ))
+    .unwrap();
     let frame = df!["size" => [1.0, 2.5, 4.0], "place" => ["n", "s", "n"], "kind" => ["x", "y", "x"]].unwrap();
     let encoder = Encoder::fit(&spec, &frame).unwrap();
     let DatasetType { features, target, .. } = encoder.dataset_type(None, true);

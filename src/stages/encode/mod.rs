@@ -25,6 +25,7 @@ mod names;
 pub mod ports;
 mod spec;
 mod target;
+mod target_form;
 mod tensor;
 #[cfg(test)]
 mod tests;

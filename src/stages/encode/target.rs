@@ -15,11 +15,8 @@ use crate::stage::{CheckCx, Path, StageError};
 use crate::types::{DType, Task};
 use polars::prelude::DataFrame;
 use schemars::JsonSchema;
-use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
-use serde::{Deserialize as DeriveDeserialize, Serialize};
-use std::borrow::Cow;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 /// What is predicted from a column, as the manifest describes it: `"category"`, or
 /// `{ category = { classes = ["no", "yes"] } }`.
@@ -35,21 +32,21 @@ pub enum Target {
 }
 
 /// One of several classes.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, DeriveDeserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CategoryTarget {
     /// The classes in index order. By default the values of the training rows: numbers by size, text by code points.
     pub classes: Option<Vec<Value>>,
 }
 
 /// Yes or no.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, DeriveDeserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct BinaryTarget {
     /// The value that counts as yes: by default `true` of bools and 1 of numbers; text has to say it.
     pub positive: Option<Value>,
 }
 
 /// A number.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, DeriveDeserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct NumberTarget {
     /// `"standard"` (the default): the model learns `(x - mean) / std` of the training rows, and predictions are turned
     /// back. `"none"`: it learns the number as it is.
@@ -58,7 +55,7 @@ pub struct NumberTarget {
 }
 
 /// How a number is scaled for the model.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, DeriveDeserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TargetScale {
     /// By mean and standard deviation.
@@ -73,7 +70,7 @@ pub enum TargetScale {
 pub struct Value(pub String);
 
 /// A fitted target.
-#[derive(Clone, Debug, PartialEq, Serialize, DeriveDeserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FittedTarget {
     /// The column.
     pub column: String,
@@ -360,105 +357,5 @@ impl FittedTarget {
                 .hint("or drop such rows in a `table` stage before"),
             _ => failure.hint("or drop such rows in a `table` stage before"),
         }
-    }
-}
-
-/// The long form of a target.
-#[derive(DeriveDeserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-enum TargetForm {
-    /// One of several classes.
-    Category(CategoryTarget),
-    /// Yes or no.
-    Binary(BinaryTarget),
-    /// A number.
-    Number(NumberTarget),
-}
-
-impl<'de> Deserialize<'de> for Target {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TargetVisitor;
-        impl<'de> Visitor<'de> for TargetVisitor {
-            type Value = Target;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("`category`, `binary`, `number`, or a table such as { binary = { positive = \"yes\" } }")
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Target, E> {
-                match text {
-                    "category" => Ok(Target::Category(CategoryTarget::default())),
-                    "binary" => Ok(Target::Binary(BinaryTarget::default())),
-                    "number" => Ok(Target::Number(NumberTarget::default())),
-                    other => Err(E::unknown_variant(other, &["category", "binary", "number"])),
-                }
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Target, A::Error> {
-                Ok(match TargetForm::deserialize(MapAccessDeserializer::new(map))? {
-                    TargetForm::Category(target) => Target::Category(target),
-                    TargetForm::Binary(target) => Target::Binary(target),
-                    TargetForm::Number(target) => Target::Number(target),
-                })
-            }
-        }
-        deserializer.deserialize_any(TargetVisitor)
-    }
-}
-
-impl JsonSchema for Target {
-    fn schema_name() -> Cow<'static, str> {
-        "Target".into()
-    }
-
-    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        let form = generator.subschema_for::<TargetForm>();
-        schemars::json_schema!({
-            "description": "What is predicted: `category`, `binary`, `number`, or a table with one of these keys.",
-            "anyOf": [{ "enum": ["category", "binary", "number"] }, form],
-        })
-    }
-}
-
-impl<'de> Deserialize<'de> for Value {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ValueVisitor;
-        impl Visitor<'_> for ValueVisitor {
-            type Value = Value;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string, an integer or a bool")
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Value, E> {
-                Ok(Value(text.to_owned()))
-            }
-
-            fn visit_bool<E: de::Error>(self, value: bool) -> Result<Value, E> {
-                Ok(Value(value.to_string()))
-            }
-
-            fn visit_i64<E: de::Error>(self, value: i64) -> Result<Value, E> {
-                Ok(Value(value.to_string()))
-            }
-
-            fn visit_u64<E: de::Error>(self, value: u64) -> Result<Value, E> {
-                Ok(Value(value.to_string()))
-            }
-        }
-        deserializer.deserialize_any(ValueVisitor)
-    }
-}
-
-impl JsonSchema for Value {
-    fn schema_name() -> Cow<'static, str> {
-        "ColumnValue".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({
-            "description": "A value of a column.",
-            "type": ["string", "integer", "boolean"],
-        })
     }
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::diag::codes;
+use crate::stage::testing::fields;
 use crate::stage::{CheckCx, CheckInput, Finding, Kind, Outputs};
 use crate::types::{ArtifactType, Column as Col, DType, Dim, Shape, TableSchema, Task, TensorType};
 use polars::prelude::*;
@@ -9,13 +10,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 fn spec(text: &str) -> EncodeSpec {
-    let table: toml::Table = text.parse().expect("toml");
-    serde_json::from_value(serde_json::to_value(table).expect("json")).expect("a spec")
+    serde_json::from_value(fields(text)).expect("a spec")
 }
 
 fn spec_error(text: &str) -> String {
-    let table: toml::Table = text.parse().expect("toml");
-    serde_json::from_value::<EncodeSpec>(serde_json::to_value(table).expect("json")).expect_err("no spec").to_string()
+    serde_json::from_value::<EncodeSpec>(fields(text)).expect_err("no spec").to_string()
 }
 
 fn penguins() -> DataFrame {
@@ -252,25 +251,4 @@ fn the_language_of_features_is_strict_and_says_so() {
     assert!(error("{ numeric = 'a', scale = 'std' }").contains("standard"));
     assert!(error("3").contains("numeric"));
     assert_eq!(spec("fit = 'a'\nfeatures.x = 'numeric'"), spec("fit = 'a'\nfeatures.x = { numeric = ['x'] }"));
-}
-
-/// `cargo test --lib encode::tests::speed -- --ignored --nocapture`
-#[test]
-#[ignore = "a measurement"]
-fn speed_of_sixty_thousand_images() {
-    let columns: Vec<Column> =
-        (0..784).map(|pixel| Column::new(format!("pixel_{pixel}").into(), vec![(pixel % 256) as u8; 60_000])).collect();
-    let mut columns = columns;
-    columns.push(Column::new("label".into(), (0..60_000).map(|row| (row % 10) as u8).collect::<Vec<_>>()));
-    let frame = DataFrame::new(60_000, columns).unwrap();
-    let spec = spec(
-        "fit = 's.train'\nfeatures.image = { image = [1, 28, 28], columns = 'pixel_*' }\ntarget.label = 'category'",
-    );
-    let start = std::time::Instant::now();
-    let encoder = Encoder::fit(&spec, &frame).unwrap();
-    let encoded = encoder.apply(&frame, "t", true).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let computed = start.elapsed();
-    encoded.write(&encoder, folder.path()).unwrap();
-    println!("encoded in {computed:?}, with writing {:?}", start.elapsed());
 }
