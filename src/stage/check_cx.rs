@@ -132,7 +132,18 @@ impl<'a> CheckCx<'a> {
         &mut self.findings[last]
     }
 
-    /// Whether anything was reported so far.
+    /// How much was reported so far.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.findings.len()
+    }
+
+    /// What was reported last, to say more about it.
+    pub fn last(&mut self) -> Option<&mut Finding> {
+        self.findings.last_mut()
+    }
+
+    /// Whether nothing was reported so far.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.findings.is_empty()

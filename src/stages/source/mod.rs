@@ -1,3 +1,4 @@
 //! Kinds that bring bytes in.
 
 pub mod fetch;
+pub mod read;

@@ -1,1 +1,13 @@
-//! Kinds that work on tables.
+//! Kinds that work on tables: SQL over several, steps over one, and splits into parts.
+
+mod columns;
+mod fixed;
+mod report;
+pub mod split;
+pub mod sql;
+mod steps;
+pub mod table;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod threads;

@@ -1,0 +1,103 @@
+//! Column names in a manifest: one or a list of them, exact or with wildcards, and what they stand for in a table.
+
+use crate::diag::{codes, did_you_mean, list, plural};
+use crate::stage::{CheckCx, Path};
+use crate::types::{DType, Lookup, TableSchema};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor, value::SeqAccessDeserializer};
+use std::borrow::Cow;
+use std::fmt;
+
+/// One text, or a list of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct OneOrMany(pub Vec<String>);
+
+impl OneOrMany {
+    /// The texts, each with its path below `at`.
+    pub(super) fn with_paths(&self, at: &Path) -> Vec<(&str, Path)> {
+        let place = |index: usize| [at.clone(), vec![index.into()]].concat();
+        self.0.iter().enumerate().map(|(index, text)| (text.as_str(), place(index))).collect()
+    }
+}
+
+impl<'de> Deserialize<'de> for OneOrMany {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct V;
+        impl<'de> Visitor<'de> for V {
+            type Value = OneOrMany;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a column name or a list of them")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<OneOrMany, E> {
+                Ok(OneOrMany(vec![text.to_owned()]))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<OneOrMany, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(items)).map(OneOrMany)
+            }
+        }
+        deserializer.deserialize_any(V)
+    }
+}
+
+impl JsonSchema for OneOrMany {
+    fn schema_name() -> Cow<'static, str> {
+        "OneOrMany".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A column name or a list of them.",
+            "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }],
+        })
+    }
+}
+
+/// The type of a column; `None` after reporting that there is none of this name.
+pub(super) fn column(schema: &TableSchema, name: &str, at: Path, cx: &mut CheckCx<'_>) -> Option<DType> {
+    match schema.lookup(name) {
+        Lookup::Found(column) => Some(column.dtype.clone()),
+        Lookup::Unknown => Some(DType::Unknown),
+        Lookup::Missing => {
+            let names: Vec<&str> = schema.names().collect();
+            cx.error(at, codes::UNKNOWN_COLUMN, format!("column `{name}` does not exist"))
+                .label(format!("the table has {}; none of this name", plural(names.len(), "column")))
+                .maybe_hint(did_you_mean(name, names.iter().copied()))
+                .hint(format!("the columns here are {}", list(names, 8)));
+            None
+        }
+    }
+}
+
+/// Whether a text is a pattern.
+pub(super) fn is_pattern(text: &str) -> bool {
+    text.contains(['*', '?'])
+}
+
+/// The known columns that a name or pattern stands for, in table order; reports a name or pattern that stands for none.
+pub(super) fn select(schema: &TableSchema, pattern: &str, at: Path, cx: &mut CheckCx<'_>) -> Vec<String> {
+    if !is_pattern(pattern) {
+        return column(schema, pattern, at, cx).map(|_| pattern.to_owned()).into_iter().collect();
+    }
+    let found: Vec<String> = schema.select(pattern).into_iter().map(|column| column.name.clone()).collect();
+    if found.is_empty() && schema.complete {
+        cx.error(at, codes::EMPTY_SELECTION, format!("no column fits `{pattern}`"))
+            .label("selects nothing")
+            .hint(format!("the columns here are {}", list(schema.names(), 8)));
+    }
+    found
+}
+
+/// Reports a column of a type that does not fit.
+pub(super) fn wrong_type<'a>(
+    cx: &'a mut CheckCx<'_>,
+    at: Path,
+    name: &str,
+    dtype: &DType,
+    wanted: &str,
+) -> &'a mut crate::stage::Finding {
+    cx.error(at, codes::COLUMN_TYPE, format!("column `{name}` is {dtype}, but {wanted} is needed here"))
+        .label(format!("{dtype}"))
+}

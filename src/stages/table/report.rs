@@ -1,0 +1,91 @@
+//! Mistakes in queries and expressions, as findings of a stage.
+
+use crate::diag::{codes, did_you_mean, plural};
+use crate::frame::sql::{Problem, ProblemKind};
+use crate::stage::{CheckCx, Path, Ref};
+use crate::types::TableSchema;
+use std::collections::BTreeMap;
+
+/// Where the tables of a query come from; empty for an expression over one table.
+pub(super) type Sources<'a> = BTreeMap<String, Ref>;
+
+/// Reports every problem of the text at `at`.
+pub(super) fn report(
+    problems: Vec<Problem>,
+    at: &Path,
+    sources: &Sources<'_>,
+    tables: &BTreeMap<String, TableSchema>,
+    cx: &mut CheckCx<'_>,
+) {
+    for problem in problems {
+        one(problem, at, sources, tables, cx);
+    }
+}
+
+fn one(
+    problem: Problem,
+    at: &Path,
+    sources: &Sources<'_>,
+    tables: &BTreeMap<String, TableSchema>,
+    cx: &mut CheckCx<'_>,
+) {
+    let code = match problem.kind {
+        ProblemKind::Syntax => codes::SQL_SYNTAX,
+        ProblemKind::UnknownColumn { .. } => codes::UNKNOWN_COLUMN,
+        ProblemKind::UnknownTable { .. } => codes::SQL_TABLE,
+        ProblemKind::Type => codes::COLUMN_TYPE,
+        ProblemKind::Duplicate => codes::DUPLICATE_COLUMN,
+    };
+    let finding = cx.error(at.clone(), code, problem.message);
+    if let Some(range) = problem.range {
+        finding.part(range);
+    }
+    match &problem.kind {
+        ProblemKind::UnknownColumn { name, table, candidates } => {
+            let here = tables.len() == 1;
+            let table = table.as_ref().or_else(|| tables.keys().next().filter(|_| here)).filter(|t| !t.is_empty());
+            let columns = table.and_then(|table| tables.get(table)).map(|schema| schema.columns.len());
+            match (table, columns) {
+                (Some(table), Some(count)) => {
+                    finding.label(format!("`{table}` has {}; none of this name", plural(count, "column")));
+                    if let Some(source) = sources.get(table) {
+                        finding.from_stage(source, format!("`{table}` comes from here"));
+                    }
+                }
+                _ => {
+                    finding.label("no column of this name");
+                }
+            }
+            let all: Vec<&str> = match candidates.is_empty() {
+                false => candidates.iter().map(String::as_str).collect(),
+                true => tables.values().flat_map(TableSchema::names).collect(),
+            };
+            finding
+                .maybe_hint(did_you_mean(name, all.iter().copied()))
+                .maybe_hint(text_hint(name, &all));
+        }
+        ProblemKind::UnknownTable { name } => {
+            let names = tables.keys().map(String::as_str);
+            finding
+                .label("not among `inputs`")
+                .maybe_hint(did_you_mean(name, names.clone()))
+                .hint(format!("the inputs are {}", crate::diag::list(names, 8)));
+        }
+        ProblemKind::Syntax => {
+            finding.label("here");
+        }
+        ProblemKind::Type => {
+            finding.label("types that do not go together");
+        }
+        ProblemKind::Duplicate => {
+            finding.label("give one of them another name with `AS`");
+        }
+    }
+}
+
+/// In SQL double quotes enclose names: `species = "Adelie"` looks for a column `Adelie`.
+fn text_hint(name: &str, columns: &[&str]) -> Option<String> {
+    let looks_like_a_name = did_you_mean(name, columns.iter().copied()).is_some();
+    let odd = name.contains(|c: char| !(c.is_alphanumeric() || c == '_')) || name.starts_with(char::is_uppercase);
+    (!looks_like_a_name && odd).then(|| format!("if `{name}` is text, write it in single quotes: '{name}'"))
+}

@@ -1,0 +1,106 @@
+//! `split`: a table's rows divided into parts.
+//!
+//! Every row goes to exactly one part (or to none, where `parts` counts rows), and the rows of a part keep their order.
+//! Chance comes from the stage's seed alone.
+
+mod assign;
+mod spec;
+#[cfg(test)]
+mod tests;
+
+pub use spec::{Part, Spec};
+
+use crate::diag::plural;
+use crate::frame::write::thousands;
+use crate::frame::{failed, read_table, write_table};
+use crate::stage::{CheckCx, Family, Kind, Outputs, Port, Produced, RunCx, StageError, StageInfo};
+use crate::types::{ArtifactType, TableSchema};
+use polars::prelude::{DataFrame, IdxCa};
+
+/// The kind.
+pub struct Split;
+
+/// Fewer rows than this say little as a part.
+const TINY: usize = 20;
+
+impl Kind for Split {
+    type Spec = Spec;
+
+    const INFO: StageInfo = StageInfo {
+        name: "split",
+        family: Family::Table,
+        version: 1,
+        summary: "Divides a table's rows into parts: at random, stratified, by groups, by time or by a given column.",
+        ports: &[Port { name: "*", about: "a table for each entry of `parts`, under its name" }],
+        example: r#"[stage.split]
+kind = "split"
+from = "table"
+parts = { train = 0.8, val = 0.1, test = 0.1 }
+stratify = "label"
+"#,
+        seeded: true,
+        numeric: false,
+    };
+
+    fn check(spec: &Spec, cx: &mut CheckCx<'_>) -> Outputs {
+        let schema = spec.check(cx);
+        let ty = |schema: &Option<TableSchema>| match schema {
+            Some(schema) => ArtifactType::Table(schema.clone()),
+            None => ArtifactType::Unknown,
+        };
+        spec.parts.keys().fold(Outputs::none(), |outputs, part| outputs.and(part, ty(&schema)))
+    }
+
+    fn run(spec: &Spec, cx: &RunCx<'_>) -> Result<Produced, StageError> {
+        let df = read_table(cx.input(&spec.from)?)?;
+        let parts = assign::assign(spec, &df, cx)?;
+        let names: Vec<&String> = spec.parts.keys().collect();
+        for (name, rows) in names.iter().zip(&parts) {
+            if rows.is_empty() {
+                return Err(StageError::data(format!("part `{name}` would have no rows"))
+                    .note(format!("the table has {}", rows_of(df.height())))
+                    .hint(format!("give `{name}` a larger share, or split a larger table")));
+            }
+            if rows.len() < TINY {
+                cx.services.warn(format!("part `{name}` has {}: what is measured on it says little", rows_of(rows.len())));
+            }
+        }
+        let mut produced = Produced::new(summary(spec, &names, &parts));
+        for (name, rows) in names.iter().zip(&parts) {
+            produced = write_table(cx, name, take(&df, rows)?, produced)?;
+            produced.metrics.insert(format!("rows.{name}"), rows.len() as f64);
+        }
+        Ok(produced)
+    }
+}
+
+fn rows_of(count: usize) -> String {
+    if count == 1 { "1 row".to_owned() } else { format!("{} rows", thousands(count)) }
+}
+
+fn take(df: &DataFrame, rows: &[u32]) -> Result<DataFrame, StageError> {
+    let index = IdxCa::from_slice("row".into(), rows);
+    df.take(&index).map_err(|error| failed("take the rows of a part", &error))
+}
+
+/// `train 4,000 · val 500 · test 500, stratified by label`
+fn summary(spec: &Spec, names: &[&String], parts: &[Vec<u32>]) -> String {
+    let mut order: Vec<usize> = (0..names.len()).collect();
+    order.sort_by_key(|at| (spec.place_in_order(names[*at]), names[*at].clone()));
+    let sizes: Vec<String> =
+        order.into_iter().map(|at| format!("{} {}", names[at], thousands(parts[at].len()))).collect();
+    let how = match (&spec.stratify, &spec.group, &spec.time, &spec.by) {
+        (Some(stratify), Some(group), ..) => format!(", stratified by {stratify}, grouped by {group}"),
+        (Some(stratify), ..) => format!(", stratified by {stratify}"),
+        (_, Some(group), ..) => format!(", grouped by {group}"),
+        (_, _, Some(time), _) => format!(", in the order of {time}"),
+        (.., Some(by)) => format!(", by {by}"),
+        _ => String::new(),
+    };
+    format!("{}{how}", sizes.join(" · "))
+}
+
+/// `3 groups`
+fn count_of(count: usize, noun: &str) -> String {
+    plural(count, noun)
+}

@@ -1,0 +1,158 @@
+//! `split` on the penguins, and on tables that cannot be split.
+
+use super::super::testing::{findings, penguins, run, table_input};
+use super::*;
+use crate::stage::testing::Bench;
+use polars::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+
+fn bench() -> Bench {
+    let mut bench = Bench::default();
+    let df = penguins().with_row_index("row".into(), None).expect("indexed");
+    table_input(&mut bench, "table", df);
+    bench
+}
+
+fn split(bench: &Bench, fields: &str) -> BTreeMap<String, DataFrame> {
+    run::<Split>(bench, &format!("from = \"table\"\n{fields}")).expect("split").into_iter().collect()
+}
+
+fn rows(df: &DataFrame) -> Vec<u32> {
+    df.column("row").expect("there").u32().expect("u32").iter().flatten().collect()
+}
+
+fn texts(df: &DataFrame, name: &str) -> Vec<String> {
+    df.column(name).expect("there").cast(&DataType::String).expect("text").str().expect("text").iter()
+        .map(|value| value.unwrap_or("(missing)").to_owned())
+        .collect()
+}
+
+const THREE: &str = "parts = { train = 0.8, val = 0.1, test = 0.1 }";
+
+#[test]
+fn every_row_goes_to_one_part_and_order_is_kept() {
+    let parts = split(&bench(), THREE);
+    assert_eq!(parts.iter().map(|(name, df)| (name.as_str(), df.height())).collect::<Vec<_>>(), [
+        ("test", 35),
+        ("train", 275),
+        ("val", 34)
+    ]);
+    let mut all: Vec<u32> = parts.values().flat_map(rows).collect();
+    all.sort_unstable();
+    assert_eq!(all, (0..344).collect::<Vec<u32>>());
+    assert!(parts.values().all(|df| rows(df).is_sorted()));
+    assert_ne!(rows(&parts["val"]), (275..309).collect::<Vec<u32>>());
+    assert_eq!(rows(&parts["val"]), rows(&split(&bench(), THREE)["val"]));
+}
+
+#[test]
+fn strata_are_spread_alike() {
+    let parts = split(&bench(), &format!("{THREE}\nstratify = \"species\""));
+    let count = |part: &str, species: &str| texts(&parts[part], "species").iter().filter(|name| *name == species).count();
+    assert_eq!(parts.values().map(DataFrame::height).sum::<usize>(), 344);
+    for (species, all) in [("Adelie", 152.0), ("Gentoo", 124.0), ("Chinstrap", 68.0)] {
+        for (part, share) in [("train", 0.8), ("val", 0.1), ("test", 0.1)] {
+            let found = count(part, species) as f64;
+            assert!((found - all * share).abs() <= 1.5, "{species} in {part}: {found}");
+        }
+    }
+    assert!((parts["train"].height() as f64 - 275.2).abs() < 1.0);
+}
+
+#[test]
+fn counts_and_the_rest() {
+    let parts = split(&bench(), "parts = { test = 100, train = \"rest\" }\nstratify = \"sex\"");
+    assert_eq!((parts["test"].height(), parts["train"].height()), (100, 244));
+    let parts = split(&bench(), "parts = { test = 100, train = 200 }");
+    assert_eq!((parts["test"].height(), parts["train"].height()), (100, 200));
+}
+
+#[test]
+fn groups_are_never_divided() {
+    let mut bench = Bench::default();
+    let groups: Vec<i64> = (0..600).map(|row| (row * row + 3 * row) % 97).collect();
+    let class: Vec<&str> = groups.iter().map(|group| if group % 3 == 0 { "a" } else { "b" }).collect();
+    let df = df!["row" => (0_u32..600).collect::<Vec<_>>(), "g" => groups, "class" => class].expect("a frame");
+    table_input(&mut bench, "table", df);
+    for more in ["", "\nstratify = \"class\""] {
+        let parts = split(&bench, &format!("{THREE}\ngroup = \"g\"{more}"));
+        let of = |part: &str| texts(&parts[part], "g").into_iter().collect::<BTreeSet<_>>();
+        assert!(of("train").is_disjoint(&of("test")) && of("train").is_disjoint(&of("val")));
+        assert!(of("val").is_disjoint(&of("test")));
+        assert_eq!(parts.values().map(DataFrame::height).sum::<usize>(), 600);
+        assert!((parts["train"].height() as f64 - 480.0).abs() < 20.0, "{}", parts["train"].height());
+    }
+}
+
+#[test]
+fn time_is_cut_and_never_within_an_instant() {
+    let mut bench = Bench::default();
+    let days: Vec<i32> = (0..100).map(|row| (row * 37) % 20).collect();
+    let df = df!["row" => (0_u32..100).collect::<Vec<_>>(), "day" => days].expect("a frame");
+    table_input(&mut bench, "table", df);
+    let parts = split(&bench, "parts = { train = 0.72, val = 0.14, test = 0.14 }\ntime = \"day\"");
+    let range = |part: &str| {
+        let days = parts[part].column("day").expect("there").i32().expect("i32");
+        (days.min().expect("a day"), days.max().expect("a day"))
+    };
+    assert_eq!((range("train"), range("val"), range("test")), ((0, 14), (15, 17), (18, 19)));
+    assert!(rows(&parts["train"]).is_sorted());
+    let fields = "from = \"table\"\nparts = { early = 0.5, late = 0.5 }\ntime = \"day\"";
+    assert_eq!(findings::<Split>(&bench, fields)[0].0, "E0134");
+    let parts = split(&bench, "parts = { early = 0.5, late = 0.5 }\ntime = \"day\"\norder = [\"late\", \"early\"]");
+    assert!(texts(&parts["late"], "day").contains(&"0".to_owned()));
+}
+
+#[test]
+fn a_column_can_name_the_parts() {
+    let parts = split(&bench(), "parts = { train = [\"2007\", \"2008\"], test = \"2009\" }\nby = \"year\"");
+    assert_eq!((parts["train"].height(), parts["test"].height()), (224, 120));
+    let fields = "from = \"table\"\nparts = { train = [\"2007\", \"2008\"] }\nby = \"year\"";
+    let error = run::<Split>(&bench(), fields).expect_err("it fails");
+    assert_eq!(error.message, "column `year` has values that belong to no part: `2009`");
+}
+
+#[test]
+fn missing_values_cannot_decide() {
+    let error = run::<Split>(&bench(), &format!("from = \"table\"\n{THREE}\ngroup = \"sex\"")).expect_err("it fails");
+    assert_eq!(error.message, "column `sex` is missing in 11 rows, the first of them row 4");
+    let fields = format!("from = \"table\"\n{THREE}\ntime = \"body_mass_g\"");
+    assert!(run::<Split>(&bench(), &fields).expect_err("it fails").message.contains("missing in 2 rows"));
+}
+
+#[test]
+fn what_cannot_be_split_says_so() {
+    let bench = bench();
+    let fields = "from = \"table\"\nparts = { a = 0.25, b = 0.25, c = 0.25, d = 0.25 }\ngroup = \"species\"";
+    let error = run::<Split>(&bench, fields).expect_err("it fails");
+    assert_eq!(error.message, "column `species` has 3 groups, which cannot be divided into 4 parts");
+    let error =
+        run::<Split>(&bench, &format!("from = \"table\"\n{THREE}\nstratify = \"row\"")).expect_err("it fails");
+    assert!(error.message.starts_with("column `row` has 344 different values"), "{}", error.message);
+    run::<Split>(&bench, "from = \"table\"\nparts = { train = 0.99, test = 0.01 }").expect("split");
+    assert!(bench.warnings.lock().expect("free").iter().any(|warning| warning.starts_with("part `test` has 3 rows")));
+    let mut tiny = Bench::default();
+    table_input(&mut tiny, "table", df!["a" => [1, 2]].expect("a frame"));
+    let error = run::<Split>(&tiny, &format!("from = \"table\"\n{THREE}")).expect_err("it fails");
+    assert!(error.message.ends_with("would have no rows"), "{}", error.message);
+}
+
+#[test]
+fn mistakes_in_the_fields_are_found() {
+    let bench = bench();
+    let codes = |fields: &str| {
+        findings::<Split>(&bench, &format!("from = \"table\"\n{fields}")).into_iter().map(|(code, _)| code).collect::<Vec<_>>()
+    };
+    assert_eq!(codes("parts = { train = 0.8, test = 0.1 }"), ["E0221"]);
+    assert_eq!(codes("parts = { train = 0.8, test = 10 }"), ["E0221"]);
+    assert_eq!(codes("parts = { train = 300, test = 100 }"), ["E0221"]);
+    assert_eq!(codes("parts = { train = 0.8, test = \"test\" }"), ["E0221"]);
+    assert_eq!(codes("parts = { train = 1.5 }"), ["E0136"]);
+    assert_eq!(codes("parts = {}"), ["E0221"]);
+    assert_eq!(codes("parts = { \"1st\" = 1.0 }"), ["E0105"]);
+    assert_eq!(codes(&format!("{THREE}\nstratify = \"specis\"")), ["E0213"]);
+    assert_eq!(codes(&format!("{THREE}\nstratify = \"bill_length_mm\"")), ["E0214"]);
+    assert_eq!(codes(&format!("{THREE}\ntime = \"year\"\ngroup = \"species\"")), ["E0135"]);
+    assert_eq!(codes(&format!("{THREE}\norder = [\"train\"]")), ["E0135"]);
+    assert_eq!(codes("parts = { train = 0.5, test = 0.5 }\nby = \"year\""), ["E0221", "E0221"]);
+}

@@ -1,0 +1,94 @@
+//! `sql`: one table from several, by a query.
+
+use super::report::report;
+use crate::diag::codes;
+use crate::frame::sql::{check_query, plan_query};
+use crate::frame::{FloatSums, failed, rows_by_columns, scan_table, write_table};
+use crate::path;
+use crate::stage::{CheckCx, Family, Kind, Outputs, Port, Produced, Ref, RunCx, StageError, StageInfo};
+use crate::types::{ArtifactType, TableSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The kind.
+pub struct Sql;
+
+/// The only output.
+const TABLE: &str = "table";
+
+/// A query and the tables that it is over.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Spec {
+    /// The tables, under the names that the query calls them by.
+    pub inputs: BTreeMap<String, Ref>,
+    /// The query: one `SELECT`, with joins, groups, windows, `WITH` and subqueries as polars knows them. Names are
+    /// case-sensitive; text is in single quotes, names in double quotes. Without an `ORDER BY` the rows of a
+    /// `GROUP BY` come sorted by its keys, and every other query keeps the order of its inputs; rows that are equal in
+    /// an `ORDER BY` keep the order from before it.
+    pub query: String,
+    /// How float aggregates add: `exact` (the default) gives the same bits with any number of threads.
+    #[serde(default)]
+    pub float_sums: FloatSums,
+}
+
+impl Kind for Sql {
+    type Spec = Spec;
+
+    const INFO: StageInfo = StageInfo {
+        name: "sql",
+        family: Family::Table,
+        version: 1,
+        summary: "Makes a table of others by an SQL query, with a fixed row order and exact sums.",
+        ports: &[Port { name: TABLE, about: "the query's result" }],
+        example: r#"[stage.delays]
+kind = "sql"
+inputs = { flights = "flights", airlines = "airlines" }
+query = """
+SELECT name, avg(dep_delay) AS mean_delay
+FROM flights JOIN airlines USING (carrier)
+GROUP BY name
+"""
+"#,
+        seeded: false,
+        numeric: false,
+    };
+
+    fn check(spec: &Spec, cx: &mut CheckCx<'_>) -> Outputs {
+        if spec.inputs.is_empty() {
+            cx.error(path!["inputs"], codes::OUT_OF_RANGE, "a query needs at least one input")
+                .label("names no table")
+                .hint("name the tables of the query: `inputs = { flights = \"flights\" }`");
+        }
+        let mut tables = BTreeMap::new();
+        for (name, reference) in &spec.inputs {
+            if let Some(schema) = cx.table(reference, path!["inputs", name]) {
+                tables.insert(name.clone(), schema);
+            }
+        }
+        if tables.len() < spec.inputs.len() || tables.is_empty() {
+            return Outputs::one(TABLE, ArtifactType::Unknown);
+        }
+        let ty = match check_query(&spec.query, &tables, spec.float_sums) {
+            Ok(schema) => ArtifactType::Table(schema),
+            Err(problems) => {
+                report(problems, &path!["query"], &spec.inputs, &tables, cx);
+                ArtifactType::Table(TableSchema::unknown())
+            }
+        };
+        Outputs::one(TABLE, ty)
+    }
+
+    fn run(spec: &Spec, cx: &RunCx<'_>) -> Result<Produced, StageError> {
+        let mut tables = BTreeMap::new();
+        for (name, reference) in &spec.inputs {
+            tables.insert(name.clone(), scan_table(cx.input(reference)?)?);
+        }
+        let df = plan_query(&spec.query, &tables, spec.float_sums)
+            .and_then(polars::prelude::LazyFrame::collect)
+            .map_err(|error| failed("run the query", &error).at(path!["query"]))?;
+        cx.check_cancelled()?;
+        let summary = rows_by_columns(&df);
+        write_table(cx, TABLE, df, Produced::new(summary))
+    }
+}

@@ -1,0 +1,68 @@
+//! Other column types.
+
+use super::super::columns::{is_pattern, select};
+use super::Rule;
+use crate::diag::{codes, did_you_mean, list};
+use crate::frame::{FloatSums, to_polars};
+use crate::stage::{CheckCx, Path, RunCx, StageError};
+use crate::types::{DType, TableSchema};
+use polars::prelude::{Column, DataType, LazyFrame, SchemaRef, col};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// New types by column name or pattern. An exact name wins over a pattern, a longer pattern over a shorter one.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Cast(BTreeMap<String, DType>);
+
+impl Cast {
+    /// Patterns first, shorter before longer, exact names last: later entries win.
+    fn in_order(&self) -> Vec<(&str, &DType)> {
+        let mut rules: Vec<(&str, &DType)> = self.0.iter().map(|(rule, dtype)| (rule.as_str(), dtype)).collect();
+        rules.sort_by_key(|(rule, _)| (!is_pattern(rule), rule.len(), *rule));
+        rules
+    }
+}
+
+impl Rule for Cast {
+    fn check(&self, input: TableSchema, _: FloatSums, at: &Path, cx: &mut CheckCx<'_>) -> TableSchema {
+        let mut output = input.clone();
+        for (rule, dtype) in self.in_order() {
+            let at: Path = [at.clone(), vec![rule.into()]].concat();
+            if let DType::Other(text) = dtype {
+                cx.error(at.clone(), codes::UNKNOWN_DTYPE, format!("`{text}` is not a column type"))
+                    .label("no such type")
+                    .maybe_hint(did_you_mean(text, DType::names()))
+                    .hint(format!("the types are {}, `decimal(p, s)` and `list(T)`", list(DType::names(), 20)));
+                continue;
+            }
+            for name in select(&input, rule, at.clone(), cx) {
+                let Some(column) = output.columns.iter_mut().find(|column| column.name == name) else { continue };
+                let from = input.columns.iter().find(|column| column.name == name).map(|column| &column.dtype);
+                if let Some(from) = from.filter(|from| !castable(from, dtype)) {
+                    cx.error(at.clone(), codes::COLUMN_TYPE, format!("column `{name}` is {from}, which has no form as {dtype}"))
+                        .label(format!("from {from}"));
+                }
+                column.dtype = dtype.clone();
+            }
+        }
+        output
+    }
+
+    fn apply(&self, lf: LazyFrame, schema: &SchemaRef, _: FloatSums, _: &RunCx<'_>) -> Result<LazyFrame, StageError> {
+        let mut targets: BTreeMap<String, DataType> = BTreeMap::new();
+        for (rule, dtype) in self.in_order() {
+            let target = to_polars(dtype).ok_or_else(|| StageError::data(format!("`{dtype}` is not a column type")))?;
+            targets.extend(super::matching(schema, rule).into_iter().map(|name| (name, target.clone())));
+        }
+        let exprs: Vec<_> = targets.into_iter().map(|(name, target)| col(name).strict_cast(target)).collect();
+        Ok(if exprs.is_empty() { lf } else { lf.with_columns(exprs) })
+    }
+}
+
+fn castable(from: &DType, to: &DType) -> bool {
+    match (to_polars(from), to_polars(to)) {
+        (Some(from), Some(to)) => Column::new_empty("".into(), &from).strict_cast(&to).is_ok(),
+        _ => true,
+    }
+}

@@ -1,0 +1,47 @@
+//! New columns by expressions.
+
+use super::super::report::report;
+use super::Rule;
+use crate::frame::sql::{check_expr, plan_expr};
+use crate::frame::{FloatSums, failed};
+use crate::stage::{CheckCx, Path, RunCx, StageError};
+use crate::types::{Column, DType, TableSchema};
+use polars::prelude::{Expr, LazyFrame, SchemaRef};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// SQL expressions by the name of the column they give.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Derive(BTreeMap<String, String>);
+
+impl Rule for Derive {
+    fn check(&self, input: TableSchema, sums: FloatSums, at: &Path, cx: &mut CheckCx<'_>) -> TableSchema {
+        let mut output = input.clone();
+        for (name, text) in &self.0 {
+            let dtype = match check_expr(text, &input, sums) {
+                Ok(dtype) => dtype.unwrap_or(DType::Unknown),
+                Err(problems) => {
+                    let tables = BTreeMap::from([(String::new(), input.clone())]);
+                    report(problems, &[at.clone(), vec![name.into()]].concat(), &BTreeMap::new(), &tables, cx);
+                    DType::Unknown
+                }
+            };
+            match output.columns.iter_mut().find(|column| column.name == *name) {
+                Some(column) => column.dtype = dtype,
+                None => output.columns.push(Column::new(name.as_str(), dtype)),
+            }
+        }
+        output
+    }
+
+    fn apply(&self, lf: LazyFrame, schema: &SchemaRef, sums: FloatSums, _: &RunCx<'_>) -> Result<LazyFrame, StageError> {
+        let exprs: Vec<Expr> = self
+            .0
+            .iter()
+            .map(|(name, text)| plan_expr(text, schema, sums).map(|expr| expr.alias(name.as_str())))
+            .collect::<Result<_, _>>()
+            .map_err(|error| failed("read the expression", &error))?;
+        Ok(lf.with_columns(exprs))
+    }
+}

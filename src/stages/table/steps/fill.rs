@@ -1,0 +1,255 @@
+//! Something in the place of missing values.
+
+use super::super::columns::{is_pattern, select, wrong_type};
+use super::Rule;
+use crate::diag::codes;
+use crate::frame::{FloatSums, failed, fixed_expr, to_polars};
+use crate::stage::{CheckCx, Path, RunCx, StageError};
+use crate::types::{DType, TableSchema};
+use polars::prelude::{Column, DataType, Expr, FillNullStrategy, LazyFrame, SchemaRef, col, lit};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
+use serde::{Deserialize, Serialize, Serializer};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// What to fill with, by column name or pattern. An exact name wins over a pattern, a longer pattern over a shorter.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Fills(BTreeMap<String, Fill>);
+
+/// What stands in for a missing value.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fill {
+    /// Taken from the column.
+    Learned(Learned),
+    /// Always the same.
+    Int(i64),
+    /// Always the same.
+    Float(f64),
+    /// Always the same.
+    Bool(bool),
+    /// Always the same.
+    Text(String),
+}
+
+/// How the value is taken from the column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Learned {
+    /// The mean of what is there.
+    Mean,
+    /// The median of what is there.
+    Median,
+    /// The smallest.
+    Min,
+    /// The largest.
+    Max,
+    /// The last value before it; missing values at the beginning stay.
+    Forward,
+    /// The next value after it; missing values at the end stay.
+    Backward,
+}
+
+const WORDS: [(&str, Learned); 6] = [
+    ("mean", Learned::Mean),
+    ("median", Learned::Median),
+    ("min", Learned::Min),
+    ("max", Learned::Max),
+    ("forward", Learned::Forward),
+    ("backward", Learned::Backward),
+];
+
+impl Serialize for Fill {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Learned(learned) => {
+                serializer.serialize_str(WORDS.iter().find(|(_, known)| known == learned).map_or("", |(word, _)| word))
+            }
+            Self::Int(value) => serializer.serialize_i64(*value),
+            Self::Float(value) => serializer.serialize_f64(*value),
+            Self::Bool(value) => serializer.serialize_bool(*value),
+            Self::Text(text) => BTreeMap::from([("value", text)]).serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Fill {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct V;
+        impl<'de> Visitor<'de> for V {
+            type Value = Fill;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value, or mean, median, min, max, forward or backward")
+            }
+
+            fn visit_bool<E>(self, value: bool) -> Result<Fill, E> {
+                Ok(Fill::Bool(value))
+            }
+
+            fn visit_i64<E>(self, value: i64) -> Result<Fill, E> {
+                Ok(Fill::Int(value))
+            }
+
+            fn visit_u64<E: Error>(self, value: u64) -> Result<Fill, E> {
+                i64::try_from(value).map(Fill::Int).map_err(|_| E::custom("the number is too large"))
+            }
+
+            fn visit_f64<E>(self, value: f64) -> Result<Fill, E> {
+                Ok(Fill::Float(value))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Fill, E> {
+                let learned = WORDS.iter().find(|(word, _)| *word == text);
+                Ok(learned.map_or_else(|| Fill::Text(text.to_owned()), |(_, learned)| Fill::Learned(*learned)))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fill, A::Error> {
+                match map.next_entry::<String, String>()? {
+                    Some((key, text)) if key == "value" => Ok(Fill::Text(text)),
+                    _ => Err(A::Error::custom("expected `{ value = \"…\" }`")),
+                }
+            }
+        }
+        deserializer.deserialize_any(V)
+    }
+}
+
+impl JsonSchema for Fill {
+    fn schema_name() -> Cow<'static, str> {
+        "Fill".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A value, or one of the words mean, median, min, max, forward and backward. A text that is \
+                            one of these words is written `{ value = \"mean\" }`.",
+            "anyOf": [
+                { "enum": WORDS.map(|(word, _)| word) },
+                { "type": ["number", "string", "boolean"] },
+                {
+                    "type": "object",
+                    "properties": { "value": { "type": "string" } },
+                    "required": ["value"],
+                    "additionalProperties": false,
+                },
+            ],
+        })
+    }
+}
+
+impl Fill {
+    /// The column's type afterwards; `Err` says what type of column it needs.
+    fn output(&self, dtype: &DType) -> Result<DType, &'static str> {
+        if dtype.is_unknown() {
+            return Ok(DType::Unknown);
+        }
+        let same = || Ok(dtype.clone());
+        match self {
+            Self::Learned(Learned::Mean | Learned::Median) if dtype.is_integer() => Ok(DType::F64),
+            Self::Learned(Learned::Mean | Learned::Median) if dtype.is_float() => same(),
+            Self::Learned(Learned::Mean | Learned::Median) => Err("a column of numbers"),
+            Self::Learned(Learned::Min | Learned::Max) if dtype.is_numeric() || dtype.is_temporal() => same(),
+            Self::Learned(Learned::Min | Learned::Max) => Err("a column of numbers or times"),
+            Self::Learned(Learned::Forward | Learned::Backward) => same(),
+            Self::Int(_) if dtype.is_numeric() => same(),
+            Self::Int(_) => Err("a column of numbers"),
+            Self::Float(_) if dtype.is_float() || matches!(dtype, DType::Decimal(..)) => same(),
+            Self::Float(_) => Err("a column of floats"),
+            Self::Bool(_) if *dtype == DType::Bool => same(),
+            Self::Bool(_) => Err("a column of truth values"),
+            Self::Text(_) if *dtype == DType::Str || dtype.is_temporal() => same(),
+            Self::Text(_) => Err("a column of text"),
+        }
+    }
+
+    fn literal(&self) -> Option<Expr> {
+        match self {
+            Self::Learned(_) => None,
+            Self::Int(value) => Some(lit(*value)),
+            Self::Float(value) => Some(lit(*value)),
+            Self::Bool(value) => Some(lit(*value)),
+            Self::Text(text) => Some(lit(text.as_str())),
+        }
+    }
+
+    /// Whether the value is one that the type can hold.
+    fn fits(&self, dtype: &DType) -> bool {
+        let Some(target) = to_polars(dtype) else { return true };
+        let value = match self {
+            Self::Learned(_) => return true,
+            Self::Int(value) => Column::new("".into(), [*value]),
+            Self::Float(value) => Column::new("".into(), [*value]),
+            Self::Bool(value) => Column::new("".into(), [*value]),
+            Self::Text(text) => Column::new("".into(), [text.as_str()]),
+        };
+        value.cast(&target).is_ok_and(|cast| cast.null_count() == 0)
+    }
+
+    fn expr(&self, name: &str, dtype: &DataType, schema: &SchemaRef, sums: FloatSums) -> Result<Expr, StageError> {
+        let column = || col(name);
+        let number = if dtype.is_integer() { DataType::Float64 } else { dtype.clone() };
+        Ok(match self {
+            Self::Learned(Learned::Mean) => {
+                let mean = fixed_expr(&column().mean(), schema, sums);
+                let mean = mean.map_err(|error| failed("take the mean", &error))?;
+                column().cast(number.clone()).fill_null(mean.cast(number))
+            }
+            Self::Learned(Learned::Median) => column().cast(number.clone()).fill_null(column().median().cast(number)),
+            Self::Learned(Learned::Min) => column().fill_null(column().min()),
+            Self::Learned(Learned::Max) => column().fill_null(column().max()),
+            Self::Learned(Learned::Forward) => column().fill_null_with_strategy(FillNullStrategy::Forward(None)),
+            Self::Learned(Learned::Backward) => column().fill_null_with_strategy(FillNullStrategy::Backward(None)),
+            constant => match constant.literal() {
+                Some(value) => column().fill_null(value.strict_cast(dtype.clone())),
+                None => column(),
+            },
+        })
+    }
+}
+
+impl Fills {
+    /// Patterns first, shorter before longer, exact names last: later entries win.
+    fn in_order(&self) -> Vec<(&str, &Fill)> {
+        let mut rules: Vec<(&str, &Fill)> = self.0.iter().map(|(rule, fill)| (rule.as_str(), fill)).collect();
+        rules.sort_by_key(|(rule, _)| (!is_pattern(rule), rule.len(), *rule));
+        rules
+    }
+}
+
+impl Rule for Fills {
+    fn check(&self, input: TableSchema, _: FloatSums, at: &Path, cx: &mut CheckCx<'_>) -> TableSchema {
+        let mut output = input.clone();
+        for (rule, fill) in self.in_order() {
+            let at: Path = [at.clone(), vec![rule.into()]].concat();
+            for name in select(&input, rule, at.clone(), cx) {
+                let Some(index) = input.columns.iter().position(|column| column.name == name) else { continue };
+                let dtype = &input.columns[index].dtype;
+                match fill.output(dtype) {
+                    Ok(_) if !fill.fits(dtype) => {
+                        cx.error(at.clone(), codes::OUT_OF_RANGE, format!("column `{name}` is {dtype}, which cannot hold this value"))
+                            .label(format!("not a value of {dtype}"));
+                    }
+                    Ok(dtype) => output.columns[index].dtype = dtype,
+                    Err(wanted) => {
+                        wrong_type(cx, at.clone(), &name, dtype, wanted);
+                    }
+                }
+            }
+        }
+        output
+    }
+
+    fn apply(&self, lf: LazyFrame, schema: &SchemaRef, sums: FloatSums, _: &RunCx<'_>) -> Result<LazyFrame, StageError> {
+        let mut fills: BTreeMap<String, &Fill> = BTreeMap::new();
+        for (rule, fill) in self.in_order() {
+            fills.extend(super::matching(schema, rule).into_iter().map(|name| (name, fill)));
+        }
+        let mut exprs = Vec::with_capacity(fills.len());
+        for (name, fill) in fills {
+            let Some(dtype) = schema.get(name.as_str()) else { continue };
+            exprs.push(fill.expr(&name, dtype, schema, sums)?);
+        }
+        Ok(if exprs.is_empty() { lf } else { lf.with_columns(exprs) })
+    }
+}

@@ -1,0 +1,174 @@
+//! Adds the columns of another table.
+
+use super::super::columns::{OneOrMany, column};
+use super::Rule;
+use crate::diag::{codes, plural};
+use crate::frame::schema::from_polars_schema;
+use crate::frame::{FloatSums, polars_schema, scan_table};
+use crate::stage::{CheckCx, Path, Ref, RunCx, StageError};
+use crate::types::{DType, TableSchema};
+use polars::prelude::{
+    DataFrame, Expr, IntoLazy, JoinCoalesce, JoinType, LazyFrame, MaintainOrderJoin, SchemaRef, col,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Another table and how its rows find theirs. Missing values match nothing.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Join {
+    /// The other table.
+    pub with: Ref,
+    /// The columns that must be equal, named alike in both tables.
+    pub on: Option<OneOrMany>,
+    /// The columns of this table that must be equal to `right_on`.
+    pub left_on: Option<OneOrMany>,
+    /// The columns of the other table that must be equal to `left_on`.
+    pub right_on: Option<OneOrMany>,
+    /// Which rows stay.
+    #[serde(default)]
+    pub how: How,
+    /// What is added to the name of a column of the other table that this table has too.
+    #[serde(default = "usual_suffix")]
+    pub suffix: String,
+}
+
+fn usual_suffix() -> String {
+    "_right".to_owned()
+}
+
+/// Which rows a join keeps. The order is that of this table, then of the other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum How {
+    /// Pairs of rows that match.
+    #[default]
+    Inner,
+    /// All rows of this table, with missing values where nothing matches.
+    Left,
+    /// All rows of both tables.
+    Full,
+    /// Rows of this table that match; no new columns.
+    Semi,
+    /// Rows of this table that match nothing; no new columns.
+    Anti,
+    /// Every row with every row; no `on`.
+    Cross,
+}
+
+impl Join {
+    /// The columns to compare, with the fields that name them; `None` where the fields contradict each other.
+    fn keys(&self) -> Option<(Keys<'_>, Keys<'_>)> {
+        match (&self.on, &self.left_on, &self.right_on, self.how) {
+            (None, None, None, How::Cross) => Some((Keys("on", &[]), Keys("on", &[]))),
+            (_, _, _, How::Cross) => None,
+            (Some(on), None, None, _) => Some((Keys("on", &on.0), Keys("on", &on.0))),
+            (None, Some(left), Some(right), _) => Some((Keys("left_on", &left.0), Keys("right_on", &right.0))),
+            _ => None,
+        }
+    }
+
+    fn plan(&self, left: LazyFrame, right: LazyFrame) -> LazyFrame {
+        let (left_on, right_on) = self.keys().map_or((Vec::new(), Vec::new()), |(l, r)| (l.exprs(), r.exprs()));
+        let how = match self.how {
+            How::Inner => JoinType::Inner,
+            How::Left => JoinType::Left,
+            How::Full => JoinType::Full,
+            How::Semi => JoinType::Semi,
+            How::Anti => JoinType::Anti,
+            How::Cross => JoinType::Cross,
+        };
+        let order = match self.how {
+            How::Semi | How::Anti => MaintainOrderJoin::Left,
+            _ => MaintainOrderJoin::LeftRight,
+        };
+        let join = left.join_builder().with(right).how(how).maintain_order(order).suffix(self.suffix.as_str());
+        match self.how {
+            How::Cross => join.finish(),
+            How::Semi | How::Anti => join.left_on(left_on).right_on(right_on).finish(),
+            _ => join.left_on(left_on).right_on(right_on).coalesce(JoinCoalesce::CoalesceColumns).finish(),
+        }
+    }
+
+    fn report_keys(&self, at: &Path, cx: &mut CheckCx<'_>) {
+        let (message, hint) = match self.how {
+            How::Cross => ("a cross join compares no columns", "leave out `on`, `left_on` and `right_on`"),
+            _ => ("a join needs `on`, or `left_on` with `right_on`", "`on` where both tables call the columns alike"),
+        };
+        cx.error(at.clone(), codes::CONFLICT, message).label("how rows find theirs is not said, or said twice").hint(hint);
+    }
+
+    fn check_keys(&self, left: &TableSchema, right: &TableSchema, at: &Path, cx: &mut CheckCx<'_>) {
+        let Some((l, r)) = self.keys() else { return self.report_keys(at, cx) };
+        let place = |field: &str| -> Path { [at.clone(), vec![field.into()]].concat() };
+        if l.1.len() != r.1.len() || (l.1.is_empty() && self.how != How::Cross) {
+            let message =
+                format!("`{}` names {}, `{}` {}", l.0, plural(l.1.len(), "column"), r.0, plural(r.1.len(), "column"));
+            cx.error(place(r.0), codes::OUT_OF_RANGE, message).label("both must name as many, and at least one");
+            return;
+        }
+        for (index, (a, b)) in l.1.iter().zip(r.1).enumerate() {
+            let at = |field: &str| [place(field), vec![index.into()]].concat();
+            let left_type = column(left, a, at(l.0), cx);
+            let right_type = column(right, b, at(r.0), cx);
+            if right_type.is_none()
+                && let Some(finding) = cx.last()
+            {
+                finding.from_stage(&self.with, "the other table comes from here");
+            }
+            if let (Some(a_type), Some(b_type)) = (left_type, right_type)
+                && !comparable(&a_type, &b_type)
+            {
+                cx.error(at(r.0), codes::COLUMN_TYPE, format!("`{a}` is {a_type}, but `{b}` of the other table is {b_type}"))
+                    .label("these are never equal")
+                    .hint("cast one of them in a step before");
+            }
+        }
+    }
+}
+
+/// The columns of one side, and the field that names them.
+struct Keys<'a>(&'static str, &'a [String]);
+
+impl Keys<'_> {
+    fn exprs(&self) -> Vec<Expr> {
+        self.1.iter().map(|name| col(name.as_str())).collect()
+    }
+}
+
+fn comparable(a: &DType, b: &DType) -> bool {
+    a == b || a.is_unknown() || b.is_unknown() || (a.is_integer() && b.is_integer()) || (a.is_float() && b.is_float())
+}
+
+impl Rule for Join {
+    fn check(&self, input: TableSchema, _: FloatSums, at: &Path, cx: &mut CheckCx<'_>) -> TableSchema {
+        let with: Path = [at.clone(), vec!["with".into()]].concat();
+        let Some(right) = cx.table(&self.with, with) else { return TableSchema::unknown() };
+        let before = cx.count();
+        self.check_keys(&input, &right, at, cx);
+        if cx.count() > before {
+            return TableSchema { complete: false, ..input };
+        }
+        if matches!(self.how, How::Semi | How::Anti) {
+            return input;
+        }
+        let empty = |schema: &TableSchema| polars_schema(schema).map(|schema| DataFrame::empty_with_schema(&schema).lazy());
+        let (Some(a), Some(b)) = (empty(&input), empty(&right)) else {
+            return TableSchema { complete: false, ..input };
+        };
+        match self.plan(a, b).collect_schema() {
+            Ok(schema) => from_polars_schema(&schema),
+            Err(error) => {
+                let message = format!("the tables cannot be joined: {}", crate::frame::polars_words(&error));
+                let suffix: Path = [at.clone(), vec!["suffix".into()]].concat();
+                cx.error(suffix, codes::DUPLICATE_COLUMN, message)
+                    .label("a name is taken")
+                    .hint("choose another `suffix`, or rename columns before");
+                TableSchema { complete: false, ..input }
+            }
+        }
+    }
+
+    fn apply(&self, lf: LazyFrame, _: &SchemaRef, _: FloatSums, cx: &RunCx<'_>) -> Result<LazyFrame, StageError> {
+        Ok(self.plan(lf, scan_table(cx.input(&self.with)?)?))
+    }
+}

@@ -1,0 +1,131 @@
+//! The steps of a `table` stage, a file each: what they say, what they make of a table's columns, how they run.
+
+mod cast;
+mod dedupe;
+mod derive;
+mod drop;
+mod fill;
+mod filter;
+mod join;
+mod rename;
+mod select;
+mod sort;
+#[cfg(test)]
+mod tests;
+
+use crate::frame::{FloatSums, failed};
+use crate::stage::{CheckCx, Path, RunCx, StageError};
+use crate::types::TableSchema;
+use polars::prelude::{LazyFrame, SchemaRef};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// One step.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// Keeps the rows for which an SQL expression is true: `{ filter = "dep_delay > 15 AND carrier <> 'UA'" }`.
+    Filter(filter::Filter),
+    /// New columns, or new values of old ones, by SQL expressions: `{ derive = { speed = "distance / air_time" } }`.
+    /// Expressions of one step see the columns from before it; new columns come last, sorted by name.
+    Derive(derive::Derive),
+    /// Other column types, by name or pattern: `{ cast = { "pixel_*" = "f32" } }`. A value that the new type cannot
+    /// hold is an error.
+    Cast(cast::Cast),
+    /// New names of columns: `{ rename = { old = "new" } }`.
+    Rename(rename::Rename),
+    /// Keeps these columns, in this order: `{ select = ["label", "pixel_*"] }`.
+    Select(select::Select),
+    /// Leaves columns out: `{ drop = ["notes", "tmp_*"] }`.
+    Drop(drop::Drop),
+    /// Puts something in the place of missing values, by name or pattern: a value, or `mean`, `median`, `min`, `max`,
+    /// `forward` (the value of the row before) or `backward`: `{ fill = { age = "median", city = "unknown" } }`. Mean
+    /// and median of whole numbers make an `f64` column. What is learned from the data is learned from all rows: to
+    /// learn from training rows only, impute in `encode`.
+    Fill(fill::Fills),
+    /// Leaves out rows that repeat another in the columns `by` (all columns without it): `{ dedupe = { by = "id" } }`.
+    Dedupe(dedupe::Dedupe),
+    /// Sorts the rows; rows that are equal keep their order: `{ sort = { by = ["day", "time"] } }`.
+    Sort(sort::Sort),
+    /// Adds the columns of another table: `{ join = { with = "planes", on = "tailnum", how = "left" } }`.
+    Join(join::Join),
+}
+
+/// What each step can do.
+trait Rule {
+    /// The columns after the step; reports what is wrong.
+    fn check(&self, input: TableSchema, sums: FloatSums, at: &Path, cx: &mut CheckCx<'_>) -> TableSchema;
+
+    /// The step's plan over a table of this schema.
+    fn apply(&self, lf: LazyFrame, schema: &SchemaRef, sums: FloatSums, cx: &RunCx<'_>)
+    -> Result<LazyFrame, StageError>;
+}
+
+impl Step {
+    /// Its key in the manifest.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Filter(_) => "filter",
+            Self::Derive(_) => "derive",
+            Self::Cast(_) => "cast",
+            Self::Rename(_) => "rename",
+            Self::Select(_) => "select",
+            Self::Drop(_) => "drop",
+            Self::Fill(_) => "fill",
+            Self::Dedupe(_) => "dedupe",
+            Self::Sort(_) => "sort",
+            Self::Join(_) => "join",
+        }
+    }
+
+    fn rule(&self) -> &dyn Rule {
+        match self {
+            Self::Filter(step) => step,
+            Self::Derive(step) => step,
+            Self::Cast(step) => step,
+            Self::Rename(step) => step,
+            Self::Select(step) => step,
+            Self::Drop(step) => step,
+            Self::Fill(step) => step,
+            Self::Dedupe(step) => step,
+            Self::Sort(step) => step,
+            Self::Join(step) => step,
+        }
+    }
+
+    /// The columns after the step.
+    pub(super) fn check(
+        &self,
+        input: TableSchema,
+        sums: FloatSums,
+        at: &Path,
+        cx: &mut CheckCx<'_>,
+    ) -> TableSchema {
+        self.rule().check(input, sums, at, cx)
+    }
+
+    /// The plan with the step.
+    pub(super) fn apply(
+        &self,
+        mut lf: LazyFrame,
+        sums: FloatSums,
+        cx: &RunCx<'_>,
+    ) -> Result<LazyFrame, StageError> {
+        let schema = lf.collect_schema().map_err(|error| failed("tell the table's columns", &error))?;
+        self.rule().apply(lf, &schema, sums, cx)
+    }
+
+    /// Adds what to do about a failure of this step.
+    pub(super) fn explain(&self, error: StageError) -> StageError {
+        match self {
+            Self::Cast(_) => error.hint("filter or mend those values before, or cast to a type that holds them"),
+            _ => error,
+        }
+    }
+}
+
+/// The names of a schema's columns that a name or pattern stands for.
+fn matching(schema: &SchemaRef, pattern: &str) -> Vec<String> {
+    let names = schema.iter_names().map(|name| name.as_str());
+    names.filter(|name| crate::types::matches_pattern(pattern, name)).map(str::to_owned).collect()
+}

@@ -1,0 +1,104 @@
+//! `table`: one table changed step by step.
+
+use super::steps::Step;
+use crate::diag::codes;
+use crate::frame::{FloatSums, failed, rows_by_columns, scan_table, write_table};
+use crate::path;
+use crate::stage::{CheckCx, Family, Kind, Outputs, Port, Produced, Ref, RunCx, StageError, StageInfo};
+use crate::types::ArtifactType;
+use polars::prelude::LazyFrame;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The kind.
+pub struct Table;
+
+/// The only output.
+const TABLE: &str = "table";
+
+/// A table and what is done to it, in order.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Spec {
+    /// The table.
+    pub from: Ref,
+    /// What is done to it, one step after the other; each is a table with one key, such as
+    /// `{ filter = "dep_delay IS NOT NULL" }`.
+    pub steps: Vec<Step>,
+    /// How float aggregates add: `exact` (the default) gives the same bits with any number of threads.
+    #[serde(default)]
+    pub float_sums: FloatSums,
+}
+
+impl Kind for Table {
+    type Spec = Spec;
+
+    const INFO: StageInfo = StageInfo {
+        name: "table",
+        family: Family::Table,
+        version: 1,
+        summary: "Changes a table by steps: filter, derive, cast, rename, select, drop, fill, dedupe, sort, join.",
+        ports: &[Port { name: TABLE, about: "the changed table" }],
+        example: r#"[stage.clean]
+kind = "table"
+from = "raw_table"
+steps = [
+  { filter = "sex IS NOT NULL" },
+  { derive = { bill_ratio = "bill_length_mm / bill_depth_mm" } },
+  { fill = { "*_mm" = "median" } },
+  { drop = ["year"] },
+]
+"#,
+        seeded: false,
+        numeric: false,
+    };
+
+    fn check(spec: &Spec, cx: &mut CheckCx<'_>) -> Outputs {
+        let Some(mut schema) = cx.table(&spec.from, path!["from"]) else {
+            return Outputs::one(TABLE, ArtifactType::Unknown);
+        };
+        schema.rows = None;
+        for (index, step) in spec.steps.iter().enumerate() {
+            schema = step.check(schema, spec.float_sums, &path!["steps", index, step.name()], cx);
+        }
+        if schema.complete && schema.columns.is_empty() {
+            cx.error(path!["steps"], codes::EMPTY_SELECTION, "the table would have no columns left")
+                .label("nothing is left after these steps");
+        }
+        Outputs::one(TABLE, ArtifactType::Table(schema))
+    }
+
+    fn run(spec: &Spec, cx: &RunCx<'_>) -> Result<Produced, StageError> {
+        let lf = scan_table(cx.input(&spec.from)?)?;
+        let df = match apply(spec, lf.clone(), spec.steps.len(), cx)?.collect() {
+            Ok(df) => df,
+            Err(_) => return Err(first_failure(spec, &lf, cx)),
+        };
+        let summary = rows_by_columns(&df);
+        write_table(cx, TABLE, df, Produced::new(summary))
+    }
+}
+
+/// The plan of the first `count` steps.
+fn apply(spec: &Spec, mut lf: LazyFrame, count: usize, cx: &RunCx<'_>) -> Result<LazyFrame, StageError> {
+    for (index, step) in spec.steps.iter().take(count).enumerate() {
+        lf = step.apply(lf, spec.float_sums, cx).map_err(|error| error.at(path!["steps", index, step.name()]))?;
+    }
+    Ok(lf)
+}
+
+/// A plan fails as a whole; run again with one step more each time, it tells which one is to blame.
+fn first_failure(spec: &Spec, lf: &LazyFrame, cx: &RunCx<'_>) -> StageError {
+    for count in 1..=spec.steps.len() {
+        let step = &spec.steps[count - 1];
+        let result = apply(spec, lf.clone(), count, cx).and_then(|lf| {
+            lf.collect().map_err(|error| {
+                let doing = format!("do step {count}, `{}`", step.name());
+                step.explain(failed(&doing, &error)).at(path!["steps", count - 1, step.name()])
+            })
+        });
+        if let Err(error) = result {
+            return error;
+        }
+    }
+    StageError::bug("the steps failed together, but not one by one")
+}

@@ -1,0 +1,116 @@
+//! Results do not follow the threads: every table stage gives the same digests with 1, 2 and 8 of them, and again.
+//!
+//! polars fixes the size of its pool when it is first used, so the stages run in processes of their own: this test
+//! binary starts itself with another number of threads and compares what the ignored test below prints.
+
+use super::split::Split;
+use super::sql::Sql;
+use super::table::Table;
+use super::testing::table_input;
+use crate::stage::Kind;
+use crate::stage::testing::Bench;
+use polars::prelude::*;
+use std::process::Command;
+
+const ROWS: u64 = 200_000;
+
+/// Numbers from a linear congruential generator: the same everywhere, in no order.
+fn numbers(seed: u64) -> impl Iterator<Item = u64> {
+    let step = |state: &u64| Some(state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407));
+    std::iter::successors(Some(seed), step).map(|state| state >> 20).skip(1)
+}
+
+fn frame(rows: u64) -> DataFrame {
+    let take = |seed: u64| numbers(seed).take(usize::try_from(rows).expect("small"));
+    let float = |bits: u64| (bits as f64 / 7.0 - 1e12) * 10_f64.powi((bits % 31) as i32 - 15);
+    df![
+        "row" => (0..rows).collect::<Vec<_>>(),
+        "key" => take(1).map(|bits| format!("key {}", bits % 700)).collect::<Vec<_>>(),
+        "few" => take(2).map(|bits| (bits % 3) as i64).collect::<Vec<_>>(),
+        "x" => take(3).map(|bits| (bits % 17 != 0).then(|| float(bits))).collect::<Vec<_>>(),
+        "y" => take(4).map(|bits| (bits % 1_000_003) as f32 / 3.0).collect::<Vec<_>>(),
+        "n" => take(5).map(|bits| (bits % 1000) as i64).collect::<Vec<_>>(),
+    ]
+    .expect("a frame")
+}
+
+fn print<K: Kind>(bench: &Bench, name: &str, fields: &str) {
+    let (outputs, findings) = bench.check::<K>(fields);
+    assert!(findings.is_empty(), "{name}: {findings:?}");
+    let produced = bench.run::<K>(fields).unwrap_or_else(|error| panic!("{name}: {error:?}"));
+    super::testing::tables(bench, &outputs, &produced);
+    for port in &produced.ports {
+        let files = bench.output(&port.port);
+        let bytes = crate::digest::Digest::of(&files[0].1);
+        println!("digest {name}.{} {} {}", port.port, port.digest.expect("a digest"), bytes.short());
+    }
+}
+
+const QUERIES: &[(&str, &str)] = &[
+    ("whole", "SELECT sum(x) AS s, avg(x) AS m, stddev(x) AS d, variance(y) AS v, sum(y) AS sy, avg(n) AS mn FROM t"),
+    ("few", "SELECT few, sum(x) AS s, avg(x) AS m, stddev(y) AS d, corr(x, y) AS c, covar_samp(x, y) AS cv FROM t GROUP BY few"),
+    ("many", "SELECT key, few, sum(x) AS s, avg(y) AS m, count(*) AS n, first(row) AS f, median(x) AS md FROM t GROUP BY key, few HAVING sum(y) > 0"),
+    ("hidden_key", "SELECT avg(x) AS m FROM t GROUP BY key"),
+    ("over", "SELECT row, sum(x) OVER (PARTITION BY key) AS s, x - avg(x) OVER (PARTITION BY few) AS d, row_number() OVER (PARTITION BY key ORDER BY n) AS r FROM t"),
+    ("running", "SELECT row, sum(y) OVER (PARTITION BY few ORDER BY n) AS s FROM t"),
+    ("ties", "SELECT key, n FROM t ORDER BY n DESC LIMIT 5000"),
+    ("sorted_groups", "SELECT key, count(*) AS c, sum(x) AS s FROM t GROUP BY key ORDER BY c DESC, s LIMIT 50"),
+    ("distinct", "SELECT DISTINCT key, few FROM t"),
+    ("join", "SELECT t.row, u.row AS other, t.x + u.x AS s FROM t JOIN u ON t.n = u.n AND t.few = u.few"),
+    ("left", "SELECT t.row, u.row AS other FROM t LEFT JOIN u ON t.n = u.row ORDER BY t.few"),
+    ("full", "SELECT t.row, u.row AS other FROM t FULL JOIN u ON t.row = u.row"),
+    ("semi", "SELECT row FROM t WHERE n IN (SELECT n FROM u WHERE few = 1)"),
+    ("between", "SELECT u.row, v.row AS other FROM u JOIN v ON u.n < v.n AND u.x > v.x"),
+    ("above", "SELECT row FROM t WHERE x > (SELECT avg(x) FROM t)"),
+    ("union", "SELECT key, n FROM t UNION SELECT key, n FROM u"),
+    ("except", "SELECT key FROM t EXCEPT SELECT key FROM u"),
+    ("with", "WITH g AS (SELECT key, sum(x) AS s FROM t GROUP BY key) SELECT t.row, t.x / g.s AS share FROM t JOIN g ON t.key = g.key"),
+    ("listed", "SELECT few, string_agg(key, ',' ORDER BY row) AS keys FROM u GROUP BY few"),
+];
+
+#[test]
+#[ignore = "run by the test below, in a process of its own"]
+fn print_digests() {
+    let mut bench = Bench::default();
+    table_input(&mut bench, "t", frame(ROWS));
+    table_input(&mut bench, "u", frame(2_000));
+    table_input(&mut bench, "v", frame(300).lazy().with_column(col("n") + lit(7)).collect().expect("a frame"));
+    for (name, query) in QUERIES {
+        let inputs = ["t", "u", "v"].into_iter().filter(|table| query.contains(&format!(" {table}")));
+        let inputs: Vec<String> = inputs.map(|table| format!("{table} = \"{table}\"")).collect();
+        print::<Sql>(&bench, name, &format!("inputs = {{ {} }}\nquery = \"{query}\"", inputs.join(", ")));
+    }
+    let steps = r#"from = "t"
+        steps = [{ filter = "x < 1e20 OR x IS NULL" }, { fill = { x = "mean" } }, { derive = { z = "x - avg(x) OVER (PARTITION BY few)" } },
+        { dedupe = { by = ["key", "n"], keep = "last" } }, { join = { with = "u", on = ["n", "few"], how = "full" } },
+        { sort = { by = ["few", "n"], descending = true } }, { cast = { n = "f32" } }]"#;
+    print::<Table>(&bench, "steps", steps);
+    let parts = "from = \"t\"\nparts = { train = 0.8, val = 0.1, test = 0.1 }";
+    print::<Split>(&bench, "random", parts);
+    print::<Split>(&bench, "stratified", &format!("{parts}\nstratify = \"few\""));
+    print::<Split>(&bench, "grouped", &format!("{parts}\ngroup = \"key\""));
+    print::<Split>(&bench, "timed", &format!("{parts}\ntime = \"n\""));
+}
+
+#[test]
+fn digests_do_not_follow_the_threads() {
+    let digests = |threads: &str| {
+        let output = Command::new(std::env::current_exe().expect("this program"))
+            .args(["stages::table::threads::print_digests", "--exact", "--ignored", "--nocapture", "--test-threads=1"])
+            .env("POLARS_MAX_THREADS", threads)
+            .env("RAYON_NUM_THREADS", threads)
+            .output()
+            .expect("it starts");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+        let lines = text.lines().filter_map(|line| line.find("digest ").map(|at| line[at..].to_owned()));
+        lines.collect::<Vec<_>>()
+    };
+    let one = digests("1");
+    assert!(one.len() > QUERIES.len() + 10, "{one:?}");
+    for threads in ["2", "8", "8"] {
+        for (expected, found) in one.iter().zip(digests(threads)) {
+            assert_eq!(*expected, found, "with {threads} threads");
+        }
+    }
+}
