@@ -8,13 +8,21 @@ use crate::stages::judge::{Evaluate, Predict};
 use crate::stages::model::Model;
 use crate::stages::open::exec::Exec;
 use crate::stages::source::fetch::Fetch;
+use crate::stages::source::read::Read;
+use crate::stages::table::split::Split;
+use crate::stages::table::sql::Sql;
+use crate::stages::table::table::Table;
 use crate::stages::train::Train;
 
 /// Every stage kind, in the order of the reference.
 pub const STAGES: &[&dyn Stage] = &[
     // source
     &Erased::<Fetch>::NEW,
+    &Erased::<Read>::NEW,
     // table
+    &Erased::<Sql>::NEW,
+    &Erased::<Table>::NEW,
+    &Erased::<Split>::NEW,
     // encode
     &Erased::<Encode>::NEW,
     // model

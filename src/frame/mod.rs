@@ -30,7 +30,8 @@ pub use sums::FloatSums;
 pub use write::{rows_by_columns, write_table};
 
 use crate::stage::StageError;
-use polars::error::PolarsError;
+use polars::error::{PolarsError, PolarsResult};
+use polars::prelude::{DataFrame, LazyFrame};
 
 /// What polars says, in one line and without its own advice on Python.
 #[must_use]
@@ -54,6 +55,19 @@ pub fn polars_words(error: &PolarsError) -> String {
         | PolarsError::StructFieldNotFound(text) => text.to_string(),
     };
     text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("it failed").to_owned()
+}
+
+/// Runs a plan. A panic inside polars, which a combination of types that it was not built with causes, becomes an error.
+///
+/// # Errors
+/// What polars says, or that it panicked.
+pub fn collect(lf: LazyFrame) -> PolarsResult<DataFrame> {
+    let run = std::panic::AssertUnwindSafe(|| lf.collect());
+    std::panic::catch_unwind(run).unwrap_or_else(|panic| {
+        let said = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+        let said = said.unwrap_or("it did not say why").trim();
+        Err(PolarsError::ComputeError(format!("polars stopped on it: {said}").into()))
+    })
 }
 
 /// A failure of polars while `doing` something, such as `read the table`.

@@ -183,6 +183,7 @@ impl Fixer {
             options: Arc::new(options.clone()),
         };
         if predicates.is_empty() {
+            joinable(left_on, &left, right_on, &right)?;
             return Ok(join(left, right));
         }
         // Joins on inequalities have no order of their own: rows are numbered before, and sorted by the numbers after.
@@ -325,6 +326,24 @@ impl Fixer {
             _ => Ok(Expr::Function { input, function: function.clone() }),
         }
     }
+}
+
+/// Refuses keys whose common type polars is not built to join by: it would panic.
+fn joinable(left_on: &[Expr], left: &DslPlan, right_on: &[Expr], right: &DslPlan) -> PolarsResult<()> {
+    if left_on.is_empty() {
+        return Ok(());
+    }
+    let (left, right) = (Scope::new(left), Scope::new(right));
+    for (a, b) in left_on.iter().zip(right_on) {
+        let (a, b) = (a.to_field(left.schema()?)?, b.to_field(right.schema()?)?);
+        let mixed = |a: &DataType, b: &DataType| *a == DataType::UInt64 && b.is_signed_integer();
+        let wide = a.dtype == DataType::Int128 || b.dtype == DataType::Int128;
+        if wide || mixed(&a.dtype, &b.dtype) || mixed(&b.dtype, &a.dtype) {
+            let (x, y) = (super::from_polars(&a.dtype), super::from_polars(&b.dtype));
+            polars_bail!(InvalidOperation: "`{}` is {x}, but `{}` of the other table is {y}: cast one of them before joining", a.name, b.name);
+        }
+    }
+    Ok(())
 }
 
 fn has_selector(expr: &Expr) -> bool {

@@ -1,7 +1,7 @@
 //! Fields of delimited text into typed columns.
 
 use super::csv::{Field, Fields, column_name};
-use super::{BadFile, Layout};
+use super::{BadFile, Layout, time};
 use crate::frame::to_polars;
 use crate::types::DType;
 use polars::prelude::*;
@@ -26,6 +26,12 @@ pub(super) fn column(fields: &Fields<'_>, index: usize, dtype: &DType, declared:
         DType::F32 => numbers::<Float32Type>(fields, index),
         DType::F64 => numbers::<Float64Type>(fields, index),
         DType::Str => Ok(strings(fields, index).into_series()),
+        DType::Date => moments::<Int32Type>(fields, index, time::date, &DataType::Date),
+        DType::Time => moments::<Int64Type>(fields, index, time::time, &DataType::Time),
+        DType::Datetime => {
+            let target = DataType::Datetime(TimeUnit::Microseconds, None);
+            moments::<Int64Type>(fields, index, time::datetime, &target)
+        }
         other => through_text(fields, index, other),
     };
     match series {
@@ -84,13 +90,24 @@ fn strings(fields: &Fields<'_>, column: usize) -> StringChunked {
     builder.finish()
 }
 
-/// Dates, times, decimals: polars reads them from text. What becomes null on the way could not be read.
+/// Dates and times, which polars keeps as whole numbers.
+fn moments<T>(
+    fields: &Fields<'_>,
+    column: usize,
+    parse: fn(&str) -> Option<T::Native>,
+    target: &DataType,
+) -> Result<Series, usize>
+where
+    T: PolarsNumericType,
+    ChunkedArray<T>: IntoSeries,
+{
+    let numbers = collect(fields, column, |text| parse(text).ok_or(()), |values: ChunkedArray<T>| values)?;
+    numbers.cast(target).map_err(|_| 0)
+}
+
+/// Decimals and other types: polars reads them from text. What becomes null on the way could not be read.
 fn through_text(fields: &Fields<'_>, column: usize, dtype: &DType) -> Result<Series, usize> {
-    let mut text = strings(fields, column);
-    if *dtype == DType::Datetime {
-        // A time that ends in `Z` is in UTC, which is what a datetime without a zone means here.
-        text = text.apply_values(|value| Cow::Borrowed(value.strip_suffix('Z').unwrap_or(value)));
-    }
+    let text = strings(fields, column);
     let Some(target) = to_polars(dtype) else { return Err(0) };
     let read = text.cast(&target).map_err(|_| 0_usize)?;
     if read.null_count() == text.null_count() {

@@ -8,6 +8,7 @@ mod idx;
 mod infer;
 mod jsonl;
 mod load;
+mod time;
 mod types;
 
 pub use bad::BadFile;

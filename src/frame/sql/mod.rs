@@ -130,7 +130,7 @@ fn empty(schema: &TableSchema) -> Option<LazyFrame> {
 /// Runs a plan over empty tables: types that do not go together show only then. Errors that only emptiness causes (a
 /// scalar subquery that gives no row) do not count.
 fn dry_run(lf: LazyFrame) -> PolarsResult<()> {
-    match lf.collect() {
+    match super::collect(lf) {
         Err(error) if is_about_types(&error) => Err(error),
         _ => Ok(()),
     }
@@ -146,7 +146,7 @@ fn is_about_types(error: &PolarsError) -> bool {
         | PolarsError::SchemaMismatch(_)
         | PolarsError::SQLInterface(_)
         | PolarsError::SQLSyntax(_) => true,
-        PolarsError::ComputeError(text) => text.starts_with("cannot compare"),
+        PolarsError::ComputeError(text) => text.starts_with("cannot compare") || text.starts_with("polars stopped"),
         _ => false,
     }
 }

@@ -7,13 +7,13 @@ use crate::types::TableSchema;
 use std::collections::BTreeMap;
 
 /// Where the tables of a query come from; empty for an expression over one table.
-pub(super) type Sources<'a> = BTreeMap<String, Ref>;
+pub(super) type Sources = BTreeMap<String, Ref>;
 
 /// Reports every problem of the text at `at`.
 pub(super) fn report(
     problems: Vec<Problem>,
     at: &Path,
-    sources: &Sources<'_>,
+    sources: &Sources,
     tables: &BTreeMap<String, TableSchema>,
     cx: &mut CheckCx<'_>,
 ) {
@@ -22,13 +22,7 @@ pub(super) fn report(
     }
 }
 
-fn one(
-    problem: Problem,
-    at: &Path,
-    sources: &Sources<'_>,
-    tables: &BTreeMap<String, TableSchema>,
-    cx: &mut CheckCx<'_>,
-) {
+fn one(problem: Problem, at: &Path, sources: &Sources, tables: &BTreeMap<String, TableSchema>, cx: &mut CheckCx<'_>) {
     let code = match problem.kind {
         ProblemKind::Syntax => codes::SQL_SYNTAX,
         ProblemKind::UnknownColumn { .. } => codes::UNKNOWN_COLUMN,
@@ -60,9 +54,7 @@ fn one(
                 false => candidates.iter().map(String::as_str).collect(),
                 true => tables.values().flat_map(TableSchema::names).collect(),
             };
-            finding
-                .maybe_hint(did_you_mean(name, all.iter().copied()))
-                .maybe_hint(text_hint(name, &all));
+            finding.maybe_hint(did_you_mean(name, all.iter().copied())).maybe_hint(text_hint(name, &all));
         }
         ProblemKind::UnknownTable { name } => {
             let names = tables.keys().map(String::as_str);

@@ -3,7 +3,7 @@
 use super::report::report;
 use crate::diag::codes;
 use crate::frame::sql::{check_query, plan_query};
-use crate::frame::{FloatSums, failed, rows_by_columns, scan_table, write_table};
+use crate::frame::{FloatSums, collect, failed, rows_by_columns, scan_table, write_table};
 use crate::path;
 use crate::stage::{CheckCx, Family, Kind, Outputs, Port, Produced, Ref, RunCx, StageError, StageInfo};
 use crate::types::{ArtifactType, TableSchema};
@@ -85,7 +85,7 @@ GROUP BY name
             tables.insert(name.clone(), scan_table(cx.input(reference)?)?);
         }
         let df = plan_query(&spec.query, &tables, spec.float_sums)
-            .and_then(polars::prelude::LazyFrame::collect)
+            .and_then(collect)
             .map_err(|error| failed("run the query", &error).at(path!["query"]))?;
         cx.check_cancelled()?;
         let summary = rows_by_columns(&df);

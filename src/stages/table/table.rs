@@ -2,7 +2,7 @@
 
 use super::steps::Step;
 use crate::diag::codes;
-use crate::frame::{FloatSums, failed, rows_by_columns, scan_table, write_table};
+use crate::frame::{FloatSums, collect, failed, rows_by_columns, scan_table, write_table};
 use crate::path;
 use crate::stage::{CheckCx, Family, Kind, Outputs, Port, Produced, Ref, RunCx, StageError, StageInfo};
 use crate::types::ArtifactType;
@@ -69,7 +69,7 @@ steps = [
 
     fn run(spec: &Spec, cx: &RunCx<'_>) -> Result<Produced, StageError> {
         let lf = scan_table(cx.input(&spec.from)?)?;
-        let df = match apply(spec, lf.clone(), spec.steps.len(), cx)?.collect() {
+        let df = match collect(apply(spec, lf.clone(), spec.steps.len(), cx)?) {
             Ok(df) => df,
             Err(_) => return Err(first_failure(spec, &lf, cx)),
         };
@@ -91,7 +91,7 @@ fn first_failure(spec: &Spec, lf: &LazyFrame, cx: &RunCx<'_>) -> StageError {
     for count in 1..=spec.steps.len() {
         let step = &spec.steps[count - 1];
         let result = apply(spec, lf.clone(), count, cx).and_then(|lf| {
-            lf.collect().map_err(|error| {
+            collect(lf).map_err(|error| {
                 let doing = format!("do step {count}, `{}`", step.name());
                 step.explain(failed(&doing, &error)).at(path!["steps", count - 1, step.name()])
             })

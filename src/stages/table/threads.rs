@@ -16,7 +16,8 @@ const ROWS: u64 = 200_000;
 
 /// Numbers from a linear congruential generator: the same everywhere, in no order.
 fn numbers(seed: u64) -> impl Iterator<Item = u64> {
-    let step = |state: &u64| Some(state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407));
+    let step =
+        |state: &u64| Some(state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407));
     std::iter::successors(Some(seed), step).map(|state| state >> 20).skip(1)
 }
 
@@ -24,7 +25,7 @@ fn frame(rows: u64) -> DataFrame {
     let take = |seed: u64| numbers(seed).take(usize::try_from(rows).expect("small"));
     let float = |bits: u64| (bits as f64 / 7.0 - 1e12) * 10_f64.powi((bits % 31) as i32 - 15);
     df![
-        "row" => (0..rows).collect::<Vec<_>>(),
+        "row" => (0..rows.cast_signed()).collect::<Vec<_>>(),
         "key" => take(1).map(|bits| format!("key {}", bits % 700)).collect::<Vec<_>>(),
         "few" => take(2).map(|bits| (bits % 3) as i64).collect::<Vec<_>>(),
         "x" => take(3).map(|bits| (bits % 17 != 0).then(|| float(bits))).collect::<Vec<_>>(),
@@ -48,10 +49,19 @@ fn print<K: Kind>(bench: &Bench, name: &str, fields: &str) {
 
 const QUERIES: &[(&str, &str)] = &[
     ("whole", "SELECT sum(x) AS s, avg(x) AS m, stddev(x) AS d, variance(y) AS v, sum(y) AS sy, avg(n) AS mn FROM t"),
-    ("few", "SELECT few, sum(x) AS s, avg(x) AS m, stddev(y) AS d, corr(x, y) AS c, covar_samp(x, y) AS cv FROM t GROUP BY few"),
-    ("many", "SELECT key, few, sum(x) AS s, avg(y) AS m, count(*) AS n, first(row) AS f, median(x) AS md FROM t GROUP BY key, few HAVING sum(y) > 0"),
+    (
+        "few",
+        "SELECT few, sum(x) AS s, avg(x) AS m, stddev(y) AS d, corr(x, y) AS c, covar_samp(x, y) AS cv FROM t GROUP BY few",
+    ),
+    (
+        "many",
+        "SELECT key, few, sum(x) AS s, avg(y) AS m, count(*) AS n, first(row) AS f, median(x) AS md FROM t GROUP BY key, few HAVING sum(y) > 0",
+    ),
     ("hidden_key", "SELECT avg(x) AS m FROM t GROUP BY key"),
-    ("over", "SELECT row, sum(x) OVER (PARTITION BY key) AS s, x - avg(x) OVER (PARTITION BY few) AS d, row_number() OVER (PARTITION BY key ORDER BY n) AS r FROM t"),
+    (
+        "over",
+        "SELECT row, sum(x) OVER (PARTITION BY key) AS s, x - avg(x) OVER (PARTITION BY few) AS d, row_number() OVER (PARTITION BY key ORDER BY n) AS r FROM t",
+    ),
     ("running", "SELECT row, sum(y) OVER (PARTITION BY few ORDER BY n) AS s FROM t"),
     ("ties", "SELECT key, n FROM t ORDER BY n DESC LIMIT 5000"),
     ("sorted_groups", "SELECT key, count(*) AS c, sum(x) AS s FROM t GROUP BY key ORDER BY c DESC, s LIMIT 50"),
@@ -61,10 +71,13 @@ const QUERIES: &[(&str, &str)] = &[
     ("full", "SELECT t.row, u.row AS other FROM t FULL JOIN u ON t.row = u.row"),
     ("semi", "SELECT row FROM t WHERE n IN (SELECT n FROM u WHERE few = 1)"),
     ("between", "SELECT u.row, v.row AS other FROM u JOIN v ON u.n < v.n AND u.x > v.x"),
-    ("above", "SELECT row FROM t WHERE x > (SELECT avg(x) FROM t)"),
+    ("in", "SELECT row, x FROM t WHERE key IN (SELECT key FROM u GROUP BY key HAVING avg(x) > 0)"),
     ("union", "SELECT key, n FROM t UNION SELECT key, n FROM u"),
     ("except", "SELECT key FROM t EXCEPT SELECT key FROM u"),
-    ("with", "WITH g AS (SELECT key, sum(x) AS s FROM t GROUP BY key) SELECT t.row, t.x / g.s AS share FROM t JOIN g ON t.key = g.key"),
+    (
+        "with",
+        "WITH g AS (SELECT key, sum(x) AS s FROM t GROUP BY key) SELECT t.row, t.x / g.s AS share FROM t JOIN g ON t.key = g.key",
+    ),
     ("listed", "SELECT few, string_agg(key, ',' ORDER BY row) AS keys FROM u GROUP BY few"),
 ];
 

@@ -9,7 +9,7 @@ pub use spec::Spec;
 
 use crate::diag::codes;
 use crate::frame::file::{BadFile, Format, Layout, probe, read_file, read_idx};
-use crate::frame::{failed, rows_by_columns, write_table};
+use crate::frame::{rows_by_columns, write_table};
 use crate::path;
 use crate::stage::{
     CheckCx, Family, Input, InputFile, Kind, Outputs, Port, Produced, Ref, RunCx, StageError, StageInfo,
@@ -87,7 +87,9 @@ types = { year = "i32" }
                 read_idx(&file.path, labels.map(|file| file.path.as_path()), &layout.types)
             }
             (_, None) => read_file(&file.path, &layout),
-            (_, Some(_)) => return Err(StageError::data("`labels` goes with `format = \"idx\"` alone").at(path!["labels"])),
+            (_, Some(_)) => {
+                return Err(StageError::data("`labels` goes with `format = \"idx\"` alone").at(path!["labels"]));
+            }
         };
         let df = read.map_err(|bad| StageError::from(bad).note(format!("in `{}`", file.name)))?;
         if df.height() == 0 {
@@ -117,12 +119,7 @@ fn one_file<'a>(input: &'a Input, reference: &Ref) -> Result<&'a InputFile, Stag
 }
 
 /// Looks into the file that lies there already.
-fn look(
-    place: &std::path::Path,
-    spec: &Spec,
-    layout: &Layout,
-    cx: &CheckCx<'_>,
-) -> Result<TableSchema, BadFile> {
+fn look(place: &std::path::Path, spec: &Spec, layout: &Layout, cx: &CheckCx<'_>) -> Result<TableSchema, BadFile> {
     let mut schema = probe(place, layout)?;
     if let Some(labels) = &spec.labels {
         let images = schema.rows;

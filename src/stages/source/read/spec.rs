@@ -120,8 +120,12 @@ impl Spec {
         let mut seen = BTreeSet::new();
         for (name, entry) in expanded.names.iter().zip(&expanded.entries) {
             if !seen.insert(name.as_str()) {
-                cx.error(path!["names", *entry], codes::DUPLICATE_COLUMN, format!("the column `{name}` is named twice"))
-                    .label("the second time");
+                cx.error(
+                    path!["names", *entry],
+                    codes::DUPLICATE_COLUMN,
+                    format!("the column `{name}` is named twice"),
+                )
+                .label("the second time");
             }
         }
         if expanded.names.is_empty() {
@@ -156,9 +160,13 @@ impl Spec {
         ];
         for (field, _) in delimited.iter().filter(|(_, given)| *given && !format.is_delimited()) {
             let name = format.name();
-            cx.error(path![*field], codes::CONFLICT, format!("`{field}` goes with csv and tsv, but the file is {name}"))
-                .at_key()
-                .label(format!("{name} has no use for it"));
+            cx.error(
+                path![*field],
+                codes::CONFLICT,
+                format!("`{field}` goes with csv and tsv, but the file is {name}"),
+            )
+            .at_key()
+            .label(format!("{name} has no use for it"));
         }
         if self.labels.is_some() && format != Format::Idx {
             let name = format.name();

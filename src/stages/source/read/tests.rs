@@ -48,8 +48,9 @@ fn penguins_are_read_with_their_types() {
     assert_eq!(types(&produced), expected);
     assert_eq!(df.column("sex").expect("there").null_count(), 11);
     assert_eq!(df.column("bill_length_mm").expect("there").null_count(), 2);
-    let (declared, _) = read("penguins.csv", PENGUINS, "null_values = [\"NA\"]\ntypes = { year = \"i16\", \"b*_mm\" = \"f32\" }")
-        .expect("read");
+    let (declared, _) =
+        read("penguins.csv", PENGUINS, "null_values = [\"NA\"]\ntypes = { year = \"i16\", \"b*_mm\" = \"f32\" }")
+            .expect("read");
     assert_eq!(types(&declared)[2..4], ["bill_length_mm f32", "bill_depth_mm f32"]);
     assert_eq!(types(&declared)[7], "year i16");
 }

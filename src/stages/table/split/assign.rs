@@ -69,10 +69,16 @@ fn no_nulls(df: &DataFrame, field: &str, name: &str) -> Result<(), StageError> {
         return Ok(());
     }
     let first = column.is_null().iter().position(|null| null == Some(true)).unwrap_or(0);
-    Err(StageError::data(format!("column `{name}` is missing in {}, the first of them row {}", rows_of(nulls), first + 1))
-        .note(format!("`{field}` decides by it where a row belongs"))
-        .hint(format!("filter those rows out, or fill them, in a `table` stage before: `{{ filter = \"{name} IS NOT NULL\" }}`"))
-        .at(path![field]))
+    Err(StageError::data(format!(
+        "column `{name}` is missing in {}, the first of them row {}",
+        rows_of(nulls),
+        first + 1
+    ))
+    .note(format!("`{field}` decides by it where a row belongs"))
+    .hint(format!(
+        "filter those rows out, or fill them, in a `table` stage before: `{{ filter = \"{name} IS NOT NULL\" }}`"
+    ))
+    .at(path![field]))
 }
 
 /// Shuffled rows of each class, dealt out so that every class and the whole come as near to the shares as whole rows can.
@@ -233,14 +239,7 @@ fn fill_empty(dealt: &mut [Vec<usize>], members: &[Vec<u32>]) {
     }
 }
 
-fn warn_of_skew(
-    spec: &Spec,
-    group: &str,
-    targets: &[f64],
-    dealt: &[Vec<usize>],
-    members: &[Vec<u32>],
-    cx: &RunCx<'_>,
-) {
+fn warn_of_skew(spec: &Spec, group: &str, targets: &[f64], dealt: &[Vec<usize>], members: &[Vec<u32>], cx: &RunCx<'_>) {
     for ((name, target), groups) in spec.parts.keys().zip(targets).zip(dealt) {
         let rows: usize = groups.iter().map(|group| members[*group].len()).sum();
         let off = (rows as f64 - target).abs();
@@ -291,9 +290,12 @@ fn by_values(spec: &Spec, df: &DataFrame, by: &str) -> Result<Vec<Vec<u32>>, Sta
     let homeless: Vec<&str> =
         values.iter().zip(&homes).filter(|(_, home)| home.is_none()).map(|(value, _)| value.as_str()).collect();
     if !homeless.is_empty() {
-        return Err(StageError::data(format!("column `{by}` has values that belong to no part: {}", list(homeless, 6)))
-            .hint("name them in `parts`, give one part `\"rest\"`, or filter those rows out before")
-            .at(path!["parts"]));
+        return Err(StageError::data(format!(
+            "column `{by}` has values that belong to no part: {}",
+            list(homeless, 6)
+        ))
+        .hint("name them in `parts`, give one part `\"rest\"`, or filter those rows out before")
+        .at(path!["parts"]));
     }
     let mut parts = vec![Vec::new(); spec.parts.len()];
     for (row, value) in value_of.iter().enumerate() {

@@ -15,7 +15,7 @@ use crate::frame::write::thousands;
 use crate::frame::{failed, read_table, write_table};
 use crate::stage::{CheckCx, Family, Kind, Outputs, Port, Produced, RunCx, StageError, StageInfo};
 use crate::types::{ArtifactType, TableSchema};
-use polars::prelude::{DataFrame, IdxCa};
+use polars::prelude::{DataFrame, IdxCa, NewChunkedArray};
 
 /// The kind.
 pub struct Split;
@@ -62,7 +62,8 @@ stratify = "label"
                     .hint(format!("give `{name}` a larger share, or split a larger table")));
             }
             if rows.len() < TINY {
-                cx.services.warn(format!("part `{name}` has {}: what is measured on it says little", rows_of(rows.len())));
+                cx.services
+                    .warn(format!("part `{name}` has {}: what is measured on it says little", rows_of(rows.len())));
             }
         }
         let mut produced = Produced::new(summary(spec, &names, &parts));

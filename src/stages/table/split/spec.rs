@@ -141,8 +141,9 @@ impl Spec {
                 _ => None,
             };
             if let Some(wanted) = wrong {
-                wrong_type(cx, path![field], name, &dtype, wanted)
-                    .maybe_hint((field == "stratify").then(|| "put it into classes first, with a `derive` step".to_owned()));
+                wrong_type(cx, path![field], name, &dtype, wanted).maybe_hint(
+                    (field == "stratify").then(|| "put it into classes first, with a `derive` step".to_owned()),
+                );
             }
         }
         if let Some(rows) = rows {
@@ -152,8 +153,7 @@ impl Spec {
     }
 
     fn columns(&self) -> Vec<(&'static str, &str)> {
-        let fields =
-            [("stratify", &self.stratify), ("group", &self.group), ("time", &self.time), ("by", &self.by)];
+        let fields = [("stratify", &self.stratify), ("group", &self.group), ("time", &self.time), ("by", &self.by)];
         fields.into_iter().filter_map(|(field, name)| Some((field, name.as_deref()?))).collect()
     }
 
@@ -188,8 +188,12 @@ impl Spec {
             };
             for value in values {
                 if let Some(other) = seen.insert(value, name) {
-                    cx.error(path!["parts", name], codes::FRACTIONS, format!("the value `{value}` belongs to two parts"))
-                        .label(format!("also in `{other}`"));
+                    cx.error(
+                        path!["parts", name],
+                        codes::FRACTIONS,
+                        format!("the value `{value}` belongs to two parts"),
+                    )
+                    .label(format!("also in `{other}`"));
                 }
             }
         }
@@ -258,7 +262,9 @@ impl Spec {
             }
         }
         if !self.order.is_empty() && self.time.is_none() {
-            cx.error(path!["order"], codes::CONFLICT, "`order` goes with `time` alone").at_key().label("nothing is ordered");
+            cx.error(path!["order"], codes::CONFLICT, "`order` goes with `time` alone")
+                .at_key()
+                .label("nothing is ordered");
         }
     }
 

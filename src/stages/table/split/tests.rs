@@ -22,7 +22,13 @@ fn rows(df: &DataFrame) -> Vec<u32> {
 }
 
 fn texts(df: &DataFrame, name: &str) -> Vec<String> {
-    df.column(name).expect("there").cast(&DataType::String).expect("text").str().expect("text").iter()
+    df.column(name)
+        .expect("there")
+        .cast(&DataType::String)
+        .expect("text")
+        .str()
+        .expect("text")
+        .iter()
         .map(|value| value.unwrap_or("(missing)").to_owned())
         .collect()
 }
@@ -32,11 +38,10 @@ const THREE: &str = "parts = { train = 0.8, val = 0.1, test = 0.1 }";
 #[test]
 fn every_row_goes_to_one_part_and_order_is_kept() {
     let parts = split(&bench(), THREE);
-    assert_eq!(parts.iter().map(|(name, df)| (name.as_str(), df.height())).collect::<Vec<_>>(), [
-        ("test", 35),
-        ("train", 275),
-        ("val", 34)
-    ]);
+    assert_eq!(
+        parts.iter().map(|(name, df)| (name.as_str(), df.height())).collect::<Vec<_>>(),
+        [("test", 35), ("train", 275), ("val", 34)]
+    );
     let mut all: Vec<u32> = parts.values().flat_map(rows).collect();
     all.sort_unstable();
     assert_eq!(all, (0..344).collect::<Vec<u32>>());
@@ -48,7 +53,8 @@ fn every_row_goes_to_one_part_and_order_is_kept() {
 #[test]
 fn strata_are_spread_alike() {
     let parts = split(&bench(), &format!("{THREE}\nstratify = \"species\""));
-    let count = |part: &str, species: &str| texts(&parts[part], "species").iter().filter(|name| *name == species).count();
+    let count =
+        |part: &str, species: &str| texts(&parts[part], "species").iter().filter(|name| *name == species).count();
     assert_eq!(parts.values().map(DataFrame::height).sum::<usize>(), 344);
     for (species, all) in [("Adelie", 152.0), ("Gentoo", 124.0), ("Chinstrap", 68.0)] {
         for (part, share) in [("train", 0.8), ("val", 0.1), ("test", 0.1)] {
@@ -126,8 +132,7 @@ fn what_cannot_be_split_says_so() {
     let fields = "from = \"table\"\nparts = { a = 0.25, b = 0.25, c = 0.25, d = 0.25 }\ngroup = \"species\"";
     let error = run::<Split>(&bench, fields).expect_err("it fails");
     assert_eq!(error.message, "column `species` has 3 groups, which cannot be divided into 4 parts");
-    let error =
-        run::<Split>(&bench, &format!("from = \"table\"\n{THREE}\nstratify = \"row\"")).expect_err("it fails");
+    let error = run::<Split>(&bench, &format!("from = \"table\"\n{THREE}\nstratify = \"row\"")).expect_err("it fails");
     assert!(error.message.starts_with("column `row` has 344 different values"), "{}", error.message);
     run::<Split>(&bench, "from = \"table\"\nparts = { train = 0.99, test = 0.01 }").expect("split");
     assert!(bench.warnings.lock().expect("free").iter().any(|warning| warning.starts_with("part `test` has 3 rows")));
@@ -141,7 +146,10 @@ fn what_cannot_be_split_says_so() {
 fn mistakes_in_the_fields_are_found() {
     let bench = bench();
     let codes = |fields: &str| {
-        findings::<Split>(&bench, &format!("from = \"table\"\n{fields}")).into_iter().map(|(code, _)| code).collect::<Vec<_>>()
+        findings::<Split>(&bench, &format!("from = \"table\"\n{fields}"))
+            .into_iter()
+            .map(|(code, _)| code)
+            .collect::<Vec<_>>()
     };
     assert_eq!(codes("parts = { train = 0.8, test = 0.1 }"), ["E0221"]);
     assert_eq!(codes("parts = { train = 0.8, test = 10 }"), ["E0221"]);

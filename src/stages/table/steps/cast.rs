@@ -40,8 +40,12 @@ impl Rule for Cast {
                 let Some(column) = output.columns.iter_mut().find(|column| column.name == name) else { continue };
                 let from = input.columns.iter().find(|column| column.name == name).map(|column| &column.dtype);
                 if let Some(from) = from.filter(|from| !castable(from, dtype)) {
-                    cx.error(at.clone(), codes::COLUMN_TYPE, format!("column `{name}` is {from}, which has no form as {dtype}"))
-                        .label(format!("from {from}"));
+                    cx.error(
+                        at.clone(),
+                        codes::COLUMN_TYPE,
+                        format!("column `{name}` is {from}, which has no form as {dtype}"),
+                    )
+                    .label(format!("from {from}"));
                 }
                 column.dtype = dtype.clone();
             }

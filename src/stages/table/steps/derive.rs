@@ -35,7 +35,13 @@ impl Rule for Derive {
         output
     }
 
-    fn apply(&self, lf: LazyFrame, schema: &SchemaRef, sums: FloatSums, _: &RunCx<'_>) -> Result<LazyFrame, StageError> {
+    fn apply(
+        &self,
+        lf: LazyFrame,
+        schema: &SchemaRef,
+        sums: FloatSums,
+        _: &RunCx<'_>,
+    ) -> Result<LazyFrame, StageError> {
         let exprs: Vec<Expr> = self
             .0
             .iter()

@@ -227,8 +227,12 @@ impl Rule for Fills {
                 let dtype = &input.columns[index].dtype;
                 match fill.output(dtype) {
                     Ok(_) if !fill.fits(dtype) => {
-                        cx.error(at.clone(), codes::OUT_OF_RANGE, format!("column `{name}` is {dtype}, which cannot hold this value"))
-                            .label(format!("not a value of {dtype}"));
+                        cx.error(
+                            at.clone(),
+                            codes::OUT_OF_RANGE,
+                            format!("column `{name}` is {dtype}, which cannot hold this value"),
+                        )
+                        .label(format!("not a value of {dtype}"));
                     }
                     Ok(dtype) => output.columns[index].dtype = dtype,
                     Err(wanted) => {
@@ -240,7 +244,13 @@ impl Rule for Fills {
         output
     }
 
-    fn apply(&self, lf: LazyFrame, schema: &SchemaRef, sums: FloatSums, _: &RunCx<'_>) -> Result<LazyFrame, StageError> {
+    fn apply(
+        &self,
+        lf: LazyFrame,
+        schema: &SchemaRef,
+        sums: FloatSums,
+        _: &RunCx<'_>,
+    ) -> Result<LazyFrame, StageError> {
         let mut fills: BTreeMap<String, &Fill> = BTreeMap::new();
         for (rule, fill) in self.in_order() {
             fills.extend(super::matching(schema, rule).into_iter().map(|name| (name, fill)));

@@ -32,7 +32,13 @@ impl Rule for Filter {
         input
     }
 
-    fn apply(&self, lf: LazyFrame, schema: &SchemaRef, sums: FloatSums, _: &RunCx<'_>) -> Result<LazyFrame, StageError> {
+    fn apply(
+        &self,
+        lf: LazyFrame,
+        schema: &SchemaRef,
+        sums: FloatSums,
+        _: &RunCx<'_>,
+    ) -> Result<LazyFrame, StageError> {
         let expr = plan_expr(&self.0, schema, sums).map_err(|error| failed("read the expression", &error))?;
         Ok(lf.filter(expr))
     }

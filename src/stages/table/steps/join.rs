@@ -94,7 +94,9 @@ impl Join {
             How::Cross => ("a cross join compares no columns", "leave out `on`, `left_on` and `right_on`"),
             _ => ("a join needs `on`, or `left_on` with `right_on`", "`on` where both tables call the columns alike"),
         };
-        cx.error(at.clone(), codes::CONFLICT, message).label("how rows find theirs is not said, or said twice").hint(hint);
+        cx.error(at.clone(), codes::CONFLICT, message)
+            .label("how rows find theirs is not said, or said twice")
+            .hint(hint);
     }
 
     fn check_keys(&self, left: &TableSchema, right: &TableSchema, at: &Path, cx: &mut CheckCx<'_>) {
@@ -118,9 +120,13 @@ impl Join {
             if let (Some(a_type), Some(b_type)) = (left_type, right_type)
                 && !comparable(&a_type, &b_type)
             {
-                cx.error(at(r.0), codes::COLUMN_TYPE, format!("`{a}` is {a_type}, but `{b}` of the other table is {b_type}"))
-                    .label("these are never equal")
-                    .hint("cast one of them in a step before");
+                cx.error(
+                    at(r.0),
+                    codes::COLUMN_TYPE,
+                    format!("`{a}` is {a_type}, but `{b}` of the other table is {b_type}"),
+                )
+                .label("these are never equal")
+                .hint("cast one of them in a step before");
             }
         }
     }
@@ -135,7 +141,14 @@ impl Keys<'_> {
     }
 }
 
+/// Whether values of the types can be equal. `i64` with `u64`, and `i128` at all, are beyond what polars joins by here.
 fn comparable(a: &DType, b: &DType) -> bool {
+    let wide = |dtype: &DType| *dtype == DType::I128;
+    let signed = |dtype: &DType| matches!(dtype, DType::I8 | DType::I16 | DType::I32 | DType::I64);
+    let mixed = (*a == DType::U64 && signed(b)) || (*b == DType::U64 && signed(a));
+    if wide(a) || wide(b) || mixed {
+        return false;
+    }
     a == b || a.is_unknown() || b.is_unknown() || (a.is_integer() && b.is_integer()) || (a.is_float() && b.is_float())
 }
 
@@ -151,7 +164,8 @@ impl Rule for Join {
         if matches!(self.how, How::Semi | How::Anti) {
             return input;
         }
-        let empty = |schema: &TableSchema| polars_schema(schema).map(|schema| DataFrame::empty_with_schema(&schema).lazy());
+        let empty =
+            |schema: &TableSchema| polars_schema(schema).map(|schema| DataFrame::empty_with_schema(&schema).lazy());
         let (Some(a), Some(b)) = (empty(&input), empty(&right)) else {
             return TableSchema { complete: false, ..input };
         };

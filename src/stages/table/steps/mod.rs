@@ -57,8 +57,13 @@ trait Rule {
     fn check(&self, input: TableSchema, sums: FloatSums, at: &Path, cx: &mut CheckCx<'_>) -> TableSchema;
 
     /// The step's plan over a table of this schema.
-    fn apply(&self, lf: LazyFrame, schema: &SchemaRef, sums: FloatSums, cx: &RunCx<'_>)
-    -> Result<LazyFrame, StageError>;
+    fn apply(
+        &self,
+        lf: LazyFrame,
+        schema: &SchemaRef,
+        sums: FloatSums,
+        cx: &RunCx<'_>,
+    ) -> Result<LazyFrame, StageError>;
 }
 
 impl Step {
@@ -94,23 +99,12 @@ impl Step {
     }
 
     /// The columns after the step.
-    pub(super) fn check(
-        &self,
-        input: TableSchema,
-        sums: FloatSums,
-        at: &Path,
-        cx: &mut CheckCx<'_>,
-    ) -> TableSchema {
+    pub(super) fn check(&self, input: TableSchema, sums: FloatSums, at: &Path, cx: &mut CheckCx<'_>) -> TableSchema {
         self.rule().check(input, sums, at, cx)
     }
 
     /// The plan with the step.
-    pub(super) fn apply(
-        &self,
-        mut lf: LazyFrame,
-        sums: FloatSums,
-        cx: &RunCx<'_>,
-    ) -> Result<LazyFrame, StageError> {
+    pub(super) fn apply(&self, mut lf: LazyFrame, sums: FloatSums, cx: &RunCx<'_>) -> Result<LazyFrame, StageError> {
         let schema = lf.collect_schema().map_err(|error| failed("tell the table's columns", &error))?;
         self.rule().apply(lf, &schema, sums, cx)
     }

@@ -32,8 +32,7 @@ impl Rule for Rename {
             }
         }
         let mut seen = BTreeSet::new();
-        let twice: Vec<String> =
-            output.names().filter(|name| !seen.insert(*name)).map(str::to_owned).collect();
+        let twice: Vec<String> = output.names().filter(|name| !seen.insert(*name)).map(str::to_owned).collect();
         for name in twice {
             let by = self.0.iter().find(|(_, new)| **new == name).map_or(name.as_str(), |(old, _)| old.as_str());
             let at: Path = [at.clone(), vec![by.into()]].concat();

@@ -82,9 +82,14 @@ impl Rule for Sort {
             column(&input, name, at, cx);
         }
         if flags != 1 && flags != columns {
-            let message = format!("`descending` has {}, but there are {}", plural(flags, "entry"), plural(columns, "column"));
-            cx.error([at.clone(), vec!["descending".into()]].concat(), codes::OUT_OF_RANGE, message.replace("entrys", "entries"))
-                .label("one for all columns, or one for each");
+            let message =
+                format!("`descending` has {}, but there are {}", plural(flags, "entry"), plural(columns, "column"));
+            cx.error(
+                [at.clone(), vec!["descending".into()]].concat(),
+                codes::OUT_OF_RANGE,
+                message.replace("entrys", "entries"),
+            )
+            .label("one for all columns, or one for each");
         }
         input
     }

@@ -49,7 +49,9 @@ fn steps_follow_each_other() {
 
 #[test]
 fn missing_values_are_filled() {
-    let df = steps(r#"{ fill = { sex = "unknown", "bill_*" = "median", bill_depth_mm = "mean", flipper_length_mm = "median", body_mass_g = 0 } }"#);
+    let df = steps(
+        r#"{ fill = { sex = "unknown", "bill_*" = "median", bill_depth_mm = "mean", flipper_length_mm = "median", body_mass_g = 0 } }"#,
+    );
     assert!(df.columns().iter().all(|column| column.null_count() == 0));
     assert_eq!(df.column("sex").expect("there").str().expect("text").get(3), Some("unknown"));
     assert_eq!(df.column("flipper_length_mm").expect("there").dtype(), &DataType::Float64);
@@ -82,7 +84,9 @@ fn tables_are_joined_in_the_order_of_the_left() {
     assert_eq!(steps(r#"{ join = { with = "islands", on = "island", how = "semi" } }"#).height(), 292);
     assert_eq!(steps(r#"{ join = { with = "islands", on = "island", how = "full" } }"#).height(), 345);
     assert_eq!(steps(r#"{ join = { with = "islands", how = "cross", suffix = "_2" } }"#).height(), 344 * 3);
-    let df = steps(r#"{ rename = { island = "home" } }, { join = { with = "islands", left_on = "home", right_on = "island" } }"#);
+    let df = steps(
+        r#"{ rename = { island = "home" } }, { join = { with = "islands", left_on = "home", right_on = "island" } }"#,
+    );
     assert_eq!(df.height(), 292);
 }
 
