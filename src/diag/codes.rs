@@ -96,7 +96,7 @@ codes! {
     RESIDUAL = "E0348", "a residual block that changes its shape", "A residual block adds its input to its result, so both have one shape; `shortcut` can adapt the input.";
     NO_TARGET = "E0350", "data without a target", "Training and judging need a dataset that has a target.";
     UNKNOWN_FEATURE = "E0351", "unknown feature", "The dataset has no feature of this name.";
-    NEEDS_INDICES = "E0352", "a layer that takes indices", "An embedding takes category indices; numbers do not go through it.";
+    NEEDS_INDICES = "E0352", "category indices in the wrong place", "An embedding takes category indices and no numbers; every other layer takes numbers.";
     FEATURES_DO_NOT_JOIN = "E0353", "features that do not join", "Without towers, all features are joined into one vector, so each must be a vector of numbers.";
     DATASETS_DIFFER = "E0354", "data that the model was not made for", "The dataset's features or target differ from those that the model expects.";
     EMPTY_MODEL = "E0355", "a model without layers", "A model has at least one layer.";

@@ -63,7 +63,7 @@ macro_rules! layers {
             fn from_entry<'de, A: MapAccess<'de>>(name: &str, map: &mut A) -> Result<Self, A::Error> {
                 match name {
                     $($name => map.next_value_seed(Form::<$spec>(PhantomData)).map(Self::$variant),)*
-                    _ => map.next_value_seed(Fail(unknown_layer(name))),
+                    _ => Err(de::Error::custom(unknown_layer(name))),
                 }
             }
         }
@@ -162,7 +162,7 @@ fn unknown_layer(name: &str) -> String {
 }
 
 fn needs_fields<E: de::Error>(info: &LayerInfo) -> E {
-    E::custom(format!("{} needs its fields, as in `{}`", info.name, info.example))
+    E::custom(format!("E0134: {} needs its fields, as in `{}`", info.name, info.example))
 }
 
 /// A name where nothing is left to say, else a table with one key; every default is written.
@@ -213,21 +213,10 @@ impl<'de> Visitor<'de> for LayerVisitor {
         let layer = LayerSpec::from_entry(&name, &mut map)?;
         if let Some(second) = map.next_key::<String>()? {
             let message =
-                format!("a layer is one name, but `{second}` follows `{name}`; write two layers in two tables");
-            return map.next_value_seed(Fail(message));
+                format!("E0135: a layer is one name, but `{second}` follows `{name}`; write it in a table of its own");
+            return Err(de::Error::custom(message));
         }
         Ok(layer)
-    }
-}
-
-/// Fails at the place of a value, whatever it is.
-struct Fail(String);
-
-impl<'de> DeserializeSeed<'de> for Fail {
-    type Value = LayerSpec;
-
-    fn deserialize<D: Deserializer<'de>>(self, _: D) -> Result<LayerSpec, D::Error> {
-        Err(de::Error::custom(self.0))
     }
 }
 
@@ -252,7 +241,7 @@ impl<'de, L: Layer> Visitor<'de> for Form<L> {
     type Value = L;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "what {} needs, as in `{}`", L::INFO.name, L::INFO.example)
+        write!(f, "a value as in `{}`", L::INFO.example)
     }
 
     fn visit_u64<E: de::Error>(self, value: u64) -> Result<L, E> {
@@ -378,18 +367,18 @@ mod tests {
             ("[1]".to_owned(), "unknown layer `rleu`; did you mean `relu`?".to_owned())
         );
         let (path, message) = error(json!([{ "convd2": { "out": 3 } }]));
-        assert_eq!((path.as_str(), message.as_str()), ("[0].convd2", "unknown layer `convd2`; did you mean `conv2d`?"));
+        assert_eq!((path.as_str(), message.as_str()), ("[0]", "unknown layer `convd2`; did you mean `conv2d`?"));
         assert!(
             error(json!(["attention"])).1.starts_with("unknown layer `attention`; the layers are `linear`, `conv1d`,")
         );
-        assert_eq!(error(json!(["linear"])).1, "linear needs its fields, as in `{ linear = 10 }`");
+        assert_eq!(error(json!(["linear"])).1, "E0134: linear needs its fields, as in `{ linear = 10 }`");
         assert_eq!(error(json!([{ "linear": { "out": "clases" } }])).0, "[0].linear.out");
         assert_eq!(
             error(json!([{ "conv2d": 32 }])).1,
-            "invalid type: integer `32`, expected what conv2d needs, as in `{ conv2d = { out = 32, kernel = 3, padding = 1 } }`"
+            "invalid type: integer `32`, expected a value as in `{ conv2d = { out = 32, kernel = 3, padding = 1 } }`"
         );
         let two = error(json!([{ "linear": 3, "relu": {} }]));
-        assert_eq!(two.0, "[0].relu");
+        assert_eq!(two.1, "E0135: a layer is one name, but `relu` follows `linear`; write it in a table of its own");
         assert_eq!(error(json!([{ "residual": ["relu", "gleu"] }])).0, "[0].residual[1]");
         assert_eq!(error(json!([{ "conv2d": { "out": 8 } }])).1, "missing field `kernel`");
     }

@@ -66,8 +66,8 @@ impl<const N: usize> Conv<N> {
         match channels.size() {
             _ if self.groups == 0 => Err(ShapeError::zero(Self::INFO.name, "groups")),
             _ if self.out == 0 => Err(ShapeError::zero(Self::INFO.name, "out")),
-            Some(channels) if channels % self.groups != 0 => Err(error(channels, "input")),
-            _ if self.out % self.groups != 0 => Err(error(self.out, "output")),
+            Some(channels) if !channels.is_multiple_of(self.groups) => Err(error(channels, "input")),
+            _ if !self.out.is_multiple_of(self.groups) => Err(error(self.out, "output")),
             _ => Ok(()),
         }
     }
