@@ -144,6 +144,15 @@ struct Walk<'a> {
     files: Vec<PortFiles>,
 }
 
+/// What a stage outputs, as far as it is known.
+#[derive(Default)]
+struct FoundOutputs {
+    outputs: Outputs,
+    /// Whether these are all there are; not after a mistake in the stage.
+    trusted: bool,
+    files: PortFiles,
+}
+
 /// What a stage takes, as far as it is known.
 #[derive(Default)]
 struct Taken {
@@ -158,42 +167,13 @@ impl Walk<'_> {
         let entry = &self.manifest.stages[index];
         let taken = self.take(entry, edges);
         let seed = Seed::derive(self.manifest.pipeline.seed, &entry.name);
-        let mut outputs = Outputs::none();
-        let mut trusted = false;
-        let mut files = PortFiles::new();
-        if let Some(spec) = &decoded.spec {
-            let (found, findings) = run_check(spec.as_ref(), &taken.inputs, &entry.base, self.workspace);
-            outputs = found;
-            trusted = !findings.iter().any(|finding| finding.diagnostic.severity == Severity::Error);
-            place_all(findings, entry, self.manifest, self.sources, self.diagnostics);
-            files = files_lying(&outputs);
-            let view = StageView {
-                index: self.stages.len(),
-                name: &entry.name,
-                info: spec.info(),
-                tree: spec.tree(),
-                refs: &taken.refs,
-                seed,
-                base: &entry.base,
-                common: &entry.common,
-            };
-            if let Some(known) = taken.complete.then(|| self.results.lookup(&view)).flatten() {
-                for (port, ty) in &mut outputs.ports {
-                    if let Some(real) = known.types.get(port) {
-                        *ty = real.clone();
-                    }
-                }
-                for (port, ty) in &known.types {
-                    if outputs.get(port).is_none() {
-                        outputs.ports.push((port.clone(), ty.clone()));
-                    }
-                }
-                files.extend(known.files);
-            }
-        }
+        let found = match &decoded.spec {
+            Some(spec) => self.outputs_of(entry, spec.as_ref(), &taken, seed),
+            None => FoundOutputs::default(),
+        };
         self.positions[index] = Some(self.stages.len());
-        self.trusted.push(trusted);
-        self.files.push(files);
+        self.trusted.push(found.trusted);
+        self.files.push(found.files);
         self.stages.push(CheckedStage {
             name: entry.name.clone(),
             entry: index,
@@ -201,11 +181,35 @@ impl Walk<'_> {
             info: decoded.info,
             spec: decoded.spec.clone(),
             refs: taken.refs,
-            outputs,
+            outputs: found.outputs,
             common: entry.common.clone(),
             seed,
             base: entry.base.clone(),
         });
+    }
+
+    /// What a stage will output. Where its result is in the store already, that is what it *did* output: the same key
+    /// means the same fields and the same inputs, and those were checked before it ran. So nothing is probed again.
+    fn outputs_of(&mut self, entry: &StageEntry, spec: &dyn StageSpec, taken: &Taken, seed: Seed) -> FoundOutputs {
+        let view = StageView {
+            index: self.stages.len(),
+            name: &entry.name,
+            info: spec.info(),
+            tree: spec.tree(),
+            refs: &taken.refs,
+            seed,
+            base: &entry.base,
+            common: &entry.common,
+        };
+        if let Some(known) = taken.complete.then(|| self.results.lookup(&view)).flatten() {
+            let outputs = Outputs { ports: known.types.into_iter().collect(), files: Vec::new() };
+            return FoundOutputs { outputs, trusted: true, files: known.files };
+        }
+        let (outputs, findings) = run_check(spec, &taken.inputs, &entry.base, self.workspace);
+        let trusted = !findings.iter().any(|finding| finding.diagnostic.severity == Severity::Error);
+        place_all(findings, entry, self.manifest, self.sources, self.diagnostics);
+        let files = files_lying(&outputs);
+        FoundOutputs { outputs, trusted, files }
     }
 
     fn take(&mut self, entry: &StageEntry, edges: &[Edge]) -> Taken {
