@@ -42,7 +42,7 @@ pub struct JobFile {
 #[serde(rename_all = "snake_case", tag = "do")]
 pub enum Job {
     /// Train a model.
-    Train(TrainJob),
+    Train(Box<TrainJob>),
     /// Compute a model's outputs for a dataset.
     Predict(PredictJob),
 }

@@ -1,5 +1,7 @@
 //! The integration tests, in one binary so that they are linked once.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test fails by a panic")]
+
 mod check;
 mod cli;
 mod docs;

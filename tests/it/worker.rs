@@ -185,7 +185,7 @@ fn equal_jobs_give_equal_bytes_in_a_fresh_worker_and_in_a_warm_one() {
     let train = |worker: &mut Worker, seed: u64| {
         let job = TrainJob { seed, ..job(folder.path()) };
         let out = job.out.clone();
-        let events = worker.run(folder.path(), Job::Train(job));
+        let events = worker.run(folder.path(), Job::Train(Box::new(job)));
         assert_eq!(epochs(&events).len(), 3, "{events:?}");
         let history: Vec<BTreeMap<String, f64>> = epochs(&events).into_iter().cloned().collect();
         (std::fs::read(out).expect("weights"), history)
@@ -209,7 +209,7 @@ fn a_loss_that_explodes_says_where_and_what_to_try_and_stores_nothing() {
     let job = TrainJob { optimizer, schedule, clip: None, ..job(folder.path()) };
     let out = job.out.clone();
     let mut worker = Worker::start(SETTING);
-    let events = worker.run(folder.path(), Job::Train(job.clone()));
+    let events = worker.run(folder.path(), Job::Train(Box::new(job.clone())));
     let (message, hints) = failed(&events);
     assert!(message.starts_with("the loss is "), "{message}");
     assert!(message.contains("in epoch 1, at step ") && message.ends_with("(learning rate 1e30)"), "{message}");
@@ -217,7 +217,7 @@ fn a_loss_that_explodes_says_where_and_what_to_try_and_stores_nothing() {
     assert!(!out.exists());
     // The failure was an answer: the worker takes the next job.
     let next = TrainJob { epochs: 1, ..self::job(folder.path()) };
-    done(&worker.run(folder.path(), Job::Train(next)));
+    done(&worker.run(folder.path(), Job::Train(Box::new(next))));
 }
 
 #[test]
@@ -226,13 +226,13 @@ fn an_early_stop_keeps_the_best_epochs_weights() {
     let mut worker = Worker::start(SETTING);
     let early_stop = Some(EarlyStop { metric: "val_loss".into(), patience: 1, min_delta: 10.0, restore_best: true });
     let stopped = TrainJob { early_stop, epochs: 9, ..job(folder.path()) };
-    let events = worker.run(folder.path(), Job::Train(stopped.clone()));
+    let events = worker.run(folder.path(), Job::Train(Box::new(stopped.clone())));
     assert_eq!((done(&events)["epochs"], done(&events)["best_epoch"]), (3.0, 1.0));
     assert_eq!(done(&events)["val_loss"], epochs(&events)[0]["val_loss"]);
     let best = std::fs::read(&stopped.out).expect("weights");
     // The same schedule, cut off after the first epoch: no patience, and nothing counts as better.
     let early_stop = Some(EarlyStop { metric: "val_loss".into(), patience: 0, min_delta: 10.0, restore_best: true });
-    let events = worker.run(folder.path(), Job::Train(TrainJob { early_stop, ..stopped.clone() }));
+    let events = worker.run(folder.path(), Job::Train(Box::new(TrainJob { early_stop, ..stopped.clone() })));
     assert_eq!(done(&events)["epochs"], 2.0);
     assert_eq!(std::fs::read(&stopped.out).expect("weights"), best);
 }
@@ -242,7 +242,7 @@ fn a_worker_that_is_killed_leaves_nothing_behind() {
     let folder = tempfile::tempdir().expect("folder");
     let job = TrainJob { epochs: 1_000_000, ..job(folder.path()) };
     let mut worker = Worker::start(SETTING);
-    worker.begin(folder.path(), Job::Train(job.clone()));
+    worker.begin(folder.path(), Job::Train(Box::new(job.clone())));
     assert!(matches!(worker.hear(), Some(WorkerEvent::Step { .. } | WorkerEvent::Epoch { .. })));
     worker.process.kill().expect("killed");
     while worker.hear().is_some() {}
@@ -252,7 +252,7 @@ fn a_worker_that_is_killed_leaves_nothing_behind() {
 #[test]
 fn cancel_stops_the_job_and_not_the_worker_and_the_inputs_end_stops_both() {
     let folder = tempfile::tempdir().expect("folder");
-    let long = || Job::Train(TrainJob { epochs: 1_000_000, ..job(folder.path()) });
+    let long = || Job::Train(Box::new(TrainJob { epochs: 1_000_000, ..job(folder.path()) }));
     let mut worker = Worker::start(SETTING);
     worker.begin(folder.path(), long());
     worker.hear().expect("an event");
@@ -277,7 +277,7 @@ fn predictions_come_in_the_order_of_the_rows_and_training_goes_on_from_weights()
     let folder = tempfile::tempdir().expect("folder");
     let mut worker = Worker::start(SETTING);
     let train = job(folder.path());
-    let accuracy = done(&worker.run(folder.path(), Job::Train(train.clone())))["val_accuracy"];
+    let accuracy = done(&worker.run(folder.path(), Job::Train(Box::new(train.clone()))))["val_accuracy"];
     let predict = |batch_size, name: &str| PredictJob {
         setting: SETTING,
         architecture: train.architecture.clone(),
@@ -309,7 +309,7 @@ fn predictions_come_in_the_order_of_the_rows_and_training_goes_on_from_weights()
     assert_eq!(right.count() as f64 / 300.0, accuracy);
     let out = folder.path().join("further.safetensors");
     let further = TrainJob { weights: Some(train.out.clone()), out, epochs: 1, ..train.clone() };
-    let events = worker.run(folder.path(), Job::Train(further));
+    let events = worker.run(folder.path(), Job::Train(Box::new(further)));
     assert!(done(&events)["val_accuracy"] >= accuracy - 0.05, "{events:?}");
 }
 
@@ -318,13 +318,13 @@ fn files_that_do_not_fit_are_named() {
     let folder = tempfile::tempdir().expect("folder");
     let mut worker = Worker::start(SETTING);
     let missing = TrainJob { data: folder.path().join("gone.safetensors"), ..job(folder.path()) };
-    let events = worker.run(folder.path(), Job::Train(missing));
+    let events = worker.run(folder.path(), Job::Train(Box::new(missing)));
     assert!(failed(&events).0.contains("gone.safetensors"), "{events:?}");
     let full = TrainJob { out: PathBuf::from("/dev/full"), epochs: 1, ..job(folder.path()) };
-    let events = worker.run(folder.path(), Job::Train(full));
+    let events = worker.run(folder.path(), Job::Train(Box::new(full)));
     assert!(failed(&events).0.starts_with("cannot write `/dev/full`"), "{events:?}");
     let labels = TrainJob { task: four(), batch_size: 512, drop_last: true, ..job(folder.path()) };
-    let events = worker.run(folder.path(), Job::Train(labels));
+    let events = worker.run(folder.path(), Job::Train(Box::new(labels)));
     assert_eq!(failed(&events).0, "300 rows make no batch of 512");
 }
 

@@ -1,6 +1,6 @@
 //! What a training stage will output, and what is wrong with it.
 
-use super::kind::{HISTORY, MODEL};
+use super::kind::{CURVES, HISTORY, MODEL};
 use super::spec::TrainSpec;
 use crate::diag::{codes, did_you_mean, list};
 use crate::job::validation_metrics;
@@ -33,7 +33,8 @@ pub(super) fn check(spec: &TrainSpec, cx: &mut CheckCx<'_>) -> Outputs {
     }
     let trained =
         model.map_or(ArtifactType::Unknown, |model| ArtifactType::Model(ModelType { trained: true, ..model.clone() }));
-    Outputs::none().and(MODEL, trained).and(HISTORY, ArtifactType::Table(history(spec, task)))
+    let history = ArtifactType::Table(history(spec, task));
+    Outputs::none().and(MODEL, trained).and(HISTORY, history).and(CURVES, ArtifactType::Report)
 }
 
 /// The columns of the history; open while the target is not known.

@@ -9,6 +9,9 @@ pub(super) const MODEL: &str = "model";
 /// The port of the history.
 pub(super) const HISTORY: &str = "history";
 
+/// The port of the curves.
+pub(super) const CURVES: &str = "curves";
+
 /// Trains a model on a dataset.
 pub struct Train;
 
@@ -26,6 +29,7 @@ impl Kind for Train {
                 name: HISTORY,
                 about: "a table with a row per epoch: `epoch`, `loss`, `lr`, and with `validate` `val_loss` and the target's metrics",
             },
+            Port { name: CURVES, about: "the losses, and the target's metric, as a picture (`curves.svg`)" },
         ],
         example: r#"
 [stage.train]

@@ -1,11 +1,12 @@
 //! Runs a training job in the worker, shows its progress, writes its history.
 
 use super::check::names;
-use super::kind::{HISTORY, MODEL};
+use super::kind::{CURVES, HISTORY, MODEL};
 use super::spec::TrainSpec;
 use crate::frame;
 use crate::job::{Job, JobResult, Setting, TrainJob, WorkerEvent};
 use crate::numbers::{number, rate, sparkline};
+use crate::plot::{self, Curve};
 use crate::stage::{Input, Produced, Progress, RunCx, StageError};
 use crate::types::{ArtifactType, ModelType, Task};
 use polars::prelude::{Column, DataFrame};
@@ -44,7 +45,7 @@ pub(super) fn run(spec: &TrainSpec, cx: &RunCx<'_>) -> Result<Produced, StageErr
         out: out.join("model.safetensors"),
     };
     let mut display = Display { planned: spec.epochs, ..Display::default() };
-    let result = cx.services.run_job(&Job::Train(job), &mut |event| {
+    let result = cx.services.run_job(&Job::Train(Box::new(job)), &mut |event| {
         if let Some(progress) = display.hear(event) {
             cx.services.progress(progress);
         }
@@ -53,7 +54,25 @@ pub(super) fn run(spec: &TrainSpec, cx: &RunCx<'_>) -> Result<Produced, StageErr
     produced.metrics = metrics(&result);
     let trained = ModelType { trained: true, ..untrained.clone() };
     let produced = produced.port(MODEL, ArtifactType::Model(trained));
-    frame::write_table(cx, HISTORY, history(&display.epochs, &names(spec, Some(task)))?, produced)
+    let names = names(spec, Some(task));
+    let produced = frame::write_table(cx, HISTORY, history(&display.epochs, &names)?, produced)?;
+    let picture = cx.out(CURVES)?.join("curves.svg");
+    let best = result.values.get("best_epoch").copied();
+    std::fs::write(&picture, curves(&display.epochs, &names, best))
+        .map_err(|error| StageError::io("write", &picture, &error))?;
+    Ok(produced.port(CURVES, ArtifactType::Report))
+}
+
+/// The losses over the epochs; beside them the accuracy, which has the same scale. Errors in the target's unit would not.
+fn curves(epochs: &[(u64, BTreeMap<String, f64>)], names: &[&str], best: Option<f64>) -> String {
+    let shown = names.iter().filter(|name| ["loss", "val_loss", "val_accuracy"].contains(name));
+    let lines: Vec<Curve> = shown
+        .map(|name| Curve {
+            name: (*name).to_owned(),
+            points: epochs.iter().filter_map(|(epoch, values)| Some((*epoch as f64, *values.get(*name)?))).collect(),
+        })
+        .collect();
+    plot::curves("Training", "epoch", "", &lines, best.map(|epoch| (epoch, "best")))
 }
 
 fn task(data: &Input) -> Result<&Task, StageError> {

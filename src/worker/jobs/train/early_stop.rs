@@ -43,6 +43,16 @@ impl<'a> Watch<'a> {
         if self.waited > self.spec.patience { Verdict::Stop } else { Verdict::Wait }
     }
 
+    /// The metric that is watched.
+    pub fn metric(&self) -> &str {
+        &self.spec.metric
+    }
+
+    /// Whether the best epoch's weights are the result.
+    pub fn restores(&self) -> bool {
+        self.spec.restore_best
+    }
+
     /// The best epoch so far.
     pub fn best_epoch(&self) -> Option<u64> {
         self.best.map(|(epoch, _)| epoch)

@@ -63,7 +63,6 @@ fn epochs(
 ) -> Result<BTreeMap<String, f64>, Failure> {
     let job = trainer.job;
     let mut watch = job.early_stop.as_ref().map(Watch::new);
-    let restore = job.early_stop.as_ref().is_some_and(|spec| spec.restore_best);
     let mut best: Option<(Snapshot, BTreeMap<String, f64>)> = None;
     let mut last = BTreeMap::new();
     let mut ran = 0;
@@ -77,13 +76,11 @@ fn epochs(
             last.extend(validate::validate(trainer.forward, data, trainer.criterion, &job.task, rows, trainer.cancel)?);
         }
         events(WorkerEvent::Epoch { epoch, epochs: job.epochs, values: last.clone() });
-        match (&mut watch, &job.early_stop) {
-            (Some(watch), Some(spec)) => match watch.see(epoch, metric(&last, &spec.metric)?) {
-                Verdict::Best if restore => best = Some((weights.snapshot(), last.clone())),
-                Verdict::Best | Verdict::Wait => {}
-                Verdict::Stop => break,
-            },
-            _ => {}
+        let Some(watch) = &mut watch else { continue };
+        match watch.see(epoch, metric(&last, watch.metric())?) {
+            Verdict::Best if watch.restores() => best = Some((weights.snapshot(), last.clone())),
+            Verdict::Best | Verdict::Wait => {}
+            Verdict::Stop => break,
         }
     }
     let seconds = started.elapsed().as_secs_f64();

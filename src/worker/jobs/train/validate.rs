@@ -23,22 +23,23 @@ pub fn validate(
     cancel: &Cancel,
 ) -> Result<BTreeMap<String, f64>, Failure> {
     let _no_grad = tch::no_grad_guard();
-    // Per batch: rows, mean loss, and sums for the task. Read at the end, so that a GPU is not waited for.
-    let mut sums: Vec<(i64, Tensor, Vec<Tensor>)> = Vec::new();
+    // Read at the end, so that a GPU is not waited for.
+    let mut batches: Vec<Sums> = Vec::new();
     for batch in batches::in_order(data, batch_size) {
         if cancel.is_set() {
             return Err(Failure::cancelled());
         }
         let target = batch.target()?;
         let output = forward(&batch.features, false)?;
-        sums.push((batch.rows, criterion.mean(&output, target)?, task_sums(task, &output, target)?));
+        let mean_loss = criterion.mean(&output, target)?;
+        batches.push(Sums { rows: batch.rows, mean_loss, parts: task_sums(task, &output, target)? });
     }
     let rows = data.rows.max(1) as f64;
     let mut loss = 0.0;
     let mut totals = [0.0; 2];
-    for (count, mean, parts) in &sums {
-        loss += mean.f_double_value(&[])? * *count as f64;
-        for (total, part) in totals.iter_mut().zip(parts) {
+    for batch in &batches {
+        loss += batch.mean_loss.f_double_value(&[])? * batch.rows as f64;
+        for (total, part) in totals.iter_mut().zip(&batch.parts) {
             *total += part.f_double_value(&[])?;
         }
     }
@@ -55,6 +56,14 @@ pub fn validate(
         }
     }
     Ok(values)
+}
+
+/// What a batch gives.
+struct Sums {
+    rows: i64,
+    mean_loss: Tensor,
+    /// See [`task_sums`].
+    parts: Vec<Tensor>,
 }
 
 /// How many rows are right; or the sums of squared and absolute errors.
