@@ -269,6 +269,9 @@ pub struct Completions {
     pub shell: clap_complete::Shell,
 }
 
+/// What [`command`] gives, for those who may not name clap.
+pub type ClapCommand = clap::Command;
+
 /// The whole command line as data: for help, completions and the reference.
 #[must_use]
 pub fn command() -> clap::Command {
