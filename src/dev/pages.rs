@@ -22,7 +22,9 @@ pub(super) fn kinds() -> String {
     let roots: Vec<Value> = STAGES.iter().map(|stage| stage.schema(&mut generator).to_value()).collect();
     let definitions = generator.take_definitions(true);
     let fields = Fields { definitions: &definitions };
-    let mut out = format!("{NOTE}# Stage kinds\n\nEvery stage has a `kind`, the kind's own fields, and these where it needs them:\n\n");
+    let mut out = format!(
+        "{NOTE}# Stage kinds\n\nEvery stage has a `kind`, the kind's own fields, and these where it needs them:\n\n"
+    );
     out += &fields.tables(&json!({ "type": "object", "properties": common() }));
     out += "\nA value can be a param, `\"${name}\"`. A *reference* names a stage's output: `\"stage.output\"`, or `\"stage\"` \
             where the stage has one output. A *file* is a path relative to the manifest's folder.\n\n| kind | |\n|---|---|\n";
@@ -39,8 +41,9 @@ pub(super) fn kinds() -> String {
         }
         out += &format!("\n## {}\n\n{}\n\n", info.name, info.summary);
         let root = definition_name(root).and_then(|name| definitions.get(name)).unwrap_or(root);
-        if let Some(about) = root.get("description").and_then(Value::as_str) {
-            out += &format!("{}\n\n", about.trim());
+        let about = root.get("description").and_then(Value::as_str).unwrap_or_default().trim();
+        if !about.is_empty() && about.trim_end_matches('.') != info.summary.trim_end_matches('.') {
+            out += &format!("{about}\n\n");
         }
         out += &format!("```toml\n{}\n```\n\n", info.example.trim());
         out += &fields.tables(root);
@@ -68,7 +71,9 @@ fn family_title(family: Family) -> &'static str {
 
 fn determinism(seeded: bool, numeric: bool) -> &'static str {
     match (seeded, numeric) {
-        (true, true) => "It makes random choices, from the seed in its key; its numbers come from libtorch, whose version is in its key.",
+        (true, true) => {
+            "It makes random choices, from the seed in its key; its numbers come from libtorch, whose version is in its key."
+        }
         (true, false) => "It makes random choices, from the seed in its key.",
         (false, true) => "Its numbers come from libtorch, whose version is in its key.",
         (false, false) => "It makes no random choices.",

@@ -27,7 +27,7 @@ pub fn manifest_schema() -> Value {
                 "then": { "$ref": format!("#/definitions/stage_{name}") },
             })
         })
-        .chain([json!({ "if": { "required": ["use"] }, "then": { "$ref": "#/definitions/stage_use" } })])
+        .chain([json!({ "if": { "required": ["use"], "not": { "required": ["kind"] } }, "then": { "$ref": "#/definitions/stage_use" } })])
         .collect();
     for (name, fields) in kinds {
         definitions.insert(format!("stage_{name}"), fields);
@@ -98,16 +98,17 @@ fn with_common(stage: &dyn Stage, mut fields: Value) -> Value {
     let properties = table.entry("properties").or_insert_with(|| json!({}));
     if let Some(properties) = properties.as_object_mut() {
         properties.insert("kind".to_owned(), json!({ "const": info.name, "description": info.summary }));
-        properties.extend(common());
+        properties.extend(common().into_iter().map(|(name, mut schema)| {
+            admit_params(&mut schema);
+            (name, schema)
+        }));
     }
     fields
 }
 
 /// The fields that every stage may carry.
 pub(super) fn common() -> Map<String, Value> {
-    let number = |about: &str, least: u64| {
-        json!({ "description": about, "type": ["integer", "string"], "minimum": least, "pattern": PARAM })
-    };
+    let number = |about: &str, least: u64| json!({ "description": about, "type": ["integer", "string"], "minimum": least, "pattern": PARAM });
     let needs = json!({
         "description": "What the stage needs of a machine.",
         "type": "object",
@@ -127,8 +128,7 @@ pub(super) fn common() -> Map<String, Value> {
     });
     let cache = json!({
         "description": "Whether the result may be taken from the store; true unless said otherwise.",
-        "type": ["boolean", "string"],
-        "pattern": PARAM,
+        "type": "boolean",
     });
     let about = json!({ "description": "What the stage is for.", "type": "string" });
     [("about", about), ("needs", needs), ("retry", retry), ("cache", cache)]
@@ -140,6 +140,7 @@ pub(super) fn common() -> Map<String, Value> {
 /// A stage that uses a module.
 fn use_of_module() -> Value {
     let mut properties = common();
+    properties.values_mut().for_each(admit_params);
     let module = "A module: `std/…` of the standard library, or `./file.toml`.";
     properties.insert("use".to_owned(), json!({ "description": module, "type": "string" }));
     let with = json!({ "description": "Values for the module's params.", "type": "object" });
@@ -149,7 +150,6 @@ fn use_of_module() -> Value {
         "type": "object",
         "required": ["use"],
         "properties": properties,
-        "propertyNames": { "not": { "const": "kind" } },
         "additionalProperties": { "description": "An input of the module: `stage.port`.", "type": "string" },
     })
 }
