@@ -1,59 +1,33 @@
-//! The pipelines of `pipelines/`, run by the real program on real data; the slow ones on a slice.
-//!
-//! They share one workspace, so that what one test fetched is there for the next run of the same binary; each is run
-//! twice, and the second time nothing may run.
+//! The pipelines of `pipelines/`, run by the real program on real data; the slow ones on a slice. Each is run twice,
+//! and the second time nothing may run.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use crate::sandbox::Sandbox;
+use std::path::Path;
+use std::process::Command;
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// A workspace with the repository's pipelines in it.
-fn workspace(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(folder.join("pipelines")).expect("a folder");
-    fs::write(folder.join("kilter.toml"), "").expect("writable");
-    for entry in fs::read_dir(root().join("pipelines")).expect("pipelines").flatten() {
-        if entry.path().extension().is_some_and(|extension| extension == "toml") {
-            fs::copy(entry.path(), folder.join("pipelines").join(entry.file_name())).expect("copied");
-        }
-    }
-    folder
-}
-
-fn kilter(folder: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_kilter"))
-        .args(args)
-        .current_dir(folder)
-        .env("NO_COLOR", "1")
-        .output()
-        .expect("kilter starts")
-}
-
-fn said(out: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr))
+/// A workspace with one of the repository's pipelines.
+fn workspace(name: &str) -> Sandbox {
+    let file = format!("pipelines/{name}.toml");
+    let text = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(&file)).expect("a pipeline");
+    Sandbox::new().file(&file, text)
 }
 
 /// Runs a pipeline twice; the second time nothing may run.
-fn run_twice(folder: &Path, pipeline: &str, set: &[&str]) {
-    let manifest = format!("pipelines/{pipeline}.toml");
-    let mut args = vec!["run", manifest.as_str()];
+fn run_twice(name: &str, set: &[&str]) -> Sandbox {
+    let sandbox = workspace(name);
+    let manifest = format!("pipelines/{name}.toml");
+    let mut arguments = vec!["run", manifest.as_str()];
     for value in set {
-        args.extend(["--set", value]);
+        arguments.extend(["--set", value]);
     }
-    let first = kilter(folder, &args);
-    assert!(first.status.success(), "{pipeline}: {:?}\n{}", first.status, said(&first));
-    let second = kilter(folder, &args);
-    assert!(second.status.success(), "{pipeline}, again: {:?}\n{}", second.status, said(&second));
-    assert!(said(&second).contains("nothing to do"), "{pipeline}, again:\n{}", said(&second));
+    sandbox.kilter(&arguments).success();
+    sandbox.kilter(&arguments).all_cached();
+    sandbox
 }
 
-fn bytes(path: PathBuf) -> Vec<u8> {
-    fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+fn bytes(sandbox: &Sandbox, name: &str) -> Vec<u8> {
+    let path = sandbox.path(name);
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 #[test]
@@ -61,9 +35,8 @@ fn digits_reach_their_gate_and_are_released() {
     if !cfg!(feature = "torch") {
         return;
     }
-    let folder = workspace("digits");
-    run_twice(&folder, "digits", &[]);
-    let release = folder.join("out/digits/release");
+    let sandbox = run_twice("digits", &[]);
+    let release = sandbox.path("out/digits/release");
     for file in
         ["model.safetensors", "config.json", "README.md", "LICENSE", "metrics.json", "provenance.json", "SHA256SUMS"]
     {
@@ -78,12 +51,10 @@ fn penguins_give_byte_identical_models_in_two_fresh_workspaces() {
     if !cfg!(feature = "torch") {
         return;
     }
-    let (one, two) = (workspace("penguins-one"), workspace("penguins-two"));
-    run_twice(&one, "penguins", &[]);
-    run_twice(&two, "penguins", &[]);
+    let (one, two) = (run_twice("penguins", &[]), run_twice("penguins", &[]));
     for file in ["train/model/model.safetensors", "release/model.safetensors", "release/SHA256SUMS"] {
-        let path = Path::new("out/penguins").join(file);
-        assert!(bytes(one.join(&path)) == bytes(two.join(&path)), "{file} differs");
+        let name = format!("out/penguins/{file}");
+        assert!(bytes(&one, &name) == bytes(&two, &name), "{file} differs");
     }
 }
 
@@ -93,7 +64,7 @@ fn fashion_runs_on_a_slice() {
         return;
     }
     let slice = ["train_rows=1500", "test_rows=300", "epochs=1", "min_accuracy=0.2"];
-    run_twice(&workspace("fashion"), "fashion", &slice);
+    run_twice("fashion", &slice);
 }
 
 #[test]
@@ -101,5 +72,5 @@ fn flights_run_on_a_slice() {
     if !cfg!(feature = "torch") {
         return;
     }
-    run_twice(&workspace("flights"), "flights_delay", &["every=40", "epochs=1", "min_auc=0.5"]);
+    run_twice("flights_delay", &["every=40", "epochs=1", "min_auc=0.5"]);
 }
