@@ -1,6 +1,8 @@
 //! Generated files are current (`UPDATE=1` rewrites them), and the JSON schema of manifests takes right ones and refuses
 //! wrong ones, at the place that is wrong.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test fails by a panic")]
+
 use regex::Regex;
 use serde_json::Value;
 use std::fs;
