@@ -77,7 +77,8 @@ pub fn about(seconds: f64) -> String {
     }
 }
 
-/// A number such as a loss or a metric, with about four digits: `0.978`, `0.041`, `12.35`, `1,234`, `4.1e-5`.
+/// A number such as a loss or a metric, with about four digits: `0.978`, `0.041`, `12.35`, `1,234`, `4.1e-5`. Whole
+/// numbers from 2 on are counts: `12`.
 #[must_use]
 pub fn number(value: f64) -> String {
     let size = value.abs();
@@ -87,6 +88,8 @@ pub fn number(value: f64) -> String {
         if value > 0.0 { "infinite".to_owned() } else { "-infinite".to_owned() }
     } else if size == 0.0 {
         "0".to_owned()
+    } else if (2.0..1000.0).contains(&size) && value.fract() == 0.0 {
+        format!("{value:.0}")
     } else if size < 0.001 {
         format!("{value:.1e}")
     } else if size < 10.0 {
@@ -116,11 +119,13 @@ pub fn rate(per_second: f64, unit: &str) -> String {
     }
 }
 
-/// The last `width` values as bars, scaled between their least and greatest: `▇▅▃▂▂▁▁`.
+/// Values as at most `width` bars, each the mean of its share of them, between the least and greatest: `▇▅▃▂▂▁▁`.
 #[must_use]
 pub fn sparkline(values: &[f64], width: usize) -> String {
     const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-    let shown = &values[values.len().saturating_sub(width)..];
+    let bars = values.len().min(width);
+    let share = |bar: usize| &values[bar * values.len() / bars..(bar + 1) * values.len() / bars];
+    let shown: Vec<f64> = (0..bars).map(share).map(|part| part.iter().sum::<f64>() / part.len() as f64).collect();
     let finite = || shown.iter().copied().filter(|value| value.is_finite());
     let (least, most) = (finite().fold(f64::INFINITY, f64::min), finite().fold(f64::NEG_INFINITY, f64::max));
     let bar = |value: &f64| match value {
@@ -166,8 +171,8 @@ mod tests {
     #[test]
     fn numbers_keep_the_digits_that_count() {
         assert_eq!(
-            [0.978, 0.0412, 12.349, 123.46, 1234.4, -2000.0, 0.000_041, 0.0, f64::NAN].map(number),
-            ["0.978", "0.041", "12.35", "123.5", "1,234", "-2,000", "4.1e-5", "0", "NaN"].map(str::to_owned)
+            [0.978, 1.0, 12.0, 12.349, 123.46, 1234.4, -2000.0, 0.000_041, 0.0, f64::NAN].map(number),
+            ["0.978", "1.000", "12", "12.35", "123.5", "1,234", "-2,000", "4.1e-5", "0", "NaN"].map(str::to_owned)
         );
         assert_eq!(rate(1940.2, "rows"), "1,940 rows/s");
         assert_eq!(rate(12.44, "steps"), "12.4 steps/s");
@@ -178,6 +183,7 @@ mod tests {
     fn a_sparkline_falls_with_its_values() {
         assert_eq!(sparkline(&[7.0, 5.0, 1.0], 8), "▇▅▁");
         assert_eq!(sparkline(&[1.0, 2.0, 3.0], 2), "▁▇");
+        assert_eq!(sparkline(&(0..800).map(|step| -f64::from(step)).collect::<Vec<_>>(), 7), "▇▆▅▄▃▂▁");
         assert_eq!(sparkline(&[1.0, f64::NAN], 4), "▁!");
         assert_eq!(sparkline(&[], 4), "");
     }

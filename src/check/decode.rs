@@ -58,8 +58,9 @@ impl<'a> Decoder<'a> {
         let names = || self.registry.keys().copied();
         Diagnostic::new(codes::UNKNOWN_KIND, format!("there is no kind `{kind}`"))
             .at(place)
-            .label(format!("the kinds are {}", list(names(), 24)))
+            .label("no such kind")
             .maybe_hint(did_you_mean(kind, names()))
+            .hint(format!("the kinds are {}", list(names(), 24)))
     }
 
     fn schema(&mut self, stage: &'static dyn Stage) -> &FieldSchema {

@@ -30,6 +30,8 @@ pub struct Output {
     pub live: bool,
     /// Columns of the terminal; 100 where there is none.
     pub width: usize,
+    /// Whether stdout goes to a person's terminal.
+    pub terminal: bool,
 }
 
 /// What colour depends on, for one stream.
@@ -78,6 +80,7 @@ impl Output {
             err: Paint::new(colour(stderr).colour()),
             live: stderr && !dumb && level != Level::Quiet,
             width: width(),
+            terminal: stdout,
         }
     }
 

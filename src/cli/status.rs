@@ -31,7 +31,9 @@ pub(super) fn run(options: &args::Status, output: Output) -> Outcome {
         let head = [stage.name.clone(), stage.kind.clone(), state];
         table.row(head.into_iter().chain(facts(&session, planned)));
     }
-    output.data(&table.render(output.width, 2, output.out))?;
+    // For a pipe nothing is cut.
+    let width = if output.terminal { output.width } else { usize::MAX };
+    output.data(&table.render(width, 2, output.out))?;
     Ok(Exit::Done)
 }
 

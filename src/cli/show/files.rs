@@ -2,15 +2,15 @@
 
 use super::View;
 use crate::cli::CommandError;
+use crate::frame::file::head;
 use crate::numbers;
 use crate::report::{Align, Table};
-use crate::stage::{ArtifactRecord, InputFile};
-use std::io::Read;
+use crate::stage::{ArtifactRecord, InputFile, StageError};
 
 /// So much of a file is looked at.
 const HEAD: u64 = 64 << 10;
 
-/// One file: its first lines, where it is text. Several: their names and sizes.
+/// One file: its first lines, where it is text, compressed or not. Several: their names and sizes.
 pub(super) fn text(artifact: &ArtifactRecord, view: View<'_>) -> Result<String, CommandError> {
     let input = view.store.input(artifact);
     if let [file] = input.files.as_slice() {
@@ -24,9 +24,7 @@ pub(super) fn text(artifact: &ArtifactRecord, view: View<'_>) -> Result<String, 
 }
 
 fn one(file: &InputFile, view: View<'_>) -> Result<String, CommandError> {
-    let io = |error: std::io::Error| CommandError::io("read", &file.path, &error);
-    let mut bytes = Vec::new();
-    std::fs::File::open(&file.path).map_err(io)?.take(HEAD).read_to_end(&mut bytes).map_err(io)?;
+    let bytes = head(&file.path, HEAD).map_err(StageError::from)?;
     let mut out = format!("  {}\n", file.name);
     let Some(text) = as_text(&bytes) else { return Ok(out) };
     out.push('\n');
@@ -34,7 +32,7 @@ fn one(file: &InputFile, view: View<'_>) -> Result<String, CommandError> {
         let line = console::truncate_str(line, view.output.width.saturating_sub(4), "…");
         out.push_str(&format!("    {line}\n"));
     }
-    let all = bytes.len() as u64 == file.size && text.lines().count() <= view.rows;
+    let all = (bytes.len() as u64) < HEAD && text.lines().count() <= view.rows;
     if !all {
         out.push_str(&format!("    {}\n", view.output.out.dim("…")));
     }

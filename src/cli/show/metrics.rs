@@ -13,7 +13,8 @@ pub(super) fn text(result: &StageResult, output: Output) -> String {
         return String::new();
     }
     let paint = output.out;
-    let mut table = Table::new(["metric", "value", "gate"]).align(&[Align::Left, Align::Right]);
+    let head: &[&str] = if result.gates.is_empty() { &["metric", "value"] } else { &["metric", "value", "gate"] };
+    let mut table = Table::new(head.iter().copied()).align(&[Align::Left, Align::Right]);
     for (name, value) in &result.metrics {
         let gates: Vec<String> = result
             .gates
@@ -46,7 +47,8 @@ pub(super) fn file(artifact: &ArtifactRecord, view: View<'_>) -> Result<String, 
     let mut table = Table::new(["metric", "value", "95 % CI"]).align(&[Align::Left, Align::Right]);
     for (name, entry) in entries.as_object().into_iter().flatten() {
         let Some(number) = entry.as_f64().or_else(|| entry.get("value")?.as_f64()) else { continue };
-        table.row([name.clone(), numbers::number(number), interval(entry).unwrap_or_default()]);
+        let title = entry.get("title").and_then(Value::as_str).unwrap_or(name);
+        table.row([title.to_owned(), numbers::number(number), interval(entry).unwrap_or_default()]);
     }
     if table.is_empty() {
         return files::text(artifact, view);
@@ -55,7 +57,6 @@ pub(super) fn file(artifact: &ArtifactRecord, view: View<'_>) -> Result<String, 
 }
 
 fn interval(entry: &Value) -> Option<String> {
-    let bounds = entry.get("ci").or_else(|| entry.get("interval"))?;
-    let bound = |at: usize, name: &str| bounds.get(at).or_else(|| bounds.get(name))?.as_f64();
-    Some(format!("{}–{}", numbers::number(bound(0, "low")?), numbers::number(bound(1, "high")?)))
+    let bound = |name: &str| entry.get(name)?.as_f64().map(numbers::number);
+    Some(format!("{}–{}", bound("low")?, bound("high")?))
 }

@@ -170,10 +170,10 @@ impl Screen {
                     self.pending.extend(words::done(self.columns, self.frame.paint, self.frame.width, event));
                 }
             }
-            Event::StageFailed { stage, failure, gate, .. } => {
+            Event::StageFailed { stage, failure, .. } => {
                 self.end(stage);
                 self.failed += 1;
-                self.pending.push(words::failure(stage, failure, *gate, self.frame.paint).trim_end().to_owned());
+                self.pending.push(words::failure(stage, failure, self.frame.paint).trim_end().to_owned());
             }
             Event::StageSkipped { stage, reason } => self.skipped.push((stage.clone(), reason.clone())),
             Event::RunFinished { .. } => self.finish(event),

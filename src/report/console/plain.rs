@@ -73,8 +73,8 @@ impl Plain {
             Event::StageDone { .. } => {
                 words::done(state.columns, frame.paint, frame.width, event).into_iter().collect()
             }
-            Event::StageFailed { stage, failure, gate, .. } => {
-                vec![words::failure(stage, failure, *gate, frame.paint).trim_end().to_owned()]
+            Event::StageFailed { stage, failure, .. } => {
+                vec![words::failure(stage, failure, frame.paint).trim_end().to_owned()]
             }
             Event::StageSkipped { stage, reason } => {
                 state.skipped.push((stage.clone(), reason.clone()));

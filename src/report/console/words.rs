@@ -5,20 +5,42 @@ use crate::event::{Event, Failure};
 use crate::numbers::{counted, duration};
 use crate::report::Paint;
 
-/// A line about a finished stage: `  fetch     raw         3.1 MB, sha256 verified      0.9 s`, the time at the right edge.
+/// A line about a finished stage: `  fetch     raw         3.1 MB, sha256 verified      0.9 s`, the time at the right
+/// edge. What is too long goes on below, broken at the ` · ` between its parts.
 pub(super) fn done(columns: Columns, paint: Paint, width: usize, event: &Event) -> Option<String> {
     let Event::StageDone { stage, kind, cached, seconds, summary, .. } = event else { return None };
     let time = if *cached { "cached".to_owned() } else { duration(*seconds) };
-    let used = columns.width().max(2 + kind.chars().count() + 2 + stage.chars().count() + 2) + summary.chars().count();
-    let gap = width.min(100).saturating_sub(used + time.chars().count()).max(2);
-    Some(format!("{}{summary}{}{}", columns.head(kind, stage, paint), " ".repeat(gap), paint.dim(time)))
+    let start = columns.width().max(2 + kind.chars().count() + 2 + stage.chars().count() + 2);
+    let room = width.min(120).saturating_sub(start + time.chars().count() + 2).max(24);
+    let mut lines = parts_within(summary, room).into_iter();
+    let first = lines.next().unwrap_or_default();
+    let gap = width.min(100).saturating_sub(start + first.chars().count() + time.chars().count()).max(2);
+    let mut out = format!("{}{first}{}{}", columns.head(kind, stage, paint), " ".repeat(gap), paint.dim(time));
+    for line in lines {
+        out.push_str(&format!("\n{}{line}", " ".repeat(start)));
+    }
+    Some(out)
+}
+
+/// Breaks a text between its ` · ` into lines of at most `room` characters, as far as its parts allow.
+fn parts_within(text: &str, room: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for part in text.split(" · ") {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 3 + part.chars().count() <= room => {
+                line.push_str(" · ");
+                line.push_str(part);
+            }
+            _ => lines.push(part.to_owned()),
+        }
+    }
+    lines
 }
 
 /// A failed stage, in full.
 #[must_use]
-pub fn failure(stage: &str, failure: &Failure, gate: bool, paint: Paint) -> String {
-    let subject = if gate { "a gate of" } else { "stage" };
-    let mut out = format!("{}: {subject} `{stage}`: {}\n", paint.red("error"), paint.bold(&failure.message));
+pub fn failure(stage: &str, failure: &Failure, paint: Paint) -> String {
+    let mut out = format!("{}: stage `{stage}`: {}\n", paint.red("error"), paint.bold(&failure.message));
     if let Some(place) = &failure.place {
         out.push_str(&format!("  {} {place}\n", paint.dim("at")));
     }
@@ -123,10 +145,20 @@ mod tests {
             diagnostics: None,
         };
         assert_eq!(
-            failure("train", &told, false, Paint::new(false)),
+            failure("train", &told, Paint::new(false)),
             "error: stage `train`: the worker was killed by signal 9 at step 4,210 of 4,680\n  at digits.toml:41:6\n  \
              most likely out of memory\n  its log is .kilter/runs/8f3a/train.log\n  = use a smaller batch_size\n"
         );
+    }
+
+    #[test]
+    fn a_long_summary_is_broken_between_its_parts() {
+        let text =
+            "accuracy 0.980 (95 % CI 0.964–0.989) · F1 (macro) 0.980 · log loss 0.057 · gate accuracy >= 0.97 holds";
+        let lines = parts_within(text, 60);
+        assert_eq!(lines[0], "accuracy 0.980 (95 % CI 0.964–0.989) · F1 (macro) 0.980");
+        assert_eq!(lines.join(" · "), text);
+        assert_eq!(parts_within("", 60), [""]);
     }
 
     #[test]
