@@ -109,15 +109,16 @@ mod tests {
                 "optimizer": { "adam": { "lr": 0.001 } },
             },
         });
-        let expected = "\
-  kind train, version 2
-  seed 5c3be9af84dd
-  libtorch 2.11.0
-  apply
-    [0]  split.val  5c3be9af84dd
-  data       encode.train  5c3be9af84dd
-  optimizer  { adam = { lr = 0.001 } }
-";
-        assert_eq!(made_of(&key, Paint::new(false)), expected);
+        let expected = [
+            "  kind train, version 2",
+            "  seed 5c3be9af84dd",
+            "  libtorch 2.11.0",
+            "  data       encode.train  5c3be9af84dd",
+            "  apply",
+            "    [0]  split.val  5c3be9af84dd",
+            "  optimizer  { adam = { lr = 0.001 } }",
+            "",
+        ];
+        assert_eq!(made_of(&key, Paint::new(false)), expected.join("\n"));
     }
 }
