@@ -42,16 +42,21 @@ impl Fields<'_> {
 
     fn table(&self, schema: &Value, mentioned: &mut Vec<String>) -> String {
         let schema = self.object(schema);
-        let Some(properties) = schema.get("properties").and_then(Value::as_object).filter(|known| !known.is_empty())
-        else {
-            return String::new();
-        };
         let required: Vec<&str> =
             schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
-        let mut rows: Vec<(&String, &Value)> = properties.iter().collect();
-        rows.sort_by_key(|(name, _)| (!required.contains(&name.as_str()), (*name).clone()));
+        let own = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
+        let mut rows: Vec<(&String, &Value, String)> =
+            own.map(|(name, field)| (name, field, self.about(field))).collect();
+        rows.sort_by_key(|(name, ..)| (!required.contains(&name.as_str()), (*name).clone()));
+        rows.extend(variants(schema).map(|(variant, name, field)| {
+            let about = sentence(variant);
+            (name, field, if about.is_empty() { self.about(field) } else { about })
+        }));
+        if rows.is_empty() {
+            return String::new();
+        }
         let mut out = "| field | value | |\n|---|---|---|\n".to_owned();
-        for (name, field) in rows {
+        for (name, field, about) in rows {
             let need = match field.get("default") {
                 _ if required.contains(&name.as_str()) => "**needed.** ".to_owned(),
                 Some(Value::Null) | None => String::new(),
@@ -60,7 +65,7 @@ impl Fields<'_> {
                 Some(default) => format!("Default `{default}`. "),
             };
             let words = self.words(field, mentioned);
-            out += &format!("| `{name}` | {} | {need}{} |\n", cell(&words), cell(&self.about(field)));
+            out += &format!("| `{name}` | {} | {need}{} |\n", cell(&words), cell(&about));
         }
         out
     }
@@ -70,11 +75,13 @@ impl Fields<'_> {
         if let Some(inner) = super::schema::definition_name(schema).and_then(|name| self.definitions.get(name)) {
             return self.object(inner);
         }
-        let alternatives = ["anyOf", "oneOf", "allOf"].iter().filter_map(|key| schema.get(*key)?.as_array()).flatten();
-        if schema.get("properties").is_some() {
+        if schema.get("properties").is_some() || variants(schema).count() > 1 {
             return schema;
         }
-        alternatives.map(|inner| self.object(inner)).find(|inner| inner.get("properties").is_some()).unwrap_or(schema)
+        alternatives(schema)
+            .map(|inner| self.object(inner))
+            .find(|inner| inner.get("properties").is_some())
+            .unwrap_or(schema)
     }
 
     fn about(&self, field: &Value) -> String {
@@ -151,13 +158,28 @@ impl Fields<'_> {
             return (*word).to_owned();
         }
         let Some(definition) = self.definitions.get(name) else { return format!("`{name}`") };
-        let is_table = definition.get("properties").is_some();
-        if is_table {
+        if definition.get("properties").is_some() || variants(definition).count() > 1 {
             mentioned.push(name.to_owned());
-            return format!("`{}`", plain(name));
+            let words = alternatives(definition).filter(|inner| inner.get("properties").is_none());
+            let words = words.map(|inner| self.words(inner, mentioned));
+            return words.chain([format!("`{}`", plain(name))]).collect::<Vec<_>>().join(" or ");
         }
         self.words(definition, mentioned)
     }
+}
+
+/// What a schema lets one choose from.
+fn alternatives(schema: &Value) -> impl Iterator<Item = &Value> {
+    ["anyOf", "oneOf", "allOf"].into_iter().filter_map(|key| schema.get(key)?.as_array()).flatten()
+}
+
+/// The alternatives that are tables of one key, as an enum's variants are: the table, its key, the key's value.
+fn variants(schema: &Value) -> impl Iterator<Item = (&Value, &String, &Value)> {
+    alternatives(schema).filter_map(|inner| {
+        let mut known = inner.get("properties")?.as_object()?.iter();
+        let (name, value) = known.next()?;
+        known.next().is_none().then_some((inner, name, value))
+    })
 }
 
 /// `integer, at least 1`
@@ -218,5 +240,24 @@ mod tests {
         assert_eq!(lines[5], "| `c` | list of reference |  |");
         assert_eq!(lines[7], "`Inner`: How.");
         assert_eq!(lines[11], "| `n` | integer, at least 1 |  |");
+    }
+
+    #[test]
+    fn an_enums_variants_become_rows_of_a_table_of_their_own() {
+        let definitions = json!({
+            "Step": { "description": "A step.", "oneOf": [
+                { "const": "dedupe" },
+                { "description": "Keeps rows.", "type": "object", "properties": { "filter": { "type": "string" } } },
+                { "description": "Orders rows.", "type": "object", "properties": { "sort": { "type": "integer" } } },
+            ] },
+        });
+        let schema =
+            json!({ "properties": { "steps": { "type": "array", "items": { "$ref": "#/definitions/Step" } } } });
+        let fields = Fields { definitions: definitions.as_object().expect("a table") };
+        let lines: Vec<String> = fields.tables(&schema).lines().map(str::to_owned).collect();
+        assert_eq!(lines[2], "| `steps` | list of `\"dedupe\"` or `Step` |  |");
+        assert_eq!(lines[4], "`Step`: A step.");
+        assert_eq!(lines[8], "| `filter` | text | Keeps rows. |");
+        assert_eq!(lines[9], "| `sort` | integer | Orders rows. |");
     }
 }
