@@ -31,6 +31,9 @@ pub(super) fn split<'a, const N: usize>(layer: &str, input: &'a Shape) -> Result
         match (N, input.rank()) {
             (2, 2) => error.hint("`{ reshape = [1, height, width] }` adds a channel"),
             (1, 1) => error.hint("`{ reshape = [1, length] }` adds a channel"),
+            (2, 1) => error.hint(
+                "put it before `\"flatten\"`; `{ reshape = [channels, height, width] }` makes an image of a vector",
+            ),
             _ => error,
         }
     };
