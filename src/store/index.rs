@@ -11,6 +11,8 @@ use super::{Layout, Store, StoreError};
 use crate::digest::Digest;
 use crate::stage::{FileRecord, StageResult};
 use serde::{Deserialize, Serialize};
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -191,7 +193,11 @@ pub(super) fn write_atomically(path: &Path, text: &[u8], durable: bool) -> Resul
     let folder = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).map_err(|error| StoreError::io("make the folder", folder, &error))?;
     let failed = |error: std::io::Error| StoreError::io("write", path, &error);
-    let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(folder).map_err(failed)?;
+    let mut file = tempfile::Builder::new()
+        .prefix(".new-")
+        .permissions(Permissions::from_mode(0o666))
+        .tempfile_in(folder)
+        .map_err(failed)?;
     std::io::Write::write_all(&mut file, text).map_err(failed)?;
     if durable {
         file.as_file().sync_all().map_err(failed)?;
