@@ -21,7 +21,7 @@ pub fn confusion(title: &str, classes: &[String], counts: &[Vec<u64>]) -> String
     let tall = height_of_cell * classes.len() as f64;
     let (left, top) = (48.0 + names, 48.0);
     let under = if labelled { 24.0 + names * 0.65 } else { 14.0 };
-    let width = (left + side + 24.0).max(300.0);
+    let width = (left + side + 24.0).max(title.chars().count() as f64 * 8.6 + 32.0);
     let mut svg = Svg::new(width, top + tall + under + 38.0, title, &description(classes, counts));
     for (right, row) in counts.iter().enumerate() {
         let total: u64 = row.iter().sum();

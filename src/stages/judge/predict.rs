@@ -160,6 +160,7 @@ fn check_columns(spec: &PredictSpec, model: &ModelType, table: &TableSchema, cx:
     if let Some((column, feature, dtype)) = wrong {
         cx.error(path!["data"], codes::COLUMN_TYPE, format!("column `{column}` of `{}` is {dtype}", spec.data))
             .label(format!("feature `{feature}` of the model cannot be made of it"))
+            .hint("read it with the type that it had in training: `types` and `null_values` of a `read` stage")
             .from_stage(&spec.data, "the table comes from here");
     }
 }

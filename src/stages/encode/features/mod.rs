@@ -77,18 +77,21 @@ impl Feature {
     }
 
     /// Checks the feature against the table that it is fitted on and says what it will be. The second answer are its
-    /// columns, where the table's are known and the feature's exist.
+    /// columns, where the table's are known and the feature's exist. `target` names the column that is predicted.
     pub fn check(
         &self,
         name: &str,
         schema: &TableSchema,
         table: &Ref,
+        target: Option<&str>,
         cx: &mut CheckCx<'_>,
     ) -> (FeatureType, Option<Vec<String>>) {
         let place = self.columns_path(name);
         let mut selected = super::names::check_names(self.columns(), schema, table, &place, cx);
         if let Some(columns) = &mut selected {
-            self.check_types(columns, schema, table, &place, cx);
+            // The target as a feature is a mistake of its own.
+            let others: Vec<&str> = columns.iter().map(String::as_str).filter(|name| Some(*name) != target).collect();
+            self.check_types(&others, schema, table, &place, cx);
             if let Self::Image(_) = self {
                 image::by_number(columns);
             }
@@ -103,9 +106,9 @@ impl Feature {
     }
 
     /// Reports the first column whose type does not fit.
-    fn check_types(&self, columns: &[String], schema: &TableSchema, table: &Ref, place: &Path, cx: &mut CheckCx<'_>) {
+    fn check_types(&self, columns: &[&str], schema: &TableSchema, table: &Ref, place: &Path, cx: &mut CheckCx<'_>) {
         let wrong = columns.iter().find_map(|name| {
-            let column = schema.columns.iter().find(|column| column.name == *name)?;
+            let column = schema.columns.iter().find(|column| column.name == **name)?;
             (!self.accepts(&column.dtype)).then_some(column)
         });
         let Some(column) = wrong else { return };
