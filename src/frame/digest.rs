@@ -118,6 +118,11 @@ fn values(hasher: &mut blake3::Hasher, series: &Series) -> PolarsResult<()> {
         DataType::Int32 => numbers!(hasher, series.i32()?),
         DataType::Int64 => numbers!(hasher, series.i64()?),
         DataType::Int128 => numbers!(hasher, series.i128()?),
+        DataType::UInt8 if series.null_count() == 0 => {
+            for chunk in series.u8()?.downcast_iter() {
+                hasher.update_rayon(chunk.values());
+            }
+        }
         DataType::UInt8 => numbers!(hasher, series.u8()?),
         DataType::UInt16 => numbers!(hasher, series.u16()?),
         DataType::UInt32 => numbers!(hasher, series.u32()?),

@@ -29,6 +29,7 @@ pub(super) fn parse_problem(text: &str, error: &ParserError) -> Problem {
     };
     let (words, place) = said.split_once(" at Line: ").unwrap_or((&said, ""));
     let words = words.replace("Expected: ", "expected ").replace(", found: ", ", found ");
+    let words = words.replace("found EOF", "found the end");
     let mut numbers = place.split(", Column: ").map(str::trim).map(str::parse::<u64>);
     let range = match (numbers.next(), numbers.next()) {
         (Some(Ok(line)), Some(Ok(column))) => token_at(text, Location { line, column }),

@@ -62,10 +62,10 @@ pub(super) fn column(schema: &TableSchema, name: &str, at: Path, cx: &mut CheckC
         Lookup::Unknown => Some(DType::Unknown),
         Lookup::Missing => {
             let names: Vec<&str> = schema.names().collect();
+            let meant = did_you_mean(name, names.iter().copied());
             cx.error(at, codes::UNKNOWN_COLUMN, format!("column `{name}` does not exist"))
                 .label(format!("the table has {}; none of this name", plural(names.len(), "column")))
-                .maybe_hint(did_you_mean(name, names.iter().copied()))
-                .hint(format!("the columns here are {}", list(names, 8)));
+                .hint(meant.unwrap_or_else(|| format!("the columns here are {}", list(names, 8))));
             None
         }
     }

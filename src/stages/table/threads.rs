@@ -94,7 +94,7 @@ fn print_digests() {
         print::<Sql>(&bench, name, &format!("inputs = {{ {} }}\nquery = \"{query}\"", inputs.join(", ")));
     }
     let steps = r#"from = "t"
-        steps = [{ filter = "x < 1e20 OR x IS NULL" }, { fill = { x = "mean" } }, { derive = { z = "x - avg(x) OVER (PARTITION BY few)" } },
+        steps = [{ filter = "x < 100000000000000000000.0 OR x IS NULL" }, { fill = { x = "mean" } }, { derive = { z = "x - avg(x) OVER (PARTITION BY few)" } },
         { dedupe = { by = ["key", "n"], keep = "last" } }, { join = { with = "u", on = ["n", "few"], how = "full" } },
         { sort = { by = ["few", "n"], descending = true } }, { cast = { n = "f32" } }]"#;
     print::<Table>(&bench, "steps", steps);
@@ -125,5 +125,33 @@ fn digests_do_not_follow_the_threads() {
         for (expected, found) in one.iter().zip(digests(threads)) {
             assert_eq!(*expected, found, "with {threads} threads");
         }
+    }
+}
+
+/// What exact sums cost: `cargo test --lib cost_of_exact_sums -- --ignored --nocapture`.
+#[test]
+#[ignore = "measures, asserts nothing"]
+fn cost_of_exact_sums() {
+    use crate::frame::FloatSums;
+    use crate::frame::sql::plan_query;
+    let tables = std::collections::BTreeMap::from([("t".to_owned(), frame(3_000_000).lazy())]);
+    for (name, query) in [
+        ("whole", "SELECT sum(x) AS s, avg(y) AS m FROM t"),
+        ("3 groups", "SELECT few, sum(x) AS s, avg(y) AS m FROM t GROUP BY few"),
+        ("700 groups", "SELECT key, sum(x) AS s, avg(y) AS m FROM t GROUP BY key"),
+        ("400,000 groups", "SELECT key, n, sum(x) AS s, avg(y) AS m FROM t GROUP BY key, n"),
+        ("deviations", "SELECT key, stddev(x) AS s FROM t GROUP BY key"),
+        ("over", "SELECT x - avg(x) OVER (PARTITION BY key) AS d FROM t"),
+    ] {
+        let time = |sums: FloatSums| {
+            let runs = (0..3).map(|_| {
+                let begin = std::time::Instant::now();
+                plan_query(query, &tables, sums).and_then(LazyFrame::collect).expect("it runs");
+                begin.elapsed().as_secs_f64() * 1000.0
+            });
+            runs.fold(f64::INFINITY, f64::min)
+        };
+        let (fast, exact) = (time(FloatSums::Fast), time(FloatSums::Exact));
+        println!("{name}: polars {fast:.0} ms, exact {exact:.0} ms, {:.2} times", exact / fast);
     }
 }
