@@ -11,7 +11,7 @@ use crate::stages::source::fetch::Fetch;
 use crate::stages::source::read::Read;
 use crate::stages::table::split::Split;
 use crate::stages::table::sql::Sql;
-use crate::stages::table::table::Table;
+use crate::stages::table::stepwise::Table;
 use crate::stages::train::Train;
 
 /// Every stage kind, in the order of the reference.

@@ -6,7 +6,8 @@ mod report;
 pub mod split;
 pub mod sql;
 mod steps;
-pub mod table;
+pub mod stepwise;
+
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 use super::split::Split;
 use super::sql::Sql;
-use super::table::Table;
+use super::stepwise::Table;
 use super::testing::table_input;
 use crate::stage::Kind;
 use crate::stage::testing::Bench;

@@ -1,6 +1,6 @@
 //! The steps on the penguins: what they give, what check says of them, where it points.
 
-use super::super::table::Table;
+use super::super::stepwise::Table;
 use super::super::testing::{findings, penguins, run, table_input};
 use crate::digest::dotted;
 use crate::stage::testing::Bench;
