@@ -196,6 +196,17 @@ fn a_starter_manifest_is_right_as_it_is() {
     let sandbox = Sandbox::new().data("penguins.csv");
     sandbox.kilter(&["new", "penguins.csv"]).success().says("penguins.toml written").prints_nothing();
     sandbox.kilter(&["check"]).success().says("no mistakes");
+    if cfg!(feature = "torch") {
+        sandbox.kilter(&["run"]).success().says("7 stages ran").says("val accuracy");
+        sandbox.kilter(&["run"]).all_cached();
+        sandbox.kilter(&["show", "evaluate.metrics"]).success().prints("accuracy").prints("–");
+        sandbox.kilter(&["show", "read", "-n", "3"]).success().prints("… and 341 rows more").prints("bill_length_mm");
+        sandbox
+            .kilter(&["show", "model/model"])
+            .success()
+            .prints("linear 3")
+            .prints("one of Adelie, Chinstrap, Gentoo");
+    }
     let before = sandbox.read("penguins.toml");
     sandbox.kilter(&["new", "penguins.csv", "--target", "sex"]).exits(2).says("exists already");
     assert_eq!(sandbox.read("penguins.toml"), before);

@@ -1,0 +1,51 @@
+//! `kilter plan`
+
+mod text;
+
+use super::session::Session;
+use super::{Exit, Outcome, Output, args, locate};
+use crate::plan::{Decision, Plan};
+use serde_json::json;
+pub(super) use text::unknown;
+
+pub(super) fn run(options: &args::Plan, output: Output) -> Outcome {
+    let words = locate::words(&options.words)?;
+    let session = Session::sound(&words.manifest, &options.params.set, output)?;
+    let plan = session.plan(&words.names, options.force)?;
+    if options.json {
+        output.json(&as_json(&session, &plan))?;
+    } else {
+        output.data(&text::as_text(&session, &plan, output))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn as_json(session: &Session, plan: &Plan) -> serde_json::Value {
+    let name = |index: usize| session.checked.stages[index].name.as_str();
+    let stages = plan.stages.iter().map(|planned| {
+        let (decision, reasons, waits_for) = match &planned.decision {
+            Decision::Cached(_) => ("cached", Vec::new(), Vec::new()),
+            Decision::Run(reasons) => ("run", reasons.iter().map(ToString::to_string).collect(), Vec::new()),
+            Decision::Unknown { waits_for } => ("unknown", Vec::new(), waits_for.iter().map(|at| name(*at)).collect()),
+        };
+        json!({
+            "stage": name(planned.index),
+            "kind": session.checked.stages[planned.index].kind,
+            "decision": decision,
+            "reasons": reasons,
+            "waits_for": waits_for,
+            "key": planned.key.as_ref().map(|key| key.digest),
+            "seconds_before": planned.earlier.as_ref().map(|earlier| earlier.result.seconds),
+        })
+    });
+    let (cached, run, unknown) = plan.counts();
+    json!({
+        "pipeline": session.pipeline(),
+        "stages": stages.collect::<Vec<_>>(),
+        "cached": cached,
+        "run": run,
+        "unknown": unknown,
+        "saved_seconds": plan.saved(),
+        "estimated_seconds": plan.estimate(),
+    })
+}
