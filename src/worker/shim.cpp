@@ -14,6 +14,7 @@
 #include <ATen/ops/_fused_adam.h>
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/_fused_sgd.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/stack.h>
@@ -165,11 +166,17 @@ char *kilter_load_library(const char *path) {
   });
 }
 
-// Lays a parameter of four dimensions out with its channels last, in place; others are left alone.
+// Lays a parameter of four dimensions out with its channels last, in place; others are left alone. By a copy into that
+// layout, because contiguous() takes a single channel for last already and leaves strides that convolutions read as
+// channels first.
 char *kilter_channels_last(at::Tensor *tensor) {
   return guarded([&] {
-    if (tensor->dim() == 4)
-      tensor->set_data(tensor->data().contiguous(at::MemoryFormat::ChannelsLast));
+    if (tensor->dim() != 4)
+      return;
+    c10::AutoGradMode no_grad(false);
+    auto laid = at::empty(tensor->sizes(), tensor->options().requires_grad(false), at::MemoryFormat::ChannelsLast);
+    laid.copy_(*tensor);
+    tensor->set_data(laid);
   });
 }
 

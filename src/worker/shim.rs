@@ -126,3 +126,28 @@ impl Drop for Optimizer {
         unsafe { kilter_optimizer_free(self.0) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::{Device, Kind};
+
+    #[test]
+    fn a_kernel_of_one_channel_is_laid_out_too_and_keeps_its_values() {
+        let kernel = Tensor::arange(18, (Kind::Float, Device::Cpu)).view([2, 1, 3, 3]).set_requires_grad(true);
+        let before = kernel.detach().copy();
+        channels_last(&kernel).expect("laid out");
+        assert_eq!(kernel.stride(), [9, 1, 3, 1]);
+        assert!(kernel.requires_grad());
+        assert_eq!(kernel.detach(), before);
+        let bias = Tensor::arange(3, (Kind::Float, Device::Cpu));
+        channels_last(&bias).expect("left alone");
+        assert_eq!(bias.stride(), [1]);
+    }
+
+    #[test]
+    fn what_libtorch_throws_comes_back_as_words() {
+        let failure = load_library(Path::new("/no/such/library.so")).expect_err("fails");
+        assert!(failure.message.contains("/no/such/library.so"), "{failure}");
+    }
+}
