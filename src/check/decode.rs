@@ -235,6 +235,9 @@ fn is_layer(path: &[Segment]) -> bool {
 /// Where a name that stands as a text, or as the key of a table, stands itself.
 fn name_place(entry: &StageEntry, path: &[Segment], name: &str) -> Option<Span> {
     let node = entry.locate(path).node;
+    if matches!(path.last(), Some(Segment::Key(key)) if key == name) {
+        return node.key;
+    }
     match &node.data {
         Data::Table(_) => node.get(name)?.key,
         _ => None,

@@ -55,18 +55,24 @@ impl Tree {
         });
     }
 
+    /// Whether a reference or a file can be in it: everything else need not be visited.
+    fn may_hold_marks(&self) -> bool {
+        matches!(self, Tree::Ref(_) | Tree::File(_) | Tree::Seq(_) | Tree::Map(_))
+    }
+
+    /// Visits every reference and file, and what holds them.
     fn walk(&self, path: &mut Vec<Segment>, visit: &mut dyn FnMut(&[Segment], &Tree)) {
         visit(path, self);
         match self {
             Tree::Seq(items) => {
-                for (index, item) in items.iter().enumerate() {
+                for (index, item) in items.iter().enumerate().filter(|(_, item)| item.may_hold_marks()) {
                     path.push(Segment::Index(index));
                     item.walk(path, visit);
                     path.pop();
                 }
             }
             Tree::Map(entries) => {
-                for (key, item) in entries {
+                for (key, item) in entries.iter().filter(|(_, item)| item.may_hold_marks()) {
                     path.push(Segment::Key(key.clone()));
                     item.walk(path, visit);
                     path.pop();
