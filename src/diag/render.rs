@@ -66,7 +66,7 @@ fn human(out: &mut String, diagnostic: &Diagnostic, sources: &SourceMap, color: 
     let mut gutter = 2;
     for (primary, labels) in by_source(diagnostic) {
         let snippet = snippet(sources, &labels, primary, diagnostic.severity, color);
-        gutter = snippet.find(['┌', '│']).unwrap_or(gutter).max(2);
+        gutter = snippet.find('┌').unwrap_or(gutter).max(2);
         out.push_str(&snippet);
     }
     for hint in &diagnostic.hints {
@@ -115,7 +115,9 @@ fn snippet(sources: &SourceMap, labels: &[&Label], primary: bool, severity: Seve
     if handler(severity, color).render_report(&mut drawn, &report).is_err() {
         return format!("  {}\n", sources.place(first.span));
     }
-    tidy(&drawn)
+    let place = sources.place(first.span);
+    let line = primary.then(|| sources.line_column(first.span).line);
+    tidy(&drawn, &place, line, color)
 }
 
 fn labeled(primary: bool, text: String, range: std::ops::Range<usize>) -> LabeledSpan {
@@ -142,24 +144,82 @@ fn handler(severity: Severity, color: bool) -> GraphicalReportHandler {
         .without_syntax_highlighting()
 }
 
-/// Takes out what the header and hints around the snippet make superfluous: miette's line for the message, the
-/// closing rules, the brackets of the place.
-fn tidy(drawn: &str) -> String {
-    let mut out = String::new();
-    for line in drawn.lines() {
+/// One line as miette drew it.
+struct Row {
+    raw: String,
+    /// What stands before the bar: the line number, or nothing.
+    number: Option<usize>,
+    /// How many columns stand before the bar.
+    indent: usize,
+    /// What stands behind the bar, without colours.
+    content: String,
+}
+
+impl Row {
+    /// `None` for what the header and the hints around a snippet make superfluous: miette's line for the message, its
+    /// headers and closing rules.
+    fn read(line: &str) -> Option<Self> {
         let bare = strip_escapes(line);
-        let bare = bare.trim();
-        if bare.is_empty() || bare == "×" || bare == "⚠" || bare == "└────" {
-            continue;
+        let (before, content) = bare.split_once('│')?;
+        if !before.chars().all(|c| c == ' ' || c.is_ascii_digit()) {
+            return None;
         }
-        if bare.starts_with("┌─[") {
-            out.push_str(&line.replacen("─[", "─ ", 1).trim_end().trim_end_matches(']').replace("]\u{1b}", "\u{1b}"));
-        } else {
-            out.push_str(line.trim_end());
+        Some(Self {
+            raw: line.trim_end().to_owned(),
+            number: before.trim().parse().ok(),
+            indent: before.len(),
+            content: content.trim_end().to_owned(),
+        })
+    }
+
+    fn is_underline(&self) -> bool {
+        let marks = self.content.trim();
+        self.number.is_none() && !marks.is_empty() && marks.chars().all(|c| c == '^')
+    }
+
+    fn is_label(&self) -> bool {
+        self.number.is_none() && self.content.contains("└── ")
+    }
+}
+
+/// One block under one header: the words stand behind a line's only mark, and marks on other lines than that of the
+/// place itself (`primary`) are dashes.
+fn tidy(drawn: &str, place: &str, primary: Option<usize>, color: bool) -> String {
+    let mut rows: Vec<Row> = drawn.lines().filter_map(Row::read).collect();
+    let mut line = None;
+    let mut at = 0;
+    while at < rows.len() {
+        line = rows[at].number.or(line);
+        let labels = rows[at + 1..].iter().take_while(|row| row.is_label()).count();
+        if rows[at].is_underline() {
+            if labels == 1 {
+                let label = rows.remove(at + 1);
+                let (style, text) = label.raw.split_once("└── ").unwrap_or_default();
+                let style = style.rfind('\u{1b}').map_or("", |start| &style[start..]);
+                rows[at].raw.push_str(&format!(" {style}{text}"));
+                if line != primary {
+                    rows[at].raw = dashes(&rows[at].raw);
+                }
+            } else if labels == 0 && line != primary {
+                rows[at].raw = dashes(&rows[at].raw);
+            }
         }
-        out.push('\n');
+        at += 1;
+    }
+    let width = rows.iter().map(|row| row.indent).max().unwrap_or(2);
+    let (on, off) = if color { ("\u{1b}[36m", "\u{1b}[0m") } else { ("", "") };
+    let mut out = format!("{:width$}┌─ {on}{place}{off}\n", "");
+    for row in rows {
+        let _ = writeln!(out, "{:1$}{2}", "", width - row.indent, row.raw);
     }
     out
+}
+
+/// The first run of carets as dashes.
+fn dashes(line: &str) -> String {
+    let Some(start) = line.find('^') else { return line.to_owned() };
+    let end = start + line[start..].find(|c| c != '^').unwrap_or(line.len() - start);
+    format!("{}{}{}", &line[..start], "-".repeat(end - start), &line[end..])
 }
 
 fn strip_escapes(line: &str) -> String {
@@ -384,11 +444,9 @@ mod tests {
 error[E0213]: column `dep_delya` does not exist
    ┌─ pipelines/flights.toml:2:30
  1 │ [stage.raw]
-   │ ^^^^^^^^^^^
-   │      └── made here
+   │ ----------- made here
  2 │ query = \"SELECT carrier, avg(dep_delya) FROM flights\"
-   │                              ^^^^^^^^^
-   │                                  └── `flights` has 19 columns; none of this name
+   │                              ^^^^^^^^^ `flights` has 19 columns; none of this name
    = did you mean `dep_delay`?
 
 warning[W0501]: param `x` is not used
