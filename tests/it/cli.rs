@@ -214,4 +214,6 @@ fn a_starter_manifest_is_right_as_it_is() {
     sandbox.kilter(&["check", "mass.toml"]).success().says("no mistakes");
     sandbox.kilter(&["new", "penguins.csv", "--target", "mass", "--name", "x"]).exits(2).says("no column `mass`");
     sandbox.kilter(&["new", "nothing.csv"]).exits(3).says("does not exist");
+    sandbox.write("ragged.csv", "a,b\n1,2\n3\n");
+    sandbox.kilter(&["new", "ragged.csv"]).exits(2).says("`ragged.csv`: line 3 has 1 field, expected 2");
 }

@@ -1,6 +1,6 @@
 //! The data file: its format, its columns, and what stands for missing values in it.
 
-use crate::cli::CommandError;
+use crate::cli::{CommandError, Exit};
 use crate::frame::file::{BadFile, Format, Layout, read_file};
 use crate::frame::{ColumnProfile, profile};
 use crate::stage::StageError;
@@ -47,8 +47,19 @@ pub(super) fn read(path: &Path) -> Result<Data, CommandError> {
 }
 
 fn look(path: &Path, layout: &Layout) -> Result<Vec<ColumnProfile>, CommandError> {
-    let frame = read_file(path, layout).map_err(|bad: BadFile| CommandError::from(StageError::from(bad)))?;
+    let frame = read_file(path, layout).map_err(|bad| unfit(path, bad))?;
     Ok(profile(&frame)?)
+}
+
+/// A file that cannot be read is the surroundings' fault; one that holds something else, the command line's.
+fn unfit(path: &Path, bad: BadFile) -> CommandError {
+    let unreadable = bad.unreadable;
+    let mut error = CommandError::from(StageError::from(bad));
+    if !unreadable {
+        error.exit = Exit::Usage;
+        error.message = format!("`{}`: {}", path.display(), error.message);
+    }
+    error
 }
 
 /// The texts that stand for missing values in these columns.

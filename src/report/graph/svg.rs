@@ -230,7 +230,9 @@ impl Layout {
         let _ = write!(out, "<path class=\"a\" d=\"M{x:.1} {:.1} l-4 -7 h8 z\"/>", y + 5.0);
         if !label.is_empty() {
             let (from, to) = (&self.places[*first], &self.places[rest.first().copied().unwrap_or(*first)]);
-            let (lx, ly) = (from.x + (to.x - from.x) * 0.3, top(from.layer) + BOX + (ROW - BOX) * 0.42);
+            // Where the first curve is at 0.7 of its way: edges that begin together are apart by then.
+            let height = ROW - BOX;
+            let (lx, ly) = (from.x + (to.x - from.x) * 0.784, top(from.layer) + BOX + height * 0.658 + 3.0);
             let _ = write!(out, "<text class=\"p\" x=\"{lx:.1}\" y=\"{ly:.1}\">{}</text>", escape(label));
         }
         out.push('\n');
