@@ -217,7 +217,7 @@ pub(crate) use choice;
 
 #[cfg(test)]
 mod tests {
-    use crate::nn::optim::Optimizer;
+    use crate::nn::{losses::Loss, optim::Optimizer, schedule::Schedule};
 
     fn decode(text: &str) -> Result<Optimizer, String> {
         let table: toml::Table = text.parse().expect("toml");
@@ -242,6 +242,21 @@ mod tests {
         assert!(decode("x = {}").unwrap_err().contains("name an optimizer: `sgd`, `adam` and `adamw`"));
         assert!(decode("x = 3").unwrap_err().contains("expected the name of an optimizer (`sgd`"));
         assert!(decode("x.adam.lr = 'fast'").unwrap_err().starts_with("adam.lr: invalid type: string"));
+    }
+
+    #[test]
+    fn every_example_decodes_to_what_it_stands_for() {
+        fn check<T: serde::de::DeserializeOwned>(field: &str, entries: &[super::Entry], name: fn(&T) -> &'static str) {
+            for entry in entries {
+                let table: toml::Table = entry.example.parse().expect(entry.example);
+                let value = serde_json::to_value(&table[field]).expect("json");
+                let chosen: T = serde_json::from_value(value).expect(entry.example);
+                assert_eq!(name(&chosen), entry.name);
+            }
+        }
+        check("loss", Loss::ENTRIES, Loss::name);
+        check("optimizer", Optimizer::ENTRIES, Optimizer::name);
+        check("schedule", Schedule::ENTRIES, Schedule::name);
     }
 
     #[test]

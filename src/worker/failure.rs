@@ -60,7 +60,11 @@ impl std::error::Error for Failure {}
 
 impl From<tch::TchError> for Failure {
     fn from(error: tch::TchError) -> Self {
-        Self::libtorch(&error.to_string())
+        match error {
+            // What the layers say of shapes are their own words.
+            tch::TchError::Shape(message) => Self::new(message),
+            other => Self::libtorch(&other.to_string()),
+        }
     }
 }
 

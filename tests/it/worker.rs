@@ -329,6 +329,28 @@ fn files_that_do_not_fit_are_named() {
 }
 
 #[test]
+fn a_portable_worker_is_pinned_to_avx2_and_says_so() {
+    let folder = tempfile::tempdir().expect("folder");
+    let setting = Setting { numerics: Numerics::Portable, ..SETTING };
+    let train = |worker: &mut Worker| {
+        let job = TrainJob { setting, epochs: 1, ..job(folder.path()) };
+        let out = job.out.clone();
+        let events = worker.run(folder.path(), Job::Train(Box::new(job)));
+        let Some(WorkerEvent::Done(result)) = events.last() else { panic!("{events:?}") };
+        assert_eq!(result.environment["cpu_capability"], "avx2");
+        std::fs::read(out).expect("weights")
+    };
+    assert_eq!(train(&mut Worker::start(setting)), train(&mut Worker::start(setting)));
+    // A worker that was not started for it refuses, where its processor has more to offer.
+    let mut native = Worker::start(SETTING);
+    let job = TrainJob { setting, ..job(folder.path()) };
+    let events = native.run(folder.path(), Job::Train(Box::new(job)));
+    if let Some(WorkerEvent::Failed { message, .. }) = events.last() {
+        assert!(message.starts_with("numerics = \"portable\" needs the AVX2 instruction set"), "{message}");
+    }
+}
+
+#[test]
 fn kilter_itself_needs_no_libtorch() {
     let libraries = |program: &str| {
         let output = Command::new(program).env("LD_TRACE_LOADED_OBJECTS", "1").output().expect("the loader answers");

@@ -86,9 +86,13 @@ fn not_finite(value: f32, epoch: u64, step: u64, lr: f64) -> Failure {
         .hint("if it happens in the first steps, look for infinite or huge numbers among the features")
 }
 
-/// `0.001`, `0.0009877`, `1e30`: the shortest form of the number with four digits.
+/// `0.001`, `0.0009877`, `1.11e11`: the shortest form of the number with four digits.
 fn four_digits(value: f64) -> String {
-    format!("{value:.3e}").parse::<f64>().map_or_else(|_| value.to_string(), |short| format!("{short:?}"))
+    match format!("{value:.3e}").parse::<f64>() {
+        Ok(short) if (1e-5..1e5).contains(&short) => short.to_string(),
+        Ok(short) => format!("{short:e}"),
+        Err(_) => value.to_string(),
+    }
 }
 
 #[cfg(test)]
@@ -117,6 +121,6 @@ mod tests {
         let failure = meter.finish(0.5).expect_err("NaN");
         assert_eq!(failure.message, "the loss is NaN in epoch 1, at step 2 (learning rate 0.5)");
         assert_eq!(failure.hints.len(), 3);
-        assert_eq!([0.001, 0.000_987_654, 1e30].map(four_digits), ["0.001", "0.0009877", "1e30"]);
+        assert_eq!([0.001, 0.000_987_654, 1e30, 1.11e-7].map(four_digits), ["0.001", "0.0009877", "1e30", "1.11e-7"]);
     }
 }
