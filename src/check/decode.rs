@@ -42,7 +42,7 @@ impl<'a> Decoder<'a> {
         let mut fields = entry.fields();
         let (mut spec, mut errors) = stage.decode(&fields);
         // serde tells of one wrong value in each field, so this may take several turns; each changes one value at least.
-        while errors.iter().fold(false, |changed, error| as_text(entry, error, &mut fields) || changed) {
+        while errors.iter().filter(|error| as_text(entry, error, &mut fields)).count() > 0 {
             (spec, errors) = stage.decode(&fields);
         }
         for error in errors {
@@ -151,8 +151,11 @@ fn as_text(entry: &StageEntry, error: &DecodeError, fields: &mut serde_json::Val
             Segment::Index(index) => value.get_mut(index),
         });
     }
-    let found = place.map(|value| *value = node.plain().into());
-    found.is_some()
+    match place.filter(|value| !value.is_string()) {
+        Some(value) => *value = node.plain().into(),
+        None => return false,
+    }
+    true
 }
 
 /// A value of the wrong type or form. A kind's own message may begin with the code it wants: `E0222: …`.

@@ -157,10 +157,9 @@ pub(super) fn unknown_output<'a>(
 pub(super) fn check_scopes(names: &mut Names, manifest: &Manifest, diagnostics: &mut Diagnostics) {
     for (index, scope) in manifest.scopes.iter().enumerate() {
         for target in scope.names.values() {
-            if let Target::Input { text, span, scope: outer, .. } = target {
-                if let Err(diagnostic) = names.resolve(manifest, *outer, text, *span) {
-                    diagnostics.push(with_uses(*diagnostic, &manifest.scopes[*outer].uses));
-                }
+            let Target::Input { text, span, scope: outer, .. } = target else { continue };
+            if let Err(diagnostic) = names.resolve(manifest, *outer, text, *span) {
+                diagnostics.push(with_uses(*diagnostic, &manifest.scopes[*outer].uses));
             }
         }
         for output in &scope.outputs {

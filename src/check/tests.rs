@@ -146,10 +146,10 @@ fn fields_and_layers_have_suggestions() {
         "[stage.a]\nkind = \"make\"\ncolumns = [\"x\"]\nlayers = [\"rellu\", { lineer = { out = 1 } }]\n\
          [stage.b]\nkind = \"make\"\ncolumns = [\"x\"]\nlayers = [{ linear = { out = 1, biass = true } }]\nabuot = \"b\"\n",
     );
-    assert_eq!(found(&checked), [("E0345", "\"rellu\""), ("E0132", "biass"), ("E0132", "abuot")]);
+    assert_eq!(found(&checked), [("E0345", "\"rellu\""), ("E0345", "lineer"), ("E0132", "biass"), ("E0132", "abuot")]);
     let hints: Vec<_> = checked.diagnostics.iter().map(|d| d.hints.join(" ")).collect();
-    assert_eq!(hints, ["did you mean `relu`?", "", "did you mean `about`?"]);
-    let unknown = checked.diagnostics.iter().nth(1).expect("the second");
+    assert_eq!(hints, ["did you mean `relu`?", "did you mean `linear`?", "", "did you mean `about`?"]);
+    let unknown = checked.diagnostics.iter().nth(2).expect("the third");
     assert_eq!(unknown.message, "`layers[0].linear` has no field `biass`");
     assert_eq!(unknown.primary.as_ref().expect("a place").text, "the fields are `out`");
 }

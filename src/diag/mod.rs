@@ -4,6 +4,7 @@
 
 pub mod codes;
 mod diagnostic;
+mod machine;
 mod render;
 mod suggest;
 

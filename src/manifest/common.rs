@@ -51,11 +51,11 @@ pub(super) fn take(table: &mut Node, outer: &Common, diagnostics: &mut Diagnosti
     if let Some(node) = table.take("needs") {
         common.needs = needs(&node, &outer.needs, diagnostics);
     }
-    if let Some(node) = table.take("retry") {
-        if fields(&node, "retry", &["attempts"], diagnostics) {
-            let attempts = node.get("attempts").and_then(|n| count(n, "`retry.attempts`", 1, diagnostics));
-            common.attempts = attempts.unwrap_or(outer.attempts);
-        }
+    if let Some(node) = table.take("retry")
+        && fields(&node, "retry", &["attempts"], diagnostics)
+    {
+        let attempts = node.get("attempts").and_then(|n| count(n, "`retry.attempts`", 1, diagnostics));
+        common.attempts = attempts.unwrap_or(outer.attempts);
     }
     if let Some(node) = table.take("cache") {
         match node.data {

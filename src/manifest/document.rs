@@ -181,8 +181,9 @@ mod tests {
     fn a_left_out_variant_is_found_and_an_unknown_step_stops() {
         let (node, ..) = parsed("layers = [{ conv2d = { out = 3 } }]\n");
         let node = node.expect("parses");
-        assert!(node.locate(&path!["layers", 0, "out"]).exact);
-        let stopped = node.locate(&path!["layers", 7, "out"]);
+        let (left_out, unknown) = (path!["layers", 0, "out"], path!["layers", 7, "out"]);
+        assert!(node.locate(&left_out).exact);
+        let stopped = node.locate(&unknown);
         assert!(!stopped.exact && matches!(stopped.node.data, Data::List(_)));
     }
 

@@ -188,28 +188,32 @@ pub(super) fn pipeline(table: Option<&Node>, place: Span, diagnostics: &mut Diag
     }
     out.about = text_field(table, "about", "`[pipeline]`", diagnostics);
     if let Some(edition) = text_field(table, "edition", "`[pipeline]`", diagnostics) {
-        if !EDITIONS.contains(&edition.as_str()) {
-            let span = table.get("edition").map_or(table.span, |node| node.span);
-            diagnostics.push(
-                Diagnostic::new(codes::EDITION, format!("edition \"{edition}\" is not known to this kilter"))
-                    .at(span)
-                    .label(format!("known: {}", list(EDITIONS.iter().copied(), 4)))
-                    .hint("a newer kilter may know it"),
-            );
-        }
+        check_edition(&edition, table, diagnostics);
         out.edition = edition;
     }
-    if let Some(node) = table.get("seed") {
-        match &node.data {
-            Data::Int(value) if u64::try_from(*value).is_ok() => out.seed = u64::try_from(*value).unwrap_or_default(),
-            Data::Missing => {}
-            _ => {
-                let message = format!("`seed` must be an integer, 0 or more, not {}", node.show());
-                diagnostics.push(Diagnostic::new(codes::ENVELOPE, message).at(node.span).label("not a seed"));
-            }
-        }
-    }
+    out.seed = table.get("seed").map_or(0, |node| seed(node, diagnostics));
     out
+}
+
+fn check_edition(edition: &str, table: &Node, diagnostics: &mut Diagnostics) {
+    if EDITIONS.contains(&edition) {
+        return;
+    }
+    diagnostics.push(
+        Diagnostic::new(codes::EDITION, format!("edition \"{edition}\" is not known to this kilter"))
+            .at(table.get("edition").map_or(table.span, |node| node.span))
+            .label(format!("known: {}", list(EDITIONS.iter().copied(), 4)))
+            .hint("a newer kilter may know it"),
+    );
+}
+
+fn seed(node: &Node, diagnostics: &mut Diagnostics) -> u64 {
+    let value = if let Data::Int(value) = node.data { u64::try_from(value).ok() } else { None };
+    if value.is_none() && node.data != Data::Missing {
+        let message = format!("`seed` must be an integer, 0 or more, not {}", node.show());
+        diagnostics.push(Diagnostic::new(codes::ENVELOPE, message).at(node.span).label("not a seed"));
+    }
+    value.unwrap_or_default()
 }
 
 fn param(name: String, node: Node, diagnostics: &mut Diagnostics) -> Option<ParamDecl> {

@@ -127,11 +127,9 @@ impl Expander<'_> {
         let module = node.take("use");
         let place = module.as_ref().map_or(header, |module| module.span);
         let text = module.as_ref().and_then(|module| module.as_str().map(str::to_owned));
-        if let (None, Some(module)) = (&text, &module) {
-            if module.data != Data::Missing {
-                let message = format!("`use` names a module by a string, not {}", module.what());
-                found.push(Diagnostic::new(codes::NO_MODULE, message).at(place).label("expected a string"));
-            }
+        if let (None, Some(module)) = (&text, module.filter(|module| module.data != Data::Missing)) {
+            let message = format!("`use` names a module by a string, not {}", module.what());
+            found.push(Diagnostic::new(codes::NO_MODULE, message).at(place).label("expected a string"));
         }
         self.report(found, instance);
         let Some(module) = text else { return Target::Broken };

@@ -272,18 +272,7 @@ fn fill_text(node: &mut Node, text: String, params: &mut Params, sources: &Sourc
     let tokens = tokens(&text);
     node.data = Data::Str(text.clone());
     if let [Token::Param(range, name)] = tokens.as_slice() {
-        let place = part_of(sources, node, range.clone());
-        let Some((value, used)) = params.use_of(name) else {
-            diagnostics.push(unknown(name, params, place));
-            node.data = Data::Missing;
-            return;
-        };
-        let inner = value.as_ref().and_then(|value| value.origin.clone());
-        node.data = value.map_or(Data::Missing, |value| value.data);
-        let mut uses = vec![used];
-        uses.extend(inner.into_iter().flat_map(|origin| origin.params));
-        node.origin = Some(Box::new(Origin { params: uses, pieces: Vec::new() }));
-        return;
+        return fill_whole(node, range.clone(), name, params, sources, diagnostics);
     }
     let mut origin = Origin::default();
     let mut out = String::with_capacity(text.len());
@@ -323,6 +312,26 @@ fn fill_text(node: &mut Node, text: String, params: &mut Params, sources: &Sourc
     }
     node.data = if missing { Data::Missing } else { Data::Str(out) };
     node.origin = Some(Box::new(origin));
+}
+
+/// A text that is one param: the value takes its place, with its type.
+fn fill_whole(
+    node: &mut Node,
+    range: std::ops::Range<usize>,
+    name: &str,
+    params: &mut Params,
+    sources: &SourceMap,
+    diagnostics: &mut Diagnostics,
+) {
+    let Some((value, used)) = params.use_of(name) else {
+        diagnostics.push(unknown(name, params, part_of(sources, node, range)));
+        node.data = Data::Missing;
+        return;
+    };
+    let inner = value.as_ref().and_then(|value| value.origin.clone());
+    node.data = value.map_or(Data::Missing, |value| value.data);
+    let uses = std::iter::once(used).chain(inner.into_iter().flat_map(|origin| origin.params)).collect();
+    node.origin = Some(Box::new(Origin { params: uses, pieces: Vec::new() }));
 }
 
 fn unknown(name: &str, params: &Params, place: Span) -> Diagnostic {

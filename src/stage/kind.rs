@@ -1,5 +1,6 @@
 //! Kinds, with and without their types.
 
+use super::decode::decode_fields;
 use super::{CheckCx, Produced, RunCx, StageError, StageInfo};
 use crate::digest::{Segment, Tree};
 use crate::types::ArtifactType;
@@ -177,115 +178,5 @@ impl<K: Kind> Stage for Erased<K> {
             }
         });
         (decoded, errors)
-    }
-}
-
-/// Serde stops at the first error, so after one the blamed top-level field is taken out and the rest is tried again:
-/// every wrong field is reported once. Missing fields that were taken out by us are not reported.
-fn decode_fields<T: DeserializeOwned + JsonSchema>(
-    fields: &serde_json::Value,
-    errors: &mut Vec<DecodeError>,
-) -> Option<T> {
-    let mut fields = std::borrow::Cow::Borrowed(fields);
-    let mut removed: Vec<String> = Vec::new();
-    loop {
-        let mut unknown = Vec::new();
-        match decode_once::<T>(&fields, &mut unknown) {
-            Ok(value) => {
-                errors.extend(unknown.into_iter().map(|path| DecodeError::UnknownField { path }));
-                return errors.is_empty().then_some(value);
-            }
-            Err((path, message)) => {
-                if let Some(field) = missing_field(&message) {
-                    if path.is_empty() {
-                        report_missing_keys::<T>(&fields, &field, &removed, errors);
-                    } else {
-                        errors.push(DecodeError::MissingField { path, field });
-                    }
-                    report_unknown_keys::<T>(&fields, errors);
-                    return None;
-                }
-                let top = match path.first() {
-                    Some(Segment::Key(key)) => key.clone(),
-                    _ => {
-                        errors.push(DecodeError::Invalid { path, message });
-                        return None;
-                    }
-                };
-                errors.push(DecodeError::Invalid { path, message });
-                let taken = fields.to_mut().as_object_mut().and_then(|table| table.remove(&top));
-                if taken.is_none() {
-                    return None;
-                }
-                removed.push(top);
-            }
-        }
-    }
-}
-
-/// Every missing field of the top level, from the schema; serde told of the first alone. Those that were taken out are not missing.
-fn report_missing_keys<T: JsonSchema>(
-    fields: &serde_json::Value,
-    first: &str,
-    removed: &[String],
-    errors: &mut Vec<DecodeError>,
-) {
-    let schema = schemars::schema_for!(T);
-    let required = schema.get("required").and_then(|names| names.as_array()).into_iter().flatten();
-    let mut names: Vec<&str> = required.filter_map(|name| name.as_str()).collect();
-    if !names.contains(&first) {
-        names.push(first);
-    }
-    for name in names.into_iter().filter(|name| fields.get(name).is_none() && !removed.iter().any(|gone| gone == name))
-    {
-        errors.push(DecodeError::MissingField { path: Vec::new(), field: name.to_owned() });
-    }
-}
-
-/// Unknown keys of the top level, from the schema: used where decoding broke off before serde could tell.
-fn report_unknown_keys<T: JsonSchema>(fields: &serde_json::Value, errors: &mut Vec<DecodeError>) {
-    let schema = schemars::schema_for!(T);
-    let Some(known) = schema.get("properties").and_then(|known| known.as_object()) else { return };
-    let Some(table) = fields.as_object() else { return };
-    for key in table.keys().filter(|key| !known.contains_key(*key)) {
-        errors.push(DecodeError::UnknownField { path: vec![key.into()] });
-    }
-}
-
-fn decode_once<T: DeserializeOwned>(
-    fields: &serde_json::Value,
-    unknown: &mut Vec<Vec<Segment>>,
-) -> Result<T, (Vec<Segment>, String)> {
-    let mut note = |path: serde_ignored::Path<'_>| unknown.push(ignored_path(&path));
-    let mut track = serde_path_to_error::Track::new();
-    let inner = serde_path_to_error::Deserializer::new(fields, &mut track);
-    let result = T::deserialize(serde_ignored::Deserializer::new(inner, &mut note));
-    result.map_err(|error| (error_path(&track.path()), error.to_string()))
-}
-
-/// serde writes "missing field `x`".
-fn missing_field(message: &str) -> Option<String> {
-    message.strip_prefix("missing field `")?.split('`').next().map(str::to_owned)
-}
-
-fn error_path(path: &serde_path_to_error::Path) -> Vec<Segment> {
-    use serde_path_to_error::Segment as S;
-    path.iter()
-        .filter_map(|segment| match segment {
-            S::Seq { index } => Some(Segment::Index(*index)),
-            S::Map { key } => Some(Segment::Key(key.clone())),
-            S::Enum { variant } => Some(Segment::Key(variant.clone())),
-            S::Unknown => None,
-        })
-        .collect()
-}
-
-fn ignored_path(path: &serde_ignored::Path<'_>) -> Vec<Segment> {
-    use serde_ignored::Path as P;
-    match path {
-        P::Root => Vec::new(),
-        P::Seq { parent, index } => [ignored_path(parent), vec![Segment::Index(*index)]].concat(),
-        P::Map { parent, key } => [ignored_path(parent), vec![Segment::Key(key.clone())]].concat(),
-        P::Some { parent } | P::NewtypeStruct { parent } | P::NewtypeVariant { parent } => ignored_path(parent),
     }
 }

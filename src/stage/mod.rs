@@ -5,6 +5,7 @@
 //! terminals, and cannot read what it did not declare.
 
 mod check_cx;
+mod decode;
 mod error;
 pub mod files;
 mod info;
