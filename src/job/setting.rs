@@ -39,6 +39,7 @@ pub struct Setting {
 /// them before it starts one.
 pub const CLEARED: &[&str] = &[
     "ATEN_CPU_CAPABILITY",
+    "DNNL_DEFAULT_FPMATH_MODE",
     "DNNL_MAX_CPU_ISA",
     "GOMP_CPU_AFFINITY",
     "GOMP_SPINCOUNT",
@@ -49,6 +50,7 @@ pub const CLEARED: &[&str] = &[
     "OMP_PROC_BIND",
     "OMP_SCHEDULE",
     "OMP_THREAD_LIMIT",
+    "ONEDNN_DEFAULT_FPMATH_MODE",
     "ONEDNN_MAX_CPU_ISA",
     "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE",
 ];
