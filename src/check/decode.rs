@@ -7,6 +7,7 @@ use crate::digest::{Segment, dotted};
 use crate::manifest::{COMMON_FIELDS, Data, StageEntry, with_uses};
 use crate::span::{SourceMap, Span};
 use crate::stage::{DecodeError, Stage, StageInfo, StageSpec};
+use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -18,6 +19,12 @@ pub(super) struct Decoded {
     pub(super) info: Option<StageInfo>,
     pub(super) spec: Option<Arc<dyn StageSpec>>,
 }
+
+/// A decoded stage with its kind and its mistakes.
+type Raw = Option<(&'static dyn Stage, Decoded, Vec<DecodeError>)>;
+
+/// With fewer stages, starting threads takes longer than decoding.
+const MANY_STAGES: usize = 400;
 
 /// Decodes stages, each by itself.
 pub(super) struct Decoder<'a> {
@@ -33,25 +40,43 @@ impl<'a> Decoder<'a> {
         Self { sources, registry, schemas: BTreeMap::new() }
     }
 
-    pub(super) fn decode(&mut self, entry: &StageEntry, diagnostics: &mut Diagnostics) -> Decoded {
-        let Some((kind, place)) = &entry.kind else { return Decoded { info: None, spec: None } };
-        let Some(stage) = self.registry.get(kind.as_str()).copied() else {
-            diagnostics.push(with_uses(self.unknown_kind(kind, *place), &entry.uses));
-            return Decoded { info: None, spec: None };
+    /// Decodes every stage, on all cores where there are many; the diagnostics come in the order of the stages.
+    pub(super) fn decode_all(&mut self, entries: &[StageEntry], diagnostics: &mut Diagnostics) -> Vec<Decoded> {
+        let raw: Vec<Raw> = match entries.len() {
+            0..MANY_STAGES => entries.iter().map(|entry| self.raw(entry)).collect(),
+            _ => entries.par_iter().map(|entry| self.raw(entry)).collect(),
         };
+        let told = |(entry, raw)| self.tell(entry, raw, diagnostics);
+        entries.iter().zip(raw).map(told).collect()
+    }
+
+    /// Decodes a stage; its mistakes are not put in words yet. `None` where there is no such kind.
+    fn raw(&self, entry: &StageEntry) -> Raw {
+        let (kind, _) = entry.kind.as_ref()?;
+        let stage = self.registry.get(kind.as_str()).copied()?;
         let mut fields = entry.fields();
         let (mut spec, mut errors) = stage.decode(&fields);
         // serde tells of one wrong value in each field, so this may take several turns; each changes one value at least.
         while errors.iter().filter(|error| as_text(entry, error, &mut fields)).count() > 0 {
             (spec, errors) = stage.decode(&fields);
         }
+        let spec = spec.filter(|_| entry.dropped.is_empty()).map(Arc::from);
+        Some((stage, Decoded { info: Some(stage.info()), spec }, errors))
+    }
+
+    fn tell(&mut self, entry: &StageEntry, raw: Raw, diagnostics: &mut Diagnostics) -> Decoded {
+        let Some((stage, decoded, errors)) = raw else {
+            if let Some((kind, place)) = &entry.kind {
+                diagnostics.push(with_uses(self.unknown_kind(kind, *place), &entry.uses));
+            }
+            return Decoded { info: None, spec: None };
+        };
         for error in errors {
             if let Some(diagnostic) = self.explain(entry, stage, error) {
                 diagnostics.push(with_uses(diagnostic, &entry.uses));
             }
         }
-        let spec = spec.filter(|_| entry.dropped.is_empty()).map(Arc::from);
-        Decoded { info: Some(stage.info()), spec }
+        decoded
     }
 
     fn unknown_kind(&self, kind: &str, place: Span) -> Diagnostic {

@@ -37,7 +37,7 @@ pub fn check(
     let manifest = manifest.unwrap_or_default();
     let workspace = workspace.canonicalize().unwrap_or_else(|_| workspace.to_path_buf());
     let mut decoder = Decoder::new(registry, &sources);
-    let decoded: Vec<Decoded> = manifest.stages.iter().map(|entry| decoder.decode(entry, &mut diagnostics)).collect();
+    let decoded = decoder.decode_all(&manifest.stages, &mut diagnostics);
     let mut names = Names::default();
     check_scopes(&mut names, &manifest, &mut diagnostics);
     let edges: Vec<Vec<Edge>> = manifest

@@ -7,6 +7,7 @@ use crate::event::Event;
 use crate::exec::{self, RunError, RunOptions, RunSummary};
 use crate::plan::Selection;
 use crate::report::{Frame, JsonLines, Live, Plain, Reporter};
+use std::mem::ManuallyDrop;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -36,7 +37,14 @@ pub(super) fn run(options: &args::Run, output: Output, started: Instant) -> Outc
     };
     let Session { workspace, store, checked } = session;
     let mut check_again = || session::check(&words.manifest, set, &workspace, &store);
-    let outcome = exec::run_checking_again(checked, &mut check_again, &store, &run_options, &cancel, &events);
+    let outcome = exec::run_checking_again(
+        ManuallyDrop::into_inner(checked),
+        &mut check_again,
+        &store,
+        &run_options,
+        &cancel,
+        &events,
+    );
     let finished = finished.into_inner().unwrap_or_else(PoisonError::into_inner);
     match outcome {
         Ok(exec::Outcome::Done(summary)) => {

@@ -10,13 +10,15 @@ use crate::registry;
 use crate::span::SourceMap;
 use crate::stage::{ArtifactRecord, StageResult};
 use crate::store::{Store, Workspace};
+use std::mem::ManuallyDrop;
 use std::path::Path;
 
 /// A manifest in its workspace.
 pub(super) struct Session {
     pub(super) workspace: Workspace,
     pub(super) store: Store,
-    pub(super) checked: Checked,
+    /// Never dropped: the process ends with it, and taking a large pipeline apart piece by piece takes time.
+    pub(super) checked: ManuallyDrop<Checked>,
 }
 
 impl Session {
@@ -25,7 +27,7 @@ impl Session {
         let workspace = Workspace::find(manifest).map_err(|error| CommandError::environment(error.to_string()))?;
         let store = Store::open(&workspace);
         let checked = check(manifest, set, &workspace, &store);
-        Ok(Self { workspace, store, checked })
+        Ok(Self { workspace, store, checked: ManuallyDrop::new(checked) })
     }
 
     /// The same, ended by mistakes in the manifest, which are shown.

@@ -53,6 +53,7 @@ struct Use {
 impl Expander<'_> {
     /// Opens every stage of a file.
     pub(super) fn open(&mut self, stages: Vec<(String, Node)>, instance: &mut Instance) {
+        self.stages.reserve(stages.len());
         for (name, mut node) in stages {
             if self.stages.len() >= MOST_STAGES {
                 return;
