@@ -3,7 +3,7 @@
 use super::exit::{CommandError, Exit};
 use super::output::Output;
 use crate::check::{self, Checked};
-use crate::diag::{Diagnostics, Format, Severity, render};
+use crate::diag::{Diagnostics, Format, Severity, list, render};
 use crate::manifest::{self, LoadOptions};
 use crate::plan::{Plan, Selection, StoreResults, UnknownTarget, plan};
 use crate::registry;
@@ -37,6 +37,13 @@ impl Session {
             tell(&session.checked.diagnostics, &session.checked.sources, output);
             output.warn(&counted(&session.checked.diagnostics));
             return Err(CommandError::said(Exit::Usage));
+        }
+        if let Some(root) = session.checked.manifest.scopes.first().filter(|root| !root.inputs.is_empty()) {
+            let inputs = list(root.inputs.iter().map(|input| input.name.as_str()), 8);
+            let message =
+                format!("`{}` is a module: it takes {inputs} from the manifest that uses it", manifest.display());
+            return Err(CommandError::usage(message)
+                .hint("`kilter check` checks it by itself; a stage with `use = \"./…\"` runs it"));
         }
         Ok(session)
     }

@@ -186,3 +186,17 @@ fn no_input_makes_the_checker_panic() {
         }
     }
 }
+
+#[test]
+fn a_module_is_checked_by_itself_but_not_run() {
+    let module = "[pipeline]\nname = \"m\"\n\n[inputs]\nrows = \"file\"\n\n[stage.a]\nkind = \"exec\"\n\
+                  command = [\"cp\", \"{inputs.a}\", \"{outputs.b}\"]\ninputs.a = \"rows\"\noutputs.b = \"b\"\n";
+    let sandbox = crate::sandbox::Sandbox::new();
+    sandbox.write("m.toml", module);
+    sandbox.kilter(&["check", "m.toml"]).success();
+    sandbox.kilter(&["run", "m.toml"]).exits(2).says("is a module: it takes `rows`");
+    // Used by another, the same stage runs.
+    sandbox.write("main.toml", "[pipeline]\nname = \"n\"\n\n[stage.raw]\nkind = \"fetch\"\npath = \"x.txt\"\n\n[stage.m]\nuse = \"./m.toml\"\nrows = \"raw\"\n");
+    sandbox.write("x.txt", "x");
+    sandbox.kilter(&["run", "main.toml"]).success().says("m/a");
+}
