@@ -205,10 +205,10 @@ impl<'a> Check<'a> {
                 wrong.push(format!("{place}: {instance} is out of range"));
             }
         }
-        if let (Some(text), Some(pattern)) = (instance.as_str(), schema["pattern"].as_str()) {
-            if !Regex::new(pattern).expect("a pattern").is_match(text) {
-                wrong.push(format!("{place}: `{text}` does not match {pattern}"));
-            }
+        if let (Some(text), Some(pattern)) = (instance.as_str(), schema["pattern"].as_str())
+            && !Regex::new(pattern).expect("a pattern").is_match(text)
+        {
+            wrong.push(format!("{place}: `{text}` does not match {pattern}"));
         }
     }
 

@@ -65,7 +65,7 @@ types = { year = "i32" }
             Some((_, place)) => match look(place, spec, &layout, cx) {
                 Ok(schema) => schema,
                 Err(bad) => {
-                    report(cx, &bad);
+                    report(cx, spec, &bad);
                     return Outputs::one(TABLE, ArtifactType::Unknown);
                 }
             },
@@ -138,9 +138,10 @@ fn look(place: &std::path::Path, spec: &Spec, layout: &Layout, cx: &CheckCx<'_>)
     Ok(schema)
 }
 
-fn report(cx: &mut CheckCx<'_>, bad: &BadFile) {
+fn report(cx: &mut CheckCx<'_>, spec: &Spec, bad: &BadFile) {
+    let name = cx.files(&spec.from).and_then(<[_]>::first).map(|(name, _)| name.as_str());
     let finding = cx.error(path!["from"], codes::BAD_DATA, bad.message.clone());
-    finding.label("this file");
+    finding.label(name.map_or_else(|| "this file".to_owned(), |name| format!("this file, `{name}`")));
     for text in bad.notes.iter().chain(&bad.hints) {
         finding.hint(text.clone());
     }
