@@ -216,10 +216,10 @@ impl<'a> Check<'a> {
         for inner in schema["allOf"].as_array().into_iter().flatten() {
             self.at(inner, instance, place, wrong);
         }
-        if let Some(list) = schema["anyOf"].as_array() {
-            if !list.iter().any(|inner| self.fits(inner, instance)) {
-                wrong.push(format!("{place}: {instance} fits no alternative"));
-            }
+        if let Some(list) = schema["anyOf"].as_array()
+            && !list.iter().any(|inner| self.fits(inner, instance))
+        {
+            wrong.push(format!("{place}: {instance} fits no alternative"));
         }
         if schema.get("not").is_some_and(|inner| self.fits(inner, instance)) {
             wrong.push(format!("{place}: {instance} is what it must not be"));
@@ -246,10 +246,10 @@ impl<'a> Check<'a> {
         }
         for (name, value) in table {
             let inner = format!("{place}/{name}");
-            if let Some(names) = schema.get("propertyNames") {
-                if !self.fits(names, &Value::String(name.clone())) {
-                    wrong.push(format!("{inner}: not a name that may stand here"));
-                }
+            if let Some(names) = schema.get("propertyNames")
+                && !self.fits(names, &Value::String(name.clone()))
+            {
+                wrong.push(format!("{inner}: not a name that may stand here"));
             }
             if let Some(known) = schema["properties"].get(name) {
                 self.at(known, value, &inner, wrong);

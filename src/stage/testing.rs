@@ -13,6 +13,9 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 use tempfile::TempDir;
 
+/// What stands in for the worker: a job's answer.
+pub type StandIn = fn(&Job) -> Result<JobResult, StageError>;
+
 /// A workspace, and what a stage in it would be given.
 pub struct Bench {
     folder: TempDir,
@@ -23,7 +26,7 @@ pub struct Bench {
     /// Whether the network may be used.
     pub network: bool,
     /// What stands in for the worker.
-    pub worker: Option<fn(&Job) -> Result<JobResult, StageError>>,
+    pub worker: Option<StandIn>,
     /// What was warned of.
     pub warnings: Mutex<Vec<String>>,
     /// Every progress that was shown.

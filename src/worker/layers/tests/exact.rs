@@ -158,7 +158,7 @@ fn the_last_state_of_both_directions_is_where_each_ends() {
         |output: &str| json!([{ "lstm": { "hidden": 2, "layers": 2, "bidirectional": true, "output": output } }]);
     let (last, sequence) =
         (Built::new(&one_input(&[4, 3], both("last"))), Built::new(&one_input(&[4, 3], both("sequence"))));
-    for (name, variable) in sequence.vs.variables() {
+    for (name, variable) in sequence.vs.variables().into_iter().collect::<BTreeMap<_, _>>() {
         last.set(&name, &list(&variable));
     }
     let x = Tensor::randn([2, 4, 3], (Kind::Float, Device::Cpu));
