@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn libtorch_is_found_where_it_was_loaded_from() {
-        tch::manual_seed(1);
+        assert!(tch::get_num_threads() > 0);
         assert!(libtorch_folder().expect("loaded").join("libc10.so").is_file());
     }
 
