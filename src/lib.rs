@@ -10,7 +10,7 @@
 //! | [`exec`] | the plan | results in the store, and [`event`]s |
 //! | [`report`] | events and artefacts | something to read or look at |
 //!
-//! Under them lie [`span`], [`digest`], [`types`], [`diag`], [`env`], [`event`] and [`job`], which know nothing of
+//! Under them lie [`span`], [`digest`], [`types`], [`diag`], [`mod@env`], [`event`] and [`job`], which know nothing of
 //! each other beyond that order; [`stage`] is the contract that every kind in [`stages`] keeps; [`frame`], [`nn`] and
 //! [`metrics`] hold what kinds are made of; [`numbers`] puts numbers in words; [`plot`] draws them as SVG; [`store`] keeps results; [`registry`] lists all there is.
 //! The second binary, `kilter-torch` (`src/worker/`), is the only code that sees libtorch, and not part of this library.

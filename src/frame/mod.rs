@@ -2,7 +2,7 @@
 //!
 //! Three rules hold here, and nowhere else is polars asked to run a plan:
 //! 1. a table's digest is taken over its logical content, column by column ([`digest`]), and what is stored is written
-//!    from compacted columns, so equal content is equal bytes ([`write`]);
+//!    from compacted columns, so equal content is equal bytes ([`mod@write`]);
 //! 2. every plan gets a fixed row order ([`order`]);
 //! 3. float sums do not depend on the order of addition ([`sums`]).
 

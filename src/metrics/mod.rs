@@ -1,6 +1,6 @@
 //! Metrics on plain slices, one a file, with scikit-learn's definitions: same names, same handling of ties, of empty
 //! denominators (0) and of classes that do not occur; the tests hold its numbers. Every metric takes weights of rows,
-//! as scikit-learn's `sample_weight`, which is how the [bootstrap](interval) resamples.
+//! as scikit-learn's `sample_weight`, which is how the bootstrap (`interval`) resamples.
 //!
 //! [`METRICS`] lists them; [`Judged`] is what they look at.
 

@@ -17,7 +17,7 @@ pub struct RocLine {
 /// Points that are drawn of one curve; more cannot be seen.
 const MOST_POINTS: usize = 400;
 
-/// Draws curves and the diagonal of chance. The first [`SERIES`] curves are drawn and named.
+/// Draws curves and the diagonal of chance. The first `SERIES` curves are drawn and named.
 #[must_use]
 pub fn roc(title: &str, lines: &[RocLine]) -> String {
     let areas: Vec<String> = lines.iter().map(|line| format!("{} {:.3}", line.name, line.area)).collect();

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`layout`] | where everything lies; the only file with path names |
 //! | [`object`](self) | blobs by their digest: hashing, dedupe, syncing, reading back |
-//! | [`index`](self) | key -> [`StageResult`](crate::stage::StageResult), written only after all blobs are in place |
+//! | [`index`](self) | key -> [`StageResult`], written only after all blobs are in place |
 //! | [`lock`](self) | one computation per key, also across processes; only its holder can commit |
 //! | [`statcache`](self) | digests of workspace files that did not change |
 //! | [`last`](self) | the last key of every stage, for `why` |

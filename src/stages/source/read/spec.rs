@@ -64,7 +64,7 @@ impl Spec {
     /// The layout that these fields describe.
     ///
     /// # Errors
-    /// One line about a field that [`Spec::check_values`] reports too.
+    /// One line about a field that `Spec::check_values` reports too.
     pub fn layout(&self, format: Format) -> Result<Layout, String> {
         let usual = Layout::new(format);
         let byte = |text: &str, field: &str| match text.as_bytes() {
