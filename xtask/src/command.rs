@@ -31,10 +31,18 @@ pub fn root() -> PathBuf {
     folder
 }
 
-/// A command in the workspace's root.
+/// A command in the workspace's root, without what cargo told *this* program of its package: some build scripts watch
+/// such variables (`CARGO_MANIFEST_DIR`), and a cargo that inherits ours would compile half of everything again,
+/// differently from a cargo that the user starts.
 pub fn command(program: &str) -> Command {
     let mut command = Command::new(program);
     command.current_dir(root());
+    for (name, _) in std::env::vars_os() {
+        let told = name.to_string_lossy();
+        if told.starts_with("CARGO_PKG_") || told.starts_with("CARGO_MANIFEST_") || told == "OUT_DIR" {
+            command.env_remove(&name);
+        }
+    }
     command
 }
 
