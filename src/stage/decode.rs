@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn what_follows_from_taking_something_out_is_not_told() {
         assert_eq!(wrong(json!({ "name": "a", "layers": [], "shape": [1, "x"] })), ["shape[1] invalid type"]);
-        assert_eq!(wrong(json!({ "name": 1, "nmae": "a" })), ["name invalid type", " needs layers", "nmae unknown"]);
-        assert_eq!(wrong(json!({ "layers": "relu" })), ["layers invalid type", " needs name"]);
+        assert_eq!(wrong(json!({ "name": 1, "nmae": "a" })), [" needs layers", "name invalid type", "nmae unknown"]);
+        assert_eq!(wrong(json!({ "layers": "relu" })), [" needs name", "layers invalid type"]);
     }
 }
