@@ -6,6 +6,7 @@ mod check;
 mod cli;
 mod docs;
 mod faults;
+mod maps;
 mod pipelines;
 mod sandbox;
 #[cfg(feature = "torch")]
