@@ -4,10 +4,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
-/// Set once when the run is interrupted; clones share the flag.
+/// Says that work is to stop: because the run was interrupted, or because its time is up. Clones share the flag.
 #[derive(Clone, Debug, Default)]
-pub struct Cancel(Arc<AtomicBool>);
+pub struct Cancel {
+    flag: Arc<AtomicBool>,
+    deadline: Option<Instant>,
+}
 
 impl Cancel {
     /// A flag that is not set.
@@ -16,21 +20,27 @@ impl Cancel {
         Self::default()
     }
 
-    /// Sets the flag.
-    pub fn set(&self) {
-        self.0.store(true, Ordering::SeqCst);
+    /// The same flag, which also counts as set when so much time has passed from now.
+    #[must_use]
+    pub fn within(&self, time: Option<Duration>) -> Self {
+        Self { flag: Arc::clone(&self.flag), deadline: time.and_then(|time| Instant::now().checked_add(time)) }
     }
 
-    /// Whether the flag is set.
+    /// Sets the flag.
+    pub fn set(&self) {
+        self.flag.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether the flag is set, or the time is up.
     #[must_use]
     pub fn is_set(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
+        self.flag.load(Ordering::SeqCst) || self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
     }
 
     /// The shared flag, for a signal handler.
     #[must_use]
     pub fn flag(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.0)
+        Arc::clone(&self.flag)
     }
 }
 
@@ -45,6 +55,25 @@ pub fn var(name: &str) -> Option<String> {
 #[must_use]
 pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// The GPUs that this process may use, by the names that `CUDA_VISIBLE_DEVICES` takes.
+#[must_use]
+pub fn gpus() -> Vec<String> {
+    if let Some(listed) = var("CUDA_VISIBLE_DEVICES") {
+        let listed = listed.split(',').map(str::trim).take_while(|name| !name.is_empty() && *name != "-1");
+        return listed.map(str::to_owned).collect();
+    }
+    let devices = std::fs::read_dir("/dev").into_iter().flatten().filter_map(Result::ok);
+    let number =
+        |entry: std::fs::DirEntry| -> Option<u32> { entry.file_name().to_str()?.strip_prefix("nvidia")?.parse().ok() };
+    let mut numbers: Vec<u32> = devices.filter_map(number).collect();
+    numbers.sort_unstable();
+    // Under WSL the one device file says nothing of how many there are.
+    if numbers.is_empty() && std::path::Path::new("/dev/dxg").exists() {
+        numbers.push(0);
+    }
+    numbers.iter().map(ToString::to_string).collect()
 }
 
 /// Seconds since 1970. For records that people read; never for keys.
@@ -112,6 +141,15 @@ pub fn program_folder() -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn time_that_is_up_cancels_and_leaves_the_flag_alone() {
+        let cancel = Cancel::new();
+        let (soon, later) = (cancel.within(Some(Duration::ZERO)), cancel.within(Some(Duration::from_secs(3600))));
+        assert!(soon.is_set() && !cancel.is_set() && !later.is_set());
+        cancel.set();
+        assert!(later.is_set(), "the flag is shared");
+    }
 
     #[test]
     fn times_read_as_dates() {

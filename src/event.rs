@@ -51,7 +51,8 @@ pub enum Event {
         /// The selected stages, name and kind, in topological order.
         stages: Vec<(String, String)>,
     },
-    /// A stage waits for another kilter process that computes the same.
+    /// A stage that had started waits: for another kilter process that computes the same, or for the pause before its
+    /// next attempt. When it goes on it starts again.
     StageWaiting {
         /// The stage.
         stage: String,

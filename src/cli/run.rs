@@ -34,6 +34,7 @@ pub(super) fn run(options: &args::Run, output: Output, started: Instant) -> Outc
         keep_going: options.keep_going,
         selection: Selection { targets: words.names, force: options.force },
         offline: options.offline,
+        ..RunOptions::default()
     };
     let Session { workspace, store, checked } = session;
     let mut check_again = || session::check(&words.manifest, set, &workspace, &store);

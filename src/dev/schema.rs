@@ -116,15 +116,18 @@ pub(super) fn common() -> Map<String, Value> {
         "properties": {
             "cpus": number("CPU cores.", 1),
             "gpus": number("GPUs.", 0),
-            "memory": { "description": "Memory, such as `8GiB`.", "type": "string" },
-            "time": { "description": "The longest it may take, such as `2h`.", "type": "string" },
+            "memory": { "description": "Memory, such as `8GiB`: stages run side by side only as far as there is enough for all.", "type": "string" },
+            "time": { "description": "The longest an attempt may take, such as `2h`; it is stopped then.", "type": "string" },
         },
     });
     let retry = json!({
         "description": "Trying again after a failure that may pass.",
         "type": "object",
         "additionalProperties": false,
-        "properties": { "attempts": number("How many times it is tried in all.", 1) },
+        "properties": {
+            "attempts": number("How many times it is tried in all.", 1),
+            "backoff": { "description": "The pause before the second attempt, such as `5s`; doubled before each further one. 2 s unless said otherwise.", "type": "string" },
+        },
     });
     let cache = json!({
         "description": "Whether the result may be taken from the store; true unless said otherwise.",

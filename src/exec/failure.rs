@@ -33,8 +33,7 @@ impl Trouble {
     pub(super) fn is_cancelled(&self) -> bool {
         match self {
             Self::Stage(error) => error.kind == ErrorKind::Cancelled,
-            Self::Store(error) => matches!(error, StoreError::Interrupted),
-            Self::Mistakes(_) => false,
+            Self::Store(_) | Self::Mistakes(_) => false,
         }
     }
 
@@ -48,6 +47,11 @@ impl Trouble {
             Self::Store(error) => !matches!(error, StoreError::NotAFile { .. } | StoreError::Changing { .. }),
             Self::Mistakes(_) => false,
         }
+    }
+
+    /// Whether trying again can help.
+    pub(super) fn may_pass(&self) -> bool {
+        matches!(self, Self::Stage(error) if matches!(error.kind, ErrorKind::Network | ErrorKind::Process))
     }
 
     pub(super) fn is_bug(&self) -> bool {

@@ -1,11 +1,15 @@
-//! Runs a plan: stages in parallel under cpu slots, results into the store, everything that happens as [`Event`]s.
+//! Runs a plan: stages in parallel under slots for CPU, GPU and memory, results into the store, everything that happens as [`Event`]s.
 //! Prints nothing and decides nothing about looks.
 //!
 //! | file | what it knows |
 //! |---|---|
 //! | [`run`](self) | options, summary, and the way from a checked manifest to a finished run |
 //! | [`scheduler`](self) | the one loop that owns every stage's state |
-//! | [`run_stage`](self) | one stage, from its inputs to its stored result |
+//! | [`state`](self) | where a stage is, and what may happen to it |
+//! | [`look`](self) | whether a stage's result is there already |
+//! | [`ready`](self), [`urgency`](self), [`slots`](self) | which stage starts next: the longest way behind it, what it needs and what is free |
+//! | [`board`](self) | the results by now |
+//! | [`run_stage`](self) | one attempt at a stage, from its inputs to its stored result |
 //! | [`fits`](self) | whether what was produced is what was predicted |
 //! | [`services`](self) | what a running stage may ask of the engine |
 //! | [`worker`](self), [`process`](self) | worker processes: started on first need, warm until the run ends |
@@ -13,13 +17,19 @@
 //!
 //! [`Event`]: crate::event::Event
 
+mod board;
 mod failure;
 mod fits;
+mod look;
 mod process;
+mod ready;
 mod run;
 mod run_stage;
 mod scheduler;
 mod services;
+mod slots;
+mod state;
+mod urgency;
 mod worker;
 
 #[cfg(test)]

@@ -28,6 +28,8 @@ type Log = Arc<Mutex<Option<File>>>;
 /// A running worker process. Dropping it kills it.
 pub(super) struct Process {
     pub(super) setting: Setting,
+    /// The GPUs that it sees, where they were chosen for it.
+    pub(super) gpus: Vec<String>,
     /// Its events; disconnected when it has closed its output.
     pub(super) said: Receiver<Said>,
     child: Child,
@@ -43,12 +45,15 @@ pub(super) struct Process {
 impl Process {
     /// Starts `program` for a setting. Must be called from a thread that lives as long as the process is to live: the
     /// system kills it when the thread that started it ends (that is how it cannot outlive a killed kilter).
-    pub(super) fn start(program: &Path, setting: Setting) -> std::io::Result<Self> {
+    pub(super) fn start(program: &Path, setting: Setting, gpus: Vec<String>) -> std::io::Result<Self> {
         let mut command = Command::new(program);
         for name in CLEARED {
             command.env_remove(name);
         }
         command.envs(setting.environment());
+        if !gpus.is_empty() {
+            command.env("CUDA_VISIBLE_DEVICES", gpus.join(","));
+        }
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         // An interrupt from the terminal goes to us alone; we tell the worker.
         command.process_group(0);
@@ -66,7 +71,7 @@ impl Process {
             let log = Arc::clone(&log);
             readers.push(std::thread::Builder::new().name("worker log".into()).spawn(move || keep(stderr, &log))?);
         }
-        Ok(Self { setting, said, child, stdin, log, peak: 0, ended: false, readers })
+        Ok(Self { setting, gpus, said, child, stdin, log, peak: 0, ended: false, readers })
     }
 
     /// Sends its standard error to a file from now on.

@@ -1,6 +1,8 @@
 //! From a checked manifest to a finished run.
 
-use super::scheduler::{Done, Scheduler};
+use super::board::Done;
+use super::process::memory_limit;
+use super::scheduler::Scheduler;
 use super::worker::Workers;
 use crate::check::Checked;
 use crate::digest::Digest;
@@ -16,6 +18,10 @@ use std::time::Instant;
 pub struct RunOptions {
     /// How many CPU slots there are: stages that use one core each can run so many at a time.
     pub jobs: usize,
+    /// The GPUs that stages share, by name.
+    pub gpus: Vec<String>,
+    /// The memory that stages share, in bytes; without a number it is not counted.
+    pub memory: Option<u64>,
     /// After a failure, go on with what does not depend on it.
     pub keep_going: bool,
     /// What to run.
@@ -26,7 +32,14 @@ pub struct RunOptions {
 
 impl Default for RunOptions {
     fn default() -> Self {
-        Self { jobs: env::cores(), keep_going: false, selection: Selection::default(), offline: false }
+        Self {
+            jobs: env::cores(),
+            gpus: env::gpus(),
+            memory: memory_limit(),
+            keep_going: false,
+            selection: Selection::default(),
+            offline: false,
+        }
     }
 }
 

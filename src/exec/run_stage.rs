@@ -1,16 +1,15 @@
-//! One stage, in its own thread: late check, lock, run, look at the inputs again, commit, restore.
+//! One attempt at a stage, in its own thread: late check, lock, run, look at the inputs again, commit, restore.
 
+use super::board::Board;
 use super::failure::Trouble;
 use super::fits::misfit;
 use super::run::Session;
 use super::services::StageServices;
 use crate::check::{Checked, CheckedStage, recheck};
-use crate::env;
-use crate::event::Event;
+use crate::env::{self, Cancel};
+use crate::numbers;
 use crate::plan::{Key, KeyParts, key};
-use crate::stage::{
-    Ancestor, CheckInput, ErrorKind, Input, Outputs, Produced, RunCx, StageError, StageResult, StageSpec,
-};
+use crate::stage::{CheckInput, ErrorKind, Input, Outputs, Produced, RunCx, StageError, StageResult, StageSpec};
 use crate::store::{Begin, Pending, StoreError};
 use std::any::Any;
 use std::cell::RefCell;
@@ -25,15 +24,15 @@ pub(super) struct Task<'a> {
     pub(super) session: &'a Session<'a>,
     pub(super) checked: &'a Checked,
     pub(super) index: usize,
-    pub(super) key: Key,
-    /// The results that it uses, by the stage's index.
-    pub(super) results: BTreeMap<usize, Arc<StageResult>>,
-    /// The inputs, by reference text.
-    pub(super) inputs: BTreeMap<String, Input>,
-    pub(super) ancestors: Vec<Ancestor>,
+    pub(super) key: Arc<Key>,
+    /// The results by now, those of its inputs among them.
+    pub(super) board: Arc<Board>,
     /// Run although there is a result.
     pub(super) force: bool,
-    pub(super) slots: usize,
+    /// Its thread budget.
+    pub(super) threads: usize,
+    /// The GPUs that are its alone.
+    pub(super) gpus: Vec<String>,
 }
 
 /// A result, and whether it was there already.
@@ -42,37 +41,42 @@ pub(super) struct Made {
     pub(super) cached: bool,
 }
 
+/// How an attempt ended well.
+pub(super) enum Attempt {
+    Made(Made),
+    /// Somebody else makes the same result: who. Nothing was done.
+    Elsewhere(String),
+}
+
 impl<'a> Task<'a> {
     pub(super) fn stage(&self) -> &'a CheckedStage {
         &self.checked.stages[self.index]
     }
 
-    fn tell(&self, event: Event) {
-        (self.session.events)(event);
+    /// The inputs, by reference text.
+    fn inputs(&self) -> BTreeMap<String, Input> {
+        let input = |used: &crate::check::ResolvedRef| {
+            let result = self.board.result(used.stage)?;
+            Some((used.text.clone(), self.session.store.input(result.outputs.get(&used.port)?)))
+        };
+        self.stage().refs.iter().filter_map(input).collect()
     }
 }
 
 /// Runs a stage, or takes the result that another process made meanwhile.
-pub(super) fn run_stage(task: &Task<'_>) -> Result<Made, Box<Trouble>> {
-    let predicted = check_late(task)?;
+pub(super) fn run_stage(task: &Task<'_>) -> Result<Attempt, Box<Trouble>> {
+    let inputs = task.inputs();
+    let predicted = check_late(task, &inputs)?;
     let store = task.session.store;
-    let mut waiting = |reason: String| task.tell(Event::StageWaiting { stage: task.stage().name.clone(), reason });
-    let begun = store.begin(task.key.digest, task.force, task.session.cancel, &mut waiting).map_err(store_trouble)?;
-    let made = match begin_result(begun) {
-        Ok(result) => Made { result, cached: true },
-        Err(pending) => Made { result: make(task, pending, &predicted)?, cached: false },
+    let made = match store.begin(task.key.digest, task.force).map_err(store_trouble)? {
+        Begin::Busy(owner) => return Ok(Attempt::Elsewhere(owner)),
+        Begin::Hit(result) => Made { result, cached: true },
+        Begin::Miss(pending) => Made { result: make(task, pending, &inputs, &predicted)?, cached: false },
     };
     let pipeline = &task.checked.manifest.pipeline.name;
     let folder = store.layout().out_stage(pipeline, &task.stage().name);
     store.restore(&made.result, &folder).map_err(store_trouble)?;
-    Ok(made)
-}
-
-fn begin_result(begun: Begin<'_>) -> Result<Arc<StageResult>, Pending<'_>> {
-    match begun {
-        Begin::Hit(result) => Ok(result),
-        Begin::Miss(pending) => Err(pending),
-    }
+    Ok(Attempt::Made(made))
 }
 
 fn store_trouble(error: StoreError) -> Box<Trouble> {
@@ -84,18 +88,23 @@ fn stage_trouble(error: StageError) -> Box<Trouble> {
 }
 
 /// Checks the stage again, now with its inputs' real types. Gives what it will output.
-fn check_late(task: &Task<'_>) -> Result<Outputs, Box<Trouble>> {
+fn check_late(task: &Task<'_>, inputs: &BTreeMap<String, Input>) -> Result<Outputs, Box<Trouble>> {
     let known = |input: &Input| CheckInput {
         ty: input.ty.clone(),
         files: Some(input.files.iter().map(|file| (file.name.clone(), file.path.clone())).collect()),
     };
-    let inputs = task.inputs.iter().map(|(text, input)| (text.clone(), known(input))).collect();
+    let inputs = inputs.iter().map(|(text, input)| (text.clone(), known(input))).collect();
     let (outputs, found) = recheck(task.stage(), &inputs, task.checked);
     if found.has_errors() { Err(Box::new(Trouble::Mistakes(found))) } else { Ok(outputs) }
 }
 
 /// Runs the stage and commits what it made.
-fn make(task: &Task<'_>, pending: Pending<'_>, predicted: &Outputs) -> Result<Arc<StageResult>, Box<Trouble>> {
+fn make(
+    task: &Task<'_>,
+    pending: Pending<'_>,
+    inputs: &BTreeMap<String, Input>,
+    predicted: &Outputs,
+) -> Result<Arc<StageResult>, Box<Trouble>> {
     let Some(spec) = task.stage().spec.clone() else {
         return Err(stage_trouble(StageError::bug("the stage was not decoded")));
     };
@@ -104,8 +113,13 @@ fn make(task: &Task<'_>, pending: Pending<'_>, predicted: &Outputs) -> Result<Ar
     let folder = layout.run(&task.session.id);
     std::fs::create_dir_all(&folder)
         .map_err(|error| stage_trouble(StageError::io("make the folder", &folder, &error)))?;
-    let services = StageServices::new(task.session, &task.stage().name, &log, &task.ancestors);
-    let (produced, seconds) = attempts(task, &pending, &*spec, &services, &log)?;
+    let limit = task.stage().common.needs.time.map(Duration::from_secs);
+    let cancel = task.session.cancel.within(limit);
+    let services = StageServices::new(task, &log, &cancel);
+    let started = Instant::now();
+    let produced = run_once(task, &pending, inputs, &*spec, &services);
+    let seconds = started.elapsed().as_secs_f64();
+    let produced = produced.map_err(|error| stage_trouble(timed_out(error, task.session.cancel, limit)))?;
     if task.session.cancel.is_set() {
         return Err(stage_trouble(StageError::new(ErrorKind::Cancelled, "interrupted")));
     }
@@ -126,43 +140,27 @@ fn make(task: &Task<'_>, pending: Pending<'_>, predicted: &Outputs) -> Result<Ar
     pending.commit(result, &produced.ports).map_err(store_trouble)
 }
 
-/// Runs the stage, again where it may be tried again and trying again can help.
-fn attempts(
-    task: &Task<'_>,
-    pending: &Pending<'_>,
-    spec: &dyn StageSpec,
-    services: &StageServices<'_>,
-    log: &Path,
-) -> Result<(Produced, f64), Box<Trouble>> {
-    let most = task.stage().common.attempts.max(1);
-    let mut attempt = 1;
-    loop {
-        let started = Instant::now();
-        let error = match run_once(task, pending, spec, services, log) {
-            Ok(produced) => return Ok((produced, started.elapsed().as_secs_f64())),
-            Err(error) => error,
-        };
-        let can_help = matches!(error.kind, ErrorKind::Network | ErrorKind::Process);
-        if attempt >= most || !can_help || task.session.cancel.is_set() {
-            return Err(stage_trouble(error));
+/// A stage that stopped although the run was not interrupted has used up its time.
+fn timed_out(error: StageError, run: &Cancel, limit: Option<Duration>) -> StageError {
+    match limit {
+        Some(limit) if error.kind == ErrorKind::Cancelled && !run.is_set() => {
+            let limit = numbers::duration(limit.as_secs_f64());
+            let mut told =
+                StageError::new(ErrorKind::Process, format!("it was stopped after {limit}, its `needs.time`"))
+                    .hint("raise `needs.time`, or find out what it waits for");
+            told.log = error.log;
+            told
         }
-        let message = format!("attempt {attempt} of {most} failed: {}", error.message);
-        task.tell(Event::StageWarning { stage: task.stage().name.clone(), message });
-        let pause = Instant::now() + Duration::from_secs(1 << attempt.min(5));
-        while Instant::now() < pause && !task.session.cancel.is_set() {
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        pending.clear().map_err(store_trouble)?;
-        attempt += 1;
+        _ => error,
     }
 }
 
 fn run_once(
     task: &Task<'_>,
     pending: &Pending<'_>,
+    inputs: &BTreeMap<String, Input>,
     spec: &dyn StageSpec,
     services: &StageServices<'_>,
-    log: &Path,
 ) -> Result<Produced, StageError> {
     let stage = task.stage();
     let (staging, scratch) = (pending.staging(), pending.scratch());
@@ -171,11 +169,12 @@ fn run_once(
         seed: stage.seed,
         base: &stage.base,
         scratch: &scratch,
-        log,
-        threads: task.slots,
-        cancel: task.session.cancel,
+        log: services.log,
+        threads: task.threads,
+        gpus: &task.gpus,
+        cancel: services.cancel,
         services,
-        inputs: &task.inputs,
+        inputs,
         staging: &staging,
     };
     let outcome = quietly(|| catch_unwind(AssertUnwindSafe(|| spec.run(&cx))));
@@ -249,8 +248,7 @@ fn examine(produced: &Produced, staging: &Path, predicted: &Outputs) -> Result<(
 
 /// Whether the workspace files that the stage read are still what its key says.
 fn same_sources(task: &Task<'_>) -> Result<(), StageError> {
-    let result_of = |index: usize| task.results.get(&index).cloned();
-    let now = KeyParts::of(task.stage()).map(|parts| key(parts, task.session.store, &result_of));
+    let now = KeyParts::of(task.stage()).map(|parts| key(parts, task.session.store, &|input| task.board.result(input)));
     match now {
         Some(Ok(now)) if now.digest == task.key.digest => Ok(()),
         _ => Err(StageError::data("a file that the stage reads changed while it ran, so its result was not kept")

@@ -1,59 +1,32 @@
-//! The loop that owns every stage's state. Threads run stages and send back how they went; nothing else changes a state,
-//! and every change goes through [`Scheduler::set`].
+//! The loop that owns every stage's state. Threads run attempts of stages and send back how they went; nothing else
+//! changes a state, and every change goes through [`Scheduler::set`].
 
-use super::failure::{Trouble, describe};
+use super::board::{Board, Done};
+use super::failure::{Trouble, broken_gates, describe};
+use super::ready::Ready;
 use super::run::{RunSummary, Session};
-use super::run_stage::{Made, Task, run_stage};
+use super::run_stage::{Attempt, Made, Task, run_stage};
+use super::slots::{Grant, Need, Slots};
+use super::state::{State, Step, Turn, pause};
+use super::urgency::urgencies;
 use crate::check::{Checked, CheckedStage};
-use crate::digest::{Digest, Tree};
+use crate::digest::Digest;
 use crate::env;
 use crate::event::{Event, Failure};
-use crate::plan::{Dag, Key, KeyParts, NoKey, Selected, key};
-use crate::stage::{Ancestor, ErrorKind, Input, StageError, StageResult};
-use crate::store::{Found, LastKeys};
+use crate::numbers;
+use crate::plan::{Dag, Key, Selected};
+use crate::stage::{ErrorKind, StageError};
+use crate::store::LastKeys;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::thread::Scope;
 use std::time::{Duration, Instant};
 
-/// How often the loop looks at the cancel flag while nothing happens.
-const TICK: Duration = Duration::from_millis(50);
+/// How often the loop looks at the cancel flag, at locks of others and at the clock while nothing happens.
+const TICK: Duration = Duration::from_millis(25);
 /// Stages run plans of the query engine, which are deep.
 const STACK: usize = 16 << 20;
-
-/// Where a stage is.
-#[derive(Debug)]
-enum State {
-    /// Not looked at: inputs are missing.
-    Waiting,
-    /// Its inputs and key are known, and there is no result; waits for slots.
-    Ready(Box<Key>),
-    /// In a thread.
-    Running { slots: usize, started: Instant },
-    /// It has a result, and its gates hold.
-    Done,
-    /// It failed, or a gate does not hold.
-    Failed,
-    /// It will not run.
-    Skipped,
-}
-
-/// What happened to a stage: what [`Scheduler::set`] is told.
-enum Step {
-    Ready(Box<Key>),
-    Start { slots: usize },
-    Done { made: Made, key: Digest },
-    Fail(Box<Trouble>),
-    Skip(String),
-}
-
-/// A stage that a pass has finished well.
-#[derive(Clone, Debug)]
-pub(super) struct Done {
-    pub(super) result: Arc<StageResult>,
-    pub(super) key: Digest,
-}
 
 /// What a pass did.
 #[derive(Default)]
@@ -67,24 +40,26 @@ pub(super) struct Finished {
 /// What a thread sends back.
 struct Message {
     stage: usize,
-    key: Digest,
-    outcome: Result<Made, Box<Trouble>>,
+    outcome: Result<Attempt, Box<Trouble>>,
 }
 
 pub(super) struct Scheduler<'a> {
-    session: &'a Session<'a>,
-    checked: &'a Checked,
+    pub(super) session: &'a Session<'a>,
+    pub(super) checked: &'a Checked,
     dag: &'a Dag,
-    selected: Selected,
+    pub(super) selected: Selected,
     states: Vec<State>,
-    done: Vec<Option<Done>>,
+    pub(super) board: Arc<Board>,
     /// Inputs that have no result yet.
     missing: Vec<usize>,
-    ready: BTreeSet<usize>,
     /// Stages whose inputs are all there, not looked at yet.
     reached: VecDeque<usize>,
-    free: usize,
+    ready: Ready,
+    urgency: Vec<u64>,
+    pub(super) slots: Slots,
     running: usize,
+    elsewhere: BTreeSet<usize>,
+    resting: BTreeSet<(Instant, usize)>,
     /// Why nothing new starts.
     stop: Option<String>,
     last: LastKeys,
@@ -95,20 +70,25 @@ pub(super) struct Scheduler<'a> {
 impl<'a> Scheduler<'a> {
     pub(super) fn new(session: &'a Session<'a>, checked: &'a Checked, dag: &'a Dag, selected: Selected) -> Self {
         let count = checked.stages.len();
+        let options = session.options;
+        let last = session.store.last_keys(&checked.manifest.pipeline.name);
         Self {
             session,
             checked,
             dag,
             selected,
             states: (0..count).map(|_| State::Waiting).collect(),
-            done: vec![None; count],
+            board: Arc::new(Board::new(count)),
             missing: (0..count).map(|index| dag.inputs(index).len()).collect(),
-            ready: BTreeSet::new(),
             reached: VecDeque::new(),
-            free: session.options.jobs.max(1),
+            ready: Ready::default(),
+            urgency: urgencies(checked, dag, &last),
+            slots: Slots::new(options.jobs, &options.gpus, options.memory),
             running: 0,
+            elsewhere: BTreeSet::new(),
+            resting: BTreeSet::new(),
             stop: None,
-            last: session.store.last_keys(&checked.manifest.pipeline.name),
+            last,
             last_saved: Instant::now(),
             finished: Finished::default(),
         }
@@ -123,8 +103,10 @@ impl<'a> Scheduler<'a> {
             loop {
                 self.look_at_cancel();
                 self.look_at_reached();
+                self.look_at_others();
                 self.start_ready(scope, &send);
-                if self.running == 0 {
+                let idle = self.elsewhere.is_empty() && self.resting.is_empty();
+                if self.running == 0 && self.reached.is_empty() && (idle || self.stop.is_some()) {
                     break;
                 }
                 self.wait(&receive);
@@ -136,7 +118,7 @@ impl<'a> Scheduler<'a> {
         self.finished
     }
 
-    fn stage(&self, stage: usize) -> &'a CheckedStage {
+    pub(super) fn stage(&self, stage: usize) -> &'a CheckedStage {
         &self.checked.stages[stage]
     }
 
@@ -146,12 +128,64 @@ impl<'a> Scheduler<'a> {
         }
     }
 
+    /// Looks at the stages whose inputs are all there, wave by wave: cached, or ready to run.
     fn look_at_reached(&mut self) {
-        while self.stop.is_none()
-            && let Some(stage) = self.reached.pop_front()
-        {
-            self.consider(stage);
+        while !self.reached.is_empty() && self.stop.is_none() {
+            let wave: Vec<usize> = self.reached.drain(..self.reached.len().min(super::look::WAVE)).collect();
+            for (stage, step) in wave.iter().zip(self.look_all(&wave)) {
+                if self.stop.is_some() {
+                    break;
+                }
+                match step {
+                    Some(step) => self.set(*stage, step),
+                    None => self.take_over(*stage),
+                }
+            }
             self.look_at_cancel();
+        }
+        if self.stop.is_some() {
+            self.reached.clear();
+        }
+    }
+
+    /// Takes over what an earlier pass of this run did.
+    fn take_over(&mut self, stage: usize) {
+        match self.session.earlier.get(&self.stage(stage).name) {
+            Some(done) => {
+                self.states[stage] = State::Done;
+                self.board.put(stage, done.clone());
+                self.unblock(stage);
+            }
+            None => {
+                self.states[stage] = State::Failed;
+                self.skip_users(stage, "which failed");
+            }
+        }
+    }
+
+    /// Looks whether others have made what we wait for, and whether pauses are over.
+    fn look_at_others(&mut self) {
+        if self.stop.is_some() {
+            return;
+        }
+        for stage in self.elsewhere.clone() {
+            let State::Elsewhere(turn) = &self.states[stage] else { continue };
+            match self.session.store.is_free(turn.key.digest) {
+                Ok(false) => {}
+                Ok(true) => {
+                    let step = self.look_up(stage, turn.clone());
+                    self.set(stage, step);
+                }
+                Err(error) => self.set(stage, Step::Fail(Box::new(error.into()))),
+            }
+        }
+        let now = Instant::now();
+        while let Some((until, stage)) = self.resting.first().copied().filter(|(until, _)| *until <= now) {
+            let State::Resting { turn, .. } = &self.states[stage] else {
+                self.resting.remove(&(until, stage));
+                continue;
+            };
+            self.set(stage, Step::Ready(turn.clone()));
         }
     }
 
@@ -160,99 +194,55 @@ impl<'a> Scheduler<'a> {
             Ok(message) => message,
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return,
         };
-        let Message { stage, key, outcome } = message;
+        let Message { stage, outcome } = message;
+        let State::Running { turn, .. } = &self.states[stage] else { return };
+        let turn = turn.clone();
         match outcome {
-            Ok(made) => self.set(stage, Step::Done { made, key }),
+            Ok(Attempt::Made(made)) => self.set(stage, Step::Done(made, turn.key.digest)),
+            Ok(Attempt::Elsewhere(owner)) => self.set(stage, Step::Elsewhere(turn, owner)),
             Err(trouble) if trouble.is_cancelled() => self.set(stage, Step::Skip("interrupted".to_owned())),
-            Err(trouble) => self.set(stage, Step::Fail(trouble)),
+            Err(trouble) => self.failed(stage, turn, trouble),
         }
     }
 
-    /// Looks at a stage whose inputs are all there: cached, or ready to run.
-    fn consider(&mut self, stage: usize) {
-        if self.session.lost.contains(&self.stage(stage).name) {
-            self.states[stage] = State::Failed;
-            return self.skip_users(stage, "which failed");
+    /// An attempt failed: the stage rests before another one, or has failed.
+    fn failed(&mut self, stage: usize, mut turn: Turn, trouble: Box<Trouble>) {
+        let common = &self.stage(stage).common;
+        if turn.attempt >= common.attempts.max(1) || !trouble.may_pass() || self.stop.is_some() {
+            return self.set(stage, Step::Fail(trouble));
         }
-        if let Some(done) = self.session.earlier.get(&self.stage(stage).name).cloned() {
-            self.states[stage] = State::Done;
-            self.done[stage] = Some(done);
-            self.unblock(stage);
-            return;
-        }
-        let step = match self.key_of(stage) {
-            Ok(key) => self.look_up(stage, key),
-            Err(trouble) => Step::Fail(trouble),
-        };
-        self.set(stage, step);
+        let pause = pause(common.backoff, turn.attempt);
+        let why = describe(&trouble, self.checked, stage, self.session.store.layout()).message;
+        let message = format!(
+            "attempt {} of {} failed: {why}; the next begins in {}",
+            turn.attempt,
+            common.attempts,
+            numbers::duration(pause.as_secs_f64())
+        );
+        (self.session.events)(Event::StageWarning { stage: self.stage(stage).name.clone(), message });
+        turn.attempt += 1;
+        self.set(stage, Step::Rest(turn, pause));
     }
 
-    fn key_of(&self, stage: usize) -> Result<Key, Box<Trouble>> {
-        let checked = self.stage(stage);
-        let result_of = |input: usize| self.done[input].as_ref().map(|done| Arc::clone(&done.result));
-        let Some(parts) = KeyParts::of(checked) else {
-            return Err(Trouble::from(StageError::bug(format!("`{}` was not decoded", checked.name))).into());
-        };
-        let error = match key(parts, self.session.store, &result_of) {
-            Ok(key) => return Ok(key),
-            Err(NoKey::File(error)) => StageError::from(error),
-            Err(NoKey::Files(why)) => StageError::new(ErrorKind::File, why),
-            Err(NoKey::Waits(_)) => StageError::bug("an input has no such output"),
-        };
-        Err(Trouble::from(error).into())
-    }
-
-    fn look_up(&self, stage: usize, key: Key) -> Step {
-        if !self.may_be_cached(stage) {
-            return Step::Ready(Box::new(key));
-        }
-        match self.session.store.lookup(key.digest) {
-            Found::Hit(result) => match self.restore(stage, &result) {
-                Ok(()) => Step::Done { made: Made { result, cached: true }, key: key.digest },
-                Err(trouble) => Step::Fail(trouble),
-            },
-            Found::Absent => Step::Ready(Box::new(key)),
-            Found::Lost(why) => {
-                let stage = self.stage(stage).name.clone();
-                let message = format!("its cached result is lost and is made again: {why}");
-                (self.session.events)(Event::StageWarning { stage, message });
-                Step::Ready(Box::new(key))
-            }
-        }
-    }
-
-    fn may_be_cached(&self, stage: usize) -> bool {
-        self.stage(stage).common.cache && !self.selected.forced.contains(&stage)
-    }
-
-    fn restore(&self, stage: usize, result: &StageResult) -> Result<(), Box<Trouble>> {
-        let (store, pipeline) = (self.session.store, &self.checked.manifest.pipeline.name);
-        let folder = store.layout().out_stage(pipeline, &self.stage(stage).name);
-        store.restore(result, &folder).map(|_| ()).map_err(|error| Trouble::from(StageError::from(error)).into())
-    }
-
-    /// Starts what is ready, in topological order, as far as there are slots.
+    /// Starts what is ready, the most urgent first, as far as there are slots.
     fn start_ready<'scope>(&mut self, scope: &'scope Scope<'scope, 'a>, send: &Sender<Message>)
     where
         'a: 'scope,
     {
-        for stage in self.ready.clone() {
-            let slots = self.slots(stage);
-            if self.stop.is_some() || self.free == 0 {
-                return;
-            }
-            if slots > self.free {
-                continue;
-            }
-            let State::Ready(key) = &self.states[stage] else { continue };
-            let task = self.task(stage, (**key).clone(), slots);
-            self.set(stage, Step::Start { slots });
+        while self.stop.is_none()
+            && let Some(stage) = self.ready.next(&self.slots)
+        {
+            let State::Ready(turn) = &self.states[stage] else { return };
+            let turn = turn.clone();
+            let grant = self.slots.take(turn.need);
+            let task = self.task(stage, &turn, &grant);
+            self.set(stage, Step::Start(turn, grant));
             let send = send.clone();
             let name = format!("stage {}", task.stage().name);
             let spawned = std::thread::Builder::new().name(name).stack_size(STACK).spawn_scoped(scope, move || {
                 let outcome = run_stage(&task);
                 // The loop lives until every stage has answered.
-                let _ = send.send(Message { stage, key: task.key.digest, outcome });
+                let _ = send.send(Message { stage, outcome });
             });
             if let Err(error) = spawned {
                 let error = StageError::new(ErrorKind::Process, format!("cannot start a thread: {error}"));
@@ -261,114 +251,100 @@ impl<'a> Scheduler<'a> {
         }
     }
 
-    fn task(&self, stage: usize, key: Key, slots: usize) -> Task<'a> {
-        let store = self.session.store;
-        let mut inputs: BTreeMap<String, Input> = BTreeMap::new();
-        for used in &self.stage(stage).refs {
-            let artifact = self.done[used.stage].as_ref().and_then(|done| done.result.outputs.get(&used.port));
-            inputs.extend(artifact.map(|artifact| (used.text.clone(), store.input(artifact))));
-        }
-        let results = self.stage(stage).refs.iter().map(|used| used.stage);
-        let results = results.filter_map(|input| Some((input, Arc::clone(&self.done[input].as_ref()?.result))));
+    fn task(&self, stage: usize, turn: &Turn, grant: &Grant) -> Task<'a> {
         Task {
             session: self.session,
             checked: self.checked,
             index: stage,
-            key,
-            results: results.collect(),
-            inputs,
-            ancestors: self.ancestors(stage),
+            key: Arc::clone(&turn.key),
+            board: Arc::clone(&self.board),
             force: !self.may_be_cached(stage),
-            slots,
+            threads: grant.need.cpus,
+            gpus: grant.gpus.clone(),
         }
     }
 
-    fn ancestors(&self, stage: usize) -> Vec<Ancestor> {
-        let mut before = self.dag.with_ancestors(&[stage]);
-        before.retain(|index| *index != stage);
-        let ancestor = |index: usize| {
-            let (stage, done) = (self.stage(index), self.done[index].as_ref()?);
-            Some(Ancestor {
-                stage: stage.name.clone(),
-                kind: stage.kind.clone(),
-                key: done.key,
-                fields: stage.spec.as_ref()?.tree().to_json(),
-                outputs: done.result.outputs.iter().map(|(port, made)| (port.clone(), made.digest)).collect(),
-            })
-        };
-        before.into_iter().filter_map(ancestor).collect()
+    /// A stage's first attempt.
+    pub(super) fn first_turn(&self, stage: usize, key: Key) -> Turn {
+        Turn { key: Arc::new(key), need: Need::of(self.stage(stage), &self.slots), attempt: 1 }
     }
 
-    /// How many slots a stage takes: what it needs, else its field `threads`, else one; never more than there are.
-    fn slots(&self, stage: usize) -> usize {
-        let stage = self.stage(stage);
-        let field = || match stage.spec.as_ref()?.tree() {
-            Tree::Map(fields) => match fields.get("threads")? {
-                Tree::Int(threads) => usize::try_from(*threads).ok(),
-                _ => None,
-            },
-            _ => None,
-        };
-        let needed = stage.common.needs.cpus.and_then(|cpus| usize::try_from(cpus).ok()).or_else(field);
-        needed.unwrap_or(1).clamp(1, self.session.options.jobs.max(1))
+    /// Why a stage can never run on this machine.
+    pub(super) fn refuses(&self, turn: &Turn) -> Option<String> {
+        self.slots.refuses(&turn.need)
     }
 
     /// Changes a stage's state: the only place that does, and that tells of it.
     fn set(&mut self, stage: usize, step: Step) {
-        let mut seconds = 0.0;
-        match &self.states[stage] {
-            State::Running { slots, started } => {
-                self.free += slots;
-                self.running -= 1;
-                seconds = started.elapsed().as_secs_f64();
-            }
-            State::Ready(_) => {
-                self.ready.remove(&stage);
-            }
-            State::Waiting => {}
-            State::Done | State::Failed | State::Skipped => return,
-        }
+        let Some(seconds) = self.leave(stage) else { return };
         match step {
-            Step::Ready(key) => {
-                self.states[stage] = State::Ready(key);
-                self.ready.insert(stage);
+            Step::Ready(turn) => {
+                self.ready.insert(stage, turn.need, self.urgency[stage]);
+                self.states[stage] = State::Ready(turn);
             }
-            Step::Start { slots } => {
-                self.states[stage] = State::Running { slots, started: Instant::now() };
-                self.free -= slots;
+            Step::Start(turn, grant) => {
+                self.states[stage] = State::Running { turn, grant, started: Instant::now() };
                 self.running += 1;
                 let (name, kind) = (self.stage(stage).name.clone(), self.stage(stage).kind.clone());
                 (self.session.events)(Event::StageStarted { stage: name, kind });
             }
-            Step::Done { made, key } => self.has_result(stage, made, key, seconds),
+            Step::Elsewhere(turn, owner) => {
+                self.states[stage] = State::Elsewhere(turn);
+                self.elsewhere.insert(stage);
+                let reason = format!("{owner} is computing the same result");
+                (self.session.events)(Event::StageWaiting { stage: self.stage(stage).name.clone(), reason });
+            }
+            Step::Rest(turn, pause) => {
+                let until = Instant::now() + pause;
+                self.states[stage] = State::Resting { turn, until };
+                self.resting.insert((until, stage));
+                let reason = "pausing before the next attempt".to_owned();
+                (self.session.events)(Event::StageWaiting { stage: self.stage(stage).name.clone(), reason });
+            }
+            Step::Done(made, key) => self.has_result(stage, made, key, seconds),
             Step::Fail(trouble) => {
                 self.finished.summary.store_failed |= trouble.is_store();
                 self.finished.summary.bug |= trouble.is_bug();
                 let failure = describe(&trouble, self.checked, stage, self.session.store.layout());
                 self.fail(stage, failure, seconds, false);
             }
-            Step::Skip(reason) => {
-                self.states[stage] = State::Skipped;
-                let stage = self.stage(stage).name.clone();
-                if !self.session.lost.contains(&stage) {
-                    self.finished.summary.skipped += 1;
-                    self.finished.lost.insert(stage.clone());
-                    (self.session.events)(Event::StageSkipped { stage, reason });
-                }
+            Step::Skip(reason) => self.skip(stage, reason),
+        }
+    }
+
+    /// Leaves a state, and gives the seconds that it ran; `None` where the state is a last one.
+    fn leave(&mut self, stage: usize) -> Option<f64> {
+        match std::mem::replace(&mut self.states[stage], State::Waiting) {
+            State::Waiting => {}
+            State::Ready(turn) => self.ready.remove(stage, turn.need, self.urgency[stage]),
+            State::Elsewhere(_) => {
+                self.elsewhere.remove(&stage);
+            }
+            State::Resting { until, .. } => {
+                self.resting.remove(&(until, stage));
+            }
+            State::Running { grant, started, .. } => {
+                self.slots.give(grant);
+                self.running -= 1;
+                return Some(started.elapsed().as_secs_f64());
+            }
+            last @ (State::Done | State::Failed | State::Skipped) => {
+                self.states[stage] = last;
+                return None;
             }
         }
+        Some(0.0)
     }
 
     fn has_result(&mut self, stage: usize, made: Made, key: Digest, seconds: f64) {
         let name = self.stage(stage).name.clone();
-        self.last.note(&name, key, env::unix_seconds());
+        self.last.note(&name, key, env::unix_seconds(), made.result.seconds);
         if !made.cached && self.last_saved.elapsed() > Duration::from_secs(1) {
             let _ = self.last.save();
             self.last_saved = Instant::now();
         }
         if made.result.broken_gates().next().is_some() {
-            let failure = super::failure::broken_gates(&made.result, made.cached);
-            return self.fail(stage, failure, seconds, true);
+            return self.fail(stage, broken_gates(&made.result, made.cached), seconds, true);
         }
         let summary = &mut self.finished.summary;
         if made.cached {
@@ -388,7 +364,7 @@ impl<'a> Scheduler<'a> {
         let done = Done { result: made.result, key };
         self.finished.done.insert(name, done.clone());
         self.states[stage] = State::Done;
-        self.done[stage] = Some(done);
+        self.board.put(stage, done);
         self.unblock(stage);
     }
 
@@ -413,6 +389,16 @@ impl<'a> Scheduler<'a> {
         self.finished.lost.insert(name);
     }
 
+    fn skip(&mut self, stage: usize, reason: String) {
+        self.states[stage] = State::Skipped;
+        let stage = self.stage(stage).name.clone();
+        if !self.session.lost.contains(&stage) {
+            self.finished.summary.skipped += 1;
+            self.finished.lost.insert(stage.clone());
+            (self.session.events)(Event::StageSkipped { stage, reason });
+        }
+    }
+
     /// Skips everything that comes from a stage.
     fn skip_users(&mut self, stage: usize, what: &str) {
         let name = self.stage(stage).name.clone();
@@ -430,7 +416,8 @@ impl<'a> Scheduler<'a> {
     fn skip_the_rest(&mut self) {
         let reason = self.stop.clone().unwrap_or_else(|| "not reached".to_owned());
         for stage in self.selected.stages.clone() {
-            if matches!(self.states[stage], State::Waiting | State::Ready(_)) {
+            let ended = matches!(self.states[stage], State::Done | State::Failed | State::Skipped);
+            if !ended {
                 self.set(stage, Step::Skip(reason.clone()));
             }
         }

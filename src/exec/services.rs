@@ -1,7 +1,8 @@
 //! What a running stage may ask of the engine.
 
-use super::run::Session;
-use crate::env;
+use super::run_stage::Task;
+use super::worker::Order;
+use crate::env::{self, Cancel};
 use crate::event::{Event, StageProgress};
 use crate::job::{Job, JobResult, WorkerEvent};
 use crate::stage::{Ancestor, Progress, Services, StageError};
@@ -13,12 +14,12 @@ use std::time::{Duration, Instant};
 /// Progress is told at most so often.
 const PAUSE: Duration = Duration::from_millis(80);
 
-/// The services of one stage.
+/// The services of one attempt at a stage.
 pub(super) struct StageServices<'a> {
-    session: &'a Session<'a>,
-    stage: &'a str,
-    log: &'a Path,
-    ancestors: &'a [Ancestor],
+    task: &'a Task<'a>,
+    pub(super) log: &'a Path,
+    /// Set when the run is interrupted, or the stage's time is up.
+    pub(super) cancel: &'a Cancel,
     /// When progress was last told.
     told: Mutex<Option<Instant>>,
     /// Facts about the environment, for the record.
@@ -26,8 +27,12 @@ pub(super) struct StageServices<'a> {
 }
 
 impl<'a> StageServices<'a> {
-    pub(super) fn new(session: &'a Session<'a>, stage: &'a str, log: &'a Path, ancestors: &'a [Ancestor]) -> Self {
-        Self { session, stage, log, ancestors, told: Mutex::default(), facts: Mutex::default() }
+    pub(super) fn new(task: &'a Task<'a>, log: &'a Path, cancel: &'a Cancel) -> Self {
+        Self { task, log, cancel, told: Mutex::default(), facts: Mutex::default() }
+    }
+
+    fn stage(&self) -> &'a str {
+        &self.task.stage().name
     }
 
     /// What is worth recording of the environment: kilter's version, the machine, and what workers told.
@@ -55,26 +60,28 @@ impl Services for StageServices<'_> {
         }
         let Progress { done, total, unit, detail } = progress;
         let progress = StageProgress { done, total, unit: unit.to_owned(), detail };
-        (self.session.events)(Event::StageProgress { stage: self.stage.to_owned(), progress });
+        (self.task.session.events)(Event::StageProgress { stage: self.stage().to_owned(), progress });
     }
 
     fn warn(&self, message: String) {
-        (self.session.events)(Event::StageWarning { stage: self.stage.to_owned(), message });
+        (self.task.session.events)(Event::StageWarning { stage: self.stage().to_owned(), message });
     }
 
     fn run_job(&self, job: &Job, watch: &mut dyn FnMut(&WorkerEvent)) -> Result<JobResult, StageError> {
-        let file = self.session.store.layout().job(&self.session.id, self.stage);
-        let result = self.session.workers.run_job(self.stage, job, &file, self.log, self.session.cancel, watch)?;
+        let session = self.task.session;
+        let file = session.store.layout().job(&session.id, self.stage());
+        let order = Order { stage: self.stage(), job, file: &file, log: self.log, gpus: &self.task.gpus };
+        let result = session.workers.run_job(&order, self.cancel, watch)?;
         let mut facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
         facts.extend(result.environment.clone());
         Ok(result)
     }
 
     fn network_allowed(&self) -> bool {
-        !self.session.options.offline
+        !self.task.session.options.offline
     }
 
     fn provenance(&self) -> Vec<Ancestor> {
-        self.ancestors.to_vec()
+        self.task.board.ancestors(self.task.checked, self.task.index)
     }
 }

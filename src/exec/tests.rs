@@ -4,6 +4,7 @@ mod faults;
 mod graphs;
 mod kinds;
 mod reasons;
+mod turns;
 mod workers;
 
 use super::*;
@@ -110,6 +111,18 @@ impl Ran {
             _ => None,
         });
         found.unwrap_or_else(|| panic!("`{name}` did not fail: {:#?}", self.events))
+    }
+
+    /// What was said of a stage in warnings.
+    fn warnings(&self, name: &str) -> Vec<&str> {
+        let mut said = Vec::new();
+        for event in &self.events {
+            match event {
+                Event::StageWarning { stage, message } if stage == name => said.push(message.as_str()),
+                _ => {}
+            }
+        }
+        said
     }
 
     fn skipped(&self, name: &str) -> &str {

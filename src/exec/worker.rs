@@ -25,7 +25,19 @@ const GRACE: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 5 });
 type Started = std::io::Result<Process>;
 
 /// A request to the thread that starts processes.
-type Request = (PathBuf, Setting, Sender<Started>);
+type Request = (PathBuf, Setting, Vec<String>, Sender<Started>);
+
+/// A job, and whose it is.
+#[derive(Clone, Copy)]
+pub(super) struct Order<'a> {
+    pub(super) stage: &'a str,
+    pub(super) job: &'a Job,
+    /// Where the job file is written.
+    pub(super) file: &'a Path,
+    pub(super) log: &'a Path,
+    /// The GPUs that the stage was granted; without one the worker sees all.
+    pub(super) gpus: &'a [String],
+}
 
 /// The workers of a run.
 pub(super) struct Workers {
@@ -60,16 +72,14 @@ impl Workers {
     /// Runs a job in a worker of its setting and waits for it.
     pub(super) fn run_job(
         &self,
-        stage: &str,
-        job: &Job,
-        file: &Path,
-        log: &Path,
+        order: &Order<'_>,
         cancel: &Cancel,
         watch: &mut dyn FnMut(&WorkerEvent),
     ) -> Result<JobResult, StageError> {
-        let mut worker = match self.take_idle(job.setting()) {
+        let Order { stage, job, file, log, gpus } = *order;
+        let mut worker = match self.take_idle(job.setting(), gpus) {
             Some(worker) => worker,
-            None => self.start(stage, job.setting(), log, cancel)?,
+            None => self.start(order, cancel)?,
         };
         worker.log_to(log).map_err(|error| StageError::io("write the log", log, &error))?;
         write_job(stage, job, file)?;
@@ -89,9 +99,9 @@ impl Workers {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take_idle(&self, setting: Setting) -> Option<Process> {
+    fn take_idle(&self, setting: Setting, gpus: &[String]) -> Option<Process> {
         let mut idle = self.idle();
-        let at = idle.iter().position(|worker| worker.setting == setting)?;
+        let at = idle.iter().position(|worker| worker.setting == setting && worker.gpus == gpus)?;
         Some(idle.remove(at))
     }
 
@@ -106,13 +116,14 @@ impl Workers {
     }
 
     /// Starts a worker and waits until it says that it is ready.
-    fn start(&self, stage: &str, setting: Setting, log: &Path, cancel: &Cancel) -> Result<Process, StageError> {
+    fn start(&self, order: &Order<'_>, cancel: &Cancel) -> Result<Process, StageError> {
+        let Order { stage, job, log, gpus, .. } = *order;
         let program = self.program.clone().map_or_else(find, Ok)?;
         let failed = |error: std::io::Error| {
             let what = format!("cannot start the worker `{}`: {}", program.display(), crate::stage::io_words(&error));
             StageError::new(ErrorKind::Process, what)
         };
-        let mut worker = self.start_process(&program, setting).map_err(failed)?;
+        let mut worker = self.start_process(&program, job.setting(), gpus).map_err(failed)?;
         worker.log_to(log).map_err(|error| StageError::io("write the log", log, &error))?;
         let started = Instant::now();
         loop {
@@ -136,15 +147,15 @@ impl Workers {
         }
     }
 
-    fn start_process(&self, program: &Path, setting: Setting) -> Started {
+    fn start_process(&self, program: &Path, setting: Setting, gpus: &[String]) -> Started {
         let mut starter = self.starter.lock().unwrap_or_else(PoisonError::into_inner);
         let request = match &*starter {
             Some(request) => request.clone(),
             None => {
                 let (request, requests) = crossbeam_channel::unbounded::<Request>();
                 std::thread::Builder::new().name("worker starter".into()).spawn(move || {
-                    for (program, setting, answer) in requests {
-                        let _ = answer.send(Process::start(&program, setting));
+                    for (program, setting, gpus, answer) in requests {
+                        let _ = answer.send(Process::start(&program, setting, gpus));
                     }
                 })?;
                 starter.insert(request).clone()
@@ -153,7 +164,7 @@ impl Workers {
         drop(starter);
         let (answer, started) = crossbeam_channel::bounded(1);
         let gone = || std::io::Error::other("the thread that starts workers is gone");
-        request.send((program.to_owned(), setting, answer)).map_err(|_| gone())?;
+        request.send((program.to_owned(), setting, gpus.to_vec(), answer)).map_err(|_| gone())?;
         started.recv().map_err(|_| gone())?
     }
 }

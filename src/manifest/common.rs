@@ -2,6 +2,10 @@
 
 use super::node::{Data, Node};
 use crate::diag::{Code, Diagnostic, Diagnostics, codes, did_you_mean, list};
+use std::time::Duration;
+
+/// The pause before a second attempt where nothing is said.
+const BACKOFF: Duration = Duration::from_secs(2);
 
 /// The names of the fields that every stage may carry.
 pub const COMMON_FIELDS: &[&str] = &["about", "needs", "retry", "cache"];
@@ -28,13 +32,15 @@ pub struct Common {
     pub needs: Needs,
     /// How many times it is tried in all; 1 is "not again".
     pub attempts: u32,
+    /// How long to wait before the second attempt; doubled before each further one.
+    pub backoff: Duration,
     /// Whether its result may be taken from the store.
     pub cache: bool,
 }
 
 impl Default for Common {
     fn default() -> Self {
-        Self { about: None, needs: Needs::default(), attempts: 1, cache: true }
+        Self { about: None, needs: Needs::default(), attempts: 1, backoff: BACKOFF, cache: true }
     }
 }
 
@@ -52,10 +58,14 @@ pub(super) fn take(table: &mut Node, outer: &Common, diagnostics: &mut Diagnosti
         common.needs = needs(&node, &outer.needs, diagnostics);
     }
     if let Some(node) = table.take("retry")
-        && fields(&node, "retry", &["attempts"], diagnostics)
+        && fields(&node, "retry", &["attempts", "backoff"], diagnostics)
     {
         let attempts = node.get("attempts").and_then(|n| count(n, "`retry.attempts`", 1, diagnostics));
         common.attempts = attempts.unwrap_or(outer.attempts);
+        let backoff = node.get("backoff");
+        let expected = "a duration such as \"5s\"";
+        let backoff = backoff.and_then(|n| measure(n, parse_milliseconds, "`retry.backoff`", expected, diagnostics));
+        common.backoff = backoff.map_or(outer.backoff, Duration::from_millis);
     }
     if let Some(node) = table.take("cache") {
         match node.data {
@@ -181,6 +191,11 @@ fn parse_seconds(text: &str) -> Option<u64> {
     parse_units(text, &[("s", 1.0), ("m", 60.0), ("min", 60.0), ("h", 3600.0), ("d", 86_400.0)])
 }
 
+/// `500ms`, `5s`, `2 min`.
+fn parse_milliseconds(text: &str) -> Option<u64> {
+    parse_units(text, &[("ms", 1.0), ("s", 1e3), ("m", 6e4), ("min", 6e4), ("h", 3.6e6), ("d", 8.64e7)])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -194,5 +209,7 @@ mod tests {
         assert_eq!(parse_seconds("2h"), Some(7200));
         assert_eq!(parse_seconds("1.5 min"), Some(90));
         assert_eq!(parse_seconds("two hours"), None);
+        assert_eq!(parse_milliseconds("500ms"), Some(500));
+        assert_eq!(parse_milliseconds("1.5s"), Some(1500));
     }
 }

@@ -27,8 +27,11 @@ impl Dag {
         for _ in 0..count {
             graph.add_node(());
         }
+        let mut edges: Vec<(usize, usize)> = edges.into_iter().collect();
+        edges.sort_unstable();
+        edges.dedup();
         for (from, to) in edges {
-            graph.update_edge(NodeIndex::new(from), NodeIndex::new(to), ());
+            graph.add_edge(NodeIndex::new(from), NodeIndex::new(to), ());
         }
         Self { graph }
     }
@@ -49,13 +52,13 @@ impl Dag {
     #[must_use]
     pub fn with_ancestors(&self, stages: &[usize]) -> Vec<usize> {
         let mut seen = vec![false; self.graph.node_count()];
+        let reversed = Reversed(&self.graph);
+        // One walk for all: a walk of its own for each would be quadratic.
+        let mut walk = Dfs::empty(reversed);
         for stage in stages {
-            if !seen[*stage] {
-                let reversed = Reversed(&self.graph);
-                let mut walk = Dfs::new(reversed, NodeIndex::new(*stage));
-                while let Some(node) = walk.next(reversed) {
-                    seen[node.index()] = true;
-                }
+            walk.move_to(NodeIndex::new(*stage));
+            while let Some(node) = walk.next(reversed) {
+                seen[node.index()] = true;
             }
         }
         (0..seen.len()).filter(|index| seen[*index]).collect()

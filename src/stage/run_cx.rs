@@ -74,7 +74,9 @@ pub struct RunCx<'a> {
     pub log: &'a Path,
     /// How many CPU cores the stage may use.
     pub threads: usize,
-    /// Set when the run is interrupted; long work looks at it and stops.
+    /// The GPUs that are the stage's alone, by the names that `CUDA_VISIBLE_DEVICES` takes; empty where it asked for none.
+    pub gpus: &'a [String],
+    /// Set when the run is interrupted or the stage's time is up; long work looks at it and stops.
     pub cancel: &'a Cancel,
     /// What the engine does for the stage.
     pub services: &'a dyn Services,

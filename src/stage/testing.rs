@@ -104,6 +104,7 @@ impl Bench {
             scratch: &self.place("scratch"),
             log: &self.place("stage.log"),
             threads: 2,
+            gpus: &[],
             cancel: &self.cancel,
             services: self,
             inputs: &self.inputs,

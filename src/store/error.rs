@@ -48,9 +48,6 @@ pub enum StoreError {
         /// The file.
         path: PathBuf,
     },
-    /// The run was interrupted while it waited for a lock.
-    #[error("interrupted while waiting for another kilter process")]
-    Interrupted,
 }
 
 impl StoreError {
@@ -76,7 +73,7 @@ impl StoreError {
             }
             Self::NotAFile { .. } => "write plain files into the output folder: copy what a link points to",
             Self::Changing { .. } => "run again when nothing writes to the file",
-            Self::Io { .. } | Self::Interrupted => return Vec::new(),
+            Self::Io { .. } => return Vec::new(),
         };
         vec![hint.to_owned()]
     }
@@ -85,7 +82,6 @@ impl StoreError {
 impl From<StoreError> for StageError {
     fn from(error: StoreError) -> Self {
         let kind = match &error {
-            StoreError::Interrupted => ErrorKind::Cancelled,
             StoreError::NotAFile { .. } => ErrorKind::Data,
             _ => ErrorKind::File,
         };

@@ -10,12 +10,15 @@ use std::fs::File;
 use std::path::PathBuf;
 
 /// When a stage last ran or was found cached, and for which key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LastRun {
     /// The key.
     pub key: Digest,
     /// In seconds since 1970.
     pub at: u64,
+    /// How long its result took to make, in seconds; 0 where that was not noted.
+    #[serde(default)]
+    pub seconds: f64,
 }
 
 /// The last keys of a pipeline's stages.
@@ -43,10 +46,10 @@ impl LastKeys {
         self.stages.get(stage).copied()
     }
 
-    /// Notes a stage's key. The time changes only with the key, so that a run of cached stages writes nothing.
-    pub fn note(&mut self, stage: &str, key: Digest, at: u64) {
+    /// Notes a stage's key. The times change only with the key, so that a run of cached stages writes nothing.
+    pub fn note(&mut self, stage: &str, key: Digest, at: u64, seconds: f64) {
         if self.stages.get(stage).is_none_or(|last| last.key != key) {
-            let last = LastRun { key, at };
+            let last = LastRun { key, at, seconds };
             self.stages.insert(stage.to_owned(), last);
             self.changed.insert(stage.to_owned(), last);
         }

@@ -1,24 +1,26 @@
-//! One computation per key, in this process and in any other: [`Store::begin`] gives a result, or the right to make it.
+//! One computation per key, in this process and in any other: [`Store::begin`] gives a result, the right to make it, or
+//! the name of who is making it.
 //!
 //! The lock is an advisory lock of the operating system on a file of the key's name, so it is free as soon as its
 //! process is gone, however it went. Whoever holds it owns the key's staging folder too, and clears away what a
 //! killed process left there. Only [`Pending`], which is the held lock, can commit.
+//!
+//! A program that a killed kilter had started may still run. It knows the path of its folder, so every attempt gets a
+//! folder of a new name: what such a program writes can never get into somebody else's outputs.
 
 use super::index::Found;
 use super::object::remove_tree;
 use super::{Store, StoreError};
 use crate::digest::Digest;
-use crate::env::Cancel;
+use crate::env;
 use crate::stage::{ArtifactRecord, ProducedPort, StageResult};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-/// How long to wait before trying a lock again.
-const PAUSE: Duration = Duration::from_millis(25);
 /// The logs of so many runs are kept.
 const RUNS: usize = 50;
 
@@ -29,6 +31,8 @@ pub enum Begin<'a> {
     Hit(Arc<StageResult>),
     /// It is ours to make.
     Miss(Pending<'a>),
+    /// Somebody else is making it; says who. To be tried again when [`Store::is_free`].
+    Busy(String),
 }
 
 /// The right to make a key's result: the held lock, and an empty staging folder.
@@ -37,46 +41,49 @@ pub struct Pending<'a> {
     store: &'a Store,
     key: Digest,
     lock_path: PathBuf,
+    /// The folder of this attempt.
+    folder: PathBuf,
     /// Closing it frees the lock.
     _lock: File,
 }
 
 impl Store {
-    /// The result of a key, or the right to make it. Waits while another holds that right; `waiting` is told once for
-    /// whom. With `force` a result that is there does not count.
+    /// The result of a key, or the right to make it, unless another has that right now. With `force` a result that is
+    /// there does not count. Waits for nobody.
     ///
     /// # Errors
-    /// When the store cannot be written, or the run is interrupted while it waits.
-    pub fn begin(
-        &self,
-        key: Digest,
-        force: bool,
-        cancel: &Cancel,
-        waiting: &mut dyn FnMut(String),
-    ) -> Result<Begin<'_>, StoreError> {
+    /// When the store cannot be written.
+    pub fn begin(&self, key: Digest, force: bool) -> Result<Begin<'_>, StoreError> {
         let lock_path = self.layout.lock(key);
         self.prepare(&lock_path)?;
-        let mut told = false;
-        let lock = loop {
-            if let Some(lock) = try_lock(&lock_path)? {
-                break lock;
-            }
-            if cancel.is_set() {
-                return Err(StoreError::Interrupted);
-            }
-            if !std::mem::replace(&mut told, true) {
-                let owner = std::fs::read_to_string(&lock_path).unwrap_or_default();
-                let owner = if owner.is_empty() { "another stage or process".to_owned() } else { owner };
-                waiting(format!("{owner} is computing the same result"));
-            }
-            std::thread::sleep(PAUSE);
-        };
-        let pending = Pending { store: self, key, lock_path, _lock: lock };
+        let Some(lock) = try_lock(&lock_path)? else { return Ok(Begin::Busy(owner(&lock_path))) };
+        let pending = self.pending(key, lock_path, lock);
         if !force && let Found::Hit(result) = self.lookup_now(key) {
             return Ok(Begin::Hit(result));
         }
         pending.clear()?;
         Ok(Begin::Miss(pending))
+    }
+
+    /// Whether nobody is making the result of a key.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn is_free(&self, key: Digest) -> Result<bool, StoreError> {
+        let lock_path = self.layout.lock(key);
+        if !lock_path.exists() {
+            return Ok(true);
+        }
+        // Dropping it removes what a killed process left.
+        Ok(try_lock(&lock_path)?.map(|lock| drop(self.pending(key, lock_path, lock))).is_some())
+    }
+
+    fn pending(&self, key: Digest, lock_path: PathBuf, lock: File) -> Pending<'_> {
+        static ATTEMPTS: AtomicU32 = AtomicU32::new(0);
+        let attempt = ATTEMPTS.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{:x}-{:x}-{attempt:x}", env::unix_nanos(), std::process::id());
+        let folder = self.layout.staging(key).join(&Digest::of(name.as_bytes()).short()[..8]);
+        Pending { store: self, key, lock_path, folder, _lock: lock }
     }
 
     fn prepare(&self, lock_path: &Path) -> Result<(), StoreError> {
@@ -124,10 +131,23 @@ impl Store {
             let lock_path = self.layout.lock(key);
             if let Ok(Some(lock)) = try_lock(&lock_path) {
                 // Dropping it removes the staging folder and the lock file.
-                drop(Pending { store: self, key, lock_path, _lock: lock });
+                drop(self.pending(key, lock_path, lock));
             }
         }
     }
+}
+
+/// Who holds a lock, in words.
+fn owner(lock_path: &Path) -> String {
+    match std::fs::read_to_string(lock_path).unwrap_or_default() {
+        text if text == own_name() => "another stage of this run".to_owned(),
+        text if text.is_empty() => "another kilter process".to_owned(),
+        text => text,
+    }
+}
+
+fn own_name() -> String {
+    format!("kilter (process {})", std::process::id())
 }
 
 /// The lock, unless somebody holds it.
@@ -144,8 +164,7 @@ fn try_lock(path: &Path) -> Result<Option<File>, StoreError> {
         // The holder before us may have removed the file after we opened it; then ours guards nothing.
         let ours = file.metadata().map_err(failed)?;
         if path.metadata().is_ok_and(|named| (named.dev(), named.ino()) == (ours.dev(), ours.ino())) {
-            let owner = format!("kilter (process {})", std::process::id());
-            file.set_len(0).and_then(|()| file.write_all(owner.as_bytes())).map_err(failed)?;
+            file.set_len(0).and_then(|()| file.write_all(own_name().as_bytes())).map_err(failed)?;
             return Ok(Some(file));
         }
     }
@@ -155,20 +174,17 @@ impl Pending<'_> {
     /// Where outputs are staged: a folder per port.
     #[must_use]
     pub fn staging(&self) -> PathBuf {
-        self.store.layout.staging(self.key).join("out")
+        self.folder.join("out")
     }
 
     /// A folder for whatever else the stage writes; removed afterwards.
     #[must_use]
     pub fn scratch(&self) -> PathBuf {
-        self.store.layout.staging(self.key).join("scratch")
+        self.folder.join("scratch")
     }
 
-    /// Empties the staging and scratch folders, before the first or another attempt.
-    ///
-    /// # Errors
-    /// When they cannot be made.
-    pub fn clear(&self) -> Result<(), StoreError> {
+    /// Removes what earlier attempts left, and makes the staging and scratch folders.
+    fn clear(&self) -> Result<(), StoreError> {
         let folder = self.store.layout.staging(self.key);
         remove_tree(&folder).map_err(|error| StoreError::io("remove", &folder, &error))?;
         for folder in [self.staging(), self.scratch()] {

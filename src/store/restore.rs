@@ -92,19 +92,43 @@ fn materialize(object: &Path, to: &Path) -> Result<(), StoreError> {
     std::fs::set_permissions(to, Permissions::from_mode(0o444)).map_err(failed)
 }
 
-/// Puts `fresh` in the place of `folder` and removes what was there.
+/// Puts `fresh` in the place of `folder` and removes what was there. Other processes may do the same at the same time:
+/// then the last one's stays.
 fn exchange(fresh: &Path, folder: &Path) -> Result<(), StoreError> {
     let failed = |error: std::io::Error| StoreError::io("replace", folder, &error);
+    let mut tries = 0;
+    loop {
+        match exchange_once(fresh, folder) {
+            Ok(()) => return Ok(()),
+            Err(error) if tries < EXCHANGES && overtaken(&error) => tries += 1,
+            Err(error) => {
+                let _ = remove_tree(fresh);
+                return Err(failed(error));
+            }
+        }
+    }
+}
+
+/// How often another process may come first.
+const EXCHANGES: usize = 100;
+
+/// Whether another process put or took away the folder between a look and a step.
+fn overtaken(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind as K;
+    matches!(error.kind(), K::NotFound | K::AlreadyExists | K::DirectoryNotEmpty)
+}
+
+fn exchange_once(fresh: &Path, folder: &Path) -> std::io::Result<()> {
     if folder.symlink_metadata().is_err() {
-        return std::fs::rename(fresh, folder).map_err(failed);
+        return std::fs::rename(fresh, folder);
     }
-    if !swap_names(fresh, folder) {
-        let old = fresh.with_extension("old");
-        std::fs::rename(folder, &old).map_err(failed)?;
-        std::fs::rename(fresh, folder).map_err(failed)?;
-        return remove_any(&old).map_err(failed);
+    if swap_names(fresh, folder) {
+        return remove_any(fresh);
     }
-    remove_any(fresh).map_err(failed)
+    let old = fresh.with_extension("old");
+    std::fs::rename(folder, &old)?;
+    std::fs::rename(fresh, folder)?;
+    remove_any(&old)
 }
 
 fn remove_any(path: &Path) -> std::io::Result<()> {

@@ -2,7 +2,7 @@
 //! nothing that is wrong.
 
 use super::*;
-use crate::env::{self, Cancel};
+use crate::env;
 use crate::stage::ProducedPort;
 use crate::types::ArtifactType;
 use std::fs::{self, Permissions};
@@ -45,7 +45,7 @@ fn port(name: &str) -> ProducedPort {
 }
 
 fn begin(store: &Store, key: Digest) -> Begin<'_> {
-    store.begin(key, false, &Cancel::new(), &mut |_| {}).unwrap()
+    store.begin(key, false).unwrap()
 }
 
 /// Commits two ports with three files in all.
@@ -231,11 +231,17 @@ fn only_one_of_many_computes_a_key() {
         for _ in 0..8 {
             scope.spawn(|| {
                 let store = store_in(folder.path());
-                if let Begin::Miss(pending) = begin(&store, key) {
-                    misses.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-                    fs::create_dir_all(pending.staging().join("file")).unwrap();
-                    fs::write(pending.staging().join("file/a"), "a").unwrap();
-                    pending.commit(result(0.0), &[port("file")]).unwrap();
+                loop {
+                    match begin(&store, key) {
+                        Begin::Hit(_) => break,
+                        Begin::Busy(_) => std::thread::yield_now(),
+                        Begin::Miss(pending) => {
+                            misses.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+                            fs::create_dir_all(pending.staging().join("file")).unwrap();
+                            fs::write(pending.staging().join("file/a"), "a").unwrap();
+                            pending.commit(result(0.0), &[port("file")]).unwrap();
+                        }
+                    }
                 }
             });
         }
@@ -244,20 +250,35 @@ fn only_one_of_many_computes_a_key() {
 }
 
 #[test]
-fn waiting_for_a_lock_says_for_whom_and_ends_when_interrupted() {
+fn a_key_that_is_being_made_is_busy_until_its_holder_is_gone() {
     let folder = tempfile::tempdir().unwrap();
     let store = store_in(folder.path());
     let key = Digest::of(b"key");
     let held = begin(&store, key);
-    let cancel = Cancel::new();
-    let mut said = Vec::new();
-    let ended = store.begin(key, false, &cancel, &mut |what| {
-        said.push(what);
-        cancel.set();
-    });
-    assert!(matches!(ended, Err(StoreError::Interrupted)));
-    assert_eq!(said, [format!("kilter (process {}) is computing the same result", std::process::id())]);
+    let Begin::Busy(owner) = begin(&store, key) else { panic!("it is held") };
+    assert_eq!(owner, "another stage of this run");
+    assert!(!store.is_free(key).unwrap());
+    fs::write(store.layout().lock(key), "kilter (process 1)").unwrap();
+    let Begin::Busy(owner) = begin(&store, key) else { panic!("it is held") };
+    assert_eq!(owner, "kilter (process 1)");
     drop(held);
+    assert!(store.is_free(key).unwrap());
+    assert!(!store.layout().lock(key).exists());
+}
+
+#[test]
+fn every_attempt_gets_a_folder_of_a_new_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store_in(folder.path());
+    let folders: Vec<_> = (0..2)
+        .map(|_| {
+            let Begin::Miss(pending) = begin(&store, Digest::of(b"key")) else { panic!("nothing was committed") };
+            assert!(pending.staging().is_dir() && pending.scratch().is_dir());
+            pending.scratch()
+        })
+        .collect();
+    assert_ne!(folders[0], folders[1]);
+    assert!(folders.iter().all(|folder| !folder.exists()));
 }
 
 #[test]
@@ -266,7 +287,7 @@ fn a_store_that_cannot_be_made_says_where_and_why() {
     // A file where the folder should be: refused for root too, unlike missing permissions.
     fs::write(folder.path().join(layout::STATE), "").unwrap();
     let store = store_in(folder.path());
-    let error = store.begin(Digest::of(b"key"), false, &Cancel::new(), &mut |_| {}).unwrap_err();
+    let error = store.begin(Digest::of(b"key"), false).unwrap_err();
     assert!(error.to_string().starts_with("cannot make the folder `"), "{error}");
     assert!(matches!(store.lookup(Digest::of(b"key")), Found::Lost(_)));
 }
@@ -284,12 +305,30 @@ fn a_full_disk_and_a_read_only_one_say_what_to_do() {
 }
 
 #[test]
+fn a_folder_that_many_restore_at_once_is_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store_in(folder.path());
+    let made = make(&store, Digest::of(b"key"), 0.0);
+    let out = folder.path().join("out/p/train");
+    for _ in 0..20 {
+        let _ = fs::remove_dir_all(&out);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| store_in(folder.path()).restore(&made, &out).unwrap());
+            }
+        });
+        assert!(store.is_in_place(&made, &out));
+    }
+    assert_eq!(fs::read_dir(folder.path().join("out/p")).unwrap().count(), 1, "nothing is left beside it");
+}
+
+#[test]
 fn last_keys_of_two_processes_are_merged() {
     let folder = tempfile::tempdir().unwrap();
     let store = store_in(folder.path());
     let (mut one, mut two) = (store.last_keys("p"), store.last_keys("p"));
-    one.note("a", Digest::of(b"a"), 1);
-    two.note("b", Digest::of(b"b"), 2);
+    one.note("a", Digest::of(b"a"), 1, 0.5);
+    two.note("b", Digest::of(b"b"), 2, 0.5);
     one.save().unwrap();
     two.save().unwrap();
     let both = store.last_keys("p");

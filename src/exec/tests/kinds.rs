@@ -3,8 +3,8 @@
 use crate::diag::codes;
 use crate::path;
 use crate::stage::{
-    CheckCx, Erased, Family, FilePath, GateResult, Kind, Outputs, Port, Produced, Ref, RunCx, Stage, StageError,
-    StageInfo,
+    CheckCx, Erased, ErrorKind, Family, FilePath, GateResult, Kind, Outputs, Port, Produced, Ref, RunCx, Stage,
+    StageError, StageInfo,
 };
 use crate::types::{ArtifactType, Column, DType, TableSchema};
 use schemars::JsonSchema;
@@ -43,7 +43,7 @@ pub(super) struct EmitSpec {
     lr: f64,
     #[serde(default)]
     read: Option<FilePath>,
-    /// `fail`, `panic`, `disk`, `undeclared`, `lie`, `touch`, `gate`, `wait`
+    /// `fail`, `panic`, `disk`, `undeclared`, `lie`, `touch`, `gate`, `wait`, `flaky`
     #[serde(default)]
     mischief: Option<String>,
 }
@@ -67,6 +67,12 @@ impl Kind for Emit {
         let mut produced = Produced::new("a text").port("file", ArtifactType::File);
         match spec.mischief.as_deref() {
             Some("fail") => return Err(StageError::data("it went wrong").at(path!["text"]).hint("do better")),
+            Some("flaky") => {
+                let starts = std::fs::read_to_string(cx.base.join("trace")).unwrap();
+                if starts.lines().filter(|line| **line == format!("start {}", cx.stage)).count() < 3 {
+                    return Err(StageError::new(ErrorKind::Process, "it did not feel like it"));
+                }
+            }
             Some("panic") => panic!("out of cheese"),
             Some("undeclared") => std::fs::write(cx.out("more")?.join("x"), "").unwrap(),
             Some("lie") => produced.ports[0].ty = ArtifactType::Metrics,

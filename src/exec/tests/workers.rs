@@ -1,7 +1,7 @@
 //! Workers that die, lie and hang: `worker.sh` does what its job's stage is called.
 
 use crate::env::{self, Cancel};
-use crate::exec::worker::Workers;
+use crate::exec::worker::{Order, Workers};
 use crate::job::{Device, Job, JobResult, Numerics, PredictJob, Setting, WorkerEvent};
 use crate::stage::{ErrorKind, StageError};
 use std::path::PathBuf;
@@ -40,7 +40,8 @@ impl Bench {
 
     fn job(&self, stage: &str, job: &Job) -> Result<JobResult, StageError> {
         let (file, log) = (self.folder.path().join("job.json"), self.folder.path().join("log"));
-        self.workers.run_job(stage, job, &file, &log, &self.cancel, &mut |event| {
+        let order = Order { stage, job, file: &file, log: &log, gpus: &[] };
+        self.workers.run_job(&order, &self.cancel, &mut |event| {
             if matches!(event, WorkerEvent::Hello { .. }) {
                 panic!("a greeting is not an event of a job");
             }

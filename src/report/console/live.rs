@@ -238,17 +238,20 @@ impl Screen {
             return Vec::new();
         }
         let spinner = SPINNER[self.ticks % SPINNER.len()];
-        let mut lines: Vec<String> =
-            self.running.iter().take(MOST_LINES).map(|running| self.line(running, spinner)).collect();
+        let (held, running): (Vec<_>, Vec<_>) = self.running.iter().partition(|running| running.waits.is_some());
+        let listed = running.into_iter().chain(held).take(MOST_LINES);
+        let mut lines: Vec<String> = listed.map(|running| self.line(running, spinner)).collect();
         let paint = self.frame.paint;
         let ended = self.done + self.cached + self.failed + self.skipped.len();
         let waiting = self.total.saturating_sub(ended + self.running.len());
         let count = |n: usize, what: &str| (n > 0).then(|| format!("{n} {what}"));
+        let held = self.running.iter().filter(|running| running.waits.is_some()).count();
         let parts = [
             count(self.failed, "failed").map(|text| paint.red(text)),
             count(self.done, "done"),
             count(self.cached, "cached"),
-            count(self.running.len(), "running"),
+            count(self.running.len() - held, "running"),
+            count(held, "waiting"),
             count(waiting, "to go"),
             Some(numbers::duration(self.frame.started.elapsed().as_secs_f64().max(0.1))),
         ];

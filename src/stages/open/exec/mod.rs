@@ -2,8 +2,9 @@
 //!
 //! The program runs in an empty folder of its own. In it lie the declared files under their own paths and the inputs
 //! under `inputs/NAME/`, as copies that belong to the program; afterwards the declared outputs are taken out of it.
-//! It sees no other environment than `PATH`, `HOME` and `TMPDIR` (a scratch folder), `LANG=C.UTF-8` and what `env`
-//! says. What it prints goes to the stage's log.
+//! It sees no other environment than `PATH`, `HOME` and `TMPDIR` (a scratch folder), `LANG=C.UTF-8`, its thread budget
+//! (`OMP_NUM_THREADS` and its like: `needs.cpus`, else 1), its GPUs where it asked for some, and what `env` says. What it
+//! prints goes to the stage's log.
 
 mod command;
 mod outputs;
@@ -33,7 +34,7 @@ impl Kind for Exec {
     const INFO: StageInfo = StageInfo {
         name: "exec",
         family: Family::Open,
-        version: 1,
+        version: 2,
         summary: "Runs any program, with declared inputs, files and outputs.",
         ports: &[Port { name: "*", about: "one for each entry of `outputs`" }],
         example: r#"[stage.count]

@@ -53,6 +53,7 @@ pub(super) fn run(
         .env("HOME", cx.scratch)
         .env("TMPDIR", cx.scratch)
         .env("LANG", "C.UTF-8")
+        .envs(budget(cx))
         .envs(variables)
         .stdin(Stdio::null())
         .stdout(log)
@@ -75,6 +76,16 @@ pub(super) fn run(
             cx,
         )),
     }
+}
+
+/// The variables by which programs learn how many threads they may use, so that stages side by side do not take each
+/// other's cores, and which GPUs are theirs.
+fn budget(cx: &RunCx<'_>) -> Vec<(&'static str, String)> {
+    let names = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_MAX_THREADS"];
+    let others = ["POLARS_MAX_THREADS", "RAYON_NUM_THREADS", "JULIA_NUM_THREADS", "GOMAXPROCS"];
+    let threads = names.into_iter().chain(others).map(|name| (name, cx.threads.to_string()));
+    let gpus = (!cx.gpus.is_empty()).then(|| ("CUDA_VISIBLE_DEVICES", cx.gpus.join(",")));
+    threads.chain(gpus).collect()
 }
 
 /// Where a program is: a path as it is, a name along `PATH`. Found here rather than by the system, so that the program

@@ -1,0 +1,64 @@
+//! The results that a pass has by now, for the loop that fills it and for the threads that read what their stage comes
+//! from.
+
+use crate::check::Checked;
+use crate::digest::Digest;
+use crate::stage::{Ancestor, StageResult};
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// A stage that a pass has finished well.
+#[derive(Clone, Debug)]
+pub(super) struct Done {
+    pub(super) result: Arc<StageResult>,
+    pub(super) key: Digest,
+}
+
+/// Every stage's result, by its index; `None` where there is none yet.
+#[derive(Debug)]
+pub(super) struct Board(RwLock<Vec<Option<Done>>>);
+
+impl Board {
+    /// No results yet of so many stages.
+    pub(super) fn new(count: usize) -> Self {
+        Self(RwLock::new(vec![None; count]))
+    }
+
+    /// Puts a result there.
+    pub(super) fn put(&self, stage: usize, done: Done) {
+        if let Some(place) = self.0.write().unwrap_or_else(PoisonError::into_inner).get_mut(stage) {
+            *place = Some(done);
+        }
+    }
+
+    /// A stage's result.
+    pub(super) fn result(&self, stage: usize) -> Option<Arc<StageResult>> {
+        let done = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        done.get(stage)?.as_ref().map(|done| Arc::clone(&done.result))
+    }
+
+    /// Every stage that a stage's inputs come from, directly or not, in the order of the pipeline.
+    pub(super) fn ancestors(&self, checked: &Checked, stage: usize) -> Vec<Ancestor> {
+        let mut seen = vec![false; checked.stages.len()];
+        let mut open = vec![stage];
+        while let Some(next) = open.pop() {
+            let inputs = checked.stages[next].refs.iter().map(|used| used.stage);
+            for input in inputs {
+                if !std::mem::replace(&mut seen[input], true) {
+                    open.push(input);
+                }
+            }
+        }
+        let done = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let ancestor = |index: usize| {
+            let (stage, done) = (&checked.stages[index], done.get(index)?.as_ref()?);
+            Some(Ancestor {
+                stage: stage.name.clone(),
+                kind: stage.kind.clone(),
+                key: done.key,
+                fields: stage.spec.as_ref()?.tree().to_json(),
+                outputs: done.result.outputs.iter().map(|(port, made)| (port.clone(), made.digest)).collect(),
+            })
+        };
+        (0..seen.len()).filter(|index| seen[*index]).filter_map(ancestor).collect()
+    }
+}

@@ -1,0 +1,91 @@
+//! Looking at stages whose inputs are all there: whether the store has their results, and then putting those in their
+//! place. Many at once are looked at by all cores; nothing here changes a state.
+
+use super::failure::Trouble;
+use super::run_stage::Made;
+use super::scheduler::Scheduler;
+use super::state::{Step, Turn};
+use crate::event::Event;
+use crate::plan::{Key, KeyParts, NoKey, key};
+use crate::stage::{ErrorKind, StageError, StageResult};
+use crate::store::Found;
+use rayon::prelude::*;
+
+/// So many stages are looked at before the cancel flag is.
+pub(super) const WAVE: usize = 1024;
+/// For fewer stages, sharing out the work takes longer than doing it.
+const MANY: usize = 16;
+
+impl Scheduler<'_> {
+    /// What is to be done with each of some stages; `None` where an earlier pass has ended it.
+    pub(super) fn look_all(&self, stages: &[usize]) -> Vec<Option<Step>> {
+        match stages.len() {
+            0..MANY => stages.iter().map(|stage| self.look(*stage)).collect(),
+            _ => stages.par_iter().map(|stage| self.look(*stage)).collect(),
+        }
+    }
+
+    fn look(&self, stage: usize) -> Option<Step> {
+        let name = &self.stage(stage).name;
+        if self.session.lost.contains(name) || self.session.earlier.contains_key(name) {
+            return None;
+        }
+        Some(match self.key_of(stage) {
+            Ok(key) => self.look_up(stage, self.first_turn(stage, key)),
+            Err(trouble) => Step::Fail(trouble),
+        })
+    }
+
+    fn key_of(&self, stage: usize) -> Result<Key, Box<Trouble>> {
+        let checked = self.stage(stage);
+        let Some(parts) = KeyParts::of(checked) else {
+            return Err(Trouble::from(StageError::bug(format!("`{}` was not decoded", checked.name))).into());
+        };
+        let error = match key(parts, self.session.store, &|input| self.board.result(input)) {
+            Ok(key) => return Ok(key),
+            Err(NoKey::File(error)) => StageError::from(error),
+            Err(NoKey::Files(why)) => StageError::new(ErrorKind::File, why),
+            Err(NoKey::Waits(_)) => StageError::bug("an input has no such output"),
+        };
+        Err(Trouble::from(error).into())
+    }
+
+    /// Whether the result is there by now: done, or ready for an attempt.
+    pub(super) fn look_up(&self, stage: usize, turn: Turn) -> Step {
+        let key = turn.key.digest;
+        if self.may_be_cached(stage) {
+            match self.session.store.lookup(key) {
+                Found::Hit(result) => {
+                    return match self.restore(stage, &result) {
+                        Ok(()) => Step::Done(Made { result, cached: true }, key),
+                        Err(trouble) => Step::Fail(trouble),
+                    };
+                }
+                Found::Absent => {}
+                Found::Lost(why) => {
+                    let stage = self.stage(stage).name.clone();
+                    let message = format!("its cached result is lost and is made again: {why}");
+                    (self.session.events)(Event::StageWarning { stage, message });
+                }
+            }
+        }
+        match self.refuses(&turn) {
+            Some(why) => {
+                let error = StageError::new(ErrorKind::Data, why)
+                    .hint("run it on a machine that has that, or change the stage's `needs`");
+                Step::Fail(Box::new(Trouble::from(error)))
+            }
+            None => Step::Ready(turn),
+        }
+    }
+
+    pub(super) fn may_be_cached(&self, stage: usize) -> bool {
+        self.stage(stage).common.cache && !self.selected.forced.contains(&stage)
+    }
+
+    fn restore(&self, stage: usize, result: &StageResult) -> Result<(), Box<Trouble>> {
+        let (store, pipeline) = (self.session.store, &self.checked.manifest.pipeline.name);
+        let folder = store.layout().out_stage(pipeline, &self.stage(stage).name);
+        store.restore(result, &folder).map(|_| ()).map_err(|error| Trouble::from(StageError::from(error)).into())
+    }
+}
