@@ -119,9 +119,10 @@ def rate(times, rows, epochs):
 def run_kilter(worker, job, rows, epochs):
     environment = {
         **os.environ, "OMP_NUM_THREADS": str(THREADS), "MKL_NUM_THREADS": str(THREADS), "OMP_DYNAMIC": "FALSE",
-        "MKL_DYNAMIC": "FALSE", "OMP_WAIT_POLICY": "PASSIVE", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+        "MKL_DYNAMIC": "FALSE", "GOMP_SPINCOUNT": "300", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
     }
     environment.pop("LD_LIBRARY_PATH", None)
+    environment.pop("OMP_WAIT_POLICY", None)
     process = subprocess.Popen([worker], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
     process.stdin.write(f"{job}\n")
     process.stdin.flush()

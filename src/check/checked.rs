@@ -1,5 +1,6 @@
 //! What checking gives, and what it asks of the store.
 
+use super::names::{Found, Names};
 use crate::diag::Diagnostics;
 use crate::digest::{Segment, Tree};
 use crate::manifest::{Common, Manifest};
@@ -29,6 +30,19 @@ impl Checked {
     #[must_use]
     pub fn find(&self, name: &str) -> Option<usize> {
         self.stages.iter().position(|stage| stage.name == name)
+    }
+
+    /// The stage that makes what a reference in the manifest would name, through modules too, and its output where one is
+    /// said: `model.model` may be the output `model` of the stage `model/network`.
+    #[must_use]
+    pub fn named(&self, reference: &str) -> Option<(usize, Option<String>)> {
+        let place = self.manifest.stages.first()?.header;
+        match Names::default().resolve(&self.manifest, 0, reference, place) {
+            Ok(Found::Stage { index, port, .. }) => {
+                self.stages.iter().position(|stage| stage.entry == index).map(|stage| (stage, port))
+            }
+            _ => None,
+        }
     }
 }
 

@@ -7,6 +7,7 @@ mod completions;
 mod exit;
 mod graph;
 mod locate;
+mod named;
 mod new;
 mod output;
 mod plan;

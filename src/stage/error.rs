@@ -1,6 +1,5 @@
 //! What can go wrong while a stage runs.
 
-use super::check_cx::Finding;
 use crate::digest::Segment;
 use std::fmt;
 use std::path::PathBuf;
@@ -16,8 +15,6 @@ pub enum ErrorKind {
     Network,
     /// A program or the worker failed.
     Process,
-    /// The manifest is wrong in a way that only the inputs' real types showed.
-    Manifest,
     /// The run was interrupted.
     Cancelled,
     /// kilter is wrong.
@@ -39,23 +36,13 @@ pub struct StageError {
     pub at: Option<Vec<Segment>>,
     /// The log of the program or worker.
     pub log: Option<PathBuf>,
-    /// For [`ErrorKind::Manifest`]: what the late check found.
-    pub findings: Vec<Finding>,
 }
 
 impl StageError {
     /// A failure of some sort.
     #[must_use]
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-            notes: Vec::new(),
-            hints: Vec::new(),
-            at: None,
-            log: None,
-            findings: Vec::new(),
-        }
+        Self { kind, message: message.into(), notes: Vec::new(), hints: Vec::new(), at: None, log: None }
     }
 
     /// The data does not fit what the manifest says of it.

@@ -1,4 +1,4 @@
-//! Which result is meant: the stage, its output, and whether its result is still the one that the manifest asks for.
+//! The result that is meant, and whether it is still the one that the manifest asks for.
 
 use super::describe;
 use crate::cli::session::Session;
@@ -8,31 +8,6 @@ use crate::env;
 use crate::plan::PlannedStage;
 use crate::stage::{ArtifactRecord, StageResult};
 use std::sync::Arc;
-
-/// The stage and the output that a name means: `split`, `split.train`.
-pub(super) fn resolve(session: &Session, name: &str) -> Result<(String, Option<String>), CommandError> {
-    let known = |stage: &str| session.checked.find(stage).is_some();
-    if known(name) {
-        return Ok((name.to_owned(), None));
-    }
-    let (stage, port) = name.rsplit_once('.').map_or((name, None), |(stage, port)| (stage, Some(port)));
-    if known(stage) {
-        return Ok((stage.to_owned(), port.map(str::to_owned)));
-    }
-    let names = || session.checked.stages.iter().map(|stage| stage.name.as_str());
-    let inner: Vec<&str> = names().filter(|inner| inner.starts_with(&format!("{stage}/"))).collect();
-    let (message, hint) = match inner.as_slice() {
-        [] => {
-            let hint = did_you_mean(stage, names()).unwrap_or_else(|| format!("the stages are {}", list(names(), 12)));
-            (format!("there is no stage `{stage}`"), hint)
-        }
-        inner => {
-            let inner = list(inner.iter().copied(), 8);
-            (format!("`{stage}` is a module"), format!("ask for one of its stages: {inner}"))
-        }
-    };
-    Err(CommandError::usage(message).hint(hint))
-}
 
 /// The stage's result, or else its earlier one, which is said.
 pub(super) fn result(

@@ -7,13 +7,13 @@ mod model;
 mod table;
 
 use super::session::{Session, size};
-use super::{CommandError, Exit, Outcome, Output, args, locate};
+use super::{CommandError, Exit, Outcome, Output, args, locate, named};
 use crate::report::Table;
 use crate::stage::{ArtifactRecord, StageResult};
 use crate::store::Store;
 use crate::types::ArtifactType;
 use crate::{env, numbers};
-use find::{ports, resolve, result};
+use find::{ports, result};
 use serde_json::json;
 
 /// What every view is given.
@@ -27,7 +27,7 @@ struct View<'a> {
 pub(super) fn run(options: &args::Show, output: Output) -> Outcome {
     let (manifest, name) = locate::manifest_and_name(&options.words, "stage")?;
     let session = Session::sound(&manifest, &options.params.set, output)?;
-    let (stage, port) = resolve(&session, &name)?;
+    let (stage, port) = named::stage(&session.checked, &name)?;
     let plan = session.plan(std::slice::from_ref(&stage), false)?;
     let planned = session.checked.find(&stage).and_then(|index| plan.get(index));
     let planned = planned.ok_or_else(|| CommandError::usage(format!("there is no stage `{stage}`")))?;

@@ -5,7 +5,7 @@ mod key;
 use self::key::made_of;
 use super::plan::unknown;
 use super::session::Session;
-use super::{CommandError, Exit, Level, Outcome, Output, args, locate};
+use super::{CommandError, Exit, Level, Outcome, Output, args, locate, named};
 use crate::plan::{Decision, PlannedStage};
 use crate::report::Paint;
 use crate::stage::StageResult;
@@ -15,13 +15,10 @@ use serde_json::{Value, json};
 pub(super) fn run(options: &args::Why, output: Output) -> Outcome {
     let (manifest, name) = locate::manifest_and_name(&options.words, "stage")?;
     let session = Session::sound(&manifest, &options.params.set, output)?;
+    let (name, _) = named::stage(&session.checked, &name)?;
     let plan = session.plan(std::slice::from_ref(&name), false)?;
-    let Some(planned) = session.checked.find(&name).and_then(|index| plan.get(index)) else {
-        let inner: Vec<&str> = session.checked.stages.iter().map(|stage| stage.name.as_str()).collect();
-        let inner = inner.into_iter().filter(|stage| stage.starts_with(&format!("{name}/")));
-        return Err(CommandError::usage(format!("`{name}` is a module"))
-            .hint(format!("ask for one of its stages: {}", crate::diag::list(inner, 8))));
-    };
+    let planned = session.checked.find(&name).and_then(|index| plan.get(index));
+    let planned = planned.ok_or_else(|| CommandError::usage(format!("there is no stage `{name}`")))?;
     if options.json {
         output.json(&as_json(&name, planned))?;
     } else {

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 /// Files up to this size are read whole to tell their column types while checking; larger ones wait for the run.
-pub const PROBE_WHOLE: u64 = 4 << 20;
+pub const PROBE_WHOLE: u64 = 64 << 20;
 
 /// How a data file is laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

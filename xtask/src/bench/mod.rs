@@ -68,7 +68,7 @@ fn fresh_folder(name: &str) -> Result<PathBuf, Failure> {
 }
 
 /// A Python environment with these packages, made once, outside of the user's Python.
-fn python_environment(name: &str, packages: &[&str], no_deps: bool) -> Result<PathBuf, Failure> {
+fn python_environment(name: &str, packages: &[&str]) -> Result<PathBuf, Failure> {
     let folder = target()?.join("bench").join(format!("python-{name}"));
     let stamp = folder.join("kilter-packages");
     let wanted = packages.join("\n");
@@ -79,7 +79,6 @@ fn python_environment(name: &str, packages: &[&str], no_deps: bool) -> Result<Pa
     run("python3", ["-m", "venv", "--clear", &place], &[])?;
     let pip = folder.join("bin/pip").to_string_lossy().into_owned();
     let options = ["install", "--quiet", "--disable-pip-version-check"].into_iter();
-    let options = options.chain(no_deps.then_some("--no-deps"));
     run(&pip, options.chain(packages.iter().copied()), &[])?;
     std::fs::write(&stamp, wanted)
         .map_err(|error| Failure::new(format!("cannot write {}: {error}", stamp.display())))?;

@@ -11,78 +11,101 @@ use std::process::Command;
 const STAGES: usize = 1000;
 const JOBS: &str = "2";
 
+/// How often kilter and ninja are measured, in turn. The two slow ones run once.
+const ROUNDS: usize = 5;
+
 pub fn bench() -> Result<(), Failure> {
     let kilter = super::kilter()?;
-    let python = python_environment("runners", &["ninja==1.13.2", "dvc==3.67.1", "snakemake==9.27.1"], false)?;
-    println!("  {STAGES} stages, {JOBS} jobs; a cold run once, nothing to do five times (Snakemake and DVC once)");
+    let python = python_environment("runners", &["ninja==1.13.2", "dvc==3.67.1", "snakemake==9.27.1"])?;
+    println!("  {STAGES} stages, {JOBS} jobs; kilter and ninja in turn, {ROUNDS} rounds; Snakemake and DVC once");
     println!("  {:<42} {:>34}", "", "min / median / max");
-    let quick = [
-        runner("kilter", 5, kilter_project, move |folder| on(&kilter, folder, &["run", "--jobs", JOBS, "many.toml"])),
-        runner("ninja", 5, ninja_project, {
-            let program = python.join("ninja");
-            move |folder| on(&program, folder, &["-j", JOBS])
-        }),
-        runner("snakemake", 1, snakemake_project, {
-            let program = python.join("snakemake");
-            move |folder| on(&program, folder, &["--cores", JOBS, "--quiet"])
-        }),
-        runner("dvc", 1, dvc_project, {
-            let program = python.join("dvc");
-            move |folder| on(&program, folder, &["repro"])
-        }),
-    ];
-    let mut noop = Vec::new();
-    let mut cold = Vec::new();
-    for runner in &quick {
-        let (first, again) = measure(runner)?;
-        cold.push((runner.name, first));
-        noop.push((runner.name, again));
+    let ours =
+        runner("kilter", kilter_project, move |folder| on(&kilter, folder, &["run", "--jobs", JOBS, "many.toml"]));
+    let ninja = python.join("ninja");
+    let ninja = runner("ninja", ninja_project, move |folder| on(&ninja, folder, &["-j", JOBS]));
+    let (ours, theirs) = in_turn(&ours, &ninja, ROUNDS)?;
+    ours.rows("kilter");
+    theirs.rows("ninja");
+    println!("  kilter / ninja, round by round: cold {}", ratios(&ours.cold, &theirs.cold));
+    let snakemake = python.join("snakemake");
+    let snakemake =
+        runner("snakemake", snakemake_project, move |folder| on(&snakemake, folder, &["--cores", JOBS, "--quiet"]));
+    let dvc = python.join("dvc");
+    let dvc = runner("dvc", dvc_project, move |folder| on(&dvc, folder, &["repro"]));
+    for slow in [snakemake, dvc] {
+        let mut once = Measured::default();
+        once.add(&slow)?;
+        once.rows(slow.name);
+        for (what, slow_times, our_times) in
+            [("cold", &once.cold, &ours.cold), ("nothing to do", &once.noop, &ours.noop)]
+        {
+            let factor = Times::new(slow_times.clone()).median() / Times::new(our_times.clone()).median();
+            println!("  {what}, kilter is {factor:.1} times as fast as {}", slow.name);
+        }
     }
-    compare("cold, kilter against", &cold);
-    compare("nothing to do, kilter against", &noop);
     Ok(())
+}
+
+/// What one program took, round by round, in seconds.
+#[derive(Default)]
+struct Measured {
+    cold: Vec<f64>,
+    noop: Vec<f64>,
+}
+
+impl Measured {
+    /// One round: a cold run in a fresh folder, then a run with nothing to do.
+    fn add(&mut self, runner: &Runner) -> Result<(), Failure> {
+        let folder = fresh_folder(&format!("stages-{}", runner.name))?;
+        write(&folder.join("in.txt"), "kilter\n")?;
+        (runner.project)(&folder)?;
+        self.cold.push(time(&|| (runner.command)(&folder))?);
+        self.noop.push(time(&|| (runner.command)(&folder))?);
+        Ok(())
+    }
+
+    fn rows(&self, name: &str) {
+        row(&format!("{name}, cold"), &Times::new(self.cold.clone()));
+        row(&format!("{name}, nothing to do"), &Times::new(self.noop.clone()));
+    }
+}
+
+fn in_turn(one: &Runner, other: &Runner, rounds: usize) -> Result<(Measured, Measured), Failure> {
+    let (mut ours, mut theirs) = (Measured::default(), Measured::default());
+    for _ in 0..rounds {
+        ours.add(one)?;
+        theirs.add(other)?;
+    }
+    Ok((ours, theirs))
+}
+
+/// The ratios of two programs' times, pair by pair: `min / median / max`.
+fn ratios(ours: &[f64], theirs: &[f64]) -> String {
+    let mut ratios: Vec<f64> = ours.iter().zip(theirs).map(|(our, their)| our / their).collect();
+    ratios.sort_by(f64::total_cmp);
+    let (first, last) = (ratios.first().copied().unwrap_or(f64::NAN), ratios.last().copied().unwrap_or(f64::NAN));
+    format!("{first:.2} / {:.2} / {last:.2}", Times::new(ratios).median())
 }
 
 /// One program of the comparison.
 struct Runner {
     name: &'static str,
-    noop_runs: usize,
     project: fn(&Path) -> Result<(), Failure>,
     command: Box<dyn Fn(&Path) -> Command>,
 }
 
 fn runner(
     name: &'static str,
-    noop_runs: usize,
     project: fn(&Path) -> Result<(), Failure>,
     command: impl Fn(&Path) -> Command + 'static,
 ) -> Runner {
-    Runner { name, noop_runs, project, command: Box::new(command) }
+    Runner { name, project, command: Box::new(command) }
 }
 
 fn on(program: &Path, folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(program);
     command.args(args).current_dir(folder).env("DVC_NO_ANALYTICS", "1");
     command
-}
-
-fn measure(runner: &Runner) -> Result<(f64, f64), Failure> {
-    let folder = fresh_folder(&format!("stages-{}", runner.name))?;
-    write(&folder.join("in.txt"), "kilter\n")?;
-    (runner.project)(&folder)?;
-    let cold = time(&|| (runner.command)(&folder))?;
-    row(&format!("{}, cold", runner.name), &Times::new(vec![cold]));
-    let again = (0..runner.noop_runs).map(|_| time(&|| (runner.command)(&folder))).collect::<Result<Vec<_>, _>>()?;
-    let again = Times::new(again);
-    row(&format!("{}, nothing to do", runner.name), &again);
-    Ok((cold, again.median()))
-}
-
-fn compare(title: &str, seconds: &[(&str, f64)]) {
-    let Some((_, ours)) = seconds.first() else { return };
-    for (name, theirs) in &seconds[1..] {
-        println!("  {title} {name}: {:.2} times its time ({:.1} times as fast)", ours / theirs, theirs / ours);
-    }
 }
 
 fn kilter_project(folder: &Path) -> Result<(), Failure> {

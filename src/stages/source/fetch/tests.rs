@@ -187,6 +187,25 @@ fn wheel() -> Vec<u8> {
 }
 
 #[test]
+fn members_of_one_archive_are_outputs_of_their_own() {
+    let bench = Bench::default();
+    bench.file("x.zip", wheel());
+    let several = "path = \"x.zip\"\nmembers = { table = \"pkg/data.csv\", all = \"pkg/\" }";
+    let (outputs, findings) = bench.check::<Fetch>(several);
+    assert!(findings.is_empty());
+    assert_eq!(outputs, Outputs::none().and("all", ArtifactType::Dir).and("table", ArtifactType::File));
+    bench.run::<Fetch>(several).expect("runs");
+    assert_eq!(bench.output("table"), [("data.csv".to_owned(), b"a\n1\n".to_vec())]);
+    assert_eq!(bench.output("all"), bench.output("table"));
+    let missing = "path = \"x.zip\"\nmembers = { table = \"pkg/other.csv\" }";
+    let error = bench.run::<Fetch>(missing).expect_err("no such member");
+    assert!(error.message.contains("pkg/other.csv"), "{error:?}");
+    assert_eq!(crate::digest::dotted(&error.at.expect("a place")), "members.table");
+    let (_, findings) = bench.check::<Fetch>(&format!("member = \"a\"\n{several}"));
+    assert_eq!(findings[0].diagnostic.code.id, "E0135");
+}
+
+#[test]
 fn a_pypi_index_is_asked_in_json() {
     let page = r#"{"files": [
         {"filename": "my_pkg-1.0.tar.gz", "url": "../../f/my_pkg-1.0.tar.gz", "hashes": {}},

@@ -1,0 +1,33 @@
+//! What a name on the command line means: a stage, a stage's output, or an output of a module.
+
+use super::CommandError;
+use crate::check::Checked;
+use crate::diag::{did_you_mean, list};
+
+/// The stage and the output that a name means: `split`, `split.train`, and `model.model` for a module's output.
+pub(super) fn stage(checked: &Checked, name: &str) -> Result<(String, Option<String>), CommandError> {
+    let known = |stage: &str| checked.find(stage).is_some();
+    if known(name) {
+        return Ok((name.to_owned(), None));
+    }
+    let (stage, port) = name.rsplit_once('.').map_or((name, None), |(stage, port)| (stage, Some(port)));
+    if known(stage) {
+        return Ok((stage.to_owned(), port.map(str::to_owned)));
+    }
+    if let Some((index, port)) = checked.named(name) {
+        return Ok((checked.stages[index].name.clone(), port));
+    }
+    let names = || checked.stages.iter().map(|stage| stage.name.as_str());
+    let inner: Vec<&str> = names().filter(|inner| inner.starts_with(&format!("{stage}/"))).collect();
+    let (message, hint) = match inner.as_slice() {
+        [] => {
+            let hint = did_you_mean(stage, names()).unwrap_or_else(|| format!("the stages are {}", list(names(), 12)));
+            (format!("there is no stage `{stage}`"), hint)
+        }
+        inner => {
+            let inner = list(inner.iter().copied(), 8);
+            (format!("`{stage}` is a module"), format!("ask for one of its stages: {inner}"))
+        }
+    };
+    Err(CommandError::usage(message).hint(hint))
+}
