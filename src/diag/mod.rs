@@ -11,4 +11,4 @@ mod suggest;
 pub use codes::Code;
 pub use diagnostic::{Diagnostic, Diagnostics, Label, Severity};
 pub use render::{Format, render};
-pub use suggest::{did_you_mean, list, plural};
+pub use suggest::{did_you_mean, list};

@@ -37,12 +37,6 @@ pub fn list<'a>(names: impl IntoIterator<Item = &'a str>, most: usize) -> String
     }
 }
 
-/// `1 error`, `2 errors`.
-#[must_use]
-pub fn plural(count: usize, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -59,6 +53,5 @@ mod tests {
         assert_eq!(list(["a"], 4), "`a`");
         assert_eq!(list(["a", "b", "c"], 4), "`a`, `b` and `c`");
         assert_eq!(list(["a", "b", "c"], 2), "`a`, `b` and 1 more");
-        assert_eq!(plural(1, "error"), "1 error");
     }
 }

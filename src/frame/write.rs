@@ -3,6 +3,7 @@
 use super::digest::table_digest;
 use super::failed;
 use super::schema::schema_of;
+use crate::numbers;
 use crate::stage::{Produced, RunCx, StageError};
 use crate::types::ArtifactType;
 use polars::prelude::*;
@@ -82,22 +83,7 @@ fn write_parquet(df: &mut DataFrame, path: &std::path::Path) -> Result<(), Stage
 /// `5,000 rows x 785 columns`
 #[must_use]
 pub fn rows_by_columns(df: &DataFrame) -> String {
-    let noun = |count: usize, noun: &str| format!("{} {noun}{}", thousands(count), if count == 1 { "" } else { "s" });
-    format!("{} x {}", noun(df.height(), "row"), noun(df.width(), "column"))
-}
-
-/// `336,776`
-#[must_use]
-pub fn thousands(count: usize) -> String {
-    let digits = count.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
+    format!("{} x {}", numbers::counted(df.height(), "row"), numbers::counted(df.width(), "column"))
 }
 
 #[cfg(test)]
@@ -105,10 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts_are_grouped() {
-        assert_eq!(thousands(0), "0");
-        assert_eq!(thousands(999), "999");
-        assert_eq!(thousands(336_776), "336,776");
+    fn one_row_is_no_plural() {
         let df = df!["a" => [1]].expect("a frame");
         assert_eq!(rows_by_columns(&df), "1 row x 1 column");
     }

@@ -19,7 +19,8 @@ impl Scale {
         scale
     }
 
-    /// Around these numbers, widened to round ticks, about five of them. Numbers that are not finite are left out.
+    /// Around these numbers, widened to a fifth of the distance between ticks, of which there are about five. Numbers that
+    /// are not finite are left out.
     pub fn around(values: impl IntoIterator<Item = f64>) -> Self {
         let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
         for value in values.into_iter().filter(|value| value.is_finite()) {
@@ -34,7 +35,8 @@ impl Scale {
             (low, high) = (low - room, high + room);
         }
         let step = round_step((high - low) / 5.0);
-        Self::exact((low / step).floor() * step, (high / step).ceil() * step, step)
+        let fine = step / 5.0;
+        Self::exact((low / fine).floor() * fine, (high / fine).ceil() * fine, step)
     }
 
     /// Where a value lies between the ends, 0 to 1.
@@ -91,6 +93,19 @@ impl Axes {
         (self.left + self.x.share(x) * self.width, self.top + (1.0 - self.y.share(y)) * self.height)
     }
 
+    /// The part of the line `y = slope * x` that lies in the area, as its two ends on the page; `None` where none does.
+    pub fn clipped(&self, slope: f64) -> Option<[(f64, f64); 2]> {
+        let (mut from, mut to) = (self.x.low, self.x.high);
+        if slope == 0.0 {
+            (self.y.low <= 0.0 && 0.0 <= self.y.high).then_some(())?;
+        } else {
+            let (one, other) = (self.y.low / slope, self.y.high / slope);
+            from = from.max(one.min(other));
+            to = to.min(one.max(other));
+        }
+        (from < to).then(|| [self.at(from, slope * from), self.at(to, slope * to)])
+    }
+
     /// Draws grid, ticks and names.
     pub fn draw(&self, svg: &mut Svg, x_name: &str, y_name: &str) {
         let bottom = self.top + self.height;
@@ -123,9 +138,22 @@ mod tests {
             ["0.0", "0.1", "0.2", "0.3", "0.4", "0.5"]
         );
         let scale = Scale::around([-38.0, 112.0]);
-        assert_eq!(scale.ticks, [-50.0, 0.0, 50.0, 100.0, 150.0]);
+        assert_eq!((scale.low, scale.high), (-40.0, 120.0));
+        assert_eq!(scale.ticks, [0.0, 50.0, 100.0]);
         assert_eq!(Scale::around([]), Scale::around([0.0, 1.0]));
         assert_eq!(Scale::around([3.0, f64::NAN]).ticks.len(), Scale::around([3.0]).ticks.len());
         assert_eq!(Scale::exact(1.0, 10.0, 3.0).ticks, [3.0, 6.0, 9.0]);
+    }
+
+    #[test]
+    fn a_guide_stays_inside() {
+        let scale = |low: f64, high: f64| Scale::exact(low, high, 10.0);
+        let axes = Axes::new((0.0, 0.0), (100.0, 100.0), scale(-50.0, 50.0), scale(0.0, 10.0));
+        // y = x between 0 and 10 of -50 to 50.
+        assert_eq!(axes.clipped(1.0), Some([(50.0, 100.0), (60.0, 0.0)]));
+        assert_eq!(axes.clipped(-1.0), Some([(40.0, 0.0), (50.0, 100.0)]));
+        assert_eq!(axes.clipped(0.0), Some([(0.0, 100.0), (100.0, 100.0)]));
+        let above = Axes::new((0.0, 0.0), (100.0, 100.0), scale(0.0, 50.0), scale(60.0, 70.0));
+        assert_eq!((above.clipped(0.0), above.clipped(1.0)), (None, None));
     }
 }

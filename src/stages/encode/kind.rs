@@ -3,7 +3,8 @@
 use super::ports::{ENCODER, dataset_ports};
 use super::spec::EncodeSpec;
 use super::{Encoder, Feature};
-use crate::diag::{codes, did_you_mean, plural};
+use crate::diag::{codes, did_you_mean};
+use crate::numbers;
 use crate::path;
 use crate::stage::{CheckCx, Family, Kind, Outputs, Path, Port, Produced, Progress, Ref, RunCx, StageError, StageInfo};
 use crate::types::{ArtifactType, DType, DatasetType, Lookup, TableSchema, TargetType, Task};
@@ -173,7 +174,7 @@ fn check_target(
 fn missing_target(column: &str, schema: &TableSchema, table: &Ref, place: Path, cx: &mut CheckCx<'_>) {
     cx.error(place, codes::UNKNOWN_COLUMN, format!("column `{column}` does not exist"))
         .at_key()
-        .label(format!("`{table}` has {}; none of this name", plural(schema.columns.len(), "column")))
+        .label(format!("`{table}` has {}; none of this name", numbers::counted(schema.columns.len(), "column")))
         .maybe_hint(did_you_mean(column, schema.names()))
         .from_stage(table, "the table comes from here");
 }

@@ -1,6 +1,7 @@
 //! Column names and patterns in a manifest, and what they select.
 
-use crate::diag::{codes, did_you_mean, plural};
+use crate::diag::{codes, did_you_mean};
+use crate::numbers;
 use crate::stage::{CheckCx, Path, Ref, StageError};
 use crate::types::{TableSchema, matches_pattern};
 use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor, value::SeqAccessDeserializer};
@@ -80,12 +81,12 @@ pub fn check_names(
                 clean = false;
                 cx.error(at, codes::EMPTY_SELECTION, format!("`{entry}` matches no column of `{table}`"))
                     .label("no column has a name like that")
-                    .from_stage(table, format!("has {}", plural(before, "column")));
+                    .from_stage(table, format!("has {}", numbers::counted(before, "column")));
             }
         } else if !all.contains(&entry.as_str()) {
             clean = false;
             cx.error(at, codes::UNKNOWN_COLUMN, format!("column `{entry}` does not exist"))
-                .label(format!("`{table}` has {}; none of this name", plural(before, "column")))
+                .label(format!("`{table}` has {}; none of this name", numbers::counted(before, "column")))
                 .maybe_hint(did_you_mean(entry, all.iter().copied()))
                 .from_stage(table, "the table comes from here");
         }

@@ -1,6 +1,7 @@
 //! Column names in a manifest: one or a list of them, exact or with wildcards, and what they stand for in a table.
 
-use crate::diag::{codes, did_you_mean, list, plural};
+use crate::diag::{codes, did_you_mean, list};
+use crate::numbers;
 use crate::stage::{CheckCx, Path};
 use crate::types::{DType, Lookup, TableSchema};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -64,7 +65,7 @@ pub(super) fn column(schema: &TableSchema, name: &str, at: Path, cx: &mut CheckC
             let names: Vec<&str> = schema.names().collect();
             let meant = did_you_mean(name, names.iter().copied());
             cx.error(at, codes::UNKNOWN_COLUMN, format!("column `{name}` does not exist"))
-                .label(format!("the table has {}; none of this name", plural(names.len(), "column")))
+                .label(format!("the table has {}; none of this name", numbers::counted(names.len(), "column")))
                 .hint(meant.unwrap_or_else(|| format!("the columns here are {}", list(names, 8))));
             None
         }

@@ -1,7 +1,8 @@
 //! Mistakes in queries and expressions, as findings of a stage.
 
-use crate::diag::{codes, did_you_mean, plural};
+use crate::diag::{codes, did_you_mean};
 use crate::frame::sql::{Problem, ProblemKind};
+use crate::numbers;
 use crate::stage::{CheckCx, Path, Ref};
 use crate::types::TableSchema;
 use std::collections::BTreeMap;
@@ -41,7 +42,7 @@ fn one(problem: Problem, at: &Path, sources: &Sources, tables: &BTreeMap<String,
             let columns = table.and_then(|table| tables.get(table)).map(|schema| schema.columns.len());
             match (table, columns) {
                 (Some(table), Some(count)) => {
-                    finding.label(format!("`{table}` has {}; none of this name", plural(count, "column")));
+                    finding.label(format!("`{table}` has {}; none of this name", numbers::counted(count, "column")));
                     if let Some(source) = sources.get(table) {
                         finding.from_stage(source, format!("`{table}` comes from here"));
                     }

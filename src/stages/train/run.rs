@@ -5,6 +5,7 @@ use super::kind::{CURVES, HISTORY, MODEL};
 use super::spec::TrainSpec;
 use crate::frame;
 use crate::job::{Job, JobResult, Setting, TrainJob, WorkerEvent};
+use crate::numbers;
 use crate::numbers::{number, rate, sparkline};
 use crate::plot::{self, Curve};
 use crate::stage::{Input, Produced, Progress, RunCx, StageError};
@@ -104,7 +105,7 @@ fn summary(result: &JobResult, planned: u64) -> String {
     let ran = value("epochs").unwrap_or(planned as f64) as u64;
     let mut parts = vec![match value("best_epoch") {
         Some(best) => format!("{ran} of {planned} epochs, best {best}"),
-        None => crate::diag::plural(size(ran), "epoch"),
+        None => numbers::counted(size(ran), "epoch"),
     }];
     for name in ["val_accuracy", "val_rmse", "val_loss", "loss"] {
         parts.extend(value(name).map(|value| format!("{} {}", name.replace('_', " "), number(value))));

@@ -3,7 +3,8 @@
 
 use super::super::labels::column;
 use super::super::tensor::interleave;
-use crate::diag::{codes, plural};
+use crate::diag::codes;
+use crate::numbers;
 use crate::path;
 use crate::stage::{CheckCx, StageError};
 use crate::stages::encode::{Names, Tensor, TensorData};
@@ -54,7 +55,7 @@ impl Image {
         } else if let Some(columns) = selected
             && columns.len() as u64 != channels * height * width
         {
-            let have = plural(columns.len(), "column");
+            let have = numbers::counted(columns.len(), "column");
             cx.error(
                 path!["features", name, "image"],
                 codes::COLUMN_COUNT,

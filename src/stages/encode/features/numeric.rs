@@ -12,7 +12,8 @@
 use super::super::exact::{mean, mean_and_std, median, stored};
 use super::super::labels::numbers;
 use super::super::tensor::interleave;
-use crate::diag::{codes, plural};
+use crate::diag::codes;
+use crate::numbers;
 use crate::path;
 use crate::stage::{CheckCx, StageError};
 use crate::stages::encode::{Names, Tensor, TensorData};
@@ -97,7 +98,7 @@ impl Numeric {
                 if let Some(columns) = selected
                     && columns.len() as u64 != wanted
                 {
-                    let have = plural(columns.len(), "column");
+                    let have = numbers::counted(columns.len(), "column");
                     cx.error(
                         path!["features", name, "shape"],
                         codes::COLUMN_COUNT,

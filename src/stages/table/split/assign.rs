@@ -1,9 +1,10 @@
 //! Which row goes to which part.
 
 use super::super::fixed::shuffle;
-use super::{Part, Spec, count_of, rows_of};
+use super::{Part, Spec};
 use crate::diag::list;
 use crate::frame::failed;
+use crate::numbers;
 use crate::path;
 use crate::stage::{RunCx, StageError};
 use polars::prelude::*;
@@ -11,8 +12,9 @@ use std::collections::BTreeMap;
 
 /// The rows of each part, in the order of the parts' names; rows in the table's order.
 pub(super) fn assign(spec: &Spec, df: &DataFrame, cx: &RunCx<'_>) -> Result<Vec<Vec<u32>>, StageError> {
-    let rows = u32::try_from(df.height())
-        .map_err(|_| StageError::data(format!("a table of {} is too large to split", rows_of(df.height()))))?;
+    let rows = u32::try_from(df.height()).map_err(|_| {
+        StageError::data(format!("a table of {} is too large to split", numbers::counted(df.height(), "row")))
+    })?;
     let mut parts = match (&spec.by, &spec.time, &spec.group) {
         (Some(by), ..) => by_values(spec, df, by)?,
         (_, Some(time), _) => by_time(spec, df, time)?,
@@ -27,8 +29,11 @@ pub(super) fn assign(spec: &Spec, df: &DataFrame, cx: &RunCx<'_>) -> Result<Vec<
 fn targets(spec: &Spec, rows: usize) -> Result<Vec<f64>, StageError> {
     let counted: u64 = spec.parts.values().map(|part| if let Part::Count(count) = part { *count } else { 0 }).sum();
     if counted > rows as u64 {
-        return Err(StageError::data(format!("the parts want {counted} rows, the table has {}", rows_of(rows)))
-            .at(path!["parts"]));
+        return Err(StageError::data(format!(
+            "the parts want {counted} rows, the table has {}",
+            numbers::counted(rows, "row")
+        ))
+        .at(path!["parts"]));
     }
     Ok(spec
         .parts
@@ -71,7 +76,7 @@ fn no_nulls(df: &DataFrame, field: &str, name: &str) -> Result<(), StageError> {
     let first = column.is_null().iter().position(|null| null == Some(true)).unwrap_or(0);
     Err(StageError::data(format!(
         "column `{name}` is missing in {}, the first of them row {}",
-        rows_of(nulls),
+        numbers::counted(nulls, "row"),
         first + 1
     ))
     .note(format!("`{field}` decides by it where a row belongs"))
@@ -152,7 +157,7 @@ fn warn_of_small(
         return Err(StageError::data(format!(
             "column `{column}` has {} different values in {}, too many to stratify by",
             names.len(),
-            rows_of(rows)
+            numbers::counted(rows, "row")
         ))
         .hint("stratify by a column of classes")
         .at(path!["stratify"]));
@@ -162,11 +167,12 @@ fn warn_of_small(
         .iter()
         .zip(strata)
         .filter(|(_, rows)| rows.len() < parts)
-        .map(|(name, rows)| format!("{name} ({})", rows_of(rows.len())))
+        .map(|(name, rows)| format!("{name} ({})", numbers::counted(rows.len(), "row")))
         .collect();
     if !small.is_empty() {
         let shown = list(small.iter().map(String::as_str), 4);
-        cx.services.warn(format!("too few rows of {shown} for {}: not every part has one", count_of(parts, "part")));
+        cx.services
+            .warn(format!("too few rows of {shown} for {}: not every part has one", numbers::counted(parts, "part")));
     }
     Ok(())
 }
@@ -183,8 +189,8 @@ fn by_groups(spec: &Spec, df: &DataFrame, group: &str, cx: &RunCx<'_>) -> Result
     if names.len() < parts {
         return Err(StageError::data(format!(
             "column `{group}` has {}, which cannot be divided into {}",
-            count_of(names.len(), "group"),
-            count_of(parts, "part")
+            numbers::counted(names.len(), "group"),
+            numbers::counted(parts, "part")
         ))
         .hint("group by a column with more values, or split without `group`")
         .at(path!["group"]));
@@ -246,8 +252,8 @@ fn warn_of_skew(spec: &Spec, group: &str, targets: &[f64], dealt: &[Vec<usize>],
         if off > 1.0 && off > target * 0.25 {
             cx.services.warn(format!(
                 "part `{name}` has {} instead of {}: the groups of `{group}` cannot be divided",
-                rows_of(rows),
-                rows_of(target.round() as usize)
+                numbers::counted(rows, "row"),
+                numbers::counted(target.round() as usize, "row")
             ));
         }
     }

@@ -10,9 +10,8 @@ mod tests;
 
 pub use spec::{Part, Spec};
 
-use crate::diag::plural;
-use crate::frame::write::thousands;
 use crate::frame::{failed, read_table, write_table};
+use crate::numbers;
 use crate::stage::{CheckCx, Family, Kind, Outputs, Port, Produced, RunCx, StageError, StageInfo};
 use crate::types::{ArtifactType, TableSchema};
 use polars::prelude::{DataFrame, IdxCa, NewChunkedArray};
@@ -58,12 +57,14 @@ stratify = "label"
         for (name, rows) in names.iter().zip(&parts) {
             if rows.is_empty() {
                 return Err(StageError::data(format!("part `{name}` would have no rows"))
-                    .note(format!("the table has {}", rows_of(df.height())))
+                    .note(format!("the table has {}", numbers::counted(df.height(), "row")))
                     .hint(format!("give `{name}` a larger share, or split a larger table")));
             }
             if rows.len() < TINY {
-                cx.services
-                    .warn(format!("part `{name}` has {}: what is measured on it says little", rows_of(rows.len())));
+                cx.services.warn(format!(
+                    "part `{name}` has {}: what is measured on it says little",
+                    numbers::counted(rows.len(), "row")
+                ));
             }
         }
         let mut produced = Produced::new(summary(spec, &names, &parts));
@@ -73,10 +74,6 @@ stratify = "label"
         }
         Ok(produced)
     }
-}
-
-fn rows_of(count: usize) -> String {
-    if count == 1 { "1 row".to_owned() } else { format!("{} rows", thousands(count)) }
 }
 
 fn take(df: &DataFrame, rows: &[u32]) -> Result<DataFrame, StageError> {
@@ -89,7 +86,7 @@ fn summary(spec: &Spec, names: &[&String], parts: &[Vec<u32>]) -> String {
     let mut order: Vec<usize> = (0..names.len()).collect();
     order.sort_by_key(|at| (spec.place_in_order(names[*at]), names[*at].clone()));
     let sizes: Vec<String> =
-        order.into_iter().map(|at| format!("{} {}", names[at], thousands(parts[at].len()))).collect();
+        order.into_iter().map(|at| format!("{} {}", names[at], numbers::count(parts[at].len() as u64))).collect();
     let how = match (&spec.stratify, &spec.group, &spec.time, &spec.by) {
         (Some(stratify), Some(group), ..) => format!(", stratified by {stratify}, grouped by {group}"),
         (Some(stratify), ..) => format!(", stratified by {stratify}"),
@@ -99,9 +96,4 @@ fn summary(spec: &Spec, names: &[&String], parts: &[Vec<u32>]) -> String {
         _ => String::new(),
     };
     format!("{}{how}", sizes.join(" · "))
-}
-
-/// `3 groups`
-fn count_of(count: usize, noun: &str) -> String {
-    plural(count, noun)
 }

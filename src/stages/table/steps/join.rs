@@ -2,9 +2,10 @@
 
 use super::super::columns::{OneOrMany, column};
 use super::Rule;
-use crate::diag::{codes, plural};
+use crate::diag::codes;
 use crate::frame::schema::from_polars_schema;
 use crate::frame::{FloatSums, polars_schema, scan_table};
+use crate::numbers;
 use crate::stage::{CheckCx, Path, Ref, RunCx, StageError};
 use crate::types::{DType, TableSchema};
 use polars::prelude::{
@@ -103,8 +104,13 @@ impl Join {
         let Some((l, r)) = self.keys() else { return self.report_keys(at, cx) };
         let place = |field: &str| -> Path { [at.clone(), vec![field.into()]].concat() };
         if l.1.len() != r.1.len() || (l.1.is_empty() && self.how != How::Cross) {
-            let message =
-                format!("`{}` names {}, `{}` {}", l.0, plural(l.1.len(), "column"), r.0, plural(r.1.len(), "column"));
+            let message = format!(
+                "`{}` names {}, `{}` {}",
+                l.0,
+                numbers::counted(l.1.len(), "column"),
+                r.0,
+                numbers::counted(r.1.len(), "column")
+            );
             cx.error(place(r.0), codes::OUT_OF_RANGE, message).label("both must name as many, and at least one");
             return;
         }

@@ -2,8 +2,9 @@
 
 use super::super::columns::{OneOrMany, column};
 use super::Rule;
-use crate::diag::{codes, plural};
+use crate::diag::codes;
 use crate::frame::FloatSums;
+use crate::numbers;
 use crate::stage::{CheckCx, Path, RunCx, StageError};
 use crate::types::TableSchema;
 use polars::prelude::{LazyFrame, SchemaRef, SortMultipleOptions};
@@ -82,8 +83,11 @@ impl Rule for Sort {
             column(&input, name, at, cx);
         }
         if flags != 1 && flags != columns {
-            let message =
-                format!("`descending` has {}, but there are {}", plural(flags, "entry"), plural(columns, "column"));
+            let message = format!(
+                "`descending` has {}, but there are {}",
+                numbers::counted(flags, "flag"),
+                numbers::counted(columns, "column")
+            );
             cx.error(
                 [at.clone(), vec!["descending".into()]].concat(),
                 codes::OUT_OF_RANGE,
