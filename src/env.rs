@@ -132,6 +132,40 @@ pub fn unix_nanos() -> i64 {
     i64::try_from(elapsed.as_nanos()).unwrap_or(i64::MAX)
 }
 
+/// Whether a process of this number runs on this machine.
+#[must_use]
+pub fn process_lives(process: u32) -> bool {
+    let Ok(process) = libc::pid_t::try_from(process) else { return false };
+    // SAFETY: signal 0 is not sent; the call only says whether it could be.
+    let answer = unsafe { libc::kill(process, 0) };
+    answer == 0 || std::io::Error::last_os_error().raw_os_error() == Some(libc::EPERM)
+}
+
+/// Whether a path lies on a file system that other machines share, where processes cannot share memory through a file.
+/// `false` where the system does not tell.
+#[must_use]
+pub fn is_network_file_system(path: &std::path::Path) -> bool {
+    #[cfg(target_os = "linux")]
+    {
+        // nfs, smb, smb2, cifs, 9p, fuse (sshfs and its like), afs, ceph, lustre
+        const SHARED: [i64; 9] =
+            [0x6969, 0x517b, 0xfe53_4d42, 0xff53_4d42, 0x0102_1997, 0x6573_5546, 0x5346_414f, 0x00c3_6400, 0x0bd0_0bd0];
+        use std::os::unix::ffi::OsStrExt;
+        let existing = path.ancestors().find(|above| above.exists()).unwrap_or(path);
+        let Ok(name) = std::ffi::CString::new(existing.as_os_str().as_bytes()) else { return false };
+        // SAFETY: `name` is a C string for the length of the call, and `found` is plain data that the call fills.
+        unsafe {
+            let mut found: libc::statfs = std::mem::zeroed();
+            libc::statfs(name.as_ptr(), &raw mut found) == 0 && SHARED.contains(&found.f_type)
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = path;
+        false
+    }
+}
+
 /// The folder of the running program, where the worker lies too.
 #[must_use]
 pub fn program_folder() -> Option<PathBuf> {
@@ -155,6 +189,13 @@ mod tests {
     fn times_read_as_dates() {
         let text = local_time(1_777_888_999);
         assert!(text.starts_with("2026-05-0") && text.len() == 16, "{text}");
+    }
+
+    #[test]
+    fn this_process_lives_and_its_folder_is_not_shared() {
+        assert!(process_lives(std::process::id()));
+        assert!(!process_lives(u32::MAX));
+        assert!(!is_network_file_system(std::path::Path::new("/proc/self")));
     }
 
     #[test]

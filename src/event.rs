@@ -1,5 +1,6 @@
 //! What the engine tells the reporters. Every event is serialisable; `run --json` prints them, one a line.
 
+use crate::digest::Digest;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -86,6 +87,8 @@ pub enum Event {
         stage: String,
         /// Its kind.
         kind: String,
+        /// The key of its result.
+        key: Digest,
         /// It was in the store already.
         cached: bool,
         /// Seconds that it took, or that the cached result took when it was made.
@@ -101,6 +104,8 @@ pub enum Event {
         stage: String,
         /// Its kind.
         kind: String,
+        /// The key of its result, where there is one: its gate does not hold.
+        key: Option<Digest>,
         /// Seconds until then.
         seconds: f64,
         /// Why.

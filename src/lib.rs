@@ -10,20 +10,25 @@
 //! | [`exec`] | the plan | results in the store, and [`event`]s |
 //! | [`report`] | events and artefacts | something to read or look at |
 //!
-//! Under them lie [`span`], [`digest`], [`types`], [`diag`], [`mod@env`], [`event`] and [`job`], which know nothing of
+//! Under them lie [`span`], [`yaml`], [`digest`], [`types`], [`diag`], [`mod@env`], [`event`] and [`job`], which know nothing of
 //! each other beyond that order; [`stage`] is the contract that every kind in [`stages`] keeps; [`frame`], [`nn`] and
-//! [`metrics`] hold what kinds are made of; [`numbers`] puts numbers in words; [`plot`] draws them as SVG; [`store`] keeps results; [`registry`] lists all there is.
+//! [`metrics`] hold what kinds are made of; [`numbers`] puts numbers in words; [`plot`] draws them as SVG; [`store`] keeps results;
+//! [`history`] keeps what runs did, [`mod@diff`] compares them, [`git`] asks the program of that name; [`import`] reads other tools' pipelines; [`registry`] lists all there is.
 //! The second binary, `kilter-torch` (`src/worker/`), is the only code that sees libtorch, and not part of this library.
 
 pub mod check;
 pub mod cli;
 pub mod dev;
 pub mod diag;
+pub mod diff;
 pub mod digest;
 pub mod env;
 pub mod event;
 pub mod exec;
 pub mod frame;
+pub mod git;
+pub mod history;
+pub mod import;
 pub mod job;
 pub mod manifest;
 pub mod metrics;
@@ -38,3 +43,4 @@ pub mod stage;
 pub mod stages;
 pub mod store;
 pub mod types;
+pub mod yaml;

@@ -8,6 +8,7 @@ use crate::stages::judge::{Evaluate, Predict};
 use crate::stages::model::Model;
 use crate::stages::open::exec::Exec;
 use crate::stages::source::fetch::Fetch;
+use crate::stages::source::pick::Pick;
 use crate::stages::source::read::Read;
 use crate::stages::table::split::Split;
 use crate::stages::table::sql::Sql;
@@ -19,6 +20,7 @@ pub const STAGES: &[&dyn Stage] = &[
     // source
     &Erased::<Fetch>::NEW,
     &Erased::<Read>::NEW,
+    &Erased::<Pick>::NEW,
     // table
     &Erased::<Sql>::NEW,
     &Erased::<Table>::NEW,

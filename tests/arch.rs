@@ -13,6 +13,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("digest", &[]),
     ("env", &[]),
     ("numbers", &[]),
+    ("git", &[]),
+    ("yaml", &[]),
     ("plot", &["numbers"]),
     ("types", &["digest"]),
     ("diag", &["span"]),
@@ -25,11 +27,17 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("manifest", &["span", "diag", "digest"]),
     (
         "stages",
-        &["stage", "types", "frame", "nn", "job", "metrics", "diag", "event", "digest", "plot", "numbers", "env"],
+        &[
+            "stage", "types", "frame", "nn", "job", "metrics", "diag", "event", "digest", "plot", "numbers", "env",
+            "yaml",
+        ],
     ),
     ("registry", &["stage", "stages", "nn", "metrics"]),
     ("check", &["manifest", "stage", "types", "diag", "span", "digest"]),
     ("store", &["digest", "types", "env", "stage", "diag"]),
+    ("history", &["digest", "env", "event", "git", "stage"]),
+    ("diff", &["digest", "types", "stage", "store", "history", "frame", "metrics", "plan", "numbers", "diag"]),
+    ("import", &["diag", "stage", "yaml"]),
     ("plan", &["check", "manifest", "stage", "types", "digest", "diag", "store", "job", "span", "numbers"]),
     (
         "exec",
@@ -49,7 +57,9 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("polars", &["src/frame/", "src/stages/", "src/metrics/"]),
     ("tch", &["src/worker/"]),
     ("clap", &["src/cli/args.rs"]),
-    ("toml", &["src/manifest/", "src/store/workspace.rs"]),
+    ("toml", &["src/manifest/", "src/store/workspace.rs", "src/import/"]),
+    ("rusqlite", &["src/history/"]),
+    ("saphyr", &["src/yaml.rs"]),
     ("ureq", &["src/stages/source/fetch/"]),
 ];
 

@@ -20,6 +20,7 @@ pub(super) fn run(options: &args::Check, output: Output, started: Instant) -> Ou
             output.say(&format!("{counted}, checked {stages} in {took}"));
         }
         CheckFormat::Json => output.data(&render(found, sources, Format::Json))?,
+        CheckFormat::Sarif => output.data(&render(found, sources, Format::Sarif))?,
         CheckFormat::Github => output.data(&render(found, sources, Format::Github))?,
     }
     Ok(if found.has_errors() { Exit::Usage } else { Exit::Done })

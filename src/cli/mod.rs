@@ -2,16 +2,21 @@
 
 pub mod args;
 mod bug;
+mod cache;
 mod check;
 mod completions;
+mod diff;
 mod exit;
+mod gc;
 mod graph;
+mod import;
 mod locate;
 mod named;
 mod new;
 mod output;
 mod plan;
 mod run;
+mod runs;
 mod session;
 mod show;
 mod signals;
@@ -53,6 +58,11 @@ fn dispatch(command: &Command, output: Output, started: Instant) -> Outcome {
         Command::Status(options) => status::run(options, output),
         Command::Why(options) => why::run(options, output),
         Command::Show(options) => show::run(options, output),
+        Command::Runs(options) => runs::run(options, output),
+        Command::Diff(options) => diff::run(options, output),
+        Command::Gc(options) => gc::run(options, output),
+        Command::Cache(options) => cache::run(options, output),
+        Command::Import(options) => import::run(options, output),
         Command::Graph(options) => graph::run(options, output),
         Command::New(options) => new::run(options, output),
         Command::Completions(options) => completions::run(*options, output),

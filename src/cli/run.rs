@@ -1,12 +1,15 @@
 //! `kilter run`
 
+use super::locate::Words;
 use super::session::{self, Session};
 use super::{CommandError, Exit, Level, Outcome, Output, args, locate, signals};
 use crate::env::{self, Cancel};
 use crate::event::Event;
 use crate::exec::{self, RunError, RunOptions, RunSummary};
+use crate::history::{Recorder, RunFacts};
+use crate::manifest::Param;
 use crate::plan::Selection;
-use crate::report::{Frame, JsonLines, Live, Plain, Reporter};
+use crate::report::{Frame, JsonLines, Live, Plain, Reporter, junit};
 use std::mem::ManuallyDrop;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,10 +27,18 @@ pub(super) fn run(options: &args::Run, output: Output, started: Instant) -> Outc
     let said = Arc::clone(&reporter);
     signals::watch(cancel.clone(), move || said.say("stopping; a second signal ends it at once"));
 
+    let recorder = recorder(&session, &words);
+    let cases = Mutex::new(Vec::new());
     let finished = Mutex::new(None);
-    let events = |event: Event| match event {
-        Event::RunFinished { .. } => *finished.lock().unwrap_or_else(PoisonError::into_inner) = Some(event),
-        event => reporter.event(&event),
+    let events = |event: Event| {
+        recorder.event(&event);
+        if options.junit.is_some() {
+            cases.lock().unwrap_or_else(PoisonError::into_inner).extend(junit::case(&event));
+        }
+        match event {
+            Event::RunFinished { .. } => *finished.lock().unwrap_or_else(PoisonError::into_inner) = Some(event),
+            event => reporter.event(&event),
+        }
     };
     let run_options = RunOptions {
         jobs: options.jobs.map_or_else(env::cores, usize::from),
@@ -37,6 +48,7 @@ pub(super) fn run(options: &args::Run, output: Output, started: Instant) -> Outc
         ..RunOptions::default()
     };
     let Session { workspace, store, checked } = session;
+    let pipeline = checked.manifest.pipeline.name.clone();
     let mut check_again = || session::check(&words.manifest, set, &workspace, &store);
     let outcome = exec::run_checking_again(
         ManuallyDrop::into_inner(checked),
@@ -47,6 +59,14 @@ pub(super) fn run(options: &args::Run, output: Output, started: Instant) -> Outc
         &events,
     );
     let finished = finished.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if let Some(warning) = finished.as_ref().and_then(|event| recorder.finish(event, &|key| store.peek(key))) {
+        reporter.say(&format!("warning: {warning}"));
+    }
+    if let Some(path) = &options.junit {
+        let cases = cases.into_inner().unwrap_or_else(PoisonError::into_inner);
+        std::fs::write(path, junit::report(&pipeline, &cases))
+            .map_err(|error| CommandError::io("write", path, &error))?;
+    }
     match outcome {
         Ok(exec::Outcome::Done(summary)) => {
             if let Some(event) = finished {
@@ -67,6 +87,18 @@ pub(super) fn run(options: &args::Run, output: Output, started: Instant) -> Outc
             Err(error.into())
         }
     }
+}
+
+/// Enters the run into the history.
+fn recorder(session: &Session, words: &Words) -> Recorder {
+    let (root, layout, manifest) = (&session.workspace.root, session.store.layout(), &session.checked.manifest);
+    let value = |param: &Param| (param.name.clone(), param.value.clone().unwrap_or_default());
+    let facts = RunFacts {
+        manifest: layout.shown(&manifest.path),
+        params: manifest.params.iter().map(value).collect(),
+        targets: words.names.clone(),
+    };
+    Recorder::new(&layout.history(), root, session.store.boot(), facts)
 }
 
 /// Events to stdout, a live display on a terminal, or lines of a log.

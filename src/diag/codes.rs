@@ -85,6 +85,7 @@ codes! {
     BAD_DATA = "E0224", "data that cannot be read as declared", "The file is there, but its content does not fit the stage's description of it.";
     BAD_URL = "E0225", "a URL that cannot be fetched", "A URL begins with `https://` or `http://`. A file of the workspace is given by `path`.";
     BAD_MEMBER = "E0226", "a path inside an archive that cannot be", "Paths inside an archive are relative, written with `/`, and do not climb with `..`.";
+    UNKNOWN_VALUE = "E0227", "a value that a file does not have", "The stage picks a value of a YAML or JSON file, and there is none at this path, or the file cannot be read.";
     // Models and shapes.
     LINEAR_IN = "E0341", "a layer that expects another width", "The declared number of inputs differs from what the layer before gives.";
     KERNEL = "E0342", "a kernel larger than its input", "The convolution or pooling window does not fit into what it receives.";
@@ -112,6 +113,7 @@ codes! {
     EXEC_PLACEHOLDER = "E0420", "a placeholder that names nothing", "A command may hold `{inputs.NAME}`, `{outputs.NAME}` and `{threads}`; `{{word}}` stands for the text `{word}`.";
     EXEC_OUTPUT = "E0421", "an output path that cannot be", "An output is a path below the folder that the program runs in, not a place of an input, a file or another output.";
     EXEC_COMMAND = "E0422", "no command", "`command` is a list that begins with a program; there is no shell.";
+    EXEC_INPUT = "E0423", "an input's place that cannot be", "An input lies at a path below the folder that the program runs in, where no file and no other input lies.";
     // Warnings.
     UNUSED_PARAM = "W0501", "a param that nothing uses", "No stage mentions it.";
     VALIDATE_ON_TRAIN = "W0502", "validation on the training data", "What is measured on the data that a model learns from says little about other data.";

@@ -6,6 +6,7 @@ pub mod codes;
 mod diagnostic;
 mod machine;
 mod render;
+mod sarif;
 mod suggest;
 
 pub use codes::Code;

@@ -1,6 +1,7 @@
 //! How diagnostics look to people. The only file that knows miette.
 
 use super::machine::{github, json};
+use super::sarif::sarif;
 use super::{Diagnostic, Diagnostics, Label, Severity};
 use crate::span::{SourceMap, Span};
 use miette::{
@@ -22,6 +23,8 @@ pub enum Format {
     Json,
     /// GitHub workflow commands, one line for each.
     Github,
+    /// A SARIF 2.1.0 log.
+    Sarif,
 }
 
 /// Writes diagnostics in a format. Empty for people and GitHub where there is none; JSON is then `[]`.
@@ -36,6 +39,7 @@ pub fn render(diagnostics: &Diagnostics, sources: &SourceMap, format: Format) ->
             out
         }
         Format::Json => json(diagnostics, sources),
+        Format::Sarif => sarif(diagnostics, sources),
         Format::Github => diagnostics.iter().map(|diagnostic| github(diagnostic, sources)).collect(),
     }
 }

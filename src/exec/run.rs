@@ -163,6 +163,7 @@ pub fn run_checking_again(
 
 impl<'a> Session<'a> {
     fn new(store: &'a Store, options: &'a RunOptions, cancel: &'a Cancel, events: &'a (dyn Fn(Event) + Sync)) -> Self {
+        store.hold();
         store.sweep();
         // Only to tell runs apart: nothing that is computed depends on it.
         let seed = format!("{} {}", env::unix_nanos(), std::process::id());

@@ -306,7 +306,7 @@ impl<'a> Scheduler<'a> {
                 self.finished.summary.store_failed |= trouble.is_store();
                 self.finished.summary.bug |= trouble.is_bug();
                 let failure = describe(&trouble, self.checked, stage, self.session.store.layout());
-                self.fail(stage, failure, seconds, false);
+                self.fail(stage, failure, seconds, None);
             }
             Step::Skip(reason) => self.skip(stage, reason),
         }
@@ -344,7 +344,7 @@ impl<'a> Scheduler<'a> {
             self.last_saved = Instant::now();
         }
         if made.result.broken_gates().next().is_some() {
-            return self.fail(stage, broken_gates(&made.result, made.cached), seconds, true);
+            return self.fail(stage, broken_gates(&made.result, made.cached), seconds, Some(key));
         }
         let summary = &mut self.finished.summary;
         if made.cached {
@@ -356,6 +356,7 @@ impl<'a> Scheduler<'a> {
         (self.session.events)(Event::StageDone {
             stage: name.clone(),
             kind: self.stage(stage).kind.clone(),
+            key,
             cached: made.cached,
             seconds: made.result.seconds,
             summary: made.result.summary.clone(),
@@ -377,11 +378,13 @@ impl<'a> Scheduler<'a> {
         }
     }
 
-    fn fail(&mut self, stage: usize, failure: Failure, seconds: f64, gate: bool) {
+    /// Notes a failure; where it is a gate that does not hold there is a result, under `key`.
+    fn fail(&mut self, stage: usize, failure: Failure, seconds: f64, key: Option<Digest>) {
+        let gate = key.is_some();
         self.states[stage] = State::Failed;
         self.finished.summary.failed += 1;
         let (name, kind) = (self.stage(stage).name.clone(), self.stage(stage).kind.clone());
-        (self.session.events)(Event::StageFailed { stage: name.clone(), kind, seconds, failure, gate });
+        (self.session.events)(Event::StageFailed { stage: name.clone(), kind, key, seconds, failure, gate });
         self.skip_users(stage, if gate { "whose gate does not hold" } else { "which failed" });
         if !self.session.options.keep_going && self.stop.is_none() {
             self.stop = Some(format!("not started, because `{name}` failed"));

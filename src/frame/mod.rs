@@ -6,6 +6,7 @@
 //! 2. every plan gets a fixed row order ([`order`]);
 //! 3. float sums do not depend on the order of addition ([`sums`]).
 
+pub mod changes;
 pub mod digest;
 pub mod dtype;
 pub mod exact;
@@ -19,6 +20,7 @@ pub mod sql;
 pub mod sums;
 pub mod write;
 
+pub use changes::{Matching, TableChanges, table_changes};
 pub use digest::{column_digest, table_digest};
 pub use dtype::{from_polars, to_polars};
 pub use head::head_rows;

@@ -169,8 +169,9 @@ fn parse_units(text: &str, units: &[(&str, f64)]) -> Option<u64> {
     Some((number * factor) as u64).filter(|value| *value > 0)
 }
 
-/// `8GiB`, `500 MB`, `1.5TiB`.
-fn parse_bytes(text: &str) -> Option<u64> {
+/// Bytes: `8GiB`, `500 MB`, `1.5TiB`.
+#[must_use]
+pub fn parse_bytes(text: &str) -> Option<u64> {
     let units = [
         ("B", 1.0),
         ("kB", 1e3),
@@ -186,8 +187,9 @@ fn parse_bytes(text: &str) -> Option<u64> {
     parse_units(text, &units)
 }
 
-/// `90s`, `30 min`, `2h`, `1d`.
-fn parse_seconds(text: &str) -> Option<u64> {
+/// Seconds: `90s`, `30 min`, `2h`, `1d`.
+#[must_use]
+pub fn parse_seconds(text: &str) -> Option<u64> {
     parse_units(text, &[("s", 1.0), ("m", 60.0), ("min", 60.0), ("h", 3600.0), ("d", 86_400.0)])
 }
 

@@ -23,7 +23,7 @@ mod params;
 pub mod stdlib;
 mod text;
 
-pub use common::{COMMON_FIELDS, Common, Needs};
+pub use common::{COMMON_FIELDS, Common, Needs, parse_bytes, parse_seconds};
 pub use entry::{Loaded, Manifest, Param, Scope, StageEntry, Target, with_uses};
 pub use envelope::{ARTIFACTS, EDITIONS, InputDecl, OutputDecl, Pipeline};
 pub use load::{LoadOptions, load, load_text};

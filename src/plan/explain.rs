@@ -121,6 +121,14 @@ impl<'a> Explainer<'a> {
     }
 }
 
+/// The places at which two keys differ, as they are kept beside results: each with what stands there in the first and in the
+/// second. What a reference or file stands for is compared by its digest alone.
+#[must_use]
+pub fn key_differences(old: &Value, new: &Value) -> Vec<(Vec<Segment>, Option<Value>, Option<Value>)> {
+    let found = differences(old, new).into_iter();
+    found.map(|found| (found.path, found.old.cloned(), found.new.cloned())).collect()
+}
+
 /// A place at which two keys differ.
 struct Difference<'a> {
     path: Vec<Segment>,

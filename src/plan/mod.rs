@@ -19,7 +19,7 @@ mod results;
 mod select;
 
 pub use dag::Dag;
-pub use explain::Earlier;
+pub use explain::{Earlier, key_differences};
 pub use key::{KEY_FORMAT, Key, KeyParts, NoKey, key};
 pub use plan::{Decision, Plan, PlannedStage, has_open_types, outline, plan, sources_to_fetch_first};
 pub use reason::{FileChange, Origin, Reason};

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `console/` | a run on a terminal (`live.rs`) or in a log (`plain.rs`), both in the words of `words.rs` |
 //! | `json.rs` | the events, one a line |
+//! | `junit.rs` | JUnit reports |
 //! | `table.rs` | tables for a terminal |
 //! | `graph.rs` | the stages as tree, Mermaid, DOT or SVG |
 //! | `paint.rs` | colours |
@@ -11,6 +12,7 @@
 mod console;
 mod graph;
 mod json;
+pub mod junit;
 mod paint;
 mod table;
 

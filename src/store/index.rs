@@ -7,13 +7,13 @@
 //!   system's own memory holds what the disk does not yet; in any other the blobs are hashed before they are believed.
 
 use super::object::{hash_file, mtime, sync};
-use super::{Layout, Store, StoreError};
+use super::{Layout, Store, StoreError, Stored};
 use crate::digest::Digest;
 use crate::stage::{FileRecord, StageResult};
 use serde::{Deserialize, Serialize};
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Raised when [`Entry`] changes; entries of another format are not there.
@@ -41,8 +41,14 @@ pub enum Found {
 }
 
 /// Every file of a result with its port, in a fixed order.
-fn files(result: &StageResult) -> impl Iterator<Item = (&str, &FileRecord)> {
+pub(super) fn files(result: &StageResult) -> impl Iterator<Item = (&str, &FileRecord)> {
     result.outputs.iter().flat_map(|(port, artifact)| artifact.files.iter().map(move |file| (port.as_str(), file)))
+}
+
+/// What a file of the index holds.
+pub(super) enum Scanned {
+    Result(Stored),
+    Unreadable(PathBuf, String),
 }
 
 enum Blobs {
@@ -144,6 +150,23 @@ impl Store {
         let text = serde_json::to_vec(entry)
             .map_err(|error| StoreError::io("write", &path, &std::io::Error::other(error.to_string())))?;
         write_atomically(&path, &text, durable)
+    }
+
+    /// Every entry of this format, whether or not its blobs are still there.
+    pub(super) fn scan(&self) -> Vec<Scanned> {
+        let walk = walkdir::WalkDir::new(self.layout.index()).sort_by_file_name().into_iter().filter_map(Result::ok);
+        let read = |item: walkdir::DirEntry| {
+            let entry_bytes = item.metadata().map_or(0, |metadata| metadata.len());
+            let Some(key) = Layout::key_of_entry(item.path()) else {
+                return Some(Scanned::Unreadable(item.into_path(), "its name is no key".to_owned()));
+            };
+            match read_entry(item.path()) {
+                Ok(Some(entry)) => Some(Scanned::Result(Stored { key, result: Arc::new(entry.result), entry_bytes })),
+                Ok(None) => None,
+                Err(why) => Some(Scanned::Unreadable(item.into_path(), why)),
+            }
+        };
+        walk.filter(|item| item.file_type().is_file()).filter_map(read).collect()
     }
 
     /// Every readable entry of a kind, with its key. Reads the whole index: for `why`, not for every run.

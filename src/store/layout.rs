@@ -10,8 +10,12 @@
 //!       index/ab/cdef….json           a stage's result, named by its key
 //!       tmp/KEY/                      what the holder of KEY's lock is writing
 //!       locks/KEY.lock                held while KEY is computed; freed by the system when the process dies
+//!       in-use.lock                   held by every run, shared, and by whoever removes results, alone
+//!       quarantine/DIGEST             damaged blobs that `kilter cache --repair` found
+//!       workspaces/ID                 the roots of the workspaces that share this store
 //!     runs/RUN/STAGE.log              what programs and workers wrote to their standard error
 //!     runs/RUN/STAGE.job.json         the last job that a stage gave to a worker
+//!     history.db                        the history of runs; SQLite
 //!     last/PIPELINE.json              the last key of every stage
 //!     stat-cache.json                 digests of workspace files, by size, times and inode
 //!   out/PIPELINE/STAGE/…              the current results, read-only: links into the store, or copies
@@ -109,6 +113,37 @@ impl Layout {
         self.store.join("locks").join(format!("{key}.lock"))
     }
 
+    /// The lock between runs and whoever removes results.
+    #[must_use]
+    pub fn in_use(&self) -> PathBuf {
+        self.store.join("in-use.lock")
+    }
+
+    /// Where damaged blobs are kept.
+    #[must_use]
+    pub fn quarantine(&self) -> PathBuf {
+        self.store.join("quarantine")
+    }
+
+    /// The folder that names the workspaces which share this store.
+    #[must_use]
+    pub fn workspaces(&self) -> PathBuf {
+        self.store.join("workspaces")
+    }
+
+    /// The folder of all blobs.
+    #[must_use]
+    pub fn objects(&self) -> PathBuf {
+        self.store.join("objects")
+    }
+
+    /// The digest that names a blob's file.
+    #[must_use]
+    pub fn digest_of_object(object: &Path) -> Option<Digest> {
+        let head = object.parent()?.file_name()?.to_str()?;
+        format!("{head}{}", object.file_name()?.to_str()?).parse().ok()
+    }
+
     /// The folder of all runs' logs.
     #[must_use]
     pub fn runs(&self) -> PathBuf {
@@ -137,6 +172,12 @@ impl Layout {
     #[must_use]
     pub fn last(&self, pipeline: &str) -> PathBuf {
         self.state.join("last").join(format!("{}.json", flat(pipeline)))
+    }
+
+    /// The history of runs.
+    #[must_use]
+    pub fn history(&self) -> PathBuf {
+        self.state.join("history.db")
     }
 
     /// The digests of workspace files.

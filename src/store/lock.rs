@@ -89,9 +89,11 @@ impl Store {
     fn prepare(&self, lock_path: &Path) -> Result<(), StoreError> {
         let folder = lock_path.parent().unwrap_or(self.layout.store());
         if folder.is_dir() {
+            self.hold();
             return Ok(());
         }
         std::fs::create_dir_all(folder).map_err(|error| StoreError::io("make the folder", folder, &error))?;
+        self.hold();
         self.ignore_state()
     }
 

@@ -9,6 +9,8 @@
 //! | [`statcache`](self) | digests of workspace files that did not change |
 //! | [`last`](self) | the last key of every stage, for `why` |
 //! | [`restore`](self) | results as folders under `out/` |
+//! | [`share`](self) | runs use the store together, whoever removes results has it alone |
+//! | [`contents`](self), [`gc`](self) | everything that lies in it, what of it is damaged, what of it may go |
 //! | [`workspace`](self) | where the workspace is, and `kilter.toml` |
 //!
 //! What holds whatever happens, a `kill -9` and a power cut included: an index entry that is believed names blobs that are
@@ -16,20 +18,25 @@
 //! checks while reading: sizes, modification times (somebody wrote into a blob), and, for entries that were not synced
 //! to the disk, the boot they were written in. Where a check is in doubt the blobs are hashed again.
 
+mod contents;
 mod error;
+mod gc;
 mod index;
 mod last;
 pub mod layout;
 mod lock;
 mod object;
 mod restore;
+mod share;
 mod statcache;
 mod workspace;
 
 #[cfg(test)]
 mod tests;
 
+pub use contents::{Contents, Damage, Stored};
 pub use error::StoreError;
+pub use gc::{GcPlan, Limits, Need, plan_gc};
 pub use index::Found;
 pub use last::{LastKeys, LastRun};
 pub use layout::Layout;
@@ -41,8 +48,9 @@ pub use workspace::{Workspace, WorkspaceError};
 use crate::digest::Digest;
 use crate::stage::{ArtifactRecord, Input, InputFile, StageResult};
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// A workspace's store. Opening it touches nothing; folders are made when the first result is committed.
 #[derive(Debug)]
@@ -54,6 +62,8 @@ pub struct Store {
     known: Mutex<BTreeMap<Digest, Arc<StageResult>>>,
     /// The boot that this process runs in; `None` where the system does not tell.
     boot: Option<String>,
+    /// Held so that nobody removes results; `None` in it where it cannot be locked.
+    held: OnceLock<Option<File>>,
 }
 
 impl Store {
@@ -63,13 +73,19 @@ impl Store {
         let layout = Layout::new(&workspace.root, &workspace.store);
         let stat_cache = StatCache::load(&layout.stat_cache());
         let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok().map(|id| id.trim().to_owned());
-        Self { layout, stat_cache, known: Mutex::default(), boot }
+        Self { layout, stat_cache, known: Mutex::default(), boot, held: OnceLock::new() }
     }
 
     /// Where everything lies.
     #[must_use]
     pub fn layout(&self) -> &Layout {
         &self.layout
+    }
+
+    /// What tells this boot of the machine from others; empty where the system does not say.
+    #[must_use]
+    pub fn boot(&self) -> &str {
+        self.boot.as_deref().unwrap_or_default()
     }
 
     /// Where the bytes of an object lie. The file is read-only and never to be written.

@@ -29,7 +29,23 @@ outputs.copy = "copy.txt"
 fn the_help_is_as_reviewed() {
     let sandbox = Sandbox::new();
     let mut pages = vec![sandbox.kilter(&["--help"]).success().stdout];
-    for command in ["check", "plan", "run", "status", "why", "show", "graph", "new", "completions"] {
+    let commands = [
+        "check",
+        "plan",
+        "run",
+        "status",
+        "why",
+        "show",
+        "runs",
+        "diff",
+        "graph",
+        "new",
+        "import",
+        "gc",
+        "cache",
+        "completions",
+    ];
+    for command in commands {
         pages.push(sandbox.kilter(&[command, "--help"]).success().stdout);
     }
     let found = pages.join("\n\n");

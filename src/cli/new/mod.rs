@@ -50,7 +50,7 @@ fn place(data: &Path) -> Result<String, CommandError> {
 }
 
 /// A name that the user chose.
-fn checked_name(name: &str) -> Result<String, CommandError> {
+pub(super) fn checked_name(name: &str) -> Result<String, CommandError> {
     let usable = tidy(name) == name && !name.is_empty();
     if usable {
         return Ok(name.to_owned());
@@ -60,7 +60,7 @@ fn checked_name(name: &str) -> Result<String, CommandError> {
 }
 
 /// A name made of a file's: its first part, with `_` for what cannot stand in a name.
-fn name_of(place: &str) -> String {
+pub(super) fn name_of(place: &str) -> String {
     let file = Path::new(place).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let stem = file.split('.').next().unwrap_or_default();
     match tidy(stem) {

@@ -145,6 +145,7 @@ mod tests {
         Event::StageDone {
             stage: "raw".into(),
             kind: "fetch".into(),
+            key: crate::digest::Digest::of(b"raw"),
             cached,
             seconds: 0.94,
             summary: "3.1 MB, sha256 verified".into(),

@@ -1,4 +1,5 @@
 //! Kinds that bring bytes in.
 
 pub mod fetch;
+pub mod pick;
 pub mod read;

@@ -11,7 +11,7 @@ mod outputs;
 mod process;
 mod spec;
 
-pub use spec::{DeclaredFile, Limit, OutputSpec, OutputType, Spec};
+pub use spec::{DeclaredFile, InputSpec, Limit, OutputSpec, OutputType, Spec};
 
 use crate::diag::codes;
 use crate::frame::file::Format;
@@ -50,8 +50,9 @@ outputs.counts = "counts.json"
 
     fn check(spec: &Spec, cx: &mut CheckCx<'_>) -> Outputs {
         check_command(spec, cx);
-        let taken = check_files(spec, cx);
+        let mut taken = check_files(spec, cx);
         check_names(spec, cx);
+        check_places(spec, &mut taken, cx);
         check_outputs(spec, &taken, cx);
         spec.outputs.iter().fold(Outputs::none(), |outputs, (name, output)| outputs.and(name, output.ty.artifact()))
     }
@@ -147,17 +148,47 @@ fn check_names(spec: &Spec, cx: &mut CheckCx<'_>) {
     }
 }
 
+/// Why a path cannot be below the program's folder.
+fn not_below(path: &str) -> Option<&'static str> {
+    if path.is_empty() || path == "." {
+        Some("the whole folder")
+    } else if path.starts_with('/') || path.split('/').any(|part| part == "..") {
+        Some("leads out of the program's folder")
+    } else if path == "inputs" || path.starts_with("inputs/") {
+        Some("the inputs lie in `inputs/`")
+    } else {
+        None
+    }
+}
+
+/// Reports inputs at places that cannot be; adds those places to what is taken.
+fn check_places(spec: &Spec, taken: &mut Vec<String>, cx: &mut CheckCx<'_>) {
+    for (name, input) in &spec.inputs {
+        let Some(at) = &input.at else { continue };
+        let path = at.trim_end_matches('/');
+        let lies = |there: &&String| **there == path || Path::new(path).starts_with(there);
+        let reason = not_below(path).map(str::to_owned);
+        let reason = reason.or_else(|| taken.iter().find(lies).map(|there| format!("`{there}` lies there")));
+        if let Some(reason) = reason {
+            cx.error(
+                path!["inputs", name.as_str(), "at"],
+                codes::EXEC_INPUT,
+                format!("`{at}` cannot be the place of an input"),
+            )
+            .label(reason)
+            .hint("name a path below the folder that the program starts in, such as `data/train.csv`");
+        }
+        taken.push(path.to_owned());
+    }
+}
+
 fn check_outputs(spec: &Spec, taken: &[String], cx: &mut CheckCx<'_>) {
     let mut seen: Vec<(&str, &str)> = Vec::new();
     for (name, output) in &spec.outputs {
         let path = output.path.trim_end_matches('/');
         let at = || path!["outputs", name.as_str()];
-        let reason = if path.is_empty() || path == "." {
-            Some("the whole folder".to_owned())
-        } else if path.starts_with('/') || path.split('/').any(|part| part == "..") {
-            Some("leads out of the program's folder".to_owned())
-        } else if path == "inputs" || path.starts_with("inputs/") {
-            Some("the inputs lie in `inputs/`".to_owned())
+        let reason = if let Some(reason) = not_below(path) {
+            Some(reason.to_owned())
         } else if let Some(file) = taken.iter().find(|file| overlaps(file, path)) {
             Some(format!("the file `{file}` lies there"))
         } else {
@@ -204,25 +235,32 @@ fn place_files(spec: &Spec, cx: &RunCx<'_>, work: &Path) -> Result<(), StageErro
 /// Copies the inputs to `inputs/NAME/`; gives what stands for them in the command.
 fn place_inputs(spec: &Spec, cx: &RunCx<'_>, work: &Path) -> Result<Places, StageError> {
     let mut places = Places::new(spec, cx.threads);
-    for (name, reference) in &spec.inputs {
-        let input = cx.input(reference)?;
-        let folder = format!("inputs/{name}");
+    for (name, InputSpec { from, at }) in &spec.inputs {
+        let input = cx.input(from)?;
+        let (folder, one) = match at {
+            Some(at) => (at.trim_end_matches('/').to_owned(), only_file(input)),
+            None => (format!("inputs/{name}"), None),
+        };
         for file in &input.files {
             cx.check_cancelled()?;
-            copy(&file.path, &work.join(&folder).join(&file.name))?;
+            let to = work.join(&folder);
+            copy(&file.path, &if one.is_some() { to } else { to.join(&file.name) })?;
         }
-        places.input(name, input_path(&folder, input));
+        places.input(name, if one.is_some() { folder } else { input_path(&folder, input) });
     }
     Ok(places)
 }
 
 /// The file of an artefact that is one file, else its folder.
 fn input_path(folder: &str, input: &Input) -> String {
+    only_file(input).map_or_else(|| folder.to_owned(), |name| format!("{folder}/{name}"))
+}
+
+/// The name of the file of an artefact that is one file.
+fn only_file(input: &Input) -> Option<&str> {
     match (&input.ty, input.files.as_slice()) {
-        (ArtifactType::File | ArtifactType::Table(_) | ArtifactType::Metrics, [file]) => {
-            format!("{folder}/{}", file.name)
-        }
-        _ => folder.to_owned(),
+        (ArtifactType::File | ArtifactType::Table(_) | ArtifactType::Metrics, [file]) => Some(&file.name),
+        _ => None,
     }
 }
 

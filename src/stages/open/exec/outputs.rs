@@ -135,14 +135,28 @@ fn read_metrics(place: &Path) -> Result<BTreeMap<String, f64>, StageError> {
     let value: serde_json::Value = serde_json::from_str(&text)
         .map_err(|error| StageError::data(format!("the metrics are not JSON: {error}")).hint(form))?;
     let table = value.as_object().ok_or_else(|| StageError::data("the metrics are not a JSON object").hint(form))?;
-    table
-        .iter()
-        .map(|(key, value)| {
-            let number = value.as_f64().or_else(|| value.as_bool().map(f64::from));
-            let wrong = || StageError::data(format!("the metric `{key}` is {value}, not a number")).hint(form);
-            Ok((key.clone(), number.ok_or_else(wrong)?))
-        })
-        .collect()
+    let mut metrics = BTreeMap::new();
+    flatten("", table, &mut metrics).map_err(|error| error.hint(form))?;
+    Ok(metrics)
+}
+
+/// Adds the numbers of a table; those of tables in it under `table.name`.
+fn flatten(
+    before: &str,
+    table: &serde_json::Map<String, serde_json::Value>,
+    into: &mut BTreeMap<String, f64>,
+) -> Result<(), StageError> {
+    for (key, value) in table {
+        let key = format!("{before}{key}");
+        if let Some(inner) = value.as_object() {
+            flatten(&format!("{key}."), inner, into)?;
+            continue;
+        }
+        let number = value.as_f64().or_else(|| value.as_bool().map(f64::from));
+        let wrong = || StageError::data(format!("the metric `{key}` is {value}, not a number"));
+        into.insert(key.clone(), number.ok_or_else(wrong)?);
+    }
+    Ok(())
 }
 
 /// Reads a table that the program wrote, and stores it as kilter stores tables.

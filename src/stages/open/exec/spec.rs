@@ -3,7 +3,7 @@
 use crate::stage::{FilePath, Ref};
 use schemars::JsonSchema;
 use serde::de::{self, MapAccess, Visitor, value::MapAccessDeserializer};
-use serde::ser::SerializeTuple;
+use serde::ser::{SerializeStruct, SerializeTuple};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -18,9 +18,10 @@ pub struct Spec {
     /// `{threads}` for the number of cores that the stage may use. `{{word}}` stands for the text `{word}`; other
     /// braces are left alone.
     pub command: Vec<String>,
-    /// Outputs of other stages that the program reads, by the name that the command uses. They lie in `inputs/NAME/`.
+    /// Outputs of other stages that the program reads, by the name that the command uses. They lie in `inputs/NAME/`, or
+    /// where a table with `from` and `at` says: a file (a table, metrics) at exactly that path, a folder's files in it.
     #[serde(default)]
-    pub inputs: BTreeMap<String, Ref>,
+    pub inputs: BTreeMap<String, InputSpec>,
     /// Workspace files that the program needs, itself among them where it is a script; patterns such as `lib/**/*.py`
     /// are allowed. They lie under the path that they have from the manifest's folder.
     #[serde(default)]
@@ -49,6 +50,72 @@ impl Serialize for DeclaredFile {
         pair.serialize_element(&self.0.0)?;
         pair.serialize_element(&self.0)?;
         pair.end()
+    }
+}
+
+/// One input of a program.
+#[derive(Clone, Debug)]
+pub struct InputSpec {
+    /// What it is.
+    pub from: Ref,
+    /// Where the program finds it; `None` for `inputs/NAME/`.
+    pub at: Option<String>,
+}
+
+impl Serialize for InputSpec {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Some(at) = &self.at else { return self.from.serialize(serializer) };
+        let mut placed = serializer.serialize_struct("InputSpec", 2)?;
+        placed.serialize_field("from", &self.from)?;
+        placed.serialize_field("at", at)?;
+        placed.end()
+    }
+}
+
+/// The long form of an [`InputSpec`].
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "ExecInput")]
+struct LongInput {
+    /// The output of another stage.
+    from: Ref,
+    /// Where the program finds it, from the folder that it starts in.
+    at: Option<String>,
+}
+
+impl<'de> Deserialize<'de> for InputSpec {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Form;
+        impl<'de> Visitor<'de> for Form {
+            type Value = InputSpec;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an output of another stage, or a table with `from` and `at`")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<InputSpec, E> {
+                Ok(InputSpec { from: Ref(text.to_owned()), at: None })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<InputSpec, A::Error> {
+                let LongInput { from, at } = LongInput::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(InputSpec { from, at })
+            }
+        }
+        deserializer.deserialize_any(Form)
+    }
+}
+
+impl JsonSchema for InputSpec {
+    fn schema_name() -> Cow<'static, str> {
+        "ExecInputForm".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let (short, long) = (generator.subschema_for::<Ref>(), generator.subschema_for::<LongInput>());
+        schemars::json_schema!({
+            "description": "An output of another stage, or a table with `from` and `at`.",
+            "anyOf": [short, long],
+        })
     }
 }
 

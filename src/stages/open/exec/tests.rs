@@ -1,6 +1,7 @@
 //! Real programs, small ones.
 
 use super::Exec;
+use crate::digest::Tree;
 use crate::stage::testing::Bench;
 use crate::stage::{ErrorKind, StageError};
 use crate::types::ArtifactType;
@@ -58,6 +59,30 @@ fn an_input_is_a_copy_that_the_program_cannot_spoil() {
     assert_eq!(produced.summary, "all 2 files, 8 B");
     assert_eq!(bench.output("all")[1], ("sub/b.txt".to_owned(), b"b".to_vec()));
     assert_eq!(std::fs::read(&bench.inputs["raw"].files[0].path).expect("there"), b"a");
+}
+
+#[test]
+fn an_input_lies_where_it_is_wanted() {
+    let mut bench = Bench::default();
+    bench.input("raw", ArtifactType::Dir, &[("a.txt", b"a"), ("sub/b.txt", b"b")]);
+    bench.input("one.file", ArtifactType::File, &[("whatever.bin", b"x")]);
+    let fields = r#"
+        command = ["sh", "-c", "cat data/all/a.txt data/all/sub/b.txt conf/one.txt {inputs.one} > {outputs.seen}"]
+        inputs.all = { from = "raw", at = "data/all/" }
+        inputs.one = { from = "one.file", at = "conf/one.txt" }
+        outputs.seen = "seen"
+    "#;
+    run(&bench, fields).expect("runs");
+    assert_eq!(bench.output("seen")[0].1, b"abxx");
+    let place = |at: &str| {
+        found(&format!("command = [\"x\"]\nfiles = [\"a.py\"]\ninputs.i = {{ from = \"raw\", at = \"{at}\" }}"))
+    };
+    for at in ["../x", "/x", ".", "inputs/x", "a.py", "a.py/x"] {
+        assert!(place(at).len() == 1 && place(at)[0].starts_with("E0423"), "{at}: {:?}", place(at));
+    }
+    assert!(place("data").is_empty());
+    let over = "command = [\"x\"]\ninputs.i = { from = \"raw\", at = \"data\" }\noutputs.o = \"data\"";
+    assert!(found(over)[0].starts_with("E0421"), "{:?}", found(over));
 }
 
 #[test]
@@ -150,10 +175,18 @@ fn mistakes_are_found_before_anything_runs() {
 fn a_limit_is_no_part_of_the_key_and_a_files_path_is() {
     let tree = |fields: &str| {
         let spec: super::Spec = toml::from_str(fields).expect("a spec");
-        crate::digest::Tree::of(&spec).expect("a tree")
+        Tree::of(&spec).expect("a tree")
     };
     assert_eq!(tree("command = [\"x\"]"), tree("command = [\"x\"]\ntimeout = \"5m\""));
     assert_ne!(tree("command = [\"x\"]\nfiles = [\"a\"]"), tree("command = [\"x\"]\nfiles = [\"b\"]"));
+    // Without a place an input is what it always was.
+    let reference = Tree::Ref("a".to_owned());
+    let Tree::Map(fields) = tree("command = [\"x\"]\ninputs.i = \"a\"") else { panic!("a table") };
+    assert_eq!(fields["inputs"], Tree::Map([("i".to_owned(), reference)].into()));
+    assert_ne!(
+        tree("command = [\"x\"]\ninputs.i = \"a\""),
+        tree("command = [\"x\"]\ninputs.i = { from = \"a\", at = \"b\" }")
+    );
     let mut files = Vec::new();
     tree("command = [\"x\"]\nfiles = [\"a\"]").visit_files(&mut |_, text| files.push(text.to_owned()));
     assert_eq!(files, ["a"]);

@@ -1,0 +1,159 @@
+//! What the two words of `kilter diff` name.
+
+use crate::cli::runs::{find as find_run, open, revision, workspace};
+use crate::cli::session::Session;
+use crate::cli::{CommandError, Output, args, locate};
+use crate::diff::{Side, SideStage};
+use crate::env;
+use crate::git::{self, Git};
+use crate::history::{History, Run};
+use crate::plan::Decision;
+use crate::store::Store;
+use std::path::{Path, PathBuf};
+
+const WORKSPACE: &str = "workspace";
+
+/// Everything that sides are looked up in.
+struct Finder<'a> {
+    options: &'a args::Diff,
+    output: Output,
+    store: Store,
+    history: Option<History>,
+    manifest: Option<PathBuf>,
+}
+
+/// Both sides, and the store that their results are in.
+pub(super) fn find(options: &args::Diff, output: Output) -> Result<(Side, Side, Store), CommandError> {
+    let (manifest, rest) = match options.words.split_first() {
+        Some((first, rest)) if first.ends_with(".toml") => (Some(locate::manifest(std::slice::from_ref(first))?), rest),
+        _ => (None, options.words.as_slice()),
+    };
+    let (before, after) = match rest {
+        [] => ("last", WORKSPACE),
+        [before] => (before.as_str(), WORKSPACE),
+        [before, after] => (before.as_str(), after.as_str()),
+        [_, _, extra, ..] => {
+            return Err(CommandError::usage(format!("unexpected `{extra}`: two sides are compared")));
+        }
+    };
+    let store = Store::open(&workspace(manifest.as_deref().unwrap_or(Path::new(".")))?);
+    let history = open(&store)?;
+    let finder = Finder { options, output, store, history, manifest };
+    let (before, after) = (finder.side(before)?, finder.side(after)?);
+    Ok((before, after, finder.store))
+}
+
+impl Finder<'_> {
+    fn side(&self, word: &str) -> Result<Side, CommandError> {
+        if word == WORKSPACE {
+            return self.workspace();
+        }
+        if word.ends_with(".lock") {
+            return self.lock_file(Path::new(word));
+        }
+        if let Some(run) = self.run(word)? {
+            return self.of_run(&run);
+        }
+        if let Some(side) = self.git_revision(word)? {
+            return Ok(side);
+        }
+        let error = CommandError::usage(format!("`{word}` is no run, git revision or `.lock` file"));
+        Err(if self.history.is_none() {
+            error.note("no run of this workspace is in its history")
+        } else {
+            error.hint("`kilter runs --all` lists the runs; `workspace` is what a run would give now")
+        })
+    }
+
+    /// The run that a word names; `None` where no run's id begins so.
+    fn run(&self, word: &str) -> Result<Option<Run>, CommandError> {
+        let Some(history) = &self.history else { return Ok(None) };
+        if word == "last" {
+            // Of this pipeline, where one is named.
+            let pipeline = match &self.manifest {
+                Some(_) => Some(self.session()?.pipeline().to_owned()),
+                None => None,
+            };
+            return Ok(history.runs(pipeline.as_deref(), self.store.boot(), 1)?.pop());
+        }
+        let is_prefix = word.len() >= 4 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if !is_prefix || history.runs_of(word, self.store.boot())?.is_empty() {
+            return Ok(None);
+        }
+        find_run(history, &self.store, word).map(Some)
+    }
+
+    fn of_run(&self, run: &Run) -> Result<Side, CommandError> {
+        let Some(history) = &self.history else { return Ok(Side::default()) };
+        let git = match revision(run) {
+            text if text.is_empty() => text,
+            text => format!(", {text}"),
+        };
+        let mut stages: Vec<SideStage> = history.results(run)?.iter().map(SideStage::from).collect();
+        for attempt in history.attempts(run)? {
+            if !stages.iter().any(|stage| stage.name == attempt.stage) {
+                stages.push(SideStage::open(
+                    &attempt.stage,
+                    &attempt.kind,
+                    format!("{} in run {}", attempt.state, run.id),
+                ));
+            }
+        }
+        let label = format!("run {} ({}{git})", run.id, env::local_time(run.started));
+        Ok(Side { label, params: Some(run.params.clone()), stages })
+    }
+
+    fn session(&self) -> Result<Session, CommandError> {
+        Session::sound(&self.manifest()?, &self.options.params.set, self.output)
+    }
+
+    fn manifest(&self) -> Result<PathBuf, CommandError> {
+        match &self.manifest {
+            Some(path) => Ok(path.clone()),
+            None => locate::manifest(&[]),
+        }
+    }
+
+    /// What a run would give now: cached results, and what would have to run.
+    fn workspace(&self) -> Result<Side, CommandError> {
+        let session = self.session()?;
+        let plan = session.plan(&[], false)?;
+        let mut stages = Vec::new();
+        for planned in &plan.stages {
+            let stage = &session.checked.stages[planned.index];
+            let side = match (&planned.decision, &planned.key) {
+                (Decision::Cached(result), Some(key)) => SideStage::of_result(&stage.name, key.digest, result),
+                (Decision::Unknown { waits_for }, _) => {
+                    SideStage::open(&stage.name, &stage.kind, crate::cli::plan::unknown(&session, waits_for))
+                }
+                (_, key) => {
+                    let mut side = SideStage::open(&stage.name, &stage.kind, "would run");
+                    side.key = key.as_ref().map(|key| key.digest);
+                    side.fields = key.as_ref().map(|key| key.json.clone());
+                    side
+                }
+            };
+            stages.push(side);
+        }
+        let value = |param: &crate::manifest::Param| (param.name.clone(), param.value.clone().unwrap_or_default());
+        let params = session.checked.manifest.params.iter().map(value).collect();
+        Ok(Side { label: WORKSPACE.to_owned(), params: Some(params), stages })
+    }
+}
+
+impl Finder<'_> {
+    fn lock_file(&self, path: &Path) -> Result<Side, CommandError> {
+        let text = std::fs::read_to_string(path).map_err(|error| CommandError::io("read", path, &error))?;
+        self.of_lock(&text, &path.display().to_string())
+    }
+
+    fn git_revision(&self, word: &str) -> Result<Option<Side>, CommandError> {
+        let _ = (word, Git::of(Path::new(".")), git::short(word));
+        Ok(None)
+    }
+
+    fn of_lock(&self, text: &str, label: &str) -> Result<Side, CommandError> {
+        let _ = text;
+        Ok(Side { label: label.to_owned(), params: None, stages: Vec::new() })
+    }
+}

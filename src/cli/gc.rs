@@ -1,0 +1,249 @@
+//! `kilter gc`: plans what of the store may go, shows it, and removes it.
+
+use super::runs::workspace;
+use super::{CommandError, Exit, Level, Outcome, Output, args};
+use crate::digest::Digest;
+use crate::git::Git;
+use crate::history::{History, Run};
+use crate::report::{Align, Table};
+use crate::store::{GcPlan, Limits, Need, Store, StoreError, Workspace, plan_gc};
+use crate::{env, numbers};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+/// So many results are listed unless `--verbose`.
+const LISTED: usize = 20;
+
+/// What is needed, and when it was last used.
+#[derive(Default)]
+struct Roots {
+    needed: BTreeMap<Digest, BTreeSet<Need>>,
+    used: BTreeMap<Digest, u64>,
+    /// Locks that were read, and runs.
+    locks: usize,
+    runs: usize,
+}
+
+pub(super) fn run(options: &args::Gc, output: Output) -> Outcome {
+    let workspace = workspace(options.folder.as_deref().unwrap_or(Path::new(".")))?;
+    let limits = limits(options)?;
+    let store = Store::open(&workspace);
+    if !store.layout().store().is_dir() {
+        output.say("the store is empty");
+        return Ok(Exit::Done);
+    }
+    // From before the plan until after the removal: no run may come to need meanwhile what is not needed now.
+    let guard = wait_alone(&store, output)?;
+    let roots = roots(&store, &workspace, options.keep_runs)?;
+    let plan = plan_gc(&store.contents(), roots.needed.clone(), &roots.used, limits);
+    if options.json {
+        output.json(&as_json(&plan, &roots, options.dry_run))?;
+    } else {
+        output.data(&as_text(&plan, &roots, output))?;
+    }
+    if options.dry_run {
+        output.say("nothing was removed: this was a dry run");
+        return Ok(Exit::Done);
+    }
+    let keys: Vec<Digest> = plan.removed.iter().map(|(stored, _)| stored.key).collect();
+    store.remove(&keys, &plan.blobs)?;
+    drop(guard);
+    output.say(&format!("{} freed", numbers::bytes(plan.freed)));
+    Ok(Exit::Done)
+}
+
+/// The store alone, saying so where that takes time.
+pub(super) fn wait_alone(store: &Store, output: Output) -> Result<File, CommandError> {
+    Ok(store.alone(&|| output.say("waiting for a kilter that uses the store"))?)
+}
+
+fn limits(options: &args::Gc) -> Result<Limits, CommandError> {
+    let wrong = |what: &str, text: &str, example: &str| {
+        CommandError::usage(format!("`{text}` is no {what}")).hint(format!("write it as in `{example}`"))
+    };
+    let age = options
+        .older_than
+        .as_deref()
+        .map(|text| crate::manifest::parse_seconds(text).ok_or_else(|| wrong("age", text, "--older-than 30d")));
+    let bytes = options
+        .max_size
+        .as_deref()
+        .map(|text| crate::manifest::parse_bytes(text).ok_or_else(|| wrong("size", text, "--max-size 20GB")));
+    let before = age.transpose()?.map(|age| env::unix_seconds().saturating_sub(age));
+    Ok(Limits { before, bytes: bytes.transpose()? })
+}
+
+/// What this workspace and others that share its store need.
+fn roots(store: &Store, workspace: &Workspace, keep: usize) -> Result<Roots, CommandError> {
+    let mut roots = Roots::default();
+    let mut workspaces = vec![workspace.root.clone()];
+    workspaces.extend(store.neighbours());
+    for root in workspaces {
+        for text in locks(&root) {
+            let digests = digests(&text);
+            roots.locks += usize::from(!digests.is_empty());
+            for digest in digests {
+                roots.needed.entry(digest).or_default().insert(Need::Lock);
+            }
+        }
+        let path = crate::store::Layout::new(&root, &root.join(crate::store::layout::STATE)).history();
+        if let Some(history) = History::open(&path)? {
+            of_runs(&history, store, keep, &mut roots)?;
+        }
+    }
+    Ok(roots)
+}
+
+/// The texts of all locks in a workspace's files, and at the tips of its branches and tags.
+fn locks(root: &Path) -> BTreeSet<String> {
+    let hidden = |item: &walkdir::DirEntry| {
+        let name = item.file_name().to_string_lossy();
+        item.depth() > 0 && (name.starts_with('.') || (item.depth() == 1 && name == crate::store::layout::OUT))
+    };
+    let walk = walkdir::WalkDir::new(root).sort_by_file_name().into_iter().filter_entry(|item| !hidden(item));
+    let files: Vec<PathBuf> = walk
+        .filter_map(Result::ok)
+        .filter(|item| item.file_type().is_file() && item.path().extension().is_some_and(|ending| ending == "lock"))
+        .map(walkdir::DirEntry::into_path)
+        .collect();
+    let mut texts: BTreeSet<String> = files.iter().filter_map(|path| std::fs::read_to_string(path).ok()).collect();
+    if let Some(git) = Git::of(root) {
+        texts.extend(
+            git.files_of_all_branches(".lock").into_iter().filter_map(|file| String::from_utf8(file.bytes).ok()),
+        );
+    }
+    texts
+}
+
+/// Every digest in a text, whatever it is the digest of: so a lock with a conflict in it, of another version, or of another
+/// tool keeps too much rather than too little.
+fn digests(text: &str) -> BTreeSet<Digest> {
+    let words = text.split(|c: char| !c.is_ascii_hexdigit()).filter(|word| word.len() == 64);
+    words.filter_map(|word| word.parse().ok()).collect()
+}
+
+fn of_runs(history: &History, store: &Store, keep: usize, roots: &mut Roots) -> Result<(), CommandError> {
+    let mut kept: BTreeMap<String, usize> = BTreeMap::new();
+    for run in history.runs(None, store.boot(), usize::MAX)? {
+        let keys = history.keys(&run)?;
+        for key in &keys {
+            let used = roots.used.entry(*key).or_default();
+            *used = (*used).max(ended(&run));
+        }
+        let of_pipeline = kept.entry(run.pipeline.clone()).or_default();
+        if *of_pipeline < keep && !keys.is_empty() {
+            *of_pipeline += 1;
+            roots.runs += 1;
+            for key in keys {
+                roots.needed.entry(key).or_default().insert(Need::Run);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn ended(run: &Run) -> u64 {
+    run.started + run.seconds.unwrap_or(0.0).max(0.0) as u64
+}
+
+fn as_text(plan: &GcPlan, roots: &Roots, output: Output) -> String {
+    let paint = output.out;
+    let mut out = String::new();
+    let mut table = Table::new(["goes", "made", "last used", "size", "result"]).align(&[
+        Align::Left,
+        Align::Left,
+        Align::Left,
+        Align::Right,
+    ]);
+    let most = if output.level == Level::Verbose { usize::MAX } else { LISTED };
+    for (stored, used) in plan.removed.iter().take(most) {
+        let bytes = stored.result.outputs.values().flat_map(|artifact| &artifact.files).map(|file| file.size).sum();
+        table.row([
+            stored.result.kind.clone(),
+            env::local_time(stored.result.made),
+            env::local_time(*used),
+            numbers::bytes(bytes),
+            stored.result.summary.clone(),
+        ]);
+    }
+    if !table.is_empty() {
+        let width = if output.terminal { output.width } else { usize::MAX };
+        out.push_str(&table.render(width, 2, paint));
+    }
+    if plan.removed.len() > most {
+        out.push_str(&paint.dim(format!("  … and {} more; `--verbose` lists them\n", plan.removed.len() - most)));
+    }
+    let by = |need: Need| plan.needed.values().filter(|needs| needs.contains(&need)).count();
+    let needs = [
+        (by(Need::Lock), format!("by {}", numbers::counted(roots.locks, "lock"))),
+        (by(Need::Release), "by releases".to_owned()),
+        (by(Need::Run), format!("by the last runs ({})", roots.runs)),
+    ];
+    let needs: Vec<String> =
+        needs.iter().filter(|(count, _)| *count > 0).map(|(count, who)| format!("{count} {who}")).collect();
+    let why = if needs.is_empty() { String::new() } else { format!(": {}", needs.join(", ")) };
+    out.push_str(&format!("{} needed{why}\n", numbers::counted(plan.needed.len(), "result")));
+    let total = format!(
+        "{} and {} go, {}; {} stay",
+        numbers::counted(plan.removed.len(), "result"),
+        numbers::counted(plan.blobs.len(), "file"),
+        numbers::bytes(plan.freed),
+        numbers::bytes(plan.stays)
+    );
+    out.push_str(&format!("{}\n", paint.bold(total)));
+    out
+}
+
+fn as_json(plan: &GcPlan, roots: &Roots, dry_run: bool) -> Value {
+    let needs = |needs: &BTreeSet<Need>| -> Vec<&str> {
+        let name = |need: &Need| match need {
+            Need::Lock => "lock",
+            Need::Release => "release",
+            Need::Run => "run",
+        };
+        needs.iter().map(name).collect()
+    };
+    let kept: BTreeMap<String, Vec<&str>> =
+        plan.needed.iter().map(|(key, why)| (key.to_string(), needs(why))).collect();
+    let removed = plan.removed.iter().map(|(stored, used)| {
+        json!({
+            "key": stored.key,
+            "kind": stored.result.kind,
+            "made": stored.result.made,
+            "last_used": used,
+            "summary": stored.result.summary,
+        })
+    });
+    json!({
+        "dry_run": dry_run,
+        "locks": roots.locks,
+        "runs": roots.runs,
+        "needed": kept,
+        "removed": removed.collect::<Vec<_>>(),
+        "blobs": plan.blobs.len(),
+        "freed_bytes": plan.freed,
+        "stays_bytes": plan.stays,
+    })
+}
+
+impl From<StoreError> for CommandError {
+    fn from(error: StoreError) -> Self {
+        let mut told = Self::environment(error.to_string());
+        told.hints = error.hints();
+        told
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_digest_of_a_lock_counts_also_in_a_conflict() {
+        let (one, two) = (Digest::of(b"1"), Digest::of(b"2"));
+        let text = format!("<<<<<<< HEAD\nkey = \"{one}\"\n=======\nkey = \"{two}\"\n>>>>>>> b\nsha = \"abc\"\n");
+        assert_eq!(digests(&text), BTreeSet::from([one, two]));
+    }
+}

@@ -1,0 +1,79 @@
+//! Sides made by hand.
+
+use super::*;
+use crate::digest::Digest;
+use crate::store::{Store, Workspace};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+fn stage(name: &str, content: &str, lr: f64, metrics: &[(&str, f64)]) -> SideStage {
+    let output = SideOutput { digest: Digest::of(content.as_bytes()), bytes: content.len() as u64, record: None };
+    SideStage {
+        name: name.into(),
+        kind: "train".into(),
+        key: Some(Digest::of(format!("{lr}").as_bytes())),
+        fields: Some(json!({"kind": "train", "spec": {"lr": lr, "data": {"ref": "split.train", "digest": "00"}}})),
+        open: None,
+        outputs: BTreeMap::from([("model".to_owned(), output)]),
+        metrics: metrics.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect(),
+        seconds: Some(1.0),
+    }
+}
+
+fn side(label: &str, lr: f64, stages: Vec<SideStage>) -> Side {
+    Side { label: label.into(), params: Some(BTreeMap::from([("lr".to_owned(), json!(lr))])), stages }
+}
+
+fn compared(before: &Side, after: &Side) -> Comparison {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&Workspace { root: folder.path().to_owned(), store: folder.path().to_owned() });
+    compare(before, after, &store)
+}
+
+#[test]
+fn params_metrics_and_stages() {
+    let before = side("a", 0.1, vec![stage("train", "one", 0.1, &[("accuracy", 0.9), ("log_loss", 0.3), ("n", 1.0)])]);
+    let after = side("b", 0.2, vec![stage("train", "two!", 0.2, &[("accuracy", 0.8), ("log_loss", 0.2), ("n", 1.0)])]);
+    let found = compared(&before, &after);
+    assert_eq!(found.params, [ParamChange { name: "lr".into(), before: Some(json!(0.1)), after: Some(json!(0.2)) }]);
+    let better: Vec<(&str, Option<bool>)> = found.metrics.iter().map(|m| (m.metric.as_str(), m.better)).collect();
+    assert_eq!(better, [("accuracy", Some(false)), ("log_loss", Some(true))]);
+    assert_eq!(found.same_metrics, 1);
+    let stage = &found.stages[0];
+    assert_eq!(stage.status, Status::Changed);
+    assert_eq!(stage.fields, [FieldChange { path: "lr".into(), values: Some(("0.1".into(), "0.2".into())) }]);
+    assert_eq!((stage.outputs[0].before, stage.outputs[0].after), (Some(3), Some(4)));
+    assert!(!found.is_same());
+    assert!(compared(&before, &before).is_same());
+}
+
+#[test]
+fn stages_that_come_go_wait_or_come_out_the_same() {
+    let before =
+        side("a", 0.1, vec![stage("old", "x", 0.1, &[]), stage("same", "x", 0.1, &[]), stage("wait", "x", 0.1, &[])]);
+    let mut open = SideStage::open("wait", "train", "would run");
+    open.metrics.clear();
+    let after = side("b", 0.1, vec![stage("same", "x", 0.2, &[]), stage("new", "x", 0.1, &[]), open]);
+    let found = compared(&before, &after);
+    let told: Vec<(&str, &Status)> = found.stages.iter().map(|stage| (stage.stage.as_str(), &stage.status)).collect();
+    let waits = Status::Open("would run".into());
+    assert_eq!(told, [("same", &Status::Remade), ("new", &Status::Added), ("wait", &waits), ("old", &Status::Removed)]);
+}
+
+#[test]
+fn an_input_with_other_content_is_named_by_its_reference() {
+    let (mut one, mut two) = (stage("s", "x", 0.1, &[]), stage("s", "y", 0.1, &[]));
+    two.key = Some(Digest::of(b"another"));
+    let reference = |digest: &str| -> Value { json!({"spec": {"data": {"ref": "split.train", "digest": digest}}}) };
+    (one.fields, two.fields) = (Some(reference("00")), Some(reference("11")));
+    let found = compared(&side("a", 0.1, vec![one]), &side("b", 0.1, vec![two]));
+    assert_eq!(found.stages[0].fields, [FieldChange { path: "split.train".into(), values: None }]);
+}
+
+#[test]
+fn directions_follow_names() {
+    assert_eq!(
+        ["accuracy", "val_loss", "test.mae", "val_accuracy", "rows", "best_r2"].map(higher_is_better),
+        [Some(true), Some(false), Some(false), Some(true), None, Some(true)]
+    );
+}

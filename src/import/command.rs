@@ -1,0 +1,104 @@
+//! Command lines: taken apart where that is all a shell would do, else left to `sh -c`.
+
+use super::template::{Params, Piece};
+
+/// Around a param's name in the text of a command, until it is written.
+pub(super) const PARAM: (char, char) = ('\u{e000}', '\u{e001}');
+
+/// Words that only a shell understands, as a command's first.
+const BUILTINS: &[&str] = &[
+    ".", ":", "[", "[[", "{", "}", "!", "alias", "case", "cd", "do", "done", "eval", "exec", "exit", "export", "fi",
+    "for", "function", "if", "let", "local", "popd", "pushd", "read", "return", "set", "shift", "source", "then",
+    "time", "trap", "ulimit", "umask", "unset", "until", "wait", "while",
+];
+
+/// A command as `exec` takes it: the program and its arguments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Command {
+    /// The words; params stand in them between the characters of [`PARAM`].
+    pub(super) words: Vec<String>,
+    /// It is left to a shell.
+    pub(super) shell: bool,
+}
+
+/// The command of some lines that are run one after the other in `wdir` (empty for where the program starts).
+pub(super) fn command(lines: &[Vec<Piece>], wdir: &str, make_wdir: bool, params: &Params) -> Command {
+    let texts: Vec<String> = lines.iter().map(|pieces| text(pieces)).collect();
+    if let ([line], "") = (texts.as_slice(), wdir)
+        && !needs_shell(line)
+        && lines[0].iter().all(|piece| is_one_word(piece, params))
+        && let Some(words) = shlex::split(line.trim())
+        && words.first().is_some_and(|first| !BUILTINS.contains(&first.as_str()) && !first.contains('='))
+    {
+        return Command { words, shell: false };
+    }
+    let mut script = String::new();
+    if !wdir.is_empty() {
+        let folder = quoted(wdir);
+        script = if make_wdir { format!("mkdir -p {folder} && cd {folder}\n") } else { format!("cd {folder}\n") };
+    }
+    script.push_str(&texts.iter().map(|text| text.trim()).collect::<Vec<_>>().join("\n"));
+    // One line after the other, and none after a failure.
+    let flags = if script.contains('\n') { "-ec" } else { "-c" };
+    Command { words: vec!["sh".to_owned(), flags.to_owned(), script], shell: true }
+}
+
+fn text(pieces: &[Piece]) -> String {
+    let piece = |piece: &Piece| match piece {
+        Piece::Text(text) => text.clone(),
+        Piece::Param(name) => format!("{}{name}{}", PARAM.0, PARAM.1),
+    };
+    pieces.iter().map(piece).collect()
+}
+
+/// Whether a shell would leave a param's value as one word.
+fn is_one_word(piece: &Piece, params: &Params) -> bool {
+    let Piece::Param(name) = piece else { return true };
+    let value = params.0.get(name).and_then(|(_, value)| value.plain()).unwrap_or_default();
+    !value.is_empty() && !value.contains(char::is_whitespace) && !needs_shell(&value)
+}
+
+/// Whether a line holds something that only a shell does: pipes, redirections, variables, patterns.
+fn needs_shell(line: &str) -> bool {
+    let mut quote = None;
+    let mut escaped = false;
+    let mut word_begins = true;
+    for c in line.trim().chars() {
+        if escaped {
+            escaped = false;
+            // A line that goes on is none.
+            word_begins = c == '\n';
+            continue;
+        }
+        match (quote, c) {
+            (Some('\''), c) => quote = if c == '\'' { None } else { quote },
+            (_, '\\') => escaped = true,
+            (Some(_), '$' | '`') => return true,
+            (Some(open), c) => quote = if c == open { None } else { quote },
+            (None, '\'' | '"') => quote = Some(c),
+            (None, '|' | '&' | ';' | '<' | '>' | '(' | ')' | '$' | '`' | '*' | '?' | '[' | '\n') => return true,
+            (None, '#' | '~') if word_begins => return true,
+            _ => {}
+        }
+        word_begins = c.is_whitespace();
+    }
+    quote.is_some()
+}
+
+/// A word as a shell takes it for one.
+pub(super) fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-/=:,+@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
+/// The words of a command that may name files, whoever runs it.
+pub(super) fn mentioned(command: &Command) -> Vec<String> {
+    let split = |text: &String| -> Vec<String> {
+        let breaks = |c: char| c.is_whitespace() || "|&;<>()'\"=`".contains(c);
+        text.split(breaks).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+    };
+    if command.shell { command.words.last().map(split).unwrap_or_default() } else { command.words.clone() }
+}

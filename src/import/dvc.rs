@@ -1,0 +1,310 @@
+//! `dvc.yaml` as data: stages with `foreach` and `matrix` opened and templates filled in.
+
+use super::template::{Context, DEFAULT_FILE, Params, Piece, read as read_file};
+use super::{ImportError, Notes};
+use crate::yaml::Yaml;
+use std::path::Path;
+
+/// A project.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Project {
+    pub(super) stages: Vec<Stage>,
+    pub(super) params: Params,
+}
+
+/// One stage, as DVC would run it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Stage {
+    /// `train`, or `train@us` out of a `foreach`.
+    pub(super) name: String,
+    pub(super) about: Option<String>,
+    /// Command lines, one after the other.
+    pub(super) commands: Vec<Vec<Piece>>,
+    /// Where it runs, from the project's folder; empty for the folder itself.
+    pub(super) wdir: String,
+    /// Paths from the project's folder.
+    pub(super) deps: Vec<String>,
+    /// Files with the keys that are read; all of the file where there are none.
+    pub(super) params: Vec<(String, Vec<String>)>,
+    pub(super) outs: Vec<Out>,
+    pub(super) frozen: bool,
+    pub(super) always_changed: bool,
+}
+
+/// What kind of output it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OutKind {
+    Data,
+    Metrics,
+    Plot,
+}
+
+/// An output.
+#[derive(Clone, Debug)]
+pub(super) struct Out {
+    /// From the project's folder.
+    pub(super) path: String,
+    pub(super) kind: OutKind,
+    /// The path ends in a slash.
+    pub(super) is_folder: bool,
+}
+
+const TOP: &[&str] = &["stages", "vars", "params", "metrics", "plots", "artifacts", "datasets", "meta"];
+const STAGE: &[&str] = &[
+    "cmd",
+    "wdir",
+    "deps",
+    "params",
+    "outs",
+    "outs_no_cache",
+    "outs_persist",
+    "outs_persist_no_cache",
+    "metrics",
+    "metrics_no_cache",
+    "plots",
+    "plots_no_cache",
+    "frozen",
+    "locked",
+    "always_changed",
+    "desc",
+    "meta",
+    "vars",
+    "set",
+    "foreach",
+    "do",
+    "matrix",
+];
+
+/// Reads a project.
+pub(super) fn read(file: &Path, folder: &Path, notes: &mut Notes) -> Result<Project, ImportError> {
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        ImportError::new(format!("cannot read `{}`: {}", file.display(), crate::stage::io_words(&error)))
+    })?;
+    let tree = Yaml::parse(&text).map_err(|why| ImportError::new(format!("`{}`: {why}", file.display())))?;
+    for (key, value) in tree.entries() {
+        match key.as_str() {
+            "plots" if !value.entries().is_empty() || !value.items().is_empty() => {
+                notes.general(
+                    "the top-level `plots` are not carried over: kilter draws what `evaluate` and `train` make",
+                );
+            }
+            "artifacts" => notes.general("`artifacts` are not carried over: a `release` stage releases a model"),
+            "datasets" => notes.general("`datasets` are not carried over: a `fetch` stage brings data in"),
+            key if !TOP.contains(&key) => notes.general(format!("`{key}` is not known and not carried over")),
+            _ => {}
+        }
+    }
+    let Some(stages) = tree.get("stages").filter(|stages| !stages.entries().is_empty()) else {
+        return Err(ImportError::new(format!("`{}` has no stages", file.display())));
+    };
+    let context = Context::new(folder, tree.get("vars"))?;
+    let mut project = Project::default();
+    for (name, definition) in stages.entries() {
+        for (key, _) in definition.entries().iter().filter(|(key, _)| !STAGE.contains(&key.as_str())) {
+            notes.of(name, format!("`{key}` is not known and not carried over"));
+        }
+        for (name, definition, context) in opened(name, definition, &context)? {
+            let stage = Reader { folder, name, context, params: &mut project.params, notes }.stage(&definition)?;
+            project.stages.push(stage);
+        }
+    }
+    Ok(project)
+}
+
+/// The stages that a definition stands for, each with its own values.
+fn opened(name: &str, definition: &Yaml, context: &Context) -> Result<Vec<(String, Yaml, Context)>, ImportError> {
+    if let Some(each) = definition.get("foreach") {
+        let what = format!("stage `{name}`, foreach");
+        let inner = definition.get("do").ok_or_else(|| ImportError::new(format!("{what}: there is no `do`")))?;
+        return match context.value(each, &what)? {
+            Yaml::List(items) => Ok(items
+                .into_iter()
+                .enumerate()
+                .map(|(at, item)| {
+                    let suffix = item.plain().unwrap_or_else(|| at.to_string());
+                    (format!("{name}@{suffix}"), inner.clone(), context.with(vec![("item".to_owned(), item)]))
+                })
+                .collect()),
+            Yaml::Map(entries) => Ok(entries
+                .into_iter()
+                .map(|(key, item)| {
+                    let values = vec![("item".to_owned(), item), ("key".to_owned(), Yaml::Str(key.clone()))];
+                    (format!("{name}@{key}"), inner.clone(), context.with(values))
+                })
+                .collect()),
+            other => {
+                Err(ImportError::new(format!("{what}: expected a list or a table, found {}", other.to_json().trim())))
+            }
+        };
+    }
+    if let Some(matrix) = definition.get("matrix") {
+        let what = format!("stage `{name}`, matrix");
+        let mut points: Vec<Vec<(String, Yaml)>> = vec![Vec::new()];
+        for (axis, values) in matrix.entries() {
+            let values = context.value(values, &what)?;
+            let longer = |point: &Vec<(String, Yaml)>| {
+                let with = |value: &Yaml| [point.as_slice(), &[(axis.clone(), value.clone())]].concat();
+                values.items().iter().map(with).collect::<Vec<_>>()
+            };
+            points = points.iter().flat_map(longer).collect();
+        }
+        return Ok(points.into_iter().map(|point| of_point(name, definition, point, context)).collect());
+    }
+    Ok(vec![(name.to_owned(), definition.clone(), context.clone())])
+}
+
+fn of_point(name: &str, definition: &Yaml, point: Vec<(String, Yaml)>, context: &Context) -> (String, Yaml, Context) {
+    let suffix =
+        point.iter().enumerate().map(|(at, (axis, value))| value.plain().unwrap_or_else(|| format!("{axis}{at}")));
+    let suffix = suffix.collect::<Vec<_>>().join("-");
+    let key = ("key".to_owned(), Yaml::Str(suffix.clone()));
+    let values = vec![("item".to_owned(), Yaml::Map(point)), key];
+    (format!("{name}@{suffix}"), definition.clone(), context.with(values))
+}
+
+/// Reads one stage.
+struct Reader<'a> {
+    folder: &'a Path,
+    name: String,
+    context: Context,
+    params: &'a mut Params,
+    notes: &'a mut Notes,
+}
+
+impl Reader<'_> {
+    fn stage(mut self, definition: &Yaml) -> Result<Stage, ImportError> {
+        let wdir = match definition.get("wdir").and_then(Yaml::as_str) {
+            Some(text) => normal(&self.context.text(text, &self.what("wdir"))?).unwrap_or_default(),
+            None => String::new(),
+        };
+        let wdir = if wdir == "." { String::new() } else { wdir };
+        self.context.add(&self.folder.join(&wdir), definition.get("vars"))?;
+        if let Some(set) = definition.get("set") {
+            let set = self.context.value(set, &self.what("set"))?;
+            self.context.add(self.folder, Some(&Yaml::List(vec![set])))?;
+        }
+        let mut stage = Stage { name: self.name.clone(), wdir, ..Stage::default() };
+        stage.about = definition.get("desc").and_then(Yaml::as_str).map(str::to_owned);
+        stage.frozen = ["frozen", "locked"].iter().any(|key| definition.get(key).is_some_and(Yaml::is_true));
+        stage.always_changed = definition.get("always_changed").is_some_and(Yaml::is_true);
+        stage.commands = self.commands(definition)?;
+        for item in definition.get("deps").map(Yaml::items).unwrap_or_default() {
+            let text = self.context.text(item.as_str().unwrap_or_default(), &self.what("deps"))?;
+            stage.deps.extend(self.path(&stage.wdir, &text, "the dependency"));
+        }
+        for item in definition.get("params").map(Yaml::items).unwrap_or_default() {
+            self.params_of(item, &mut stage)?;
+        }
+        self.outs(definition, &mut stage)?;
+        Ok(stage)
+    }
+
+    fn what(&self, field: &str) -> String {
+        format!("stage `{}`, {field}", self.name)
+    }
+
+    fn commands(&mut self, definition: &Yaml) -> Result<Vec<Vec<Piece>>, ImportError> {
+        let what = self.what("cmd");
+        let lines: Vec<&str> = match definition.get("cmd") {
+            Some(Yaml::Str(line)) => vec![line],
+            Some(Yaml::List(lines)) => lines.iter().filter_map(Yaml::as_str).collect(),
+            _ => Vec::new(),
+        };
+        if lines.is_empty() {
+            return Err(ImportError::new(format!("{what}: there is no command")));
+        }
+        lines.iter().map(|line| self.context.pieces(line, &what, self.params)).collect()
+    }
+
+    /// A path from the project's folder; `None`, with a note, where it leads out of it.
+    fn path(&mut self, wdir: &str, text: &str, what: &str) -> Option<String> {
+        let is_far = text.contains("://") || text.starts_with('/') || text.starts_with('~');
+        let below = (!is_far).then(|| normal(&format!("{wdir}/{text}"))).flatten();
+        if below.is_none() {
+            self.notes.of(&self.name, format!("{what} `{text}` lies outside of the project and is not carried over: bring it in with a `fetch` stage"));
+        }
+        below
+    }
+
+    fn params_of(&mut self, item: &Yaml, stage: &mut Stage) -> Result<(), ImportError> {
+        let item = self.context.value(item, &self.what("params"))?;
+        let found: Vec<(String, Vec<String>)> = match &item {
+            Yaml::Str(key) => vec![(DEFAULT_FILE.to_owned(), vec![key.clone()])],
+            Yaml::Map(files) => files
+                .iter()
+                .map(|(file, keys)| (file.clone(), keys.items().iter().filter_map(Yaml::plain).collect()))
+                .collect(),
+            _ => Vec::new(),
+        };
+        for (file, keys) in found {
+            let Some(path) = self.path(&stage.wdir, &file, "the params file") else { continue };
+            match stage.params.iter_mut().find(|(known, _)| *known == path) {
+                // All of a file, and some of it, is all of it.
+                Some((_, known)) if keys.is_empty() || known.is_empty() => known.clear(),
+                Some((_, known)) => known.extend(keys),
+                None => stage.params.push((path, keys)),
+            }
+        }
+        Ok(())
+    }
+
+    fn outs(&mut self, definition: &Yaml, stage: &mut Stage) -> Result<(), ImportError> {
+        for (field, value) in definition.entries() {
+            let kind = match field.as_str() {
+                "outs" | "outs_no_cache" | "outs_persist" | "outs_persist_no_cache" => OutKind::Data,
+                "metrics" | "metrics_no_cache" => OutKind::Metrics,
+                "plots" | "plots_no_cache" => OutKind::Plot,
+                _ => continue,
+            };
+            for item in value.items() {
+                let (text, options) = match item {
+                    Yaml::Str(text) => (text.clone(), &[][..]),
+                    Yaml::Map(entries) => match entries.first() {
+                        Some((text, options)) => (text.clone(), options.entries()),
+                        None => continue,
+                    },
+                    _ => continue,
+                };
+                let text = self.context.text(&text, &self.what(field))?;
+                let persists =
+                    field.contains("persist") || options.iter().any(|(key, v)| key == "persist" && v.is_true());
+                if persists {
+                    self.notes.of(
+                        &self.name,
+                        format!(
+                            "`{text}` is kept between runs in DVC (`persist`); here a program starts in an empty folder"
+                        ),
+                    );
+                }
+                for (key, _) in
+                    options.iter().filter(|(key, _)| matches!(key.as_str(), "remote" | "checkpoint" | "type"))
+                {
+                    self.notes.of(&self.name, format!("`{key}` of `{text}` is not carried over"));
+                }
+                let Some(path) = self.path(&stage.wdir, &text, "the output") else { continue };
+                stage.outs.push(Out { path, kind, is_folder: text.ends_with('/') });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A relative path without `.` and `..`; `None` where it climbs out.
+fn normal(path: &str) -> Option<String> {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/').filter(|part| !matches!(*part, "" | ".")) {
+        match part {
+            ".." => {
+                parts.pop()?;
+            }
+            part => parts.push(part),
+        }
+    }
+    Some(if parts.is_empty() { ".".to_owned() } else { parts.join("/") })
+}
+
+/// Whether a YAML or JSON file has all of these keys, so that they can be picked.
+pub(super) fn can_pick(folder: &Path, file: &str, keys: &[String]) -> bool {
+    let is_tree = [".yaml", ".yml", ".json"].iter().any(|ending| file.ends_with(ending));
+    is_tree && read_file(folder, file).is_ok_and(|tree| keys.iter().all(|key| tree.at(key).is_some()))
+}

@@ -1,0 +1,165 @@
+//! Small projects in temporary folders; whole ones are run in `tests/it/import.rs`.
+
+use super::command::command;
+use super::template::{Params, Piece};
+use super::*;
+
+fn project(files: &[(&str, &str)]) -> (tempfile::TempDir, Result<Imported, ImportError>) {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    let found = import(&folder.path().join("dvc.yaml"), "p");
+    (folder, found)
+}
+
+fn manifest(files: &[(&str, &str)]) -> String {
+    let (_folder, found) = project(files);
+    let text = found.unwrap().text;
+    let table: Result<toml::Table, _> = text.parse();
+    assert!(table.is_ok(), "{text}");
+    text
+}
+
+fn words(line: &str) -> Vec<String> {
+    command(&[vec![Piece::Text(line.to_owned())]], "", false, &Params::default()).words
+}
+
+#[test]
+fn commands_need_a_shell_or_not() {
+    assert_eq!(words("python src/a.py --x 'a b' data\\ x"), ["python", "src/a.py", "--x", "a b", "data x"]);
+    assert_eq!(words("echo \"it's\" '$HOME'"), ["echo", "it's", "$HOME"]);
+    for line in
+        ["a | b", "a > b", "a $X", "a *.py", "cd x", "X=1 a", "a && b", "a ~/x", "a \"$X\"", "if a; then b; fi", "a 'b"]
+    {
+        assert_eq!(words(line), ["sh", "-c", line], "{line}");
+    }
+    let lines = [vec![Piece::Text("a".into())], vec![Piece::Text("b c".into())]];
+    assert_eq!(command(&lines, "", false, &Params::default()).words, ["sh", "-ec", "a\nb c"]);
+    assert_eq!(
+        command(&lines[..1], "sub dir", true, &Params::default()).words,
+        ["sh", "-ec", "mkdir -p 'sub dir' && cd 'sub dir'\na"]
+    );
+}
+
+#[test]
+fn stages_are_wired_by_their_paths() {
+    let text = manifest(&[
+        (
+            "dvc.yaml",
+            "stages:\n  prepare:\n    desc: Cleans\n    cmd: sh a.sh data/raw.csv data/clean\n    deps: [a.sh, data/raw.csv]\n    outs: [data/clean]\n\
+             \x20 train:\n    cmd: sh b.sh data/clean/x.csv model.bin\n    deps: [b.sh, data/clean/x.csv]\n    outs: [model.bin]\n    metrics:\n    - scores.json: {cache: false}\n",
+        ),
+        ("a.sh", ""),
+        ("b.sh", ""),
+        ("data/raw.csv", ""),
+    ]);
+    for line in [
+        "[stage.prepare]\nkind = \"exec\"\nabout = \"Cleans\"\ncommand = [\"sh\", \"a.sh\", \"data/raw.csv\", \"data/clean\"]\n",
+        "files = [\"a.sh\", \"data/raw.csv\"]\noutputs.clean = { path = \"data/clean\", type = \"dir\" }\n",
+        "inputs.clean = { from = \"prepare.clean\", at = \"data/clean\" }\nfiles = [\"b.sh\"]\noutputs.model = \"model.bin\"\n",
+        "outputs.scores = { path = \"scores.json\", type = \"metrics\" }\n",
+    ] {
+        assert!(text.contains(line), "{line}\n---\n{text}");
+    }
+}
+
+#[test]
+fn params_are_picked_and_templates_become_params() {
+    let (_folder, found) = project(&[
+        (
+            "dvc.yaml",
+            "vars: [{out: m.bin}, more.json:top]\nstages:\n  train:\n    cmd: t --lr ${train.lr} --n ${top.n} ${out} \\${HOME} {x}\n    params: [train.lr, seed]\n    outs: ['${out}']\n\
+             \x20 all:\n    cmd: 'u ${train}'\n    params: [{params.yaml: }, {other.toml: [a]}]\n    deps: [m.bin]\n",
+        ),
+        ("params.yaml", "train: {lr: 0.1, deep: true, off: false, s: [1, 2]}\nseed: 7\n"),
+        ("more.json", "{\"top\": {\"n\": 3}, \"left\": 1}"),
+        ("other.toml", "a = 1\n"),
+    ]);
+    let found = found.unwrap();
+    for line in [
+        "[params]\nout = \"m.bin\"\ntop_n = 3   # top.n\ntrain_lr = 0.1   # train.lr\n",
+        "[stage.train_params]\nkind = \"pick\"\nfile = \"params.yaml\"\nkeys = [\"seed\", \"train.lr\"]\n",
+        "inputs.params = { from = \"train_params.file\", at = \"params.yaml\" }\n",
+        "t --lr ${train_lr} --n ${top_n} ${out} $${HOME} {{x}}",
+        "command = [\"u\", \"--lr\", \"0.1\", \"--deep\", \"--s\", \"1\", \"2\"]\n",
+        "files = [\"other.toml\", \"params.yaml\"]\n",
+        "inputs.m = { from = \"train.m\", at = \"m.bin\" }\n",
+    ] {
+        assert!(found.text.contains(line), "{line}\n---\n{}", found.text);
+    }
+    assert!(found.notes.iter().any(|note| note.text.contains("depends on all of `other.toml`")), "{:?}", found.notes);
+}
+
+#[test]
+fn foreach_and_matrix_are_opened() {
+    let text = manifest(&[
+        (
+            "dvc.yaml",
+            "stages:\n  one:\n    foreach: [us, uk]\n    do: {cmd: 'a ${item}', outs: ['${item}.csv']}\n\
+             \x20 two:\n    foreach: ${models}\n    do: {cmd: 'b ${key} ${item.lr}', deps: ['${key}.csv']}\n\
+             \x20 three:\n    matrix: {m: [x, y], f: [1, 2]}\n    cmd: c ${item.m} ${item.f} ${key}\n    outs: ['${key}.bin']\n",
+        ),
+        ("params.yaml", "models: {us: {lr: 1}, uk: {lr: 2}}\n"),
+    ]);
+    for line in [
+        "[stage.one_us]\nkind = \"exec\"\ncommand = [\"a\", \"us\"]\noutputs.us = \"us.csv\"\n",
+        "[stage.two_uk]\nkind = \"exec\"\ncommand = [\"b\", \"uk\", \"2\"]\ninputs.uk = { from = \"one_uk.uk\", at = \"uk.csv\" }\n",
+        "[stage.three_y-2]\nkind = \"exec\"\ncommand = [\"c\", \"y\", \"2\", \"y-2\"]\noutputs.y-2 = \"y-2.bin\"\n",
+    ] {
+        assert!(text.contains(line), "{line}\n---\n{text}");
+    }
+    assert_eq!(text.matches("[stage.").count(), 8);
+}
+
+#[test]
+fn frozen_always_changed_wdir_and_what_lies_outside() {
+    let (_folder, found) = project(&[
+        (
+            "dvc.yaml",
+            "artifacts: {m: {path: x}}\nstages:\n  get:\n    cmd: wget x\n    frozen: true\n    outs: [data/x.csv]\n\
+             \x20 log:\n    cmd: date\n    always_changed: true\n    deps: [data/x.csv, s3://bucket/y, ../up]\n\
+             \x20 sub:\n    cmd: ./run.sh ../data/x.csv out\n    wdir: src\n    deps: [../data/x.csv]\n    outs: [out/, keep: {persist: true}]\n",
+        ),
+        ("data/x.csv", "1"),
+        ("src/run.sh", ""),
+    ]);
+    let found = found.unwrap();
+    assert!(!found.text.contains("wget"), "{}", found.text);
+    for line in [
+        "[stage.log]\nkind = \"exec\"\ncommand = [\"date\"]\nfiles = [\"data/x.csv\"]\ncache = false",
+        "cd src\n./run.sh ../data/x.csv out",
+        "files = [\"data/x.csv\", \"src/run.sh\"]\n",
+        "outputs.out = { path = \"src/out\", type = \"dir\" }\n",
+    ] {
+        let toml = found.text.replace("\\n", "\n");
+        assert!(toml.contains(line), "{line}\n---\n{toml}");
+    }
+    let notes: Vec<&str> = found.notes.iter().map(|note| note.text.as_str()).collect();
+    for word in [
+        "`s3://bucket/y` lies outside",
+        "`../up` lies outside",
+        "persist",
+        "is frozen",
+        "always runs",
+        "`artifacts`",
+        "is declared now",
+    ] {
+        assert!(notes.iter().any(|note| note.contains(word)), "{word}: {notes:#?}");
+    }
+}
+
+#[test]
+fn mistakes_are_told() {
+    let error = |text: &str| project(&[("dvc.yaml", text)]).1.unwrap_err();
+    assert!(error("stages: {a: {cmd: 'x ${nothing}'}}").message.contains("stage `a`, cmd: `${nothing}` names nothing"));
+    assert!(error("stages: {a: {deps: [x]}}").message.contains("there is no command"));
+    assert!(error("stages: {a: {foreach: 3, do: {cmd: x}}}").message.contains("expected a list or a table, found 3"));
+    assert!(error("a: [").message.contains("dvc.yaml"));
+    assert!(error("vars: []").message.contains("has no stages"));
+    let (_folder, found) =
+        project(&[("dvc.yaml", "stages: {a: {cmd: 'x ${lernrate}'}}"), ("params.yaml", "learnrate: 1")]);
+    assert_eq!(found.unwrap_err().hint.as_deref(), Some("did you mean `learnrate`?"));
+}

@@ -1,0 +1,372 @@
+//! From DVC's stages, which name paths, to kilter's, which name each other: who makes what others read, and what lies in the
+//! workspace.
+
+use super::Notes;
+use super::command::{Command, command, mentioned};
+use super::dvc::{OutKind, Project, Stage, can_pick};
+use super::template::read as read_file;
+use super::write::tidy;
+use crate::yaml::Yaml;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// Everything that is to be written.
+#[derive(Debug, Default)]
+pub(super) struct Wired {
+    pub(super) picks: Vec<Pick>,
+    pub(super) stages: Vec<Exec>,
+}
+
+/// A `pick` stage: the values of a params file that some stages read.
+#[derive(Debug)]
+pub(super) struct Pick {
+    pub(super) name: String,
+    pub(super) file: String,
+    pub(super) keys: Vec<String>,
+}
+
+/// An `exec` stage.
+#[derive(Debug)]
+pub(super) struct Exec {
+    pub(super) name: String,
+    pub(super) about: Option<String>,
+    pub(super) command: Command,
+    /// Name in the stage, the reference, and where it lies.
+    pub(super) inputs: Vec<(String, String, String)>,
+    pub(super) files: Vec<String>,
+    /// Port, path, and type where it is not a file.
+    pub(super) outputs: Vec<(String, String, Option<&'static str>)>,
+    pub(super) cached: bool,
+}
+
+/// An output and who makes it.
+struct Maker {
+    /// Index of the DVC stage.
+    stage: usize,
+    /// The kilter stage's name and port.
+    reference: String,
+    path: String,
+}
+
+/// Everything that wiring a stage looks things up in.
+struct Wiring<'a> {
+    folder: &'a Path,
+    project: &'a Project,
+    names: Vec<String>,
+    makers: Vec<Maker>,
+    wired: Wired,
+}
+
+/// Wires a project that lies in `folder`.
+pub(super) fn wire(project: &Project, folder: &Path, notes: &mut Notes) -> Wired {
+    let left_out = frozen(project, folder, notes);
+    let mut taken = BTreeSet::new();
+    let names: Vec<String> = project.stages.iter().map(|stage| unique(&tidy(&stage.name), &mut taken)).collect();
+    let locked = locked_folders(folder);
+    let read: BTreeSet<&str> = project.stages.iter().flat_map(|stage| stage.deps.iter().map(String::as_str)).collect();
+    let mut makers = Vec::new();
+    let mut outputs = Vec::new();
+    for (index, stage) in project.stages.iter().enumerate() {
+        let mut ports = BTreeSet::new();
+        let mut of_stage = Vec::new();
+        for out in stage.outs.iter().filter(|_| !left_out.contains(&index)) {
+            let name = out.path.rsplit('/').next().unwrap_or(&out.path);
+            let port = unique(&tidy(name.split('.').next().unwrap_or(name)), &mut ports);
+            let ty = if out.is_folder || is_folder(&out.path, folder, &locked, &read, &stage.name, notes) {
+                Some("dir")
+            } else if out.kind == OutKind::Metrics && is_metrics(&out.path, folder, &read, &stage.name, notes) {
+                Some("metrics")
+            } else {
+                None
+            };
+            makers.push(Maker { stage: index, reference: format!("{}.{port}", names[index]), path: out.path.clone() });
+            of_stage.push((port, out.path.clone(), ty));
+        }
+        outputs.push(of_stage);
+    }
+    let mut wiring = Wiring { folder, project, names, makers, wired: Wired::default() };
+    for (index, outputs) in outputs.into_iter().enumerate().filter(|(index, _)| !left_out.contains(index)) {
+        wiring.stage(index, outputs, notes);
+    }
+    general_notes(&wiring.wired, notes);
+    wiring.wired
+}
+
+fn general_notes(wired: &Wired, notes: &mut Notes) {
+    notes.general("results lie in `out/PIPELINE/STAGE/`, and no longer at the paths of dvc.yaml");
+    notes.general("a program sees what is declared and nothing else: files that a script imports or opens must be among its `files`");
+    if wired.stages.iter().any(|stage| stage.command.shell) {
+        notes.general("commands that need a shell run in `sh`; DVC takes the user's own");
+    }
+}
+
+/// Frozen stages whose outputs are there: they are data now.
+fn frozen(project: &Project, folder: &Path, notes: &mut Notes) -> BTreeSet<usize> {
+    let mut left_out = BTreeSet::new();
+    for (index, stage) in project.stages.iter().enumerate().filter(|(_, stage)| stage.frozen) {
+        if stage.outs.iter().all(|out| folder.join(&out.path).exists()) {
+            notes.of(&stage.name, "is frozen: its outputs are taken as files of the workspace, and it is left out");
+            left_out.insert(index);
+        } else {
+            notes.of(&stage.name, "is frozen, but its outputs are not here, so it runs as any other");
+        }
+    }
+    left_out
+}
+
+/// The outputs that `dvc.lock` says are folders.
+fn locked_folders(folder: &Path) -> BTreeSet<String> {
+    let lock = read_file(folder, "dvc.lock").unwrap_or_default();
+    let stages = lock.get("stages").map(Yaml::entries).unwrap_or_default();
+    let outs = stages.iter().flat_map(|(_, stage)| stage.get("outs").map(Yaml::items).unwrap_or_default());
+    let is_folder = |out: &&Yaml| {
+        out.get("nfiles").is_some() || out.get("md5").and_then(Yaml::as_str).is_some_and(|md5| md5.ends_with(".dir"))
+    };
+    outs.filter(is_folder).filter_map(|out| out.get("path")?.as_str().map(str::to_owned)).collect()
+}
+
+/// Whether an output is a folder, which dvc.yaml does not tell.
+fn is_folder(
+    path: &str,
+    folder: &Path,
+    locked: &BTreeSet<String>,
+    read: &BTreeSet<&str>,
+    stage: &str,
+    notes: &mut Notes,
+) -> bool {
+    let place = folder.join(path);
+    if place.exists() {
+        return place.is_dir();
+    }
+    if locked.contains(path) || read.iter().any(|dep| is_below(dep, path)) {
+        return true;
+    }
+    let has_ending = path.rsplit('/').next().is_some_and(|name| name.contains('.'));
+    if !has_ending {
+        notes.of(stage, format!("`{path}` is taken for a folder; if it is a file, write `outputs.… = \"{path}\"`"));
+    }
+    !has_ending
+}
+
+/// Whether an output can be read as metrics: JSON, and read by no other stage, which would want it as it was written.
+fn is_metrics(path: &str, folder: &Path, read: &BTreeSet<&str>, stage: &str, notes: &mut Notes) -> bool {
+    if !path.ends_with(".json") {
+        notes.of(stage, format!("the metrics `{path}` are kept as a file: kilter reads metrics from JSON"));
+        return false;
+    }
+    if read.contains(path) {
+        notes.of(stage, format!("the metrics `{path}` are kept as a file, because another stage reads it"));
+        return false;
+    }
+    fn numbers(tree: &Yaml) -> bool {
+        match tree {
+            Yaml::Map(entries) => entries.iter().all(|(_, value)| numbers(value)),
+            Yaml::Int(_) | Yaml::Float(_) | Yaml::Bool(_) => true,
+            _ => false,
+        }
+    }
+    if read_file(folder, path).is_ok_and(|tree| !numbers(&tree)) {
+        notes.of(stage, format!("the metrics `{path}` are kept as a file: not all of its values are numbers"));
+        return false;
+    }
+    true
+}
+
+/// Whether a path lies in a folder, and is not that folder itself.
+fn is_below(path: &str, folder: &str) -> bool {
+    path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
+}
+
+fn unique(base: &str, taken: &mut BTreeSet<String>) -> String {
+    let base = if base.is_empty() { "stage" } else { base };
+    let mut names = std::iter::once(base.to_owned()).chain((2..).map(|number| format!("{base}_{number}")));
+    let name = names.find(|name| !taken.contains(name)).unwrap_or_else(|| base.to_owned());
+    taken.insert(name.clone());
+    name
+}
+
+impl Wiring<'_> {
+    fn stage(&mut self, index: usize, outputs: Vec<(String, String, Option<&'static str>)>, notes: &mut Notes) {
+        let stage = &self.project.stages[index];
+        let in_wdir = |path: &str| stage.wdir.is_empty() || is_below(path, &stage.wdir);
+        let made = stage.deps.iter().chain(stage.outs.iter().map(|out| &out.path)).any(|path| in_wdir(path));
+        let command = command(&stage.commands, &stage.wdir, !made, &self.project.params);
+        let mut inputs: BTreeMap<String, String> = BTreeMap::new();
+        let mut files = BTreeSet::new();
+        for dep in &stage.deps {
+            self.dependency(index, dep, &mut inputs, &mut files, notes);
+        }
+        for (file, keys) in &stage.params {
+            self.params(index, file, keys, &mut inputs, &mut files, notes);
+        }
+        for word in mentioned(&command) {
+            self.mention(stage, &word, &inputs, &mut files, notes);
+        }
+        if stage.always_changed {
+            notes.of(&stage.name, "always runs again (`cache = false`)");
+        }
+        let idle = stage.deps.is_empty() && stage.params.is_empty() && stage.outs.is_empty();
+        let mut names = BTreeSet::new();
+        let inputs = inputs.into_iter().map(|(at, reference)| {
+            let name = at.rsplit('/').next().unwrap_or(&at);
+            (unique(&tidy(name.split('.').next().unwrap_or(name)), &mut names), reference, at)
+        });
+        self.wired.stages.push(Exec {
+            name: self.names[index].clone(),
+            about: stage.about.clone(),
+            command,
+            inputs: inputs.collect(),
+            files: files.into_iter().collect(),
+            outputs,
+            cached: !stage.always_changed && !idle,
+        });
+    }
+
+    /// A path that a stage reads: what another stage makes, or files of the workspace.
+    fn dependency(
+        &self,
+        index: usize,
+        dep: &str,
+        inputs: &mut BTreeMap<String, String>,
+        files: &mut BTreeSet<String>,
+        notes: &mut Notes,
+    ) {
+        let name = &self.project.stages[index].name;
+        let mut found = false;
+        for maker in &self.makers {
+            let whole = maker.path == dep || is_below(dep, &maker.path);
+            if !whole && !is_below(&maker.path, dep) {
+                continue;
+            }
+            if maker.stage == index {
+                notes.of(
+                    name,
+                    format!("reads its own output `{dep}`, which cannot be carried over: it starts without it"),
+                );
+                return;
+            }
+            inputs.insert(maker.path.clone(), maker.reference.clone());
+            found |= whole;
+        }
+        if found {
+            return;
+        }
+        let place = self.folder.join(dep);
+        let inside: Vec<&str> =
+            self.makers.iter().map(|maker| maker.path.as_str()).filter(|path| is_below(path, dep)).collect();
+        if !inside.is_empty() {
+            // What other stages make lies in the workspace too, if DVC ran here; it is no source.
+            files.extend(
+                files_below(self.folder, dep)
+                    .into_iter()
+                    .filter(|file| !inside.iter().any(|made| file == made || is_below(file, made))),
+            );
+            return;
+        }
+        if place.is_dir() || is_tracked_folder(&place) {
+            files.insert(format!("{dep}/**/*"));
+            if has_hidden(&place) {
+                files.insert(format!("{dep}/**/.*"));
+            }
+        } else {
+            files.insert(dep.to_owned());
+        }
+        if !place.exists() {
+            let pull = if self.folder.join(format!("{dep}.dvc")).is_file() { ": `dvc pull` brings it" } else { "" };
+            notes.of(name, format!("`{dep}` is not here{pull}"));
+        }
+    }
+
+    fn params(
+        &mut self,
+        index: usize,
+        file: &str,
+        keys: &[String],
+        inputs: &mut BTreeMap<String, String>,
+        files: &mut BTreeSet<String>,
+        notes: &mut Notes,
+    ) {
+        let name = &self.project.stages[index].name;
+        if self.makers.iter().any(|maker| maker.path == file || is_below(file, &maker.path)) {
+            return self.dependency(index, file, inputs, files, notes);
+        }
+        if files.contains(file) {
+            return;
+        }
+        if keys.is_empty() || !can_pick(self.folder, file, keys) {
+            if !keys.is_empty() {
+                notes.of(
+                    name,
+                    format!(
+                        "depends on all of `{file}`, because {} cannot be picked out of it",
+                        crate::diag::list(keys.iter().map(String::as_str), 4)
+                    ),
+                );
+            }
+            files.insert(file.to_owned());
+            return;
+        }
+        let mut keys = keys.to_vec();
+        keys.sort();
+        keys.dedup();
+        let known = self.wired.picks.iter().find(|pick| pick.file == file && pick.keys == keys);
+        let pick = match known {
+            Some(pick) => pick.name.clone(),
+            None => {
+                let mut taken: BTreeSet<String> = self.names.iter().cloned().collect();
+                taken.extend(self.wired.picks.iter().map(|pick| pick.name.clone()));
+                let pick = unique(&format!("{}_params", self.names[index]), &mut taken);
+                self.wired.picks.push(Pick { name: pick.clone(), file: file.to_owned(), keys });
+                pick
+            }
+        };
+        inputs.insert(file.to_owned(), format!("{pick}.file"));
+    }
+
+    /// A word of a command that names a file of the workspace which was not declared: DVC lets a program see it.
+    fn mention(
+        &self,
+        stage: &Stage,
+        word: &str,
+        inputs: &BTreeMap<String, String>,
+        files: &mut BTreeSet<String>,
+        notes: &mut Notes,
+    ) {
+        let word = word.trim_start_matches("./");
+        let path = if stage.wdir.is_empty() { word.to_owned() } else { format!("{}/{word}", stage.wdir) };
+        let is_source =
+            !word.is_empty() && !word.starts_with('/') && !word.contains("..") && self.folder.join(&path).is_file();
+        let declared =
+            files.iter().any(|file| *file == path || file.strip_suffix("/**/*").is_some_and(|f| is_below(&path, f)))
+                || inputs.keys().any(|at| *at == path || is_below(&path, at))
+                || stage.outs.iter().any(|out| out.path == path || is_below(&path, &out.path))
+                || self.makers.iter().any(|maker| maker.path == path || is_below(&path, &maker.path));
+        if is_source && !declared {
+            notes.of(&stage.name, format!("`{path}` is in its command and not among its `deps`; it is declared now"));
+            files.insert(path);
+        }
+    }
+}
+
+fn files_below(folder: &Path, dep: &str) -> Vec<String> {
+    let walk = walkdir::WalkDir::new(folder.join(dep)).sort_by_file_name().into_iter().filter_map(Result::ok);
+    walk.filter(|item| item.file_type().is_file())
+        .filter_map(|item| item.path().strip_prefix(folder).ok().map(|path| path.to_string_lossy().into_owned()))
+        .collect()
+}
+
+fn has_hidden(folder: &Path) -> bool {
+    walkdir::WalkDir::new(folder)
+        .min_depth(1)
+        .into_iter()
+        .filter_map(Result::ok)
+        .any(|item| item.file_type().is_file() && item.file_name().to_string_lossy().starts_with('.'))
+}
+
+/// Whether the `.dvc` file beside a path that is not here says that it is a folder.
+fn is_tracked_folder(place: &Path) -> bool {
+    let (Some(folder), Some(name)) = (place.parent(), place.file_name()) else { return false };
+    let tracked = read_file(folder, &format!("{}.dvc", name.to_string_lossy())).unwrap_or_default();
+    let outs = tracked.get("outs").map(Yaml::items).unwrap_or_default();
+    outs.iter().any(|out| out.get("md5").and_then(Yaml::as_str).is_some_and(|md5| md5.ends_with(".dir")))
+}

@@ -1,0 +1,174 @@
+//! Everything that lies in a store: results with their blobs, and blobs of no result. For `gc` and `cache`.
+
+use super::index::{Scanned, files};
+use super::object::{hash_file, remove_tree};
+use super::{Layout, Store, StoreError};
+use crate::digest::Digest;
+use crate::stage::StageResult;
+use rayon::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// A result in the store.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// Its key.
+    pub key: Digest,
+    /// The result.
+    pub result: Arc<StageResult>,
+    /// The bytes of its entry in the index.
+    pub entry_bytes: u64,
+}
+
+impl Stored {
+    /// Its blobs, each once.
+    #[must_use]
+    pub fn blobs(&self) -> BTreeSet<Digest> {
+        files(&self.result).map(|(_, file)| file.digest).collect()
+    }
+}
+
+/// Everything that lies in a store.
+#[derive(Clone, Debug, Default)]
+pub struct Contents {
+    /// The results, by key.
+    pub results: Vec<Stored>,
+    /// Entries that cannot be read: the file, and what is wrong with it.
+    pub unreadable: Vec<(PathBuf, String)>,
+    /// The size of every blob, in bytes.
+    pub blobs: BTreeMap<Digest, u64>,
+    /// Files among the blobs whose name is no digest.
+    pub strangers: Vec<PathBuf>,
+}
+
+impl Contents {
+    /// The bytes of all blobs and entries.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.blobs.values().sum::<u64>() + self.results.iter().map(|stored| stored.entry_bytes).sum::<u64>()
+    }
+
+    /// The blobs that belong to no result.
+    #[must_use]
+    pub fn orphans(&self) -> BTreeSet<Digest> {
+        let used: BTreeSet<Digest> = self.results.iter().flat_map(Stored::blobs).collect();
+        self.blobs.keys().copied().filter(|blob| !used.contains(blob)).collect()
+    }
+}
+
+/// What is wrong with a blob.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Damage {
+    /// It is not there.
+    Missing,
+    /// Its bytes have another digest than its name says.
+    Changed,
+    /// It cannot be read; says why.
+    Unreadable(String),
+}
+
+impl Damage {
+    /// In words.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match self {
+            Self::Missing => "missing".to_owned(),
+            Self::Changed => "changed".to_owned(),
+            Self::Unreadable(why) => format!("unreadable: {why}"),
+        }
+    }
+}
+
+impl Store {
+    /// Everything that lies in the store. Reads every entry, and looks at every blob's size.
+    #[must_use]
+    pub fn contents(&self) -> Contents {
+        let mut contents = Contents::default();
+        for scanned in self.scan() {
+            match scanned {
+                Scanned::Result(stored) => contents.results.push(stored),
+                Scanned::Unreadable(path, why) => contents.unreadable.push((path, why)),
+            }
+        }
+        contents.results.sort_by_key(|stored| stored.key);
+        let walk = walkdir::WalkDir::new(self.layout.objects()).sort_by_file_name().into_iter().filter_map(Result::ok);
+        for item in walk.filter(|item| item.file_type().is_file()) {
+            match Layout::digest_of_object(item.path()) {
+                Some(digest) => {
+                    contents.blobs.insert(digest, item.metadata().map_or(0, |metadata| metadata.len()));
+                }
+                None => contents.strangers.push(item.into_path()),
+            }
+        }
+        contents
+    }
+
+    /// Reads every blob, and says which are not what they should be. `progress` is told the bytes of each one.
+    #[must_use]
+    pub fn audit(&self, contents: &Contents, progress: &(dyn Fn(u64) + Sync)) -> BTreeMap<Digest, Damage> {
+        let mut damaged: BTreeMap<Digest, Damage> = contents
+            .blobs
+            .par_iter()
+            .filter_map(|(digest, size)| {
+                let found = match hash_file(&self.layout.object(*digest)) {
+                    Ok((found, _)) if found == *digest => None,
+                    Ok(_) => Some(Damage::Changed),
+                    Err(error) => Some(Damage::Unreadable(error.to_string())),
+                };
+                progress(*size);
+                Some((*digest, found?))
+            })
+            .collect();
+        let used: BTreeSet<Digest> = contents.results.iter().flat_map(Stored::blobs).collect();
+        damaged
+            .extend(used.into_iter().filter(|blob| !contents.blobs.contains_key(blob)).map(|b| (b, Damage::Missing)));
+        damaged
+    }
+
+    /// Removes a result from the index, and then the blobs of `blobs`. So a blob never goes before the entry that names it.
+    ///
+    /// # Errors
+    /// When something cannot be removed.
+    pub fn remove(&self, keys: &[Digest], blobs: &BTreeSet<Digest>) -> Result<(), StoreError> {
+        for key in keys {
+            self.forget(*key);
+            remove_file(&self.layout.entry(*key))?;
+        }
+        super::failpoint("entries-removed");
+        for blob in blobs {
+            remove_file(&self.layout.object(*blob))?;
+        }
+        Ok(())
+    }
+
+    /// Moves a damaged blob out of the way; a later run makes it again.
+    ///
+    /// # Errors
+    /// When it cannot be moved.
+    pub fn quarantine(&self, blob: Digest) -> Result<PathBuf, StoreError> {
+        let (from, folder) = (self.layout.object(blob), self.layout.quarantine());
+        std::fs::create_dir_all(&folder).map_err(|error| StoreError::io("make the folder", &folder, &error))?;
+        let to = folder.join(blob.to_string());
+        std::fs::rename(&from, &to).map_err(|error| StoreError::io("move", &from, &error))?;
+        Ok(to)
+    }
+
+    /// Removes an unreadable entry, a stranger, or what lies in the quarantine.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub fn discard(&self, path: &std::path::Path) -> Result<(), StoreError> {
+        if path.is_dir() {
+            return remove_tree(path).map_err(|error| StoreError::io("remove", path, &error));
+        }
+        remove_file(path)
+    }
+}
+
+fn remove_file(path: &std::path::Path) -> Result<(), StoreError> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(StoreError::io("remove", path, &error)),
+        _ => Ok(()),
+    }
+}
