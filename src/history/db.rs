@@ -102,7 +102,7 @@ impl HistoryError {
             Self::Sqlite(error) => {
                 matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
                     // A table that is not there, in a database that says it has all of them.
-                    || matches!(error, rusqlite::Error::SqliteFailure(_, Some(text)) if text.starts_with("no such"))
+                    || error.to_string().contains("no such table")
             }
             Self::Entry(_) => true,
             Self::Newer(_) | Self::File { .. } => false,

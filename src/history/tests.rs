@@ -132,7 +132,7 @@ fn a_damaged_database_is_set_aside() {
     let history = History::open(&path).unwrap().unwrap();
     assert_eq!(history.runs(None, "boot", 9).unwrap().len(), 1);
     // Tables that are gone are damage too.
-    history.db.execute_batch("DROP TABLE results").unwrap();
+    history.db.execute_batch("DROP TABLE attempts").unwrap();
     drop(history);
     assert!(record(&path, "third").expect("a warning").contains("history.damaged-2.db"));
     assert_eq!(record(&path, "fourth"), None);

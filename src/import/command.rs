@@ -27,7 +27,7 @@ pub(super) fn command(lines: &[Vec<Piece>], wdir: &str, make_wdir: bool, params:
     if let ([line], "") = (texts.as_slice(), wdir)
         && !needs_shell(line)
         && lines[0].iter().all(|piece| is_one_word(piece, params))
-        && let Some(words) = shlex::split(line.trim())
+        && let Ok(words) = shell_words::split(line.trim())
         && words.first().is_some_and(|first| !BUILTINS.contains(&first.as_str()) && !first.contains('='))
     {
         return Command { words, shell: false };

@@ -83,7 +83,7 @@ fn params_are_picked_and_templates_become_params() {
         "[params]\nout = \"m.bin\"\ntop_n = 3   # top.n\ntrain_lr = 0.1   # train.lr\n",
         "[stage.train_params]\nkind = \"pick\"\nfile = \"params.yaml\"\nkeys = [\"seed\", \"train.lr\"]\n",
         "inputs.params = { from = \"train_params.file\", at = \"params.yaml\" }\n",
-        "t --lr ${train_lr} --n ${top_n} ${out} $${HOME} {{x}}",
+        "t --lr ${train_lr} --n ${top_n} ${out} $${{HOME}} {{x}}",
         "command = [\"u\", \"--lr\", \"0.1\", \"--deep\", \"--s\", \"1\", \"2\"]\n",
         "files = [\"other.toml\", \"params.yaml\"]\n",
         "inputs.m = { from = \"train.m\", at = \"m.bin\" }\n",

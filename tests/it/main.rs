@@ -6,6 +6,8 @@ mod check;
 mod cli;
 mod docs;
 mod faults;
+mod history;
+mod import;
 mod maps;
 mod pipelines;
 mod sandbox;
