@@ -1,7 +1,8 @@
 //! What changed from one table to another: columns, and rows.
 //!
-//! Rows are matched by their place where both tables are equally long and most rows agree; else by a column whose values
-//! are all different in both, such as an id; else by their content, where a changed row is one removed and one added.
+//! Rows are matched by their place where both tables are equally long and most rows agree (and no id among them changed); else
+//! by a column whose values are all different in both, such as an id; else by their content, where a changed row is one
+//! removed and one added.
 //! Cells are compared by 64-bit hashes.
 
 use super::read_table;
@@ -68,14 +69,29 @@ fn compare(before: &DataFrame, after: &DataFrame) -> PolarsResult<TableChanges> 
             (other.dtype() == column.dtype()).then(|| (column.as_materialized_series(), other.as_materialized_series()))
         })
         .collect();
-    if before.height() == after.height() && by_place(&common, &mut changes)? {
-        return Ok(changes);
+    let mut placed = changes.clone();
+    let fits = before.height() == after.height() && by_place(&common, &mut placed)?;
+    // Where an id changed its place, rows did.
+    let moved = |(before, after): &&(&Series, &Series)| {
+        placed.columns_changed.iter().any(|(name, _)| name == before.name().as_str())
+            && could_be_key(before)
+            && matches!((places(before), places(after)), (Ok(Some(_)), Ok(Some(_))))
+    };
+    if fits && !common.iter().any(|pair| moved(&pair)) {
+        return Ok(placed);
     }
     if by_key(&common, &mut changes)? {
         return Ok(changes);
     }
+    if fits {
+        return Ok(placed);
+    }
     by_content(&common, &mut changes)?;
     Ok(changes)
+}
+
+fn could_be_key(series: &Series) -> bool {
+    series.dtype().is_integer() || series.dtype() == &DataType::String
 }
 
 fn columns(before: &DataFrame, after: &DataFrame) -> TableChanges {
@@ -143,8 +159,7 @@ fn by_place(common: &[(&Series, &Series)], changes: &mut TableChanges) -> Polars
 
 /// Matches rows by a column whose values are all different. `false` where there is none.
 fn by_key(common: &[(&Series, &Series)], changes: &mut TableChanges) -> PolarsResult<bool> {
-    let could_be = |series: &Series| series.dtype().is_integer() || series.dtype() == &DataType::String;
-    let candidates = common.iter().filter(|(before, _)| could_be(before)).take(CANDIDATES);
+    let candidates = common.iter().filter(|(before, _)| could_be_key(before)).take(CANDIDATES);
     for (before, after) in candidates {
         let (Some(a), Some(b)) = (places(before)?, places(after)?) else { continue };
         let pairs: Vec<(usize, usize)> = a.iter().filter_map(|(value, row)| Some((*row, *b.get(value)?))).collect();

@@ -1,6 +1,6 @@
 //! `dvc.yaml` as data: stages with `foreach` and `matrix` opened and templates filled in.
 
-use super::template::{Context, DEFAULT_FILE, Params, Piece, read as read_file};
+use super::template::{Context, DEFAULT_FILE, Params, Piece, named, read as read_file};
 use super::{ImportError, Notes};
 use crate::yaml::Yaml;
 use std::path::Path;
@@ -75,6 +75,9 @@ const STAGE: &[&str] = &[
     "matrix",
 ];
 
+/// Fields of a stage in which no path stands.
+const NOT_PATHS: &[&str] = &["cmd", "desc", "meta", "vars", "set", "foreach", "matrix"];
+
 /// Reads a project.
 pub(super) fn read(file: &Path, folder: &Path, notes: &mut Notes) -> Result<Project, ImportError> {
     let text = std::fs::read_to_string(file).map_err(|error| {
@@ -97,7 +100,12 @@ pub(super) fn read(file: &Path, folder: &Path, notes: &mut Notes) -> Result<Proj
     let Some(stages) = tree.get("stages").filter(|stages| !stages.entries().is_empty()) else {
         return Err(ImportError::new(format!("`{}` has no stages", file.display())));
     };
-    let context = Context::new(folder, tree.get("vars"))?;
+    let mut context = Context::new(folder, tree.get("vars"))?;
+    for (_, definition) in stages.entries() {
+        let definition = definition.get("do").unwrap_or(definition);
+        let fields = definition.entries().iter().filter(|(field, _)| !NOT_PATHS.contains(&field.as_str()));
+        fields.for_each(|(_, value)| named(value, &mut context.fixed));
+    }
     let mut project = Project::default();
     for (name, definition) in stages.entries() {
         for (key, _) in definition.entries().iter().filter(|(key, _)| !STAGE.contains(&key.as_str())) {

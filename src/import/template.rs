@@ -5,7 +5,7 @@
 
 use super::ImportError;
 use crate::yaml::Yaml;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// DVC reads it without being told.
@@ -18,8 +18,10 @@ pub(super) struct Context {
     global: Yaml,
     /// Values that are written down: `item`, `key`.
     local: Vec<(String, Yaml)>,
+    /// Paths of values that are written down too, because files are named by them: a command and its outputs must agree.
+    pub(super) fixed: BTreeSet<String>,
     /// The files that were read.
-    pub(super) files: Vec<String>,
+    files: Vec<String>,
 }
 
 /// The params of the manifest, by name, with the path that they had.
@@ -105,7 +107,7 @@ impl Context {
                 let rest = path[head.len()..].trim_start_matches('.');
                 Some((if rest.is_empty() { value } else { value.at(rest)? }, true))
             }
-            None => Some((self.global.at(path)?, false)),
+            None => Some((self.global.at(path)?, self.fixed.contains(path))),
         }
     }
 
@@ -184,6 +186,22 @@ impl Context {
             self.local.iter().map(|(name, _)| name.as_str()).chain(self.global.entries().iter().map(|e| e.0.as_str()));
         error.hint = crate::diag::did_you_mean(path, known);
         error
+    }
+}
+
+/// The paths that the templates in a value name.
+pub(super) fn named(value: &Yaml, into: &mut BTreeSet<String>) {
+    match value {
+        Yaml::Str(text) => {
+            let inner = text.split("${").skip(1).filter_map(|rest| rest.split_once('}'));
+            into.extend(inner.map(|(path, _)| path.trim().to_owned()));
+        }
+        Yaml::List(items) => items.iter().for_each(|item| named(item, into)),
+        Yaml::Map(entries) => entries.iter().for_each(|(key, value)| {
+            named(&Yaml::Str(key.clone()), into);
+            named(value, into);
+        }),
+        _ => {}
     }
 }
 

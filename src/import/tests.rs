@@ -71,7 +71,7 @@ fn params_are_picked_and_templates_become_params() {
     let (_folder, found) = project(&[
         (
             "dvc.yaml",
-            "vars: [{out: m.bin}, more.json:top]\nstages:\n  train:\n    cmd: t --lr ${train.lr} --n ${top.n} ${out} \\${HOME} {x}\n    params: [train.lr, seed]\n    outs: ['${out}']\n\
+            "vars: [{out: m.bin, word: w}, more.json:top]\nstages:\n  train:\n    cmd: t --lr ${train.lr} --n ${top.n} ${out} ${word} \\${HOME} {x}\n    params: [train.lr, seed]\n    outs: ['${out}']\n\
              \x20 all:\n    cmd: 'u ${train}'\n    params: [{params.yaml: }, {other.toml: [a]}]\n    deps: [m.bin]\n",
         ),
         ("params.yaml", "train: {lr: 0.1, deep: true, off: false, s: [1, 2]}\nseed: 7\n"),
@@ -80,10 +80,10 @@ fn params_are_picked_and_templates_become_params() {
     ]);
     let found = found.unwrap();
     for line in [
-        "[params]\nout = \"m.bin\"\ntop_n = 3   # top.n\ntrain_lr = 0.1   # train.lr\n",
+        "[params]\ntop_n = 3   # top.n\ntrain_lr = 0.1   # train.lr\nword = \"w\"\n",
         "[stage.train_params]\nkind = \"pick\"\nfile = \"params.yaml\"\nkeys = [\"seed\", \"train.lr\"]\n",
         "inputs.params = { from = \"train_params.file\", at = \"params.yaml\" }\n",
-        "t --lr ${train_lr} --n ${top_n} ${out} $${{HOME}} {{x}}",
+        "t --lr ${train_lr} --n ${top_n} m.bin ${word} $${{HOME}} {{x}}",
         "command = [\"u\", \"--lr\", \"0.1\", \"--deep\", \"--s\", \"1\", \"2\"]\n",
         "files = [\"other.toml\", \"params.yaml\"]\n",
         "inputs.m = { from = \"train.m\", at = \"m.bin\" }\n",

@@ -1,6 +1,6 @@
 //! Every command of the guide is run, page after page, in one folder that holds only `penguins.csv`.
 //!
-//! ` ```toml ` blocks whose first line is `# file: NAME` are written there, `# append: NAME` appended; the lines of
+//! ` ```toml `, `yaml` and `sh` blocks whose first line is `# file: NAME` are written there, `# append: NAME` appended; the lines of
 //! ` ```console ` blocks that begin with `$ ` are run by a shell in which `kilter` is the built program. The info string
 //! may name the exit code (`console exit=2`); codes such as `E0213` in a block must appear in what it printed.
 
@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const PAGES: &[&str] = &["first-pipeline", "caching", "diagnostics", "data", "training", "ci"];
+const PAGES: &[&str] = &["first-pipeline", "caching", "history", "diagnostics", "data", "training", "import", "ci"];
 
 /// One fenced block of a page.
 struct Block {
@@ -92,7 +92,7 @@ fn every_command_of_the_guide_runs() {
         let text = fs::read_to_string(root().join(format!("docs/guide/{page}.md"))).expect("a page");
         for block in blocks(&text) {
             match block.info.split_whitespace().next() {
-                Some("toml") => write_file(folder.path(), &block),
+                Some("toml" | "yaml" | "sh") => write_file(folder.path(), &block),
                 Some("console") => run_block(folder.path(), page, &block),
                 _ => {}
             }

@@ -91,7 +91,8 @@ stages:
     do:
       desc: One model
       cmd: mkdir -p ${out} && echo "${key} ${item.rate}" > ${out}/${key}.txt
-      deps: [data/${key}.csv]
+      deps:
+      - data/${key}.csv
       outs:
       - ${out}/${key}.txt
   score:
@@ -99,7 +100,9 @@ stages:
       region: [north, south]
       metric: [mae, rmse]
     cmd: sh score.sh ${out}/${item.region}.txt ${item.metric} scores/${key}.json
-    deps: [score.sh, "${out}/${item.region}.txt"]
+    deps:
+    - score.sh
+    - ${out}/${item.region}.txt
     metrics:
     - scores/${key}.json
   report:
@@ -139,7 +142,7 @@ stages:
     outs: [data/raw.csv]
   clean:
     wdir: steps
-    cmd: ./clean.sh ../data/raw.csv > clean/rows.csv
+    cmd: mkdir -p clean && ./clean.sh ../data/raw.csv > clean/rows.csv
     deps: [../data/raw.csv, clean.sh]
     outs: [clean/]
   stamp:
@@ -157,7 +160,6 @@ stages:
     let script = sandbox.path("steps/clean.sh");
     std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("a mode");
     sandbox.kilter(&["import", "dvc.yaml", "--name", "steps"]).success().says("download: is frozen").says("3 stages");
-    // `clean/` is made for its output.
     sandbox.kilter(&["run", "steps.toml"]).success().says("3 stages ran");
     assert_eq!(sandbox.read("out/steps/clean/rows.csv"), "a\nb\n");
     sandbox.kilter(&["run", "steps.toml"]).success().says("1 stage ran, 2 cached");

@@ -74,7 +74,8 @@ fn status(stage: &StageChange, paint: Paint) -> String {
         Status::Same => paint.dim("same"),
         Status::Remade => "made anew, came out the same".to_owned(),
         Status::Changed => match stage.seconds {
-            (Some(before), Some(after)) => {
+            // Milliseconds differ from one time to the next.
+            (Some(before), Some(after)) if before.max(after) >= 1.0 => {
                 let times = format!("{} -> {}", numbers::duration(before), numbers::duration(after));
                 format!("{}  {}", paint.yellow("changed"), paint.dim(times))
             }

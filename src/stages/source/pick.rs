@@ -50,7 +50,7 @@ keys = ["train.lr", "train.epochs"]
         if let [(_, place)] = found.as_slice()
             && place.is_file()
         {
-            match read(place) {
+            match read(place, &spec.file.0) {
                 Ok(tree) => {
                     for (index, key) in spec.keys.iter().enumerate().filter(|(_, key)| tree.at(key).is_none()) {
                         cx.error(
@@ -72,7 +72,7 @@ keys = ["train.lr", "train.epochs"]
 
     fn run(spec: &Spec, cx: &RunCx<'_>) -> Result<Produced, StageError> {
         let place = cx.base.join(&spec.file.0);
-        let tree = read(&place)?;
+        let tree = read(&place, &spec.file.0)?;
         let mut picked = Yaml::Map(Vec::new());
         for (index, key) in spec.keys.iter().enumerate() {
             let value = tree.at(key).ok_or_else(|| {
@@ -90,9 +90,10 @@ keys = ["train.lr", "train.epochs"]
     }
 }
 
-fn read(place: &Path) -> Result<Yaml, StageError> {
+/// Reads the file at `place`, which the manifest calls `name`.
+fn read(place: &Path, name: &str) -> Result<Yaml, StageError> {
     let text = std::fs::read_to_string(place).map_err(|error| StageError::io("read", place, &error))?;
-    Yaml::parse(&text).map_err(|why| StageError::data(format!("`{}` is not YAML: {why}", place.display())))
+    Yaml::parse(&text).map_err(|why| StageError::data(format!("`{name}` is not YAML: {why}")))
 }
 
 /// `train.lr 0.001`
