@@ -4,7 +4,7 @@ use super::schema::FieldSchema;
 use super::words::{Said, read};
 use crate::diag::{Code, Diagnostic, Diagnostics, codes, did_you_mean, list};
 use crate::digest::{Segment, dotted};
-use crate::manifest::{COMMON_FIELDS, Data, StageEntry, with_uses};
+use crate::manifest::{COMMON_FIELDS, Data, ParamUse, StageEntry, with_uses};
 use crate::span::{SourceMap, Span};
 use crate::stage::{DecodeError, Stage, StageInfo, StageSpec};
 use rayon::prelude::*;
@@ -220,7 +220,7 @@ fn invalid(entry: &StageEntry, sources: &SourceMap, path: &[Segment], message: &
             own(&message, &about, named.unwrap_or(place))
         }
     };
-    with_params(entry, path, diagnostic)
+    with_params(entry, path, diagnostic, |_| true)
 }
 
 fn own(message: &str, about: &dyn Fn(String) -> String, place: Span) -> Diagnostic {
@@ -272,9 +272,14 @@ fn name_place(entry: &StageEntry, path: &[Segment], name: &str) -> Option<Span> 
     }
 }
 
-/// Shows where the params that a value came from have theirs.
-pub(super) fn with_params(entry: &StageEntry, path: &[Segment], mut diagnostic: Diagnostic) -> Diagnostic {
-    for used in entry.params_at(path) {
+/// Shows where the params that a value came from have theirs, of those that `counts` accepts.
+pub(super) fn with_params(
+    entry: &StageEntry,
+    path: &[Segment],
+    mut diagnostic: Diagnostic,
+    counts: impl Fn(&ParamUse) -> bool,
+) -> Diagnostic {
+    for used in entry.params_at(path).iter().filter(|used| counts(used)) {
         diagnostic = diagnostic.related(used.value, format!("`{}` is given here", used.name));
     }
     diagnostic

@@ -2,7 +2,7 @@
 
 use super::decode::with_params;
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::manifest::{Manifest, StageEntry, Target, with_uses};
+use crate::manifest::{Manifest, ParamUse, StageEntry, Target, with_uses};
 use crate::span::{SourceMap, Span};
 use crate::stage::Finding;
 
@@ -21,7 +21,7 @@ pub(super) fn place_all(
 
 fn place(finding: Finding, entry: &StageEntry, manifest: &Manifest, sources: &SourceMap) -> Diagnostic {
     let span = match finding.part {
-        Some(part) => entry.part_span(sources, &finding.path, part),
+        Some(ref part) => entry.part_span(sources, &finding.path, part.clone()),
         None if finding.at_key => entry.key_span(sources, &finding.path),
         None => entry.value_span(sources, &finding.path),
     };
@@ -34,7 +34,10 @@ fn place(finding: Finding, entry: &StageEntry, manifest: &Manifest, sources: &So
             diagnostic = diagnostic.related(span, text);
         }
     }
-    with_uses(with_params(entry, &finding.path, diagnostic), &entry.uses)
+    // A finding about a part of a text (a name in a query) came from a param only where that stands there.
+    let text = sources.get(span.source).text.get(span.range()).unwrap_or_default();
+    let counts = |used: &ParamUse| finding.part.is_none() || text.contains(&format!("${{{}}}", used.name));
+    with_uses(with_params(entry, &finding.path, diagnostic, counts), &entry.uses)
 }
 
 /// Where what a name stands for begins.

@@ -131,6 +131,20 @@ fn types_flow_and_a_wrong_column_is_shown_where_it_stands() {
 }
 
 #[test]
+fn a_param_is_shown_where_the_mistake_came_from_it() {
+    let with = |query: &str| {
+        let text = format!(
+            "[params]\nword = 'x'\n[stage.a]\nkind = 'make'\ncolumns = ['y']\n[stage.b]\nkind = 'pick'\nfrom = ['a']\nquery = '{query}'\n"
+        );
+        let checked = checked(&text);
+        let found = checked.diagnostics.iter().next().expect("one");
+        found.related.iter().map(|label| label.text.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(with("only z of ${word}"), ["made here", "`word` is given here"]);
+    assert_eq!(with("${word} and z"), ["made here"]);
+}
+
+#[test]
 fn one_mistake_is_one_error() {
     let checked = checked(
         "[stage.a]\nkind = \"make\"\ncolums = [\"x\"]\n\
