@@ -123,11 +123,9 @@ stages:
     assert_eq!(sandbox.read("out/regions/report/report.txt").replace(' ', ""), "north.txt\nsouth.txt\n2\n");
     assert_eq!(sandbox.read("out/regions/fit_south/south.txt"), "south 0.2\n");
     sandbox.kilter(&["run", "regions.toml"]).all_cached();
-    // A param of one region: its model, its two scores, the report (whose list of names stays the same).
-    sandbox
-        .kilter(&["run", "regions.toml", "--set", "regions_south_rate=0.3"])
-        .success()
-        .says("4 stages ran, 3 cached");
+    // A value of one region: its model, its two scores, the report.
+    sandbox.write("regions.toml", sandbox.read("regions.toml").replace("south 0.2", "south 0.3"));
+    sandbox.kilter(&["run", "regions.toml"]).success().says("4 stages ran, 3 cached");
     sandbox.kilter(&["import", "dvc.yaml", "--name", "regions"]).exits(2).says("exists already");
 }
 
