@@ -1,7 +1,7 @@
 //! `kilter run`
 
 use super::locate::Words;
-use super::session::{self, Session};
+use super::session::{self, Place, Session};
 use super::{CommandError, Exit, Level, Outcome, Output, args, locate, signals};
 use crate::env::{self, Cancel};
 use crate::event::Event;
@@ -10,6 +10,7 @@ use crate::history::{Recorder, RunFacts};
 use crate::manifest::Param;
 use crate::plan::Selection;
 use crate::report::{Frame, JsonLines, Live, Plain, Reporter, junit};
+use crate::store::Standing;
 use std::mem::ManuallyDrop;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,7 +19,13 @@ use std::time::Instant;
 pub(super) fn run(options: &args::Run, output: Output, started: Instant) -> Outcome {
     let words = locate::words(&options.words)?;
     let set = &options.params.set;
-    let session = Session::sound(&words.manifest, set, output)?;
+    let place = Place::of(&words.manifest, set)?;
+    let plain = words.names.is_empty() && !options.force;
+    let standing = if plain { place.standing(true) } else { None };
+    if let Some(standing) = standing.filter(|standing| standing.all_held().is_some()) {
+        return run_nothing(options, output, started, &place, &standing);
+    }
+    let session = place.open().or_mistakes(&words.manifest, output)?;
     if output.level != Level::Quiet {
         session::tell(&session.checked.diagnostics, &session.checked.sources, output);
     }
@@ -45,6 +52,7 @@ pub(super) fn run(options: &args::Run, output: Output, started: Instant) -> Outc
         keep_going: options.keep_going,
         selection: Selection { targets: words.names, force: options.force },
         offline: options.offline,
+        keep: Some(set.clone()),
         ..RunOptions::default()
     };
     let Session { workspace, store, checked } = session;
@@ -99,6 +107,24 @@ fn recorder(session: &Session, words: &Words) -> Recorder {
         targets: words.names.clone(),
     };
     Recorder::new(&layout.history(), root, session.store.boot(), facts)
+}
+
+/// Tells a run that has nothing to do.
+fn run_nothing(
+    options: &args::Run,
+    output: Output,
+    started: Instant,
+    place: &Place<'_>,
+    standing: &Standing,
+) -> Outcome {
+    let reporter = reporter(options, output, &Cancel::new(), started);
+    let root = &place.workspace.root;
+    let summary = exec::run_nothing(standing, &place.store, &|event| match event {
+        Event::RunFinished { .. } if !options.json => reporter.event(&shown(event, root)),
+        event => reporter.event(&event),
+    });
+    reporter.close();
+    Ok(summary.filter(|_| !reporter.is_closed()).map_or(Exit::Done, |summary| exit(&summary)))
 }
 
 /// Events to stdout, a live display on a terminal, or lines of a log.

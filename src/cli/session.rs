@@ -5,11 +5,11 @@ use super::output::Output;
 use crate::check::{self, Checked};
 use crate::diag::{Diagnostics, Format, Severity, list, render};
 use crate::manifest::{self, LoadOptions};
-use crate::plan::{Plan, Selection, StoreResults, UnknownTarget, plan};
+use crate::plan::{Plan, Selection, StoreResults, UnknownTarget, plan, standing};
 use crate::registry;
 use crate::span::SourceMap;
 use crate::stage::{ArtifactRecord, StageResult};
-use crate::store::{Store, Workspace};
+use crate::store::{Standing, Store, Workspace};
 use std::mem::ManuallyDrop;
 use std::path::Path;
 
@@ -21,18 +21,56 @@ pub(super) struct Session {
     pub(super) checked: ManuallyDrop<Checked>,
 }
 
+/// A manifest that was not looked at yet.
+pub(super) struct Place<'a> {
+    pub(super) workspace: Workspace,
+    pub(super) store: Store,
+    manifest: &'a Path,
+    set: &'a [String],
+}
+
+impl<'a> Place<'a> {
+    /// The workspace of a manifest and its store.
+    pub(super) fn of(manifest: &'a Path, set: &'a [String]) -> Result<Self, CommandError> {
+        let workspace = Workspace::find(manifest).map_err(|error| CommandError::environment(error.to_string()))?;
+        let store = Store::open(&workspace);
+        Ok(Self { workspace, store, manifest, set })
+    }
+
+    /// What the last look found, where nothing that it depended on has changed; see [`Standing`].
+    pub(super) fn standing(&self, in_place: bool) -> Option<Standing> {
+        self.store.standing(&self.manifest.canonicalize().ok()?, self.set, in_place)
+    }
+
+    /// Loads and checks the manifest, whatever is wrong with it.
+    pub(super) fn open(self) -> Session {
+        let checked = check(self.manifest, self.set, &self.workspace, &self.store);
+        Session { workspace: self.workspace, store: self.store, checked: ManuallyDrop::new(checked) }
+    }
+}
+
 impl Session {
     /// Loads and checks a manifest, whatever is wrong with it.
     pub(super) fn open(manifest: &Path, set: &[String]) -> Result<Self, CommandError> {
-        let workspace = Workspace::find(manifest).map_err(|error| CommandError::environment(error.to_string()))?;
-        let store = Store::open(&workspace);
-        let checked = check(manifest, set, &workspace, &store);
-        Ok(Self { workspace, store, checked: ManuallyDrop::new(checked) })
+        Ok(Place::of(manifest, set)?.open())
     }
 
-    /// The same, ended by mistakes in the manifest, which are shown.
+    /// Keeps what was found for the next command.
+    pub(super) fn keep(&self, set: &[String]) {
+        if let Some(standing) = standing(&self.checked, &self.store, set) {
+            self.store.keep_standing(&self.checked.manifest.path, &standing);
+            self.store.stat_cache.save();
+        }
+    }
+
+    /// The same as [`Session::open`], ended by mistakes in the manifest, which are shown.
     pub(super) fn sound(manifest: &Path, set: &[String], output: Output) -> Result<Self, CommandError> {
-        let session = Self::open(manifest, set)?;
+        Self::open(manifest, set)?.or_mistakes(manifest, output)
+    }
+
+    /// Itself, or an end by mistakes in the manifest, which are shown.
+    pub(super) fn or_mistakes(self, manifest: &Path, output: Output) -> Result<Self, CommandError> {
+        let session = self;
         if session.checked.diagnostics.has_errors() {
             tell(&session.checked.diagnostics, &session.checked.sources, output);
             output.warn(&counted(&session.checked.diagnostics));

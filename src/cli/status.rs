@@ -1,40 +1,119 @@
 //! `kilter status`
 
 use super::plan::unknown;
-use super::session::{Session, result_size};
+use super::session::{Place, Session, result_size};
 use super::{Exit, Outcome, Output, args, locate};
 use crate::plan::{Decision, PlannedStage, Reason};
 use crate::report::{Align, Table};
 use crate::stage::StageResult;
+use crate::store::{Noted, StandingStage};
 use crate::{env, numbers};
 use serde_json::json;
+use std::collections::BTreeMap;
 
 pub(super) fn run(options: &args::Status, output: Output) -> Outcome {
     let manifest = locate::manifest(&options.words)?;
-    let session = Session::sound(&manifest, &options.params.set, output)?;
-    let plan = session.plan(&[], false)?;
+    let place = Place::of(&manifest, &options.params.set)?;
+    let (pipeline, rows) = match place.standing(false) {
+        Some(standing) if standing.stages.iter().all(|stage| matches!(stage.noted, Noted::Held(_))) => {
+            (standing.pipeline.clone(), standing.stages.iter().filter_map(Row::noted).collect::<Vec<_>>())
+        }
+        _ => {
+            let session = place.open().or_mistakes(&manifest, output)?;
+            let plan = session.plan(&[], false)?;
+            session.keep(&options.params.set);
+            let rows = plan.stages.iter().map(|planned| Row::planned(&session, planned)).collect();
+            (session.pipeline().to_owned(), rows)
+        }
+    };
     if options.json {
-        let stages: Vec<_> = plan.stages.iter().map(|planned| as_json(&session, planned)).collect();
-        output.json(&json!({ "pipeline": session.pipeline(), "stages": stages }))?;
+        output.json(&json!({ "pipeline": pipeline, "stages": rows.iter().map(Row::as_json).collect::<Vec<_>>() }))?;
         return Ok(Exit::Done);
     }
     use Align::{Left, Right};
     let mut table = Table::new(["stage", "kind", "state", "made", "took", "size", "result"])
         .align(&[Left, Left, Left, Left, Right, Right, Left]);
-    for planned in &plan.stages {
-        let stage = &session.checked.stages[planned.index];
+    for row in rows {
         let paint = output.out;
-        let state = match state(planned) {
+        let state = match row.state {
             "cached" => paint.green("cached"),
             other => paint.yellow(other),
         };
-        let head = [stage.name.clone(), stage.kind.clone(), state];
-        table.row(head.into_iter().chain(facts(&session, planned)));
+        let [made, took, size] = row.facts();
+        table.row([row.stage, row.kind, state, made, took, size, row.note]);
     }
     // For a pipe nothing is cut.
     let width = if output.terminal { output.width } else { usize::MAX };
     output.data(&table.render(width, 2, output.out))?;
     Ok(Exit::Done)
+}
+
+/// What is told of a stage.
+struct Row {
+    stage: String,
+    kind: String,
+    state: &'static str,
+    note: String,
+    result: Option<Facts>,
+}
+
+/// What is told of a result that is there, or was.
+struct Facts {
+    made: u64,
+    seconds: f64,
+    bytes: u64,
+    summary: String,
+    metrics: BTreeMap<String, f64>,
+}
+
+impl Row {
+    fn planned(session: &Session, planned: &PlannedStage) -> Self {
+        let stage = &session.checked.stages[planned.index];
+        let result = result(planned).map(|result| Facts {
+            made: result.made,
+            seconds: result.seconds,
+            bytes: result_size(result),
+            summary: result.summary.clone(),
+            metrics: result.metrics.clone(),
+        });
+        let note = match &planned.decision {
+            Decision::Cached(result) => result.summary.clone(),
+            Decision::Run(reasons) => reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+            Decision::Unknown { waits_for } => unknown(session, waits_for),
+        };
+        Self { stage: stage.name.clone(), kind: stage.kind.clone(), state: state(planned), note, result }
+    }
+
+    /// A stage whose result is noted.
+    fn noted(stage: &StandingStage) -> Option<Self> {
+        let Noted::Held(held) = &stage.noted else { return None };
+        let state = if held.gates_hold { "cached" } else { "gate broken" };
+        let (summary, metrics) = (held.summary.clone(), held.metrics.clone());
+        let result = Facts { made: held.made, seconds: held.seconds, bytes: held.bytes(), summary, metrics };
+        let (name, kind) = (stage.name.clone(), stage.kind.clone());
+        Some(Self { stage: name, kind, state, note: held.summary.clone(), result: Some(result) })
+    }
+
+    /// When it was made, how long that took, how large it is.
+    fn facts(&self) -> [String; 3] {
+        self.result.as_ref().map_or_else(Default::default, |facts| {
+            [env::local_time(facts.made), numbers::duration(facts.seconds), numbers::bytes(facts.bytes)]
+        })
+    }
+
+    fn as_json(&self) -> serde_json::Value {
+        let result = self.result.as_ref();
+        json!({
+            "stage": self.stage,
+            "kind": self.kind,
+            "state": self.state,
+            "made": result.map(|result| result.made),
+            "seconds": result.map(|result| result.seconds),
+            "bytes": result.map(|result| result.bytes),
+            "summary": result.map(|result| result.summary.as_str()),
+            "metrics": result.map(|result| &result.metrics),
+        })
+    }
 }
 
 /// `cached`; `changed` where an earlier result does not fit any more; `new` where there is none; `unknown`.
@@ -52,33 +131,4 @@ fn state(planned: &PlannedStage) -> &'static str {
 fn result(planned: &PlannedStage) -> Option<&StageResult> {
     let earlier = planned.earlier.as_ref().map(|earlier| earlier.result.as_ref());
     planned.cached().map(AsRef::as_ref).or(earlier)
-}
-
-fn facts(session: &Session, planned: &PlannedStage) -> [String; 4] {
-    let note = match &planned.decision {
-        Decision::Cached(result) => result.summary.clone(),
-        Decision::Run(reasons) => reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
-        Decision::Unknown { waits_for } => unknown(session, waits_for),
-    };
-    match result(planned) {
-        Some(result) => {
-            [env::local_time(result.made), numbers::duration(result.seconds), numbers::bytes(result_size(result)), note]
-        }
-        None => [String::new(), String::new(), String::new(), note],
-    }
-}
-
-fn as_json(session: &Session, planned: &PlannedStage) -> serde_json::Value {
-    let stage = &session.checked.stages[planned.index];
-    let result = result(planned);
-    json!({
-        "stage": stage.name,
-        "kind": stage.kind,
-        "state": state(planned),
-        "made": result.map(|result| result.made),
-        "seconds": result.map(|result| result.seconds),
-        "bytes": result.map(result_size),
-        "summary": result.map(|result| result.summary.as_str()),
-        "metrics": result.map(|result| &result.metrics),
-    })
 }

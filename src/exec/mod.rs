@@ -4,6 +4,7 @@
 //! | file | what it knows |
 //! |---|---|
 //! | [`run`](self) | options, summary, and the way from a checked manifest to a finished run |
+//! | [`nothing`](self) | a run that has nothing to do |
 //! | [`scheduler`](self) | the one loop that owns every stage's state |
 //! | [`state`](self) | where a stage is, and what may happen to it |
 //! | [`look`](self) | whether a stage's result is there already |
@@ -21,6 +22,7 @@ mod board;
 mod failure;
 mod fits;
 mod look;
+mod nothing;
 mod process;
 mod ready;
 mod run;
@@ -35,4 +37,5 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
+pub use nothing::run_nothing;
 pub use run::{Outcome, RunError, RunOptions, RunSummary, run, run_checking_again};

@@ -28,6 +28,8 @@ pub struct RunOptions {
     pub selection: Selection,
     /// Refuse to use the network.
     pub offline: bool,
+    /// Keep what the run found for the next command; the `--set` values that it holds for.
+    pub keep: Option<Vec<String>>,
 }
 
 impl Default for RunOptions {
@@ -39,6 +41,7 @@ impl Default for RunOptions {
             keep_going: false,
             selection: Selection::default(),
             offline: false,
+            keep: None,
         }
     }
 }
@@ -165,9 +168,7 @@ impl<'a> Session<'a> {
     fn new(store: &'a Store, options: &'a RunOptions, cancel: &'a Cancel, events: &'a (dyn Fn(Event) + Sync)) -> Self {
         store.hold();
         store.sweep();
-        // Only to tell runs apart: nothing that is computed depends on it.
-        let seed = format!("{} {}", env::unix_nanos(), std::process::id());
-        let id = Digest::of(seed.as_bytes()).short()[..8].to_owned();
+        let id = new_id();
         let summary = RunSummary { run: id.clone(), ..RunSummary::default() };
         let workers = Workers::new(options.jobs);
         let started = Instant::now();
@@ -230,6 +231,7 @@ impl<'a> Session<'a> {
 
     fn finish(mut self, checked: &Checked) -> RunSummary {
         let layout = self.store.layout();
+        self.keep_standing(checked);
         self.store.stat_cache.save();
         if self.summary.ran + self.summary.failed > 0 {
             self.store.forget_old_runs();
@@ -238,16 +240,39 @@ impl<'a> Session<'a> {
         self.summary.out = layout.shown(&layout.out(&checked.manifest.pipeline.name));
         self.summary.interrupted = self.cancel.is_set();
         let summary = self.summary;
-        (self.events)(Event::RunFinished {
-            ran: summary.ran,
-            cached: summary.cached,
-            failed: summary.failed,
-            skipped: summary.skipped,
-            seconds: summary.seconds,
-            saved: summary.saved,
-            out: summary.out.clone(),
-            interrupted: summary.interrupted,
-        });
+        (self.events)(summary.finished());
         summary
     }
+
+    /// Keeps what is known now for the next command, where all of the pipeline is done.
+    fn keep_standing(&self, checked: &Checked) {
+        let all = self.summary.failed + self.summary.skipped == 0 && self.options.selection.targets.is_empty();
+        if let Some(set) = self.options.keep.as_ref().filter(|_| all && !self.cancel.is_set())
+            && let Some(standing) = plan::standing(checked, self.store, set)
+        {
+            self.store.keep_standing(&checked.manifest.path, &standing);
+        }
+    }
+}
+
+impl RunSummary {
+    /// The last event of the run.
+    pub(super) fn finished(&self) -> Event {
+        Event::RunFinished {
+            ran: self.ran,
+            cached: self.cached,
+            failed: self.failed,
+            skipped: self.skipped,
+            seconds: self.seconds,
+            saved: self.saved,
+            out: self.out.clone(),
+            interrupted: self.interrupted,
+        }
+    }
+}
+
+/// A run's id. Only to tell runs apart: nothing that is computed depends on it.
+pub(super) fn new_id() -> String {
+    let seed = format!("{} {}", env::unix_nanos(), std::process::id());
+    Digest::of(seed.as_bytes()).short()[..8].to_owned()
 }

@@ -30,7 +30,7 @@ use crate::store::{StatCache, Store, StoreError};
 use crate::types::ArtifactType;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Raised when the table above changes: every result is then computed anew.
@@ -43,6 +43,17 @@ pub struct Key {
     pub digest: Digest,
     /// Everything that entered, for people; kept beside the result.
     pub json: Value,
+    /// The workspace files that entered.
+    pub files: Vec<UsedFiles>,
+}
+
+/// A path or pattern of workspace files in a stage's fields, and the files that it stands for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UsedFiles {
+    /// As it is written.
+    pub text: String,
+    /// Their places and the digests of their bytes.
+    pub found: Vec<(PathBuf, Digest)>,
 }
 
 /// Why a stage has no key (yet).
@@ -93,7 +104,7 @@ pub fn key(
     result_of: &dyn Fn(usize) -> Option<Arc<StageResult>>,
 ) -> Result<Key, NoKey> {
     let mut resolved = resolve_refs(parts.refs, result_of)?;
-    resolve_files(parts, &store.stat_cache, &mut resolved)?;
+    let files = resolve_files(parts, &store.stat_cache, &mut resolved)?;
     let tree = key_tree(parts);
     let mut hasher = blake3::Hasher::new_derive_key("kilter 2026 stage key");
     tree.encode(&mut hasher, &mut |node| match node {
@@ -101,7 +112,7 @@ pub fn key(
         Tree::File(text) => lookup(&resolved, false, text).map(|(digest, _)| *digest),
         _ => Ok(Digest::of(b"")),
     })?;
-    Ok(Key { digest: Digest::from_bytes(*hasher.finalize().as_bytes()), json: key_json(&tree, &resolved)? })
+    Ok(Key { digest: Digest::from_bytes(*hasher.finalize().as_bytes()), json: key_json(&tree, &resolved)?, files })
 }
 
 fn lookup<'a>(resolved: &'a Resolved, is_ref: bool, text: &str) -> Result<&'a (Digest, Value), NoKey> {
@@ -175,7 +186,16 @@ fn resolve_refs(
     Err(NoKey::Waits(waits))
 }
 
-fn resolve_files(parts: KeyParts<'_>, cache: &StatCache, resolved: &mut Resolved) -> Result<(), NoKey> {
+/// The workspace files of a stage, as they are now.
+///
+/// # Errors
+/// [`NoKey`], where one cannot be read or a pattern matches nothing.
+pub fn used_files(parts: KeyParts<'_>, store: &Store) -> Result<Vec<UsedFiles>, NoKey> {
+    resolve_files(parts, &store.stat_cache, &mut Resolved::new())
+}
+
+fn resolve_files(parts: KeyParts<'_>, cache: &StatCache, resolved: &mut Resolved) -> Result<Vec<UsedFiles>, NoKey> {
+    let mut used = Vec::new();
     let mut texts = Vec::new();
     parts.tree.visit_files(&mut |_, text| texts.push(text.to_owned()));
     texts.sort();
@@ -188,14 +208,17 @@ fn resolve_files(parts: KeyParts<'_>, cache: &StatCache, resolved: &mut Resolved
         }
         let mut hasher = blake3::Hasher::new_derive_key("kilter 2026 workspace file");
         let mut digests = serde_json::Map::new();
-        for (name, path) in &found {
-            let (digest, _) = cache.digest(path).map_err(NoKey::File)?;
+        let mut places = Vec::with_capacity(found.len());
+        for (name, path) in found {
+            let (digest, _) = cache.digest(&path).map_err(NoKey::File)?;
             hasher.update(&(name.len() as u64).to_le_bytes()).update(name.as_bytes()).update(digest.as_bytes());
-            digests.insert(name.clone(), json!(digest));
+            digests.insert(name, json!(digest));
+            places.push((path, digest));
         }
         let digest = Digest::from_bytes(*hasher.finalize().as_bytes());
         let shown = json!({ "file": text, "digest": digest, "files": digests });
+        used.push(UsedFiles { text: text.clone(), found: places });
         resolved.insert((false, text), (digest, shown));
     }
-    Ok(())
+    Ok(used)
 }

@@ -7,6 +7,7 @@
 //! | [`dag`](self) | the graph; alone knows petgraph |
 //! | [`select`](self) | targets, what they come from, `--force` |
 //! | [`plan`](self) | cached, run, or unknown until something ran |
+//! | [`standing`](self) | what a look at the whole pipeline found, to be kept for the next command |
 //! | [`reason`](self), [`explain`](self) | why a stage would run: the difference to its earlier result |
 
 mod dag;
@@ -17,11 +18,13 @@ mod plan;
 mod reason;
 mod results;
 mod select;
+mod standing;
 
 pub use dag::Dag;
 pub use explain::{Earlier, key_differences};
-pub use key::{KEY_FORMAT, Key, KeyParts, NoKey, key};
+pub use key::{KEY_FORMAT, Key, KeyParts, NoKey, UsedFiles, key, used_files};
 pub use plan::{Decision, Plan, PlannedStage, has_open_types, outline, plan, sources_to_fetch_first};
 pub use reason::{FileChange, Origin, Reason};
 pub use results::StoreResults;
 pub use select::{Selected, Selection, UnknownTarget, select};
+pub use standing::standing;

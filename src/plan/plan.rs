@@ -53,7 +53,7 @@ impl PlannedStage {
 /// What a run would do.
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
-    /// The selected stages in topological order.
+    /// The selected stages in topological order, which is the order of their indices.
     pub stages: Vec<PlannedStage>,
 }
 
@@ -61,7 +61,8 @@ impl Plan {
     /// The plan's entry of a stage of [`Checked::stages`].
     #[must_use]
     pub fn get(&self, index: usize) -> Option<&PlannedStage> {
-        self.stages.iter().find(|stage| stage.index == index)
+        let at = self.stages.binary_search_by_key(&index, |stage| stage.index).ok()?;
+        self.stages.get(at)
     }
 
     /// How many stages are cached, will run, and are unknown.

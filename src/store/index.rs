@@ -7,6 +7,7 @@
 //!   system's own memory holds what the disk does not yet; in any other the blobs are hashed before they are believed.
 
 use super::object::{hash_file, mtime, sync};
+use super::proof::Proof;
 use super::{Layout, Store, StoreError, Stored};
 use crate::digest::Digest;
 use crate::stage::{FileRecord, StageResult};
@@ -62,8 +63,8 @@ impl Store {
     /// The result of a key. What was found once is believed for the rest of the process.
     #[must_use]
     pub fn lookup(&self, key: Digest) -> Found {
-        match self.remembered(key) {
-            Some(result) => Found::Hit(result),
+        match self.believed(key) {
+            Some(believed) => Found::Hit(believed.result),
             None => self.lookup_now(key),
         }
     }
@@ -71,8 +72,8 @@ impl Store {
     /// The result of a key, looked up anew.
     pub(super) fn lookup_now(&self, key: Digest) -> Found {
         let path = self.layout.entry(key);
-        let entry = match read_entry(&path) {
-            Ok(Some(entry)) => entry,
+        let (entry, proof) = match read_entry(&path) {
+            Ok(Some(read)) => read,
             Ok(None) => return Found::Absent,
             Err(why) => return Found::Lost(why),
         };
@@ -87,17 +88,11 @@ impl Store {
                 let boot = if same_boot { entry.boot } else { None };
                 let renewed = Entry { format: FORMAT, boot, mtimes, result: entry.result };
                 // Only saves hashing next time, so a store that cannot be written is no reason to fail.
-                let _ = self.write_entry(key, &renewed, false);
-                return self.found(key, renewed.result);
+                let proof = self.write_entry(key, &renewed, false).ok();
+                return Found::Hit(self.remember(key, renewed.result, renewed.mtimes, proof));
             }
         }
-        self.found(key, entry.result)
-    }
-
-    fn found(&self, key: Digest, result: StageResult) -> Found {
-        let result = Arc::new(result);
-        self.remember(key, &result);
-        Found::Hit(result)
+        Found::Hit(self.remember(key, entry.result, entry.mtimes, Some(proof)))
     }
 
     fn check_blobs(&self, entry: &Entry, same_boot: bool) -> Blobs {
@@ -134,10 +129,8 @@ impl Store {
     ) -> Result<Arc<StageResult>, StoreError> {
         let boot = if durable { None } else { self.boot.clone() };
         let entry = Entry { format: FORMAT, boot, mtimes, result };
-        self.write_entry(key, &entry, durable)?;
-        let result = Arc::new(entry.result);
-        self.remember(key, &result);
-        Ok(result)
+        let proof = self.write_entry(key, &entry, durable)?;
+        Ok(self.remember(key, entry.result, entry.mtimes, Some(proof)))
     }
 
     /// Whether a result that took so long must be synced to the disk.
@@ -145,11 +138,12 @@ impl Store {
         self.boot.is_none() || seconds >= 1.0
     }
 
-    fn write_entry(&self, key: Digest, entry: &Entry, durable: bool) -> Result<(), StoreError> {
+    fn write_entry(&self, key: Digest, entry: &Entry, durable: bool) -> Result<Proof, StoreError> {
         let path = self.layout.entry(key);
         let text = serde_json::to_vec(entry)
             .map_err(|error| StoreError::io("write", &path, &std::io::Error::other(error.to_string())))?;
-        write_atomically(&path, &text, durable)
+        write_atomically(&path, &text, durable)?;
+        Proof::of(&path, &text).map_err(|error| StoreError::io("read", &path, &error))
     }
 
     /// Every entry of this format, whether or not its blobs are still there.
@@ -161,7 +155,7 @@ impl Store {
                 return Some(Scanned::Unreadable(item.into_path(), "its name is no key".to_owned()));
             };
             match read_entry(item.path()) {
-                Ok(Some(entry)) => Some(Scanned::Result(Stored { key, result: Arc::new(entry.result), entry_bytes })),
+                Ok(Some((entry, _))) => Some(Scanned::Result(Stored { key, result: Arc::new(entry.result), entry_bytes })),
                 Ok(None) => None,
                 Err(why) => Some(Scanned::Unreadable(item.into_path(), why)),
             }
@@ -176,7 +170,7 @@ impl Store {
         walk.filter(|item| item.file_type().is_file())
             .filter_map(|item| {
                 let key = Layout::key_of_entry(item.path())?;
-                let entry = read_entry(item.path()).ok()??;
+                let (entry, _) = read_entry(item.path()).ok()??;
                 (entry.result.kind == kind).then(|| (key, Arc::new(entry.result)))
             })
             .collect()
@@ -185,17 +179,17 @@ impl Store {
     /// The result that an entry tells of, whether or not its blobs are still there. For explaining, not for using.
     #[must_use]
     pub fn peek(&self, key: Digest) -> Option<Arc<StageResult>> {
-        if let Some(result) = self.remembered(key) {
-            return Some(result);
+        if let Some(believed) = self.believed(key) {
+            return Some(believed.result);
         }
-        read_entry(&self.layout.entry(key)).ok()?.map(|entry| Arc::new(entry.result))
+        read_entry(&self.layout.entry(key)).ok()?.map(|(entry, _)| Arc::new(entry.result))
     }
 }
 
 /// `None` where there is no entry, or one of another format.
-fn read_entry(path: &Path) -> Result<Option<Entry>, String> {
-    let text = match std::fs::read(path) {
-        Ok(text) => text,
+fn read_entry(path: &Path) -> Result<Option<(Entry, Proof)>, String> {
+    let (text, proof) = match Proof::read(path) {
+        Ok(read) => read,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(format!("its record cannot be read: {}", crate::stage::io_words(&error))),
     };
@@ -204,7 +198,7 @@ fn read_entry(path: &Path) -> Result<Option<Entry>, String> {
         format: u32,
     }
     match serde_json::from_slice::<Entry>(&text) {
-        Ok(entry) if entry.format == FORMAT => Ok(Some(entry)),
+        Ok(entry) if entry.format == FORMAT => Ok(Some((entry, proof))),
         Ok(_) => Ok(None),
         Err(_) if serde_json::from_slice::<Format>(&text).is_ok_and(|other| other.format != FORMAT) => Ok(None),
         Err(_) => Err("its record is damaged".to_owned()),

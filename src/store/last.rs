@@ -2,6 +2,7 @@
 //! file can be deleted at any time) it looks through the index.
 
 use super::index::write_atomically;
+use super::proof::Proof;
 use super::{Store, StoreError};
 use crate::digest::Digest;
 use serde::{Deserialize, Serialize};
@@ -30,6 +31,13 @@ pub struct LastKeys {
 }
 
 impl LastKeys {
+    /// What proves that the file still says what was read, where these are the keys that it says.
+    pub(super) fn proof<'a>(&self, mut keys: impl Iterator<Item = (&'a str, Digest)>) -> Option<Proof> {
+        let (text, proof) = Proof::read(&self.path).ok()?;
+        let stages: BTreeMap<String, LastRun> = serde_json::from_slice(&text).ok()?;
+        keys.all(|(stage, key)| stages.get(stage).is_some_and(|last| last.key == key)).then_some(proof)
+    }
+
     fn read(path: &std::path::Path) -> BTreeMap<String, LastRun> {
         serde_json::from_slice(&std::fs::read(path).unwrap_or_default()).unwrap_or_default()
     }

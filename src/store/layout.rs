@@ -17,7 +17,8 @@
 //!     runs/RUN/STAGE.job.json         the last job that a stage gave to a worker
 //!     history.db                        the history of runs; SQLite
 //!     last/PIPELINE.json              the last key of every stage
-//!     stat-cache.json                 digests of workspace files, by size, times and inode
+//!     stat-cache.bin                  digests of workspace files, by size, times and inode
+//!     standing/MANIFEST.bin           what the last look at a whole pipeline found, and all that it depended on
 //!   out/PIPELINE/STAGE/…              the current results, read-only: links into the store, or copies
 //! ```
 
@@ -183,7 +184,14 @@ impl Layout {
     /// The digests of workspace files.
     #[must_use]
     pub fn stat_cache(&self) -> PathBuf {
-        self.state.join("stat-cache.json")
+        self.state.join("stat-cache.bin")
+    }
+
+    /// What the last look at the pipeline of a manifest (its absolute path) found.
+    #[must_use]
+    pub fn standing(&self, manifest: &Path) -> PathBuf {
+        let name = Digest::of(manifest.as_os_str().as_encoded_bytes()).short();
+        self.state.join("standing").join(format!("{name}.bin"))
     }
 
     /// The current results of a pipeline.

@@ -8,6 +8,8 @@
 //! | [`lock`](self) | one computation per key, also across processes; only its holder can commit |
 //! | [`statcache`](self) | digests of workspace files that did not change |
 //! | [`last`](self) | the last key of every stage, for `why` |
+//! | [`standing`](self) | what the last look at a whole pipeline found, for as long as nothing that it depended on changes |
+//! | [`proof`](self) | whether a file is still what it was when it was read |
 //! | [`restore`](self) | results as folders under `out/` |
 //! | [`share`](self) | runs use the store together, whoever removes results has it alone |
 //! | [`contents`](self), [`gc`](self) | everything that lies in it, what of it is damaged, what of it may go |
@@ -26,8 +28,10 @@ mod last;
 pub mod layout;
 mod lock;
 mod object;
+mod proof;
 mod restore;
 mod share;
+mod standing;
 mod statcache;
 mod workspace;
 
@@ -42,6 +46,7 @@ pub use last::{LastKeys, LastRun};
 pub use layout::Layout;
 pub use lock::{Begin, Pending};
 pub use object::hash_file;
+pub use standing::{Held, Noted, Standing, StandingStage};
 pub use statcache::StatCache;
 pub use workspace::{Workspace, WorkspaceError};
 
@@ -59,11 +64,21 @@ pub struct Store {
     /// Digests of workspace files.
     pub stat_cache: StatCache,
     /// What was found and checked once is believed for the rest of the process.
-    known: Mutex<BTreeMap<Digest, Arc<StageResult>>>,
+    known: Mutex<BTreeMap<Digest, Believed>>,
     /// The boot that this process runs in; `None` where the system does not tell.
     boot: Option<String>,
     /// Held so that nobody removes results; `None` in it where it cannot be locked.
     held: OnceLock<Option<File>>,
+}
+
+/// A result that was found and checked.
+#[derive(Clone, Debug)]
+struct Believed {
+    result: Arc<StageResult>,
+    /// Modification times of its blobs, in the order of outputs and files.
+    mtimes: Vec<i64>,
+    /// Its entry as it was read or written; `None` where it could not be written anew.
+    proof: Option<proof::Proof>,
 }
 
 impl Store {
@@ -106,11 +121,20 @@ impl Store {
         Input { ty: artifact.ty.clone(), digest: artifact.digest, files: files.collect() }
     }
 
-    fn remember(&self, key: Digest, result: &Arc<StageResult>) {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(result));
+    fn remember(
+        &self,
+        key: Digest,
+        result: StageResult,
+        mtimes: Vec<i64>,
+        proof: Option<proof::Proof>,
+    ) -> Arc<StageResult> {
+        let believed = Believed { result: Arc::new(result), mtimes, proof };
+        let result = Arc::clone(&believed.result);
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(key, believed);
+        result
     }
 
-    fn remembered(&self, key: Digest) -> Option<Arc<StageResult>> {
+    fn believed(&self, key: Digest) -> Option<Believed> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned()
     }
 

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
 /// The files of a result by their place in its folder.
-fn places(result: &StageResult) -> Vec<(PathBuf, &FileRecord)> {
+pub(super) fn places(result: &StageResult) -> Vec<(PathBuf, &FileRecord)> {
     let several = result.outputs.len() > 1;
     let mut places = Vec::new();
     for (port, artifact) in &result.outputs {
@@ -68,7 +68,7 @@ impl Store {
     }
 }
 
-fn count_files(folder: &Path) -> usize {
+pub(super) fn count_files(folder: &Path) -> usize {
     let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
     let count = |entry: std::fs::DirEntry| match entry.file_type() {
         Ok(kind) if kind.is_dir() => count_files(&entry.path()),

@@ -1,56 +1,35 @@
-//! Digests of workspace files that did not change since they were hashed.
-//!
-//! A file counts as unchanged while its size, inode, modification time and change time are what they were. That alone
-//! is not safe: clocks tick coarsely, so a file that is written again right after it was hashed can keep all of
-//! them. So an entry is believed only if the file's times were already [`RACY`] in the past when it was hashed.
+//! Digests of workspace files that did not change since they were hashed, by their [`Stamp`]s.
 
 use super::StoreError;
 use super::index::write_atomically;
-use super::object::{hash_file, mtime};
+use super::object::hash_file;
+use super::proof::Stamp;
 use crate::digest::Digest;
 use crate::env;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Nanoseconds; more than the coarsest clock of a file system in use (2 s, FAT).
-const RACY: i64 = 2_000_000_000;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Stat {
-    size: u64,
-    inode: u64,
-    mtime: i64,
-    ctime: i64,
-}
-
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Entry {
-    stat: Stat,
+    stat: Stamp,
     hashed: i64,
     digest: Digest,
-}
-
-impl Stat {
-    fn of(metadata: &Metadata) -> Self {
-        let ctime = metadata.ctime().saturating_mul(1_000_000_000).saturating_add(metadata.ctime_nsec());
-        Self { size: metadata.len(), inode: metadata.ino(), mtime: mtime(metadata), ctime }
-    }
 }
 
 impl Entry {
     /// Whether the file had settled when it was hashed.
     fn settled(&self) -> bool {
-        self.stat.mtime.max(self.stat.ctime).saturating_add(RACY) < self.hashed
+        self.stat.settled(self.hashed)
     }
 }
 
 #[derive(Debug, Default)]
 struct State {
-    entries: BTreeMap<PathBuf, Entry>,
+    /// By path, as text: comparing paths part by part takes long.
+    entries: BTreeMap<OsString, Entry>,
     changed: bool,
 }
 
@@ -66,7 +45,7 @@ impl StatCache {
     #[must_use]
     pub fn load(path: &Path) -> Self {
         let text = std::fs::read(path).unwrap_or_default();
-        let entries = serde_json::from_slice(&text).unwrap_or_default();
+        let entries = rmp_serde::from_slice(&text).unwrap_or_default();
         Self { path: path.to_owned(), state: Mutex::new(State { entries, changed: false }) }
     }
 
@@ -76,10 +55,10 @@ impl StatCache {
     /// When it cannot be read, or is being written.
     pub fn digest(&self, path: &Path) -> Result<(Digest, u64), StoreError> {
         let stat = |path: &Path| {
-            path.metadata().map(|metadata| Stat::of(&metadata)).map_err(|error| StoreError::io("read", path, &error))
+            path.metadata().map(|metadata| Stamp::of(&metadata)).map_err(|error| StoreError::io("read", path, &error))
         };
         let before = stat(path)?;
-        if let Some(entry) = self.state().entries.get(path)
+        if let Some(entry) = self.state().entries.get(path.as_os_str())
             && entry.stat == before
             && entry.settled()
         {
@@ -91,7 +70,7 @@ impl StatCache {
             return Err(StoreError::Changing { path: path.to_owned() });
         }
         let mut state = self.state();
-        state.entries.insert(path.to_owned(), Entry { stat: before, hashed, digest });
+        state.entries.insert(path.as_os_str().to_owned(), Entry { stat: before, hashed, digest });
         state.changed = true;
         Ok((digest, size))
     }
@@ -102,8 +81,8 @@ impl StatCache {
         if !std::mem::take(&mut state.changed) {
             return;
         }
-        state.entries.retain(|path, entry| entry.settled() && path.exists());
-        if let Ok(text) = serde_json::to_vec(&state.entries) {
+        state.entries.retain(|path, entry| entry.settled() && Path::new(path).exists());
+        if let Ok(text) = rmp_serde::to_vec(&state.entries) {
             let _ = write_atomically(&self.path, &text, false);
         }
     }
@@ -116,6 +95,7 @@ impl StatCache {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::object::mtime;
     use std::fs::File;
     use std::time::{Duration, UNIX_EPOCH};
 
@@ -128,7 +108,7 @@ mod tests {
     fn a_file_written_again_within_a_clock_tick_is_seen() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("a");
-        let cache = StatCache::load(&folder.path().join("cache.json"));
+        let cache = StatCache::load(&folder.path().join("cache.bin"));
         std::fs::write(&file, "one").unwrap();
         let time = mtime(&file.metadata().unwrap());
         let (first, _) = cache.digest(&file).unwrap();
@@ -144,12 +124,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("a");
         std::fs::write(&file, "one").unwrap();
-        let kept = folder.path().join("cache.json");
+        let kept = folder.path().join("cache.bin");
         let cache = StatCache::load(&kept);
         // As if it had been hashed ten seconds after it was written, with a digest that only the cache can know.
-        let stat = Stat::of(&file.metadata().unwrap());
+        let stat = Stamp::of(&file.metadata().unwrap());
         let hashed = stat.mtime.max(stat.ctime) + 10_000_000_000;
-        cache.state().entries.insert(file.clone(), Entry { stat, hashed, digest: Digest::of(b"cached") });
+        cache.state().entries.insert(file.clone().into(), Entry { stat, hashed, digest: Digest::of(b"cached") });
         cache.state().changed = true;
         assert_eq!(cache.digest(&file).unwrap().0, Digest::of(b"cached"));
         cache.save();
@@ -161,7 +141,7 @@ mod tests {
     #[test]
     fn a_damaged_cache_is_an_empty_one() {
         let folder = tempfile::tempdir().unwrap();
-        let kept = folder.path().join("cache.json");
+        let kept = folder.path().join("cache.bin");
         std::fs::write(&kept, "{\"half").unwrap();
         assert!(StatCache::load(&kept).state().entries.is_empty());
     }

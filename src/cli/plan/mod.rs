@@ -2,16 +2,26 @@
 
 mod text;
 
-use super::session::Session;
-use super::{Exit, Outcome, Output, args, locate};
+use super::session::{Place, Session};
+use super::{Exit, Level, Outcome, Output, args, locate};
 use crate::plan::{Decision, Plan};
 use serde_json::json;
 pub(super) use text::unknown;
 
 pub(super) fn run(options: &args::Plan, output: Output) -> Outcome {
     let words = locate::words(&options.words)?;
-    let session = Session::sound(&words.manifest, &options.params.set, output)?;
+    let place = Place::of(&words.manifest, &options.params.set)?;
+    let plain = words.names.is_empty() && !options.force && !options.json && output.level != Level::Verbose;
+    if plain
+        && let Some(standing) = place.standing(false)
+        && let Some(held) = standing.all_held()
+    {
+        output.data(&text::all_cached(held.len()))?;
+        return Ok(Exit::Done);
+    }
+    let session = place.open().or_mistakes(&words.manifest, output)?;
     let plan = session.plan(&words.names, options.force)?;
+    session.keep(&options.params.set);
     if options.json {
         output.json(&as_json(&session, &plan))?;
     } else {

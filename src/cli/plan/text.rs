@@ -68,9 +68,17 @@ pub(in crate::cli) fn unknown(session: &Session, waits_for: &[usize]) -> String 
     format!("unknown until {} {have} run", names.join(", "))
 }
 
+/// The text of a plan in which everything is cached.
+pub(super) fn all_cached(stages: usize) -> String {
+    format!("{stages} cached · nothing to do\n")
+}
+
 /// `6 cached · 1 will run · 2 unknown · about 26 s, from earlier runs`
 fn counts(plan: &Plan) -> String {
     let (cached, run, unknown) = plan.counts();
+    if run + unknown == 0 && cached > 0 {
+        return all_cached(cached);
+    }
     let mut parts = Vec::new();
     for (count, what) in [(cached, "cached"), (run, "will run"), (unknown, "unknown")] {
         if count > 0 {
