@@ -2,17 +2,21 @@
 
 mod faults;
 mod graphs;
+mod histories;
 mod kinds;
 mod reasons;
+mod standing;
 mod turns;
 mod workers;
 
 use super::*;
 use crate::check::{Checked, check};
+use crate::digest::Digest;
 use crate::env::Cancel;
 use crate::event::{Event, Failure};
 use crate::manifest::{LoadOptions, load};
 use crate::plan::{Selection, StoreResults};
+use crate::stage::Stage;
 use crate::store::{Store, Workspace};
 use std::path::Path;
 use std::sync::Mutex;
@@ -73,12 +77,39 @@ impl Bench {
     fn run_set(&self, set: &[&str], cancel: &Cancel, watch: &(dyn Fn(&Event) + Sync)) -> Ran {
         let store = self.store();
         let checked = self.sound(&store, set);
+        self.run_checked(&checked, &store, &self.options, cancel, watch)
+    }
+
+    /// A run with other kinds and options.
+    fn run_kinds(
+        &self,
+        kinds: &'static [&'static dyn Stage],
+        run_options: &RunOptions,
+        cancel: &Cancel,
+        watch: &(dyn Fn(&Event) + Sync),
+    ) -> Ran {
+        let store = self.store();
+        let path = self.root().join("p.toml");
+        let options = LoadOptions { path: &path, workspace: self.root(), set: &[] };
+        let checked = check(load(&options), kinds, &mut StoreResults::new(&store), self.root());
+        assert!(!checked.diagnostics.has_errors(), "{:#?}", checked.diagnostics);
+        self.run_checked(&checked, &store, run_options, cancel, watch)
+    }
+
+    fn run_checked(
+        &self,
+        checked: &Checked,
+        store: &Store,
+        options: &RunOptions,
+        cancel: &Cancel,
+        watch: &(dyn Fn(&Event) + Sync),
+    ) -> Ran {
         let events = Mutex::new(Vec::new());
         let note = |event: Event| {
             watch(&event);
             events.lock().unwrap().push(event);
         };
-        let summary = run(&checked, &store, &self.options, cancel, &note).unwrap();
+        let summary = run(checked, store, options, cancel, &note).unwrap();
         Ran { summary, events: events.into_inner().unwrap() }
     }
 

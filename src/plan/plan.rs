@@ -21,8 +21,8 @@ pub enum Decision {
     Run(Vec<Reason>),
     /// Whether its inputs change is known only after these stages (by index) have run.
     Unknown {
-        /// The stages that will run and that it comes from.
-        waits_for: Vec<usize>,
+        /// The stages that will run and that it comes from; stages that wait for the same share the list.
+        waits_for: Arc<[usize]>,
     },
 }
 
@@ -116,31 +116,51 @@ fn decide_all(
     let dag = Dag::new(checked);
     let selected = select(checked, &dag, selection)?;
     let mut results: Vec<Option<Arc<StageResult>>> = vec![None; checked.stages.len()];
-    let mut blocked: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); checked.stages.len()];
+    let mut blocked: Vec<Option<Arc<[usize]>>> = vec![None; checked.stages.len()];
+    let mut lists = BTreeSet::new();
     let mut plan = Plan::default();
     for index in selected.stages {
         let stage = &checked.stages[index];
-        let waits: BTreeSet<usize> = dag.inputs(index).iter().flat_map(|input| blocked[*input].clone()).collect();
-        let planned = if waits.is_empty() {
-            let forced = selected.forced.contains(&index);
-            decide(index, stage, store, explainer, forced, &|input| results[input].clone())
-        } else {
-            let decision = Decision::Unknown { waits_for: waits.iter().copied().collect() };
-            PlannedStage {
+        let planned = match waits(&dag.inputs(index), &blocked, &mut lists) {
+            None => {
+                let forced = selected.forced.contains(&index);
+                decide(index, stage, store, explainer, forced, &|input| results[input].clone())
+            }
+            Some(waits_for) => PlannedStage {
                 index,
-                decision,
+                decision: Decision::Unknown { waits_for },
                 key: None,
                 earlier: explainer.and_then(|explainer| explainer.earlier(stage, None)),
-            }
+            },
         };
         match &planned.decision {
             Decision::Cached(result) => results[index] = Some(Arc::clone(result)),
-            Decision::Run(_) => blocked[index] = BTreeSet::from([index]),
-            Decision::Unknown { .. } => blocked[index] = waits,
+            Decision::Run(_) => blocked[index] = Some(Arc::new([index])),
+            Decision::Unknown { waits_for } => blocked[index] = Some(Arc::clone(waits_for)),
         }
         plan.stages.push(planned);
     }
     Ok(plan)
+}
+
+/// The stages that will run and that these inputs come from, if any. Equal lists are one list in memory.
+fn waits(
+    inputs: &[usize],
+    blocked: &[Option<Arc<[usize]>>],
+    lists: &mut BTreeSet<Arc<[usize]>>,
+) -> Option<Arc<[usize]>> {
+    let mut found: Vec<&Arc<[usize]>> = inputs.iter().filter_map(|input| blocked[*input].as_ref()).collect();
+    found.dedup_by(|a, b| Arc::ptr_eq(a, b));
+    let [first, rest @ ..] = found.as_slice() else { return None };
+    if rest.is_empty() {
+        return Some(Arc::clone(first));
+    }
+    let all: BTreeSet<usize> = found.iter().flat_map(|list| list.iter().copied()).collect();
+    let all: Arc<[usize]> = all.into_iter().collect();
+    if !lists.contains(&all) {
+        lists.insert(Arc::clone(&all));
+    }
+    lists.get(&all).cloned()
 }
 
 fn decide(
@@ -155,7 +175,7 @@ fn decide(
     let key = match made {
         Some(Ok(key)) => key,
         Some(Err(NoKey::Waits(waits_for))) => {
-            let decision = Decision::Unknown { waits_for };
+            let decision = Decision::Unknown { waits_for: waits_for.into() };
             return PlannedStage { index, decision, key: None, earlier: None };
         }
         Some(Err(NoKey::File(error))) => return unreadable(index, error.to_string()),

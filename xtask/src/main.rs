@@ -1,8 +1,9 @@
-//! Repository chores: `cargo xtask run|test|setup|ci|bless|bench`. Has no dependencies, so that it builds in seconds;
+//! Repository chores: `cargo xtask run|test|setup|ci|bless|bench|faults`. Has no dependency but `libc`, so that it builds in seconds;
 //! it needs cargo, python3 with pip, and a C++ compiler, and installs the rest into ignored folders of the workspace.
 
 mod bench;
 mod command;
+mod faults;
 mod setup;
 
 use command::{Failure, run};
@@ -17,6 +18,7 @@ usage: cargo xtask COMMAND
   ci                       what continuous integration runs: .ci/run
   bless                    rewrite expectations and generated files from what the program does now
   bench [NAME ...]         measure; without names, everything
+  faults [NAME ...]        kill, fail and compare with a model: --kills N, --histories N, --seed N
 ";
 
 fn main() -> ExitCode {
@@ -29,6 +31,7 @@ fn main() -> ExitCode {
         Some("ci") => run("bash", [".ci/run"], &[]),
         Some("bless") => bless(rest),
         Some("bench") => bench::bench(rest),
+        Some("faults") => faults::faults(rest),
         None | Some("help" | "--help" | "-h") => {
             print!("{USAGE}");
             return ExitCode::SUCCESS;

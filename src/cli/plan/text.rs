@@ -4,6 +4,7 @@ use crate::cli::session::Session;
 use crate::cli::{Level, Output};
 use crate::numbers;
 use crate::plan::{Decision, Plan, PlannedStage};
+use std::collections::BTreeMap;
 
 pub(super) fn as_text(session: &Session, plan: &Plan, output: Output) -> String {
     let paint = output.out;
@@ -44,16 +45,19 @@ const MOST_UNKNOWN: usize = 5;
 
 /// `unknown until raw has run: flights, weather and 14 more`
 fn folded(session: &Session, unknown: &[&PlannedStage]) -> Vec<String> {
-    let mut groups: Vec<(String, Vec<&str>)> = Vec::new();
+    // In the order of the pipeline, with an index so that many groups are found quickly.
+    let mut groups: Vec<(&[usize], Vec<&str>)> = Vec::new();
+    let mut places: BTreeMap<&[usize], usize> = BTreeMap::new();
     for planned in unknown {
         let Decision::Unknown { waits_for } = &planned.decision else { continue };
-        let (why, stage) = (self::unknown(session, waits_for), session.checked.stages[planned.index].name.as_str());
-        match groups.iter_mut().find(|(known, _)| *known == why) {
-            Some((_, stages)) => stages.push(stage),
-            None => groups.push((why, vec![stage])),
-        }
+        let place = *places.entry(waits_for).or_insert_with(|| {
+            groups.push((waits_for, Vec::new()));
+            groups.len() - 1
+        });
+        groups[place].1.push(&session.checked.stages[planned.index].name);
     }
-    let line = |(why, stages): (String, Vec<&str>)| {
+    let line = |(waits_for, stages): (&[usize], Vec<&str>)| {
+        let why = self::unknown(session, waits_for);
         let more = stages.len().saturating_sub(8);
         let named = stages[..stages.len() - more].join(", ");
         if more == 0 { format!("{why}: {named}") } else { format!("{why}: {named} and {more} more") }
@@ -61,11 +65,20 @@ fn folded(session: &Session, unknown: &[&PlannedStage]) -> Vec<String> {
     groups.into_iter().map(line).collect()
 }
 
+/// More stages than this are not named.
+const MOST_NAMES: usize = 8;
+
 /// `unknown until train has run`
 pub(in crate::cli) fn unknown(session: &Session, waits_for: &[usize]) -> String {
-    let names: Vec<&str> = waits_for.iter().map(|index| session.checked.stages[*index].name.as_str()).collect();
-    let have = if names.len() == 1 { "has" } else { "have" };
-    format!("unknown until {} {have} run", names.join(", "))
+    let named = waits_for.iter().take(MOST_NAMES).map(|index| session.checked.stages[*index].name.as_str());
+    let names = named.collect::<Vec<_>>().join(", ");
+    match waits_for.len() {
+        1 => format!("unknown until {names} has run"),
+        count if count > MOST_NAMES => {
+            format!("unknown until {names} and {} have run", numbers::counted(count - MOST_NAMES, "other stage"))
+        }
+        _ => format!("unknown until {names} have run"),
+    }
 }
 
 /// The text of a plan in which everything is cached.

@@ -41,7 +41,7 @@ fn as_text(session: &Session, plan: &crate::plan::Plan, name: &str, planned: &Pl
         }
         Decision::Unknown { waits_for } => {
             out.push_str(&format!("Whether it would run again is {}.\n", unknown(session, waits_for)));
-            for index in waits_for {
+            for index in waits_for.iter() {
                 let Some(Decision::Run(reasons)) = plan.get(*index).map(|waited| &waited.decision) else { continue };
                 out.push_str(&format!("{} would run because\n", paint.bold(&session.checked.stages[*index].name)));
                 for reason in reasons {

@@ -15,6 +15,9 @@ use std::time::{Duration, Instant};
 pub(super) const STAGES: &[&dyn Stage] =
     &[&Erased::<Emit>::NEW, &Erased::<Join>::NEW, &Erased::<Grow>::NEW, &Erased::<Pick>::NEW];
 
+/// The same, with `emit` implemented anew.
+pub(super) const STAGES_2: &[&dyn Stage] = &[&Erased::<Emit2>::NEW, &Erased::<Join>::NEW];
+
 const fn info(name: &'static str, family: Family, ports: &'static [Port]) -> StageInfo {
     StageInfo { name, family, version: 1, summary: "", ports, example: "", seeded: false, numeric: false }
 }
@@ -94,6 +97,26 @@ impl Kind for Emit {
             _ => {}
         }
         trace(cx, "end");
+        Ok(produced)
+    }
+}
+
+/// `emit`, version 2: it adds a mark.
+pub(super) struct Emit2;
+
+impl Kind for Emit2 {
+    type Spec = EmitSpec;
+    const INFO: StageInfo = StageInfo { version: 2, ..Emit::INFO };
+
+    fn check(spec: &EmitSpec, cx: &mut CheckCx<'_>) -> Outputs {
+        Emit::check(spec, cx)
+    }
+
+    fn run(spec: &EmitSpec, cx: &RunCx<'_>) -> Result<Produced, StageError> {
+        let produced = Emit::run(spec, cx)?;
+        let file = cx.out("file")?.join("text.txt");
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(file, text + "!").unwrap();
         Ok(produced)
     }
 }

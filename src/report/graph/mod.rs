@@ -70,29 +70,36 @@ impl Graph {
 
     fn tree(&self, paint: Paint) -> String {
         let parents: Vec<Option<usize>> =
-            (0..self.nodes.len()).map(|node| self.nodes[node].uses.iter().map(|(used, _)| *used).max()).collect();
+            self.nodes.iter().map(|node| node.uses.iter().map(|(used, _)| *used).max()).collect();
+        let mut children = vec![Vec::new(); self.nodes.len()];
+        for (node, parent) in parents.iter().enumerate() {
+            parent.iter().for_each(|parent| children[*parent].push(node));
+        }
         let mut out = String::new();
-        for root in (0..self.nodes.len()).filter(|node| parents[*node].is_none()) {
-            self.branch(&mut out, root, &parents, "", "", paint);
+        // A stack of its own: a chain may be longer than the program's.
+        let roots = (0..self.nodes.len()).rev().filter(|node| parents[*node].is_none());
+        let mut open: Vec<(usize, String, String)> = roots.map(|root| (root, String::new(), String::new())).collect();
+        while let Some((node, lead, below)) = open.pop() {
+            self.branch(&mut out, node, parents[node], &lead, paint);
+            for (at, child) in children[node].iter().enumerate().rev() {
+                let (mark, more) =
+                    if at + 1 == children[node].len() { ("└─ ", "   ") } else { ("├─ ", "│  ") };
+                open.push((*child, format!("{below}{mark}"), format!("{below}{more}")));
+            }
         }
         out
     }
 
-    fn branch(&self, out: &mut String, node: usize, parents: &[Option<usize>], lead: &str, below: &str, paint: Paint) {
+    fn branch(&self, out: &mut String, node: usize, parent: Option<usize>, lead: &str, paint: Paint) {
         let Node { name, kind, uses } = &self.nodes[node];
         let mut others: Vec<&str> =
-            uses.iter().filter(|(used, _)| Some(*used) != parents[node]).map(|(_, text)| text.as_str()).collect();
+            uses.iter().filter(|(used, _)| Some(*used) != parent).map(|(_, text)| text.as_str()).collect();
         others.dedup();
         let also = match others.as_slice() {
             [] => String::new(),
             others => paint.dim(format!("  also uses {}", others.join(", "))),
         };
         out.push_str(&format!("{}{}  {}{also}\n", paint.dim(lead), paint.bold(name), paint.dim(kind)));
-        let children: Vec<usize> = (0..self.nodes.len()).filter(|child| parents[*child] == Some(node)).collect();
-        for (at, child) in children.iter().enumerate() {
-            let (mark, more) = if at + 1 == children.len() { ("└─ ", "   ") } else { ("├─ ", "│  ") };
-            self.branch(out, *child, parents, &format!("{below}{mark}"), &format!("{below}{more}"), paint);
-        }
     }
 
     fn mermaid(&self) -> String {

@@ -54,12 +54,12 @@ fn target() -> Result<PathBuf, Failure> {
 }
 
 /// The built program.
-fn kilter() -> Result<PathBuf, Failure> {
+pub fn kilter() -> Result<PathBuf, Failure> {
     Ok(target()?.join("debug/kilter"))
 }
 
 /// An empty folder for one measurement.
-fn fresh_folder(name: &str) -> Result<PathBuf, Failure> {
+pub fn fresh_folder(name: &str) -> Result<PathBuf, Failure> {
     let folder = target()?.join("bench").join(name);
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder)
