@@ -47,7 +47,13 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     ("report", &["event", "types", "store", "numbers", "stage", "digest"]),
-    ("dev", &["registry", "manifest", "cli", "diag", "nn", "metrics", "stage"]),
+    (
+        "dev",
+        &[
+            "registry", "manifest", "cli", "diag", "nn", "metrics", "stage", "check", "store", "job", "env", "digest",
+            "types",
+        ],
+    ),
 ];
 
 /// External crate -> where alone it may be named.

@@ -1,9 +1,11 @@
 //! Files that are generated from the code, and never edited: the JSON schema of manifests and the reference.
 //!
-//! A test compares them with what lies in the repository, and rewrites them when `UPDATE=1` is set.
+//! A test compares them with what lies in the repository, and rewrites them when `UPDATE=1` is set. Beside them [`fuzz`]: the
+//! readers that fuzzing calls.
 
 mod cli_page;
 mod fields;
+pub mod fuzz;
 mod pages;
 mod schema;
 

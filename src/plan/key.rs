@@ -28,6 +28,7 @@ use crate::job;
 use crate::stage::{Seed, StageInfo, StageResult, files, io_words};
 use crate::store::{StatCache, Store, StoreError};
 use crate::types::ArtifactType;
+use rayon::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -90,6 +91,9 @@ impl<'a> KeyParts<'a> {
         Some(Self { info: stage.info?, tree, refs: &stage.refs, seed: stage.seed, base: &stage.base })
     }
 }
+
+/// With fewer files, sharing out the work takes longer than doing it.
+const MANY_FILES: usize = 32;
 
 /// What stands for a reference or a file: its digest, and how it is shown.
 type Resolved = BTreeMap<(bool, String), (Digest, Value)>;
@@ -209,8 +213,12 @@ fn resolve_files(parts: KeyParts<'_>, cache: &StatCache, resolved: &mut Resolved
         let mut hasher = blake3::Hasher::new_derive_key("kilter 2026 workspace file");
         let mut digests = serde_json::Map::new();
         let mut places = Vec::with_capacity(found.len());
-        for (name, path) in found {
-            let (digest, _) = cache.digest(&path).map_err(NoKey::File)?;
+        let hash = |(_, path): &(String, PathBuf)| cache.digest(path).map_err(NoKey::File);
+        let hashed: Vec<_> = match found.len() {
+            0..MANY_FILES => found.iter().map(hash).collect::<Result<_, _>>()?,
+            _ => found.par_iter().map(hash).collect::<Result<_, _>>()?,
+        };
+        for ((name, path), (digest, _)) in found.into_iter().zip(hashed) {
             hasher.update(&(name.len() as u64).to_le_bytes()).update(name.as_bytes()).update(digest.as_bytes());
             digests.insert(name, json!(digest));
             places.push((path, digest));

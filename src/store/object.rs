@@ -24,21 +24,30 @@ pub fn hash_file(path: &Path) -> Result<(Digest, u64), StoreError> {
     let failed = |error: std::io::Error| StoreError::io("read", path, &error);
     let mut file = File::open(path).map_err(failed)?;
     let expected = usize::try_from(file.metadata().map_err(failed)?.len()).unwrap_or(PIECE);
-    let mut piece = vec![0; expected.clamp(1, PIECE - 1) + 1];
+    let length = expected.clamp(1, PIECE - 1) + 1;
+    let mut piece = vec![0; length];
+    let mut filled = fill(&mut file, &mut piece).map_err(failed)?;
     let mut hasher = blake3::Hasher::new();
-    let mut size = 0;
-    loop {
-        let filled = fill(&mut file, &mut piece).map_err(failed)?;
-        if filled >= PARALLEL_FROM {
-            hasher.update_rayon(&piece[..filled]);
-        } else {
-            hasher.update(&piece[..filled]);
-        }
+    let mut size = filled as u64;
+    // While a piece of a large file is hashed the next one is read.
+    let mut next = if filled < length { Vec::new() } else { vec![0; length] };
+    while filled == length {
+        let (read, ()) = rayon::join(
+            || fill(&mut file, &mut next),
+            || {
+                hasher.update_rayon(&piece[..filled]);
+            },
+        );
+        filled = read.map_err(failed)?;
         size += filled as u64;
-        if filled < piece.len() {
-            return Ok((Digest::from_bytes(*hasher.finalize().as_bytes()), size));
-        }
+        std::mem::swap(&mut piece, &mut next);
     }
+    if filled >= PARALLEL_FROM {
+        hasher.update_rayon(&piece[..filled]);
+    } else {
+        hasher.update(&piece[..filled]);
+    }
+    Ok((Digest::from_bytes(*hasher.finalize().as_bytes()), size))
 }
 
 /// Reads until `piece` is full or the file ends.

@@ -3,6 +3,7 @@
 //! Two programs are always measured in turn, A B A B, in one run on one machine, and the ratio is taken pair by pair:
 //! machines are noisy and drift. Every figure is printed as minimum, median and maximum.
 
+mod files;
 mod pipelines;
 mod stages;
 mod startup;
@@ -17,7 +18,12 @@ type Bench = (&'static str, &'static str, fn() -> Result<(), Failure>);
 
 const BENCHES: &[Bench] = &[
     ("startup", "`kilter --version`, and a run of digits with nothing to do", startup::bench),
-    ("stages", "1,000 trivial exec stages, cold and with nothing to do: kilter, ninja, DVC, Snakemake", stages::bench),
+    (
+        "stages",
+        "100, 1,000 and 10,000 trivial exec stages, cold and with nothing to do: kilter, ninja, DVC, Snakemake",
+        stages::bench,
+    ),
+    ("files", "hashing 100,000 small files and one of 4 GB against b3sum; restoring 10,000 files", files::bench),
     (
         "training",
         "training throughput: kilter against Python PyTorch, same network, threads and batch",

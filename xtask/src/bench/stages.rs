@@ -1,5 +1,6 @@
-//! 1,000 trivial stages: each runs `cp` of one small file to another. Cold, and again with nothing to do.
-//! Goals: nothing-to-do at least 100 times faster than DVC, cold overhead within 2 times of ninja's.
+//! 100, 1,000 and 10,000 trivial stages: each runs `cp` of one small file to another. Cold, and again with nothing to do.
+//! Goals: with nothing to do within 2 times of ninja's time at 10,000 stages, and at least 100 times faster than DVC; cold within
+//! 2 times of ninja's, and linear.
 
 use super::timing::{Times, row, time};
 use super::{fresh_folder, python_environment, write};
@@ -8,30 +9,51 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const STAGES: usize = 1000;
 const JOBS: &str = "2";
 
-/// How often kilter and ninja are measured, in turn. The two slow ones run once.
-const ROUNDS: usize = 5;
+/// How many stages, and how often kilter and ninja are measured with so many, in turn.
+const SIZES: &[(usize, usize)] = &[(100, 5), (1_000, 5), (10_000, 2)];
+/// The two slow ones run once, with at most so many.
+const MOST_FOR_SLOW: usize = 1_000;
+/// How often a run with nothing to do is repeated after a cold one.
+const AGAIN: usize = 3;
 
 pub fn bench() -> Result<(), Failure> {
-    let kilter = super::kilter()?;
     let python = python_environment("runners", &["ninja==1.13.2", "dvc==3.67.1", "snakemake==9.27.1"])?;
-    println!("  {STAGES} stages, {JOBS} jobs; kilter and ninja in turn, {ROUNDS} rounds; Snakemake and DVC once");
+    for (stages, rounds) in SIZES {
+        bench_of(*stages, *rounds, &python)?;
+    }
+    Ok(())
+}
+
+fn bench_of(stages: usize, rounds: usize, python: &Path) -> Result<(), Failure> {
+    let kilter = super::kilter()?;
+    println!("  {stages} stages, {JOBS} jobs; kilter and ninja in turn, {rounds} rounds; Snakemake and DVC once");
     println!("  {:<42} {:>34}", "", "min / median / max");
+    let run = kilter.clone();
     let ours =
-        runner("kilter", kilter_project, move |folder| on(&kilter, folder, &["run", "--jobs", JOBS, "many.toml"]));
+        runner("kilter", stages, kilter_project, move |folder| on(&run, folder, &["run", "--jobs", JOBS, "many.toml"]));
     let ninja = python.join("ninja");
-    let ninja = runner("ninja", ninja_project, move |folder| on(&ninja, folder, &["-j", JOBS]));
-    let (ours, theirs) = in_turn(&ours, &ninja, ROUNDS)?;
+    let ninja = runner("ninja", stages, ninja_project, move |folder| on(&ninja, folder, &["-j", JOBS]));
+    let (ours, theirs) = in_turn(&ours, &ninja, rounds)?;
     ours.rows("kilter");
     theirs.rows("ninja");
     println!("  kilter / ninja, round by round: cold {}", ratios(&ours.cold, &theirs.cold));
+    println!("  kilter / ninja, round by round: nothing to do {}", ratios(&ours.noop, &theirs.noop));
+    let folder = super::target()?.join("bench/stages-kilter");
+    for command in ["check", "plan", "status"] {
+        let times = super::timing::repeat(5, &|| on(&kilter, &folder, &[command, "many.toml"]))?;
+        row(&format!("kilter {command}, all cached"), &times);
+    }
+    if stages > MOST_FOR_SLOW {
+        return Ok(());
+    }
     let snakemake = python.join("snakemake");
-    let snakemake =
-        runner("snakemake", snakemake_project, move |folder| on(&snakemake, folder, &["--cores", JOBS, "--quiet"]));
+    let snakemake = runner("snakemake", stages, snakemake_project, move |folder| {
+        on(&snakemake, folder, &["--cores", JOBS, "--quiet"])
+    });
     let dvc = python.join("dvc");
-    let dvc = runner("dvc", dvc_project, move |folder| on(&dvc, folder, &["repro"]));
+    let dvc = runner("dvc", stages, dvc_project, move |folder| on(&dvc, folder, &["repro"]));
     for slow in [snakemake, dvc] {
         let mut once = Measured::default();
         once.add(&slow)?;
@@ -58,9 +80,13 @@ impl Measured {
     fn add(&mut self, runner: &Runner) -> Result<(), Failure> {
         let folder = fresh_folder(&format!("stages-{}", runner.name))?;
         write(&folder.join("in.txt"), "kilter\n")?;
-        (runner.project)(&folder)?;
+        (runner.project)(&folder, runner.stages)?;
         self.cold.push(time(&|| (runner.command)(&folder))?);
-        self.noop.push(time(&|| (runner.command)(&folder))?);
+        // Of what was written a moment ago times tell nothing yet: the first one looks at everything again.
+        time(&|| (runner.command)(&folder))?;
+        std::thread::sleep(std::time::Duration::from_secs(3));
+        let noop = (0..AGAIN).map(|_| time(&|| (runner.command)(&folder))).collect::<Result<Vec<_>, _>>()?;
+        self.noop.push(Times::new(noop).median());
         Ok(())
     }
 
@@ -90,16 +116,18 @@ fn ratios(ours: &[f64], theirs: &[f64]) -> String {
 /// One program of the comparison.
 struct Runner {
     name: &'static str,
-    project: fn(&Path) -> Result<(), Failure>,
+    stages: usize,
+    project: fn(&Path, usize) -> Result<(), Failure>,
     command: Box<dyn Fn(&Path) -> Command>,
 }
 
 fn runner(
     name: &'static str,
-    project: fn(&Path) -> Result<(), Failure>,
+    stages: usize,
+    project: fn(&Path, usize) -> Result<(), Failure>,
     command: impl Fn(&Path) -> Command + 'static,
 ) -> Runner {
-    Runner { name, project, command: Box::new(command) }
+    Runner { name, stages, project, command: Box::new(command) }
 }
 
 fn on(program: &Path, folder: &Path, args: &[&str]) -> Command {
@@ -108,9 +136,9 @@ fn on(program: &Path, folder: &Path, args: &[&str]) -> Command {
     command
 }
 
-fn kilter_project(folder: &Path) -> Result<(), Failure> {
+fn kilter_project(folder: &Path, stages: usize) -> Result<(), Failure> {
     let mut text = String::from("[pipeline]\nname = \"many\"\nedition = \"2026\"\n");
-    for index in 0..STAGES {
+    for index in 0..stages {
         let _ = write!(
             text,
             "\n[stage.s{index}]\nkind = \"exec\"\ncommand = [\"cp\", \"in.txt\", \"{index}.txt\"]\nfiles = [\"in.txt\"]\n\
@@ -121,29 +149,29 @@ fn kilter_project(folder: &Path) -> Result<(), Failure> {
     write(&folder.join("many.toml"), &text)
 }
 
-fn ninja_project(folder: &Path) -> Result<(), Failure> {
+fn ninja_project(folder: &Path, stages: usize) -> Result<(), Failure> {
     let mut text = String::from("rule copy\n  command = cp $in $out\n");
-    for index in 0..STAGES {
+    for index in 0..stages {
         let _ = writeln!(text, "build {index}.txt: copy in.txt");
     }
     write(&folder.join("build.ninja"), &text)
 }
 
-fn snakemake_project(folder: &Path) -> Result<(), Failure> {
+fn snakemake_project(folder: &Path, stages: usize) -> Result<(), Failure> {
     let text = format!(
-        "rule all:\n    input: expand('{{i}}.txt', i=range({STAGES}))\n\nrule copy:\n    input: 'in.txt'\n    \
+        "rule all:\n    input: expand('{{i}}.txt', i=range({stages}))\n\nrule copy:\n    input: 'in.txt'\n    \
          output: '{{i}}.txt'\n    wildcard_constraints: i=r'\\d+'\n    shell: 'cp {{input}} {{output}}'\n"
     );
     write(&folder.join("Snakefile"), &text)
 }
 
-fn dvc_project(folder: &Path) -> Result<(), Failure> {
+fn dvc_project(folder: &Path, stages: usize) -> Result<(), Failure> {
     let dvc = dvc_program()?;
     for args in [&["init", "--no-scm", "--quiet"][..], &["config", "core.analytics", "false"]] {
         time(&|| on(&dvc, folder, args))?;
     }
     let mut text = String::from("stages:\n");
-    for index in 0..STAGES {
+    for index in 0..stages {
         let _ =
             write!(text, "  s{index}:\n    cmd: cp in.txt {index}.txt\n    deps: [in.txt]\n    outs: [{index}.txt]\n");
     }
