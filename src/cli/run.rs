@@ -3,6 +3,7 @@
 use super::locate::Words;
 use super::session::{self, Place, Session};
 use super::{CommandError, Exit, Level, Outcome, Output, args, locate, signals};
+use crate::digest::Digest;
 use crate::env::{self, Cancel};
 use crate::event::Event;
 use crate::exec::{self, RunError, RunOptions, RunSummary};
@@ -10,7 +11,8 @@ use crate::history::{Recorder, RunFacts};
 use crate::manifest::Param;
 use crate::plan::Selection;
 use crate::report::{Frame, JsonLines, Live, Plain, Reporter, junit};
-use crate::store::Standing;
+use crate::store::{Held, Standing, Store, Workspace};
+use std::collections::BTreeMap;
 use std::mem::ManuallyDrop;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,10 +22,10 @@ pub(super) fn run(options: &args::Run, output: Output, started: Instant) -> Outc
     let words = locate::words(&options.words)?;
     let set = &options.params.set;
     let place = Place::of(&words.manifest, set)?;
-    let plain = words.names.is_empty() && !options.force;
+    let plain = words.names.is_empty() && !options.force && options.junit.is_none();
     let standing = if plain { place.standing(true) } else { None };
     if let Some(standing) = standing.filter(|standing| standing.all_held().is_some()) {
-        return run_nothing(options, output, started, &place, &standing);
+        return run_nothing(options, output, started, (&place, &words), &standing);
     }
     let session = place.open().or_mistakes(&words.manifest, output)?;
     if output.level != Level::Quiet {
@@ -34,7 +36,10 @@ pub(super) fn run(options: &args::Run, output: Output, started: Instant) -> Outc
     let said = Arc::clone(&reporter);
     signals::watch(cancel.clone(), move || said.say("stopping; a second signal ends it at once"));
 
-    let recorder = recorder(&session, &words);
+    let manifest = &session.checked.manifest;
+    let value = |param: &Param| (param.name.clone(), param.value.clone().unwrap_or_default());
+    let params = manifest.params.iter().map(value).collect();
+    let recorder = recorder(&session.workspace, &session.store, &manifest.path, params, &words);
     let cases = Mutex::new(Vec::new());
     let finished = Mutex::new(None);
     let events = |event: Event| {
@@ -67,7 +72,9 @@ pub(super) fn run(options: &args::Run, output: Output, started: Instant) -> Outc
         &events,
     );
     let finished = finished.into_inner().unwrap_or_else(PoisonError::into_inner);
-    if let Some(warning) = finished.as_ref().and_then(|event| recorder.finish(event, &|key| store.peek(key))) {
+    let moment = |key| store.peek(key).map(|result| (result.made, result.seconds));
+    let told = finished.as_ref().and_then(|event| recorder.finish(event, &moment, &|key| store.peek(key)));
+    if let Some(warning) = told {
         reporter.say(&format!("warning: {warning}"));
     }
     if let Some(path) = &options.junit {
@@ -98,31 +105,47 @@ pub(super) fn run(options: &args::Run, output: Output, started: Instant) -> Outc
 }
 
 /// Enters the run into the history.
-fn recorder(session: &Session, words: &Words) -> Recorder {
-    let (root, layout, manifest) = (&session.workspace.root, session.store.layout(), &session.checked.manifest);
-    let value = |param: &Param| (param.name.clone(), param.value.clone().unwrap_or_default());
-    let facts = RunFacts {
-        manifest: layout.shown(&manifest.path),
-        params: manifest.params.iter().map(value).collect(),
-        targets: words.names.clone(),
-    };
-    Recorder::new(&layout.history(), root, session.store.boot(), facts)
+fn recorder(
+    workspace: &Workspace,
+    store: &Store,
+    manifest: &Path,
+    params: BTreeMap<String, serde_json::Value>,
+    words: &Words,
+) -> Recorder {
+    let layout = store.layout();
+    let facts = RunFacts { manifest: layout.shown(manifest), params, targets: words.names.clone() };
+    Recorder::new(&layout.history(), &workspace.root, store.boot(), facts)
 }
 
-/// Tells a run that has nothing to do.
+/// Tells a run that has nothing to do, and enters it into the history.
 fn run_nothing(
     options: &args::Run,
     output: Output,
     started: Instant,
-    place: &Place<'_>,
+    (place, words): (&Place<'_>, &Words),
     standing: &Standing,
 ) -> Outcome {
+    let Place { workspace, store, .. } = place;
+    let manifest = words.manifest.canonicalize().unwrap_or_else(|_| words.manifest.clone());
+    let recorder = recorder(workspace, store, &manifest, standing.params.clone(), words);
     let reporter = reporter(options, output, &Cancel::new(), started);
-    let root = &place.workspace.root;
-    let summary = exec::run_nothing(standing, &place.store, &|event| match event {
-        Event::RunFinished { .. } if !options.json => reporter.event(&shown(event, root)),
-        event => reporter.event(&event),
+    let finished = Mutex::new(None);
+    let summary = exec::run_nothing(standing, store, &|event| {
+        recorder.event(&event);
+        match event {
+            Event::RunFinished { .. } => *finished.lock().unwrap_or_else(PoisonError::into_inner) = Some(event),
+            event => reporter.event(&event),
+        }
     });
+    if let Some(event) = finished.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        let held: BTreeMap<Digest, &Held> =
+            standing.all_held().into_iter().flatten().map(|(_, held)| (held.key, held)).collect();
+        let moment = |key| held.get(&key).map(|held| (held.made, held.seconds));
+        if let Some(warning) = recorder.finish(&event, &moment, &|key| store.peek(key)) {
+            reporter.say(&format!("warning: {warning}"));
+        }
+        reporter.event(&if options.json { event } else { shown(event, &workspace.root) });
+    }
     reporter.close();
     Ok(summary.filter(|_| !reporter.is_closed()).map_or(Exit::Done, |summary| exit(&summary)))
 }

@@ -9,6 +9,7 @@ use std::time::Instant;
 pub fn run_nothing(standing: &Standing, store: &Store, events: &(dyn Fn(Event) + Sync)) -> Option<RunSummary> {
     let started = Instant::now();
     let held = standing.all_held()?;
+    store.hold();
     store.sweep();
     let mut summary = RunSummary { run: new_id(), cached: held.len(), ..RunSummary::default() };
     events(Event::RunStarted {
@@ -22,6 +23,7 @@ pub fn run_nothing(standing: &Standing, store: &Store, events: &(dyn Fn(Event) +
         events(Event::StageDone {
             stage: stage.name.clone(),
             kind: stage.kind.clone(),
+            key: held.key,
             cached: true,
             seconds: held.seconds,
             summary: held.summary.clone(),

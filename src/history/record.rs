@@ -108,20 +108,26 @@ impl Recorder {
         }
     }
 
-    /// Ends the run: `finished` is its last event, `result_of` gives the stored result of a key. Gives a warning where the
-    /// history is not as it should be.
-    pub fn finish(&self, finished: &Event, result_of: &dyn Fn(Digest) -> Option<Arc<StageResult>>) -> Option<String> {
+    /// Ends the run: `finished` is its last event, `moment_of` tells when the result of a key was made and how many seconds
+    /// that took, `result_of` gives the stored result, which is asked for only where the history has none. Gives a warning
+    /// where the history is not as it should be.
+    pub fn finish(
+        &self,
+        finished: &Event,
+        moment_of: &dyn Fn(Digest) -> Option<(u64, f64)>,
+        result_of: &dyn Fn(Digest) -> Option<Arc<StageResult>>,
+    ) -> Option<String> {
         let git = self.git.lock().unwrap_or_else(PoisonError::into_inner);
         let git = git.recv_timeout(GIT).ok().flatten().unwrap_or_default();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let results: Vec<(String, Digest, Arc<StageResult>)> = std::mem::take(&mut state.done)
+        let results: Vec<Outcome> = std::mem::take(&mut state.done)
             .into_iter()
-            .filter_map(|(stage, key)| Some((stage, key, result_of(key)?)))
+            .filter_map(|(stage, key)| moment_of(key).map(|(made, seconds)| Outcome { stage, key, made, seconds }))
             .collect();
         self.write(&mut state, &|change, state| {
             self.begin_row(change, state)?;
             write_attempts(change, state)?;
-            let snapshot = write_snapshot(change, &results)?;
+            let snapshot = write_snapshot(change, &results, result_of)?;
             end_row(change, &state.id, finished, &git, snapshot)
         });
         state.warning.take()
@@ -215,15 +221,26 @@ fn write_attempts(change: &Transaction<'_>, state: &State) -> Result<(), History
     Ok(())
 }
 
+/// A stage's result, by its key and the moment it was made.
+struct Outcome {
+    stage: String,
+    key: Digest,
+    made: u64,
+    seconds: f64,
+}
+
 /// The snapshot of these results, written where it is new.
 fn write_snapshot(
     change: &Transaction<'_>,
-    results: &[(String, Digest, Arc<StageResult>)],
+    results: &[Outcome],
+    result_of: &dyn Fn(Digest) -> Option<Arc<StageResult>>,
 ) -> Result<i64, HistoryError> {
+    let mut sorted: Vec<&Outcome> = results.iter().collect();
+    sorted.sort_by(|a, b| a.stage.cmp(&b.stage));
     let mut hasher = blake3::Hasher::new_derive_key("kilter 2026 history snapshot");
-    for (stage, key, result) in results {
+    for Outcome { stage, key, made, seconds } in sorted {
         hasher.update(&(stage.len() as u64).to_le_bytes()).update(stage.as_bytes()).update(key.as_bytes());
-        hasher.update(&result.made.to_le_bytes()).update(&result.seconds.to_bits().to_le_bytes());
+        hasher.update(&made.to_le_bytes()).update(&seconds.to_bits().to_le_bytes());
     }
     let digest = hasher.finalize().to_hex().to_string();
     let known = change
@@ -234,27 +251,34 @@ fn write_snapshot(
         return Ok(id);
     }
     let mut members = Vec::with_capacity(results.len());
-    for (stage, key, result) in results {
-        members.push((stage.as_str(), write_result(change, *key, result)?));
+    for outcome in results {
+        if let Some(id) = write_result(change, outcome, result_of)? {
+            members.push((outcome.stage.as_str(), id));
+        }
     }
     let stages = pack(&members)?;
     change.execute("INSERT INTO snapshots (digest, stages) VALUES (?1, ?2)", params![digest, stages])?;
     Ok(change.last_insert_rowid())
 }
 
-fn write_result(change: &Transaction<'_>, key: Digest, result: &StageResult) -> Result<i64, HistoryError> {
-    let (key, made) = (key.to_string(), i64::try_from(result.made).unwrap_or(0));
-    let took = result.seconds.to_bits().cast_signed();
+fn write_result(
+    change: &Transaction<'_>,
+    outcome: &Outcome,
+    result_of: &dyn Fn(Digest) -> Option<Arc<StageResult>>,
+) -> Result<Option<i64>, HistoryError> {
+    let (key, made) = (outcome.key.to_string(), i64::try_from(outcome.made).unwrap_or(0));
+    let took = outcome.seconds.to_bits().cast_signed();
     let known = change
         .prepare_cached("SELECT id FROM results WHERE key = ?1 AND made = ?2 AND took = ?3")?
         .query_row(params![key, made, took], |row| row.get(0))
         .optional()?;
-    if let Some(id) = known {
-        return Ok(id);
+    if known.is_some() {
+        return Ok(known);
     }
+    let Some(result) = result_of(outcome.key) else { return Ok(None) };
     let mut row = change.prepare_cached("INSERT INTO results (key, made, took, json) VALUES (?1, ?2, ?3, ?4)")?;
-    row.execute(params![key, made, took, pack(result)?])?;
-    Ok(change.last_insert_rowid())
+    row.execute(params![key, made, took, pack(&*result)?])?;
+    Ok(Some(change.last_insert_rowid()))
 }
 
 fn pack(value: &impl serde::Serialize) -> Result<Vec<u8>, HistoryError> {

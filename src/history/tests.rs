@@ -65,7 +65,7 @@ fn record(path: &Path, id: &str) -> Option<String> {
     recorder.event(&Event::StageStarted { stage: "a".into(), kind: "exec".into() });
     recorder.event(&done("a", false));
     recorder.event(&done("b", true));
-    recorder.finish(&finished(0), &|_| Some(result(7)))
+    recorder.finish(&finished(0), &|_| Some((result(7).made, result(7).seconds)), &|_| Some(result(7)))
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn a_killed_run_is_seen_and_a_failed_one_says_why() {
     let failure = Failure { message: "it broke".into(), ..Failure::default() };
     let (stage, kind) = ("a".to_owned(), "exec".to_owned());
     failing.event(&Event::StageFailed { stage, kind, key: None, seconds: 0.1, failure, gate: false });
-    assert_eq!(failing.finish(&finished(1), &|_| None), None);
+    assert_eq!(failing.finish(&finished(1), &|_| None, &|_| None), None);
     let run = &history.runs_of("fail", "boot").unwrap()[0];
     assert_eq!(run.state, RunState::Failed);
     assert_eq!(history.attempts(run).unwrap()[0].message, "it broke");

@@ -2,6 +2,7 @@
 
 use super::key::{KeyParts, NoKey, key, used_files};
 use crate::check::{Checked, CheckedStage};
+use crate::manifest::Param;
 use crate::stage::StageResult;
 use crate::store::{Noted, Standing, StandingStage, Store};
 use std::sync::Arc;
@@ -16,6 +17,8 @@ pub fn standing(checked: &Checked, store: &Store, set: &[String]) -> Option<Stan
     }
     let sources = checked.sources.iter().filter_map(|source| Some((source.path.as_deref()?, source.text.as_str())));
     let mut standing = Standing::new(store, &manifest.pipeline.name, set, sources)?;
+    let value = |param: &Param| (param.name.clone(), param.value.clone().unwrap_or_default());
+    standing.params = manifest.params.iter().map(value).collect();
     let mut results = Vec::with_capacity(checked.stages.len());
     for stage in &checked.stages {
         let (noted, result) = note(stage, store, &results, &mut standing)?;

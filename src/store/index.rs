@@ -155,7 +155,9 @@ impl Store {
                 return Some(Scanned::Unreadable(item.into_path(), "its name is no key".to_owned()));
             };
             match read_entry(item.path()) {
-                Ok(Some((entry, _))) => Some(Scanned::Result(Stored { key, result: Arc::new(entry.result), entry_bytes })),
+                Ok(Some((entry, _))) => {
+                    Some(Scanned::Result(Stored { key, result: Arc::new(entry.result), entry_bytes }))
+                }
                 Ok(None) => None,
                 Err(why) => Some(Scanned::Unreadable(item.into_path(), why)),
             }

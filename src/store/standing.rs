@@ -50,6 +50,8 @@ pub struct Standing {
     last: Option<Proof>,
     /// The pipeline's name.
     pub pipeline: String,
+    /// The pipeline's params and their values.
+    pub params: BTreeMap<String, serde_json::Value>,
     /// The stages in topological order.
     pub stages: Vec<StandingStage>,
 }
@@ -133,6 +135,7 @@ impl Standing {
             patterns: Vec::new(),
             last: None,
             pipeline: pipeline.to_owned(),
+            params: BTreeMap::new(),
             stages: Vec::new(),
         })
     }

@@ -8,7 +8,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const PAGES: &[&str] = &["first-pipeline", "caching", "history", "diagnostics", "data", "training", "many-stages", "import", "ci"];
+const PAGES: &[&str] =
+    &["first-pipeline", "caching", "history", "diagnostics", "data", "training", "many-stages", "import", "ci"];
 
 /// One fenced block of a page.
 struct Block {
