@@ -62,7 +62,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("miette", &["src/diag/render.rs"]),
     ("polars", &["src/frame/", "src/stages/", "src/metrics/"]),
     ("tch", &["src/worker/"]),
-    ("clap", &["src/cli/args.rs"]),
+    ("clap", &["src/cli/args.rs", "src/cli/args/"]),
     ("toml", &["src/manifest/", "src/store/workspace.rs", "src/import/"]),
     ("rusqlite", &["src/history/"]),
     ("saphyr", &["src/yaml.rs"]),

@@ -204,7 +204,7 @@ fn whole_json(run: &Run, attempts: &[Attempt], results: &[Member]) -> Value {
 /// Name, kind, state, seconds and a line.
 type Facts<'a> = (&'a str, &'a str, &'a str, f64, &'a str);
 
-/// Every stage of a run: those with a result in the order in which they got it, then those without.
+/// Every stage of a run: those with a result, then those without.
 fn stages<'a>(attempts: &'a [Attempt], results: &'a [Member]) -> Vec<(Facts<'a>, Option<&'a Member>)> {
     let tried: BTreeMap<&str, &Attempt> = attempts.iter().map(|attempt| (attempt.stage.as_str(), attempt)).collect();
     let facts = |attempt: &'a Attempt| {

@@ -145,7 +145,7 @@ impl History {
         Ok(attempts.collect::<Result<_, _>>()?)
     }
 
-    /// The results of a run's stages, cached ones included, in the order in which they were had.
+    /// The results of a run's stages, cached ones included, in topological order.
     ///
     /// # Errors
     /// When the database cannot be read.

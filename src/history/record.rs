@@ -49,8 +49,9 @@ struct State {
     id: String,
     pipeline: String,
     started: u64,
-    kinds: BTreeMap<String, String>,
-    /// Stages with a result, by name, in the order in which they got it.
+    /// Of every stage its place among the others and its kind.
+    stages: BTreeMap<String, (usize, String)>,
+    /// Stages with a result.
     done: Vec<(String, Digest)>,
     attempts: Vec<AttemptRow>,
     flushed: Option<Instant>,
@@ -87,7 +88,8 @@ impl Recorder {
                 state.id.clone_from(run);
                 state.pipeline.clone_from(pipeline);
                 state.started = env::unix_seconds();
-                state.kinds = stages.iter().cloned().collect();
+                let places = stages.iter().cloned().enumerate();
+                state.stages = places.map(|(place, (name, kind))| (name, (place, kind))).collect();
             }
             Event::StageStarted { .. } if state.flushed.is_none() => self.flush(&mut state),
             Event::StageDone { stage, key, cached, seconds, summary, .. } => {
@@ -120,7 +122,10 @@ impl Recorder {
         let git = self.git.lock().unwrap_or_else(PoisonError::into_inner);
         let git = git.recv_timeout(GIT).ok().flatten().unwrap_or_default();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let results: Vec<Outcome> = std::mem::take(&mut state.done)
+        let mut done = std::mem::take(&mut state.done);
+        // Not in the order in which they ended, so that the same results are the same snapshot.
+        done.sort_by_cached_key(|(stage, _)| state.stages.get(stage).map_or(usize::MAX, |(place, _)| *place));
+        let results: Vec<Outcome> = done
             .into_iter()
             .filter_map(|(stage, key)| moment_of(key).map(|(made, seconds)| Outcome { stage, key, made, seconds }))
             .collect();
@@ -215,7 +220,7 @@ fn write_attempts(change: &Transaction<'_>, state: &State) -> Result<(), History
         "INSERT OR REPLACE INTO attempts (run, stage, kind, state, seconds, message) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?;
     for attempt in &state.attempts {
-        let kind = state.kinds.get(&attempt.stage).map_or("", String::as_str);
+        let kind = state.stages.get(&attempt.stage).map_or("", |(_, kind)| kind.as_str());
         row.execute(params![state.id, attempt.stage, kind, attempt.state, attempt.seconds, attempt.message])?;
     }
     Ok(())

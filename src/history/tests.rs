@@ -63,8 +63,9 @@ fn record(path: &Path, id: &str) -> Option<String> {
     let recorder = recorder(path);
     recorder.event(&started(id));
     recorder.event(&Event::StageStarted { stage: "a".into(), kind: "exec".into() });
-    recorder.event(&done("a", false));
+    // In whatever order they end.
     recorder.event(&done("b", true));
+    recorder.event(&done("a", false));
     recorder.finish(&finished(0), &|_| Some((result(7).made, result(7).seconds)), &|_| Some(result(7)))
 }
 

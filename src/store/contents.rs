@@ -172,3 +172,82 @@ fn remove_file(path: &std::path::Path) -> Result<(), StoreError> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{FAIL_AT, WORKSPACE, make, store_in};
+    use super::super::{Found, Limits, plan_gc};
+    use super::*;
+    use std::path::Path;
+    use std::process::Command;
+
+    /// Removes everything that nothing needs.
+    fn collect(store: &Store) -> usize {
+        let plan = plan_gc(&store.contents(), BTreeMap::new(), &BTreeMap::new(), Limits::default());
+        let keys: Vec<Digest> = plan.removed.iter().map(|(stored, _)| stored.key).collect();
+        store.remove(&keys, &plan.blobs).unwrap();
+        plan.blobs.len()
+    }
+
+    #[test]
+    fn child_that_is_killed_while_it_collects() {
+        if let Some(root) = crate::env::var(WORKSPACE) {
+            collect(&store_in(Path::new(&root)));
+        }
+    }
+
+    #[test]
+    fn a_process_killed_while_it_removes_leaves_only_what_the_next_one_removes() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = Digest::of(b"key");
+        make(&store_in(folder.path()), key, 0.0);
+        let status = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "store::contents::tests::child_that_is_killed_while_it_collects", "--quiet"])
+            .env(WORKSPACE, folder.path())
+            .env(FAIL_AT, "entries-removed")
+            .output()
+            .unwrap()
+            .status;
+        assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(libc::SIGKILL));
+        let store = store_in(folder.path());
+        assert!(matches!(store.lookup(key), Found::Absent));
+        assert_eq!(store.contents().orphans().len(), 3);
+        assert!(store.audit(&store.contents(), &|_| {}).is_empty());
+        assert_eq!(collect(&store), 3);
+        assert_eq!(store.contents().bytes(), 0);
+        make(&store, key, 0.0);
+        assert!(matches!(store.lookup(key), Found::Hit(_)));
+    }
+
+    #[test]
+    fn damage_is_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store_in(folder.path());
+        let made = make(&store, Digest::of(b"key"), 0.0);
+        let blobs: Vec<Digest> = files(&made).map(|(_, file)| file.digest).collect();
+        let place = |blob: Digest| store.object_path(blob);
+        std::fs::remove_file(place(blobs[0])).unwrap();
+        std::fs::remove_file(place(blobs[1])).unwrap();
+        std::fs::write(place(blobs[1]), "flipped").unwrap();
+        let found = store.audit(&store.contents(), &|_| {});
+        assert_eq!((found.len(), &found[&blobs[0]], &found[&blobs[1]]), (2, &Damage::Missing, &Damage::Changed));
+        let kept = store.quarantine(blobs[1]).unwrap();
+        assert_eq!(std::fs::read_to_string(kept).unwrap(), "flipped");
+    }
+
+    #[test]
+    fn whoever_removes_waits_for_runs() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store_in(folder.path());
+        make(&store, Digest::of(b"key"), 0.0);
+        let other = store_in(folder.path());
+        std::thread::scope(|scope| {
+            let (told, waits) = std::sync::mpsc::channel();
+            let alone = scope.spawn(move || other.alone(&|| told.send(()).unwrap()).map(drop));
+            waits.recv().unwrap();
+            assert!(!alone.is_finished());
+            drop(store);
+            alone.join().unwrap().unwrap();
+        });
+    }
+}

@@ -10,8 +10,8 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::Command;
 
-const FAIL_AT: &str = "KILTER_TEST_FAIL_AT";
-const WORKSPACE: &str = "KILTER_TEST_WORKSPACE";
+pub(super) const FAIL_AT: &str = "KILTER_TEST_FAIL_AT";
+pub(super) const WORKSPACE: &str = "KILTER_TEST_WORKSPACE";
 
 /// In a child process: dies as by `kill -9`.
 pub(super) fn die_if_asked(point: &str) {
@@ -21,7 +21,7 @@ pub(super) fn die_if_asked(point: &str) {
     }
 }
 
-fn store_in(root: &Path) -> Store {
+pub(super) fn store_in(root: &Path) -> Store {
     Store::open(&Workspace { root: root.to_owned(), store: root.join(layout::STATE) })
 }
 
@@ -49,7 +49,7 @@ fn begin(store: &Store, key: Digest) -> Begin<'_> {
 }
 
 /// Commits two ports with three files in all.
-fn make(store: &Store, key: Digest, seconds: f64) -> Arc<StageResult> {
+pub(super) fn make(store: &Store, key: Digest, seconds: f64) -> Arc<StageResult> {
     let Begin::Miss(pending) = begin(store, key) else { panic!("it is there already") };
     let out = pending.staging();
     fs::create_dir_all(out.join("model/deep")).unwrap();
