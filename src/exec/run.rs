@@ -235,6 +235,7 @@ impl<'a> Session<'a> {
         self.store.stat_cache.save();
         if self.summary.ran + self.summary.failed > 0 {
             self.store.forget_old_runs();
+            self.store.clear_litter();
         }
         self.summary.seconds = self.started.elapsed().as_secs_f64();
         self.summary.out = layout.shown(&layout.out(&checked.manifest.pipeline.name));

@@ -9,6 +9,7 @@
 //! folder of a new name: what such a program writes can never get into somebody else's outputs.
 
 use super::index::Found;
+use super::layout::OUT;
 use super::object::remove_tree;
 use super::{Store, StoreError};
 use crate::digest::Digest;
@@ -20,7 +21,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
+/// What is half-written for longer was left by a killed process.
+const LITTER: Duration = Duration::from_secs(3600);
 /// The logs of so many runs are kept.
 const RUNS: usize = 50;
 
@@ -115,6 +119,20 @@ impl Store {
         for (_, run) in runs.iter().rev().skip(RUNS) {
             // What cannot be removed now is tried again after the next run.
             let _ = remove_tree(run);
+        }
+    }
+
+    /// Removes half-written records and folders that processes which were killed an hour ago or longer left beside the
+    /// whole ones: nobody writes for so long before the name is changed.
+    pub fn clear_litter(&self) {
+        let folders = [self.layout.root().join(OUT), self.layout.index()];
+        let walk = folders.iter().flat_map(|folder| walkdir::WalkDir::new(folder).min_depth(1).max_depth(4));
+        for entry in walk.filter_map(Result::ok).filter(|entry| entry.file_name().to_string_lossy().starts_with(".new-")) {
+            let modified = entry.metadata().ok().and_then(|metadata| metadata.modified().ok());
+            if modified.and_then(|time| time.elapsed().ok()).is_some_and(|age| age > LITTER) {
+                // What cannot be removed now is tried again after the next run.
+                let _ = remove_tree(entry.path()).or_else(|_| std::fs::remove_file(entry.path()));
+            }
         }
     }
 

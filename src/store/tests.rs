@@ -351,6 +351,24 @@ fn the_logs_of_the_newest_runs_are_kept() {
     assert!(store.layout().run("00").exists() && !store.layout().run("52").exists());
 }
 
+#[test]
+fn what_killed_processes_left_half_written_goes_after_an_hour() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store_in(folder.path());
+    let out = folder.path().join("out/p");
+    for (name, hours) in [(".new-old", 2), (".new-fresh", 0), ("stage", 2)] {
+        fs::create_dir_all(out.join(name)).unwrap();
+        fs::write(out.join(name).join("file"), "").unwrap();
+        let time = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_nanos(env::unix_nanos().unsigned_abs());
+        let time = time - std::time::Duration::from_secs(3600 * hours);
+        fs::File::open(out.join(name)).unwrap().set_modified(time).unwrap();
+    }
+    store.clear_litter();
+    let mut left: Vec<_> = fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, [".new-fresh", "stage"]);
+}
+
 /// Run in a child process by the test below; does nothing by itself.
 #[test]
 fn child_that_is_killed_while_it_commits() {
