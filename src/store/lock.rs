@@ -127,7 +127,9 @@ impl Store {
     pub fn clear_litter(&self) {
         let folders = [self.layout.root().join(OUT), self.layout.index()];
         let walk = folders.iter().flat_map(|folder| walkdir::WalkDir::new(folder).min_depth(1).max_depth(4));
-        for entry in walk.filter_map(Result::ok).filter(|entry| entry.file_name().to_string_lossy().starts_with(".new-")) {
+        for entry in
+            walk.filter_map(Result::ok).filter(|entry| entry.file_name().to_string_lossy().starts_with(".new-"))
+        {
             let modified = entry.metadata().ok().and_then(|metadata| metadata.modified().ok());
             if modified.and_then(|time| time.elapsed().ok()).is_some_and(|age| age > LITTER) {
                 // What cannot be removed now is tried again after the next run.

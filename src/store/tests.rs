@@ -359,7 +359,8 @@ fn what_killed_processes_left_half_written_goes_after_an_hour() {
     for (name, hours) in [(".new-old", 2), (".new-fresh", 0), ("stage", 2)] {
         fs::create_dir_all(out.join(name)).unwrap();
         fs::write(out.join(name).join("file"), "").unwrap();
-        let time = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_nanos(env::unix_nanos().unsigned_abs());
+        let time =
+            std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_nanos(env::unix_nanos().unsigned_abs());
         let time = time - std::time::Duration::from_secs(3600 * hours);
         fs::File::open(out.join(name)).unwrap().set_modified(time).unwrap();
     }
