@@ -166,6 +166,16 @@ fn crates_are_named_only_where_they_belong() {
 }
 
 #[test]
+fn the_files_behind_a_narrowed_table_are_opened_in_one_place() {
+    let users: Vec<String> = rust_files("src")
+        .iter()
+        .filter(|path| code(&fs::read_to_string(path).expect("readable")).contains("stored_table("))
+        .map(|path| name(path))
+        .collect();
+    assert_eq!(users, ["src/frame/read.rs", "src/stage/input.rs"], "a stage that reads some columns can open no other");
+}
+
+#[test]
 fn every_file_says_what_it_owns() {
     let silent: Vec<String> = ["src", "tests", "xtask/src", "benches"]
         .iter()

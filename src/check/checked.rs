@@ -2,7 +2,7 @@
 
 use super::names::{Found, Names};
 use crate::diag::Diagnostics;
-use crate::digest::{Segment, Tree};
+use crate::digest::Segment;
 use crate::manifest::{Common, Manifest};
 use crate::span::SourceMap;
 use crate::stage::{Outputs, Seed, StageInfo, StageSpec};
@@ -103,10 +103,8 @@ pub struct StageView<'a> {
     pub index: usize,
     /// Its name.
     pub name: &'a str,
-    /// What is known of the kind.
-    pub info: StageInfo,
-    /// The canonical form of its fields.
-    pub tree: &'a Tree,
+    /// Its decoded fields.
+    pub spec: &'a dyn StageSpec,
     /// What it takes from other stages; their indices were looked up before.
     pub refs: &'a [ResolvedRef],
     /// What its random choices derive from.

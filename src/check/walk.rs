@@ -194,8 +194,7 @@ impl Walk<'_> {
         let view = StageView {
             index: self.stages.len(),
             name: &entry.name,
-            info: spec.info(),
-            tree: spec.tree(),
+            spec,
             refs: &taken.refs,
             seed,
             base: &entry.base,

@@ -170,6 +170,10 @@ pub struct Plan {
     #[arg(long, short)]
     pub force: bool,
 
+    /// Show which columns every stage reads of its inputs
+    #[arg(long, short)]
+    pub explain: bool,
+
     /// Print the plan as JSON
     #[arg(long)]
     pub json: bool,

@@ -27,11 +27,13 @@
 mod hash;
 mod segment;
 mod serializer;
+mod table;
 mod tree;
 
 pub use hash::{Digest, ParseDigestError};
 pub use segment::{Segment, dotted};
 pub use serializer::TreeError;
+pub use table::TableDigest;
 pub use tree::Tree;
 
 /// Newtype name under which a reference to another stage's output serialises.

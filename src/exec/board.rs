@@ -36,6 +36,12 @@ impl Board {
         done.get(stage)?.as_ref().map(|done| Arc::clone(&done.result))
     }
 
+    /// The key of a stage that is done.
+    pub(super) fn key(&self, stage: usize) -> Option<Digest> {
+        let done = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        done.get(stage)?.as_ref().map(|done| done.key)
+    }
+
     /// Every stage that a stage's inputs come from, directly or not, in the order of the pipeline.
     pub(super) fn ancestors(&self, checked: &Checked, stage: usize) -> Vec<Ancestor> {
         let mut seen = vec![false; checked.stages.len()];

@@ -132,7 +132,7 @@ mod tests {
     use crate::types::Column;
 
     fn produced(ty: ArtifactType) -> Vec<ProducedPort> {
-        vec![ProducedPort { port: "table".into(), ty, digest: None }]
+        vec![ProducedPort { port: "table".into(), ty, table: None }]
     }
 
     #[test]

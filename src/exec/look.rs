@@ -6,7 +6,7 @@ use super::run_stage::Made;
 use super::scheduler::Scheduler;
 use super::state::{Step, Turn};
 use crate::event::Event;
-use crate::plan::{Key, KeyParts, NoKey, key};
+use crate::plan::{Key, KeyParts, NoKey, key, origin_of};
 use crate::stage::{ErrorKind, StageError, StageResult};
 use crate::store::Found;
 use rayon::prelude::*;
@@ -41,7 +41,8 @@ impl Scheduler<'_> {
         let Some(parts) = KeyParts::of(checked) else {
             return Err(Trouble::from(StageError::bug(format!("`{}` was not decoded", checked.name))).into());
         };
-        let error = match key(parts, self.session.store, &|input| self.board.result(input)) {
+        let origin = origin_of(checked, self.checked, &|before| self.board.key(before));
+        let error = match key(KeyParts { origin, ..parts }, self.session.store, &|input| self.board.result(input)) {
             Ok(key) => return Ok(key),
             Err(NoKey::File(error)) => StageError::from(error),
             Err(NoKey::Files(why)) => StageError::new(ErrorKind::File, why),

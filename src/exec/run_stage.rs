@@ -5,7 +5,7 @@ use super::failure::Trouble;
 use super::fits::misfit;
 use super::run::Session;
 use super::services::StageServices;
-use crate::check::{Checked, CheckedStage, recheck};
+use crate::check::{Checked, CheckedStage, ResolvedRef, recheck};
 use crate::env::{self, Cancel};
 use crate::numbers;
 use crate::plan::{Key, KeyParts, key};
@@ -53,11 +53,31 @@ impl<'a> Task<'a> {
         &self.checked.stages[self.index]
     }
 
-    /// The inputs, by reference text.
-    fn inputs(&self) -> BTreeMap<String, Input> {
-        let input = |used: &crate::check::ResolvedRef| {
+    /// What the late check is told of the inputs, by reference text: of tables all columns, because a message may name
+    /// what is there beside what is read.
+    fn known(&self) -> BTreeMap<String, CheckInput> {
+        self.inputs(|_, input| {
+            let files = input.files.into_iter().map(|file| (file.name, file.path)).collect();
+            CheckInput { ty: input.ty, files: Some(files) }
+        })
+    }
+
+    /// What the stage sees of its inputs, by reference text: of tables what its key says that it reads.
+    fn seen(&self) -> BTreeMap<String, Input> {
+        self.inputs(|used, input| {
+            let part = || self.board.result(used.stage)?.outputs.get(&used.port)?.part(self.key.reads.of(&used.text)?);
+            match part() {
+                Some(part) => input.narrowed(part),
+                None => input,
+            }
+        })
+    }
+
+    fn inputs<T>(&self, make: impl Fn(&ResolvedRef, Input) -> T) -> BTreeMap<String, T> {
+        let input = |used: &ResolvedRef| {
             let result = self.board.result(used.stage)?;
-            Some((used.text.clone(), self.session.store.input(result.outputs.get(&used.port)?)))
+            let input = self.session.store.input(result.outputs.get(&used.port)?);
+            Some((used.text.clone(), make(used, input)))
         };
         self.stage().refs.iter().filter_map(input).collect()
     }
@@ -65,13 +85,12 @@ impl<'a> Task<'a> {
 
 /// Runs a stage, or takes the result that another process made meanwhile.
 pub(super) fn run_stage(task: &Task<'_>) -> Result<Attempt, Box<Trouble>> {
-    let inputs = task.inputs();
-    let predicted = check_late(task, &inputs)?;
+    let predicted = check_late(task)?;
     let store = task.session.store;
     let made = match store.begin(task.key.digest, task.force).map_err(store_trouble)? {
         Begin::Busy(owner) => return Ok(Attempt::Elsewhere(owner)),
         Begin::Hit(result) => Made { result, cached: true },
-        Begin::Miss(pending) => Made { result: make(task, pending, &inputs, &predicted)?, cached: false },
+        Begin::Miss(pending) => Made { result: make(task, pending, &task.seen(), &predicted)?, cached: false },
     };
     let pipeline = &task.checked.manifest.pipeline.name;
     let folder = store.layout().out_stage(pipeline, &task.stage().name);
@@ -88,13 +107,8 @@ fn stage_trouble(error: StageError) -> Box<Trouble> {
 }
 
 /// Checks the stage again, now with its inputs' real types. Gives what it will output.
-fn check_late(task: &Task<'_>, inputs: &BTreeMap<String, Input>) -> Result<Outputs, Box<Trouble>> {
-    let known = |input: &Input| CheckInput {
-        ty: input.ty.clone(),
-        files: Some(input.files.iter().map(|file| (file.name.clone(), file.path.clone())).collect()),
-    };
-    let inputs = inputs.iter().map(|(text, input)| (text.clone(), known(input))).collect();
-    let (outputs, found) = recheck(task.stage(), &inputs, task.checked);
+fn check_late(task: &Task<'_>) -> Result<Outputs, Box<Trouble>> {
+    let (outputs, found) = recheck(task.stage(), &task.known(), task.checked);
     if found.has_errors() { Err(Box::new(Trouble::Mistakes(found))) } else { Ok(outputs) }
 }
 
@@ -135,7 +149,7 @@ fn make(
         seconds,
         made: env::unix_seconds(),
         environment: services.facts(),
-        key: task.key.json.clone(),
+        key: task.key.json(),
     };
     pending.commit(result, &produced.ports).map_err(store_trouble)
 }
@@ -248,7 +262,8 @@ fn examine(produced: &Produced, staging: &Path, predicted: &Outputs) -> Result<(
 
 /// Whether the workspace files that the stage read are still what its key says.
 fn same_sources(task: &Task<'_>) -> Result<(), StageError> {
-    let now = KeyParts::of(task.stage()).map(|parts| key(parts, task.session.store, &|input| task.board.result(input)));
+    let parts = KeyParts::of(task.stage()).map(|parts| KeyParts { origin: task.key.origin, ..parts });
+    let now = parts.map(|parts| key(parts, task.session.store, &|input| task.board.result(input)));
     match now {
         Some(Ok(now)) if now.digest == task.key.digest => Ok(()),
         _ => Err(StageError::data("a file that the stage reads changed while it ran, so its result was not kept")

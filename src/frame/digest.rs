@@ -3,31 +3,21 @@
 //! A column's digest covers its name, its type, its length, which values are null, and the values: numbers as little
 //! endian bytes (every NaN as one NaN, nulls as zeros), strings and bytes as lengths and then bytes, booleans as bits,
 //! lists as lengths and then the digest of what they hold, structs as the digests of their fields. It does not depend
-//! on chunks, buffers or threads. A table's digest covers the column digests in order.
+//! on chunks, buffers or threads. A table's digest covers the column digests in order ([`TableDigest`]).
 
-use crate::digest::Digest;
+use crate::digest::{Digest, TableDigest};
 use polars::prelude::*;
 use rayon::prelude::*;
 
 const COLUMN: &str = "kilter 2026 column content";
-const TABLE: &str = "kilter 2026 table content";
 
-/// The digest of a whole table.
+/// The digests of a table and its columns.
 ///
 /// # Errors
 /// Where a column has a type that has no logical bytes (objects).
-pub fn table_digest(df: &DataFrame) -> PolarsResult<Digest> {
-    let columns: Vec<Digest> = df
-        .columns()
-        .par_iter()
-        .map(|column| column_digest(column.as_materialized_series()))
-        .collect::<PolarsResult<_>>()?;
-    let mut hasher = blake3::Hasher::new_derive_key(TABLE);
-    hasher.update(&(df.height() as u64).to_le_bytes()).update(&(columns.len() as u64).to_le_bytes());
-    for column in &columns {
-        hasher.update(column.as_bytes());
-    }
-    Ok(Digest::from_bytes(*hasher.finalize().as_bytes()))
+pub fn table_digest(df: &DataFrame) -> PolarsResult<TableDigest> {
+    let columns = df.columns().par_iter().map(|column| column_digest(column.as_materialized_series()));
+    Ok(TableDigest::new(df.height() as u64, columns.collect::<PolarsResult<_>>()?))
 }
 
 /// The digest of one column.

@@ -5,6 +5,8 @@
 //!    from compacted columns, so equal content is equal bytes ([`mod@write`]);
 //! 2. every plan gets a fixed row order ([`order`]);
 //! 3. float sums do not depend on the order of addition ([`sums`]).
+//!
+//! And one more: of a table of which a stage reads some columns it can see no others ([`mod@read`], [`projection`]).
 
 pub mod changes;
 pub mod digest;
@@ -14,6 +16,7 @@ pub mod file;
 pub mod head;
 pub mod order;
 pub mod profile;
+pub mod projection;
 pub mod read;
 pub mod schema;
 pub mod sql;
@@ -26,6 +29,7 @@ pub use dtype::{from_polars, to_polars};
 pub use head::head_rows;
 pub use order::{fixed, fixed_expr};
 pub use profile::{ColumnProfile, profile};
+pub use projection::{Frames, columns_read};
 pub use read::{read_table, scan_table};
 pub use schema::{polars_schema, schema_of};
 pub use sums::FloatSums;

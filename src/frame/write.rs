@@ -5,7 +5,6 @@ use super::failed;
 use super::schema::schema_of;
 use crate::numbers;
 use crate::stage::{Produced, RunCx, StageError};
-use crate::types::ArtifactType;
 use polars::prelude::*;
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -27,10 +26,10 @@ pub fn write_table(cx: &RunCx<'_>, port: &str, df: DataFrame, produced: Produced
         );
     }
     let mut df = canonical(df).map_err(|error| failed("compact the table", &error))?;
-    let digest = table_digest(&df).map_err(|error| failed("take the table's digest", &error))?;
+    let digests = table_digest(&df).map_err(|error| failed("take the table's digests", &error))?;
     let path = cx.out(port)?.join(TABLE_FILE);
     write_parquet(&mut df, &path)?;
-    Ok(produced.port_with_digest(port, ArtifactType::Table(schema_of(&df)), digest))
+    Ok(produced.table(port, schema_of(&df), digests))
 }
 
 /// One chunk a column, no slack, every NaN the same.

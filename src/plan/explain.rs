@@ -5,6 +5,7 @@
 
 use super::key::Key;
 use super::reason::{FileChange, Origin, Reason};
+use super::table_change::TableChange;
 use crate::check::{Checked, CheckedStage};
 use crate::digest::{Segment, dotted};
 use crate::span::SourceMap;
@@ -35,6 +36,21 @@ pub struct Earlier {
     pub result: Arc<StageResult>,
 }
 
+/// The stored result of a stage's kind that differs in the fewest places from a key, and in what; of several the one
+/// that was made last. Reads the whole index.
+#[must_use]
+pub fn nearest(
+    checked: &Checked,
+    store: &Store,
+    stage: &CheckedStage,
+    key: &Key,
+) -> Option<(Arc<StageResult>, Vec<Reason>)> {
+    let explainer = Explainer::new(checked, store, &checked.manifest.pipeline.name);
+    let result = explainer.nearest(stage, key)?;
+    let reasons = explainer.compared(stage, key, &result);
+    Some((result, reasons))
+}
+
 impl<'a> Explainer<'a> {
     pub(super) fn new(checked: &'a Checked, store: &'a Store, pipeline: &str) -> Self {
         Self { checked, store, last: store.last_keys(pipeline), by_kind: OnceCell::new() }
@@ -43,17 +59,28 @@ impl<'a> Explainer<'a> {
     /// The stage's earlier result.
     pub(super) fn earlier(&self, stage: &CheckedStage, key: Option<&Key>) -> Option<Earlier> {
         if let Some(last) = self.last.get(&stage.name) {
-            return Some(Earlier { last: Some(last), result: self.store.peek(last.key)? });
-        }
-        if !self.last.is_empty() {
+            // Where its result is gone, another of the kind may still tell something; not where it was this very one.
+            if key.is_some_and(|key| key.digest == last.key) {
+                return self.store.peek(last.key).map(|result| Earlier { last: Some(last), result });
+            }
+            if let Some(result) = self.store.peek(last.key) {
+                return Some(Earlier { last: Some(last), result });
+            }
+        } else if !self.last.is_empty() {
             return None;
         }
-        let key = key?;
+        Some(Earlier { last: None, result: self.nearest(stage, key?)? })
+    }
+
+    /// The result of the kind that differs in the fewest places.
+    fn nearest(&self, stage: &CheckedStage, key: &Key) -> Option<Arc<StageResult>> {
+        let key_json = key.json();
         let all = self.by_kind.get_or_init(|| self.scan());
-        let candidates = all.get(stage.kind.as_str())?;
-        let distance = |result: &Arc<StageResult>| differences(&result.key, &key.json).len();
-        let nearest = candidates.iter().min_by_key(|result| (distance(result), std::cmp::Reverse(result.made)))?;
-        (distance(nearest) <= NEAR).then(|| Earlier { last: None, result: Arc::clone(nearest) })
+        let distances = all.get(stage.kind.as_str())?.iter();
+        let distances = distances.map(|result| (differences(&result.key, &key_json).len(), result));
+        let (distance, nearest) =
+            distances.min_by_key(|(distance, result)| (*distance, std::cmp::Reverse(result.made)))?;
+        (distance <= NEAR).then(|| Arc::clone(nearest))
     }
 
     fn scan(&self) -> BTreeMap<String, Vec<Arc<StageResult>>> {
@@ -72,9 +99,14 @@ impl<'a> Explainer<'a> {
             let lost = self.last.get(&stage.name).is_some();
             return vec![if lost { Reason::Lost("it is no longer in the store".into()) } else { Reason::NeverRan }];
         };
-        let differences = differences(&earlier.result.key, &key.json);
-        let reasons: Vec<Reason> = differences.iter().map(|found| self.reason(stage, found)).collect();
+        let reasons = self.compared(stage, key, &earlier.result);
         if reasons.is_empty() { vec![Reason::Lost("it is no longer in the store".into())] } else { reasons }
+    }
+
+    /// In what a key differs from that of a result.
+    fn compared(&self, stage: &CheckedStage, key: &Key, result: &StageResult) -> Vec<Reason> {
+        let key_json = key.json();
+        differences(&result.key, &key_json).iter().map(|found| self.reason(stage, found)).collect()
     }
 
     fn reason(&self, stage: &CheckedStage, found: &Difference<'_>) -> Reason {
@@ -91,6 +123,8 @@ impl<'a> Explainer<'a> {
                 Reason::Version { kind: stage.kind.clone(), old: number(found.old), new: number(found.new) }
             }
             ("seed", _) => Reason::Seed,
+            ("names", _) => Reason::Names,
+            ("origin", _) => Reason::Origin,
             ("environment", [Segment::Key(name)]) => {
                 Reason::Environment { name: name.clone(), old: text(found.old), new: text(found.new) }
             }
@@ -104,12 +138,8 @@ impl<'a> Explainer<'a> {
         let marked = |mark: &str| Some((found.old?.get(mark), found.new?.get(mark)?.as_str()?));
         if let Some((Some(old), reference)) = marked("ref") {
             let was = old.as_str().filter(|old| *old != reference).map(str::to_owned);
-            let pair = |name: &str| {
-                let count = |value: Option<&Value>| value?.get(name)?.as_u64();
-                Some((count(found.old)?, count(found.new)?))
-            };
-            let (rows, columns) = (pair("rows"), pair("columns"));
-            return Reason::Input { path: shown, reference: reference.to_owned(), was, rows, columns };
+            let table = found.old.zip(found.new).and_then(|(old, new)| TableChange::between(old, new));
+            return Reason::Input { path: shown, reference: reference.to_owned(), was, table };
         }
         if let Some((Some(Value::String(old)), file)) = marked("file")
             && old == file

@@ -5,15 +5,17 @@
 //! | `format` | [`KEY_FORMAT`] | this table itself |
 //! | `kind`, `version` | the kind's name and its implementation's version | the code |
 //! | `spec` | the kind's fields with their defaults, as the canonical [`Tree`] | what the manifest says |
-//! | … a reference in it | the content digest of the output that it names | early cut-off: who made the input, and how, does not matter |
+//! | … a reference in it | the content digest of the output that it names; of a table, of the columns that the stage reads ([`Reads`]) | early cut-off: who made the input, and how, does not matter, nor what is not read of it |
 //! | … a file in it | the path as written, and the content digest; for a pattern those of every file that it matches | programs see names; a fetched file keeps its own |
+//! | `names` | names in the result that follow from references: the ports of `encode` | they are part of it |
+//! | `origin` | for kinds whose result tells where it comes from (`release`): names, kinds and keys of all stages before, and how references are written | its provenance is part of it |
 //! | `seed` | the seed's digest, for kinds that make random choices | it follows from the pipeline's seed and the stage's name |
 //! | `environment` | libtorch's version and the device class, for kinds whose numbers come from libtorch | other versions round differently |
 //!
 //! | never enters | why |
 //! |---|---|
-//! | the stage's name and its references' names | a renamed stage has the same result (unless it is seeded) |
-//! | `about`, `needs`, `retry`, `cache` | they do not change the bytes |
+//! | the stage's name and its references' names | a renamed stage has the same result (unless it is seeded, or tells its origin) |
+//! | the fields of [`NOT_IN_KEY`] | the reasons stand there |
 //! | absolute paths, times, hosts, user names, environment variables | they differ between machines |
 //! | how many cores or workers there are | what depends on them must be a field (`threads`) |
 //! | key order, comments, white space, where a value came from (`--set`, a param, a default) | the canonical tree has none of them |
@@ -22,12 +24,12 @@
 //! One tree is built; the digest and the JSON that is kept beside the result are read from it in one traversal each,
 //! with the same resolution of references and files, so `why` cannot show something else than what was hashed.
 
+use super::taken::{Taken, take};
 use crate::check::{CheckedStage, ResolvedRef};
 use crate::digest::{Digest, Tree};
 use crate::job;
-use crate::stage::{Seed, StageInfo, StageResult, files, io_words};
+use crate::stage::{Reads, Seed, StageResult, StageSpec, files, io_words};
 use crate::store::{StatCache, Store, StoreError};
-use crate::types::ArtifactType;
 use rayon::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -35,17 +37,50 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Raised when the table above changes: every result is then computed anew.
-pub const KEY_FORMAT: u32 = 1;
+pub const KEY_FORMAT: u32 = 2;
+
+/// The fields that do not enter a key, each with its reason: those that every stage may carry, and those of one kind, with its
+/// name before them. Every other field of every kind does; a test changes each.
+pub const NOT_IN_KEY: &[(&str, &str)] = &[
+    ("about", "a note for the manifest's readers"),
+    (
+        "needs",
+        "where and when a stage runs does not change its bytes; what does is a field of the kind, such as `threads`",
+    ),
+    ("retry", "an attempt that failed leaves nothing behind"),
+    ("cache", "says whether a result is looked for, not which"),
+    ("exec.timeout", "a program that it stops leaves no result, and any other writes the same"),
+];
 
 /// A stage's key.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Key {
     /// What the index is asked with.
     pub digest: Digest,
-    /// Everything that entered, for people; kept beside the result.
-    pub json: Value,
     /// The workspace files that entered.
     pub files: Vec<UsedFiles>,
+    /// What the stage reads of its tables, and so all that it may be given of them.
+    pub reads: Reads,
+    /// Where its inputs come from, where its kind tells that.
+    pub origin: Option<Digest>,
+    tree: Tree,
+    resolved: Resolved,
+}
+
+impl Key {
+    /// The inputs that entered.
+    pub(super) fn taken(&self) -> impl Iterator<Item = &Taken> {
+        self.resolved.values().filter_map(|content| match content {
+            Content::Input(taken) => Some(taken),
+            Content::File(..) => None,
+        })
+    }
+
+    /// Everything that entered, for people; kept beside the result.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        as_json(&self.tree, &self.resolved)
+    }
 }
 
 /// A path or pattern of workspace files in a stage's fields, and the files that it stands for.
@@ -71,32 +106,40 @@ pub enum NoKey {
 /// What a key is made of.
 #[derive(Clone, Copy)]
 pub struct KeyParts<'a> {
-    /// The kind.
-    pub info: StageInfo,
-    /// The fields.
-    pub tree: &'a Tree,
+    /// The kind and the fields.
+    pub spec: &'a dyn StageSpec,
     /// What the references in them stand for.
     pub refs: &'a [ResolvedRef],
     /// The seed.
     pub seed: Seed,
     /// The folder that files are relative to.
     pub base: &'a Path,
+    /// Where its inputs come from, for kinds that tell it: see [`origin_of`](super::origin_of).
+    pub origin: Option<Digest>,
 }
 
 impl<'a> KeyParts<'a> {
     /// The parts of a checked stage; `None` where its fields could not be decoded.
     #[must_use]
     pub fn of(stage: &'a CheckedStage) -> Option<Self> {
-        let tree = stage.spec.as_ref()?.tree();
-        Some(Self { info: stage.info?, tree, refs: &stage.refs, seed: stage.seed, base: &stage.base })
+        let spec = stage.spec.as_deref()?;
+        Some(Self { spec, refs: &stage.refs, seed: stage.seed, base: &stage.base, origin: None })
     }
 }
 
 /// With fewer files, sharing out the work takes longer than doing it.
 const MANY_FILES: usize = 32;
 
-/// What stands for a reference or a file: its digest, and how it is shown.
-type Resolved = BTreeMap<(bool, String), (Digest, Value)>;
+/// What stands for a reference or a file.
+#[derive(Clone, Debug)]
+enum Content {
+    Input(Taken),
+    /// A workspace file's digest, and how it is shown.
+    File(Digest, Value),
+}
+
+/// What stands for the references and files of a stage, by whether it is a reference and its text.
+type Resolved = BTreeMap<(bool, String), Content>;
 
 /// The key of a stage, given the results of the stages that it refers to.
 ///
@@ -107,37 +150,52 @@ pub fn key(
     store: &Store,
     result_of: &dyn Fn(usize) -> Option<Arc<StageResult>>,
 ) -> Result<Key, NoKey> {
-    let mut resolved = resolve_refs(parts.refs, result_of)?;
+    let (taken, reads) = take(parts.spec, parts.refs, result_of).map_err(NoKey::Waits)?;
+    let mut resolved: Resolved =
+        taken.into_iter().map(|taken| ((true, taken.text.clone()), Content::Input(taken))).collect();
     let files = resolve_files(parts, &store.stat_cache, &mut resolved)?;
     let tree = key_tree(parts);
     let mut hasher = blake3::Hasher::new_derive_key("kilter 2026 stage key");
-    tree.encode(&mut hasher, &mut |node| match node {
-        Tree::Ref(text) => lookup(&resolved, true, text).map(|(digest, _)| *digest),
-        Tree::File(text) => lookup(&resolved, false, text).map(|(digest, _)| *digest),
-        _ => Ok(Digest::of(b"")),
+    tree.encode(&mut hasher, &mut |node| match lookup(&resolved, node) {
+        Some(Content::Input(taken)) => Ok(taken.digest),
+        Some(Content::File(digest, _)) => Ok(*digest),
+        None => Err(NoKey::Files("a reference or file stands for nothing".to_owned())),
     })?;
-    Ok(Key { digest: Digest::from_bytes(*hasher.finalize().as_bytes()), json: key_json(&tree, &resolved)?, files })
+    let digest = Digest::from_bytes(*hasher.finalize().as_bytes());
+    Ok(Key { digest, files, reads, origin: parts.origin, tree, resolved })
 }
 
-fn lookup<'a>(resolved: &'a Resolved, is_ref: bool, text: &str) -> Result<&'a (Digest, Value), NoKey> {
-    let found = resolved.get(&(is_ref, text.to_owned()));
-    found.ok_or_else(|| NoKey::Files(format!("`{text}` stands for nothing")))
+/// What stands for a node of a tree; `None` where it is neither a reference nor a file.
+fn lookup<'a>(resolved: &'a Resolved, node: &Tree) -> Option<&'a Content> {
+    match node {
+        Tree::Ref(text) => resolved.get(&(true, text.clone())),
+        Tree::File(text) => resolved.get(&(false, text.clone())),
+        _ => None,
+    }
 }
 
 /// The table of this module, as a tree.
 fn key_tree(parts: KeyParts<'_>) -> Tree {
+    let (info, fields) = (parts.spec.info(), parts.spec.tree());
     let text = |text: &str| Tree::Str(text.to_owned());
     let mut entries = BTreeMap::from([
         ("format".to_owned(), Tree::Int(i128::from(KEY_FORMAT))),
-        ("kind".to_owned(), text(parts.info.name)),
-        ("version".to_owned(), Tree::Int(i128::from(parts.info.version))),
-        ("spec".to_owned(), parts.tree.clone()),
+        ("kind".to_owned(), text(info.name)),
+        ("version".to_owned(), Tree::Int(i128::from(info.version))),
+        ("spec".to_owned(), fields.clone()),
     ]);
-    if parts.info.seeded {
+    let names = parts.spec.names();
+    if !names.is_empty() {
+        entries.insert("names".to_owned(), Tree::Seq(names.into_iter().map(Tree::Str).collect()));
+    }
+    if let Some(origin) = parts.origin {
+        entries.insert("origin".to_owned(), text(&origin.to_string()));
+    }
+    if info.seeded {
         entries.insert("seed".to_owned(), Tree::Str(parts.seed.digest().to_string()));
     }
-    if parts.info.numeric {
-        let device = match parts.tree {
+    if info.numeric {
+        let device = match fields {
             Tree::Map(fields) => fields.get("device").cloned(),
             _ => None,
         };
@@ -150,44 +208,17 @@ fn key_tree(parts: KeyParts<'_>) -> Tree {
     Tree::Map(entries)
 }
 
-fn key_json(tree: &Tree, resolved: &Resolved) -> Result<Value, NoKey> {
-    Ok(match tree {
-        Tree::Ref(text) => lookup(resolved, true, text)?.1.clone(),
-        Tree::File(text) => lookup(resolved, false, text)?.1.clone(),
-        Tree::Seq(items) => Value::Array(items.iter().map(|item| key_json(item, resolved)).collect::<Result<_, _>>()?),
-        Tree::Map(entries) => {
-            let entries = entries.iter().map(|(name, item)| Ok((name.clone(), key_json(item, resolved)?)));
-            Value::Object(entries.collect::<Result<_, NoKey>>()?)
+fn as_json(tree: &Tree, resolved: &Resolved) -> Value {
+    match (lookup(resolved, tree), tree) {
+        (Some(Content::Input(taken)), _) => taken.json(),
+        (Some(Content::File(_, shown)), _) => shown.clone(),
+        (None, Tree::Seq(items)) => Value::Array(items.iter().map(|item| as_json(item, resolved)).collect()),
+        (None, Tree::Map(entries)) => {
+            let entries = entries.iter().map(|(name, item)| (name.clone(), as_json(item, resolved)));
+            Value::Object(entries.collect())
         }
-        other => other.to_json(),
-    })
-}
-
-fn resolve_refs(
-    refs: &[ResolvedRef],
-    result_of: &dyn Fn(usize) -> Option<Arc<StageResult>>,
-) -> Result<Resolved, NoKey> {
-    let mut resolved = Resolved::new();
-    let mut waits = Vec::new();
-    for reference in refs {
-        let result = result_of(reference.stage);
-        let Some(artifact) = result.as_ref().and_then(|result| result.outputs.get(&reference.port)) else {
-            waits.push(reference.stage);
-            continue;
-        };
-        let mut shown = json!({ "ref": reference.text, "digest": artifact.digest });
-        if let ArtifactType::Table(schema) = &artifact.ty {
-            shown["rows"] = json!(schema.rows);
-            shown["columns"] = json!(schema.columns.len());
-        }
-        resolved.insert((true, reference.text.clone()), (artifact.digest, shown));
+        (None, other) => other.to_json(),
     }
-    if waits.is_empty() {
-        return Ok(resolved);
-    }
-    waits.sort_unstable();
-    waits.dedup();
-    Err(NoKey::Waits(waits))
 }
 
 /// The workspace files of a stage, as they are now.
@@ -201,7 +232,7 @@ pub fn used_files(parts: KeyParts<'_>, store: &Store) -> Result<Vec<UsedFiles>, 
 fn resolve_files(parts: KeyParts<'_>, cache: &StatCache, resolved: &mut Resolved) -> Result<Vec<UsedFiles>, NoKey> {
     let mut used = Vec::new();
     let mut texts = Vec::new();
-    parts.tree.visit_files(&mut |_, text| texts.push(text.to_owned()));
+    parts.spec.tree().visit_files(&mut |_, text| texts.push(text.to_owned()));
     texts.sort();
     texts.dedup();
     for text in texts {
@@ -226,7 +257,7 @@ fn resolve_files(parts: KeyParts<'_>, cache: &StatCache, resolved: &mut Resolved
         let digest = Digest::from_bytes(*hasher.finalize().as_bytes());
         let shown = json!({ "file": text, "digest": digest, "files": digests });
         used.push(UsedFiles { text: text.clone(), found: places });
-        resolved.insert((false, text), (digest, shown));
+        resolved.insert((false, text), Content::File(digest, shown));
     }
     Ok(used)
 }

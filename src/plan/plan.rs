@@ -3,9 +3,11 @@
 use super::dag::Dag;
 use super::explain::{Earlier, Explainer};
 use super::key::{Key, KeyParts, NoKey, key};
+use super::origin::origin_of;
 use super::reason::Reason;
 use super::select::{Selection, UnknownTarget, select};
 use crate::check::{Checked, CheckedStage};
+use crate::digest::Digest;
 use crate::stage::{Family, StageResult};
 use crate::store::{Found, Store};
 use crate::types::ArtifactType;
@@ -116,6 +118,7 @@ fn decide_all(
     let dag = Dag::new(checked);
     let selected = select(checked, &dag, selection)?;
     let mut results: Vec<Option<Arc<StageResult>>> = vec![None; checked.stages.len()];
+    let mut keys: Vec<Option<Digest>> = vec![None; checked.stages.len()];
     let mut blocked: Vec<Option<Arc<[usize]>>> = vec![None; checked.stages.len()];
     let mut lists = BTreeSet::new();
     let mut plan = Plan::default();
@@ -124,7 +127,11 @@ fn decide_all(
         let planned = match waits(&dag.inputs(index), &blocked, &mut lists) {
             None => {
                 let forced = selected.forced.contains(&index);
-                decide(index, stage, store, explainer, forced, &|input| results[input].clone())
+                let made = KeyParts::of(stage).map(|parts| {
+                    let origin = origin_of(stage, checked, &|before| keys[before]);
+                    key(KeyParts { origin, ..parts }, store, &|input| results[input].clone())
+                });
+                decide(index, stage, store, explainer, forced, made)
             }
             Some(waits_for) => PlannedStage {
                 index,
@@ -133,6 +140,7 @@ fn decide_all(
                 earlier: explainer.and_then(|explainer| explainer.earlier(stage, None)),
             },
         };
+        keys[index] = planned.key.as_ref().map(|key| key.digest);
         match &planned.decision {
             Decision::Cached(result) => results[index] = Some(Arc::clone(result)),
             Decision::Run(_) => blocked[index] = Some(Arc::new([index])),
@@ -169,9 +177,8 @@ fn decide(
     store: &Store,
     explainer: Option<&Explainer<'_>>,
     forced: bool,
-    result_of: &dyn Fn(usize) -> Option<Arc<StageResult>>,
+    made: Option<Result<Key, NoKey>>,
 ) -> PlannedStage {
-    let made = KeyParts::of(stage).map(|parts| key(parts, store, result_of));
     let key = match made {
         Some(Ok(key)) => key,
         Some(Err(NoKey::Waits(waits_for))) => {

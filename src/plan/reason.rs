@@ -1,7 +1,7 @@
 //! Why a stage would run, in data and in words.
 
+use super::table_change::TableChange;
 use crate::diag::list;
-use crate::numbers;
 use serde_json::Value;
 use std::fmt;
 
@@ -51,10 +51,8 @@ pub enum Reason {
         reference: String,
         /// What it was then, where that was another.
         was: Option<String>,
-        /// Rows then and now, where it is a table.
-        rows: Option<(u64, u64)>,
-        /// Columns then and now, where it is a table.
-        columns: Option<(u64, u64)>,
+        /// What happened to it, where it is a table.
+        table: Option<TableChange>,
     },
     /// Workspace files have another content.
     File {
@@ -83,6 +81,10 @@ pub enum Reason {
     },
     /// The pipeline's seed or the stage's name is another.
     Seed,
+    /// Its outputs are called otherwise, because references are.
+    Names,
+    /// What its result tells of where it comes from is another.
+    Origin,
     /// The numeric environment is another.
     Environment {
         /// `libtorch` or `device`.
@@ -111,13 +113,23 @@ impl fmt::Display for Reason {
             Self::Field { path, old, new, origin } => {
                 write!(f, "{path}: {} -> {}{origin}", value(old.as_ref()), value(new.as_ref()))
             }
-            Self::Input { path, reference, was, rows, columns } => input(f, path, reference, was, *rows, *columns),
+            Self::Input { path, reference, was, table } => {
+                match was {
+                    Some(was) => write!(f, "{path}: {was} -> {reference}, with other content")?,
+                    None => write!(f, "{reference} changed")?,
+                }
+                table.as_ref().map_or(Ok(()), |table| write!(f, ": {table}"))
+            }
             Self::File { file, changes, .. } => {
                 write!(f, "{file} changed")?;
                 if changes.is_empty() { Ok(()) } else { write!(f, ": {}", files(changes)) }
             }
             Self::Version { kind, old, new } => write!(f, "`{kind}` is implemented anew: version {old} -> {new}"),
             Self::Kind { old, new } => write!(f, "kind: {old} -> {new}"),
+            Self::Names => f.write_str("its outputs have other names, after the references"),
+            Self::Origin => {
+                f.write_str("it tells where it comes from, and a stage before it ran anew or has another name")
+            }
             Self::Seed => f.write_str("another seed: the pipeline's seed or the stage's name changed"),
             Self::Environment { name, old, new } => write!(f, "{name}: {old} -> {new}"),
             Self::Format => f.write_str("its result is from a kilter that made keys in another way"),
@@ -139,29 +151,6 @@ impl fmt::Display for Origin {
             (None, None, None) => Ok(()),
         }
     }
-}
-
-fn input(
-    f: &mut fmt::Formatter<'_>,
-    path: &str,
-    reference: &str,
-    was: &Option<String>,
-    rows: Option<(u64, u64)>,
-    columns: Option<(u64, u64)>,
-) -> fmt::Result {
-    match was {
-        Some(was) => write!(f, "{path}: {was} -> {reference}, with other content")?,
-        None => write!(f, "{reference} changed")?,
-    }
-    let mut facts = Vec::new();
-    for (noun, counts) in [("rows", rows), ("columns", columns)] {
-        if let Some((old, new)) = counts
-            && old != new
-        {
-            facts.push(format!("{} -> {} {noun}", numbers::count(old), numbers::count(new)));
-        }
-    }
-    if facts.is_empty() { Ok(()) } else { write!(f, ": {}", facts.join(", ")) }
 }
 
 fn files(changes: &[FileChange]) -> String {
@@ -212,8 +201,7 @@ mod tests {
             path: "data".into(),
             reference: "split.train".into(),
             was: None,
-            rows: Some((4000, 4100)),
-            columns: Some((3, 3)),
+            table: Some(TableChange { rows: (4000, 4100), ..TableChange::default() }),
         };
         assert_eq!(input.to_string(), "split.train changed: 4,000 -> 4,100 rows");
         let file = Reason::File {

@@ -23,11 +23,11 @@ impl<'a> StoreResults<'a> {
 
 impl Results for StoreResults<'_> {
     fn lookup(&mut self, stage: &StageView<'_>) -> Option<Known> {
-        if !stage.common.cache {
+        // What tells where it comes from has a key only where all stages before it are known: it is checked anew.
+        if !stage.common.cache || stage.spec.tells_origin() {
             return None;
         }
-        let parts =
-            KeyParts { info: stage.info, tree: stage.tree, refs: stage.refs, seed: stage.seed, base: stage.base };
+        let parts = KeyParts { spec: stage.spec, refs: stage.refs, seed: stage.seed, base: stage.base, origin: None };
         let key = key(parts, self.store, &|index| self.found.get(&index).cloned()).ok()?;
         let Found::Hit(result) = self.store.lookup(key.digest) else { return None };
         let types = result.outputs.iter().map(|(port, artifact)| (port.clone(), artifact.ty.clone())).collect();

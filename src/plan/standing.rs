@@ -1,7 +1,9 @@
 //! What a look at a whole pipeline found, put together so that the store can keep it for the next command.
 
 use super::key::{KeyParts, NoKey, key, used_files};
+use super::origin::origin_of;
 use crate::check::{Checked, CheckedStage};
+use crate::digest::Digest;
 use crate::manifest::Param;
 use crate::stage::StageResult;
 use crate::store::{Noted, Standing, StandingStage, Store};
@@ -20,8 +22,14 @@ pub fn standing(checked: &Checked, store: &Store, set: &[String]) -> Option<Stan
     let value = |param: &Param| (param.name.clone(), param.value.clone().unwrap_or_default());
     standing.params = manifest.params.iter().map(value).collect();
     let mut results = Vec::with_capacity(checked.stages.len());
+    let mut keys = Vec::with_capacity(checked.stages.len());
     for stage in &checked.stages {
-        let (noted, result) = note(stage, store, &results, &mut standing)?;
+        let origin = origin_of(stage, checked, &|before| keys.get(before).copied().flatten());
+        let (noted, result) = note(stage, origin, store, &results, &mut standing)?;
+        keys.push(match &noted {
+            Noted::Held(held) => Some(held.key),
+            Noted::Absent(_) | Noted::Open => None,
+        });
         results.push(result);
         standing.stages.push(StandingStage { name: stage.name.clone(), kind: stage.kind.clone(), noted });
     }
@@ -33,11 +41,12 @@ type Noting = (Noted, Option<Arc<StageResult>>);
 
 fn note(
     stage: &CheckedStage,
+    origin: Option<Digest>,
     store: &Store,
     results: &[Option<Arc<StageResult>>],
     standing: &mut Standing,
 ) -> Option<Noting> {
-    let parts = KeyParts::of(stage)?;
+    let parts = KeyParts { origin, ..KeyParts::of(stage)? };
     let made = key(parts, store, &|index| results.get(index).cloned().flatten());
     let (files, noted) = match made {
         Ok(key) if stage.common.cache => (key.files, store.note(key.digest)?),

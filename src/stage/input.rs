@@ -1,7 +1,7 @@
 //! Artefacts as they are stored and as a stage receives them.
 
-use crate::digest::Digest;
-use crate::types::ArtifactType;
+use crate::digest::{Digest, TableDigest};
+use crate::types::{ArtifactType, Column, TableSchema};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -24,8 +24,35 @@ pub struct ArtifactRecord {
     pub ty: ArtifactType,
     /// The digest of its content: what stands for it in the keys of stages that use it.
     pub digest: Digest,
+    /// The digests of its columns, in order, where it is a table.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<Digest>,
     /// Its files, sorted by name.
     pub files: Vec<FileRecord>,
+}
+
+impl ArtifactRecord {
+    /// A table's columns, each with its digest.
+    pub fn columns(&self) -> impl Iterator<Item = (&Column, Digest)> {
+        let columns = match &self.ty {
+            ArtifactType::Table(schema) => schema.columns.as_slice(),
+            _ => &[],
+        };
+        columns.iter().zip(self.columns.iter().copied())
+    }
+
+    /// The table of some of its columns, in this order: its schema and the digest of its content. `None` where it is no
+    /// table, or has no such columns.
+    #[must_use]
+    pub fn part(&self, names: &[String]) -> Option<(TableSchema, Digest)> {
+        let ArtifactType::Table(TableSchema { rows: Some(rows), .. }) = &self.ty else { return None };
+        let all: BTreeMap<&str, (&Column, Digest)> =
+            self.columns().map(|(column, digest)| (column.name.as_str(), (column, digest))).collect();
+        let found = names.iter().map(|name| all.get(name.as_str()).copied());
+        let (columns, digests): (Vec<&Column>, Vec<Digest>) = found.collect::<Option<Vec<_>>>()?.into_iter().unzip();
+        let schema = TableSchema::new(columns.into_iter().cloned().collect()).with_rows(*rows);
+        Some((schema, TableDigest::new(*rows, digests).whole))
+    }
 }
 
 /// A demand on a metric, and whether it holds. Kept beside the result, so that a cached result fails its gate again.
@@ -95,11 +122,35 @@ pub struct Input {
     pub ty: ArtifactType,
     /// The digest of its content.
     pub digest: Digest,
-    /// Its files, sorted by name.
+    /// Its files, sorted by name. A table of which the stage sees only some columns has none.
     pub files: Vec<InputFile>,
+    /// The files of such a table.
+    behind: Option<Vec<InputFile>>,
 }
 
 impl Input {
+    /// An artefact of which the stage sees everything.
+    #[must_use]
+    pub fn new(ty: ArtifactType, digest: Digest, files: Vec<InputFile>) -> Self {
+        Self { ty, digest, files, behind: None }
+    }
+
+    /// The same table, of which the stage sees these columns alone, in this order: see [`ArtifactRecord::part`].
+    #[must_use]
+    pub fn narrowed(self, (schema, digest): (TableSchema, Digest)) -> Self {
+        Self { ty: ArtifactType::Table(schema), digest, files: Vec::new(), behind: Some(self.files) }
+    }
+
+    /// The files that hold the table, and the columns to take out of them where those are not all. For [`crate::frame`]
+    /// alone, which gives a stage no other column.
+    #[must_use]
+    pub fn stored_table(&self) -> (&[InputFile], Option<&TableSchema>) {
+        match (&self.behind, &self.ty) {
+            (Some(files), ArtifactType::Table(schema)) => (files, Some(schema)),
+            _ => (&self.files, None),
+        }
+    }
+
     /// The file of this name.
     #[must_use]
     pub fn file(&self, name: &str) -> Option<&InputFile> {

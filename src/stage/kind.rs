@@ -1,7 +1,7 @@
 //! Kinds, with and without their types.
 
 use super::decode::decode_fields;
-use super::{CheckCx, Produced, RunCx, StageError, StageInfo};
+use super::{CheckCx, InputTypes, Produced, Reads, RunCx, StageError, StageInfo};
 use crate::digest::{Segment, Tree};
 use crate::types::ArtifactType;
 use schemars::JsonSchema;
@@ -66,6 +66,22 @@ pub trait Kind: Send + Sync + 'static {
     /// before a run with what is known then, and again right before `run` with the inputs' real types.
     fn check(spec: &Self::Spec, cx: &mut CheckCx<'_>) -> Outputs;
 
+    /// Which columns of its table inputs the stage reads. `run` will see those and no others, so this is more than a
+    /// promise; whatever else these tables hold does not enter the key. It is asked with the inputs' real types.
+    fn reads(_spec: &Self::Spec, _inputs: &InputTypes<'_>) -> Reads {
+        Reads::everything()
+    }
+
+    /// Names in the result that follow from references, such as those of ports. They enter the key; how a reference is
+    /// written does not.
+    fn names(_spec: &Self::Spec) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Whether the result tells where it comes from: the stage's name, its references as written, and
+    /// [`Services::provenance`](super::Services::provenance). All of that enters the key then.
+    const TELLS_ORIGIN: bool = false;
+
     /// Does the work: reads inputs, writes every port's files under [`RunCx::out`].
     ///
     /// # Errors
@@ -120,6 +136,15 @@ pub trait StageSpec: Send + Sync {
     /// See [`Kind::check`].
     fn check(&self, cx: &mut CheckCx<'_>) -> Outputs;
 
+    /// See [`Kind::reads`].
+    fn reads(&self, inputs: &InputTypes<'_>) -> Reads;
+
+    /// See [`Kind::names`].
+    fn names(&self) -> Vec<String>;
+
+    /// See [`Kind::TELLS_ORIGIN`].
+    fn tells_origin(&self) -> bool;
+
     /// See [`Kind::run`].
     ///
     /// # Errors
@@ -151,6 +176,18 @@ impl<K: Kind> StageSpec for Decoded<K> {
 
     fn check(&self, cx: &mut CheckCx<'_>) -> Outputs {
         K::check(&self.spec, cx)
+    }
+
+    fn reads(&self, inputs: &InputTypes<'_>) -> Reads {
+        K::reads(&self.spec, inputs)
+    }
+
+    fn names(&self) -> Vec<String> {
+        K::names(&self.spec)
+    }
+
+    fn tells_origin(&self) -> bool {
+        K::TELLS_ORIGIN
     }
 
     fn run(&self, cx: &RunCx<'_>) -> Result<Produced, StageError> {

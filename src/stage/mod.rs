@@ -12,6 +12,7 @@ mod info;
 mod input;
 mod kind;
 mod marks;
+mod reads;
 mod run_cx;
 mod seed;
 #[cfg(test)]
@@ -23,5 +24,6 @@ pub use info::{Family, Port, StageInfo};
 pub use input::{ArtifactRecord, FileRecord, GateResult, Input, InputFile, StageResult};
 pub use kind::{DecodeError, Erased, Kind, Outputs, Stage, StageSpec};
 pub use marks::{FilePath, Ref};
+pub use reads::{InputTypes, Reads};
 pub use run_cx::{Ancestor, Produced, ProducedPort, Progress, RunCx, Services};
 pub use seed::Seed;

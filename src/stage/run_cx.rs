@@ -1,10 +1,10 @@
 //! What a kind sees while it runs.
 
 use super::{GateResult, Input, Ref, Seed, StageError};
-use crate::digest::Digest;
+use crate::digest::{Digest, TableDigest};
 use crate::env::Cancel;
 use crate::job::{Job, JobResult, WorkerEvent};
-use crate::types::ArtifactType;
+use crate::types::{ArtifactType, TableSchema};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -132,8 +132,8 @@ pub struct ProducedPort {
     pub port: String,
     /// Its real type.
     pub ty: ArtifactType,
-    /// The digest of its logical content, where that is not simply its files' bytes (tables).
-    pub digest: Option<Digest>,
+    /// The digests of its logical content, where it is a table; everything else is what its files' bytes are.
+    pub table: Option<TableDigest>,
 }
 
 /// What a run produced.
@@ -159,14 +159,14 @@ impl Produced {
     /// An output whose content is its files' bytes.
     #[must_use]
     pub fn port(mut self, port: impl Into<String>, ty: ArtifactType) -> Self {
-        self.ports.push(ProducedPort { port: port.into(), ty, digest: None });
+        self.ports.push(ProducedPort { port: port.into(), ty, table: None });
         self
     }
 
-    /// An output with a digest of its logical content.
+    /// A table with the digests of its logical content.
     #[must_use]
-    pub fn port_with_digest(mut self, port: impl Into<String>, ty: ArtifactType, digest: Digest) -> Self {
-        self.ports.push(ProducedPort { port: port.into(), ty, digest: Some(digest) });
+    pub fn table(mut self, port: impl Into<String>, schema: TableSchema, digests: TableDigest) -> Self {
+        self.ports.push(ProducedPort { port: port.into(), ty: ArtifactType::Table(schema), table: Some(digests) });
         self
     }
 }

@@ -92,7 +92,7 @@ impl Bench {
             InputFile { name: (*name).to_owned(), path, size: bytes.len() as u64, digest: Digest::of(bytes) }
         });
         let files = files.collect();
-        self.inputs.insert(reference.to_owned(), Input { ty, digest: Digest::of(reference.as_bytes()), files });
+        self.inputs.insert(reference.to_owned(), Input::new(ty, Digest::of(reference.as_bytes()), files));
     }
 
     /// What the stage sees.

@@ -139,7 +139,12 @@ mod tests {
 
     fn stored(name: &str, kind: &str, made: u64, blobs: &[&str], inputs: &[&str]) -> Stored {
         let files = blobs.iter().map(|blob| FileRecord { name: (*blob).into(), size: 100, digest: digest(blob) });
-        let record = ArtifactRecord { ty: ArtifactType::File, digest: digest(name), files: files.collect() };
+        let record = ArtifactRecord {
+            ty: ArtifactType::File,
+            digest: digest(name),
+            columns: Vec::new(),
+            files: files.collect(),
+        };
         let refs: Vec<_> = inputs.iter().map(|input| json!({"ref": input, "digest": digest(input)})).collect();
         let result = StageResult {
             kind: kind.into(),

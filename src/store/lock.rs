@@ -14,7 +14,8 @@ use super::object::remove_tree;
 use super::{Store, StoreError};
 use crate::digest::Digest;
 use crate::env;
-use crate::stage::{ArtifactRecord, ProducedPort, StageResult};
+use crate::stage::{ArtifactRecord, FileRecord, ProducedPort, StageResult};
+use crate::types::ArtifactType;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
@@ -233,9 +234,11 @@ impl Pending<'_> {
                 mtimes.push(stored.mtime);
                 files.push(stored.record);
             }
-            let artifact = ArtifactRecord { ty: port.ty.clone(), digest: Digest::of(b""), files };
-            let digest = port.digest.unwrap_or_else(|| content_digest(&artifact));
-            result.outputs.insert(port.port.clone(), ArtifactRecord { digest, ..artifact });
+            let (digest, columns) = match &port.table {
+                Some(table) => (table.whole, table.columns.clone()),
+                None => (content_digest(&port.ty, &files), Vec::new()),
+            };
+            result.outputs.insert(port.port.clone(), ArtifactRecord { ty: port.ty.clone(), digest, columns, files });
         }
         super::failpoint("blobs-stored");
         self.store.record(self.key, result, mtimes, durable)
@@ -270,13 +273,13 @@ fn staged_files(folder: &Path) -> Result<Vec<(String, PathBuf)>, StoreError> {
 }
 
 /// The digest of an artefact that has none of its own: of its type's name and its files' names and bytes.
-fn content_digest(artifact: &ArtifactRecord) -> Digest {
+fn content_digest(ty: &ArtifactType, files: &[FileRecord]) -> Digest {
     let mut hasher = blake3::Hasher::new_derive_key("kilter 2026 artefact content");
     let mut text = |text: &str| {
         hasher.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
     };
-    text(artifact.ty.name());
-    for file in &artifact.files {
+    text(ty.name());
+    for file in files {
         text(&file.name);
         text(&file.digest.to_string());
     }

@@ -118,7 +118,7 @@ impl Store {
             size: file.size,
             digest: file.digest,
         });
-        Input { ty: artifact.ty.clone(), digest: artifact.digest, files: files.collect() }
+        Input::new(artifact.ty.clone(), artifact.digest, files.collect())
     }
 
     fn remember(

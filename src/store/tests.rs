@@ -41,7 +41,7 @@ fn result(seconds: f64) -> StageResult {
 }
 
 fn port(name: &str) -> ProducedPort {
-    ProducedPort { port: name.into(), ty: ArtifactType::Dir, digest: None }
+    ProducedPort { port: name.into(), ty: ArtifactType::Dir, table: None }
 }
 
 fn begin(store: &Store, key: Digest) -> Begin<'_> {

@@ -6,6 +6,7 @@ mod column;
 mod dataset;
 mod dtype;
 mod model;
+mod row_change;
 mod shape;
 
 pub use artifact::ArtifactType;
@@ -13,4 +14,5 @@ pub use column::{Column, Lookup, TableSchema, matches_pattern};
 pub use dataset::{DatasetType, FeatureType, TargetType, Task, TensorType};
 pub use dtype::DType;
 pub use model::ModelType;
+pub use row_change::RowChange;
 pub use shape::{Dim, Shape};

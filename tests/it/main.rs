@@ -4,10 +4,12 @@
 
 mod check;
 mod cli;
+mod columns;
 mod docs;
 mod faults;
 mod history;
 mod import;
+mod keys;
 mod maps;
 mod pipelines;
 mod sandbox;

@@ -7,7 +7,7 @@ use crate::diff::{Side, SideStage};
 use crate::env;
 use crate::git::{self, Git};
 use crate::history::{History, Run};
-use crate::plan::Decision;
+use crate::plan::{Decision, Key};
 use crate::store::Store;
 use std::path::{Path, PathBuf};
 
@@ -129,7 +129,7 @@ impl Finder<'_> {
                 (_, key) => {
                     let mut side = SideStage::open(&stage.name, &stage.kind, "would run");
                     side.key = key.as_ref().map(|key| key.digest);
-                    side.fields = key.as_ref().map(|key| key.json.clone());
+                    side.fields = key.as_ref().map(Key::json);
                     side
                 }
             };

@@ -4,14 +4,15 @@ mod text;
 
 use super::session::{Place, Session};
 use super::{Exit, Level, Outcome, Output, args, locate};
-use crate::plan::{Decision, Plan};
+use crate::plan::{Decision, InputRead, Plan, inputs_read};
 use serde_json::json;
 pub(super) use text::unknown;
 
 pub(super) fn run(options: &args::Plan, output: Output) -> Outcome {
     let words = locate::words(&options.words)?;
     let place = Place::of(&words.manifest, &options.params.set)?;
-    let plain = words.names.is_empty() && !options.force && !options.json && output.level != Level::Verbose;
+    let plain =
+        words.names.is_empty() && !options.force && !options.json && !options.explain && output.level != Level::Verbose;
     if plain
         && let Some(standing) = place.standing(false)
         && let Some(held) = standing.all_held()
@@ -25,7 +26,7 @@ pub(super) fn run(options: &args::Plan, output: Output) -> Outcome {
     if options.json {
         output.json(&as_json(&session, &plan))?;
     } else {
-        output.data(&text::as_text(&session, &plan, output))?;
+        output.data(&text::as_text(&session, &plan, options.explain, output))?;
     }
     Ok(Exit::Done)
 }
@@ -38,6 +39,9 @@ fn as_json(session: &Session, plan: &Plan) -> serde_json::Value {
             Decision::Run(reasons) => ("run", reasons.iter().map(ToString::to_string).collect(), Vec::new()),
             Decision::Unknown { waits_for } => ("unknown", Vec::new(), waits_for.iter().map(|at| name(*at)).collect()),
         };
+        let stage = &session.checked.stages[planned.index];
+        let reads = inputs_read(stage, &session.checked, planned.key.as_ref());
+        let reads: Vec<_> = reads.iter().map(read_json).collect();
         json!({
             "stage": name(planned.index),
             "kind": session.checked.stages[planned.index].kind,
@@ -45,6 +49,7 @@ fn as_json(session: &Session, plan: &Plan) -> serde_json::Value {
             "reasons": reasons,
             "waits_for": waits_for,
             "key": planned.key.as_ref().map(|key| key.digest),
+            "reads": reads,
             "seconds_before": planned.earlier.as_ref().map(|earlier| earlier.result.seconds),
         })
     });
@@ -57,5 +62,16 @@ fn as_json(session: &Session, plan: &Plan) -> serde_json::Value {
         "unknown": unknown,
         "saved_seconds": plan.saved(),
         "estimated_seconds": plan.estimate(),
+    })
+}
+
+/// An input and what is read of it; `columns` is null where it is no table, or one whose columns are not known yet.
+fn read_json(input: &InputRead) -> serde_json::Value {
+    let columns = input.columns.as_ref();
+    json!({
+        "input": input.reference,
+        "artifact": input.artifact,
+        "columns": columns.map(|read| &read.names),
+        "of": columns.map(|read| read.of),
     })
 }

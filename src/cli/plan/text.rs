@@ -3,17 +3,21 @@
 use crate::cli::session::Session;
 use crate::cli::{Level, Output};
 use crate::numbers;
-use crate::plan::{Decision, Plan, PlannedStage};
+use crate::plan::{ColumnsRead, Decision, InputRead, Plan, PlannedStage, inputs_read};
+use crate::report::Paint;
 use std::collections::BTreeMap;
 
-pub(super) fn as_text(session: &Session, plan: &Plan, output: Output) -> String {
+pub(super) fn as_text(session: &Session, plan: &Plan, explain: bool, output: Output) -> String {
     let paint = output.out;
-    let all = output.level == Level::Verbose;
+    let all = explain || output.level == Level::Verbose;
     let (unknown, known): (Vec<_>, Vec<_>) =
         plan.stages.iter().partition(|planned| matches!(planned.decision, Decision::Unknown { .. }));
     let shown: Vec<&PlannedStage> = known.into_iter().filter(|planned| all || planned.cached().is_none()).collect();
     let fold = !all && unknown.len() > MOST_UNKNOWN;
-    let listed: Vec<&PlannedStage> = shown.into_iter().chain(unknown.iter().copied().filter(|_| !fold)).collect();
+    let mut listed: Vec<&PlannedStage> = shown.into_iter().chain(unknown.iter().copied().filter(|_| !fold)).collect();
+    if explain {
+        listed.sort_by_key(|planned| planned.index);
+    }
     let name = |planned: &PlannedStage| session.checked.stages[planned.index].name.as_str();
     let width = listed.iter().map(|planned| name(planned).chars().count()).max().unwrap_or(0);
     let mut out = String::new();
@@ -30,6 +34,9 @@ pub(super) fn as_text(session: &Session, plan: &Plan, output: Output) -> String 
             let head = format!("{:<width$}", if at == 0 { name(planned) } else { "" });
             out.push_str(&format!("  {}  {line}\n", paint.bold(head)));
         }
+        if explain {
+            out.push_str(&reads(session, planned, width, paint));
+        }
     }
     if fold {
         for line in folded(session, &unknown) {
@@ -38,6 +45,45 @@ pub(super) fn as_text(session: &Session, plan: &Plan, output: Output) -> String 
     }
     out.push_str(&counts(plan));
     out
+}
+
+/// Which columns of its inputs a stage reads, a line each: `reads flights: 6 of 19 columns: …`.
+fn reads(session: &Session, planned: &PlannedStage, width: usize, paint: Paint) -> String {
+    let stage = &session.checked.stages[planned.index];
+    let inputs = inputs_read(stage, &session.checked, planned.key.as_ref());
+    let names = inputs.iter().map(|input| input.reference.chars().count()).max().unwrap_or(0);
+    let mut out = String::new();
+    for (at, input) in inputs.iter().enumerate() {
+        let lead = if at == 0 { "reads" } else { "" };
+        let what = what_is_read(input);
+        out.push_str(&format!("  {:<width$}  {lead:<10}  {:<names$}  {}\n", "", input.reference, paint.dim(what)));
+    }
+    out
+}
+
+/// More columns than these are not named.
+const MOST_COLUMNS: usize = 8;
+
+fn what_is_read(input: &InputRead) -> String {
+    let Some(ColumnsRead { names, of, whole }) = &input.columns else {
+        return match input.artifact {
+            "table" => "a table whose columns are not known yet".to_owned(),
+            "unknown" => "not known yet".to_owned(),
+            other => format!("the whole {other}"),
+        };
+    };
+    if *whole {
+        return format!("all {}, in their order", numbers::counted(*of, "column"));
+    }
+    let more = names.len().saturating_sub(MOST_COLUMNS);
+    let mut named = names[..names.len() - more].join(", ");
+    if more > 0 {
+        named.push_str(&format!(" and {more} more"));
+    }
+    match names.len() {
+        0 => format!("how many rows it has, and none of its {}", numbers::counted(*of, "column")),
+        read => format!("{} of {}: {named}", numbers::count(read as u64), numbers::counted(*of, "column")),
+    }
 }
 
 /// More stages than this whose fate is not known are named together.

@@ -1,5 +1,6 @@
 //! A key as people read it: everything that decides a stage's result.
 
+use crate::numbers::counted;
 use crate::report::Paint;
 use serde_json::Value;
 
@@ -57,7 +58,7 @@ fn leaf(value: &Value, paint: Paint) -> Option<String> {
     let named = |entries: &serde_json::Map<String, Value>| {
         let digest = entries.get("digest")?.as_str()?.get(..12)?.to_owned();
         let name = entries.get("ref").or_else(|| entries.get("file"))?.as_str()?;
-        Some(format!("{name}  {}", paint.dim(digest)))
+        Some(format!("{name}  {}{}", paint.dim(digest), read_of(entries)))
     };
     match value {
         Value::String(text) if text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit()) => {
@@ -67,6 +68,16 @@ fn leaf(value: &Value, paint: Paint) -> Option<String> {
         Value::Object(_) | Value::Array(_) if holds_reference(value) => None,
         Value::Object(_) | Value::Array(_) => Some(plain(value)).filter(|text| text.chars().count() <= WIDEST),
         value => Some(plain(value)),
+    }
+}
+
+/// `  3 of 8 columns`, where an input is a table that is not read whole.
+fn read_of(entries: &serde_json::Map<String, Value>) -> String {
+    let read = entries.get("columns").and_then(Value::as_array).map(Vec::len);
+    let width = entries.get("width").and_then(Value::as_u64).and_then(|width| usize::try_from(width).ok());
+    match read.zip(width) {
+        Some((read, width)) if read < width => format!("  {read} of {}", counted(width, "column")),
+        _ => String::new(),
     }
 }
 
@@ -104,6 +115,7 @@ mod tests {
             "format": 1, "kind": "train", "version": 2, "seed": digest, "environment": { "libtorch": "2.11.0" },
             "spec": {
                 "data": { "ref": "encode.train", "digest": digest },
+                "from": { "ref": "raw", "digest": digest, "rows": 5, "width": 3, "columns": [["a", "1"], ["b", "2"]] },
                 "clip": {},
                 "apply": [{ "ref": "split.val", "digest": digest }],
                 "optimizer": { "adam": { "lr": 0.001 } },
@@ -114,6 +126,7 @@ mod tests {
             "  seed 5c3be9af84dd",
             "  libtorch 2.11.0",
             "  data       encode.train  5c3be9af84dd",
+            "  from       raw  5c3be9af84dd  2 of 3 columns",
             "  apply",
             "    [0]  split.val  5c3be9af84dd",
             "  optimizer  { adam = { lr = 0.001 } }",

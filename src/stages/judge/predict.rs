@@ -9,11 +9,14 @@ use crate::frame;
 use crate::job::{Device, Numerics};
 use crate::numbers::counted;
 use crate::path;
-use crate::stage::{CheckCx, Family, Kind, Outputs, Port, Produced, Ref, RunCx, StageError, StageInfo};
-use crate::stages::encode::{DATA_FILE, ENCODER_FILE, Encoder, Names, check_names};
+use crate::stage::{
+    CheckCx, Family, InputTypes, Kind, Outputs, Port, Produced, Reads, Ref, RunCx, StageError, StageInfo,
+};
+use crate::stages::encode::{DATA_FILE, ENCODER_FILE, Encoder, Names, check_names, ordered, patterns};
 use crate::types::{ArtifactType, Column, Lookup, ModelType, TableSchema, Task, matches_pattern};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// Asks a trained model about raw rows.
 pub struct Predict;
@@ -82,6 +85,17 @@ keep = ["id"]
         let task = model.and_then(|model| model.target.as_ref()).map(|target| &target.task);
         let Some(table) = table else { return Outputs::one(PORT, ArtifactType::Unknown) };
         Outputs::one(PORT, ArtifactType::Table(schema(spec, &table, task, cx)))
+    }
+
+    fn reads(spec: &PredictSpec, inputs: &InputTypes<'_>) -> Reads {
+        let types = (inputs.get(spec.model.0.as_str()), inputs.get(spec.data.0.as_str()));
+        let (Some(ArtifactType::Model(model)), Some(ArtifactType::Table(table))) = types else {
+            return Reads::everything();
+        };
+        let kept = spec.keep.select(&table.names().collect::<Vec<_>>());
+        let mut read: BTreeSet<&str> = kept.iter().copied().collect();
+        read.extend(model.inputs.iter().flat_map(|input| input.columns.iter().map(String::as_str)));
+        Reads::everything().only(&spec.data, ordered(table, &read, &patterns(&spec.keep, &kept)))
     }
 
     fn run(spec: &PredictSpec, cx: &RunCx<'_>) -> Result<Produced, StageError> {

@@ -2,6 +2,7 @@
 
 mod columns;
 mod fixed;
+mod reads;
 mod report;
 pub mod split;
 pub mod sql;

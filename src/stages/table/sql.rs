@@ -1,11 +1,15 @@
 //! `sql`: one table from several, by a query.
 
+use super::reads::read_by_plan;
 use super::report::report;
+use super::steps::Tables;
 use crate::diag::codes;
 use crate::frame::sql::{check_query, plan_query};
-use crate::frame::{FloatSums, collect, failed, rows_by_columns, scan_table, write_table};
+use crate::frame::{FloatSums, Frames, collect, failed, rows_by_columns, scan_table, write_table};
 use crate::path;
-use crate::stage::{CheckCx, Family, Kind, Outputs, Port, Produced, Ref, RunCx, StageError, StageInfo};
+use crate::stage::{
+    CheckCx, Family, InputTypes, Kind, Outputs, Port, Produced, Reads, Ref, RunCx, StageError, StageInfo,
+};
 use crate::types::{ArtifactType, TableSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -79,11 +83,15 @@ GROUP BY name
         Outputs::one(TABLE, ty)
     }
 
+    fn reads(spec: &Spec, inputs: &InputTypes<'_>) -> Reads {
+        let references: Vec<&Ref> = spec.inputs.values().collect();
+        read_by_plan(&references, inputs, &|tables| {
+            plan_query(&spec.query, &named(spec, tables).ok()?, spec.float_sums).ok()
+        })
+    }
+
     fn run(spec: &Spec, cx: &RunCx<'_>) -> Result<Produced, StageError> {
-        let mut tables = BTreeMap::new();
-        for (name, reference) in &spec.inputs {
-            tables.insert(name.clone(), scan_table(cx.input(reference)?)?);
-        }
+        let tables = named(spec, &|reference| scan_table(cx.input(reference)?))?;
         let df = plan_query(&spec.query, &tables, spec.float_sums)
             .and_then(collect)
             .map_err(|error| failed("run the query", &error).at(path!["query"]))?;
@@ -91,4 +99,9 @@ GROUP BY name
         let summary = rows_by_columns(&df);
         write_table(cx, TABLE, df, Produced::new(summary))
     }
+}
+
+/// The tables under the names that the query calls them by.
+fn named(spec: &Spec, tables: Tables<'_>) -> Result<Frames, StageError> {
+    spec.inputs.iter().map(|(name, reference)| Ok((name.clone(), tables(reference)?))).collect()
 }

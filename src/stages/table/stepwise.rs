@@ -1,10 +1,13 @@
 //! `table`: one table changed step by step.
 
-use super::steps::Step;
+use super::reads::read_by_plan;
+use super::steps::{Step, Tables};
 use crate::diag::codes;
 use crate::frame::{FloatSums, collect, failed, rows_by_columns, scan_table, write_table};
 use crate::path;
-use crate::stage::{CheckCx, Family, Kind, Outputs, Port, Produced, Ref, RunCx, StageError, StageInfo};
+use crate::stage::{
+    CheckCx, Family, InputTypes, Kind, Outputs, Port, Produced, Reads, Ref, RunCx, StageError, StageInfo,
+};
 use crate::types::ArtifactType;
 use polars::prelude::LazyFrame;
 use schemars::JsonSchema;
@@ -67,11 +70,17 @@ steps = [
         Outputs::one(TABLE, ArtifactType::Table(schema))
     }
 
+    fn reads(spec: &Spec, inputs: &InputTypes<'_>) -> Reads {
+        let others = spec.steps.iter().filter_map(Step::other);
+        let references: Vec<&Ref> = std::iter::once(&spec.from).chain(others).collect();
+        read_by_plan(&references, inputs, &|tables| apply(spec, spec.steps.len(), tables).ok())
+    }
+
     fn run(spec: &Spec, cx: &RunCx<'_>) -> Result<Produced, StageError> {
-        let lf = scan_table(cx.input(&spec.from)?)?;
-        let df = match collect(apply(spec, lf.clone(), spec.steps.len(), cx)?) {
+        let tables = |reference: &Ref| scan_table(cx.input(reference)?);
+        let df = match collect(apply(spec, spec.steps.len(), &tables)?) {
             Ok(df) => df,
-            Err(_) => return Err(first_failure(spec, &lf, cx)),
+            Err(_) => return Err(first_failure(spec, &tables)),
         };
         let summary = rows_by_columns(&df);
         write_table(cx, TABLE, df, Produced::new(summary))
@@ -79,18 +88,19 @@ steps = [
 }
 
 /// The plan of the first `count` steps.
-fn apply(spec: &Spec, mut lf: LazyFrame, count: usize, cx: &RunCx<'_>) -> Result<LazyFrame, StageError> {
+fn apply(spec: &Spec, count: usize, tables: Tables<'_>) -> Result<LazyFrame, StageError> {
+    let mut lf = tables(&spec.from)?;
     for (index, step) in spec.steps.iter().take(count).enumerate() {
-        lf = step.apply(lf, spec.float_sums, cx).map_err(|error| error.at(path!["steps", index, step.name()]))?;
+        lf = step.apply(lf, spec.float_sums, tables).map_err(|error| error.at(path!["steps", index, step.name()]))?;
     }
     Ok(lf)
 }
 
 /// A plan fails as a whole; run again with one step more each time, it tells which one is to blame.
-fn first_failure(spec: &Spec, lf: &LazyFrame, cx: &RunCx<'_>) -> StageError {
+fn first_failure(spec: &Spec, tables: Tables<'_>) -> StageError {
     for count in 1..=spec.steps.len() {
         let step = &spec.steps[count - 1];
-        let result = apply(spec, lf.clone(), count, cx).and_then(|lf| {
+        let result = apply(spec, count, tables).and_then(|lf| {
             collect(lf).map_err(|error| {
                 let doing = format!("do step {count}, `{}`", step.name());
                 step.explain(failed(&doing, &error)).at(path!["steps", count - 1, step.name()])

@@ -28,7 +28,7 @@ pub(super) fn tables(bench: &Bench, outputs: &Outputs, produced: &Produced) -> V
     let mut found = Vec::new();
     for port in &produced.ports {
         let df = read(bench.place("staging").join(&port.port).join("table.parquet"));
-        assert_eq!(port.digest, Some(table_digest(&df).expect("a digest")), "what is stored has the digest");
+        assert_eq!(port.table, Some(table_digest(&df).expect("a digest")), "what is stored has the digest");
         let (Some(ArtifactType::Table(predicted)), ArtifactType::Table(real)) = (outputs.get(&port.port), &port.ty)
         else {
             panic!("`{}` is not a predicted table", port.port);
@@ -43,8 +43,7 @@ pub(super) fn tables(bench: &Bench, outputs: &Outputs, produced: &Produced) -> V
 
 fn read(path: PathBuf) -> DataFrame {
     let file = InputFile { name: "table.parquet".into(), path, size: 0, digest: Digest::of(b"") };
-    let ty = ArtifactType::Unknown;
-    read_table(&Input { ty, digest: file.digest, files: vec![file] }).expect("readable")
+    read_table(&Input::new(ArtifactType::Unknown, file.digest, vec![file])).expect("readable")
 }
 
 /// The penguins, read by the kind `read`.

@@ -12,6 +12,7 @@ use crate::types::{FeatureType, Shape, TensorType};
 use polars::prelude::*;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// An image as the manifest describes it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -35,15 +36,23 @@ pub struct FittedImage {
     pub scale: f64,
 }
 
+/// The number that a name ends in.
+fn number(name: &str) -> Option<u64> {
+    let digits = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    name[digits.len()..].parse().ok()
+}
+
 /// Puts columns into the order of the numbers that their names end in, where all of them do.
 pub fn by_number(columns: &mut [String]) {
-    let number = |name: &String| -> Option<u64> {
-        let digits = name.trim_end_matches(|c: char| c.is_ascii_digit());
-        name[digits.len()..].parse().ok()
-    };
     if columns.iter().all(|name| number(name).is_some()) {
-        columns.sort_by_key(number);
+        columns.sort_by_key(|name| number(name));
     }
+}
+
+/// Whether [`by_number`] gives one order whatever order these columns are in.
+pub fn are_numbered(columns: &[&str]) -> bool {
+    let numbers: Option<BTreeSet<u64>> = columns.iter().map(|name| number(name)).collect();
+    numbers.is_some_and(|numbers| numbers.len() == columns.len())
 }
 
 impl Image {

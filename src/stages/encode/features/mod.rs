@@ -66,6 +66,11 @@ impl Feature {
         path!["features", name, if matches!(self, Self::Image(_)) { "columns" } else { self.key() }]
     }
 
+    /// Whether the table's order of these columns counts where a pattern takes them.
+    pub(super) fn follows_order(&self, columns: &[&str]) -> bool {
+        !matches!(self, Self::Image(_)) || !image::are_numbered(columns)
+    }
+
     /// Whether a column of this type can be encoded so.
     pub fn accepts(&self, dtype: &DType) -> bool {
         dtype.is_unknown()

@@ -18,7 +18,7 @@ fn read(name: &str, bytes: &[u8], fields: &str) -> Result<(Produced, polars::pre
     let produced = bench.run::<Read>(&format!("from = \"raw\"\n{fields}"))?;
     let path = bench.place("staging").join(TABLE).join("table.parquet");
     let file = InputFile { name: "table.parquet".into(), path, size: 0, digest: crate::digest::Digest::of(b"") };
-    let input = Input { ty: produced.ports[0].ty.clone(), digest: file.digest, files: vec![file] };
+    let input = Input::new(produced.ports[0].ty.clone(), file.digest, vec![file]);
     Ok((produced, read_table(&input)?))
 }
 
@@ -58,7 +58,7 @@ fn penguins_are_read_with_their_types() {
 #[test]
 fn compression_and_line_ends_do_not_count() {
     let digest = |name: &str, bytes: &[u8]| {
-        read(name, bytes, "null_values = [\"NA\"]").expect("read").0.ports[0].digest.expect("a digest")
+        read(name, bytes, "null_values = [\"NA\"]").expect("read").0.ports[0].table.clone().expect("digests")
     };
     let plain = digest("penguins.csv", PENGUINS);
     let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
@@ -161,7 +161,7 @@ fn parquet_and_arrow_keep_their_types() {
     let (from_parquet, _) = read("a.parquet", &parquet, "").expect("read");
     let (from_arrow, _) = read("a.arrow", &arrow, "").expect("read");
     assert_eq!(types(&from_parquet), ["a i32", "b str"]);
-    assert_eq!(from_parquet.ports[0].digest, from_arrow.ports[0].digest);
+    assert_eq!(from_parquet.ports[0].table, from_arrow.ports[0].table);
     let (cast, _) = read("a.parquet", &parquet, "types = { a = \"u8\" }").expect("read");
     assert_eq!(types(&cast), ["a u8", "b str"]);
     let error = read("a.parquet", &parquet, "types = { b = \"u8\" }").expect_err("it fails");

@@ -1,10 +1,10 @@
 //! Other column types.
 
 use super::super::columns::{is_pattern, select};
-use super::Rule;
+use super::{Rule, Tables};
 use crate::diag::{codes, did_you_mean, list};
 use crate::frame::{FloatSums, to_polars};
-use crate::stage::{CheckCx, Path, RunCx, StageError};
+use crate::stage::{CheckCx, Path, StageError};
 use crate::types::{DType, TableSchema};
 use polars::prelude::{Column, DataType, LazyFrame, SchemaRef, col};
 use schemars::JsonSchema;
@@ -53,7 +53,7 @@ impl Rule for Cast {
         output
     }
 
-    fn apply(&self, lf: LazyFrame, schema: &SchemaRef, _: FloatSums, _: &RunCx<'_>) -> Result<LazyFrame, StageError> {
+    fn apply(&self, lf: LazyFrame, schema: &SchemaRef, _: FloatSums, _: Tables<'_>) -> Result<LazyFrame, StageError> {
         let mut targets: BTreeMap<String, DataType> = BTreeMap::new();
         for (rule, dtype) in self.in_order() {
             let target = to_polars(dtype).ok_or_else(|| StageError::data(format!("`{dtype}` is not a column type")))?;

@@ -1,9 +1,9 @@
 //! Leaves out rows that repeat another.
 
 use super::super::columns::{OneOrMany, select};
-use super::Rule;
+use super::{Rule, Tables};
 use crate::frame::FloatSums;
-use crate::stage::{CheckCx, Path, RunCx, StageError};
+use crate::stage::{CheckCx, Path, StageError};
 use crate::types::TableSchema;
 use polars::prelude::{LazyFrame, SchemaRef, UniqueKeepStrategy, col};
 use schemars::JsonSchema;
@@ -42,7 +42,7 @@ impl Rule for Dedupe {
         input
     }
 
-    fn apply(&self, lf: LazyFrame, schema: &SchemaRef, _: FloatSums, _: &RunCx<'_>) -> Result<LazyFrame, StageError> {
+    fn apply(&self, lf: LazyFrame, schema: &SchemaRef, _: FloatSums, _: Tables<'_>) -> Result<LazyFrame, StageError> {
         let subset = self.by.as_ref().map(|by| {
             let names = by.0.iter().flat_map(|pattern| super::matching(schema, pattern));
             names.map(col).collect::<Vec<_>>()

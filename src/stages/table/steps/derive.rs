@@ -1,10 +1,10 @@
 //! New columns by expressions.
 
 use super::super::report::report;
-use super::Rule;
+use super::{Rule, Tables};
 use crate::frame::sql::{check_expr, plan_expr};
 use crate::frame::{FloatSums, failed};
-use crate::stage::{CheckCx, Path, RunCx, StageError};
+use crate::stage::{CheckCx, Path, StageError};
 use crate::types::{Column, DType, TableSchema};
 use polars::prelude::{Expr, LazyFrame, SchemaRef};
 use schemars::JsonSchema;
@@ -40,7 +40,7 @@ impl Rule for Derive {
         lf: LazyFrame,
         schema: &SchemaRef,
         sums: FloatSums,
-        _: &RunCx<'_>,
+        _: Tables<'_>,
     ) -> Result<LazyFrame, StageError> {
         let exprs: Vec<Expr> = self
             .0

@@ -1,9 +1,9 @@
 //! Leaves columns out.
 
 use super::super::columns::{OneOrMany, select};
-use super::Rule;
+use super::{Rule, Tables};
 use crate::frame::FloatSums;
-use crate::stage::{CheckCx, Path, RunCx, StageError};
+use crate::stage::{CheckCx, Path, StageError};
 use crate::types::TableSchema;
 use polars::prelude::{LazyFrame, SchemaRef, col};
 use schemars::JsonSchema;
@@ -23,7 +23,7 @@ impl Rule for Drop {
         input
     }
 
-    fn apply(&self, lf: LazyFrame, schema: &SchemaRef, _: FloatSums, _: &RunCx<'_>) -> Result<LazyFrame, StageError> {
+    fn apply(&self, lf: LazyFrame, schema: &SchemaRef, _: FloatSums, _: Tables<'_>) -> Result<LazyFrame, StageError> {
         let out: Vec<String> = self.0.0.iter().flat_map(|pattern| super::matching(schema, pattern)).collect();
         let kept = schema.iter_names().filter(|name| !out.iter().any(|out| out == name.as_str()));
         Ok(lf.select(kept.map(|name| col(name.clone())).collect::<Vec<_>>()))

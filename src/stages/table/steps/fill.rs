@@ -1,10 +1,10 @@
 //! Something in the place of missing values.
 
 use super::super::columns::{is_pattern, select, wrong_type};
-use super::Rule;
+use super::{Rule, Tables};
 use crate::diag::codes;
 use crate::frame::{FloatSums, failed, fixed_expr, to_polars};
-use crate::stage::{CheckCx, Path, RunCx, StageError};
+use crate::stage::{CheckCx, Path, StageError};
 use crate::types::{DType, TableSchema};
 use polars::prelude::{Column, DataType, Expr, FillNullStrategy, LazyFrame, SchemaRef, col, lit};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -249,7 +249,7 @@ impl Rule for Fills {
         lf: LazyFrame,
         schema: &SchemaRef,
         sums: FloatSums,
-        _: &RunCx<'_>,
+        _: Tables<'_>,
     ) -> Result<LazyFrame, StageError> {
         let mut fills: BTreeMap<String, &Fill> = BTreeMap::new();
         for (rule, fill) in self.in_order() {

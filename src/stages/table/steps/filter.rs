@@ -2,10 +2,10 @@
 
 use super::super::columns::wrong_type;
 use super::super::report::report;
-use super::Rule;
+use super::{Rule, Tables};
 use crate::frame::sql::{check_expr, plan_expr};
 use crate::frame::{FloatSums, failed};
-use crate::stage::{CheckCx, Path, RunCx, StageError};
+use crate::stage::{CheckCx, Path, StageError};
 use crate::types::{DType, TableSchema};
 use polars::prelude::{LazyFrame, SchemaRef};
 use schemars::JsonSchema;
@@ -37,7 +37,7 @@ impl Rule for Filter {
         lf: LazyFrame,
         schema: &SchemaRef,
         sums: FloatSums,
-        _: &RunCx<'_>,
+        _: Tables<'_>,
     ) -> Result<LazyFrame, StageError> {
         let expr = plan_expr(&self.0, schema, sums).map_err(|error| failed("read the expression", &error))?;
         Ok(lf.filter(expr))

@@ -1,12 +1,12 @@
 //! Adds the columns of another table.
 
 use super::super::columns::{OneOrMany, column};
-use super::Rule;
+use super::{Rule, Tables};
 use crate::diag::codes;
 use crate::frame::schema::from_polars_schema;
-use crate::frame::{FloatSums, polars_schema, scan_table};
+use crate::frame::{FloatSums, polars_schema};
 use crate::numbers;
-use crate::stage::{CheckCx, Path, Ref, RunCx, StageError};
+use crate::stage::{CheckCx, Path, Ref, StageError};
 use crate::types::{DType, TableSchema};
 use polars::prelude::{
     DataFrame, Expr, IntoLazy, JoinCoalesce, JoinType, LazyFrame, MaintainOrderJoin, SchemaRef, col,
@@ -188,7 +188,7 @@ impl Rule for Join {
         }
     }
 
-    fn apply(&self, lf: LazyFrame, _: &SchemaRef, _: FloatSums, cx: &RunCx<'_>) -> Result<LazyFrame, StageError> {
-        Ok(self.plan(lf, scan_table(cx.input(&self.with)?)?))
+    fn apply(&self, lf: LazyFrame, _: &SchemaRef, _: FloatSums, tables: Tables<'_>) -> Result<LazyFrame, StageError> {
+        Ok(self.plan(lf, tables(&self.with)?))
     }
 }

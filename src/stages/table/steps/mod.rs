@@ -14,7 +14,7 @@ mod sort;
 mod tests;
 
 use crate::frame::{FloatSums, failed};
-use crate::stage::{CheckCx, Path, RunCx, StageError};
+use crate::stage::{CheckCx, Path, Ref, StageError};
 use crate::types::TableSchema;
 use polars::prelude::{LazyFrame, SchemaRef};
 use schemars::JsonSchema;
@@ -51,6 +51,9 @@ pub enum Step {
     Join(join::Join),
 }
 
+/// Where a step finds another table.
+pub(super) type Tables<'a> = &'a dyn Fn(&Ref) -> Result<LazyFrame, StageError>;
+
 /// What each step can do.
 trait Rule {
     /// The columns after the step; reports what is wrong.
@@ -62,7 +65,7 @@ trait Rule {
         lf: LazyFrame,
         schema: &SchemaRef,
         sums: FloatSums,
-        cx: &RunCx<'_>,
+        tables: Tables<'_>,
     ) -> Result<LazyFrame, StageError>;
 }
 
@@ -104,9 +107,22 @@ impl Step {
     }
 
     /// The plan with the step.
-    pub(super) fn apply(&self, mut lf: LazyFrame, sums: FloatSums, cx: &RunCx<'_>) -> Result<LazyFrame, StageError> {
+    pub(super) fn apply(
+        &self,
+        mut lf: LazyFrame,
+        sums: FloatSums,
+        tables: Tables<'_>,
+    ) -> Result<LazyFrame, StageError> {
         let schema = lf.collect_schema().map_err(|error| failed("tell the table's columns", &error))?;
-        self.rule().apply(lf, &schema, sums, cx)
+        self.rule().apply(lf, &schema, sums, tables)
+    }
+
+    /// The other table that it needs.
+    pub(super) fn other(&self) -> Option<&Ref> {
+        match self {
+            Self::Join(join) => Some(&join.with),
+            _ => None,
+        }
     }
 
     /// Adds what to do about a failure of this step.

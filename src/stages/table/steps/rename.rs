@@ -1,10 +1,10 @@
 //! New names.
 
 use super::super::columns::column;
-use super::Rule;
+use super::{Rule, Tables};
 use crate::diag::codes;
 use crate::frame::FloatSums;
-use crate::stage::{CheckCx, Path, RunCx, StageError};
+use crate::stage::{CheckCx, Path, StageError};
 use crate::types::{Column, DType, TableSchema};
 use polars::prelude::{LazyFrame, SchemaRef};
 use schemars::JsonSchema;
@@ -46,7 +46,7 @@ impl Rule for Rename {
         output
     }
 
-    fn apply(&self, lf: LazyFrame, _: &SchemaRef, _: FloatSums, _: &RunCx<'_>) -> Result<LazyFrame, StageError> {
+    fn apply(&self, lf: LazyFrame, _: &SchemaRef, _: FloatSums, _: Tables<'_>) -> Result<LazyFrame, StageError> {
         Ok(lf.rename(self.0.keys(), self.0.values(), true))
     }
 }

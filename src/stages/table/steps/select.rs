@@ -1,9 +1,9 @@
 //! Keeps columns.
 
 use super::super::columns::{OneOrMany, is_pattern, select};
-use super::Rule;
+use super::{Rule, Tables};
 use crate::frame::FloatSums;
-use crate::stage::{CheckCx, Path, RunCx, StageError};
+use crate::stage::{CheckCx, Path, StageError};
 use crate::types::{Column, DType, TableSchema};
 use polars::prelude::{Expr, LazyFrame, SchemaRef, col};
 use schemars::JsonSchema;
@@ -29,7 +29,7 @@ impl Rule for Select {
         TableSchema { columns, complete, rows: None }
     }
 
-    fn apply(&self, lf: LazyFrame, schema: &SchemaRef, _: FloatSums, _: &RunCx<'_>) -> Result<LazyFrame, StageError> {
+    fn apply(&self, lf: LazyFrame, schema: &SchemaRef, _: FloatSums, _: Tables<'_>) -> Result<LazyFrame, StageError> {
         let mut names: Vec<String> = Vec::new();
         for pattern in &self.0.0 {
             let new = super::matching(schema, pattern);

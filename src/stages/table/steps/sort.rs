@@ -1,11 +1,11 @@
 //! Sorts rows.
 
 use super::super::columns::{OneOrMany, column};
-use super::Rule;
+use super::{Rule, Tables};
 use crate::diag::codes;
 use crate::frame::FloatSums;
 use crate::numbers;
-use crate::stage::{CheckCx, Path, RunCx, StageError};
+use crate::stage::{CheckCx, Path, StageError};
 use crate::types::TableSchema;
 use polars::prelude::{LazyFrame, SchemaRef, SortMultipleOptions};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -98,7 +98,7 @@ impl Rule for Sort {
         input
     }
 
-    fn apply(&self, lf: LazyFrame, _: &SchemaRef, _: FloatSums, _: &RunCx<'_>) -> Result<LazyFrame, StageError> {
+    fn apply(&self, lf: LazyFrame, _: &SchemaRef, _: FloatSums, _: Tables<'_>) -> Result<LazyFrame, StageError> {
         let options = SortMultipleOptions::default()
             .with_order_descending_multi(self.descending.0.iter().copied())
             .with_nulls_last(self.nulls_last)
