@@ -21,6 +21,7 @@ use super::proof::{Proof, Stamp};
 use super::restore::{count_files, places};
 use super::{LastKeys, Store};
 use crate::digest::Digest;
+use crate::env;
 use crate::stage::{StageResult, files};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -30,7 +31,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Raised when [`Standing`] changes.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// What the last look at a whole pipeline found.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -95,6 +96,8 @@ pub struct Held {
     pub gates_hold: bool,
     entry: Proof,
     blobs: Vec<Blob>,
+    /// Its folder under `out/` as it was when it held these files and no others, and when it was looked at.
+    folder: Option<(Stamp, i64)>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -190,6 +193,7 @@ impl Store {
             gates_hold: result.broken_gates().next().is_none(),
             entry,
             blobs: blobs(result, &believed.mtimes),
+            folder: None,
         })))
     }
 
@@ -258,7 +262,9 @@ impl Store {
                     held.entry = entry;
                     renewed.store(true, Ordering::Relaxed);
                 }
-                self.is_whole(held, in_place.then(|| out.join(&stage.name)).as_deref())
+                let folder = in_place.then(|| out.join(&stage.name));
+                self.is_whole(held, folder.as_deref())
+                    && folder.is_none_or(|folder| holds_no_more(held, &folder, renewed))
             }
         })
     }
@@ -277,8 +283,26 @@ impl Store {
                     && ((there.dev(), there.ino()) == (object.dev(), object.ino()) || mtime(&there) == blob.mtime)
             })
         };
-        held.blobs.iter().all(whole) && folder.is_none_or(|folder| count_files(folder) == held.blobs.len())
+        held.blobs.iter().all(whole)
     }
+}
+
+/// Whether a folder that holds a result's files holds no others. One without folders in it is not listed again while its own
+/// stamp, which changes with every name in it, tells that nothing came.
+fn holds_no_more(held: &mut Held, folder: &Path, renewed: &AtomicBool) -> bool {
+    let read = env::unix_nanos();
+    let Ok(metadata) = folder.symlink_metadata() else { return held.blobs.is_empty() };
+    let stamp = Stamp::of(&metadata);
+    if held.folder.is_some_and(|(known, read)| known == stamp && known.settled(read)) {
+        return true;
+    }
+    let same = count_files(folder) == held.blobs.len();
+    let is_flat = || std::fs::read_dir(folder).is_ok_and(|entries| entries.count() == held.blobs.len());
+    if same && is_flat() && stamp.settled(read) {
+        held.folder = Some((stamp, read));
+        renewed.store(true, Ordering::Relaxed);
+    }
+    same
 }
 
 /// The files of a result with the times of their blobs.

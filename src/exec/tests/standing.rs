@@ -82,6 +82,22 @@ fn everything_that_a_look_depends_on_is_looked_at_again() {
 }
 
 #[test]
+fn a_folder_that_is_not_listed_again_is_still_watched() {
+    let bench = kept();
+    std::thread::sleep(std::time::Duration::from_millis(2100));
+    assert!(stands(&bench, &[]) && stands(&bench, &[]), "its stamp is noted by now");
+    bench.write("out/p/a/more", "");
+    assert!(!stands(&bench, &[]));
+    std::fs::remove_file(bench.root().join("out/p/a/more")).unwrap();
+    assert!(stands(&bench, &[]));
+    std::fs::create_dir(bench.root().join("out/p/b/empty")).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(2100));
+    assert!(stands(&bench, &[]) && stands(&bench, &[]), "an empty folder is no file");
+    bench.write("out/p/b/empty/more", "");
+    assert!(!stands(&bench, &[]));
+}
+
+#[test]
 fn what_a_standing_cannot_tell_is_looked_at_each_time() {
     let gate = TEXT.replace("read = ", "mischief = \"gate\"\nread = ");
     let warned = format!("[params]\nunused = 1\n{TEXT}");

@@ -1,4 +1,4 @@
-//! Fault injection: `cargo xtask faults [NAME …] [--kills N] [--histories N] [--seed N]`. What each of them proves, and what the longest
+//! Fault injection: `cargo xtask faults [NAME …] [--kills N] [--histories N] [--seed N] [--from CALL] [--synced]`. What each of them proves, and what the longest
 //! run gave, stands in docs/reliability.md.
 
 mod scene;
@@ -18,13 +18,18 @@ struct Amounts {
     kills: u64,
     histories: u64,
     seed: u64,
+    /// The first call that goes wrong.
+    from: u64,
+    /// Only the pipeline with a result that is synced to the disk.
+    synced: bool,
 }
 
 type Chore = (&'static str, &'static str, fn(&Amounts) -> Result<(), Failure>);
 
 const CHORES: &[Chore] = &[
     ("calls", "kill -9 before every call that changes a file, one after the other", kill_at_calls),
-    ("errors", "every such call fails: an I/O error, a full disk", fail_calls),
+    ("errors", "every such call fails with an I/O error", fail_calls),
+    ("full", "every such call fails for want of space", fill_up),
     ("kills", "kill -9 at random times, again and again in one workspace", kill_at_random),
     ("histories", "random histories against a model", histories),
 ];
@@ -50,7 +55,7 @@ pub fn faults(args: &[String]) -> Result<(), Failure> {
 }
 
 fn parse(args: &[String]) -> Result<(Amounts, Vec<String>), Failure> {
-    let mut amounts = Amounts { kills: 100, histories: 300, seed: 1 };
+    let mut amounts = Amounts { kills: 100, histories: 300, seed: 1, from: 1, synced: false };
     let mut names = Vec::new();
     let mut args = args.iter();
     while let Some(arg) = args.next() {
@@ -58,6 +63,11 @@ fn parse(args: &[String]) -> Result<(Amounts, Vec<String>), Failure> {
             "--kills" => &mut amounts.kills,
             "--histories" => &mut amounts.histories,
             "--seed" => &mut amounts.seed,
+            "--from" => &mut amounts.from,
+            "--synced" => {
+                amounts.synced = true;
+                continue;
+            }
             name => {
                 names.push(name.to_owned());
                 continue;
@@ -98,7 +108,9 @@ mod calls {
         if told.code == Some(0) && scene.results()? != *expected {
             return Err(Failure::new(format!("{what}: it says that all is well, and the results differ")));
         }
-        scene.mends(&scene_had(&told), expected).map_err(|why| Failure::new(format!("{what}: {why}")))?;
+        scene
+            .mends(&scene_had(&told), expected)
+            .map_err(|why| Failure::new(format!("{what}: {why}\nthe run with the fault said\n{}", told.said)))?;
         Ok(Some((call, told.code)))
     }
 
@@ -110,22 +122,31 @@ mod calls {
     }
 
     /// The fault at every call, in the pipeline without and with a result that is synced.
-    pub(super) fn everywhere(fault: Fault, name: &str) -> Result<(), Failure> {
+    pub(super) fn everywhere(fault: Fault, name: &str, amounts: &Amounts) -> Result<(), Failure> {
         let kilter = kilter()?;
-        for synced in [false, true] {
+        let both: &[bool] = if amounts.synced { &[true] } else { &[false, true] };
+        for &synced in both {
             let folder = fresh_folder(&format!("faults-{name}"))?;
             let expected = expected(&folder, &kilter, synced)?;
             let mut calls: BTreeMap<&str, u64> = BTreeMap::new();
             let mut codes: BTreeMap<Option<i32>, u64> = BTreeMap::new();
-            let mut at = 1;
+            let mut at = amounts.from;
             while let Some((call, code)) = one(&folder, &kilter, synced, fault, at, &expected)? {
                 *calls.entry(call).or_default() += 1;
                 *codes.entry(code).or_default() += 1;
+                if at.is_multiple_of(20) {
+                    eprintln!("  … up to call {at} ({call}): right every time");
+                }
                 at += 1;
             }
             let calls: Vec<String> = calls.iter().map(|(call, times)| format!("{times} {call}")).collect();
             let with = if synced { "with" } else { "without" };
-            println!("  {fault:?} at {} calls, {with} a synced result: {}", at - 1, calls.join(", "));
+            println!(
+                "  {fault:?} at calls {} to {}, {with} a synced result: {}",
+                amounts.from,
+                at - 1,
+                calls.join(", ")
+            );
             println!(
                 "    ended with {codes:?}; each time the next run gave the right results, and the one after it had nothing to do"
             );
@@ -135,14 +156,18 @@ mod calls {
 }
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-fn kill_at_calls(_: &Amounts) -> Result<(), Failure> {
-    calls::everywhere(tracer::Fault::Kill, "calls")
+fn kill_at_calls(amounts: &Amounts) -> Result<(), Failure> {
+    calls::everywhere(tracer::Fault::Kill, "calls", amounts)
 }
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-fn fail_calls(_: &Amounts) -> Result<(), Failure> {
-    calls::everywhere(tracer::Fault::Fail(libc::EIO), "eio")?;
-    calls::everywhere(tracer::Fault::Fail(libc::ENOSPC), "full")
+fn fail_calls(amounts: &Amounts) -> Result<(), Failure> {
+    calls::everywhere(tracer::Fault::Fail(libc::EIO), "errors", amounts)
+}
+
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn fill_up(amounts: &Amounts) -> Result<(), Failure> {
+    calls::everywhere(tracer::Fault::Fail(libc::ENOSPC), "full", amounts)
 }
 
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
@@ -151,9 +176,9 @@ fn kill_at_calls(_: &Amounts) -> Result<(), Failure> {
 }
 
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
-fn fail_calls(amounts: &Amounts) -> Result<(), Failure> {
-    kill_at_calls(amounts)
-}
+use kill_at_calls as fail_calls;
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+use kill_at_calls as fill_up;
 
 /// Kills runs at random times. The workspace is checked after one to four kills in a row, and then begun anew.
 fn kill_at_random(amounts: &Amounts) -> Result<(), Failure> {

@@ -138,7 +138,7 @@ impl Scene {
             return Err(format!("the next run ends with {:?}\n{}", ran.code, ran.said));
         }
         if let Some(lost) = had.iter().find(|stage| ran.done.get(*stage) != Some(&true)) {
-            return Err(format!("the result of `{lost}` is lost"));
+            return Err(format!("the result of `{lost}` is lost\nthe next run said\n{}", ran.said));
         }
         if self.results().map_err(|_| "out/ cannot be read".to_owned())? != *expected {
             return Err("the results differ from those of a clean run".to_owned());
