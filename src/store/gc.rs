@@ -115,7 +115,9 @@ fn of_releases(contents: &Contents) -> BTreeSet<Digest> {
 fn digests_of_references(key: &serde_json::Value, found: &mut Vec<Digest>) {
     match key {
         serde_json::Value::Object(fields) => {
-            if let (Some(_), Some(digest)) = (fields.get("ref"), fields.get("digest").and_then(|text| text.as_str())) {
+            // Where a stage reads some columns of a table, the digest is of those; the table's own stands beside it.
+            let text = |name: &str| fields.get(name).and_then(serde_json::Value::as_str);
+            if let (Some(_), Some(digest)) = (text("ref"), text("whole").or_else(|| text("digest"))) {
                 found.extend(digest.parse::<Digest>());
             }
             fields.values().for_each(|field| digests_of_references(field, found));
@@ -145,7 +147,10 @@ mod tests {
             columns: Vec::new(),
             files: files.collect(),
         };
-        let refs: Vec<_> = inputs.iter().map(|input| json!({"ref": input, "digest": digest(input)})).collect();
+        let refs: Vec<_> = inputs
+            .iter()
+            .map(|input| json!({"ref": input, "digest": digest("some columns"), "whole": digest(input)}))
+            .collect();
         let result = StageResult {
             kind: kind.into(),
             version: 1,
