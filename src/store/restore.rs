@@ -9,7 +9,7 @@ use super::object::{mtime, remove_tree};
 use super::{Store, StoreError};
 use crate::stage::{FileRecord, StageResult};
 use std::ffi::CString;
-use std::fs::{File, Permissions};
+use std::fs::{File, Metadata, Permissions};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -34,9 +34,7 @@ impl Store {
         let same = |(place, file): &(PathBuf, &FileRecord)| {
             let Ok(there) = folder.join(place).symlink_metadata() else { return false };
             let Ok(object) = self.layout.object(file.digest).metadata() else { return false };
-            there.is_file()
-                && there.len() == object.len()
-                && ((there.dev(), there.ino()) == (object.dev(), object.ino()) || mtime(&there) == mtime(&object))
+            is_of(&there, &object)
         };
         places.iter().all(same) && count_files(folder) == places.len()
     }
@@ -66,6 +64,15 @@ impl Store {
         exchange(&fresh.keep(), folder)?;
         Ok(true)
     }
+}
+
+/// Whether a file under `out/` is a link to an object, or a clone or copy of it, which nobody else's name shares: another
+/// object of the same size may have been written in the same tick of the clock.
+pub(super) fn is_of(there: &Metadata, object: &Metadata) -> bool {
+    there.is_file()
+        && there.len() == object.len()
+        && ((there.dev(), there.ino()) == (object.dev(), object.ino())
+            || (there.nlink() == 1 && mtime(there) == mtime(object)))
 }
 
 pub(super) fn count_files(folder: &Path) -> usize {

@@ -18,7 +18,7 @@
 use super::index::write_atomically;
 use super::object::mtime;
 use super::proof::{Proof, Stamp};
-use super::restore::{count_files, places};
+use super::restore::{count_files, is_of, places};
 use super::{LastKeys, Store};
 use crate::digest::Digest;
 use crate::env;
@@ -26,7 +26,6 @@ use crate::stage::{StageResult, files};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -277,11 +276,7 @@ impl Store {
                 return false;
             }
             let Some(folder) = folder else { return true };
-            folder.join(&blob.place).symlink_metadata().is_ok_and(|there| {
-                there.is_file()
-                    && there.len() == blob.size
-                    && ((there.dev(), there.ino()) == (object.dev(), object.ino()) || mtime(&there) == blob.mtime)
-            })
+            folder.join(&blob.place).symlink_metadata().is_ok_and(|there| is_of(&there, &object))
         };
         held.blobs.iter().all(whole)
     }

@@ -305,6 +305,29 @@ fn a_full_disk_and_a_read_only_one_say_what_to_do() {
 }
 
 #[test]
+fn another_object_of_the_same_size_and_time_is_not_in_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store_in(folder.path());
+    let out = folder.path().join("out/p/a");
+    let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000);
+    let made = ["one", "two"].map(|text| {
+        let Begin::Miss(pending) = begin(&store, Digest::of(text.as_bytes())) else { panic!("it is there already") };
+        fs::create_dir(pending.staging().join("file")).unwrap();
+        let path = pending.staging().join("file/text");
+        fs::write(&path, text).unwrap();
+        fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+        pending.commit(result(0.0), &[port("file")]).unwrap()
+    });
+    for (result, text) in made.iter().zip(["one", "two"]) {
+        store.restore(result, &out).unwrap();
+        // Where the file system clones, both are copies, and only their bytes would tell.
+        if fs::metadata(out.join("text")).unwrap().nlink() > 1 {
+            assert_eq!(fs::read_to_string(out.join("text")).unwrap(), text);
+        }
+    }
+}
+
+#[test]
 fn a_folder_that_many_restore_at_once_is_whole() {
     let folder = tempfile::tempdir().unwrap();
     let store = store_in(folder.path());
