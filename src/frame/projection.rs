@@ -9,6 +9,7 @@
 use super::schema::polars_schema;
 use crate::types::TableSchema;
 use polars::prelude::*;
+use polars_plan::plans::expr_ir::ExprIR;
 use polars_plan::plans::{ArenaLpIter, IR, IRPlan};
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -145,6 +146,16 @@ impl Shape {
                     (node.into(), names.collect::<Vec<_>>().join("\n"))
                 }
                 IR::Distinct { options, .. } => (node.into(), format!("{:?}", options.subset)),
+                // `NATURAL JOIN` names its keys in an order that changes from plan to plan.
+                IR::Join { left_on, right_on, .. } => {
+                    let text = |expr: &ExprIR| expr.display(&plan.expr_arena).to_string();
+                    let mut pairs: Vec<_> = left_on.iter().map(text).zip(right_on.iter().map(text)).collect();
+                    pairs.sort();
+                    let others = exprs.iter().skip(left_on.len() + right_on.len());
+                    let others: Vec<_> = others.collect();
+                    nodes.push(format!("join {pairs:?} {others:?}"));
+                    continue;
+                }
                 IR::MapFunction { function, .. } => (node.into(), function.to_string()),
                 other => (other.into(), String::new()),
             };
@@ -175,7 +186,7 @@ fn renumbered(nodes: Vec<String>) -> Vec<String> {
 }
 
 /// Whether an expression is a column under its own name.
-fn is_plain(expr: &polars_plan::plans::expr_ir::ExprIR, plan: &IRPlan) -> bool {
+fn is_plain(expr: &ExprIR, plan: &IRPlan) -> bool {
     let text = expr.display(&plan.expr_arena).to_string();
     text == format!("col(\"{}\")", expr.output_name())
 }
