@@ -76,6 +76,40 @@ pub fn gpus() -> Vec<String> {
     numbers.iter().map(ToString::to_string).collect()
 }
 
+/// The widest vector instructions of this processor that numeric libraries choose by.
+#[must_use]
+pub fn cpu() -> &'static str {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if std::arch::is_x86_feature_detected!("avx512f") {
+            return "avx512";
+        }
+        if std::arch::is_x86_feature_detected!("avx2") {
+            return "avx2";
+        }
+    }
+    std::env::consts::ARCH
+}
+
+/// Confines this process and what it starts to one core, where the system can do that. Must come before any work.
+pub fn use_one_core() {
+    #[cfg(target_os = "linux")]
+    // SAFETY: all-zero bytes are an empty set of cores; the calls keep no pointer to it. Where they fail, nothing changes.
+    unsafe {
+        let size = size_of::<libc::cpu_set_t>();
+        let mut cores: libc::cpu_set_t = std::mem::zeroed();
+        if libc::sched_getaffinity(0, size, &raw mut cores) != 0 {
+            return;
+        }
+        let most = libc::CPU_SETSIZE.cast_unsigned() as usize;
+        if let Some(first) = (0..most).find(|core| libc::CPU_ISSET(*core, &cores)) {
+            let mut one: libc::cpu_set_t = std::mem::zeroed();
+            libc::CPU_SET(first, &mut one);
+            libc::sched_setaffinity(0, size, &raw const one);
+        }
+    }
+}
+
 /// Seconds since 1970. For records that people read; never for keys.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "this is where the clock is read")]

@@ -8,6 +8,8 @@
 //! | [`check`] | those | typed stages in topological order, and diagnostics |
 //! | [`plan`] | those, and the store | what is cached, what runs and why |
 //! | [`exec`] | the plan | results in the store, and [`event`]s |
+//! | [`lock`] | results | `NAME.lock`, to commit and to compare with |
+//! | [`verify`] | the lock, or nothing | the same stages run again, and where they differ |
 //! | [`report`] | events and artefacts | something to read or look at |
 //!
 //! Under them lie [`span`], [`yaml`], [`digest`], [`types`], [`diag`], [`mod@env`], [`event`] and [`job`], which know nothing of
@@ -30,6 +32,7 @@ pub mod git;
 pub mod history;
 pub mod import;
 pub mod job;
+pub mod lock;
 pub mod manifest;
 pub mod metrics;
 pub mod nn;
@@ -43,4 +46,5 @@ pub mod stage;
 pub mod stages;
 pub mod store;
 pub mod types;
+pub mod verify;
 pub mod yaml;

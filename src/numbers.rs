@@ -106,6 +106,26 @@ pub fn number(value: f64) -> String {
     }
 }
 
+/// How many floats two floats lie apart; `None` where one is not a number. Both zeros are one place.
+#[must_use]
+pub fn ulps(a: f64, b: f64) -> Option<u64> {
+    let place = |value: f64| {
+        let bits = i128::from((value.to_bits() & !(1 << 63)).cast_signed());
+        if value.is_sign_negative() { -bits } else { bits }
+    };
+    (!a.is_nan() && !b.is_nan()).then(|| u64::try_from((place(a) - place(b)).unsigned_abs()).unwrap_or(u64::MAX))
+}
+
+/// The same for `f32`.
+#[must_use]
+pub fn ulps_f32(a: f32, b: f32) -> Option<u64> {
+    let place = |value: f32| {
+        let bits = i64::from(value.to_bits() & !(1 << 31));
+        if value.is_sign_negative() { -bits } else { bits }
+    };
+    (!a.is_nan() && !b.is_nan()).then(|| place(a).abs_diff(place(b)))
+}
+
 /// A rate: `1,940 rows/s`, `12.4 rows/s`; for the unit `bytes`: `3.1 MB/s`.
 #[must_use]
 pub fn rate(per_second: f64, unit: &str) -> String {
@@ -177,6 +197,16 @@ mod tests {
         assert_eq!(rate(1940.2, "rows"), "1,940 rows/s");
         assert_eq!(rate(12.44, "steps"), "12.4 steps/s");
         assert_eq!(rate(3_100_000.0, "bytes"), "3.1 MB/s");
+    }
+
+    #[test]
+    fn ulps_count_the_floats_between() {
+        assert_eq!(ulps(1.0, 1.0_f64.next_up()), Some(1));
+        assert_eq!(ulps(-0.0, 0.0), Some(0));
+        assert_eq!(ulps((-0.0_f64).next_down(), 0.0_f64.next_up()), Some(2));
+        assert_eq!(ulps(f64::NAN, 1.0), None);
+        assert_eq!(ulps_f32(1.0, 1.0_f32.next_down()), Some(1));
+        assert_eq!(ulps_f32(-f32::MAX, f32::MAX), Some(2 * u64::from(f32::MAX.to_bits())));
     }
 
     #[test]

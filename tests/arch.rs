@@ -39,11 +39,19 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("diff", &["digest", "types", "stage", "store", "history", "frame", "metrics", "plan", "numbers", "diag"]),
     ("import", &["diag", "stage", "yaml"]),
     ("plan", &["check", "manifest", "stage", "types", "digest", "diag", "store", "job", "span", "numbers"]),
+    ("lock", &["check", "digest", "stage", "store"]),
     (
         "exec",
         &[
             "plan", "store", "stage", "event", "env", "check", "job", "diag", "digest", "types", "span", "manifest",
-            "numbers",
+            "numbers", "lock",
+        ],
+    ),
+    (
+        "verify",
+        &[
+            "check", "exec", "plan", "lock", "store", "stage", "frame", "event", "env", "digest", "types", "numbers",
+            "manifest", "job",
         ],
     ),
     ("report", &["event", "types", "store", "numbers", "stage", "digest"]),
@@ -63,7 +71,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("polars", &["src/frame/", "src/stages/", "src/metrics/"]),
     ("tch", &["src/worker/"]),
     ("clap", &["src/cli/args.rs", "src/cli/args/"]),
-    ("toml", &["src/manifest/", "src/store/workspace.rs", "src/import/"]),
+    ("toml", &["src/manifest/", "src/store/workspace.rs", "src/import/", "src/lock/text.rs"]),
     ("rusqlite", &["src/history/"]),
     ("saphyr", &["src/yaml.rs"]),
     ("ureq", &["src/stages/source/fetch/"]),

@@ -171,6 +171,9 @@ impl Walk<'_> {
             Some(spec) => self.outputs_of(entry, spec.as_ref(), &taken, seed),
             None => FoundOutputs::default(),
         };
+        if found.trusted {
+            self.check_tolerances(entry, &found.outputs);
+        }
         self.positions[index] = Some(self.stages.len());
         self.trusted.push(found.trusted);
         self.files.push(found.files);
@@ -186,6 +189,26 @@ impl Walk<'_> {
             seed,
             base: entry.base.clone(),
         });
+    }
+
+    /// Reports tolerances of outputs that are not there, or that no tolerance can be asked of.
+    fn check_tolerances(&mut self, entry: &StageEntry, outputs: &Outputs) {
+        use ArtifactType as A;
+        for (port, span) in entry.common.tolerance.named() {
+            let ports = outputs.ports.iter().map(|(name, _)| name.as_str());
+            let diagnostic = match outputs.get(port) {
+                Some(A::Table(_) | A::Dataset(_) | A::Model(_) | A::Metrics | A::Unknown) => continue,
+                Some(other) => Diagnostic::new(
+                    codes::WRONG_ARTIFACT,
+                    format!("a tolerance is for numbers, and `{port}` is a {}", other.name()),
+                )
+                .at(span)
+                .label("compared byte by byte")
+                .hint("tables, datasets, models and metrics can have a tolerance"),
+                None => unknown_output(&entry.name, port, ports, span),
+            };
+            self.diagnostics.push(with_uses(diagnostic, &entry.uses));
+        }
     }
 
     /// What a stage will output. Where its result is in the store already, that is what it *did* output: the same key

@@ -11,6 +11,7 @@ mod gc;
 mod graph;
 mod import;
 mod locate;
+mod lock;
 mod named;
 mod new;
 mod output;
@@ -21,6 +22,7 @@ mod session;
 mod show;
 mod signals;
 mod status;
+mod verify;
 mod why;
 
 use args::Command;
@@ -56,6 +58,8 @@ fn dispatch(command: &Command, output: Output, started: Instant) -> Outcome {
         Command::Plan(options) => plan::run(options, output),
         Command::Run(options) => run::run(options, output, started),
         Command::Status(options) => status::run(options, output),
+        Command::Lock(options) => lock::run(options, output),
+        Command::Verify(options) => verify::run(options, output, started),
         Command::Why(options) => why::run(options, output),
         Command::Show(options) => show::run(options, output),
         Command::Runs(options) => runs::run(options, output),

@@ -2,7 +2,7 @@
 
 use super::locate::Words;
 use super::session::{self, Place, Session};
-use super::{CommandError, Exit, Level, Outcome, Output, args, locate, signals};
+use super::{CommandError, Exit, Level, Outcome, Output, args, locate, lock, signals};
 use crate::digest::Digest;
 use crate::env::{self, Cancel};
 use crate::event::Event;
@@ -22,15 +22,18 @@ pub(super) fn run(options: &args::Run, output: Output, started: Instant) -> Outc
     let words = locate::words(&options.words)?;
     let set = &options.params.set;
     let place = Place::of(&words.manifest, set)?;
-    let plain = words.names.is_empty() && !options.force && options.junit.is_none();
+    let locked = options.locked || options.frozen;
+    let plain = words.names.is_empty() && !options.force && !locked && options.junit.is_none();
     let standing = if plain { place.standing(true) } else { None };
-    if let Some(standing) = standing.filter(|standing| standing.all_held().is_some()) {
+    let unlocked = |standing: &Standing| set.is_empty() && !lock::tells_of(&place.store, &words.manifest, standing);
+    if let Some(standing) = standing.filter(|standing| standing.all_held().is_some() && !unlocked(standing)) {
         return run_nothing(options, output, started, (&place, &words), &standing);
     }
     let session = place.open().or_mistakes(&words.manifest, output)?;
     if output.level != Level::Quiet {
         session::tell(&session.checked.diagnostics, &session.checked.sources, output);
     }
+    let expected = locked.then(|| lock::expected(&session.checked, &words)).transpose()?;
     let cancel = Cancel::new();
     let reporter = reporter(options, output, &cancel, started);
     let said = Arc::clone(&reporter);
@@ -55,9 +58,10 @@ pub(super) fn run(options: &args::Run, output: Output, started: Instant) -> Outc
     let run_options = RunOptions {
         jobs: options.jobs.map_or_else(env::cores, usize::from),
         keep_going: options.keep_going,
-        selection: Selection { targets: words.names, force: options.force },
-        offline: options.offline,
+        selection: Selection { targets: words.names.clone(), force: options.force },
+        offline: options.offline || options.frozen,
         keep: Some(set.clone()),
+        locked: expected,
         ..RunOptions::default()
     };
     let Session { workspace, store, checked } = session;
@@ -83,11 +87,15 @@ pub(super) fn run(options: &args::Run, output: Output, started: Instant) -> Outc
             .map_err(|error| CommandError::io("write", path, &error))?;
     }
     match outcome {
-        Ok(exec::Outcome::Done(summary)) => {
+        Ok(exec::Outcome::Done(checked, summary)) => {
+            let checked = ManuallyDrop::new(checked);
             if let Some(event) = finished {
                 reporter.event(&if options.json { event } else { shown(event, &workspace.root) });
             }
             reporter.close();
+            if !locked && set.is_empty() {
+                lock::bring_up_to_date(&checked, &store, &words, &summary, output);
+            }
             Ok(if reporter.is_closed() { Exit::Done } else { exit(&summary) })
         }
         Ok(exec::Outcome::Mistakes(checked, _)) => {
@@ -179,6 +187,8 @@ fn exit(summary: &RunSummary) -> Exit {
         Exit::Interrupted
     } else if summary.store_failed {
         Exit::Environment
+    } else if summary.off_lock {
+        Exit::Verification
     } else if summary.failed > 0 {
         Exit::Failed
     } else {

@@ -134,10 +134,26 @@ pub(super) fn common() -> Map<String, Value> {
         "type": "boolean",
     });
     let about = json!({ "description": "What the stage is for.", "type": "string" });
-    [("about", about), ("needs", needs), ("retry", retry), ("cache", cache)]
+    [("about", about), ("needs", needs), ("retry", retry), ("cache", cache), ("tolerance", tolerance())]
         .into_iter()
         .map(|(name, schema)| (name.to_owned(), schema))
         .collect()
+}
+
+/// How far outputs may differ when a stage is run again.
+fn tolerance() -> Value {
+    let bound =
+        |about: &str| json!({ "description": about, "type": ["number", "string"], "minimum": 0, "pattern": PARAM });
+    let bounds = json!({
+        "rtol": bound("Relative to the locked number."),
+        "atol": bound("Absolute."),
+    });
+    json!({
+        "description": "How far outputs may differ when `verify` runs the stage again: `{ rtol = 1e-5 }`, or by output, `{ model = { rtol = 1e-5 } }`.",
+        "type": "object",
+        "properties": bounds,
+        "additionalProperties": { "description": "For this output.", "type": "object", "additionalProperties": false, "properties": bounds },
+    })
 }
 
 /// A stage that uses a module.

@@ -1,16 +1,55 @@
 //! The results that a pass has by now, for the loop that fills it and for the threads that read what their stage comes
 //! from.
 
-use crate::check::Checked;
+use super::again::Given;
+use crate::check::{Checked, ResolvedRef};
 use crate::digest::Digest;
-use crate::stage::{Ancestor, StageResult};
+use crate::stage::{Ancestor, Input, StageResult};
+use crate::store::Store;
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// A stage that a pass has finished well.
-#[derive(Clone, Debug)]
-pub(super) struct Done {
-    pub(super) result: Arc<StageResult>,
-    pub(super) key: Digest,
+/// A stage that has a result whose gates hold.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Done {
+    /// The result.
+    pub result: Arc<StageResult>,
+    /// Its key.
+    pub key: Digest,
+}
+
+/// Where a stage's inputs come from.
+#[derive(Debug)]
+pub(super) enum Origin {
+    /// The results of a run.
+    Run(Arc<Board>),
+    /// What it is given to run again.
+    Given(Given),
+}
+
+impl Origin {
+    /// The result of a stage that it uses.
+    pub(super) fn result(&self, stage: usize) -> Option<Arc<StageResult>> {
+        match self {
+            Self::Run(board) => board.result(stage),
+            Self::Given(given) => given.results.get(&stage).cloned(),
+        }
+    }
+
+    /// An input, with all that is in it.
+    pub(super) fn input(&self, used: &ResolvedRef, store: &Store) -> Option<Input> {
+        match self {
+            Self::Run(board) => Some(store.input(board.result(used.stage)?.outputs.get(&used.port)?)),
+            Self::Given(given) => given.inputs.get(&used.text).cloned(),
+        }
+    }
+
+    /// See [`Board::ancestors`].
+    pub(super) fn ancestors(&self, checked: &Checked, stage: usize) -> Vec<Ancestor> {
+        match self {
+            Self::Run(board) => board.ancestors(checked, stage),
+            Self::Given(given) => given.ancestors.clone(),
+        }
+    }
 }
 
 /// Every stage's result, by its index; `None` where there is none yet.

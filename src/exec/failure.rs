@@ -15,6 +15,8 @@ pub(super) enum Trouble {
     Store(StoreError),
     /// The late check, with the inputs' real types.
     Mistakes(Diagnostics),
+    /// Its key or its result is not the locked one.
+    OffLock(StageError),
 }
 
 impl From<StageError> for Trouble {
@@ -33,7 +35,7 @@ impl Trouble {
     pub(super) fn is_cancelled(&self) -> bool {
         match self {
             Self::Stage(error) => error.kind == ErrorKind::Cancelled,
-            Self::Store(_) | Self::Mistakes(_) => false,
+            Self::Store(_) | Self::Mistakes(_) | Self::OffLock(_) => false,
         }
     }
 
@@ -45,8 +47,12 @@ impl Trouble {
                 error.kind == ErrorKind::File && error.message.ends_with(&full)
             }
             Self::Store(error) => !matches!(error, StoreError::NotAFile { .. } | StoreError::Changing { .. }),
-            Self::Mistakes(_) => false,
+            Self::Mistakes(_) | Self::OffLock(_) => false,
         }
+    }
+
+    pub(super) fn is_off_lock(&self) -> bool {
+        matches!(self, Self::OffLock(_))
     }
 
     /// Whether trying again can help.
@@ -62,7 +68,7 @@ impl Trouble {
 /// The failure of stage `index` in words.
 pub(super) fn describe(trouble: &Trouble, checked: &Checked, index: usize, layout: &Layout) -> Failure {
     match trouble {
-        Trouble::Stage(error) => stage_error(error, checked, index, layout),
+        Trouble::Stage(error) | Trouble::OffLock(error) => stage_error(error, checked, index, layout),
         Trouble::Store(error) => Failure { message: error.to_string(), hints: error.hints(), ..Failure::default() },
         Trouble::Mistakes(found) => Failure {
             message: "its inputs, now that they are there, do not fit what the manifest says".to_owned(),

@@ -2,11 +2,12 @@
 //! place. Many at once are looked at by all cores; nothing here changes a state.
 
 use super::failure::Trouble;
-use super::run_stage::Made;
+use super::locked;
+use super::run_stage::{Made, key_of};
 use super::scheduler::Scheduler;
 use super::state::{Step, Turn};
 use crate::event::Event;
-use crate::plan::{Key, KeyParts, NoKey, key, origin_of};
+use crate::plan::Key;
 use crate::stage::{ErrorKind, StageError, StageResult};
 use crate::store::Found;
 use rayon::prelude::*;
@@ -37,23 +38,16 @@ impl Scheduler<'_> {
     }
 
     fn key_of(&self, stage: usize) -> Result<Key, Box<Trouble>> {
-        let checked = self.stage(stage);
-        let Some(parts) = KeyParts::of(checked) else {
-            return Err(Trouble::from(StageError::bug(format!("`{}` was not decoded", checked.name))).into());
-        };
-        let origin = origin_of(checked, self.checked, &|before| self.board.key(before));
-        let error = match key(KeyParts { origin, ..parts }, self.session.store, &|input| self.board.result(input)) {
-            Ok(key) => return Ok(key),
-            Err(NoKey::File(error)) => StageError::from(error),
-            Err(NoKey::Files(why)) => StageError::new(ErrorKind::File, why),
-            Err(NoKey::Waits(_)) => StageError::bug("an input has no such output"),
-        };
-        Err(Trouble::from(error).into())
+        let result_of = |input: usize| self.board.result(input);
+        key_of(self.stage(stage), self.checked, self.session.store, &result_of, &|before| self.board.key(before))
     }
 
     /// Whether the result is there by now: done, or ready for an attempt.
     pub(super) fn look_up(&self, stage: usize, turn: Turn) -> Step {
         let key = turn.key.digest;
+        if let Some(error) = locked::key_off(self.session.options, self.stage(stage), key) {
+            return Step::Fail(Box::new(Trouble::OffLock(error)));
+        }
         if self.may_be_cached(stage) {
             match self.session.store.lookup(key) {
                 Found::Hit(result) => {

@@ -15,12 +15,16 @@
 //! | [`services`](self) | what a running stage may ask of the engine |
 //! | [`worker`](self), [`process`](self) | worker processes: started on first need, warm until the run ends |
 //! | [`failure`](self) | a failed stage, in the words of an event |
+//! | [`locked`](self) | what `--locked` compares |
+//! | [`again`](self) | one stage run again past the cache, for `verify` |
 //!
 //! [`Event`]: crate::event::Event
 
+mod again;
 mod board;
 mod failure;
 mod fits;
+mod locked;
 mod look;
 mod nothing;
 mod process;
@@ -37,5 +41,8 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
+pub use again::{Again, Given, NotRun};
+pub use board::Done;
 pub use nothing::run_nothing;
+pub use process::die_with_parent;
 pub use run::{Outcome, RunError, RunOptions, RunSummary, run, run_checking_again};

@@ -163,7 +163,7 @@ fn keep(mut stderr: impl Read, log: &Log) {
 
 /// The child is killed when the thread that starts it ends, also when this process is killed.
 #[cfg(target_os = "linux")]
-fn die_with_parent(command: &mut Command) {
+pub fn die_with_parent(command: &mut Command) {
     let parent = std::process::id();
     // SAFETY: between fork and exec only `prctl` and `getppid` are called, which are safe there.
     unsafe {
@@ -177,8 +177,9 @@ fn die_with_parent(command: &mut Command) {
     }
 }
 
+/// The child is killed when the thread that starts it ends, where the system can do that.
 #[cfg(not(target_os = "linux"))]
-fn die_with_parent(_: &mut Command) {}
+pub fn die_with_parent(_: &mut Command) {}
 
 /// `  1234 kB` in bytes.
 fn kibibytes(text: &str) -> Option<u64> {

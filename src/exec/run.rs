@@ -8,9 +8,11 @@ use crate::check::Checked;
 use crate::digest::Digest;
 use crate::env::{self, Cancel};
 use crate::event::{EVENT_VERSION, Event};
+use crate::lock::Lock;
 use crate::plan::{self, Dag, Selection, UnknownTarget, outline, select};
 use crate::store::{Store, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// How to run.
@@ -30,6 +32,8 @@ pub struct RunOptions {
     pub offline: bool,
     /// Keep what the run found for the next command; the `--set` values that it holds for.
     pub keep: Option<Vec<String>>,
+    /// Fail every stage whose key or result is not the one in here.
+    pub locked: Option<Arc<Lock>>,
 }
 
 impl Default for RunOptions {
@@ -42,6 +46,7 @@ impl Default for RunOptions {
             selection: Selection::default(),
             offline: false,
             keep: None,
+            locked: None,
         }
     }
 }
@@ -71,6 +76,10 @@ pub struct RunSummary {
     pub store_failed: bool,
     /// A stage failed because of a bug in kilter: exit code 70.
     pub bug: bool,
+    /// A stage failed because its key or its result is not the locked one: exit code 4.
+    pub off_lock: bool,
+    /// The stages that have a result whose gates hold, by name.
+    pub done: BTreeMap<String, Done>,
 }
 
 /// Why a run could not begin.
@@ -86,8 +95,8 @@ pub enum RunError {
 
 /// How [`run_checking_again`] ended.
 pub enum Outcome {
-    /// The run is over.
-    Done(RunSummary),
+    /// The run is over. With the manifest as it was checked last.
+    Done(Box<Checked>, RunSummary),
     /// After the sources had been fetched, checking again found mistakes; nothing else ran. The mistakes are
     /// in its diagnostics.
     Mistakes(Box<Checked>, RunSummary),
@@ -157,15 +166,22 @@ pub fn run_checking_again(
                 return Ok(Outcome::Mistakes(Box::new(checked), summary));
             }
         } else if !options.keep_going || cancel.is_set() {
-            return Ok(Outcome::Done(session.finish_early(&checked)?));
+            let summary = session.finish_early(&checked)?;
+            return Ok(Outcome::Done(Box::new(checked), summary));
         }
     }
     session.pass(&checked, &options.selection)?;
-    Ok(Outcome::Done(session.finish(&checked)))
+    let summary = session.finish(&checked);
+    Ok(Outcome::Done(Box::new(checked), summary))
 }
 
 impl<'a> Session<'a> {
-    fn new(store: &'a Store, options: &'a RunOptions, cancel: &'a Cancel, events: &'a (dyn Fn(Event) + Sync)) -> Self {
+    pub(super) fn new(
+        store: &'a Store,
+        options: &'a RunOptions,
+        cancel: &'a Cancel,
+        events: &'a (dyn Fn(Event) + Sync),
+    ) -> Self {
         store.hold();
         store.sweep();
         let id = new_id();
@@ -210,6 +226,7 @@ impl<'a> Session<'a> {
         self.summary.saved += finished.summary.saved;
         self.summary.store_failed |= finished.summary.store_failed;
         self.summary.bug |= finished.summary.bug;
+        self.summary.off_lock |= finished.summary.off_lock;
         self.earlier.append(&mut finished.done);
         self.lost.append(&mut finished.lost);
         Ok(finished.summary.failed + finished.summary.skipped == 0)
@@ -240,6 +257,7 @@ impl<'a> Session<'a> {
         self.summary.seconds = self.started.elapsed().as_secs_f64();
         self.summary.out = layout.shown(&layout.out(&checked.manifest.pipeline.name));
         self.summary.interrupted = self.cancel.is_set();
+        self.summary.done = self.earlier;
         let summary = self.summary;
         (self.events)(summary.finished());
         summary

@@ -1,16 +1,17 @@
 //! One attempt at a stage, in its own thread: late check, lock, run, look at the inputs again, commit, restore.
 
-use super::board::Board;
+use super::board::Origin;
 use super::failure::Trouble;
 use super::fits::misfit;
 use super::run::Session;
 use super::services::StageServices;
 use crate::check::{Checked, CheckedStage, ResolvedRef, recheck};
+use crate::digest::Digest;
 use crate::env::{self, Cancel};
 use crate::numbers;
-use crate::plan::{Key, KeyParts, key};
+use crate::plan::{Key, KeyParts, NoKey, key, origin_of};
 use crate::stage::{CheckInput, ErrorKind, Input, Outputs, Produced, RunCx, StageError, StageResult, StageSpec};
-use crate::store::{Begin, Pending, StoreError};
+use crate::store::{Begin, Pending, Store, StoreError};
 use std::any::Any;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -25,14 +26,16 @@ pub(super) struct Task<'a> {
     pub(super) checked: &'a Checked,
     pub(super) index: usize,
     pub(super) key: Arc<Key>,
-    /// The results by now, those of its inputs among them.
-    pub(super) board: Arc<Board>,
+    /// Where its inputs come from.
+    pub(super) origin: Origin,
     /// Run although there is a result.
     pub(super) force: bool,
     /// Its thread budget.
     pub(super) threads: usize,
     /// The GPUs that are its alone.
     pub(super) gpus: Vec<String>,
+    /// Show the result under `out/`.
+    pub(super) restore: bool,
 }
 
 /// A result, and whether it was there already.
@@ -65,7 +68,7 @@ impl<'a> Task<'a> {
     /// What the stage sees of its inputs, by reference text: of tables what its key says that it reads.
     fn seen(&self) -> BTreeMap<String, Input> {
         self.inputs(|used, input| {
-            let part = || self.board.result(used.stage)?.outputs.get(&used.port)?.part(self.key.reads.of(&used.text)?);
+            let part = || self.origin.result(used.stage)?.outputs.get(&used.port)?.part(self.key.reads.of(&used.text)?);
             match part() {
                 Some(part) => input.narrowed(part),
                 None => input,
@@ -75,12 +78,32 @@ impl<'a> Task<'a> {
 
     fn inputs<T>(&self, make: impl Fn(&ResolvedRef, Input) -> T) -> BTreeMap<String, T> {
         let input = |used: &ResolvedRef| {
-            let result = self.board.result(used.stage)?;
-            let input = self.session.store.input(result.outputs.get(&used.port)?);
+            let input = self.origin.input(used, self.session.store)?;
             Some((used.text.clone(), make(used, input)))
         };
         self.stage().refs.iter().filter_map(input).collect()
     }
+}
+
+/// The key of a stage, given the results that it uses and the keys of all before it.
+pub(super) fn key_of(
+    stage: &CheckedStage,
+    checked: &Checked,
+    store: &Store,
+    result_of: &dyn Fn(usize) -> Option<Arc<StageResult>>,
+    key_before: &dyn Fn(usize) -> Option<Digest>,
+) -> Result<Key, Box<Trouble>> {
+    let Some(parts) = KeyParts::of(stage) else {
+        return Err(stage_trouble(StageError::bug(format!("`{}` was not decoded", stage.name))));
+    };
+    let origin = origin_of(stage, checked, key_before);
+    let error = match key(KeyParts { origin, ..parts }, store, result_of) {
+        Ok(key) => return Ok(key),
+        Err(NoKey::File(error)) => StageError::from(error),
+        Err(NoKey::Files(why)) => StageError::new(ErrorKind::File, why),
+        Err(NoKey::Waits(_)) => StageError::bug("an input has no such output"),
+    };
+    Err(stage_trouble(error))
 }
 
 /// Runs a stage, or takes the result that another process made meanwhile.
@@ -92,9 +115,11 @@ pub(super) fn run_stage(task: &Task<'_>) -> Result<Attempt, Box<Trouble>> {
         Begin::Hit(result) => Made { result, cached: true },
         Begin::Miss(pending) => Made { result: make(task, pending, &task.seen(), &predicted)?, cached: false },
     };
-    let pipeline = &task.checked.manifest.pipeline.name;
-    let folder = store.layout().out_stage(pipeline, &task.stage().name);
-    store.restore(&made.result, &folder).map_err(store_trouble)?;
+    if task.restore {
+        let pipeline = &task.checked.manifest.pipeline.name;
+        let folder = store.layout().out_stage(pipeline, &task.stage().name);
+        store.restore(&made.result, &folder).map_err(store_trouble)?;
+    }
     Ok(Attempt::Made(made))
 }
 
@@ -263,7 +288,7 @@ fn examine(produced: &Produced, staging: &Path, predicted: &Outputs) -> Result<(
 /// Whether the workspace files that the stage read are still what its key says.
 fn same_sources(task: &Task<'_>) -> Result<(), StageError> {
     let parts = KeyParts::of(task.stage()).map(|parts| KeyParts { origin: task.key.origin, ..parts });
-    let now = parts.map(|parts| key(parts, task.session.store, &|input| task.board.result(input)));
+    let now = parts.map(|parts| key(parts, task.session.store, &|input| task.origin.result(input)));
     match now {
         Some(Ok(now)) if now.digest == task.key.digest => Ok(()),
         _ => Err(StageError::data("a file that the stage reads changed while it ran, so its result was not kept")

@@ -1,8 +1,9 @@
 //! The loop that owns every stage's state. Threads run attempts of stages and send back how they went; nothing else
 //! changes a state, and every change goes through [`Scheduler::set`].
 
-use super::board::{Board, Done};
+use super::board::{Board, Done, Origin};
 use super::failure::{Trouble, broken_gates, describe};
+use super::locked;
 use super::ready::Ready;
 use super::run::{RunSummary, Session};
 use super::run_stage::{Attempt, Made, Task, run_stage};
@@ -26,7 +27,7 @@ use std::time::{Duration, Instant};
 /// How often the loop looks at the cancel flag, at locks of others and at the clock while nothing happens.
 const TICK: Duration = Duration::from_millis(25);
 /// Stages run plans of the query engine, which are deep.
-const STACK: usize = 16 << 20;
+pub(super) const STACK: usize = 16 << 20;
 
 /// What a pass did.
 #[derive(Default)]
@@ -257,10 +258,11 @@ impl<'a> Scheduler<'a> {
             checked: self.checked,
             index: stage,
             key: Arc::clone(&turn.key),
-            board: Arc::clone(&self.board),
+            origin: Origin::Run(Arc::clone(&self.board)),
             force: !self.may_be_cached(stage),
             threads: grant.need.cpus,
             gpus: grant.gpus.clone(),
+            restore: true,
         }
     }
 
@@ -305,6 +307,7 @@ impl<'a> Scheduler<'a> {
             Step::Fail(trouble) => {
                 self.finished.summary.store_failed |= trouble.is_store();
                 self.finished.summary.bug |= trouble.is_bug();
+                self.finished.summary.off_lock |= trouble.is_off_lock();
                 let failure = describe(&trouble, self.checked, stage, self.session.store.layout());
                 self.fail(stage, failure, seconds, None);
             }
@@ -343,6 +346,9 @@ impl<'a> Scheduler<'a> {
             let _ = self.last.save();
             self.last_saved = Instant::now();
         }
+        if let Some(error) = locked::result_off(self.session.options, self.stage(stage), &made.result) {
+            return self.set_off_lock(stage, error, seconds);
+        }
         if made.result.broken_gates().next().is_some() {
             return self.fail(stage, broken_gates(&made.result, made.cached), seconds, Some(key));
         }
@@ -367,6 +373,13 @@ impl<'a> Scheduler<'a> {
         self.states[stage] = State::Done;
         self.board.put(stage, done);
         self.unblock(stage);
+    }
+
+    fn set_off_lock(&mut self, stage: usize, error: StageError, seconds: f64) {
+        self.finished.summary.off_lock = true;
+        let layout = self.session.store.layout();
+        let failure = describe(&Trouble::OffLock(error), self.checked, stage, layout);
+        self.fail(stage, failure, seconds, None);
     }
 
     fn unblock(&mut self, stage: usize) {

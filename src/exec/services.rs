@@ -42,6 +42,7 @@ impl<'a> StageServices<'a> {
             ("kilter", env!("CARGO_PKG_VERSION").to_owned()),
             ("system", format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH)),
             ("cores", env::cores().to_string()),
+            ("cpu", env::cpu().to_owned()),
         ];
         facts.extend(own.map(|(name, fact)| (name.to_owned(), fact)));
         facts
@@ -82,6 +83,6 @@ impl Services for StageServices<'_> {
     }
 
     fn provenance(&self) -> Vec<Ancestor> {
-        self.task.board.ancestors(self.task.checked, self.task.index)
+        self.task.origin.ancestors(self.task.checked, self.task.index)
     }
 }

@@ -4,6 +4,7 @@ mod faults;
 mod graphs;
 mod histories;
 mod kinds;
+mod locked;
 mod reasons;
 mod standing;
 mod turns;
@@ -276,6 +277,6 @@ fn sources_are_fetched_first_and_then_everything_is_checked_again() {
         &Cancel::new(),
         &|_| {},
     );
-    let Outcome::Done(summary) = outcome.unwrap() else { panic!("there is no mistake any more") };
+    let Outcome::Done(_, summary) = outcome.unwrap() else { panic!("there is no mistake any more") };
     assert_eq!((summary.ran, summary.cached), (2, 1));
 }

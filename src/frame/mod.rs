@@ -9,6 +9,7 @@
 //! And one more: of a table of which a stage reads some columns it can see no others ([`mod@read`], [`projection`]).
 
 pub mod changes;
+pub mod compare;
 pub mod digest;
 pub mod dtype;
 pub mod exact;

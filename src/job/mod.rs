@@ -19,10 +19,10 @@ mod train;
 
 pub use predict::PredictJob;
 pub use setting::{CLEARED, Device, Numerics, Setting};
-pub use train::{Augment, Clip, EarlyStop, TrainJob, validation_metrics};
+pub use train::{Augment, Clip, EarlyStop, TRACE, TRACE_DIGEST, TrainJob, validation_metrics};
 
 /// Raised when [`JobFile`] or [`WorkerEvent`] change in a way that an older side would misread.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 /// The libtorch that the worker is built with. It enters the key of every numeric stage.
 pub const LIBTORCH: &str = "2.11.0";
 
@@ -85,6 +85,19 @@ pub enum WorkerEvent {
         loss: f64,
         /// Rows a second since the last such event.
         rows_per_second: f64,
+    },
+    /// A row of the training's trace: see [`TRACE`].
+    Trace {
+        /// Epoch, from 1.
+        epoch: u64,
+        /// Optimizer steps since the start, this one included.
+        step: u64,
+        /// The loss of this step.
+        loss: f32,
+        /// The norm of its gradients before they were clipped; `None` where it is not finite.
+        grad_norm: Option<f32>,
+        /// Of the losses of all steps since the row before, and of this norm: 16 hexadecimal digits.
+        digest: String,
     },
     /// An epoch's end.
     Epoch {

@@ -118,6 +118,12 @@ impl Augment {
     }
 }
 
+/// The output of a training that holds its trace: a table with `step`, `epoch`, `loss`, `grad_norm` and `digest`. Two runs
+/// with the same trace took the same steps; where they part, it says at which.
+pub const TRACE: &str = "trace";
+/// The column of the trace that is a digest.
+pub const TRACE_DIGEST: &str = "digest";
+
 /// The columns that validation adds to the history, beside `val_loss`, for a target.
 #[must_use]
 pub fn validation_metrics(task: &Task) -> &'static [&'static str] {

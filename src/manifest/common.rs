@@ -1,6 +1,8 @@
-//! The fields that every stage may carry whatever its kind: `about`, `needs`, `retry`, `cache`. None of them enters a key.
+//! The fields that every stage may carry whatever its kind: `about`, `needs`, `retry`, `cache`, `tolerance`. None of
+//! them enters a key.
 
 use super::node::{Data, Node};
+use super::tolerance::Tolerances;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes, did_you_mean, list};
 use std::time::Duration;
 
@@ -8,7 +10,7 @@ use std::time::Duration;
 const BACKOFF: Duration = Duration::from_secs(2);
 
 /// The names of the fields that every stage may carry.
-pub const COMMON_FIELDS: &[&str] = &["about", "needs", "retry", "cache"];
+pub const COMMON_FIELDS: &[&str] = &["about", "needs", "retry", "cache", "tolerance"];
 
 /// What a stage needs of a machine. `None`: nothing was said.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -36,11 +38,14 @@ pub struct Common {
     pub backoff: Duration,
     /// Whether its result may be taken from the store.
     pub cache: bool,
+    /// How far its outputs may differ when it is run again.
+    pub tolerance: Tolerances,
 }
 
 impl Default for Common {
     fn default() -> Self {
-        Self { about: None, needs: Needs::default(), attempts: 1, backoff: BACKOFF, cache: true }
+        let (needs, tolerance) = (Needs::default(), Tolerances::default());
+        Self { about: None, needs, attempts: 1, backoff: BACKOFF, cache: true, tolerance }
     }
 }
 
@@ -74,6 +79,9 @@ pub(super) fn take(table: &mut Node, outer: &Common, diagnostics: &mut Diagnosti
             _ => diagnostics.push(wrong(&node, "`cache`", "true or false")),
         }
     }
+    if let Some(tolerance) = table.take("tolerance").and_then(|node| Tolerances::read(&node, diagnostics)) {
+        common.tolerance = tolerance;
+    }
     common
 }
 
@@ -96,16 +104,16 @@ fn needs(table: &Node, outer: &Needs, diagnostics: &mut Diagnostics) -> Needs {
     needs
 }
 
-fn wrong(node: &Node, what: &str, expected: &str) -> Diagnostic {
+pub(super) fn wrong(node: &Node, what: &str, expected: &str) -> Diagnostic {
     report(codes::FIELD_TYPE, node, format!("{what} must be {expected}, not {}", node.show()), expected)
 }
 
-fn report(code: Code, node: &Node, message: String, expected: &str) -> Diagnostic {
+pub(super) fn report(code: Code, node: &Node, message: String, expected: &str) -> Diagnostic {
     Diagnostic::new(code, message).at(node.span).label(format!("expected {expected}"))
 }
 
 /// Whether it is a table; reports it where not, and fields that it does not have.
-fn fields(node: &Node, what: &str, known: &[&str], diagnostics: &mut Diagnostics) -> bool {
+pub(super) fn fields(node: &Node, what: &str, known: &[&str], diagnostics: &mut Diagnostics) -> bool {
     if node.data == Data::Missing {
         return false;
     }

@@ -3,7 +3,7 @@
 //! | file | from | to |
 //! |---|---|---|
 //! | `document.rs` | TOML text | [`Node`]s: values with spans |
-//! | `envelope.rs`, `common.rs` | the root node | `[pipeline]`, `[params]`, `[inputs]`, `[outputs]`, stages; what every stage may carry |
+//! | `envelope.rs`, `common.rs`, `tolerance.rs` | the root node | `[pipeline]`, `[params]`, `[inputs]`, `[outputs]`, stages; what every stage may carry |
 //! | `overrides.rs`, `params.rs` | `--set`, `${name}` | nodes with params filled in, and where they came from |
 //! | `module.rs`, `stdlib.rs` | `use` and `with` | the stages of modules, under prefixed names |
 //! | `entry.rs`, `text.rs` | key paths, bytes of strings | [`Span`](crate::span::Span)s |
@@ -22,6 +22,7 @@ mod overrides;
 mod params;
 pub mod stdlib;
 mod text;
+mod tolerance;
 
 pub use common::{COMMON_FIELDS, Common, Needs, parse_bytes, parse_seconds};
 pub use entry::{Loaded, Manifest, Param, Scope, StageEntry, Target, with_uses};
@@ -29,3 +30,4 @@ pub use envelope::{ARTIFACTS, EDITIONS, InputDecl, OutputDecl, Pipeline};
 pub use load::{LoadOptions, load, load_text};
 pub use node::{Data, Located, Node, Origin, ParamUse, Piece};
 pub use params::{ParamDecl, ParamType};
+pub use tolerance::{Tolerance, Tolerances};

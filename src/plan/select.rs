@@ -46,16 +46,25 @@ pub struct Selected {
 /// # Errors
 /// When a target names no stage and no module.
 pub fn select(checked: &Checked, dag: &Dag, selection: &Selection) -> Result<Selected, UnknownTarget> {
-    let names: Vec<&str> = checked.stages.iter().map(|stage| stage.name.as_str()).collect();
-    let mut targets = Vec::new();
-    for target in &selection.targets {
-        targets.extend(matching(&names, target)?);
-    }
-    if selection.targets.is_empty() {
-        targets = (0..names.len()).collect();
-    }
+    let targets = named(checked, &selection.targets)?;
     let forced = if selection.force { targets.iter().copied().collect() } else { BTreeSet::new() };
     Ok(Selected { stages: dag.with_ancestors(&targets), forced })
+}
+
+/// The stages of these names, of modules all of theirs, in topological order. No name: every stage.
+///
+/// # Errors
+/// When a name is that of no stage and no module.
+pub fn named(checked: &Checked, targets: &[String]) -> Result<Vec<usize>, UnknownTarget> {
+    let names: Vec<&str> = checked.stages.iter().map(|stage| stage.name.as_str()).collect();
+    if targets.is_empty() {
+        return Ok((0..names.len()).collect());
+    }
+    let mut found = BTreeSet::new();
+    for target in targets {
+        found.extend(matching(&names, target)?);
+    }
+    Ok(found.into_iter().collect())
 }
 
 fn matching(names: &[&str], target: &str) -> Result<Vec<usize>, UnknownTarget> {

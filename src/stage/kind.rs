@@ -87,6 +87,12 @@ pub trait Kind: Send + Sync + 'static {
     /// # Errors
     /// A [`StageError`] that says what happened to what, and what to do.
     fn run(spec: &Self::Spec, cx: &RunCx<'_>) -> Result<Produced, StageError>;
+
+    /// Whether the same inputs give the same bits again, with any number of threads (for a numeric kind: on one class of
+    /// device). The lock records it, and `verify` holds the stage to it.
+    fn bitwise(_spec: &Self::Spec) -> bool {
+        true
+    }
 }
 
 /// A mistake in a stage's fields, found while decoding them.
@@ -150,6 +156,9 @@ pub trait StageSpec: Send + Sync {
     /// # Errors
     /// See [`Kind::run`].
     fn run(&self, cx: &RunCx<'_>) -> Result<Produced, StageError>;
+
+    /// See [`Kind::bitwise`].
+    fn bitwise(&self) -> bool;
 }
 
 /// Makes a registry entry of a [`Kind`].
@@ -192,6 +201,10 @@ impl<K: Kind> StageSpec for Decoded<K> {
 
     fn run(&self, cx: &RunCx<'_>) -> Result<Produced, StageError> {
         K::run(&self.spec, cx)
+    }
+
+    fn bitwise(&self) -> bool {
+        K::bitwise(&self.spec)
     }
 }
 

@@ -207,9 +207,12 @@ fn read_entry(path: &Path) -> Result<Option<(Entry, Proof)>, String> {
     }
 }
 
-/// Writes a file so that readers see the old text or the new one, and never a part.
-pub(super) fn write_atomically(path: &Path, text: &[u8], durable: bool) -> Result<(), StoreError> {
-    let folder = path.parent().unwrap_or(Path::new("."));
+/// Writes a file so that readers see the old text or the new one, and never a part; `durable` survives a power cut too.
+///
+/// # Errors
+/// When the folder or the file cannot be written.
+pub fn write_atomically(path: &Path, text: &[u8], durable: bool) -> Result<(), StoreError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).map_err(|error| StoreError::io("make the folder", folder, &error))?;
     let failed = |error: std::io::Error| StoreError::io("write", path, &error);
     let mut file = tempfile::Builder::new()

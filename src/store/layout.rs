@@ -18,7 +18,9 @@
 //!     history.db                        the history of runs; SQLite
 //!     last/PIPELINE.json              the last key of every stage
 //!     stat-cache.bin                  digests of workspace files, by size, times and inode
+//!     standing/MANIFEST.lock          which lock was found to tell of which results
 //!     standing/MANIFEST.bin           what the last look at a whole pipeline found, and all that it depended on
+//!     verify/SCRATCH/                   what a verification computes again; gone after it
 //!   out/PIPELINE/STAGE/…              the current results, read-only: links into the store, or copies
 //! ```
 
@@ -181,6 +183,12 @@ impl Layout {
         self.state.join("history.db")
     }
 
+    /// The folder of scratch stores.
+    #[must_use]
+    pub fn verify(&self) -> PathBuf {
+        self.state.join("verify")
+    }
+
     /// The digests of workspace files.
     #[must_use]
     pub fn stat_cache(&self) -> PathBuf {
@@ -192,6 +200,12 @@ impl Layout {
     pub fn standing(&self, manifest: &Path) -> PathBuf {
         let name = Digest::of(manifest.as_os_str().as_encoded_bytes()).short();
         self.state.join("standing").join(format!("{name}.bin"))
+    }
+
+    /// Which lock was found to tell of which results of a manifest.
+    #[must_use]
+    pub fn lock_seal(&self, manifest: &Path) -> PathBuf {
+        self.standing(manifest).with_extension("lock")
     }
 
     /// The current results of a pipeline.

@@ -41,7 +41,7 @@ mod tests;
 pub use contents::{Contents, Damage, Stored};
 pub use error::StoreError;
 pub use gc::{GcPlan, Limits, Need, plan_gc};
-pub use index::Found;
+pub use index::{Found, write_atomically};
 pub use last::{LastKeys, LastRun};
 pub use layout::Layout;
 pub use lock::{Begin, Pending};
@@ -54,7 +54,7 @@ use crate::digest::Digest;
 use crate::stage::{ArtifactRecord, Input, InputFile, StageResult};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// A workspace's store. Opening it touches nothing; folders are made when the first result is committed.
@@ -101,6 +101,12 @@ impl Store {
     #[must_use]
     pub fn boot(&self) -> &str {
         self.boot.as_deref().unwrap_or_default()
+    }
+
+    /// The folder that the store lies in: what `store` in `kilter.toml` names.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.layout.store().parent().unwrap_or(self.layout.store())
     }
 
     /// Where the bytes of an object lie. The file is read-only and never to be written.

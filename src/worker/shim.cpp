@@ -91,15 +91,25 @@ struct Optimizer {
     return out;
   }
 
+  // The norm of all gradients together. Nobody waits for it on the host.
+  static at::Tensor norm_of(const Active &on) {
+    return at::linalg_vector_norm(at::stack(at::_foreach_norm(on.grads, 2)), 2);
+  }
+
+  at::Tensor norm() const {
+    c10::AutoGradMode no_grad(false);
+    Active on = active();
+    return on.params.empty() ? at::zeros({}) : norm_of(on);
+  }
+
   void step(double lr, int32_t clip, double bound) {
     c10::AutoGradMode no_grad(false);
     Active on = active();
     if (on.params.empty())
       return;
     if (clip == NORM) {
-      // As torch.nn.utils.clip_grad_norm_, without waiting for the norm on the host.
-      at::Tensor norm = at::linalg_vector_norm(at::stack(at::_foreach_norm(on.grads, 2)), 2);
-      at::_foreach_mul_(on.grads, norm.add(1e-6).reciprocal().mul(bound).clamp_max(1.0));
+      // As torch.nn.utils.clip_grad_norm_.
+      at::_foreach_mul_(on.grads, norm_of(on).add(1e-6).reciprocal().mul(bound).clamp_max(1.0));
     } else if (clip == VALUE) {
       at::_foreach_clamp_min_(on.grads, -bound);
       at::_foreach_clamp_max_(on.grads, bound);
@@ -204,6 +214,11 @@ char *kilter_optimizer_new(int32_t rule, const Rates *rates, at::Tensor **params
 // One step with this learning rate, after bounding the gradients if wanted; then forgets the gradients.
 char *kilter_optimizer_step(Optimizer *optimizer, double lr, int32_t clip, double bound) {
   return guarded([&] { optimizer->step(lr, clip, bound); });
+}
+
+// The norm of the gradients as they are, before a step bounds and forgets them: a tensor of one float.
+char *kilter_optimizer_norm(Optimizer *optimizer, at::Tensor **out) {
+  return guarded([&] { *out = new at::Tensor(optimizer->norm()); });
 }
 
 // Frees an optimizer; its parameters live on.

@@ -48,6 +48,7 @@ unsafe extern "C" {
         out: *mut *mut RawOptimizer,
     ) -> *mut c_char;
     fn kilter_optimizer_step(optimizer: *mut RawOptimizer, lr: f64, clip: i32, bound: f64) -> *mut c_char;
+    fn kilter_optimizer_norm(optimizer: *mut RawOptimizer, out: *mut *mut RawTensor) -> *mut c_char;
     fn kilter_optimizer_free(optimizer: *mut RawOptimizer);
 }
 
@@ -117,6 +118,16 @@ impl Optimizer {
         };
         // SAFETY: the optimizer lives until drop.
         check(unsafe { kilter_optimizer_step(self.0, lr, kind, bound) })
+    }
+
+    /// The norm of all gradients together, before a step bounds and forgets them: a tensor of one float, on the device.
+    pub fn gradient_norm(&self) -> Result<Tensor, Failure> {
+        let mut out = std::ptr::null_mut();
+        // SAFETY: the optimizer lives until drop; what comes back is a new tensor that nobody else owns.
+        unsafe {
+            check(kilter_optimizer_norm(self.0, &raw mut out))?;
+            Ok(Tensor::from_ptr(out))
+        }
     }
 }
 

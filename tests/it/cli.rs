@@ -34,6 +34,8 @@ fn the_help_is_as_reviewed() {
         "plan",
         "run",
         "status",
+        "lock",
+        "verify",
         "why",
         "show",
         "runs",

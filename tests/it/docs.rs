@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const PAGES: &[&str] =
-    &["first-pipeline", "caching", "history", "diagnostics", "data", "training", "many-stages", "import", "ci"];
+    &["first-pipeline", "caching", "lock", "history", "diagnostics", "data", "training", "many-stages", "import", "ci"];
 
 /// One fenced block of a page.
 struct Block {

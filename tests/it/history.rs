@@ -160,6 +160,7 @@ fn gc_keeps_what_locks_of_other_branches_name() {
     let sandbox = rows();
     git(&sandbox, &["init", "-q"]);
     sandbox.run(&[]).success();
+    std::fs::remove_file(sandbox.path("pipeline.lock")).expect("the run's own lock");
     let run = sandbox.kilter(&["runs", "last", "--json"]).json();
     let stage = run["stages"].as_array().expect("a list").iter().find(|stage| stage["stage"] == "some").expect("it");
     sandbox.write("rows.lock", format!("[stage.some]\nkey = \"{}\"\n", stage["key"].as_str().expect("a key")));
@@ -178,7 +179,8 @@ fn gc_keeps_what_locks_of_other_branches_name() {
 fn gc_waits_for_a_run() {
     let sandbox = Sandbox::with_manifest(&HELLO.replace("cat \\\"$1\\\"", "sleep 2; cat \\\"$1\\\""));
     sandbox.run(&["first"]).success();
-    let mut child = sandbox.command(&["run"]).stderr(std::process::Stdio::null()).spawn().expect("kilter starts");
+    // With `--set` it writes no lock, which would keep its results.
+    let mut child = sandbox.command(&["run", "--set", "word=hello"]).stderr(std::process::Stdio::null()).spawn().expect("kilter starts");
     while !sandbox.path(".kilter/store-v1/tmp").read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }

@@ -309,6 +309,7 @@ fn what_is_not_in_a_key_is_on_the_list_with_its_reason() {
         ("needs", "{ cpus = 1, memory = \"1GiB\", time = \"2h\" }"),
         ("retry", "{ attempts = 3 }"),
         ("cache", "false"),
+        ("tolerance", "{ rtol = 1e-5 }"),
     ] {
         assert!(listed.contains(&field));
         assert_eq!(key(&format!("{field} = {value}")), base, "{field}");

@@ -10,8 +10,10 @@ mod faults;
 mod history;
 mod import;
 mod keys;
+mod lock;
 mod maps;
 mod pipelines;
 mod sandbox;
+mod verify;
 #[cfg(feature = "torch")]
 mod worker;

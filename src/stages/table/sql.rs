@@ -99,6 +99,10 @@ GROUP BY name
         let summary = rows_by_columns(&df);
         write_table(cx, TABLE, df, Produced::new(summary))
     }
+
+    fn bitwise(spec: &Spec) -> bool {
+        spec.float_sums == FloatSums::Exact
+    }
 }
 
 /// The tables under the names that the query calls them by.

@@ -85,6 +85,10 @@ steps = [
         let summary = rows_by_columns(&df);
         write_table(cx, TABLE, df, Produced::new(summary))
     }
+
+    fn bitwise(spec: &Spec) -> bool {
+        spec.float_sums == FloatSums::Exact
+    }
 }
 
 /// The plan of the first `count` steps.

@@ -3,7 +3,7 @@
 use super::kind::{CURVES, HISTORY, MODEL};
 use super::spec::TrainSpec;
 use crate::diag::{codes, did_you_mean, list};
-use crate::job::validation_metrics;
+use crate::job::{TRACE, validation_metrics};
 use crate::nn::choice::Problem;
 use crate::nn::losses::Loss;
 use crate::path;
@@ -34,7 +34,20 @@ pub(super) fn check(spec: &TrainSpec, cx: &mut CheckCx<'_>) -> Outputs {
     let trained =
         model.map_or(ArtifactType::Unknown, |model| ArtifactType::Model(ModelType { trained: true, ..model.clone() }));
     let history = ArtifactType::Table(history(spec, task));
-    Outputs::none().and(MODEL, trained).and(HISTORY, history).and(CURVES, ArtifactType::Report)
+    let trace = ArtifactType::Table(trace());
+    Outputs::none().and(MODEL, trained).and(HISTORY, history).and(TRACE, trace).and(CURVES, ArtifactType::Report)
+}
+
+/// The columns of the trace.
+fn trace() -> TableSchema {
+    let columns = [
+        ("step", DType::I64),
+        ("epoch", DType::I64),
+        ("loss", DType::F32),
+        ("grad_norm", DType::F32),
+        ("digest", DType::Str),
+    ];
+    TableSchema::new(columns.into_iter().map(|(name, dtype)| Column::new(name, dtype)).collect())
 }
 
 /// The columns of the history; open while the target is not known.

@@ -2,6 +2,7 @@
 
 use super::spec::TrainSpec;
 use super::{check, run};
+use crate::job::TRACE;
 use crate::stage::{CheckCx, Family, Kind, Outputs, Port, Produced, RunCx, StageError, StageInfo};
 
 /// The port of the trained model.
@@ -21,13 +22,17 @@ impl Kind for Train {
     const INFO: StageInfo = StageInfo {
         name: "train",
         family: Family::Train,
-        version: 1,
+        version: 2,
         summary: "Trains a model on a dataset",
         ports: &[
             Port { name: MODEL, about: "the model with its weights" },
             Port {
                 name: HISTORY,
                 about: "a table with a row per epoch: `epoch`, `loss`, `lr`, and with `validate` `val_loss` and the target's metrics",
+            },
+            Port {
+                name: TRACE,
+                about: "a table with `step`, `epoch`, `loss`, `grad_norm` and a `digest` of all losses between, a row every few steps: where two runs part, `verify` reads it from here",
             },
             Port { name: CURVES, about: "the losses, and the target's metric, as a picture (`curves.svg`)" },
         ],

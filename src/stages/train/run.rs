@@ -4,7 +4,7 @@ use super::check::names;
 use super::kind::{CURVES, HISTORY, MODEL};
 use super::spec::TrainSpec;
 use crate::frame;
-use crate::job::{Job, JobResult, Setting, TrainJob, WorkerEvent};
+use crate::job::{Job, JobResult, Setting, TRACE, TrainJob, WorkerEvent};
 use crate::numbers;
 use crate::numbers::{number, rate, sparkline};
 use crate::plot::{self, Curve};
@@ -57,6 +57,7 @@ pub(super) fn run(spec: &TrainSpec, cx: &RunCx<'_>) -> Result<Produced, StageErr
     let produced = produced.port(MODEL, ArtifactType::Model(trained));
     let names = names(spec, Some(task));
     let produced = frame::write_table(cx, HISTORY, history(&display.epochs, &names)?, produced)?;
+    let produced = frame::write_table(cx, TRACE, trace(&display.trace)?, produced)?;
     let picture = cx.out(CURVES)?.join("curves.svg");
     let best = result.values.get("best_epoch").copied();
     std::fs::write(&picture, curves(&display.epochs, &names, best))
@@ -124,12 +125,38 @@ fn history(epochs: &[(u64, BTreeMap<String, f64>)], names: &[&str]) -> Result<Da
     DataFrame::new(epochs.len(), columns).map_err(|error| frame::failed("make the history", &error))
 }
 
+/// A row of the trace.
+#[derive(Clone, Debug, PartialEq)]
+struct Row {
+    step: u64,
+    epoch: u64,
+    loss: f32,
+    grad_norm: Option<f32>,
+    digest: String,
+}
+
+/// A frame with a row per traced step.
+fn trace(rows: &[Row]) -> Result<DataFrame, StageError> {
+    fn column<T>(rows: &[Row], of: impl Fn(&Row) -> T) -> Vec<T> {
+        rows.iter().map(of).collect()
+    }
+    let columns = vec![
+        Column::new("step".into(), column(rows, |row| row.step.cast_signed())),
+        Column::new("epoch".into(), column(rows, |row| row.epoch.cast_signed())),
+        Column::new("loss".into(), column(rows, |row| row.loss)),
+        Column::new("grad_norm".into(), column(rows, |row| row.grad_norm)),
+        Column::new("digest".into(), column(rows, |row| row.digest.clone())),
+    ];
+    DataFrame::new(rows.len(), columns).map_err(|error| frame::failed("make the trace", &error))
+}
+
 /// What was heard of the job so far.
 #[derive(Default)]
 struct Display {
     planned: u64,
     epochs: Vec<(u64, BTreeMap<String, f64>)>,
     losses: Vec<f64>,
+    trace: Vec<Row>,
 }
 
 impl Display {
@@ -154,6 +181,11 @@ impl Display {
                 }
                 Some(Progress { done: *step, total: Some(*steps), unit: "step", detail })
             }
+            WorkerEvent::Trace { epoch, step, loss, grad_norm, digest } => {
+                let (step, epoch, digest) = (*step, *epoch, digest.clone());
+                self.trace.push(Row { step, epoch, loss: *loss, grad_norm: *grad_norm, digest });
+                None
+            }
             _ => None,
         }
     }
@@ -172,6 +204,19 @@ mod tests {
         assert_eq!(metrics(&result).into_keys().collect::<Vec<_>>(), ["epochs", "loss", "val_accuracy"]);
         result.values.insert("best_epoch".to_owned(), 7.0);
         assert!(summary(&result, 20).starts_with("10 of 20 epochs, best 7 · "));
+    }
+
+    #[test]
+    fn the_trace_has_a_row_per_traced_step() {
+        let mut display = Display::default();
+        for (step, grad_norm) in [(1, Some(0.5)), (2, None)] {
+            let event = WorkerEvent::Trace { epoch: 1, step, loss: 2.25, grad_norm, digest: format!("{step:016}") };
+            assert_eq!(display.hear(&event), None);
+        }
+        let frame = trace(&display.trace).unwrap();
+        assert_eq!(frame.get_column_names(), ["step", "epoch", "loss", "grad_norm", "digest"]);
+        assert_eq!(frame.column("grad_norm").unwrap().f32().unwrap().to_vec(), [Some(0.5), None]);
+        assert!(frame.column("loss").unwrap().f32().is_ok());
     }
 
     #[test]

@@ -62,6 +62,18 @@ mod tests {
         assert_eq!(three_steps(serde_json::json!({ "sgd": { "lr": 0.1 } }), Some(Clip::Value(0.5))), [0.85, -1.85]);
     }
 
+    #[test]
+    fn the_norm_is_of_all_gradients_before_they_are_clipped() {
+        let spec: Spec = serde_json::from_value(serde_json::json!({ "sgd": { "lr": 0.1 } })).expect("decodes");
+        let params = [3.0_f32, 2.0].map(|value| Tensor::from_slice(&[value]).set_requires_grad(true));
+        let mut optimizer = build(&spec, &params.each_ref().map(Tensor::shallow_clone)).expect("built");
+        // The gradients are 3 and 4.
+        (&params[0] * &params[0] * 0.5 + &params[1] * &params[1]).sum(tch::Kind::Float).backward();
+        assert_eq!(optimizer.gradient_norm().expect("a norm").double_value(&[]), 5.0);
+        optimizer.step(0.1, Some(Clip::Norm(1.0))).expect("stepped");
+        assert_eq!(optimizer.gradient_norm().expect("a norm").double_value(&[]), 0.0);
+    }
+
     // The numbers are those of torch.optim in torch 2.11.0 for Python.
     #[test]
     fn optimizers_are_pytorchs() {

@@ -3,7 +3,7 @@
 use super::super::{Events, Forward};
 use super::batches::{self, Batch};
 use super::meter::Meter;
-use super::{augment, order};
+use super::{augment, order, trace};
 use crate::failure::Failure;
 use crate::losses::Criterion;
 use crate::numerics;
@@ -12,6 +12,7 @@ use crate::tensors::Dataset;
 use kilter::env::Cancel;
 use kilter::job::TrainJob;
 use kilter::nn::schedule::At;
+use tch::Tensor;
 
 /// What an epoch works with.
 pub struct Trainer<'a> {
@@ -67,8 +68,8 @@ impl Trainer<'_> {
                 augment::apply(augment, &mut choices, &mut batch.features)?;
             }
             lr = job.schedule.lr(job.optimizer.lr(), at);
-            let loss = self.step(&batch, lr)?;
-            meter.note(&loss, batch.rows, lr)?;
+            let (loss, norm) = self.step(&batch, lr, trace::is_traced(at.step + 1, at.steps_per_epoch))?;
+            meter.note(&loss, norm, batch.rows, lr)?;
             at.step += 1;
         }
         Ok(EpochResult { loss: meter.finish(lr)?, lr })
@@ -79,12 +80,13 @@ impl Trainer<'_> {
         At { step: (epoch - 1) * steps_per_epoch, steps_per_epoch, epochs: self.job.epochs }
     }
 
-    /// Forward, loss, backward, step. The loss stays on the device.
-    fn step(&mut self, batch: &Batch, lr: f64) -> Result<tch::Tensor, Failure> {
+    /// Forward, loss, backward, step. The loss stays on the device, and so does the gradients' norm, where it is wanted.
+    fn step(&mut self, batch: &Batch, lr: f64, traced: bool) -> Result<(Tensor, Option<Tensor>), Failure> {
         let output = (self.forward)(&batch.features, true)?;
         let loss = self.criterion.mean(&output, batch.target()?)?;
         loss.f_backward()?;
+        let norm = traced.then(|| self.optimizer.gradient_norm()).transpose()?;
         self.optimizer.step(lr, self.job.clip)?;
-        Ok(loss)
+        Ok((loss, norm))
     }
 }

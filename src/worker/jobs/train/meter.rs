@@ -1,6 +1,7 @@
 //! Reads losses back from the device now and then, watches that they are numbers, and tells how far training is.
 
 use super::super::Events;
+use super::trace::Trace;
 use crate::failure::Failure;
 use kilter::job::WorkerEvent;
 use std::time::{Duration, Instant};
@@ -15,8 +16,9 @@ pub struct Meter<'a> {
     epoch: u64,
     steps: u64,
     step: u64,
-    /// Losses that have not been read, with their rows.
-    pending: Vec<(Tensor, i64)>,
+    /// Losses that have not been read, with the norm of their gradients where it is wanted, and their rows.
+    pending: Vec<(Tensor, Option<Tensor>, i64)>,
+    trace: Trace,
     told: Instant,
     sum: f64,
     rows: i64,
@@ -25,16 +27,17 @@ pub struct Meter<'a> {
 impl<'a> Meter<'a> {
     /// A meter for an epoch (from 1) that begins after `step` of `steps` in all.
     pub fn new(events: Events<'a>, epoch: u64, step: u64, steps: u64) -> Self {
-        Self { events, epoch, steps, step, pending: Vec::new(), told: Instant::now(), sum: 0.0, rows: 0 }
+        let trace = Trace::default();
+        Self { events, epoch, steps, step, pending: Vec::new(), trace, told: Instant::now(), sum: 0.0, rows: 0 }
     }
 
-    /// Notes the loss of a step that was made with the rate `lr`.
+    /// Notes the loss of a step that was made with the rate `lr`, and the norm of its gradients where it is to be traced.
     ///
     /// # Errors
     /// When a loss since the last look was no finite number.
-    pub fn note(&mut self, loss: &Tensor, rows: i64, lr: f64) -> Result<(), Failure> {
+    pub fn note(&mut self, loss: &Tensor, norm: Option<Tensor>, rows: i64, lr: f64) -> Result<(), Failure> {
         self.step += 1;
-        self.pending.push((loss.f_detach()?, rows));
+        self.pending.push((loss.f_detach()?, norm, rows));
         if self.told.elapsed() < PERIOD { Ok(()) } else { self.look(lr) }
     }
 
@@ -51,13 +54,19 @@ impl<'a> Meter<'a> {
         if self.pending.is_empty() {
             return Ok(());
         }
-        let losses: Vec<&Tensor> = self.pending.iter().map(|(loss, _)| loss).collect();
-        let values = Vec::<f32>::try_from(Tensor::f_stack(&losses, 0)?.f_to_device(Device::Cpu)?)?;
+        let losses: Vec<&Tensor> = self.pending.iter().map(|(loss, ..)| loss).collect();
+        let values = read(&losses)?;
+        let norms: Vec<&Tensor> = self.pending.iter().filter_map(|(_, norm, _)| norm.as_ref()).collect();
+        let mut norms = read(&norms)?.into_iter();
         let first = self.step - self.pending.len() as u64 + 1;
         let (mut sum, mut rows) = (0.0, 0);
-        for ((step, value), (_, count)) in (first..).zip(&values).zip(&self.pending) {
+        for ((step, value), (_, norm, count)) in (first..).zip(&values).zip(&self.pending) {
             if !value.is_finite() {
                 return Err(not_finite(*value, self.epoch, step, lr));
+            }
+            let norm = norm.as_ref().and_then(|_| norms.next());
+            if let Some(row) = self.trace.note(self.epoch, step, *value, norm) {
+                (self.events)(row);
             }
             sum += f64::from(*value) * *count as f64;
             rows += count;
@@ -76,6 +85,14 @@ impl<'a> Meter<'a> {
         });
         Ok(())
     }
+}
+
+/// Numbers of a tensor each, read back from the device at once.
+fn read(tensors: &[&Tensor]) -> Result<Vec<f32>, Failure> {
+    if tensors.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(Vec::<f32>::try_from(Tensor::f_stack(tensors, 0)?.f_to_device(Device::Cpu)?)?)
 }
 
 fn not_finite(value: f32, epoch: u64, step: u64, lr: f64) -> Failure {
@@ -104,8 +121,8 @@ mod tests {
         let mut told = Vec::new();
         let mut events = |event| told.push(event);
         let mut meter = Meter::new(&mut events, 2, 10, 20);
-        meter.note(&Tensor::from(1.0_f32), 3, 0.1).expect("finite");
-        meter.note(&Tensor::from(5.0_f32), 1, 0.1).expect("finite");
+        meter.note(&Tensor::from(1.0_f32), None, 3, 0.1).expect("finite");
+        meter.note(&Tensor::from(5.0_f32), None, 1, 0.1).expect("finite");
         assert_eq!(meter.finish(0.1).expect("finite"), 2.0);
         assert!(
             matches!(told.as_slice(), [WorkerEvent::Step { epoch: 2, step: 12, steps: 20, loss, .. }] if *loss == 2.0)
@@ -116,8 +133,8 @@ mod tests {
     fn a_loss_that_is_no_number_names_its_step_and_what_to_try() {
         let mut events = |_| {};
         let mut meter = Meter::new(&mut events, 1, 0, 20);
-        meter.note(&Tensor::from(1.0_f32), 4, 0.5).expect("finite");
-        meter.note(&Tensor::from(f32::NAN), 4, 0.5).expect("not looked at yet");
+        meter.note(&Tensor::from(1.0_f32), None, 4, 0.5).expect("finite");
+        meter.note(&Tensor::from(f32::NAN), None, 4, 0.5).expect("not looked at yet");
         let failure = meter.finish(0.5).expect_err("NaN");
         assert_eq!(failure.message, "the loss is NaN in epoch 1, at step 2 (learning rate 0.5)");
         assert_eq!(failure.hints.len(), 3);

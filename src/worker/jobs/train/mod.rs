@@ -6,6 +6,7 @@ mod early_stop;
 mod epoch;
 mod meter;
 mod order;
+mod trace;
 mod validate;
 
 use super::Events;

@@ -1,0 +1,37 @@
+//! What `--locked` compares: keys before a stage runs, results after it did.
+
+use super::run::RunOptions;
+use crate::check::CheckedStage;
+use crate::digest::Digest;
+use crate::stage::{StageError, StageResult};
+
+/// Why a stage with this key is not the one in the lock; `None` where it is, or nothing is locked.
+pub(super) fn key_off(options: &RunOptions, stage: &CheckedStage, key: Digest) -> Option<StageError> {
+    let lock = options.locked.as_ref()?;
+    let Some(record) = lock.stages.get(&stage.name) else {
+        let error = StageError::data(format!("`{}` is not in the lock", stage.name));
+        return Some(error.hint("`kilter run` without `--locked` takes it in"));
+    };
+    if record.key == key {
+        return None;
+    }
+    let error = StageError::data("its fields, files or inputs are not those that were locked")
+        .note(format!("key {} locked, {} now", record.key.short(), key.short()))
+        .hint(format!("`kilter why {}` says what it is made of, and what changed", stage.name));
+    Some(error.hint("`kilter run` without `--locked` runs it and brings the lock up to date"))
+}
+
+/// Why a result is not the locked one; `None` where it is, or nothing is locked.
+pub(super) fn result_off(options: &RunOptions, stage: &CheckedStage, result: &StageResult) -> Option<StageError> {
+    let record = options.locked.as_ref()?.stages.get(&stage.name)?;
+    if record.is_of(result) {
+        return None;
+    }
+    let mut error = StageError::data("the same key gave another result than the locked one");
+    let now = |port: &str| result.outputs.get(port).map(|made| made.digest);
+    for (port, output) in record.outputs.iter().filter(|(port, output)| now(port) != Some(output.digest)) {
+        let now = now(port).map_or_else(|| "is not there".to_owned(), |digest| format!("{} now", digest.short()));
+        error = error.note(format!("output `{port}`: {} locked, {now}", output.digest.short()));
+    }
+    Some(error.hint(format!("`kilter verify --stage {}` runs it again and shows what differs", stage.name)))
+}

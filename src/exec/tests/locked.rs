@@ -1,0 +1,93 @@
+//! Runs that are held to a lock, and stages run again past the cache.
+
+use super::*;
+use crate::digest::Digest;
+use crate::exec::{Again, Given};
+use crate::lock::{Lock, Record};
+use std::sync::Arc;
+
+/// The lock of a run.
+fn lock(bench: &Bench, ran: &Ran) -> Lock {
+    let store = bench.store();
+    let checked = bench.sound(&store, &[]);
+    let record = |stage: &crate::check::CheckedStage| {
+        let done = ran.summary.done.get(&stage.name)?;
+        Some((stage.name.clone(), Record::of(stage, done.key, &done.result)))
+    };
+    Lock { stages: checked.stages.iter().filter_map(record).collect() }
+}
+
+#[test]
+fn a_locked_run_passes_and_one_with_other_fields_fails_before_it_runs() {
+    let mut bench = Bench::new(CHAIN);
+    let ran = bench.run();
+    assert_eq!(ran.summary.done.len(), 3);
+    bench.options.locked = Some(Arc::new(lock(&bench, &ran)));
+    assert_eq!(bench.run().counts(), [0, 3, 0, 0]);
+    let changed = bench.run_set(&["word=two"], &Cancel::new(), &|_| {});
+    assert_eq!(changed.counts(), [0, 0, 1, 2]);
+    assert!(changed.summary.off_lock);
+    assert!(changed.failure("a").message.contains("not those that were locked"), "{:?}", changed.failure("a"));
+    assert_eq!(bench.starts(), 3, "nothing ran");
+}
+
+#[test]
+fn a_result_that_is_not_the_locked_one_fails_and_nothing_builds_on_it() {
+    let mut bench = Bench::new(CHAIN);
+    let ran = bench.run();
+    let mut other = lock(&bench, &ran);
+    let output = other.stages.get_mut("b").and_then(|record| record.outputs.get_mut("file")).unwrap();
+    output.digest = Digest::of(b"other");
+    bench.options.locked = Some(Arc::new(other));
+    let again = bench.run();
+    assert_eq!(again.counts(), [0, 1, 1, 1]);
+    let failure = again.failure("b");
+    assert!(failure.message.contains("another result"), "{failure:?}");
+    assert!(failure.notes[0].starts_with(&format!("output `file`: {} locked", Digest::of(b"other").short())));
+    assert_eq!(again.skipped("c"), "it needs `b`, which failed");
+    assert!(again.summary.off_lock);
+}
+
+#[test]
+fn a_stage_without_a_record_fails() {
+    let mut bench = Bench::new(CHAIN);
+    bench.options.locked = Some(Arc::new(Lock::default()));
+    let ran = bench.run();
+    assert!(ran.failure("a").message.contains("not in the lock"));
+    assert_eq!(bench.starts(), 0);
+}
+
+#[test]
+fn a_stage_is_run_again_and_leaves_no_trace() {
+    let bench = Bench::new(CHAIN);
+    let ran = bench.run();
+    let (store, cancel) = (bench.store(), Cancel::new());
+    let checked = bench.sound(&store, &[]);
+    let scratch = Store::open(&Workspace { root: bench.root().to_owned(), store: bench.root().join("scratch") });
+    let again = Again::new(&scratch, &bench.options, &cancel, &|_| {});
+    let (a, b) = (checked.find("a").unwrap(), checked.find("b").unwrap());
+    let mut given = Given::default();
+    let used = &ran.summary.done["a"];
+    given.results.insert(a, Arc::clone(&used.result));
+    given.inputs.insert("a".into(), store.input(&used.result.outputs["file"]));
+    let key = again.key(&checked, b, &given).unwrap();
+    assert_eq!(key.digest, ran.summary.done["b"].key);
+    std::fs::remove_dir_all(bench.root().join("out")).unwrap();
+    let result = again.run(&checked, b, key, given).unwrap();
+    assert_eq!(result.outputs, ran.summary.done["b"].result.outputs);
+    assert_eq!(bench.starts(), 4);
+    assert!(!bench.root().join("out").exists());
+    assert_eq!(bench.run().counts(), [0, 3, 0, 0]);
+}
+
+#[test]
+fn a_stage_that_fails_again_says_why() {
+    let bench = Bench::new("[stage.a]\nkind = \"emit\"\ntext = \"x\"\nmischief = \"fail\"\n");
+    let store = bench.store();
+    let (checked, cancel) = (bench.sound(&store, &[]), Cancel::new());
+    let again = Again::new(&store, &bench.options, &cancel, &|_| {});
+    let key = again.key(&checked, 0, &Given::default()).unwrap();
+    let error = again.run(&checked, 0, key, Given::default()).unwrap_err();
+    assert_eq!(error.failure.message, "it went wrong");
+    assert!(!error.interrupted && !error.bug && !error.store);
+}
