@@ -94,7 +94,9 @@ pub(super) fn run(options: &args::Run, output: Output, started: Instant) -> Outc
             }
             reporter.close();
             if !locked && set.is_empty() {
-                lock::bring_up_to_date(&checked, &store, &words, &summary, output);
+                // Whoever reads events hears of the lock only where it could not be written.
+                let level = if options.json { Level::Quiet } else { output.level };
+                lock::bring_up_to_date(&checked, &store, &words, &summary, Output { level, ..output });
             }
             Ok(if reporter.is_closed() { Exit::Done } else { exit(&summary) })
         }

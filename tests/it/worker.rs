@@ -243,7 +243,8 @@ fn a_worker_that_is_killed_leaves_nothing_behind() {
     let job = TrainJob { epochs: 1_000_000, ..job(folder.path()) };
     let mut worker = Worker::start(SETTING);
     worker.begin(folder.path(), Job::Train(Box::new(job.clone())));
-    assert!(matches!(worker.hear(), Some(WorkerEvent::Step { .. } | WorkerEvent::Epoch { .. })));
+    let first = worker.hear();
+    assert!(matches!(first, Some(WorkerEvent::Trace { step: 1, .. })), "{first:?}");
     worker.process.kill().expect("killed");
     while worker.hear().is_some() {}
     assert!(!job.out.exists());
@@ -259,7 +260,7 @@ fn cancel_stops_the_job_and_not_the_worker_and_the_inputs_end_stops_both() {
     worker.say("cancel");
     let answer = loop {
         match worker.hear().expect("an answer") {
-            WorkerEvent::Step { .. } | WorkerEvent::Epoch { .. } => {}
+            WorkerEvent::Step { .. } | WorkerEvent::Trace { .. } | WorkerEvent::Epoch { .. } => {}
             answer => break answer,
         }
     };
