@@ -257,6 +257,10 @@ pub struct Verify {
     #[arg(long)]
     pub json: bool,
 
+    /// Write a JUnit report, a test case for each stage, to this file
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub junit: Option<PathBuf>,
+
     /// One of the two runs of `--twice`, as this file asks for it
     #[arg(long, hide = true, value_name = "FILE")]
     pub half: Option<PathBuf>,

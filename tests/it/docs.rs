@@ -40,7 +40,8 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn path_with_kilter() -> String {
+/// `PATH` with the built program in front.
+pub fn path_with_kilter() -> String {
     let folder = Path::new(env!("CARGO_BIN_EXE_kilter")).parent().expect("a folder").to_path_buf();
     let old = std::env::var_os("PATH").unwrap_or_default();
     let folders: Vec<PathBuf> = std::iter::once(folder).chain(std::env::split_paths(&old)).collect();

@@ -131,6 +131,30 @@ fn two_runs_and_the_workspace_are_compared() {
 }
 
 #[test]
+fn locks_and_revisions_are_compared() {
+    let sandbox = rows();
+    git(&sandbox, &["init", "-q"]);
+    sandbox.run(&[]).success();
+    git(&sandbox, &["add", "pipeline.toml", "pipeline.lock", "data.csv"]);
+    git(&sandbox, &["commit", "-qm", "two"]);
+    git(&sandbox, &["tag", "two"]);
+    sandbox.write("pipeline.toml", ROWS.replace("least = 2", "least = 3"));
+    sandbox.kilter(&["diff", "two"]).success().prints("would run").prints("\"v >= 2\" -> \"v >= 3\"");
+    sandbox.run(&[]).success();
+    let told = sandbox.kilter(&["diff", "two", "pipeline.lock"]).success().prints("two (").prints("-> pipeline.lock");
+    told.prints("accuracy").prints("better").prints("3 -> 2 rows").prints("2 stages the same");
+    sandbox.kilter(&["diff", "pipeline.lock"]).success().prints("no difference");
+    // Without what the store knows, digests and metrics are left.
+    std::fs::remove_dir_all(sandbox.path(".kilter")).expect("removed");
+    let told = sandbox.kilter(&["diff", "two", "pipeline.lock"]).success();
+    told.prints("accuracy").prints("other content").prints("2 stages the same");
+    sandbox.kilter(&["diff", "gone.lock"]).exits(2).says("the lock `gone.lock` does not exist");
+    git(&sandbox, &["rm", "-q", "--cached", "pipeline.lock"]);
+    git(&sandbox, &["commit", "-qam", "no lock"]);
+    sandbox.kilter(&["diff", "HEAD"]).exits(2).says("there is no `pipeline.lock` at");
+}
+
+#[test]
 fn gc_keeps_what_is_needed_and_says_what_goes() {
     let sandbox = rows();
     for least in ["1", "2", "3"] {
@@ -160,7 +184,7 @@ fn gc_keeps_what_locks_of_other_branches_name() {
     let sandbox = rows();
     git(&sandbox, &["init", "-q"]);
     sandbox.run(&[]).success();
-    std::fs::remove_file(sandbox.path("pipeline.lock")).expect("the run's own lock");
+    std::fs::remove_file(sandbox.path("pipeline.lock")).expect("the lock of the working tree");
     let run = sandbox.kilter(&["runs", "last", "--json"]).json();
     let stage = run["stages"].as_array().expect("a list").iter().find(|stage| stage["stage"] == "some").expect("it");
     sandbox.write("rows.lock", format!("[stage.some]\nkey = \"{}\"\n", stage["key"].as_str().expect("a key")));
@@ -190,7 +214,8 @@ fn gc_waits_for_a_run() {
     }
     sandbox.kilter(&["gc", "--keep-runs", "0"]).success().says("waiting for a kilter that uses the store");
     assert!(child.wait().expect("ends").success());
-    sandbox.run(&[]).success().says("2 stages ran");
+    // What the run locked is needed.
+    sandbox.run(&[]).all_cached();
 }
 
 #[test]

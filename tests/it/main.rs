@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test fails by a panic")]
 
 mod check;
+mod ci;
 mod cli;
 mod columns;
 mod docs;

@@ -3,10 +3,11 @@
 use crate::cli::runs::{find as find_run, open, revision, workspace};
 use crate::cli::session::Session;
 use crate::cli::{CommandError, Output, args, locate};
-use crate::diff::{Side, SideStage};
+use crate::diff::{Side, SideOutput, SideStage};
 use crate::env;
 use crate::git::{self, Git};
 use crate::history::{History, Run};
+use crate::lock::{self, Lock, Record};
 use crate::plan::{Decision, Key};
 use crate::store::Store;
 use std::path::{Path, PathBuf};
@@ -141,19 +142,56 @@ impl Finder<'_> {
     }
 }
 
+/// Locks, from files and out of git.
 impl Finder<'_> {
     fn lock_file(&self, path: &Path) -> Result<Side, CommandError> {
-        let text = std::fs::read_to_string(path).map_err(|error| CommandError::io("read", path, &error))?;
-        self.of_lock(&text, &path.display().to_string())
+        let lock = lock::read(path)?;
+        let lock = lock.ok_or_else(|| {
+            CommandError::usage(format!("the lock `{}` does not exist", path.display()))
+                .hint("`kilter run` writes it beside its manifest")
+        })?;
+        Ok(self.of_lock(&lock, path.display().to_string()))
     }
 
+    /// The lock of the manifest at a git revision; `None` where the word names none.
     fn git_revision(&self, word: &str) -> Result<Option<Side>, CommandError> {
-        let _ = (word, Git::of(Path::new(".")), git::short(word));
-        Ok(None)
+        let root = self.store.layout().root();
+        let Some((git, commit)) = Git::of(root).and_then(|git| Some((git.clone(), git.commit(word)?))) else {
+            return Ok(None);
+        };
+        let manifest = self.manifest()?;
+        let full = std::path::absolute(&manifest).map_err(|error| CommandError::io("find", &manifest, &error))?;
+        let path = lock::lock_path(&full.canonicalize().unwrap_or(full));
+        let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
+        let short = git::short(&commit);
+        let label = if commit.starts_with(word) { short.to_owned() } else { format!("{word} ({short})") };
+        let Some(bytes) = git.file_at(&commit, &name) else {
+            return Err(CommandError::usage(format!("there is no `{name}` at {label}"))
+                .hint("commit the lock that `kilter run` writes, so that revisions can be compared"));
+        };
+        let lock = Lock::parse(&String::from_utf8_lossy(&bytes), Path::new(&name))?;
+        Ok(Some(self.of_lock(&lock, label)))
     }
 
-    fn of_lock(&self, text: &str, label: &str) -> Result<Side, CommandError> {
-        let _ = text;
-        Ok(Side { label: label.to_owned(), params: None, stages: Vec::new() })
+    /// The side of a lock. What the store or the history still knows of its results is taken from there: a lock tells
+    /// digests and metrics, not fields and types.
+    fn of_lock(&self, lock: &Lock, label: String) -> Side {
+        let stage = |(name, record): (&String, &Record)| {
+            let known = self.store.peek(record.key).filter(|result| record.is_of(result));
+            let mut side = match known {
+                Some(result) => SideStage::of_result(name, record.key, &result),
+                None => SideStage { name: name.clone(), kind: record.kind.clone(), ..SideStage::default() },
+            };
+            side.key = Some(record.key);
+            side.metrics.clone_from(&record.metrics);
+            // A time is the machine's and the day's, and no lock has one.
+            side.seconds = None;
+            for (port, output) in &record.outputs {
+                let bare = SideOutput { digest: output.digest, bytes: output.size, record: None };
+                side.outputs.entry(port.clone()).or_insert(bare);
+            }
+            side
+        };
+        Side { label, params: None, stages: lock.stages.iter().map(stage).collect() }
     }
 }

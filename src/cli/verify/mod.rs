@@ -1,5 +1,6 @@
 //! `kilter verify`
 
+mod junit;
 mod progress;
 mod text;
 
@@ -51,6 +52,9 @@ pub(super) fn run(options: &args::Verify, output: Output, started: Instant) -> O
     };
     progress.close();
     let found = found?;
+    if let Some(path) = &options.junit {
+        junit::write(path, session.pipeline(), &found)?;
+    }
     if options.json {
         output.json(&as_json(&session, &found))?;
     } else {

@@ -61,7 +61,8 @@ fn label(group: &[&StageVerdict]) -> String {
     }
 }
 
-fn said(stage: &StageVerdict, count: usize, sides: &(String, String), paint: Paint) -> String {
+/// What came of a stage, or of several alike.
+pub(super) fn said(stage: &StageVerdict, count: usize, sides: &(String, String), paint: Paint) -> String {
     let count = if count > 1 { format!("{}, ", counted(count, "stage")) } else { String::new() };
     match &stage.verdict {
         Verdict::InKilter { within } if within.is_empty() => {
@@ -76,7 +77,8 @@ fn said(stage: &StageVerdict, count: usize, sides: &(String, String), paint: Pai
     }
 }
 
-fn details(verdict: &Verdict, sides: &(String, String), paint: Paint) -> Vec<String> {
+/// How it differs, a line each.
+pub(super) fn details(verdict: &Verdict, sides: &(String, String), paint: Paint) -> Vec<String> {
     match verdict {
         Verdict::InKilter { within } => within.iter().map(admitted).collect(),
         Verdict::OffKilter(off) => off_kilter(off, sides, paint),
