@@ -1,8 +1,10 @@
 //! The command line as clap sees it. Nothing else uses clap.
 
 mod history;
+mod lock;
 
 pub use history::{Cache, Diff, Gc, Runs};
+pub use lock::{Lock, Verify};
 
 use super::exit::EXITS;
 use clap::builder::styling::{AnsiColor, Style, Styles};
@@ -208,75 +210,6 @@ pub struct Status {
     pub json: bool,
 }
 
-/// `kilter lock`
-#[derive(Clone, Debug, Args)]
-#[command(override_usage = "kilter lock [OPTIONS] [MANIFEST]")]
-pub struct Lock {
-    /// The manifest; may be left out where this folder has exactly one
-    #[arg(value_name = "MANIFEST", value_hint = clap::ValueHint::FilePath)]
-    pub words: Vec<String>,
-
-    /// Mend a lock that a merge left conflicts in: what the sides disagree on is taken from the store, or dropped
-    #[arg(long)]
-    pub resolve: bool,
-}
-
-/// `kilter verify`
-#[derive(Clone, Debug, Args)]
-#[command(override_usage = "kilter verify [OPTIONS] [MANIFEST]")]
-pub struct Verify {
-    /// The manifest; may be left out where this folder has exactly one
-    #[arg(value_name = "MANIFEST", value_hint = clap::ValueHint::FilePath)]
-    pub words: Vec<String>,
-
-    /// Params.
-    #[command(flatten)]
-    pub params: Params,
-
-    /// A stage, or a module for all of its stages; may be repeated [default: all stages]
-    #[arg(long, value_name = "STAGE")]
-    pub stage: Vec<String>,
-
-    /// Verify a share of them, such as `20%`
-    #[arg(long, value_name = "SHARE", value_parser = share)]
-    pub sample: Option<f64>,
-
-    /// Which sample: the same number draws the same stages everywhere
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub seed: u64,
-
-    /// Run each stage two times, with one thread and with several, and compare these; needs no lock
-    #[arg(long)]
-    pub twice: bool,
-
-    /// Do not use the network; a stage that needs it fails
-    #[arg(long)]
-    pub offline: bool,
-
-    /// Print what came of it as JSON
-    #[arg(long)]
-    pub json: bool,
-
-    /// Write a JUnit report, a test case for each stage, to this file
-    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
-    pub junit: Option<PathBuf>,
-
-    /// One of the two runs of `--twice`, as this file asks for it
-    #[arg(long, hide = true, value_name = "FILE")]
-    pub half: Option<PathBuf>,
-}
-
-/// `20%`, `0.2`
-fn share(text: &str) -> Result<f64, String> {
-    let wrong = || "a share is a percentage such as `20%`".to_owned();
-    let (number, unit) = match text.strip_suffix('%') {
-        Some(number) => (number.trim(), 100.0),
-        None => (text, 1.0),
-    };
-    let share = number.parse::<f64>().map_err(|_| wrong())? / unit;
-    if share > 0.0 && share <= 1.0 { Ok(share) } else { Err(wrong()) }
-}
-
 /// `kilter why`
 #[derive(Clone, Debug, Args)]
 #[command(override_usage = "kilter why [OPTIONS] [MANIFEST] <STAGE>")]
@@ -433,12 +366,6 @@ mod tests {
     #[test]
     fn clap_finds_nothing_wrong_with_it() {
         command().debug_assert();
-    }
-
-    #[test]
-    fn a_share_is_a_percentage_or_a_fraction() {
-        assert_eq!(["20%", "0.2", "100 %", "1"].map(share), [Ok(0.2), Ok(0.2), Ok(1.0), Ok(1.0)]);
-        assert!(["0", "120%", "-5%", "x", "NaN"].into_iter().all(|text| share(text).is_err()));
     }
 
     #[test]

@@ -203,12 +203,7 @@ fn gc_keeps_what_locks_of_other_branches_name() {
 fn gc_waits_for_a_run() {
     let sandbox = Sandbox::with_manifest(&HELLO.replace("cat \\\"$1\\\"", "sleep 2; cat \\\"$1\\\""));
     sandbox.run(&["first"]).success();
-    // With `--set` it writes no lock, which would keep its results.
-    let mut child = sandbox
-        .command(&["run", "--set", "word=hello"])
-        .stderr(std::process::Stdio::null())
-        .spawn()
-        .expect("kilter starts");
+    let mut child = sandbox.command(&["run"]).stderr(std::process::Stdio::null()).spawn().expect("kilter starts");
     while !sandbox.path(".kilter/store-v1/tmp").read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
