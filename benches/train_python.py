@@ -108,7 +108,7 @@ def prepare(folder, case):
         "augment": None, "seed": 7, "out": str(folder / "model.safetensors"),
     }
     path = folder / "job.json"
-    path.write_text(json.dumps({"protocol": 1, "stage": "bench", "job": job}))
+    path.write_text(json.dumps({"protocol": 2, "stage": "bench", "job": job}))
     return path
 
 
@@ -119,7 +119,7 @@ def rate(times, rows, epochs):
 def run_kilter(worker, job, rows, epochs):
     environment = {
         **os.environ, "OMP_NUM_THREADS": str(THREADS), "MKL_NUM_THREADS": str(THREADS), "OMP_DYNAMIC": "FALSE",
-        "MKL_DYNAMIC": "FALSE", "GOMP_SPINCOUNT": "300", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+        "MKL_DYNAMIC": "FALSE", "GOMP_SPINCOUNT": "3000", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
     }
     environment.pop("LD_LIBRARY_PATH", None)
     environment.pop("OMP_WAIT_POLICY", None)

@@ -66,10 +66,9 @@ impl Setting {
             // Fewer threads than asked for would add in another order.
             ("OMP_DYNAMIC", "FALSE".to_owned()),
             ("MKL_DYNAMIC", "FALSE".to_owned()),
-            // A thread that waits looks for work for some microseconds, then sleeps. Measured on two cores with a small network:
-            // sleeping at once costs four fifths of the speed; libgomp's own milliseconds cost nearly all of it as soon as
-            // two jobs share a core.
-            ("GOMP_SPINCOUNT", "300".to_owned()),
+            // A thread that waits looks for work for a tenth of a millisecond, then sleeps. Measured (docs/benchmarks.md):
+            // with less a small network has a fifth of its speed, with more two jobs that share cores lose theirs.
+            ("GOMP_SPINCOUNT", "3000".to_owned()),
             // Large pages for the heap: no number changes, and a step of a small CNN takes about 8 % less.
             ("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1".to_owned()),
         ];
