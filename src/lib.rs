@@ -14,7 +14,7 @@
 //!
 //! Under them lie [`span`], [`yaml`], [`digest`], [`types`], [`diag`], [`mod@env`], [`event`] and [`job`], which know nothing of
 //! each other beyond that order; [`stage`] is the contract that every kind in [`stages`] keeps; [`frame`], [`nn`] and
-//! [`metrics`] hold what kinds are made of; [`numbers`] puts numbers in words; [`plot`] draws them as SVG; [`store`] keeps results;
+//! [`metrics`] hold what kinds are made of; [`numbers`] puts numbers in words; [`xml`] text into XML; [`plot`] draws them as SVG; [`store`] keeps results;
 //! [`history`] keeps what runs did, [`mod@diff`] compares them, [`git`] asks the program of that name; [`import`] reads other tools' pipelines; [`registry`] lists all there is.
 //! The second binary, `kilter-torch` (`src/worker/`), is the only code that sees libtorch, and not part of this library.
 
@@ -47,4 +47,5 @@ pub mod stages;
 pub mod store;
 pub mod types;
 pub mod verify;
+pub mod xml;
 pub mod yaml;

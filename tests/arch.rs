@@ -15,7 +15,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("numbers", &[]),
     ("git", &[]),
     ("yaml", &[]),
-    ("plot", &["numbers"]),
+    ("xml", &[]),
+    ("plot", &["numbers", "xml"]),
     ("types", &["digest"]),
     ("diag", &["span"]),
     ("event", &["types", "digest"]),
@@ -29,7 +30,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "stages",
         &[
             "stage", "types", "frame", "nn", "job", "metrics", "diag", "event", "digest", "plot", "numbers", "env",
-            "yaml",
+            "yaml", "xml",
         ],
     ),
     ("registry", &["stage", "stages", "nn", "metrics"]),
@@ -54,7 +55,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "manifest", "job",
         ],
     ),
-    ("report", &["event", "types", "store", "numbers", "stage", "digest"]),
+    ("report", &["event", "types", "store", "numbers", "stage", "digest", "xml"]),
     (
         "dev",
         &[

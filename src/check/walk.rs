@@ -228,7 +228,8 @@ impl Walk<'_> {
             return FoundOutputs { outputs, trusted: true, files: known.files };
         }
         let (outputs, findings) = run_check(spec, &taken.inputs, &entry.base, self.workspace);
-        let trusted = !findings.iter().any(|finding| finding.diagnostic.severity == Severity::Error);
+        let wrong = findings.iter().any(|finding| finding.diagnostic.severity == Severity::Error);
+        let trusted = !wrong && !named_after_nothing(&outputs, taken);
         place_all(findings, entry, self.manifest, self.sources, self.diagnostics);
         let files = files_lying(&outputs);
         FoundOutputs { outputs, trusted, files }
@@ -333,6 +334,14 @@ impl Walk<'_> {
             }
         }
     }
+}
+
+/// Whether an output is called after something that is not there: `encode.vla` after a mistyped `split.vla`. Then what the
+/// outputs would be called is not known.
+fn named_after_nothing(outputs: &Outputs, taken: &Taken) -> bool {
+    let led_nowhere = |text: &&String| !taken.refs.iter().any(|found| found.text == **text);
+    let name = |text: &String| text.rsplit(['.', '/']).next().is_some_and(|name| outputs.get(name).is_some());
+    !taken.complete && taken.inputs.keys().filter(led_nowhere).any(name)
 }
 
 /// Which output a reference means. `Ok(None)`: it cannot be told after a mistake in the stage.

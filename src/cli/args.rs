@@ -280,6 +280,10 @@ pub struct Graph {
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<GraphFormat>,
 
+    /// Show which results are there, and which stages would run
+    #[arg(long)]
+    pub status: bool,
+
     /// Write it to this file instead of stdout
     #[arg(long, short, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub output: Option<PathBuf>,

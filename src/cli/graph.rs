@@ -4,14 +4,15 @@ use super::args::{self, GraphFormat};
 use super::session::Session;
 use super::{CommandError, Exit, Outcome, Output, locate};
 use crate::check::Checked;
-use crate::report::{Drawing, Graph, Node, Paint};
+use crate::plan::Decision;
+use crate::report::{Drawing, Graph, Node, Paint, State};
 use std::path::Path;
 
 pub(super) fn run(options: &args::Graph, output: Output) -> Outcome {
     let manifest = locate::manifest(&options.words)?;
     let session = Session::sound(&manifest, &options.params.set, output)?;
     let drawing = drawing(options)?;
-    let graph = graph(&session.checked);
+    let graph = graph(&session.checked, &states(&session, options.status)?);
     match &options.output {
         None => output.data(&graph.draw(drawing, output.out))?,
         Some(path) => {
@@ -44,11 +45,27 @@ fn by_ending(path: &Path) -> Result<Drawing, CommandError> {
     }
 }
 
+/// Whether each stage's result is there, if that is `wanted`.
+fn states(session: &Session, wanted: bool) -> Result<Vec<Option<State>>, CommandError> {
+    let mut states = vec![None; session.checked.stages.len()];
+    if wanted {
+        for planned in session.plan(&[], false)?.stages {
+            states[planned.index] = Some(match planned.decision {
+                Decision::Cached(_) => State::Cached,
+                Decision::Run(_) => State::Runs,
+                Decision::Unknown { .. } => State::Unknown,
+            });
+        }
+    }
+    Ok(states)
+}
+
 /// The stages as the drawings want them.
-fn graph(checked: &Checked) -> Graph {
-    let nodes = checked.stages.iter().map(|stage| Node {
+fn graph(checked: &Checked, states: &[Option<State>]) -> Graph {
+    let nodes = checked.stages.iter().zip(states).map(|(stage, state)| Node {
         name: stage.name.clone(),
         kind: stage.kind.clone(),
+        state: *state,
         uses: stage.refs.iter().map(|used| (used.stage, used.text.clone())).collect(),
     });
     Graph { name: checked.manifest.pipeline.name.clone(), nodes: nodes.collect() }

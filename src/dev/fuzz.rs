@@ -5,6 +5,7 @@ use crate::check::{NoResults, check};
 use crate::digest::Digest;
 use crate::env::Cancel;
 use crate::job::{Job, JobFile, JobResult, WorkerEvent};
+use crate::lock::{Lock, mend, sides};
 use crate::manifest::{LoadOptions, load_text};
 use crate::registry::STAGES;
 use crate::stage::{Progress, RunCx, Seed, Services, StageError};
@@ -17,8 +18,14 @@ use std::path::Path;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every reader.
-pub const TARGETS: &[Target] =
-    &[("manifest", manifest), ("index", index), ("standing", standing), ("job", job), ("archive", archive)];
+pub const TARGETS: &[Target] = &[
+    ("manifest", manifest),
+    ("lock", lock),
+    ("index", index),
+    ("standing", standing),
+    ("job", job),
+    ("archive", archive),
+];
 
 /// A manifest, loaded and checked, and what is wrong with it put in words.
 pub fn manifest(bytes: &[u8]) {
@@ -27,6 +34,31 @@ pub fn manifest(bytes: &[u8]) {
     let checked = check(load_text(&options, &String::from_utf8_lossy(bytes)), STAGES, &mut NoResults, folder);
     let shown = crate::diag::render(&checked.diagnostics, &checked.sources, crate::diag::Format::Json);
     drop(shown);
+}
+
+/// A lock, as it is or as a merge left it: read, mended, and written again. What was written reads as the same lock.
+///
+/// # Panics
+/// Where a lock that was read is written as something else.
+pub fn lock(bytes: &[u8]) {
+    let path = Path::new("p.lock");
+    let read = |text: &str| Lock::parse(text, path).ok();
+    let text = String::from_utf8_lossy(bytes);
+    let merged = sides(&text).and_then(|(ours, theirs)| Some((read(&ours)?, read(&theirs)?)));
+    let lock = merged.map_or_else(
+        || read(&text),
+        |(ours, theirs)| {
+            let names = ours.stages.keys().map(String::as_str).collect();
+            Some(mend(&ours, &theirs, &names, &|name| theirs.stages.get(name).cloned()).lock)
+        },
+    );
+    if let Some(lock) = lock {
+        assert!(
+            read(&lock.text()).as_ref() == Some(&lock),
+            "written and read again it is another lock: {}",
+            lock.text()
+        );
+    }
 }
 
 fn in_store(work: impl FnOnce(&Store, &Path)) {
@@ -213,10 +245,25 @@ mod tests {
         vec![json!({ "format": 1, "boot": null, "mtimes": [1], "result": result }).to_string().into_bytes()]
     }
 
+    fn locks() -> Vec<Vec<u8>> {
+        let mut locks = files("pipelines", ".lock");
+        let [one, ..] = &locks[..] else { panic!("no pipeline has a lock") };
+        let text = String::from_utf8(one.clone()).unwrap();
+        let (head, tail) = text.split_at(text.len() / 2);
+        let (cut, _) = tail.split_once('\n').unwrap();
+        let merged = format!("{head}<<<<<<< ours\n{tail}||||||| base\n{cut}\n=======\n{tail}>>>>>>> theirs\n");
+        locks.push(merged.into_bytes());
+        locks
+    }
+
     fn jobs() -> Vec<Vec<u8>> {
         let setting = json!({ "threads": 1, "numerics": "native", "device": "cpu" });
         let predict = json!({ "setting": setting, "architecture": "a", "weights": "w", "data": "d", "batch_size": 1, "out": "o" });
-        vec![json!({ "protocol": 1, "stage": "s", "job": { "predict": predict } }).to_string().into_bytes()]
+        vec![
+            json!({ "protocol": crate::job::PROTOCOL, "stage": "s", "job": { "predict": predict } })
+                .to_string()
+                .into_bytes(),
+        ]
     }
 
     fn archives() -> Vec<Vec<u8>> {
@@ -252,6 +299,7 @@ mod tests {
             "manifest" => {
                 [files("pipelines", ".toml"), files("tests/check", ".toml"), files("stdlib", ".toml")].concat()
             }
+            "lock" => locks(),
             "index" => records(),
             "standing" => vec![rmp_serde::to_vec(&json!({ "a": [1, "x", null] })).unwrap(), b"{\"a\": {}}".to_vec()],
             "job" => jobs(),
@@ -259,12 +307,25 @@ mod tests {
         }
     }
 
+    /// What `cargo xtask fuzz` starts from.
+    fn write_seeds(folder: &Path, samples: &[Vec<u8>]) {
+        std::fs::create_dir_all(folder).unwrap();
+        for (index, sample) in samples.iter().enumerate() {
+            std::fs::write(folder.join(format!("sample-{index:03}")), sample).unwrap();
+        }
+    }
+
     #[test]
     fn no_reader_is_stopped_by_any_bytes() {
         let cases = crate::env::var("KILTER_FUZZ").and_then(|text| text.parse().ok()).unwrap_or(300_usize);
         let seed = crate::env::var("KILTER_FUZZ_SEED").and_then(|text| text.parse().ok()).unwrap_or(1_u64);
+        let seeds = crate::env::var("KILTER_FUZZ_SEEDS").map(PathBuf::from);
         for (name, target) in TARGETS {
             let samples = samples(name);
+            if let Some(seeds) = &seeds {
+                write_seeds(&seeds.join(name), &samples);
+                continue;
+            }
             let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
             samples.iter().for_each(|sample| target(sample));
             for case in 0..cases {

@@ -1,6 +1,7 @@
 //! JUnit reports, which most CI systems show: a test suite for a pipeline, a test case for each stage.
 
 use crate::event::Event;
+use crate::xml::{attribute, text};
 use std::fmt::Write;
 
 /// How a test case came out.
@@ -90,28 +91,6 @@ pub fn report(suite: &str, cases: &[Case]) -> String {
     }
     out.push_str("</testsuite>\n</testsuites>\n");
     out
-}
-
-/// Text with what XML reserves escaped, and without the control characters that it cannot hold.
-fn text(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '\t' | '\n' => out.push(c),
-            '\u{fffe}' | '\u{ffff}' => out.push('\u{fffd}'),
-            c if c.is_control() && (c as u32) < 0x80 => out.push('\u{fffd}'),
-            c => out.push(c),
-        }
-    }
-    out
-}
-
-/// Text inside of double quotes; line breaks are kept as references, or a reader would make spaces of them.
-fn attribute(value: &str) -> String {
-    text(value).replace('"', "&quot;").replace('\n', "&#10;").replace('\t', "&#9;")
 }
 
 #[cfg(test)]

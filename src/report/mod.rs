@@ -17,7 +17,7 @@ mod paint;
 mod table;
 
 pub use console::{Frame, Live, Plain, Reporter, failure, summary};
-pub use graph::{Drawing, Graph, Node};
+pub use graph::{Drawing, Graph, Node, State};
 pub use json::JsonLines;
 pub use paint::Paint;
 pub use table::{Align, Table};

@@ -1,9 +1,10 @@
-//! Repository chores: `cargo xtask run|test|setup|ci|bless|bench|faults`. Has no dependency but `libc`, so that it builds in seconds;
+//! Repository chores: `cargo xtask run|test|setup|ci|bless|bench|faults|fuzz`. Has no dependency but `libc`, so that it builds in seconds;
 //! it needs cargo, python3 with pip, and a C++ compiler, and installs the rest into ignored folders of the workspace.
 
 mod bench;
 mod command;
 mod faults;
+mod fuzz;
 mod setup;
 
 use command::{Failure, run};
@@ -19,6 +20,7 @@ usage: cargo xtask COMMAND
   bless                    rewrite expectations and generated files from what the program does now
   bench [NAME ...]         measure; without names, everything
   faults [NAME ...]        kill, fail and compare with a model: --kills N, --histories N, --seed N
+  fuzz [TARGET ...]        cargo-fuzz on what reads bytes from outside: --seconds N (an hour each if nothing is said)
 ";
 
 fn main() -> ExitCode {
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
         Some("ci") => run("bash", [".ci/run"], &[]),
         Some("bless") => bless(rest),
         Some("bench") => bench::bench(rest),
+        Some("fuzz") => fuzz::fuzz(rest),
         Some("faults") => faults::faults(rest),
         None | Some("help" | "--help" | "-h") => {
             print!("{USAGE}");

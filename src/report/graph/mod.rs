@@ -3,6 +3,39 @@
 mod svg;
 
 use super::Paint;
+use crate::xml;
+
+/// Whether a stage's result is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It is.
+    Cached,
+    /// It is not: the stage would run.
+    Runs,
+    /// That is known only after others have run.
+    Unknown,
+}
+
+impl State {
+    const ALL: [Self; 3] = [Self::Cached, Self::Runs, Self::Unknown];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Cached => "cached",
+            Self::Runs => "runs",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// Fill and border; the names tell the same to those who do not see colours.
+    fn colours(self) -> [&'static str; 2] {
+        match self {
+            Self::Cached => ["#e3f4e6", "#2e7d43"],
+            Self::Runs => ["#fff1d6", "#b26a00"],
+            Self::Unknown => ["#eceff1", "#78909c"],
+        }
+    }
+}
 
 /// A stage.
 #[derive(Clone, Debug)]
@@ -11,6 +44,8 @@ pub struct Node {
     pub name: String,
     /// Its kind.
     pub kind: String,
+    /// Whether its result is there, where that is to be shown.
+    pub state: Option<State>,
     /// What it uses: the index of a node before it, and the reference as it is written.
     pub uses: Vec<(usize, String)>,
 }
@@ -37,8 +72,23 @@ pub enum Drawing {
     Svg,
 }
 
+impl Node {
+    /// Its kind, and whether its result is there.
+    fn about(&self) -> String {
+        match self.state {
+            None => self.kind.clone(),
+            Some(state) => format!("{} · {}", self.kind, state.name()),
+        }
+    }
+}
+
 impl Graph {
-    /// Draws it. Only the tree has colours.
+    /// The states that there are.
+    fn states(&self) -> impl Iterator<Item = State> {
+        State::ALL.into_iter().filter(|state| self.nodes.iter().any(|node| node.state == Some(*state)))
+    }
+
+    /// Draws it. Without states only the tree has colours.
     #[must_use]
     pub fn draw(&self, drawing: Drawing, paint: Paint) -> String {
         match drawing {
@@ -91,7 +141,7 @@ impl Graph {
     }
 
     fn branch(&self, out: &mut String, node: usize, parent: Option<usize>, lead: &str, paint: Paint) {
-        let Node { name, kind, uses } = &self.nodes[node];
+        let Node { name, kind, state, uses } = &self.nodes[node];
         let mut others: Vec<&str> =
             uses.iter().filter(|(used, _)| Some(*used) != parent).map(|(_, text)| text.as_str()).collect();
         others.dedup();
@@ -99,17 +149,28 @@ impl Graph {
             [] => String::new(),
             others => paint.dim(format!("  also uses {}", others.join(", "))),
         };
-        out.push_str(&format!("{}{}  {}{also}\n", paint.dim(lead), paint.bold(name), paint.dim(kind)));
+        let state = match state {
+            None => String::new(),
+            Some(State::Cached) => format!("  {}", paint.green("cached")),
+            Some(other) => format!("  {}", paint.yellow(other.name())),
+        };
+        out.push_str(&format!("{}{}  {}{state}{also}\n", paint.dim(lead), paint.bold(name), paint.dim(kind)));
     }
 
     fn mermaid(&self) -> String {
         let mut out = "flowchart TD\n".to_owned();
         for (at, node) in self.nodes.iter().enumerate() {
-            out.push_str(&format!("  s{at}[\"{}<br><small>{}</small>\"]\n", escape(&node.name), escape(&node.kind)));
+            let class = node.state.map_or_else(String::new, |state| format!(":::{}", state.name()));
+            let (name, about) = (xml::attribute(&node.name), xml::attribute(&node.about()));
+            out.push_str(&format!("  s{at}[\"{name}<br><small>{about}</small>\"]{class}\n"));
+        }
+        for state in self.states() {
+            let ([fill, stroke], name) = (state.colours(), state.name());
+            out.push_str(&format!("  classDef {name} fill:{fill},stroke:{stroke},color:#17212b\n"));
         }
         for node in 0..self.nodes.len() {
             for (used, ports) in self.edges(node) {
-                let label = if ports.is_empty() { String::new() } else { format!("|{}|", escape(&ports)) };
+                let label = if ports.is_empty() { String::new() } else { format!("|{}|", xml::attribute(&ports)) };
                 out.push_str(&format!("  s{used} -->{label} s{node}\n"));
             }
         }
@@ -121,8 +182,12 @@ impl Graph {
         let mut out = format!("digraph {} {{\n", quote(&self.name));
         out.push_str("  node [shape=box, style=rounded, fontname=\"sans-serif\"];\n  edge [fontname=\"sans-serif\", fontsize=10];\n");
         for node in &self.nodes {
-            let label = format!("{}\\n{}", node.name.replace('"', "\\\""), node.kind);
-            out.push_str(&format!("  {} [label=\"{label}\"];\n", quote(&node.name)));
+            let label = format!("{}\\n{}", node.name.replace('"', "\\\""), node.about());
+            let colours = node.state.map_or_else(String::new, |state| {
+                let [fill, stroke] = state.colours();
+                format!(", style=\"rounded,filled\", fillcolor=\"{fill}\", color=\"{stroke}\"")
+            });
+            out.push_str(&format!("  {} [label=\"{label}\"{colours}];\n", quote(&node.name)));
         }
         for node in 0..self.nodes.len() {
             for (used, ports) in self.edges(node) {
@@ -136,11 +201,6 @@ impl Graph {
     }
 }
 
-/// Text inside of XML, HTML and Mermaid labels.
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -149,6 +209,7 @@ mod tests {
         let node = |name: &str, kind: &str, uses: &[(usize, &str)]| Node {
             name: name.to_owned(),
             kind: kind.to_owned(),
+            state: None,
             uses: uses.iter().map(|(used, text)| (*used, (*text).to_owned())).collect(),
         };
         Graph {
@@ -184,5 +245,20 @@ raw  fetch
         assert!(mermaid.contains("  s0 --> s1\n"), "{mermaid}");
         let dot = digits().draw(Drawing::Dot, Paint::new(true));
         assert!(dot.contains("  \"encode\" -> \"train\" [label=\"train, val\"];\n"), "{dot}");
+    }
+
+    #[test]
+    fn states_are_named_and_coloured() {
+        let mut graph = digits();
+        for (at, node) in graph.nodes.iter_mut().enumerate() {
+            node.state = Some([State::Cached, State::Runs][usize::from(at > 2)]);
+        }
+        let tree = graph.draw(Drawing::Tree, Paint::new(false));
+        assert!(tree.contains("encode  encode  cached\n") && tree.contains("train  train  runs  also"), "{tree}");
+        let mermaid = graph.draw(Drawing::Mermaid, Paint::new(false));
+        assert!(mermaid.contains("<small>encode · cached</small>\"]:::cached\n"), "{mermaid}");
+        assert!(mermaid.contains("classDef runs ") && !mermaid.contains("classDef unknown"), "{mermaid}");
+        let svg = graph.draw(Drawing::Svg, Paint::new(false));
+        assert!(svg.contains(">model · runs<") && svg.contains("fill:#fff1d6"), "{svg}");
     }
 }

@@ -4,7 +4,8 @@
 //! which takes part in the ordering, so that it does not run through boxes. Layers are ordered by the mean place of what
 //! they are connected to, a few times down and up.
 
-use super::{Graph, escape};
+use super::Graph;
+use crate::xml;
 use std::fmt::Write;
 
 const ROW: f64 = 96.0;
@@ -42,7 +43,7 @@ pub(super) fn draw(graph: &Graph) -> String {
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" \
          height=\"{height:.0}\" role=\"img\" aria-label=\"stages of {}\">\n<style>\n{STYLE}</style>\n",
-        escape(&graph.name)
+        xml::text(&graph.name)
     );
     for (route, label) in &layout.routes {
         layout.edge(&mut out, route, label);
@@ -50,10 +51,15 @@ pub(super) fn draw(graph: &Graph) -> String {
     for place in &layout.places {
         if let Some(node) = place.node {
             let (x, y) = (place.x - place.width / 2.0, top(place.layer));
-            let (name, kind) = (escape(&graph.nodes[node].name), escape(&graph.nodes[node].kind));
+            let node = &graph.nodes[node];
+            let (name, kind) = (xml::text(&node.name), xml::text(&node.about()));
+            let colours = node.state.map_or_else(String::new, |state| {
+                let [fill, stroke] = state.colours();
+                format!(" style=\"fill:{fill};stroke:{stroke}\"")
+            });
             let _ = writeln!(
                 out,
-                "<g><rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{BOX}\" rx=\"8\"/>\
+                "<g><rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{BOX}\" rx=\"8\"{colours}/>\
                  <text class=\"n\" x=\"{cx:.1}\" y=\"{:.1}\">{name}</text>\
                  <text class=\"k\" x=\"{cx:.1}\" y=\"{:.1}\">{kind}</text></g>",
                 place.width,
@@ -87,8 +93,10 @@ impl Layout {
         for (at, node) in graph.nodes.iter().enumerate() {
             let layer = node.uses.iter().map(|(used, _)| layer_of[*used] + 1).max().unwrap_or(0);
             layer_of.push(layer);
-            let letters = node.name.chars().count().max(node.kind.chars().count());
-            layout.add(Place { layer, node: Some(at), width: (letters as f64 * 8.4 + 28.0).max(76.0), x: 0.0 });
+            // The second line is written smaller.
+            let letters = |text: &str, each: f64| text.chars().count() as f64 * each;
+            let letters = letters(&node.name, 8.4).max(letters(&node.about(), 7.2));
+            layout.add(Place { layer, node: Some(at), width: (letters + 28.0).max(76.0), x: 0.0 });
         }
         for node in 0..graph.nodes.len() {
             for (used, label) in graph.edges(node) {
@@ -233,7 +241,7 @@ impl Layout {
             // Where the first curve is at 0.7 of its way: edges that begin together are apart by then.
             let height = ROW - BOX;
             let (lx, ly) = (from.x + (to.x - from.x) * 0.784, top(from.layer) + BOX + height * 0.658 + 3.0);
-            let _ = write!(out, "<text class=\"p\" x=\"{lx:.1}\" y=\"{ly:.1}\">{}</text>", escape(label));
+            let _ = write!(out, "<text class=\"p\" x=\"{lx:.1}\" y=\"{ly:.1}\">{}</text>", xml::text(label));
         }
         out.push('\n');
     }
