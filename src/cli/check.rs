@@ -13,7 +13,7 @@ pub(super) fn run(options: &args::Check, output: Output, started: Instant) -> Ou
     if options.format == CheckFormat::Text
         && let Some(standing) = place.standing(false)
     {
-        tell_counts("no mistakes", standing.stages.len(), output, started);
+        tell_counts("no mistakes", standing.stages().count(), output, started);
         return Ok(Exit::Done);
     }
     let session = place.open();

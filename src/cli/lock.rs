@@ -11,8 +11,8 @@ use crate::exec::RunSummary;
 use crate::lock::{self, Lock, LockError, Mended, Record};
 use crate::numbers::counted;
 use crate::plan::{Plan, PlannedStage, Selection, outline};
-use crate::stage::StageResult;
-use crate::store::{Standing, Store, hash_file, write_atomically};
+use crate::stage::{Outcome as Came, StageResult, outcomes_digest};
+use crate::store::{Store, write_atomically};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -142,9 +142,12 @@ pub(super) fn bring_up_to_date(checked: &Checked, store: &Store, words: &Words, 
     let all = words.names.is_empty();
     let updated = update(checked, &path, summary, all, output);
     if updated.is_ok() && all {
-        let keys =
-            checked.stages.iter().filter_map(|stage| Some((stage.name.as_str(), summary.done.get(&stage.name)?.key)));
-        if let Some(seal) = seal(&path, keys) {
+        let outcomes = checked.stages.iter().filter_map(|stage| {
+            let done = summary.done.get(&stage.name)?;
+            let (made, seconds) = (done.result.made, done.result.seconds);
+            Some(Came { stage: &stage.name, key: done.key, made, seconds })
+        });
+        if let Some(seal) = seal(store, &checked.manifest.path, outcomes_digest(outcomes)) {
             // Without it the next run looks at the lock again.
             let _ =
                 write_atomically(&store.layout().lock_seal(&checked.manifest.path), seal.to_string().as_bytes(), false);
@@ -159,21 +162,17 @@ pub(super) fn bring_up_to_date(checked: &Checked, store: &Store, words: &Words, 
 }
 
 /// Whether a lock was found to tell of just these results, and neither has changed since.
-pub(super) fn tells_of(store: &Store, manifest: &Path, standing: &Standing) -> bool {
-    let keys = standing.all_held().into_iter().flatten().map(|(stage, held)| (stage.name.as_str(), held.key));
-    let sealed = manifest.canonicalize().ok().map(|manifest| store.layout().lock_seal(&manifest));
-    let sealed = sealed.and_then(|path| std::fs::read_to_string(path).ok());
-    sealed.is_some_and(|sealed| seal(&lock::lock_path(manifest), keys).is_some_and(|seal| seal.to_string() == sealed))
+pub(super) fn tells_of(store: &Store, manifest: &Path, results: Digest) -> bool {
+    let Ok(manifest) = manifest.canonicalize() else { return false };
+    let sealed = std::fs::read_to_string(store.layout().lock_seal(&manifest));
+    sealed.is_ok_and(|sealed| seal(store, &manifest, results).is_some_and(|seal| seal.to_string() == sealed))
 }
 
-/// A lock's bytes and what it tells of, in one digest; `None` where there is no lock.
-fn seal<'a>(path: &Path, keys: impl Iterator<Item = (&'a str, Digest)>) -> Option<Digest> {
-    let (bytes, _) = hash_file(path).ok()?;
+/// The bytes of a manifest's lock and what it tells of, in one digest; `None` where there is no lock.
+fn seal(store: &Store, manifest: &Path, results: Digest) -> Option<Digest> {
+    let (bytes, _) = store.stat_cache.digest(&lock::lock_path(manifest)).ok()?;
     let mut hasher = blake3::Hasher::new_derive_key("kilter 2026 lock seal");
-    hasher.update(bytes.as_bytes());
-    for (name, key) in keys {
-        hasher.update(&(name.len() as u64).to_le_bytes()).update(name.as_bytes()).update(key.as_bytes());
-    }
+    hasher.update(bytes.as_bytes()).update(results.as_bytes());
     Some(Digest::from_bytes(*hasher.finalize().as_bytes()))
 }
 

@@ -7,11 +7,11 @@ use crate::digest::Digest;
 use crate::env::{self, Cancel};
 use crate::event::Event;
 use crate::exec::{self, RunError, RunOptions, RunSummary};
-use crate::history::{Recorder, RunFacts};
+use crate::history::{Recorder, Revision, RunFacts};
 use crate::manifest::Param;
 use crate::plan::Selection;
 use crate::report::{Frame, JsonLines, Live, Plain, Reporter, junit};
-use crate::store::{Held, Standing, Store, Workspace};
+use crate::store::{Standing, Store};
 use std::collections::BTreeMap;
 use std::mem::ManuallyDrop;
 use std::path::Path;
@@ -24,10 +24,15 @@ pub(super) fn run(options: &args::Run, output: Output, started: Instant) -> Outc
     let place = Place::of(&words.manifest, set)?;
     let locked = options.locked || options.frozen;
     let plain = words.names.is_empty() && !options.force && !locked && options.junit.is_none();
-    let standing = if plain { place.standing(true) } else { None };
-    let unlocked = |standing: &Standing| set.is_empty() && !lock::tells_of(&place.store, &words.manifest, standing);
-    if let Some(standing) = standing.filter(|standing| standing.all_held().is_some() && !unlocked(standing)) {
-        return run_nothing(options, output, started, (&place, &words), &standing);
+    let revision = Revision::ask(&place.workspace.root);
+    // Never dropped: the process ends with it.
+    let standing = ManuallyDrop::new(if plain { place.standing(true) } else { None });
+    let locked_too = |all| !set.is_empty() || lock::tells_of(&place.store, &words.manifest, all);
+    if let Some(standing) = &*standing
+        && let Some(all) = standing.all_held().filter(|all| locked_too(*all))
+    {
+        let place = ManuallyDrop::new(place);
+        return run_nothing(options, output, started, (&place, &words, revision), (standing, all));
     }
     let session = place.open().or_mistakes(&words.manifest, output)?;
     if output.level != Level::Quiet {
@@ -42,7 +47,7 @@ pub(super) fn run(options: &args::Run, output: Output, started: Instant) -> Outc
     let manifest = &session.checked.manifest;
     let value = |param: &Param| (param.name.clone(), param.value.clone().unwrap_or_default());
     let params = manifest.params.iter().map(value).collect();
-    let recorder = recorder(&session.workspace, &session.store, &manifest.path, params, &words);
+    let recorder = recorder(revision, &session.store, &manifest.path, params, &words);
     let cases = Mutex::new(Vec::new());
     let finished = Mutex::new(None);
     let events = |event: Event| {
@@ -116,7 +121,7 @@ pub(super) fn run(options: &args::Run, output: Output, started: Instant) -> Outc
 
 /// Enters the run into the history.
 fn recorder(
-    workspace: &Workspace,
+    revision: Revision,
     store: &Store,
     manifest: &Path,
     params: BTreeMap<String, serde_json::Value>,
@@ -124,7 +129,7 @@ fn recorder(
 ) -> Recorder {
     let layout = store.layout();
     let facts = RunFacts { manifest: layout.shown(manifest), params, targets: words.names.clone() };
-    Recorder::new(&layout.history(), &workspace.root, store.boot(), facts)
+    Recorder::new(&layout.history(), revision, store.boot(), facts)
 }
 
 /// Tells a run that has nothing to do, and enters it into the history.
@@ -132,26 +137,23 @@ fn run_nothing(
     options: &args::Run,
     output: Output,
     started: Instant,
-    (place, words): (&Place<'_>, &Words),
-    standing: &Standing,
+    (place, words, revision): (&Place<'_>, &Words, Revision),
+    (standing, all): (&Standing, Digest),
 ) -> Outcome {
     let Place { workspace, store, .. } = place;
     let manifest = words.manifest.canonicalize().unwrap_or_else(|_| words.manifest.clone());
-    let recorder = recorder(workspace, store, &manifest, standing.params.clone(), words);
+    let recorder = recorder(revision, store, &manifest, standing.params().clone(), words);
     let reporter = reporter(options, output, &Cancel::new(), started);
     let finished = Mutex::new(None);
-    let summary = exec::run_nothing(standing, store, &|event| {
-        recorder.event(&event);
-        match event {
-            Event::RunFinished { .. } => *finished.lock().unwrap_or_else(PoisonError::into_inner) = Some(event),
-            event => reporter.event(&event),
-        }
+    let summary = exec::run_nothing(standing, store, reporter.tells_cached(), &|event| match event {
+        Event::RunFinished { .. } => *finished.lock().unwrap_or_else(PoisonError::into_inner) = Some(event),
+        event => reporter.event(&event),
     });
-    if let Some(event) = finished.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        let held: BTreeMap<Digest, &Held> =
-            standing.all_held().into_iter().flatten().map(|(_, held)| (held.key, held)).collect();
-        let moment = |key| held.get(&key).map(|held| (held.made, held.seconds));
-        if let Some(warning) = recorder.finish(&event, &moment, &|key| store.peek(key)) {
+    store.stat_cache.save();
+    let finished = finished.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if let Some((event, summary)) = finished.zip(summary.as_ref()) {
+        let (names, outcomes) = ((summary.run.as_str(), standing.pipeline()), || standing.outcomes().collect());
+        if let Some(warning) = recorder.finish_cached(names, &event, all, &outcomes, &|key| store.peek(key)) {
             reporter.say(&format!("warning: {warning}"));
         }
         reporter.event(&if options.json { event } else { shown(event, &workspace.root) });

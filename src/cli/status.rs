@@ -15,8 +15,8 @@ pub(super) fn run(options: &args::Status, output: Output) -> Outcome {
     let manifest = locate::manifest(&options.words)?;
     let place = Place::of(&manifest, &options.params.set)?;
     let (pipeline, rows) = match place.standing(false) {
-        Some(standing) if standing.stages.iter().all(|stage| matches!(stage.noted, Noted::Held(_))) => {
-            (standing.pipeline.clone(), standing.stages.iter().filter_map(Row::noted).collect::<Vec<_>>())
+        Some(standing) if standing.stages().all(|stage| matches!(stage.noted, Noted::Held(_))) => {
+            (standing.pipeline().to_owned(), standing.stages().filter_map(Row::noted).collect::<Vec<_>>())
         }
         _ => {
             let session = place.open().or_mistakes(&manifest, output)?;
@@ -89,7 +89,7 @@ impl Row {
         let Noted::Held(held) = &stage.noted else { return None };
         let state = if held.gates_hold { "cached" } else { "gate broken" };
         let (summary, metrics) = (held.summary.clone(), held.metrics.clone());
-        let result = Facts { made: held.made, seconds: held.seconds, bytes: held.bytes(), summary, metrics };
+        let result = Facts { made: held.made, seconds: held.seconds, bytes: held.bytes, summary, metrics };
         let (name, kind) = (stage.name.clone(), stage.kind.clone());
         Some(Self { stage: name, kind, state, note: held.summary.clone(), result: Some(result) })
     }

@@ -22,4 +22,4 @@ mod tests;
 
 pub use db::{History, HistoryError};
 pub use read::{Attempt, Member, Run, RunState};
-pub use record::{Recorder, RunFacts};
+pub use record::{Recorder, Revision, RunFacts};

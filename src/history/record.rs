@@ -9,7 +9,7 @@ use crate::digest::Digest;
 use crate::env;
 use crate::event::Event;
 use crate::git::{Git, GitState};
-use crate::stage::StageResult;
+use crate::stage::{Outcome, StageResult, outcomes_digest};
 use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -34,12 +34,27 @@ pub struct RunFacts {
     pub targets: Vec<String>,
 }
 
+/// The revision that a workspace is at, which git is asked for beside other work.
+pub struct Revision(Receiver<Option<GitState>>);
+
+impl Revision {
+    /// Asks git.
+    #[must_use]
+    pub fn ask(root: &Path) -> Self {
+        let (send, state) = channel();
+        let root = root.to_owned();
+        // Where no thread can be had, nothing is sent, and the run is entered without a revision.
+        let _ = std::thread::Builder::new().name("git state".to_owned()).spawn(move || send.send(Git::state(&root)));
+        Self(state)
+    }
+}
+
 /// Enters one run into the history. Events may come from several threads.
 pub struct Recorder {
     path: PathBuf,
     facts: RunFacts,
     boot: String,
-    git: Mutex<Receiver<Option<GitState>>>,
+    git: Mutex<Revision>,
     state: Mutex<State>,
 }
 
@@ -68,15 +83,11 @@ struct AttemptRow {
 }
 
 impl Recorder {
-    /// A recorder into the history at `path` for a run in the workspace `root`. `boot` tells this boot of the machine
+    /// A recorder into the history at `path` for a run in a workspace at a revision. `boot` tells this boot of the machine
     /// from others.
     #[must_use]
-    pub fn new(path: &Path, root: &Path, boot: &str, facts: RunFacts) -> Self {
-        let (send, git) = channel();
-        let root = root.to_owned();
-        // Where no thread can be had, nothing is sent, and the run is entered without a revision.
-        let _ = std::thread::Builder::new().name("git state".to_owned()).spawn(move || send.send(Git::state(&root)));
-        let (boot, git) = (boot.to_owned(), Mutex::new(git));
+    pub fn new(path: &Path, revision: Revision, boot: &str, facts: RunFacts) -> Self {
+        let (boot, git) = (boot.to_owned(), Mutex::new(revision));
         Self { path: path.to_owned(), facts, boot, git, state: Mutex::default() }
     }
 
@@ -119,23 +130,52 @@ impl Recorder {
         moment_of: &dyn Fn(Digest) -> Option<(u64, f64)>,
         result_of: &dyn Fn(Digest) -> Option<Arc<StageResult>>,
     ) -> Option<String> {
-        let git = self.git.lock().unwrap_or_else(PoisonError::into_inner);
-        let git = git.recv_timeout(GIT).ok().flatten().unwrap_or_default();
+        let git = self.git();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let mut done = std::mem::take(&mut state.done);
         // Not in the order in which they ended, so that the same results are the same snapshot.
         done.sort_by_cached_key(|(stage, _)| state.stages.get(stage).map_or(usize::MAX, |(place, _)| *place));
-        let results: Vec<Outcome> = done
-            .into_iter()
-            .filter_map(|(stage, key)| moment_of(key).map(|(made, seconds)| Outcome { stage, key, made, seconds }))
+        let results: Vec<Outcome<'_>> = done
+            .iter()
+            .filter_map(|(stage, key)| {
+                moment_of(*key).map(|(made, seconds)| Outcome { stage, key: *key, made, seconds })
+            })
             .collect();
+        let digest = outcomes_digest(results.iter().copied());
         self.write(&mut state, &|change, state| {
             self.begin_row(change, state)?;
             write_attempts(change, state)?;
-            let snapshot = write_snapshot(change, &results, result_of)?;
+            let snapshot = write_snapshot(change, digest, &|| results.clone(), result_of)?;
             end_row(change, &state.id, finished, &git, snapshot)
         });
         state.warning.take()
+    }
+
+    /// Enters a run in which every stage was cached, without having heard of each: `all` is the digest of the outcomes, which
+    /// are asked for only where the history does not know them.
+    pub fn finish_cached<'a>(
+        &self,
+        (run, pipeline): (&str, &str),
+        finished: &Event,
+        all: Digest,
+        outcomes: &dyn Fn() -> Vec<Outcome<'a>>,
+        result_of: &dyn Fn(Digest) -> Option<Arc<StageResult>>,
+    ) -> Option<String> {
+        let git = self.git();
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        (state.id, state.pipeline) = (run.to_owned(), pipeline.to_owned());
+        state.started = env::unix_seconds();
+        self.write(&mut state, &|change, state| {
+            self.begin_row(change, state)?;
+            let snapshot = write_snapshot(change, all, outcomes, result_of)?;
+            end_row(change, &state.id, finished, &git, snapshot)
+        });
+        state.warning.take()
+    }
+
+    fn git(&self) -> GitState {
+        let Revision(git) = &*self.git.lock().unwrap_or_else(PoisonError::into_inner);
+        git.recv_timeout(GIT).ok().flatten().unwrap_or_default()
     }
 
     fn flush(&self, state: &mut State) {
@@ -226,28 +266,14 @@ fn write_attempts(change: &Transaction<'_>, state: &State) -> Result<(), History
     Ok(())
 }
 
-/// A stage's result, by its key and the moment it was made.
-struct Outcome {
-    stage: String,
-    key: Digest,
-    made: u64,
-    seconds: f64,
-}
-
-/// The snapshot of these results, written where it is new.
-fn write_snapshot(
+/// The snapshot of these outcomes, written where it is new.
+fn write_snapshot<'a>(
     change: &Transaction<'_>,
-    results: &[Outcome],
+    all: Digest,
+    outcomes: &dyn Fn() -> Vec<Outcome<'a>>,
     result_of: &dyn Fn(Digest) -> Option<Arc<StageResult>>,
 ) -> Result<i64, HistoryError> {
-    let mut sorted: Vec<&Outcome> = results.iter().collect();
-    sorted.sort_by(|a, b| a.stage.cmp(&b.stage));
-    let mut hasher = blake3::Hasher::new_derive_key("kilter 2026 history snapshot");
-    for Outcome { stage, key, made, seconds } in sorted {
-        hasher.update(&(stage.len() as u64).to_le_bytes()).update(stage.as_bytes()).update(key.as_bytes());
-        hasher.update(&made.to_le_bytes()).update(&seconds.to_bits().to_le_bytes());
-    }
-    let digest = hasher.finalize().to_hex().to_string();
+    let digest = all.to_string();
     let known = change
         .prepare_cached("SELECT id FROM snapshots WHERE digest = ?1")?
         .query_row([&digest], |row| row.get(0))
@@ -255,10 +281,11 @@ fn write_snapshot(
     if let Some(id) = known {
         return Ok(id);
     }
-    let mut members = Vec::with_capacity(results.len());
-    for outcome in results {
+    let outcomes = outcomes();
+    let mut members = Vec::with_capacity(outcomes.len());
+    for outcome in &outcomes {
         if let Some(id) = write_result(change, outcome, result_of)? {
-            members.push((outcome.stage.as_str(), id));
+            members.push((outcome.stage, id));
         }
     }
     let stages = pack(&members)?;
@@ -268,7 +295,7 @@ fn write_snapshot(
 
 fn write_result(
     change: &Transaction<'_>,
-    outcome: &Outcome,
+    outcome: &Outcome<'_>,
     result_of: &dyn Fn(Digest) -> Option<Arc<StageResult>>,
 ) -> Result<Option<i64>, HistoryError> {
     let (key, made) = (outcome.key.to_string(), i64::try_from(outcome.made).unwrap_or(0));

@@ -56,7 +56,7 @@ fn finished(failed: usize) -> Event {
 
 fn recorder(path: &Path) -> Recorder {
     let facts = RunFacts { manifest: "p.toml".into(), params: [("lr".to_owned(), json!(0.1))].into(), targets: vec![] };
-    Recorder::new(path, path.parent().unwrap(), "boot", facts)
+    Recorder::new(path, Revision::ask(path.parent().unwrap()), "boot", facts)
 }
 
 fn record(path: &Path, id: &str) -> Option<String> {

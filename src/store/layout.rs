@@ -73,8 +73,15 @@ impl Layout {
     /// A blob.
     #[must_use]
     pub fn object(&self, digest: Digest) -> PathBuf {
-        let hex = digest.to_string();
-        self.store.join("objects").join(&hex[..2]).join(&hex[2..])
+        self.objects().join(Self::object_name(digest))
+    }
+
+    /// The place of a blob in the folder of all blobs.
+    #[must_use]
+    pub fn object_name(digest: Digest) -> String {
+        let mut name = digest.to_string();
+        name.insert(2, '/');
+        name
     }
 
     /// The folder of all index entries.
@@ -86,8 +93,13 @@ impl Layout {
     /// The index entry of a key.
     #[must_use]
     pub fn entry(&self, key: Digest) -> PathBuf {
-        let hex = key.to_string();
-        self.index().join(&hex[..2]).join(format!("{}.json", &hex[2..]))
+        self.index().join(Self::entry_name(key))
+    }
+
+    /// The place of an entry in the folder of all entries.
+    #[must_use]
+    pub fn entry_name(key: Digest) -> String {
+        Self::object_name(key) + ".json"
     }
 
     /// The key of an index entry's file.

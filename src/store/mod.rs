@@ -10,6 +10,7 @@
 //! | [`last`](self) | the last key of every stage, for `why` |
 //! | [`standing`](self) | what the last look at a whole pipeline found, for as long as nothing that it depended on changes |
 //! | [`proof`](self) | whether a file is still what it was when it was read |
+//! | [`look`](self) | what the file system says of a file |
 //! | [`restore`](self) | results as folders under `out/` |
 //! | [`share`](self) | runs use the store together, whoever removes results has it alone |
 //! | [`contents`](self), [`gc`](self) | everything that lies in it, what of it is damaged, what of it may go |
@@ -27,6 +28,7 @@ mod index;
 mod last;
 pub mod layout;
 mod lock;
+mod look;
 mod object;
 mod proof;
 mod restore;

@@ -5,11 +5,13 @@
 
 use super::{Store, StoreError};
 use crate::digest::Digest;
+use crate::env;
 use crate::stage::FileRecord;
 use std::fs::{File, Metadata, Permissions};
 use std::io::Read;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
 
 /// How much is read at once.
 const PIECE: usize = 4 << 20;
@@ -95,6 +97,7 @@ impl Store {
             return Ok(Stored { record, mtime });
         }
         let own = alone(staged, &metadata)?;
+        dated(&own, digest);
         std::fs::set_permissions(&own, Permissions::from_mode(0o444))
             .map_err(|error| StoreError::io("make read-only", &own, &error))?;
         if durable {
@@ -109,6 +112,17 @@ impl Store {
         let metadata = object.metadata().map_err(|error| StoreError::io("read", &object, &error))?;
         Ok(Stored { record, mtime: mtime(&metadata) })
     }
+}
+
+/// Gives an object a modification time of its own: a moment ago, by the second, and as nanoseconds what its digest says. So
+/// clones and copies of two objects that were made in one tick of the clock are told apart by their times.
+fn dated(object: &Path, digest: Digest) {
+    let [a, b, c, d, ..] = *digest.as_bytes();
+    let nanos = u32::from_le_bytes([a, b, c, d]) % 1_000_000_000;
+    // Never in the future, which would keep it from settling.
+    let time = UNIX_EPOCH + Duration::new(env::unix_seconds().saturating_sub(1), nanos);
+    // Where a file system keeps no such times, they are what they are.
+    let _ = File::open(object).and_then(|file| file.set_modified(time));
 }
 
 /// The modification time of an object whose bytes are what they should be.
@@ -144,5 +158,34 @@ pub(super) fn remove_tree(folder: &Path) -> std::io::Result<()> {
             std::fs::remove_dir_all(folder)
         }
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_objects_of_one_tick_have_times_of_their_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |text: &str| {
+            let path = folder.path().join(text);
+            std::fs::write(&path, text).unwrap();
+            dated(&path, Digest::of(text.as_bytes()));
+            path
+        };
+        let (one, other) = (file("one"), file("two"));
+        let time = |path: &Path| mtime(&path.metadata().unwrap());
+        let nanos = |path: &Path| time(path).rem_euclid(1_000_000_000);
+        assert_ne!(nanos(&one), nanos(&other));
+        assert!(time(&one).max(time(&other)) < env::unix_nanos(), "the past, so that it settles");
+        // A copy that carries the other's time is not taken for it.
+        let copy = folder.path().join("copy");
+        std::fs::write(&copy, "one").unwrap();
+        File::open(&copy).unwrap().set_modified(one.metadata().unwrap().modified().unwrap()).unwrap();
+        let look = |path: &Path| crate::store::look::Look::of(&path.metadata().unwrap());
+        assert!(look(&copy).is_of(&look(&one)) && !look(&copy).is_of(&look(&other)));
+        dated(&one, Digest::of(b"one"));
+        assert_eq!(nanos(&one), nanos(&copy), "the same bytes, the same nanoseconds");
     }
 }

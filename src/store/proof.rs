@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::fs::{File, Metadata};
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Nanoseconds; more than the coarsest clock of a file system in use (2 s, FAT).
 const RACY: i64 = 2_000_000_000;
@@ -20,7 +20,7 @@ const RACY: i64 = 2_000_000_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Stamp {
     pub(super) size: u64,
-    inode: u64,
+    pub(super) inode: u64,
     pub(super) mtime: i64,
     pub(super) ctime: i64,
 }
@@ -65,11 +65,15 @@ impl Proof {
 
     /// The proof, if the file still holds the same bytes; a new one where they had to be read again.
     pub(super) fn holds(&self, path: &Path) -> Option<Self> {
-        let metadata = path.metadata().ok()?;
-        if Stamp::of(&metadata) == self.stamp && self.stamp.settled(self.read) {
+        self.holds_for(Stamp::of(&path.metadata().ok()?), || path.to_owned())
+    }
+
+    /// The same of a file that was looked at.
+    pub(super) fn holds_for(&self, stamp: Stamp, path: impl FnOnce() -> PathBuf) -> Option<Self> {
+        if stamp == self.stamp && self.stamp.settled(self.read) {
             return Some(*self);
         }
-        let (_, proof) = Self::read(path).ok()?;
+        let (_, proof) = Self::read(&path()).ok()?;
         (proof.bytes == self.bytes).then_some(proof)
     }
 }

@@ -2,16 +2,17 @@
 //!
 //! A stage with one output has its files directly in its folder, a stage with several has a folder for each. What is
 //! in place already is left alone, which is seen from sizes, inodes and times only: a linked file *is* its
-//! object, a clone or copy carries its object's modification time. A folder that differs is replaced as a whole, by
+//! object, a clone or copy carries its object's modification time, which is that object's own. A folder that differs is replaced as a whole, by
 //! one exchange of names where the system can do that.
 
+use super::look::Look;
 use super::object::{mtime, remove_tree};
 use super::{Store, StoreError};
 use crate::stage::{FileRecord, StageResult};
 use std::ffi::CString;
-use std::fs::{File, Metadata, Permissions};
+use std::fs::{File, Permissions};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -34,7 +35,7 @@ impl Store {
         let same = |(place, file): &(PathBuf, &FileRecord)| {
             let Ok(there) = folder.join(place).symlink_metadata() else { return false };
             let Ok(object) = self.layout.object(file.digest).metadata() else { return false };
-            is_of(&there, &object)
+            Look::of(&there).is_of(&Look::of(&object))
         };
         places.iter().all(same) && count_files(folder) == places.len()
     }
@@ -66,15 +67,7 @@ impl Store {
     }
 }
 
-/// Whether a file under `out/` is a link to an object, or a clone or copy of it, which nobody else's name shares: another
-/// object of the same size may have been written in the same tick of the clock.
-pub(super) fn is_of(there: &Metadata, object: &Metadata) -> bool {
-    there.is_file()
-        && there.len() == object.len()
-        && ((there.dev(), there.ino()) == (object.dev(), object.ino())
-            || (there.nlink() == 1 && mtime(there) == mtime(object)))
-}
-
+/// How many files a folder holds, at any depth.
 pub(super) fn count_files(folder: &Path) -> usize {
     let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
     let count = |entry: std::fs::DirEntry| match entry.file_type() {

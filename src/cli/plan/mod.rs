@@ -15,9 +15,9 @@ pub(super) fn run(options: &args::Plan, output: Output) -> Outcome {
         words.names.is_empty() && !options.force && !options.json && !options.explain && output.level != Level::Verbose;
     if plain
         && let Some(standing) = place.standing(false)
-        && let Some(held) = standing.all_held()
+        && standing.all_held().is_some()
     {
-        output.data(&text::all_cached(held.len()))?;
+        output.data(&text::all_cached(standing.held().count()))?;
         return Ok(Exit::Done);
     }
     let session = place.open().or_mistakes(&words.manifest, output)?;

@@ -21,7 +21,7 @@ fn stands(bench: &Bench, set: &[&str]) -> bool {
     let manifest = bench.root().canonicalize().unwrap().join("p.toml");
     let store = bench.store();
     let standing = store.standing(&manifest, &set, true);
-    let told = standing.as_ref().and_then(|standing| run_nothing(standing, &store, &|_| {}));
+    let told = standing.as_ref().and_then(|standing| run_nothing(standing, &store, true, &|_| {}));
     told.inspect(|summary| assert_eq!(summary.cached, 2)).is_some()
 }
 

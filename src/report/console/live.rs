@@ -106,6 +106,10 @@ impl Reporter for Live {
         screen.draw();
     }
 
+    fn tells_cached(&self) -> bool {
+        self.shared.screen().frame.verbose
+    }
+
     fn close(&self) {
         {
             let mut screen = self.shared.screen();

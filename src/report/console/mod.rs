@@ -20,6 +20,11 @@ pub trait Reporter: Sync {
     /// Shows a line that no event carries, such as that the run is being stopped.
     fn say(&self, line: &str);
 
+    /// Whether it tells of stages that are cached.
+    fn tells_cached(&self) -> bool {
+        true
+    }
+
     /// Leaves the terminal as it was found. Called once, after the last event.
     fn close(&self);
 

@@ -128,6 +128,10 @@ impl Reporter for Plain {
         let _ = std::io::stderr().lock().write_all(format!("{line}\n").as_bytes());
     }
 
+    fn tells_cached(&self) -> bool {
+        self.frame.verbose
+    }
+
     fn close(&self) {}
 }
 
