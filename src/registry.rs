@@ -10,6 +10,9 @@ use crate::stages::open::exec::Exec;
 use crate::stages::source::fetch::Fetch;
 use crate::stages::source::pick::Pick;
 use crate::stages::source::read::Read;
+use crate::stages::table::expect::Expect;
+use crate::stages::table::profile::Profile;
+use crate::stages::table::redact::Redact;
 use crate::stages::table::split::Split;
 use crate::stages::table::sql::Sql;
 use crate::stages::table::stepwise::Table;
@@ -25,6 +28,9 @@ pub const STAGES: &[&dyn Stage] = &[
     &Erased::<Sql>::NEW,
     &Erased::<Table>::NEW,
     &Erased::<Split>::NEW,
+    &Erased::<Expect>::NEW,
+    &Erased::<Profile>::NEW,
+    &Erased::<Redact>::NEW,
     // encode
     &Erased::<Encode>::NEW,
     // model

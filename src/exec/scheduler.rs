@@ -350,7 +350,7 @@ impl<'a> Scheduler<'a> {
             return self.set_off_lock(stage, error, seconds);
         }
         if made.result.broken_gates().next().is_some() {
-            return self.fail(stage, broken_gates(&made.result, made.cached), seconds, Some(key));
+            return self.fail(stage, broken_gates(&name, &made.result, made.cached), seconds, Some(key));
         }
         let summary = &mut self.finished.summary;
         if made.cached {

@@ -71,7 +71,9 @@ fn bits(hasher: &mut blake3::Hasher, bits: impl Iterator<Item = bool>) {
 
 macro_rules! numbers {
     ($hasher:expr, $ca:expr) => {{
-        let mut bytes = Vec::with_capacity($ca.len() * size_of_val(&$ca.get(0).unwrap_or_default()));
+        // `get` panics where there is no row.
+        let width = if $ca.is_empty() { 0 } else { size_of_val(&$ca.get(0).unwrap_or_default()) };
+        let mut bytes = Vec::with_capacity($ca.len() * width);
         for chunk in $ca.downcast_iter() {
             if chunk.validity().is_none() {
                 for value in chunk.values().iter() {
@@ -181,6 +183,13 @@ mod tests {
             rows.clone().map(|row| Series::new("".into(), (0..row % 4).collect::<Vec<i64>>())).collect();
         df!["a" => ints, "b" => text, "c" => lists, "d" => rows.map(|row| row as f64 / 3.0).collect::<Vec<_>>()]
             .expect("a frame")
+    }
+
+    #[test]
+    fn a_table_without_rows_has_a_digest() {
+        let empty = table_digest(&frame(0..9).slice(0, 0)).expect("a digest");
+        assert_eq!(empty, table_digest(&frame(0..5).slice(3, 0)).expect("a digest"));
+        assert_ne!(empty.whole, table_digest(&frame(0..1)).expect("a digest").whole);
     }
 
     #[test]

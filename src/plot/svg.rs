@@ -54,26 +54,46 @@ pub enum Anchor {
     End,
 }
 
+/// The style sheet of all plots, for a page that holds pieces.
+#[must_use]
+pub fn style() -> &'static str {
+    STYLE
+}
+
 /// An SVG document under construction.
 pub struct Svg {
     body: String,
     width: f64,
     height: f64,
+    /// Whether it is part of a page, which brings the style sheet.
+    piece: bool,
 }
 
 impl Svg {
     /// An empty page with a title (shown) and a description (read aloud).
     pub fn new(width: f64, height: f64, title: &str, description: &str) -> Self {
-        let mut svg = Self { body: String::new(), width, height };
+        let mut svg = Self { body: String::new(), width, height, piece: false };
         let _ = write!(svg.body, "<title>{}</title><desc>{}</desc>", xml::text(title), xml::text(description));
         svg.raw(format_args!("<rect class=\"page\" width=\"{}\" height=\"{}\"/>", short(width), short(height)));
         svg.text(16.0, 26.0, Anchor::Start, "title", title);
         svg
     }
 
+    /// An empty part of a page, with a description (read aloud).
+    pub fn piece(width: f64, height: f64, description: &str) -> Self {
+        let body = format!("<desc>{}</desc>", xml::text(description));
+        Self { body, width, height, piece: true }
+    }
+
     /// The document.
     pub fn finish(self) -> String {
         let (width, height) = (short(self.width), short(self.height));
+        if self.piece {
+            return format!(
+                "<svg class=\"kilter-plot\" role=\"img\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\">{}\n</svg>\n",
+                self.body
+            );
+        }
         format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"kilter-plot\" role=\"img\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\">\n<style>{STYLE}</style>{}\n</svg>\n",
             self.body

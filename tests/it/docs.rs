@@ -8,8 +8,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const PAGES: &[&str] =
-    &["first-pipeline", "caching", "lock", "history", "diagnostics", "data", "training", "many-stages", "import", "ci"];
+const PAGES: &[&str] = &[
+    "first-pipeline",
+    "caching",
+    "lock",
+    "history",
+    "diagnostics",
+    "data",
+    "tables",
+    "training",
+    "many-stages",
+    "import",
+    "ci",
+];
 
 /// One fenced block of a page.
 struct Block {

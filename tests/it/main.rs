@@ -15,6 +15,7 @@ mod lock;
 mod maps;
 mod pipelines;
 mod sandbox;
+mod tables;
 mod verify;
 #[cfg(feature = "torch")]
 mod worker;

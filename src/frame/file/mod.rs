@@ -8,7 +8,7 @@ mod idx;
 mod infer;
 mod jsonl;
 mod load;
-mod time;
+pub mod time;
 mod types;
 
 pub use bad::BadFile;

@@ -4,7 +4,8 @@
 const DAY: i64 = 86_400_000_000;
 
 /// Days since 1970-01-01 of `2026-05-04`.
-pub(super) fn date(text: &str) -> Option<i32> {
+#[must_use]
+pub fn date(text: &str) -> Option<i32> {
     let bytes = text.as_bytes();
     if bytes.len() != 10 || bytes[4] != b'-' || bytes[7] != b'-' {
         return None;
@@ -33,7 +34,8 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
 }
 
 /// Nanoseconds since midnight of `10:12`, `10:12:00` or `10:12:00.25`.
-pub(super) fn time(text: &str) -> Option<i64> {
+#[must_use]
+pub fn time(text: &str) -> Option<i64> {
     let (whole, fraction) = text.split_once('.').map_or((text, None), |(whole, fraction)| (whole, Some(fraction)));
     let bytes = whole.as_bytes();
     let seconds = match bytes.len() {
@@ -56,7 +58,8 @@ pub(super) fn time(text: &str) -> Option<i64> {
 }
 
 /// Microseconds since 1970: a date, alone or with a time after a space or `T`, and `Z` or an offset from UTC.
-pub(super) fn datetime(text: &str) -> Option<i64> {
+#[must_use]
+pub fn datetime(text: &str) -> Option<i64> {
     let day = i64::from(date(text.get(..10)?)?) * DAY;
     let Some(mark) = text.as_bytes().get(10) else { return Some(day) };
     if !matches!(mark, b' ' | b'T' | b't') {

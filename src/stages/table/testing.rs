@@ -23,10 +23,10 @@ pub(super) fn run<K: Kind>(bench: &Bench, fields: &str) -> Result<Vec<(String, D
     Ok(tables(bench, &outputs, &produced))
 }
 
-/// The tables of a run.
+/// The tables of a run; what else it produced is left out.
 pub(super) fn tables(bench: &Bench, outputs: &Outputs, produced: &Produced) -> Vec<(String, DataFrame)> {
     let mut found = Vec::new();
-    for port in &produced.ports {
+    for port in produced.ports.iter().filter(|port| port.table.is_some()) {
         let df = read(bench.place("staging").join(&port.port).join("table.parquet"));
         assert_eq!(port.table, Some(table_digest(&df).expect("a digest")), "what is stored has the digest");
         let (Some(ArtifactType::Table(predicted)), ArtifactType::Table(real)) = (outputs.get(&port.port), &port.ty)

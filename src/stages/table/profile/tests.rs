@@ -1,0 +1,137 @@
+//! Pictures of real rows, and of tables that leave little to draw.
+
+use super::super::testing::{findings, penguins, run, table_input, tables};
+use super::Profile;
+use crate::stage::testing::Bench;
+use polars::prelude::*;
+
+fn bench(df: DataFrame) -> Bench {
+    let mut bench = Bench::default();
+    table_input(&mut bench, "birds", df);
+    bench
+}
+
+fn output(bench: &Bench, port: &str) -> String {
+    let files = bench.output(port);
+    String::from_utf8(files[0].1.clone()).expect("text")
+}
+
+#[test]
+fn numbers_are_numpy_s() {
+    let bench = bench(penguins());
+    run::<Profile>(&bench, "from = \"birds\"\ntarget = \"species\"").expect("it runs");
+    let found: std::collections::BTreeMap<String, f64> =
+        serde_json::from_str(&output(&bench, "metrics")).expect("plain numbers");
+    // pandas.read_csv("penguins.csv").describe() and .corr()
+    for (name, value) in [
+        ("rows", 344.0),
+        ("repeated_rows", 0.0),
+        ("missing_share", 19.0 / (344.0 * 8.0)),
+        ("sex.missing", 11.0),
+        ("bill_length_mm.mean", 43.921_929_824_561_4),
+        ("bill_length_mm.std", 5.459_583_713_926_532),
+        ("bill_length_mm.q25", 39.225),
+        ("body_mass_g.median", 4050.0),
+        ("flipper_length_mm.distinct", 55.0),
+        ("correlation.flipper_length_mm.body_mass_g", 0.871_201_767_306_011_5),
+        ("share.Adelie", 152.0 / 344.0),
+        ("island.length_max", 9.0),
+    ] {
+        assert!((found[name] - value).abs() < 1e-9 * value.abs().max(1.0), "{name}: {} not {value}", found[name]);
+    }
+}
+
+#[test]
+fn the_page_needs_nothing_else_and_is_the_same_again() {
+    let bench = bench(penguins());
+    let fields = "from = \"birds\"\ntarget = \"species\"";
+    run::<Profile>(&bench, fields).expect("it runs");
+    let page = output(&bench, "report");
+    assert!(!page.contains("http://") && !page.contains("https://") && !page.contains("<script"), "it loads nothing");
+    assert_eq!(page.matches("class=\"card\"").count(), 8);
+    assert!(page.contains("Balance of species") && page.contains("152 (44.2 %)") && page.contains("Correlations"));
+    assert!(page.contains("11 (3.2 %) missing"));
+    run::<Profile>(&bench, fields).expect("it runs");
+    assert_eq!(page, output(&bench, "report"));
+    if let Some(folder) = std::env::var_os("KILTER_PLOTS") {
+        std::fs::write(std::path::Path::new(&folder).join("profile.html"), page).expect("writable");
+    }
+}
+
+#[test]
+fn what_is_odd_is_said() {
+    let rows = 0..40_i64;
+    let df = df![
+        "id" => rows.clone().collect::<Vec<_>>(),
+        "twice" => rows.clone().map(|row| row * 2 + 1).collect::<Vec<_>>(),
+        "same" => vec!["x"; 40],
+        "gone" => vec![None::<f64>; 40],
+        "half" => rows.clone().map(|row| (row % 2 == 0).then_some(1.5 + row as f64)).collect::<Vec<_>>(),
+        "odd" => rows.clone().map(|row| if row == 3 { f64::NAN } else if row == 4 { f64::INFINITY } else { row as f64 * 0.5 }).collect::<Vec<_>>(),
+        "class" => rows.map(|row| if row == 0 { "rare <b>" } else { "usual" }).collect::<Vec<_>>(),
+    ];
+    let bench = bench(df.expect("a frame"));
+    run::<Profile>(&bench, "from = \"birds\"\ntarget = \"class\"").expect("it runs");
+    let page = output(&bench, "report");
+    for words in [
+        "id</a>: has another value in every row",
+        "twice</a>: goes together with `id`: correlation 1.000",
+        "same</a>: has one value only",
+        "gone</a>: holds nothing",
+        "half</a>: 50 % of its values are missing",
+        "odd</a>: 1 value is NaN",
+        "odd</a>: holds infinite numbers",
+        "class `rare &lt;b&gt;` is rare: 1 row (2.5 %)",
+    ] {
+        assert!(page.contains(words), "{words}\n{page}");
+    }
+    assert!(!page.contains("<b>\"") && !page.contains("rare <b>"), "what the data says is no markup");
+}
+
+#[test]
+fn dates_read_as_dates_and_columns_can_be_chosen() {
+    let days = Column::new("day".into(), [0_i32, 31, 59]).cast(&DataType::Date).expect("dates");
+    let text = Column::new("text".into(), ["好", "很好，下次再来！谢谢店家，发货很快，包装也很好。", ""]);
+    let bench = bench(DataFrame::new(3, vec![days, text]).expect("a frame"));
+    let ports = run::<Profile>(&bench, "from = \"birds\"\ncolumns = [\"d*\"]\ntop = 0").expect("it runs");
+    let table = &ports[0].1;
+    let cell = |name: &str| table.column(name).expect("there").get(0).expect("a row").str_value().into_owned();
+    assert_eq!(
+        (cell("min"), cell("median"), cell("max")),
+        ("1970-01-01".into(), "1970-02-01".into(), "1970-03-01".into())
+    );
+    assert_eq!(table.height(), 1);
+    run::<Profile>(&bench, "from = \"birds\"").expect("it runs");
+    assert!(output(&bench, "report").contains("Lengths in characters"));
+}
+
+#[test]
+fn little_data_makes_a_small_picture() {
+    let list = |values: Vec<Series>| Column::new("list".into(), values);
+    let lists = list(vec![Series::new("".into(), [1_i64, 2]), Series::new("".into(), [3_i64])]);
+    for df in [
+        penguins().head(Some(0)),
+        penguins().head(Some(1)),
+        df!["x" => vec![None::<i64>; 3]].expect("a frame"),
+        df!["x" => [f64::NAN, f64::NAN], "y" => [f64::MAX, f64::MIN], "z" => [true, false]].expect("a frame"),
+        DataFrame::new(2, vec![lists]).expect("a frame"),
+    ] {
+        let bench = bench(df);
+        let (outputs, _) = bench.check::<Profile>("from = \"birds\"");
+        let produced = bench.run::<Profile>("from = \"birds\"").expect("it runs");
+        assert_eq!(tables(&bench, &outputs, &produced).len(), 1);
+    }
+}
+
+#[test]
+fn mistakes_are_found_before_anything_runs() {
+    let found = |text: &str| findings::<Profile>(&bench(penguins()), &format!("from = \"birds\"\n{text}"));
+    for (text, code) in [
+        ("target = \"specis\"", "E0213"),
+        ("columns = [\"wing_*\"]", "E0219"),
+        ("bins = 1", "E0136"),
+        ("correlations = 100000", "E0136"),
+    ] {
+        assert_eq!(found(text).first().map(|(code, _)| code.clone()).as_deref(), Some(code), "{text}");
+    }
+}

@@ -1,0 +1,96 @@
+//! Checks, pictures and the removal of personal data, by the program itself.
+
+use crate::sandbox::Sandbox;
+
+const TABLE: &str = r#"
+[pipeline]
+name = "tables"
+edition = "2026"
+
+[stage.raw]
+kind = "fetch"
+path = "rows.csv"
+
+[stage.table]
+kind = "read"
+from = "raw"
+"#;
+
+fn sandbox(rows: &str, stages: &str) -> Sandbox {
+    Sandbox::with_manifest(&format!("{TABLE}\n{stages}")).file("rows.csv", rows)
+}
+
+#[test]
+fn a_check_that_fails_is_a_gate_also_when_it_is_cached() {
+    let stages = r#"
+[stage.checked]
+kind = "expect"
+from = "table"
+checks.positive = { range = { n = { min = 0 } } }
+
+[stage.after]
+kind = "sql"
+inputs = { t = "checked.table" }
+query = "SELECT sum(n) AS s FROM t"
+"#;
+    let sandbox = sandbox("n\n1\n-2\n3\n", stages);
+    let failed = sandbox.run(&[]).exits(1);
+    failed
+        .says("check `positive`: 1 of 3 rows fails, the first is row 1: n = -2")
+        .says("positive.failed is 1, at most 0 is required")
+        .says("`kilter show checked` shows the result");
+    sandbox.run(&[]).exits(1).says("the result is cached");
+    sandbox.kilter(&["show", "checked.failures"]).success().prints("-2");
+    sandbox.write("rows.csv", "n\n1\n2\n3\n");
+    sandbox.run(&[]).success();
+    sandbox.kilter(&["show", "after"]).success().prints("6");
+}
+
+#[test]
+fn a_redaction_s_key_is_kept_nowhere() {
+    let stages = r#"
+[stage.safe]
+kind = "redact"
+from = "table"
+find = { email = "hash", cn_mobile = "pseudonym" }
+key_env = "ROWS_KEY"
+"#;
+    let rows = "text\nwrite to ada@example.org or 13812345678\n";
+    sandbox(rows, stages).run(&[]).exits(1).says("`ROWS_KEY` holds no key").says("openssl rand");
+    sandbox(rows, stages).env("ROWS_KEY", "short").run(&[]).exits(1).says("the key has 5 bytes");
+    let key = "fedcba9876543210fedcba9876543210";
+    let sandbox = sandbox(rows, stages).env("ROWS_KEY", key);
+    sandbox.run(&[]).success();
+    sandbox.run(&[]).all_cached();
+    sandbox.kilter(&["lock"]).success();
+    sandbox.kilter(&["show", "safe.table"]).success().prints("[email:");
+    sandbox.kilter(&["show", "safe.found"]).success().prints("cn_mobile");
+    let files = walkdir::WalkDir::new(sandbox.path("")).into_iter().map(|entry| entry.expect("readable"));
+    let mut looked = 0;
+    for file in files.filter(|entry| entry.file_type().is_file()) {
+        let bytes = std::fs::read(file.path()).expect("readable");
+        let holds = bytes.windows(key.len()).any(|part| part == key.as_bytes());
+        assert!(!holds, "{} holds the key", file.path().display());
+        looked += 1;
+    }
+    assert!(looked > 5);
+}
+
+#[test]
+fn a_picture_is_shown_in_the_terminal_and_reads_only_its_columns() {
+    let stages = "
+[stage.picture]
+kind = \"profile\"
+from = \"table\"
+columns = [\"n\"]
+";
+    let sandbox = sandbox("n,other\n1,a\n2,b\n2,c\n", stages);
+    sandbox.run(&[]).success();
+    sandbox.kilter(&["show", "picture.columns"]).success().prints("histogram");
+    sandbox.kilter(&["show", "picture.metrics"]).success().prints("n.median");
+    assert!(sandbox.read("out/tables/picture/report/profile.html").contains("Profile of table"));
+    sandbox.write("rows.csv", "n,other\n1,x\n2,y\n2,z\n");
+    sandbox.run(&[]).success();
+    sandbox.kilter(&["status"]).success().prints("picture");
+    sandbox.kilter(&["why", "picture"]).success();
+}
