@@ -106,7 +106,10 @@ pub(super) fn broken_gates(stage: &str, result: &StageResult, cached: bool) -> F
 
 /// `accuracy is 0.91, at least 0.928 is required`
 fn demand(gate: &GateResult) -> String {
-    let number = crate::numbers::number;
+    // Counts of rows are whole, and said so.
+    let whole = [Some(gate.value), gate.min, gate.max].into_iter().flatten().all(|value| value.fract() == 0.0);
+    let number =
+        |value: f64| if whole && value.abs() < 1000.0 { value.to_string() } else { crate::numbers::number(value) };
     let bounds: Vec<String> = [(gate.min, "at least"), (gate.max, "at most")]
         .iter()
         .filter_map(|(bound, words)| bound.map(|bound| format!("{words} {}", number(bound))))
