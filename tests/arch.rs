@@ -60,7 +60,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "dev",
         &[
             "registry", "manifest", "cli", "diag", "nn", "metrics", "stage", "check", "store", "job", "env", "digest",
-            "types",
+            "types", "lock",
         ],
     ),
 ];
