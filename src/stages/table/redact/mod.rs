@@ -136,7 +136,7 @@ fn check_find(spec: &Spec, cx: &mut CheckCx<'_>) {
 
 fn check_columns(spec: &Spec, schema: &TableSchema, cx: &mut CheckCx<'_>) {
     let Some(columns) = &spec.columns else {
-        if schema.complete && schema.columns.iter().all(|column| column.dtype != DType::Str) {
+        if schema.complete && schema.columns.iter().all(|column| !matches!(column.dtype, DType::Str | DType::Unknown)) {
             cx.error(path!["from"], codes::EMPTY_SELECTION, "the table has no column of text")
                 .label("nothing to look into")
                 .hint("cast numbers that may be telephone or card numbers to `str` in a step before");
