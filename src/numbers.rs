@@ -156,6 +156,22 @@ pub fn sparkline(values: &[f64], width: usize) -> String {
     shown.iter().map(bar).collect()
 }
 
+/// A number and its unit, in the smallest unit; `None` where it is neither, or nothing.
+#[must_use]
+pub fn parse_units(text: &str, units: &[(&str, f64)]) -> Option<u64> {
+    let text = text.trim();
+    let at = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+    let number: f64 = text[..at].parse().ok()?;
+    let (_, factor) = units.iter().find(|(unit, _)| *unit == text[at..].trim())?;
+    Some((number * factor) as u64).filter(|value| *value > 0)
+}
+
+/// Seconds: `90s`, `30 min`, `2h`, `1d`.
+#[must_use]
+pub fn parse_seconds(text: &str) -> Option<u64> {
+    parse_units(text, &[("s", 1.0), ("m", 60.0), ("min", 60.0), ("h", 3600.0), ("d", 86_400.0)])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

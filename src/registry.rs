@@ -7,6 +7,7 @@ use crate::stages::encode::Encode;
 use crate::stages::judge::{Evaluate, Predict};
 use crate::stages::model::Model;
 use crate::stages::open::exec::Exec;
+use crate::stages::source::database::Database;
 use crate::stages::source::fetch::Fetch;
 use crate::stages::source::pick::Pick;
 use crate::stages::source::read::Read;
@@ -23,6 +24,7 @@ pub const STAGES: &[&dyn Stage] = &[
     // source
     &Erased::<Fetch>::NEW,
     &Erased::<Read>::NEW,
+    &Erased::<Database>::NEW,
     &Erased::<Pick>::NEW,
     // table
     &Erased::<Sql>::NEW,

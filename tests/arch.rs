@@ -25,7 +25,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("metrics", &["types"]),
     ("stage", &["types", "diag", "digest", "span", "env", "event", "job"]),
     ("frame", &["types", "digest", "stage", "diag", "numbers"]),
-    ("manifest", &["span", "diag", "digest"]),
+    ("manifest", &["span", "diag", "digest", "numbers"]),
     (
         "stages",
         &[
@@ -73,7 +73,9 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("tch", &["src/worker/"]),
     ("clap", &["src/cli/args.rs", "src/cli/args/"]),
     ("toml", &["src/manifest/", "src/store/workspace.rs", "src/import/", "src/lock/text.rs"]),
-    ("rusqlite", &["src/history/"]),
+    ("rusqlite", &["src/history/", "src/stages/source/database/"]),
+    ("postgres", &["src/stages/source/database/"]),
+    ("encoding_rs", &["src/frame/file/text.rs"]),
     ("saphyr", &["src/yaml.rs"]),
     ("ureq", &["src/stages/source/fetch/"]),
 ];

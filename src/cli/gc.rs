@@ -66,7 +66,7 @@ fn limits(options: &args::Gc) -> Result<Limits, CommandError> {
     let age = options
         .older_than
         .as_deref()
-        .map(|text| crate::manifest::parse_seconds(text).ok_or_else(|| wrong("age", text, "--older-than 30d")));
+        .map(|text| crate::numbers::parse_seconds(text).ok_or_else(|| wrong("age", text, "--older-than 30d")));
     let bytes = options
         .max_size
         .as_deref()

@@ -6,6 +6,7 @@ use super::locked;
 use super::run_stage::{Made, key_of};
 use super::scheduler::Scheduler;
 use super::state::{Step, Turn};
+use crate::digest::Digest;
 use crate::event::Event;
 use crate::plan::Key;
 use crate::stage::{ErrorKind, StageError, StageResult};
@@ -48,7 +49,7 @@ impl Scheduler<'_> {
         if let Some(error) = locked::key_off(self.session.options, self.stage(stage), key) {
             return Step::Fail(Box::new(Trouble::OffLock(error)));
         }
-        if self.may_be_cached(stage) {
+        if self.may_be_taken(stage, key) {
             match self.session.store.lookup(key) {
                 Found::Hit(result) => {
                     return match self.restore(stage, &result) {
@@ -74,8 +75,14 @@ impl Scheduler<'_> {
         }
     }
 
-    pub(super) fn may_be_cached(&self, stage: usize) -> bool {
-        self.stage(stage).common.cache && !self.selected.forced.contains(&stage)
+    /// Whether a stored result would do, if there is one.
+    pub(super) fn may_be_taken(&self, stage: usize, key: Digest) -> bool {
+        let refresh = self.stage(stage).spec.as_ref().and_then(|spec| spec.refresh());
+        let outdated = || match refresh.map(|_| self.session.store.lookup(key)) {
+            Some(Found::Hit(result)) => result.outdated(refresh).is_some(),
+            _ => false,
+        };
+        self.stage(stage).common.cache && !self.selected.forced.contains(&stage) && !outdated()
     }
 
     fn restore(&self, stage: usize, result: &StageResult) -> Result<(), Box<Trouble>> {

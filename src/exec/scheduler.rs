@@ -259,7 +259,7 @@ impl<'a> Scheduler<'a> {
             index: stage,
             key: Arc::clone(&turn.key),
             origin: Origin::Run(Arc::clone(&self.board)),
-            force: !self.may_be_cached(stage),
+            force: !self.may_be_taken(stage, turn.key.digest),
             threads: grant.need.cpus,
             gpus: grant.gpus.clone(),
             restore: true,

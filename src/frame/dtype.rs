@@ -1,7 +1,7 @@
 //! Column types: kilter's names and polars' types.
 
-use crate::types::DType;
-use polars::prelude::{DataType, TimeUnit, TimeZone};
+use crate::types::{Column, DType};
+use polars::prelude::{DataType, Field, TimeUnit, TimeZone};
 
 /// The name of a polars type. Types that manifests have no name for become [`DType::Other`] with a text that
 /// [`to_polars`] reads back where it can.
@@ -33,11 +33,10 @@ pub fn from_polars(dtype: &DataType) -> DType {
         DataType::Null => DType::Other("null".to_owned()),
         DataType::Binary | DataType::BinaryOffset => DType::Other("binary".to_owned()),
         DataType::Unknown(kind) => kind.materialize().map_or(DType::Unknown, |known| from_polars(&known)),
-        DataType::Struct(fields) => {
-            let fields: Vec<String> =
-                fields.iter().map(|field| format!("{}: {}", field.name, from_polars(&field.dtype))).collect();
-            DType::Other(format!("struct({})", fields.join(", ")))
-        }
+        DataType::Array(inner, width) => DType::Array(Box::new(from_polars(inner)), *width),
+        DataType::Struct(fields) => DType::Struct(
+            fields.iter().map(|field| Column::new(field.name.as_str(), from_polars(&field.dtype))).collect(),
+        ),
         other => DType::Other(other.to_string()),
     }
 }
@@ -66,6 +65,12 @@ pub fn to_polars(dtype: &DType) -> Option<DataType> {
         DType::Duration => DataType::Duration(TimeUnit::Microseconds),
         DType::Decimal(precision, scale) => DataType::Decimal(*precision, *scale),
         DType::List(inner) => DataType::List(Box::new(to_polars(inner)?)),
+        DType::Array(inner, width) => DataType::Array(Box::new(to_polars(inner)?), *width),
+        DType::Struct(fields) => {
+            let fields =
+                fields.iter().map(|field| Some(Field::new(field.name.as_str().into(), to_polars(&field.dtype)?)));
+            DataType::Struct(fields.collect::<Option<_>>()?)
+        }
         DType::Other(text) => return other_to_polars(text),
         DType::Unknown => return None,
     })

@@ -4,6 +4,7 @@
 use super::node::{Data, Node};
 use super::tolerance::Tolerances;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes, did_you_mean, list};
+use crate::numbers::{parse_seconds, parse_units};
 use std::time::Duration;
 
 /// The pause before a second attempt where nothing is said.
@@ -169,14 +170,6 @@ fn measure(
     value
 }
 
-fn parse_units(text: &str, units: &[(&str, f64)]) -> Option<u64> {
-    let text = text.trim();
-    let at = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-    let number: f64 = text[..at].parse().ok()?;
-    let (_, factor) = units.iter().find(|(unit, _)| *unit == text[at..].trim())?;
-    Some((number * factor) as u64).filter(|value| *value > 0)
-}
-
 /// Bytes: `8GiB`, `500 MB`, `1.5TiB`.
 #[must_use]
 pub fn parse_bytes(text: &str) -> Option<u64> {
@@ -193,12 +186,6 @@ pub fn parse_bytes(text: &str) -> Option<u64> {
         ("TiB", 1_099_511_627_776.0),
     ];
     parse_units(text, &units)
-}
-
-/// Seconds: `90s`, `30 min`, `2h`, `1d`.
-#[must_use]
-pub fn parse_seconds(text: &str) -> Option<u64> {
-    parse_units(text, &[("s", 1.0), ("m", 60.0), ("min", 60.0), ("h", 3600.0), ("d", 86_400.0)])
 }
 
 /// `500ms`, `5s`, `2 min`.

@@ -24,7 +24,7 @@ pub mod stdlib;
 mod text;
 mod tolerance;
 
-pub use common::{COMMON_FIELDS, Common, Needs, parse_bytes, parse_seconds};
+pub use common::{COMMON_FIELDS, Common, Needs, parse_bytes};
 pub use entry::{Loaded, Manifest, Param, Scope, StageEntry, Target, with_uses};
 pub use envelope::{ARTIFACTS, EDITIONS, InputDecl, OutputDecl, Pipeline};
 pub use load::{LoadOptions, load, load_text};

@@ -194,7 +194,10 @@ fn decide(
     let decision = match found {
         _ if forced => Decision::Run(vec![Reason::Forced]),
         _ if !stage.common.cache => Decision::Run(vec![Reason::NotCached]),
-        Found::Hit(result) => Decision::Cached(result),
+        Found::Hit(result) => match result.outdated(refresh(stage)) {
+            Some(age) => Decision::Run(vec![Reason::Outdated { age, made: result.made }]),
+            None => Decision::Cached(result),
+        },
         Found::Lost(why) => Decision::Run(vec![Reason::Lost(why)]),
         Found::Absent => {
             let reasons = explainer.map(|explainer| explainer.reasons(stage, &key, earlier.as_ref()));
@@ -202,6 +205,11 @@ fn decide(
         }
     };
     PlannedStage { index, decision, key: Some(key), earlier }
+}
+
+/// For how many seconds a stage's result is believed.
+fn refresh(stage: &CheckedStage) -> Option<u64> {
+    stage.spec.as_ref().and_then(|spec| spec.refresh())
 }
 
 fn unreadable(index: usize, why: String) -> PlannedStage {

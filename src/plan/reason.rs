@@ -100,6 +100,13 @@ pub enum Reason {
     Forced,
     /// The manifest says `cache = false`.
     NotCached,
+    /// The stage asks something outside, and its result is older than it believes.
+    Outdated {
+        /// Seconds since it was made.
+        age: u64,
+        /// When it was made, in seconds since 1970.
+        made: u64,
+    },
     /// There was a result, but it cannot be used any more; says why.
     Lost(String),
     /// A workspace file cannot be read; says why.
@@ -135,6 +142,11 @@ impl fmt::Display for Reason {
             Self::Format => f.write_str("its result is from a kilter that made keys in another way"),
             Self::Forced => f.write_str("--force"),
             Self::NotCached => f.write_str("cache = false"),
+            Self::Outdated { age, .. } => {
+                #[expect(clippy::cast_precision_loss, reason = "shown to people")]
+                let age = crate::numbers::about(*age as f64);
+                write!(f, "refresh: its result is {age} old, and is asked for again")
+            }
             Self::Lost(why) => write!(f, "its result is lost: {why}"),
             Self::Unreadable(why) => f.write_str(why),
         }

@@ -30,6 +30,10 @@ impl Results for StoreResults<'_> {
         let parts = KeyParts { spec: stage.spec, refs: stage.refs, seed: stage.seed, base: stage.base, origin: None };
         let key = key(parts, self.store, &|index| self.found.get(&index).cloned()).ok()?;
         let Found::Hit(result) = self.store.lookup(key.digest) else { return None };
+        // What will be asked for again may have other columns then.
+        if result.outdated(stage.spec.refresh()).is_some() {
+            return None;
+        }
         let types = result.outputs.iter().map(|(port, artifact)| (port.clone(), artifact.ty.clone())).collect();
         let files = result.outputs.iter().map(|(port, artifact)| {
             let files = artifact.files.iter().map(|file| (file.name.clone(), self.store.object_path(file.digest)));

@@ -33,6 +33,11 @@ pub fn standing(checked: &Checked, store: &Store, set: &[String]) -> Option<Stan
     Some(standing)
 }
 
+/// Whether a result may be outdated when the next command looks: that depends on the clock.
+fn asks_again(stage: &CheckedStage) -> bool {
+    stage.spec.as_ref().is_some_and(|spec| spec.refresh().is_some())
+}
+
 /// Notes a stage; gives the key of the result that it has, and `None` in all where nothing can be kept.
 fn note(
     stage: &CheckedStage,
@@ -44,7 +49,7 @@ fn note(
     let parts = KeyParts { origin, ..KeyParts::of(stage)? };
     let made = key(parts, store, &|index| results.get(index).cloned().flatten());
     let (files, key) = match made {
-        Ok(key) => (key.files, stage.common.cache.then_some(key.digest)),
+        Ok(key) => (key.files, (stage.common.cache && !asks_again(stage)).then_some(key.digest)),
         Err(NoKey::Waits(_)) => (used_files(parts, store).ok()?, None),
         Err(NoKey::File(_) | NoKey::Files(_)) => return None,
     };

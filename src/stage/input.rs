@@ -96,6 +96,13 @@ pub struct StageResult {
 }
 
 impl StageResult {
+    /// How old the result is, in seconds, where that is more than its stage believes: see [`Kind::refresh`](super::Kind::refresh).
+    #[must_use]
+    pub fn outdated(&self, refresh: Option<u64>) -> Option<u64> {
+        let age = crate::env::unix_seconds().saturating_sub(self.made);
+        refresh.filter(|seconds| age > *seconds).map(|_| age)
+    }
+
     /// The gates that do not hold.
     pub fn broken_gates(&self) -> impl Iterator<Item = &GateResult> {
         self.gates.iter().filter(|gate| !gate.holds)

@@ -88,6 +88,12 @@ pub trait Kind: Send + Sync + 'static {
     /// A [`StageError`] that says what happened to what, and what to do.
     fn run(spec: &Self::Spec, cx: &RunCx<'_>) -> Result<Produced, StageError>;
 
+    /// For how many seconds a result of something outside, which no digest stands for, is believed. After that the next
+    /// run makes it anew under the same key; where it comes out the same, nothing after it reruns.
+    fn refresh(_spec: &Self::Spec) -> Option<u64> {
+        None
+    }
+
     /// Whether the same inputs give the same bits again, with any number of threads (for a numeric kind: on one class of
     /// device). The lock records it, and `verify` holds the stage to it.
     fn bitwise(_spec: &Self::Spec) -> bool {
@@ -157,6 +163,9 @@ pub trait StageSpec: Send + Sync {
     /// See [`Kind::run`].
     fn run(&self, cx: &RunCx<'_>) -> Result<Produced, StageError>;
 
+    /// See [`Kind::refresh`].
+    fn refresh(&self) -> Option<u64>;
+
     /// See [`Kind::bitwise`].
     fn bitwise(&self) -> bool;
 }
@@ -201,6 +210,10 @@ impl<K: Kind> StageSpec for Decoded<K> {
 
     fn run(&self, cx: &RunCx<'_>) -> Result<Produced, StageError> {
         K::run(&self.spec, cx)
+    }
+
+    fn refresh(&self) -> Option<u64> {
+        K::refresh(&self.spec)
     }
 
     fn bitwise(&self) -> bool {

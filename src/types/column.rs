@@ -4,7 +4,7 @@ use super::DType;
 use serde::{Deserialize, Serialize};
 
 /// A named, typed column.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Column {
     /// Its name, unique in its table.
     pub name: String,

@@ -1,5 +1,6 @@
 //! Column types, under the names that manifests use.
 
+use super::Column;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -45,6 +46,10 @@ pub enum DType {
     Decimal(usize, usize),
     /// `list(T)`
     List(Box<DType>),
+    /// `array(T, n)`: a list of always as many
+    Array(Box<DType>, usize),
+    /// `struct(name: T, …)`: named fields
+    Struct(Vec<Column>),
     /// A type that manifests have no name for; the text says what it is.
     Other(String),
     /// Not known before the data is seen.
@@ -118,6 +123,15 @@ impl fmt::Display for DType {
         match self {
             Self::Decimal(precision, scale) => write!(f, "decimal({precision}, {scale})"),
             Self::List(inner) => write!(f, "list({inner})"),
+            Self::Array(inner, width) => write!(f, "array({inner}, {width})"),
+            Self::Struct(fields) => {
+                f.write_str("struct(")?;
+                for (index, field) in fields.iter().enumerate() {
+                    let comma = if index == 0 { "" } else { ", " };
+                    write!(f, "{comma}{}: {}", FieldName(&field.name), field.dtype)?;
+                }
+                f.write_str(")")
+            }
             Self::Other(text) => f.write_str(text),
             simple => {
                 let name = SIMPLE.iter().find(|(_, dtype)| dtype == simple).map_or("unknown", |(name, _)| name);
@@ -125,6 +139,63 @@ impl fmt::Display for DType {
             }
         }
     }
+}
+
+/// A field's name: in quotes where it could be taken for something else.
+struct FieldName<'a>(&'a str);
+
+impl fmt::Display for FieldName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() || self.0.contains(['"', ':', ',', '(', ')']) || self.0.trim() != self.0 {
+            write!(f, "\"{}\"", self.0.replace('"', "\"\""))
+        } else {
+            f.write_str(self.0)
+        }
+    }
+}
+
+/// The parts of a text between commas that stand in no brackets and no quotes.
+fn parts(text: &str) -> Vec<&str> {
+    let (mut found, mut from, mut depth, mut quoted) = (Vec::new(), 0, 0_usize, false);
+    for (at, c) in text.char_indices() {
+        match c {
+            '"' => quoted = !quoted,
+            '(' if !quoted => depth += 1,
+            ')' if !quoted => depth = depth.saturating_sub(1),
+            ',' if !quoted && depth == 0 => {
+                found.push(&text[from..at]);
+                from = at + 1;
+            }
+            _ => {}
+        }
+    }
+    found.push(&text[from..]);
+    found
+}
+
+/// `name: type`, the name perhaps in quotes.
+fn field(text: &str) -> Option<Column> {
+    let text = text.trim();
+    let (name, dtype) = match text.strip_prefix('"') {
+        None => text.split_once(':').map(|(name, dtype)| (name.trim().to_owned(), dtype))?,
+        Some(quoted) => {
+            // The closing quote is the first that is not doubled.
+            let mut rest = quoted;
+            let mut name = String::new();
+            loop {
+                let (part, behind) = rest.split_once('"')?;
+                name.push_str(part);
+                match behind.strip_prefix('"') {
+                    Some(more) => {
+                        name.push('"');
+                        rest = more;
+                    }
+                    None => break (name, behind.trim_start().strip_prefix(':')?),
+                }
+            }
+        }
+    };
+    Some(Column::new(name, dtype.parse().ok()?))
 }
 
 /// A text that names no column type.
@@ -141,10 +212,19 @@ impl FromStr for DType {
             return Ok(dtype.clone());
         }
         let error = || ParseDTypeError(text.to_owned());
-        if let Some(inner) = text.strip_prefix("list(").and_then(|rest| rest.strip_suffix(')')) {
+        let inside = |name: &str| text.strip_prefix(name)?.strip_prefix('(')?.strip_suffix(')');
+        if let Some(inner) = inside("list") {
             return Ok(Self::List(Box::new(inner.parse()?)));
         }
-        let inner = text.strip_prefix("decimal(").and_then(|rest| rest.strip_suffix(')')).ok_or_else(error)?;
+        if let Some(inner) = inside("array") {
+            let (inner, width) = inner.rsplit_once(',').ok_or_else(error)?;
+            return Ok(Self::Array(Box::new(inner.parse()?), width.trim().parse().map_err(|_| error())?));
+        }
+        if let Some(inner) = inside("struct") {
+            let fields = parts(inner).into_iter().map(|part| field(part).ok_or_else(error));
+            return Ok(Self::Struct(fields.collect::<Result<_, _>>()?));
+        }
+        let inner = inside("decimal").ok_or_else(error)?;
         let (precision, scale) = inner.split_once(',').ok_or_else(error)?;
         let number = |part: &str| part.trim().parse::<usize>().map_err(|_| error());
         Ok(Self::Decimal(number(precision)?, number(scale)?))
@@ -179,7 +259,7 @@ impl schemars::JsonSchema for DType {
             "description": "A column type.",
             "anyOf": [
                 { "enum": names },
-                { "type": "string", "pattern": r"^(decimal\(\d+, ?\d+\)|list\(.+\))$" },
+                { "type": "string", "pattern": r"^(decimal\(\d+, ?\d+\)|(list|array|struct)\(.+\))$" },
             ],
         })
     }
@@ -191,10 +271,21 @@ mod tests {
 
     #[test]
     fn names_read_back() {
-        for text in ["u8", "datetime", "decimal(15, 2)", "list(list(f32))"] {
+        for text in [
+            "u8",
+            "datetime",
+            "decimal(15, 2)",
+            "list(list(f32))",
+            "array(list(u8), 3)",
+            "struct(a: i64, b c: list(struct(x: decimal(3, 1), y: str)), d: array(f32, 2))",
+            "struct(\"a, \"\"b\"\": c\": i64, \": \": str)",
+        ] {
             assert_eq!(text.parse::<DType>().expect("a type").to_string(), text);
         }
         assert!("int".parse::<DType>().is_err());
         assert!("decimal(1)".parse::<DType>().is_err());
+        for wrong in ["struct(a)", "struct(a: int)", "array(u8)", "array(u8, x)", "struct()", "list()"] {
+            assert!(wrong.parse::<DType>().is_err(), "{wrong}");
+        }
     }
 }

@@ -15,6 +15,7 @@ const PAGES: &[&str] = &[
     "history",
     "diagnostics",
     "data",
+    "sources",
     "tables",
     "training",
     "many-stages",

@@ -6,6 +6,7 @@ mod check;
 mod ci;
 mod cli;
 mod columns;
+mod database;
 mod docs;
 mod faults;
 mod history;

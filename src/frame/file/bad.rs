@@ -50,6 +50,13 @@ impl BadFile {
         self.hints.push(text.into());
         self
     }
+
+    /// Adds something to do, where there is something.
+    #[must_use]
+    pub fn maybe_hint(mut self, text: Option<String>) -> Self {
+        self.hints.extend(text);
+        self
+    }
 }
 
 impl From<BadFile> for StageError {

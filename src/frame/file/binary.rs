@@ -1,64 +1,131 @@
 //! Files that carry their own types: parquet and arrow. Declared types are casts that must not lose a value.
 
-use super::{BadFile, TypeRules, TypesError};
+use super::types::no_such_column;
+use super::{BadFile, Layout, TypeRules, time};
 use crate::frame::schema::from_polars_schema;
-use crate::frame::{from_polars, to_polars};
-use crate::types::{Column as ColumnType, TableSchema};
+use crate::frame::{collect, from_polars, to_polars};
+use crate::types::{Column as ColumnType, DType, TableSchema};
 use polars::prelude::*;
 use std::fs::File;
 use std::path::Path;
 
-pub(super) fn read_parquet(path: &Path, types: &TypeRules) -> Result<DataFrame, BadFile> {
-    let lf = crate::frame::read::scan_parquet(path).map_err(|error| not_readable("parquet", path, &error))?;
-    finish(lf.collect().map_err(|error| not_readable("parquet", path, &error))?, types)
+pub(super) fn read_parquet(path: &Path, layout: &Layout) -> Result<DataFrame, BadFile> {
+    let read = crate::frame::read::scan_parquet(path).and_then(collect);
+    finish(read.map_err(|error| not_readable("parquet", path, &error))?, layout)
 }
 
-pub(super) fn probe_parquet(path: &Path, types: &TypeRules) -> Result<TableSchema, BadFile> {
-    let schema = crate::frame::read::scan_parquet(path).and_then(|mut lf| lf.collect_schema());
+pub(super) fn probe_parquet(path: &Path, layout: &Layout) -> Result<TableSchema, BadFile> {
+    let schema = unpanicked(|| crate::frame::read::scan_parquet(path)?.collect_schema());
     let schema = schema.map_err(|error| not_readable("parquet", path, &error))?;
-    declared(&schema, types)
+    declared(&schema, layout)
 }
 
-pub(super) fn read_arrow(path: &Path, types: &TypeRules) -> Result<DataFrame, BadFile> {
+pub(super) fn read_arrow(path: &Path, layout: &Layout) -> Result<DataFrame, BadFile> {
     let file = File::open(path).map_err(|error| BadFile::io(path, &error))?;
-    let df = IpcReader::new(file).finish().map_err(|error| not_readable("arrow", path, &error))?;
-    finish(df, types)
+    let read = unpanicked(|| IpcReader::new(file).finish());
+    finish(read.map_err(|error| not_readable("arrow", path, &error))?, layout)
 }
 
-pub(super) fn probe_arrow(path: &Path, types: &TypeRules) -> Result<TableSchema, BadFile> {
+pub(super) fn probe_arrow(path: &Path, layout: &Layout) -> Result<TableSchema, BadFile> {
     let file = File::open(path).map_err(|error| BadFile::io(path, &error))?;
-    let schema = IpcReader::new(file).schema().map_err(|error| not_readable("arrow", path, &error))?;
+    let schema = unpanicked(|| IpcReader::new(file).schema());
+    let schema = schema.map_err(|error| not_readable("arrow", path, &error))?;
     let schema = Schema::from_arrow_schema(schema.as_ref());
-    declared(&schema, types)
+    declared(&schema, layout)
 }
 
-fn finish(df: DataFrame, types: &TypeRules) -> Result<DataFrame, BadFile> {
+fn finish(df: DataFrame, layout: &Layout) -> Result<DataFrame, BadFile> {
     if df.width() == 0 {
         return Err(BadFile::new("the file has no columns"));
     }
+    let height = df.height();
+    let columns = df.into_columns().into_iter().map(known).collect::<Result<Vec<_>, _>>()?;
+    let df = DataFrame::new(height, columns).map_err(|error| BadFile::polars("make a table of the file", &error))?;
+    let df = flattened(df, layout)?;
     let names: Vec<String> = df.columns().iter().map(|column| column.name().to_string()).collect();
-    if let Some(unfitting) = types.unfitting(names.iter().map(String::as_str)).first() {
+    if let Some(unfitting) = layout.types.unfitting(names.iter().map(String::as_str)).first() {
         return Err(no_such_column(unfitting, names.iter().map(String::as_str)));
     }
-    let height = df.height();
-    let columns = cast_declared(df.into_columns(), types)?;
+    let columns = cast_declared(df.into_columns(), &layout.types)?;
     DataFrame::new(height, columns).map_err(|error| BadFile::polars("make a table of the file", &error))
 }
 
-fn declared(schema: &Schema, types: &TypeRules) -> Result<TableSchema, BadFile> {
-    let schema = from_polars_schema(schema);
-    if let Some(unfitting) = types.unfitting(schema.names()).first() {
+/// The column in a type that tables have.
+fn known(column: Column) -> Result<Column, BadFile> {
+    let plain = plain(column.dtype());
+    if plain == *column.dtype() {
+        return Ok(column);
+    }
+    let cast = column.cast(&plain);
+    cast.map_err(|error| BadFile::polars(&format!("read the column `{}`", column.name()), &error))
+}
+
+/// The type of tables that holds the same values: bytes are one type.
+fn plain(dtype: &DataType) -> DataType {
+    match dtype {
+        DataType::BinaryOffset => DataType::Binary,
+        DataType::List(inner) => DataType::List(Box::new(plain(inner))),
+        DataType::Array(inner, width) => DataType::Array(Box::new(plain(inner)), *width),
+        DataType::Struct(fields) => {
+            DataType::Struct(fields.iter().map(|field| Field::new(field.name.clone(), plain(&field.dtype))).collect())
+        }
+        other => other.clone(),
+    }
+}
+
+/// Nested fields as columns of their own, where the layout asks for that: `user.name`.
+pub(super) fn flattened(mut df: DataFrame, layout: &Layout) -> Result<DataFrame, BadFile> {
+    let nested = |df: &DataFrame| df.columns().iter().any(|column| matches!(column.dtype(), DataType::Struct(_)));
+    while layout.flatten && nested(&df) {
+        let height = df.height();
+        let columns: PolarsResult<Vec<Vec<Column>>> = df.into_columns().into_iter().map(taken_apart).collect();
+        df = columns
+            .and_then(|columns| DataFrame::new(height, columns.into_iter().flatten().collect()))
+            .map_err(|error| BadFile::polars("take nested fields apart", &error))?;
+    }
+    Ok(df)
+}
+
+/// A column, or where it is nested, its fields: a missing object has missing fields.
+fn taken_apart(column: Column) -> PolarsResult<Vec<Column>> {
+    let Ok(whole) = column.struct_() else { return Ok(vec![column]) };
+    let there = (column.null_count() > 0).then(|| column.is_not_null());
+    let fields = whole.fields_as_series().into_iter().map(|field| {
+        let name = PlSmallStr::from(format!("{}.{}", column.name(), field.name()));
+        let field = match &there {
+            None => field,
+            Some(there) => {
+                field.zip_with(there, &Series::full_null(field.name().clone(), field.len(), field.dtype()))?
+            }
+        };
+        Ok(field.with_name(name).into_column())
+    });
+    fields.collect()
+}
+
+fn declared(schema: &Schema, layout: &Layout) -> Result<TableSchema, BadFile> {
+    let schema = if layout.flatten {
+        let empty = DataFrame::empty_with_schema(schema);
+        from_polars_schema(flattened(empty, layout)?.schema())
+    } else {
+        let plain = schema.iter().map(|(name, dtype)| Field::new(name.clone(), plain(dtype)));
+        from_polars_schema(&plain.collect::<Schema>())
+    };
+    if let Some(unfitting) = layout.types.unfitting(schema.names()).first() {
         return Err(no_such_column(unfitting, schema.names()));
     }
     let columns = schema.columns.into_iter().map(|column| {
-        let dtype = types.get(&column.name).cloned().unwrap_or(column.dtype);
+        let dtype = layout.types.get(&column.name).cloned().unwrap_or(column.dtype);
         ColumnType::new(column.name, dtype)
     });
     Ok(TableSchema::new(columns.collect()))
 }
 
-/// Casts the columns that have a declared type; a value that does not fit is an error.
-pub(super) fn cast_declared(columns: Vec<Column>, types: &TypeRules) -> Result<Vec<Column>, BadFile> {
+/// Casts the columns that have a declared type.
+///
+/// # Errors
+/// The first value that does not fit.
+pub fn cast_declared(columns: Vec<Column>, types: &TypeRules) -> Result<Vec<Column>, BadFile> {
     columns
         .into_iter()
         .map(|column| match types.get(column.name()) {
@@ -68,14 +135,17 @@ pub(super) fn cast_declared(columns: Vec<Column>, types: &TypeRules) -> Result<V
         .collect()
 }
 
-fn cast(column: &Column, dtype: &crate::types::DType) -> Result<Column, BadFile> {
+fn cast(column: &Column, dtype: &DType) -> Result<Column, BadFile> {
     let name = column.name();
     let cannot = || {
         BadFile::new(format!("column `{name}` is {}, and cannot be read as {dtype}", from_polars(column.dtype())))
             .hint("leave it out of `types`, and cast it in a stage of kind `table`")
     };
     let target = to_polars(dtype).ok_or_else(cannot)?;
-    let out = column.cast(&target).map_err(|_| cannot())?;
+    let out = match moments(column, dtype) {
+        Some(moments) => moments.cast(&target).map_err(|_| cannot())?,
+        None => column.cast(&target).map_err(|_| cannot())?,
+    };
     if out.null_count() == column.null_count() {
         return Ok(out);
     }
@@ -86,27 +156,47 @@ fn cast(column: &Column, dtype: &crate::types::DType) -> Result<Column, BadFile>
         .hint(format!("declare another type for `{name}`")))
 }
 
-pub(super) fn no_such_column<'a>(rule: &TypesError, names: impl Iterator<Item = &'a str>) -> BadFile {
-    let what = if rule.pattern { "no column fits the pattern" } else { "there is no column" };
-    let names: Vec<&str> = names.collect();
-    let shown = crate::diag::list(names.iter().copied(), 12);
-    BadFile::new(format!("{what} `{}` of `types`", rule.rule))
-        .note(format!("the file has {shown}"))
-        .note_hint(crate::diag::did_you_mean(&rule.rule, names))
+/// Texts as dates and times: read as those of delimited text are.
+fn moments(column: &Column, dtype: &DType) -> Option<Column> {
+    let texts = column.str().ok()?;
+    let parsed = |parse: fn(&str) -> Option<i64>| {
+        let numbers: Int64Chunked = texts.iter().map(|text| parse(text?)).collect();
+        Some(numbers.with_name(column.name().clone()).into_column())
+    };
+    match dtype {
+        DType::Date => {
+            let days: Int32Chunked = texts.iter().map(|text| time::date(text?)).collect();
+            Some(days.with_name(column.name().clone()).into_column())
+        }
+        DType::Datetime => parsed(time::datetime),
+        DType::Time => parsed(time::time),
+        _ => None,
+    }
 }
 
-impl BadFile {
-    fn note_hint(mut self, hint: Option<String>) -> Self {
-        self.hints.extend(hint);
-        self
-    }
+/// A panic inside polars, which a broken file may cause, becomes an error.
+fn unpanicked<T>(read: impl FnOnce() -> PolarsResult<T>) -> PolarsResult<T> {
+    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(read));
+    caught.unwrap_or_else(|_| Err(PolarsError::ComputeError("it is damaged".into())))
 }
 
 fn not_readable(format: &str, path: &Path, error: &PolarsError) -> BadFile {
     match std::fs::metadata(path) {
         Err(error) => BadFile::io(path, &error),
         Ok(meta) if meta.len() == 0 => BadFile::new(format!("the file is empty, expected {format}")),
-        Ok(_) => BadFile::new(format!("the file cannot be read as {format}: {}", super::super::polars_words(error)))
-            .hint("say what the file is with `format`"),
+        Ok(_) => {
+            let words = super::super::polars_words(error);
+            let bad = BadFile::new(format!("the file cannot be read as {format}: {words}"));
+            if words.contains("not supported") {
+                return bad.hint("the file holds a type that kilter does not read: write that column as another");
+            }
+            match super::head(path, 8).ok().as_deref().and_then(super::text::looks_like) {
+                Some(what) if !what.contains(format) => bad.hint(what),
+                Some(_) => {
+                    bad.hint("it begins as it should: it is cut off or damaged; fetch it again, and compare its sha256")
+                }
+                None => bad.hint("say what the file is with `format`"),
+            }
+        }
     }
 }

@@ -1,81 +1,133 @@
 //! Fields of delimited text into typed columns.
 
 use super::csv::{Field, Fields, column_name};
-use super::{BadFile, Layout, time};
+use super::{BadFile, Layout, figures, time};
 use crate::frame::to_polars;
 use crate::types::DType;
 use polars::prelude::*;
 use std::borrow::Cow;
 use std::str::FromStr;
 
+/// A column, and the rows whose fields are not of its type: they are null in it. Where lines are not to be rejected, the
+/// first such row alone, and the column ends there.
+pub(super) struct Cells {
+    pub(super) column: Column,
+    pub(super) bad: Vec<usize>,
+}
+
 /// A column of this type.
-pub(super) fn column(fields: &Fields<'_>, index: usize, dtype: &DType, declared: bool) -> Result<Column, BadFile> {
-    let name = column_name(fields, index);
-    let bad = |row: usize| bad_cell(fields, row, index, dtype, declared);
+pub(super) fn column(fields: &Fields<'_>, index: usize, dtype: &DType) -> Cells {
+    let mut reader = Reader { fields, index, bad: Vec::new() };
     let series = match dtype {
-        DType::Bool => collect(fields, index, |text| boolean(text).ok_or(()), |values: BooleanChunked| values),
-        DType::I8 => numbers::<Int8Type>(fields, index),
-        DType::I16 => numbers::<Int16Type>(fields, index),
-        DType::I32 => numbers::<Int32Type>(fields, index),
-        DType::I64 => numbers::<Int64Type>(fields, index),
-        DType::I128 => numbers::<Int128Type>(fields, index),
-        DType::U8 => numbers::<UInt8Type>(fields, index),
-        DType::U16 => numbers::<UInt16Type>(fields, index),
-        DType::U32 => numbers::<UInt32Type>(fields, index),
-        DType::U64 => numbers::<UInt64Type>(fields, index),
-        DType::F32 => numbers::<Float32Type>(fields, index),
-        DType::F64 => numbers::<Float64Type>(fields, index),
-        DType::Str => Ok(strings(fields, index).into_series()),
-        DType::Date => moments::<Int32Type>(fields, index, time::date, &DataType::Date),
-        DType::Time => moments::<Int64Type>(fields, index, time::time, &DataType::Time),
-        DType::Datetime => {
-            let target = DataType::Datetime(TimeUnit::Microseconds, None);
-            moments::<Int64Type>(fields, index, time::datetime, &target)
+        DType::Bool => {
+            let layout = fields.layout;
+            reader.collect(|field| boolean(field.text, layout), |values: BooleanChunked| values)
         }
-        other => through_text(fields, index, other),
+        DType::I8 => reader.numbers::<Int8Type>(),
+        DType::I16 => reader.numbers::<Int16Type>(),
+        DType::I32 => reader.numbers::<Int32Type>(),
+        DType::I64 => reader.numbers::<Int64Type>(),
+        DType::I128 => reader.numbers::<Int128Type>(),
+        DType::U8 => reader.numbers::<UInt8Type>(),
+        DType::U16 => reader.numbers::<UInt16Type>(),
+        DType::U32 => reader.numbers::<UInt32Type>(),
+        DType::U64 => reader.numbers::<UInt64Type>(),
+        DType::F32 => reader.numbers::<Float32Type>(),
+        DType::F64 => reader.numbers::<Float64Type>(),
+        DType::Str => strings(fields, index).into_series(),
+        DType::Date => reader.moments::<Int32Type>(time::date, &DataType::Date),
+        DType::Time => reader.moments::<Int64Type>(time::time, &DataType::Time),
+        DType::Datetime => {
+            reader.moments::<Int64Type>(time::datetime, &DataType::Datetime(TimeUnit::Microseconds, None))
+        }
+        DType::Decimal(precision, scale) => reader.decimals(*precision, *scale),
+        other => reader.through_text(other),
     };
-    match series {
-        Ok(series) => Ok(series.with_name(name).into_column()),
-        Err(row) => Err(bad(row)),
+    Cells { column: series.with_name(column_name(fields, index)).into_column(), bad: reader.bad }
+}
+
+/// Reads one column, and notes what cannot be read.
+struct Reader<'f, 'a> {
+    fields: &'f Fields<'a>,
+    index: usize,
+    bad: Vec<usize>,
+}
+
+impl<'a> Reader<'_, 'a> {
+    fn numbers<T>(&mut self) -> Series
+    where
+        T: PolarsNumericType,
+        T::Native: FromStr,
+        ChunkedArray<T>: IntoSeries,
+    {
+        let layout = self.fields.layout;
+        self.collect(
+            |field| figures::plain(field.text, layout)?.parse::<T::Native>().ok(),
+            |values: ChunkedArray<T>| values,
+        )
     }
-}
 
-fn numbers<T>(fields: &Fields<'_>, column: usize) -> Result<Series, usize>
-where
-    T: PolarsNumericType,
-    T::Native: FromStr,
-    ChunkedArray<T>: IntoSeries,
-{
-    collect(fields, column, |text| text.parse::<T::Native>().map_err(drop), |values: ChunkedArray<T>| values)
-}
-
-/// Parses every field; the error is the first row that does not parse.
-fn collect<V, C, S>(
-    fields: &Fields<'_>,
-    column: usize,
-    parse: impl Fn(&str) -> Result<V, ()>,
-    finish: impl Fn(C) -> S,
-) -> Result<Series, usize>
-where
-    C: FromIterator<Option<V>>,
-    S: IntoSeries,
-{
-    let mut bad = None;
-    let values: C = (0..fields.rows())
-        .map_while(|row| match fields.get(row, column) {
-            None => Some(None),
-            Some(field) => match parse(field.text) {
-                Ok(value) => Some(Some(value)),
-                Err(()) => {
-                    bad = Some(row);
-                    None
+    /// Parses every field.
+    fn collect<V, C, S>(&mut self, parse: impl Fn(Field<'a>) -> Option<V>, finish: impl Fn(C) -> S) -> Series
+    where
+        C: FromIterator<Option<V>>,
+        S: IntoSeries,
+    {
+        let (fields, bad) = (self.fields, &mut self.bad);
+        let values: C = (0..fields.rows())
+            .map_while(|row| {
+                let Some(field) = fields.get(row, self.index) else { return Some(None) };
+                let value = parse(field);
+                if value.is_none() {
+                    bad.push(row);
+                    return fields.layout.reject.then_some(None);
                 }
-            },
-        })
-        .collect();
-    match bad {
-        Some(row) => Err(row),
-        None => Ok(finish(values).into_series()),
+                Some(value)
+            })
+            .collect();
+        finish(values).into_series()
+    }
+
+    /// Dates and times, which polars keeps as whole numbers.
+    fn moments<T>(&mut self, parse: fn(&str) -> Option<T::Native>, target: &DataType) -> Series
+    where
+        T: PolarsNumericType,
+        ChunkedArray<T>: IntoSeries,
+    {
+        let numbers = self.collect(|field| parse(field.text), |values: ChunkedArray<T>| values);
+        self.cast(&numbers, target)
+    }
+
+    /// Decimals: digits that the scale has no place for are an error, not rounded away.
+    fn decimals(&mut self, precision: usize, scale: usize) -> Series {
+        let layout = self.fields.layout;
+        let parse = |field: Field<'a>| figures::decimal(&figures::plain(field.text, layout)?, precision, scale);
+        let whole = self.collect(parse, |values: Int128Chunked| values);
+        whole.clone().into_decimal(precision, scale).unwrap_or_else(|_| self.nothing(whole.len()))
+    }
+
+    /// Other types: polars reads them from text. What becomes null on the way could not be read.
+    fn through_text(&mut self, dtype: &DType) -> Series {
+        let text = strings(self.fields, self.index);
+        let Some(target) = to_polars(dtype) else { return self.nothing(text.len()) };
+        let read = self.cast(&text.clone().into_series(), &target);
+        if read.null_count() > text.null_count() {
+            let (given, gone) = (text.is_not_null(), read.is_null());
+            let lost = given.iter().zip(gone.iter()).enumerate();
+            let lost = lost.filter(|(_, pair)| *pair == (Some(true), Some(true))).map(|(row, _)| row);
+            self.bad.extend(lost.take(if self.fields.layout.reject { usize::MAX } else { 1 }));
+        }
+        read
+    }
+
+    fn cast(&mut self, series: &Series, target: &DataType) -> Series {
+        series.cast(target).unwrap_or_else(|_| self.nothing(series.len()))
+    }
+
+    /// A column of which nothing can be read.
+    fn nothing(&mut self, rows: usize) -> Series {
+        self.bad.extend((0..self.fields.rows()).filter(|row| self.fields.get(*row, self.index).is_some()));
+        Series::full_null(PlSmallStr::EMPTY, rows, &DataType::Null)
     }
 }
 
@@ -90,35 +142,13 @@ fn strings(fields: &Fields<'_>, column: usize) -> StringChunked {
     builder.finish()
 }
 
-/// Dates and times, which polars keeps as whole numbers.
-fn moments<T>(
-    fields: &Fields<'_>,
-    column: usize,
-    parse: fn(&str) -> Option<T::Native>,
-    target: &DataType,
-) -> Result<Series, usize>
-where
-    T: PolarsNumericType,
-    ChunkedArray<T>: IntoSeries,
-{
-    let numbers = collect(fields, column, |text| parse(text).ok_or(()), |values: ChunkedArray<T>| values)?;
-    numbers.cast(target).map_err(|_| 0)
-}
-
-/// Decimals and other types: polars reads them from text. What becomes null on the way could not be read.
-fn through_text(fields: &Fields<'_>, column: usize, dtype: &DType) -> Result<Series, usize> {
-    let text = strings(fields, column);
-    let Some(target) = to_polars(dtype) else { return Err(0) };
-    let read = text.cast(&target).map_err(|_| 0_usize)?;
-    if read.null_count() == text.null_count() {
-        return Ok(read);
-    }
-    let lost = text.is_not_null().iter().zip(read.is_null().iter()).position(|pair| pair == (Some(true), Some(true)));
-    Err(lost.unwrap_or(0))
-}
-
-/// A field's text, doubled quotes undone.
+/// A field's text, doubled quotes and escapes undone.
 pub(super) fn text<'a>(field: Field<'a>, layout: &Layout) -> Cow<'a, str> {
+    if let Some(escape) = layout.escape.map(char::from)
+        && field.text.contains(escape)
+    {
+        return Cow::Owned(unescaped(field, escape, layout.quote.map(char::from)));
+    }
     match layout.quote.map(char::from) {
         Some(quote) if field.quoted && field.text.contains(quote) => {
             Cow::Owned(field.text.replace(&format!("{quote}{quote}"), &quote.to_string()))
@@ -127,18 +157,32 @@ pub(super) fn text<'a>(field: Field<'a>, layout: &Layout) -> Cow<'a, str> {
     }
 }
 
-/// `true` and `false`, in any case.
-pub(super) fn boolean(text: &str) -> Option<bool> {
-    if text.eq_ignore_ascii_case("true") {
+fn unescaped(field: Field<'_>, escape: char, quote: Option<char>) -> String {
+    let mut out = String::with_capacity(field.text.len());
+    let mut characters = field.text.chars().peekable();
+    while let Some(c) = characters.next() {
+        let doubled = field.quoted && Some(c) == quote && characters.peek() == Some(&c);
+        if c == escape || doubled {
+            out.push(characters.next().unwrap_or(c));
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// `true` and `false`, in any case, and what the layout says means the same.
+pub(super) fn boolean(text: &str, layout: &Layout) -> Option<bool> {
+    if text.eq_ignore_ascii_case("true") || layout.true_values.iter().any(|word| word == text) {
         Some(true)
-    } else if text.eq_ignore_ascii_case("false") {
+    } else if text.eq_ignore_ascii_case("false") || layout.false_values.iter().any(|word| word == text) {
         Some(false)
     } else {
         None
     }
 }
 
-fn bad_cell(fields: &Fields<'_>, row: usize, column: usize, dtype: &DType, declared: bool) -> BadFile {
+pub(super) fn bad_cell(fields: &Fields<'_>, row: usize, column: usize, dtype: &DType, declared: bool) -> BadFile {
     let name = &fields.names[column];
     let found = fields.get(row, column).map_or("", |field| field.text);
     let why = if declared { format!("`types` says {dtype}") } else { format!("the column is {dtype}") };
@@ -151,11 +195,12 @@ fn bad_cell(fields: &Fields<'_>, row: usize, column: usize, dtype: &DType, decla
         }
         _ => bad.hint(format!(
             "if `{found}` stands for a missing value, add it to `null_values`; else declare another type for `{name}`"
-        )),
+        ))
+        .hint("or leave such lines out: `bad_lines = \"reject\"`"),
     }
 }
 
-fn words(dtype: &DType) -> String {
+pub(super) fn words(dtype: &DType) -> String {
     match dtype {
         DType::Bool => "true or false".to_owned(),
         DType::U8 => "a whole number from 0 to 255 (u8)".to_owned(),
@@ -164,6 +209,7 @@ fn words(dtype: &DType) -> String {
         DType::Date => "a date like 2026-05-04".to_owned(),
         DType::Datetime => "a time like 2026-05-04 10:12:00".to_owned(),
         DType::Time => "a time of day like 10:12:00".to_owned(),
+        DType::Decimal(_, scale) => format!("a number with at most {scale} digits behind the point ({dtype})"),
         other => format!("a value of type {other}"),
     }
 }

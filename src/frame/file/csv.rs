@@ -1,22 +1,24 @@
 //! Delimited text: where the fields are. What they mean is for `cells.rs` and `infer.rs`.
 //!
 //! One pass over the bytes finds every field's end; then every column is read on its own, all of them in parallel.
-//! A quote opens a quoted field only at the beginning of the field; inside, a doubled quote stands for one.
+//! A quote opens a quoted field only at the beginning of the field; inside, a doubled quote stands for one, and a
+//! character behind the escape character for itself.
 
+use super::rejects::{Reject, Rejects};
+use super::splitter::{Rows, Splitter};
+use super::text::{Stray, Text, line_at};
 use super::{BadFile, Layout, cells, infer};
 use crate::types::{Column, DType, TableSchema};
-use polars::prelude::{DataFrame, PlSmallStr};
+use polars::prelude::{BooleanChunked, DataFrame, NewChunkedArray, PlSmallStr};
 use rayon::prelude::*;
-use std::ops::Range;
+use std::collections::BTreeMap;
 
 /// The fields of a text, all rows having as many.
 pub(super) struct Fields<'a> {
     pub(super) text: &'a str,
     pub(super) layout: &'a Layout,
     pub(super) names: Vec<String>,
-    starts: Vec<usize>,
-    /// The end of each field, counted from its row's start, row after row.
-    ends: Vec<u32>,
+    rows: Rows,
 }
 
 /// One field.
@@ -29,14 +31,14 @@ pub(super) struct Field<'a> {
 
 impl<'a> Fields<'a> {
     pub(super) fn rows(&self) -> usize {
-        self.starts.len()
+        self.rows.starts.len()
     }
 
     /// The field in a row and column; `None` where it stands for a missing value.
     pub(super) fn get(&self, row: usize, column: usize) -> Option<Field<'a>> {
-        let ends = &self.ends[row * self.names.len()..];
+        let ends = &self.rows.ends[row * self.names.len()..];
         let from = if column == 0 { 0 } else { ends[column - 1] as usize + 1 };
-        let start = self.starts[row];
+        let start = self.rows.starts[row];
         let field = self.layout.field(&self.text[start + from..start + ends[column] as usize]);
         let null =
             !field.quoted && (field.text.is_empty() || self.layout.null_values.iter().any(|null| null == field.text));
@@ -45,12 +47,22 @@ impl<'a> Fields<'a> {
 
     /// The 1-based line that a row begins in.
     pub(super) fn line(&self, row: usize) -> usize {
-        line_at(self.text, self.starts[row])
+        line_at(self.text, self.rows.starts[row])
+    }
+
+    /// A row as it stands in the text.
+    fn row(&self, row: usize) -> &'a str {
+        let end = self.rows.ends[(row + 1) * self.names.len() - 1] as usize;
+        &self.text[self.rows.starts[row]..self.rows.starts[row] + end]
+    }
+
+    fn reject(&self, row: usize, column: Option<&str>, reason: impl Into<String>) -> Reject {
+        Reject::new(self.rows.starts[row], column, reason, self.row(row))
     }
 }
 
 impl Layout {
-    fn field<'a>(&self, raw: &'a str) -> Field<'a> {
+    pub(super) fn field<'a>(&self, raw: &'a str) -> Field<'a> {
         let trimmed = if self.trim { raw.trim() } else { raw };
         let inner = self.quote.map(char::from).and_then(|quote| trimmed.strip_prefix(quote)?.strip_suffix(quote));
         match inner {
@@ -60,229 +72,157 @@ impl Layout {
     }
 }
 
-/// 1-based.
-fn line_at(text: &str, offset: usize) -> usize {
-    text.as_bytes()[..offset].iter().filter(|byte| **byte == b'\n').count() + 1
+/// Reads a whole text: the table, and the lines that were left out of it.
+pub(super) fn read(bytes: &[u8], layout: &Layout) -> Result<(DataFrame, Vec<Reject>), BadFile> {
+    let decoded = Text::decode(bytes, layout.encoding, true);
+    if let Some(bad) = decoded.not_text(bytes) {
+        return Err(bad);
+    }
+    let stray = decoded.not_in(layout.encoding, bytes);
+    let mut splitter = Splitter::new(&decoded.text, layout);
+    let names = match (&stray, layout.reject) {
+        (Some(bad), false) => return Err(bad.clone()),
+        _ => splitter.names()?,
+    };
+    // Names cannot be left out.
+    if let Some(bad) = stray.filter(|_| decoded.strays[0].at < splitter.place()) {
+        return Err(bad);
+    }
+    let mut rejects = Rejects::default();
+    let rows = splitter.rows(&names, &mut rejects)?;
+    let mut fields = Fields { text: &decoded.text, layout, names, rows };
+    reject_strays(&mut fields, &decoded.strays, &mut rejects);
+    if let Some(unfitting) = layout.types.unfitting(fields.names.iter().map(String::as_str)).first() {
+        return Err(super::types::no_such_column(unfitting, fields.names.iter().map(String::as_str)));
+    }
+    let df = table(&fields, &mut rejects)?;
+    Ok((df, rejects.finish(&decoded.text)))
 }
 
-/// Reads a whole text.
-pub(super) fn read(bytes: &[u8], layout: &Layout) -> Result<DataFrame, BadFile> {
-    let fields = split(utf8(bytes)?, layout)?;
-    if let Some(unfitting) = layout.types.unfitting(fields.names.iter().map(String::as_str)).first() {
-        return Err(super::binary::no_such_column(unfitting, fields.names.iter().map(String::as_str)));
+/// Leaves out the rows that hold bytes which are not in the encoding.
+fn reject_strays(fields: &mut Fields<'_>, strays: &[Stray], rejects: &mut Rejects) {
+    let mut found: BTreeMap<usize, u8> = BTreeMap::new();
+    for stray in strays {
+        let after = fields.rows.starts.partition_point(|start| *start <= stray.at);
+        if let Some(row) = after.checked_sub(1)
+            && stray.at <= fields.rows.starts[row] + fields.row(row).len()
+        {
+            found.entry(row).or_insert(stray.byte);
+        }
     }
+    let name = fields.layout.encoding.name();
+    for (row, byte) in &found {
+        rejects.push(fields.reject(*row, None, format!("the byte 0x{byte:02x} is not {name}")));
+    }
+    let width = fields.names.len();
+    fields.rows.remove(width, |row| found.contains_key(&row));
+}
+
+/// Reads the columns, every one with its type, and leaves out the rows that hold a value of another.
+fn table(fields: &Fields<'_>, rejects: &mut Rejects) -> Result<DataFrame, BadFile> {
+    let layout = fields.layout;
     let columns = (0..fields.names.len()).into_par_iter().map(|column| {
         let declared = layout.types.get(&fields.names[column]);
-        let dtype = declared.cloned().unwrap_or_else(|| infer::dtype(&fields, column));
-        cells::column(&fields, column, &dtype, declared.is_some())
+        let dtype = declared.cloned().unwrap_or_else(|| infer::dtype(fields, column));
+        let read = cells::column(fields, column, &dtype);
+        match (&read.bad[..], layout.reject) {
+            ([row, ..], false) => Err(cells::bad_cell(fields, *row, column, &dtype, declared.is_some())),
+            _ => Ok((read, dtype)),
+        }
     });
     // The first bad column in file order, whatever thread found one first.
-    let columns: Vec<_> = columns.collect::<Vec<_>>().into_iter().collect::<Result<_, _>>()?;
-    DataFrame::new(fields.rows(), columns).map_err(|error| BadFile::polars("make a table of the file", &error))
+    let read: Vec<_> = columns.collect::<Vec<_>>().into_iter().collect::<Result<_, _>>()?;
+    let mut bad: BTreeMap<usize, (usize, &DType)> = BTreeMap::new();
+    for (column, (cells, dtype)) in read.iter().enumerate() {
+        for row in &cells.bad {
+            bad.entry(*row).or_insert((column, dtype));
+        }
+    }
+    for (row, (column, dtype)) in &bad {
+        let found = fields.get(*row, *column).map_or("", |field| field.text);
+        let reason = format!("found `{found}`, expected {}", cells::words(dtype));
+        rejects.push(fields.reject(*row, Some(&fields.names[*column]), reason));
+    }
+    let keep = (!bad.is_empty()).then(|| {
+        BooleanChunked::from_iter_values("keep".into(), (0..fields.rows()).map(|row| !bad.contains_key(&row)))
+    });
+    drop(bad);
+    let columns = read.into_iter().map(|(cells, _)| cells.column).collect();
+    let df = DataFrame::new(fields.rows(), columns);
+    let df = df.and_then(|df| keep.map_or(Ok(df.clone()), |keep| df.filter(&keep)));
+    df.map_err(|error| BadFile::polars("make a table of the file", &error))
 }
 
 /// The column names from the beginning of a text, with the types that are declared.
 pub(super) fn probe_names(head: &[u8], layout: &Layout) -> Result<TableSchema, BadFile> {
-    let whole_lines = head.iter().rposition(|byte| *byte == b'\n').map_or(head, |at| &head[..at]);
-    let valid = match std::str::from_utf8(whole_lines) {
-        Ok(text) => text,
-        Err(_) => utf8(whole_lines)?,
-    };
-    let names = Splitter::new(valid.trim_start_matches('\u{feff}'), layout).names()?;
+    let decoded = Text::decode(head, layout.encoding, false);
+    if let Some(bad) = decoded.not_text(head) {
+        return Err(bad);
+    }
+    if !layout.reject
+        && let Some(bad) = decoded.not_in(layout.encoding, head)
+    {
+        return Err(bad);
+    }
+    let whole_lines = memchr::memrchr(b'\n', decoded.text.as_bytes()).map_or(&*decoded.text, |at| &decoded.text[..at]);
+    let names = Splitter::new(whole_lines, layout).names()?;
     let dtype = |name: &str| layout.types.get(name).cloned().unwrap_or(DType::Unknown);
     Ok(TableSchema::new(names.iter().map(|name| Column::new(name.as_str(), dtype(name))).collect()))
-}
-
-fn utf8(bytes: &[u8]) -> Result<&str, BadFile> {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Ok(text.trim_start_matches('\u{feff}')),
-        Err(error) => {
-            let at = error.valid_up_to();
-            let line = bytes[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
-            Err(BadFile::new(format!("line {line} is not UTF-8: found the byte 0x{:02x}", bytes[at]))
-                .hint("convert the file, as in `iconv -f latin1 -t utf-8`"))
-        }
-    }
-}
-
-fn split<'a>(text: &'a str, layout: &'a Layout) -> Result<Fields<'a>, BadFile> {
-    let mut splitter = Splitter::new(text, layout);
-    let names = splitter.names()?;
-    let (mut starts, mut ends) = (Vec::new(), Vec::new());
-    let mut row = Vec::with_capacity(names.len());
-    while let Some(range) = splitter.row(&mut row)? {
-        if row.len() != names.len() {
-            return Err(ragged(&splitter, &range, row.len(), &names));
-        }
-        starts.push(range.start);
-        ends.extend_from_slice(&row);
-    }
-    Ok(Fields { text, layout, names, starts, ends })
-}
-
-fn ragged(splitter: &Splitter<'_>, range: &Range<usize>, found: usize, names: &[String]) -> BadFile {
-    let fields = |count: usize| if count == 1 { "1 field".to_owned() } else { format!("{count} fields") };
-    let line = line_at(splitter.text, range.start);
-    let source = if splitter.layout.names.is_empty() { "the first row has" } else { "`names` lists" };
-    let mut shown: String = splitter.text[range.clone()].chars().take(80).collect();
-    if shown.len() < range.len() {
-        shown.push('…');
-    }
-    BadFile::new(format!("line {line} has {}, expected {}", fields(found), names.len()))
-        .note(format!("{source} {}", fields(names.len())))
-        .note(format!("line {line}: {shown}"))
-        .hint("mend the line, or say what separates and encloses fields with `separator` and `quote`")
-}
-
-struct Splitter<'a> {
-    text: &'a str,
-    layout: &'a Layout,
-    at: usize,
-    /// Whether a line without any character is a row (of one missing value).
-    blank_is_row: bool,
-}
-
-impl<'a> Splitter<'a> {
-    fn new(text: &'a str, layout: &'a Layout) -> Self {
-        let mut at = 0;
-        for _ in 0..layout.skip_rows {
-            at += text[at..].find('\n').map_or(text.len() - at, |end| end + 1);
-        }
-        Self { text, layout, at, blank_is_row: false }
-    }
-
-    /// Takes the header row where there is one, and settles the names.
-    fn names(&mut self) -> Result<Vec<String>, BadFile> {
-        let mut ends = Vec::new();
-        let begin = self.at;
-        let Some(range) = self.row(&mut ends)? else {
-            let hint =
-                if self.layout.skip_rows > 0 { "skip fewer lines: `skip_rows`" } else { "give a file with rows" };
-            return Err(BadFile::new("the file is empty: it has no rows, not even column names").hint(hint));
-        };
-        let layout = self.layout;
-        let names = if !layout.names.is_empty() {
-            if ends.len() != layout.names.len() {
-                return Err(ragged(self, &range, ends.len(), &layout.names));
-            }
-            layout.names.clone()
-        } else if layout.header {
-            header(layout, &self.text[range], &ends)?
-        } else {
-            (0..ends.len()).map(|column| format!("column_{column}")).collect()
-        };
-        if !layout.header {
-            self.at = begin;
-        }
-        self.blank_is_row = names.len() == 1;
-        Ok(names)
-    }
-
-    /// The bytes of the next row, without its line end, and the ends of its fields counted from its start.
-    fn row(&mut self, ends: &mut Vec<u32>) -> Result<Option<Range<usize>>, BadFile> {
-        let bytes = self.text.as_bytes();
-        loop {
-            if self.at >= bytes.len() {
-                return Ok(None);
-            }
-            let start = self.at;
-            let skipped = self.layout.comment.as_ref().is_some_and(|mark| self.text[start..].starts_with(mark));
-            let blank = matches!(bytes[start..], [b'\n', ..] | [b'\r', b'\n', ..]);
-            if skipped || (blank && !self.blank_is_row) {
-                self.at =
-                    bytes[start..].iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |end| start + end + 1);
-                continue;
-            }
-            ends.clear();
-            let end = self.fields(start, ends)?;
-            return Ok(Some(start..end));
-        }
-    }
-
-    fn fields(&mut self, start: usize, ends: &mut Vec<u32>) -> Result<usize, BadFile> {
-        let bytes = self.text.as_bytes();
-        let separator = self.layout.separator;
-        let mut at = start;
-        loop {
-            at = self.past_quotes(at)?;
-            while at < bytes.len() && bytes[at] != separator && bytes[at] != b'\n' {
-                at += 1;
-            }
-            let last = at == bytes.len() || bytes[at] == b'\n';
-            let end = if last && at > start && bytes[at - 1] == b'\r' { at - 1 } else { at };
-            ends.push(u32::try_from(end - start).map_err(|_| {
-                BadFile::new(format!("line {} is longer than 4 GiB", line_at(self.text, start)))
-                    .hint("say what encloses fields with `quote`")
-            })?);
-            if last {
-                self.at = at + 1;
-                return Ok(end);
-            }
-            at += 1;
-        }
-    }
-
-    /// From the beginning of a field to behind its closing quote, where it is quoted.
-    fn past_quotes(&self, field: usize) -> Result<usize, BadFile> {
-        let bytes = self.text.as_bytes();
-        let Some(quote) = self.layout.quote else { return Ok(field) };
-        let mut at = field;
-        while self.layout.trim && matches!(bytes.get(at), Some(b' ' | b'\t')) && bytes[at] != self.layout.separator {
-            at += 1;
-        }
-        if bytes.get(at) != Some(&quote) {
-            return Ok(field);
-        }
-        at += 1;
-        loop {
-            let Some(found) = bytes[at..].iter().position(|byte| *byte == quote) else {
-                return Err(BadFile::new(format!(
-                    "the quote opened in line {} is never closed",
-                    line_at(self.text, field)
-                ))
-                .hint("mend the line; where quotes are ordinary characters, set `quote = \"\"`"));
-            };
-            at += found + 1;
-            if bytes.get(at) != Some(&quote) {
-                break;
-            }
-            at += 1;
-        }
-        let mut next = at;
-        while self.layout.trim && matches!(bytes.get(next), Some(b' ' | b'\t')) && bytes[next] != self.layout.separator
-        {
-            next += 1;
-        }
-        match bytes.get(next) {
-            None | Some(b'\n' | b'\r') => Ok(next),
-            Some(byte) if *byte == self.layout.separator => Ok(next),
-            Some(_) => Err(BadFile::new(format!(
-                "line {} has text between a closing quote and the next separator",
-                line_at(self.text, at)
-            ))
-            .hint("inside a quoted field a quote is written twice; where quotes are ordinary characters, set `quote = \"\"`")),
-        }
-    }
-}
-
-fn header(layout: &Layout, row: &str, ends: &[u32]) -> Result<Vec<String>, BadFile> {
-    let mut names: Vec<String> = Vec::with_capacity(ends.len());
-    let mut from = 0;
-    for (index, end) in ends.iter().enumerate() {
-        let name = cells::text(layout.field(&row[from..*end as usize]), layout).into_owned();
-        from = *end as usize + 1;
-        let name = if name.is_empty() { format!("column_{index}") } else { name };
-        names.push(name);
-    }
-    let mut seen = std::collections::BTreeSet::new();
-    match names.iter().find(|name| !seen.insert(name.as_str())) {
-        None => Ok(names),
-        Some(twice) => Err(BadFile::new(format!("the header names the column `{twice}` twice"))
-            .hint("give the columns other names: `names = [...]`; where the first row is data, `header = false`")),
-    }
 }
 
 /// The name of a column, as polars wants it.
 pub(super) fn column_name(fields: &Fields<'_>, column: usize) -> PlSmallStr {
     fields.names[column].as_str().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Format;
+    use super::*;
+
+    fn read_with(text: &[u8], change: impl FnOnce(&mut Layout)) -> (DataFrame, Vec<Reject>) {
+        let mut layout = Layout::new(Format::Csv);
+        change(&mut layout);
+        read(text, &layout).expect("read")
+    }
+
+    /// Quoted text is split one field after the other, plain text in parallel pieces: both find the same.
+    #[test]
+    fn both_ways_of_splitting_agree() {
+        for text in ["a,b\n1,2\n\n3,4", "a,b\r\n1,2\r\n\r\n3,4\r\n", "a,b\n,\n\"\",\n", "a\n1\n\n3\n", "a,b\n,\n1,\n"] {
+            let (slow, _) = read_with(text.as_bytes(), |layout| layout.escape = Some(b'\\'));
+            let (fast, _) = read_with(text.as_bytes(), |_| {});
+            assert!(fast.equals_missing(&slow), "{text:?}: {fast} {slow}");
+        }
+        let long: String = std::iter::once("a,b\n".to_owned())
+            .chain((0..300_000).map(|row| format!("{row},text {row}\r\n")))
+            .collect();
+        assert!(long.len() > super::super::splitter::PIECE, "several pieces");
+        let (slow, _) = read_with(long.as_bytes(), |layout| layout.escape = Some(b'\\'));
+        let (fast, _) = read_with(long.as_bytes(), |_| {});
+        assert_eq!(fast.height(), 300_000);
+        assert!(fast.equals_missing(&slow));
+    }
+
+    #[test]
+    fn bad_lines_are_left_out_and_told() {
+        let text = b"a,b\n1,x\n2\n\"3,y\n4,\"z\"z\n5,caf\xe9\nsix,w\n7,v\n";
+        let (df, rejects) = read_with(text, |layout| {
+            layout.reject = true;
+            layout.types = super::super::TypeRules::new(BTreeMap::from([("a".to_owned(), DType::I64)]));
+        });
+        assert_eq!(df.height(), 2, "{df}");
+        let told: Vec<(u64, Option<&str>, &str, &str)> =
+            rejects.iter().map(|r| (r.line, r.column.as_deref(), r.reason.as_str(), r.text.as_str())).collect();
+        assert_eq!(
+            told,
+            [
+                (3, None, "1 field, expected 2", "2"),
+                (4, None, "text between a closing quote and the next separator", "\"3,y"),
+                (5, None, "text between a closing quote and the next separator", "4,\"z\"z"),
+                (6, None, "the byte 0xe9 is not utf8", "5,caf\u{fffd}"),
+                (7, Some("a"), "found `six`, expected a whole number (i64)", "six,w"),
+            ]
+        );
+    }
 }

@@ -34,9 +34,19 @@ pub fn compression_of(head: &[u8]) -> Compression {
 /// # Errors
 /// When it cannot be read or decompressed.
 pub fn load(path: &Path) -> Result<Vec<u8>, BadFile> {
+    let size = std::fs::metadata(path).map_err(|error| BadFile::io(path, &error))?.len();
+    load_limited(path, (4_u64 << 30).saturating_add(size.saturating_mul(100)))
+}
+
+/// What unpacks to more than `most` bytes is not data, but made to fill the memory.
+fn load_limited(path: &Path, most: u64) -> Result<Vec<u8>, BadFile> {
     let mut bytes = Vec::new();
-    let mut reader = open(path)?;
-    reader.read_to_end(&mut bytes).map_err(|error| damaged(path, &error))?;
+    open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| damaged(path, &error))?;
+    if bytes.len() as u64 > most {
+        let shown = crate::numbers::bytes(most);
+        return Err(BadFile::new(format!("the file unpacks to more than {shown}, far more than its size lets expect"))
+            .hint("if it is what it should be, unpack it, and read it as it is"));
+    }
     Ok(bytes)
 }
 
@@ -90,6 +100,18 @@ fn damaged(path: &Path, error: &std::io::Error) -> BadFile {
 mod tests {
     use super::*;
     use std::io::Write;
+
+    #[test]
+    fn bombs_are_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("zeros.csv.gz");
+        let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        gz.write_all(&vec![0; 1 << 20]).expect("written");
+        std::fs::write(&path, gz.finish().expect("finished")).expect("written");
+        let bad = load_limited(&path, 1 << 16).expect_err("refused");
+        assert!(bad.message.contains("unpacks to more than 65.5 kB"), "{}", bad.message);
+        assert_eq!(load_limited(&path, 1 << 20).expect("just fits").len(), 1 << 20);
+    }
 
     #[test]
     fn every_compression_is_seen_and_undone() {

@@ -1,19 +1,30 @@
-//! Data files that came from outside: delimited text, json lines, parquet, arrow and IDX, compressed or not.
+//! Data files that came from outside: delimited text, JSON, parquet, arrow, ARFF and IDX, compressed or not.
 
+mod arff;
 mod bad;
 mod binary;
 mod cells;
 mod csv;
+mod figures;
 mod idx;
 mod infer;
-mod jsonl;
+mod json;
 mod load;
+mod many;
+mod rejects;
+mod splitter;
+mod text;
 pub mod time;
 mod types;
 
 pub use bad::BadFile;
+pub use binary::cast_declared;
+pub use figures::decimal;
 pub use idx::{IdxHeader, idx_header};
 pub use load::{Compression, compression_of, head, load};
+pub use many::{BadOne, can_be_many, read_many};
+pub use rejects::{Reject, rejects_table};
+pub use text::Encoding;
 pub use types::{TypeRules, TypesError};
 
 use crate::types::TableSchema;
@@ -37,8 +48,12 @@ pub enum Format {
     Parquet,
     /// JSON lines: one object a line.
     Jsonl,
+    /// JSON: a list of objects.
+    Json,
     /// Apache Arrow's file format (IPC, Feather version 2).
     Arrow,
+    /// ARFF, the format of Weka.
+    Arff,
     /// IDX, the format of MNIST: unsigned bytes with their dimensions.
     Idx,
 }
@@ -57,10 +72,24 @@ impl Format {
             "tsv" | "tab" => Some(Self::Tsv),
             "parquet" | "pq" => Some(Self::Parquet),
             "jsonl" | "ndjson" => Some(Self::Jsonl),
+            "json" => Some(Self::Json),
+            "arff" => Some(Self::Arff),
             "arrow" | "ipc" | "feather" => Some(Self::Arrow),
             "idx" | "idx1" | "idx3" | "ubyte" => Some(Self::Idx),
             _ => None,
         }
+    }
+
+    /// What has an encoding.
+    #[must_use]
+    pub fn is_text(self) -> bool {
+        matches!(self, Self::Csv | Self::Tsv | Self::Jsonl | Self::Json | Self::Arff)
+    }
+
+    /// What may hold nested fields.
+    #[must_use]
+    pub fn is_nested(self) -> bool {
+        matches!(self, Self::Jsonl | Self::Json | Self::Parquet | Self::Arrow)
     }
 
     /// Delimited text.
@@ -78,6 +107,8 @@ impl Format {
             Self::Parquet => "parquet",
             Self::Jsonl => "jsonl",
             Self::Arrow => "arrow",
+            Self::Json => "json",
+            Self::Arff => "arff",
             Self::Idx => "idx",
         }
     }
@@ -98,6 +129,16 @@ pub struct Layout {
     pub separator: u8,
     /// Delimited text: what encloses fields that contain separators, quotes or line ends.
     pub quote: Option<u8>,
+    /// Delimited text: what makes the character behind it stand for itself.
+    pub escape: Option<u8>,
+    /// Delimited text: what stands before a number's fraction.
+    pub decimal: u8,
+    /// Delimited text: what stands between a number's thousands.
+    pub thousands: Option<u8>,
+    /// Delimited text: fields that mean `true`, besides that word.
+    pub true_values: Vec<String>,
+    /// Delimited text: fields that mean `false`, besides that word.
+    pub false_values: Vec<String>,
     /// Delimited text: fields that stand for a missing value, besides the empty one.
     pub null_values: Vec<String>,
     /// Delimited text: lines that begin with this are skipped.
@@ -106,6 +147,14 @@ pub struct Layout {
     pub skip_rows: usize,
     /// Delimited text: white space around fields does not count.
     pub trim: bool,
+    /// Text: how it is encoded.
+    pub encoding: Encoding,
+    /// Delimited text and JSON lines: lines that cannot be read are left out, and told.
+    pub reject: bool,
+    /// JSON: where the list of objects is, keys with dots between them.
+    pub records: Option<String>,
+    /// Nested fields become columns of their own.
+    pub flatten: bool,
 }
 
 impl Layout {
@@ -119,10 +168,19 @@ impl Layout {
             types: TypeRules::default(),
             separator: if format == Format::Tsv { b'\t' } else { b',' },
             quote: Some(b'"'),
+            escape: None,
+            decimal: b'.',
+            thousands: None,
+            true_values: Vec::new(),
+            false_values: Vec::new(),
             null_values: Vec::new(),
             comment: None,
             skip_rows: 0,
             trim: false,
+            encoding: Encoding::Utf8,
+            reject: false,
+            records: None,
+            flatten: false,
         }
     }
 }
@@ -132,13 +190,32 @@ impl Layout {
 /// # Errors
 /// When the file cannot be read, or its content does not fit the layout: which line, which column, what was found.
 pub fn read_file(path: &Path, layout: &Layout) -> Result<DataFrame, BadFile> {
+    read_with_rejects(path, layout).map(|(df, _)| df)
+}
+
+/// Reads a whole file, and tells the lines that were left out of it.
+///
+/// # Errors
+/// See [`read_file`].
+pub fn read_with_rejects(path: &Path, layout: &Layout) -> Result<(DataFrame, Vec<Reject>), BadFile> {
+    let all = |df| (df, Vec::new());
     match layout.format {
         Format::Csv | Format::Tsv => csv::read(&load(path)?, layout),
-        Format::Jsonl => jsonl::read(&load(path)?, &layout.types),
-        Format::Parquet => binary::read_parquet(path, &layout.types),
-        Format::Arrow => binary::read_arrow(path, &layout.types),
-        Format::Idx => read_idx(path, None, &layout.types),
+        Format::Jsonl => json::read_lines(&load(path)?, layout),
+        Format::Json => json::read_whole(&load(path)?, layout).map(all),
+        Format::Arff => arff::read(&load(path)?, layout).map(all),
+        Format::Parquet => binary::read_parquet(path, layout).map(all),
+        Format::Arrow => binary::read_arrow(path, layout).map(all),
+        Format::Idx => read_idx(path, None, &layout.types).map(all),
     }
+}
+
+/// Reads delimited text that is in memory already.
+///
+/// # Errors
+/// See [`read_file`].
+pub fn read_text(bytes: &[u8], layout: &Layout) -> Result<DataFrame, BadFile> {
+    csv::read(bytes, layout).map(|(df, _)| df)
 }
 
 /// Reads an IDX file as a table of its pixels, a row an image, and its labels beside them as column `label`.
@@ -158,12 +235,12 @@ pub fn read_idx(path: &Path, labels: Option<&Path>, types: &TypeRules) -> Result
 pub fn probe(path: &Path, layout: &Layout) -> Result<TableSchema, BadFile> {
     let size = std::fs::metadata(path).map_err(|error| BadFile::io(path, &error))?.len();
     match layout.format {
-        Format::Parquet => binary::probe_parquet(path, &layout.types),
-        Format::Arrow => binary::probe_arrow(path, &layout.types),
+        Format::Parquet => binary::probe_parquet(path, layout),
+        Format::Arrow => binary::probe_arrow(path, layout),
         Format::Idx => idx::probe(&head(path, 1024)?, &layout.types),
         _ if size <= PROBE_WHOLE => read_file(path, layout).map(|df| super::schema_of(&df)),
         Format::Csv | Format::Tsv => csv::probe_names(&head(path, 1 << 20)?, layout),
-        Format::Jsonl => Ok(TableSchema::unknown()),
+        Format::Jsonl | Format::Json | Format::Arff => Ok(TableSchema::unknown()),
     }
 }
 
@@ -177,6 +254,7 @@ mod tests {
         assert_eq!(Format::of_name("train-images-idx3-ubyte.gz"), Some(Format::Idx));
         assert_eq!(Format::of_name("t10k-labels.idx1-ubyte"), Some(Format::Idx));
         assert_eq!(Format::of_name("a/b/FLIGHTS.PARQUET"), Some(Format::Parquet));
+        assert_eq!(Format::of_name("iris.arff.xz"), Some(Format::Arff));
         assert_eq!(Format::of_name("adult.data"), None);
         assert_eq!(Format::of_name("noending"), None);
     }

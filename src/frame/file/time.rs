@@ -74,12 +74,13 @@ pub fn datetime(text: &str) -> Option<i64> {
     Some(day + time(clock)? / 1000 - offset)
 }
 
-/// Microseconds of `+02:00` or `-0530`.
+/// Microseconds of `+02:00`, `-0530` or `+02`.
 fn offset(text: &str) -> Option<i64> {
     let bytes = text.as_bytes();
     let minutes = match bytes.len() {
         6 if bytes[3] == b':' => number(&bytes[4..])?,
         5 => number(&bytes[3..])?,
+        3 => 0,
         _ => return None,
     };
     let all = (number(&bytes[1..3])? * 60 + minutes) * 60_000_000;
@@ -120,6 +121,7 @@ mod tests {
             "2013-01-01T05:00:00.000Z",
             "2013-01-01T07:00:00+02:00",
             "2012-12-31 23:30:00-0530",
+            "2013-01-01 03:00:00-02",
         ] {
             assert_eq!(datetime(text), instant, "{text}");
         }

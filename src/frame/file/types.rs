@@ -1,5 +1,6 @@
 //! Declared column types: exact names and patterns.
 
+use super::BadFile;
 use crate::types::{Column, DType, matches_pattern};
 use std::collections::BTreeMap;
 
@@ -48,6 +49,16 @@ impl TypeRules {
         let exact = self.0.iter().filter(|(rule, _)| !is_pattern(rule));
         exact.map(|(name, dtype)| Column::new(name.as_str(), dtype.clone())).collect()
     }
+}
+
+/// A rule that fits no column of a file.
+pub(super) fn no_such_column<'a>(rule: &TypesError, names: impl Iterator<Item = &'a str>) -> BadFile {
+    let what = if rule.pattern { "no column fits the pattern" } else { "there is no column" };
+    let names: Vec<&str> = names.collect();
+    let shown = crate::diag::list(names.iter().copied(), 12);
+    BadFile::new(format!("{what} `{}` of `types`", rule.rule))
+        .note(format!("the file has {shown}"))
+        .maybe_hint(crate::diag::did_you_mean(&rule.rule, names))
 }
 
 fn is_pattern(rule: &str) -> bool {

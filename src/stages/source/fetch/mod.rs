@@ -6,6 +6,7 @@
 mod archive;
 mod deb;
 mod deliver;
+mod folder;
 mod http;
 mod member;
 mod npm;
@@ -16,6 +17,7 @@ mod tool;
 
 use crate::diag::codes;
 use crate::path;
+use crate::stage::files::is_pattern;
 use crate::stage::{CheckCx, Family, FilePath, Kind, Outputs, Port, Produced, RunCx, StageError, StageInfo};
 use crate::types::ArtifactType;
 use member::Member;
@@ -31,7 +33,8 @@ pub struct Fetch;
 /// Exactly one of `path`, `url` and `package` says where the bytes come from.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Spec {
-    /// A file of the workspace, relative to the manifest's folder.
+    /// A file of the workspace, relative to the manifest's folder. A pattern (`data/*.csv`, `data/**/*.json`) gives a
+    /// `dir` of the files that it matches, named from the part before the first wildcard.
     pub path: Option<FilePath>,
     /// An address that begins with `https://` or `http://`.
     pub url: Option<String>,
@@ -82,7 +85,7 @@ impl Kind for Fetch {
         summary: "Brings a file from the workspace, a URL or a package, pinned by its sha256.",
         ports: &[
             Port { name: "file", about: "the file, where one is fetched" },
-            Port { name: "dir", about: "the folder, where `member` is a folder or a pattern" },
+            Port { name: "dir", about: "the folder, where `member` is a folder or a pattern, or `path` a pattern" },
             Port { name: "*", about: "with `members`, an output for each of them" },
         ],
         example: r#"[stage.raw]
@@ -103,6 +106,7 @@ sha256 = "5c3be9af84dd703a25f1aaeadeac6ac770cfd38c1620d00089f581c023129ee0"
         let mut lies_at = None;
         for source in &sources {
             match source {
+                Source::Path(file) if is_pattern(&file.0) => return folder::check(file, spec, cx),
                 Source::Path(file) => lies_at = cx.workspace_file(file, path!["path"]),
                 Source::Url(url) => check_url(url, cx),
                 Source::Package(text) => check_package(text, spec, cx),
@@ -141,6 +145,7 @@ sha256 = "5c3be9af84dd703a25f1aaeadeac6ac770cfd38c1620d00089f581c023129ee0"
 
     fn run(spec: &Spec, cx: &RunCx<'_>) -> Result<Produced, StageError> {
         let got = match spec.sources().as_slice() {
+            [Source::Path(file)] if is_pattern(&file.0) => return folder::deliver(file, cx),
             [Source::Path(file)] => local(file, spec, cx)?,
             [Source::Url(url)] => remote_url(url, spec, cx)?,
             [Source::Package(text)] => remote_package(text, spec, cx)?,
@@ -287,7 +292,8 @@ fn pinned(spec: &Spec, downloaded: &http::Downloaded, name: &str, path: &Path) -
     pin::verify(declared, &downloaded.sha256, downloaded.size, name, path)
 }
 
-fn need_network(cx: &RunCx<'_>) -> Result<(), StageError> {
+/// An error where the run may not use the network.
+pub(in crate::stages::source) fn need_network(cx: &RunCx<'_>) -> Result<(), StageError> {
     if cx.services.network_allowed() {
         return Ok(());
     }

@@ -1,26 +1,30 @@
-//! `read`: a data file becomes a table.
+//! `read`: data files become a table.
 
+mod input;
 mod names;
 mod spec;
 #[cfg(test)]
 mod tests;
 
-pub use spec::Spec;
+pub use spec::{BadLines, Spec};
 
 use crate::diag::codes;
-use crate::frame::file::{BadFile, Format, Layout, probe, read_file, read_idx};
+use crate::frame::file::{BadFile, Format, Layout, Reject, probe, read_idx, read_many, rejects_table};
 use crate::frame::{rows_by_columns, write_table};
+use crate::numbers;
 use crate::path;
-use crate::stage::{
-    CheckCx, Family, Input, InputFile, Kind, Outputs, Port, Produced, Ref, RunCx, StageError, StageInfo,
-};
+use crate::stage::{CheckCx, Family, Kind, Outputs, Port, Produced, RunCx, StageError, StageInfo};
 use crate::types::{ArtifactType, Column, DType, TableSchema};
+use polars::prelude::DataFrame;
 
 /// The kind.
 pub struct Read;
 
-/// The only output.
+/// The rows.
 const TABLE: &str = "table";
+
+/// The lines that could not be read, where they are not to be errors.
+const REJECTS: &str = "rejects";
 
 impl Kind for Read {
     type Spec = Spec;
@@ -29,8 +33,11 @@ impl Kind for Read {
         name: "read",
         family: Family::Source,
         version: 1,
-        summary: "Makes a table of a csv, tsv, parquet, JSON lines, arrow or IDX file, compressed or not.",
-        ports: &[Port { name: TABLE, about: "the table, its rows in the file's order" }],
+        summary: "Makes a table of csv, tsv, parquet, JSON, arrow, ARFF or IDX files, compressed or not.",
+        ports: &[
+            Port { name: TABLE, about: "the table, its rows in the files' order" },
+            Port { name: REJECTS, about: "with `bad_lines = \"reject\"`, the lines that could not be read" },
+        ],
         example: r#"[stage.table]
 kind = "read"
 from = "raw"
@@ -43,105 +50,146 @@ types = { year = "i32" }
     };
 
     fn check(spec: &Spec, cx: &mut CheckCx<'_>) -> Outputs {
-        let is_file = wants_file(cx, &spec.from, "from");
-        if let Some(labels) = &spec.labels {
-            wants_file(cx, labels, "labels");
+        let lying = input::check(spec, cx);
+        if let Some(labels) = &spec.labels
+            && !matches!(cx.input(labels), ArtifactType::File | ArtifactType::Unknown)
+        {
+            let found = cx.input(labels).name();
+            cx.wrong_artifact(labels, path!["labels"], "file", found);
         }
         spec.check_values(cx);
-        let lying = cx.files(&spec.from).and_then(<[_]>::first).cloned();
-        let format = spec.format.or_else(|| Format::of_name(&lying.as_ref()?.0));
+        let files = lying.clone().flatten().unwrap_or_default();
+        let format = spec.format.or_else(|| Format::of_name(&files.first()?.0));
         if let Some(format) = format {
             spec.check_fits(format, cx);
         }
-        let (true, true, Some(format)) = (is_file, cx.is_clean(), format) else {
-            return Outputs::one(TABLE, ArtifactType::Table(spec.declared()));
+        let (true, Some(format)) = (lying.is_some() && cx.is_clean(), format) else {
+            return outputs(spec, ArtifactType::Table(spec.declared()));
         };
         let layout = match spec.layout(format) {
             Ok(layout) => layout,
-            Err(_) => return Outputs::one(TABLE, ArtifactType::Unknown),
+            Err(_) => return outputs(spec, ArtifactType::Unknown),
         };
-        let schema = match &lying {
-            None => spec.promised(&layout),
-            Some((_, place)) => match look(place, spec, &layout, cx) {
-                Ok(schema) => schema,
-                Err(bad) => {
-                    report(cx, spec, &bad);
-                    return Outputs::one(TABLE, ArtifactType::Unknown);
-                }
-            },
-        };
-        Outputs::one(TABLE, ArtifactType::Table(schema))
+        match look(&files, spec, &layout, cx) {
+            Ok(schema) => outputs(spec, ArtifactType::Table(schema)),
+            Err((name, bad)) => {
+                report(cx, &name, &bad);
+                outputs(spec, ArtifactType::Unknown)
+            }
+        }
     }
 
     fn run(spec: &Spec, cx: &RunCx<'_>) -> Result<Produced, StageError> {
-        let file = one_file(cx.input(&spec.from)?, &spec.from)?;
-        let format = spec.format.or_else(|| Format::of_name(&file.name)).ok_or_else(|| {
-            StageError::data(format!("`{}` does not say by its name what it is", file.name))
-                .hint("say it: `format = \"csv\"` (or tsv, parquet, jsonl, arrow, idx)")
-                .at(path!["from"])
-        })?;
-        let layout = spec.layout(format).map_err(StageError::data)?;
-        let read = match (format, &spec.labels) {
-            (Format::Idx, labels) => {
-                let labels = labels.as_ref().map(|labels| one_file(cx.input(labels)?, labels)).transpose()?;
-                read_idx(&file.path, labels.map(|file| file.path.as_path()), &layout.types)
-            }
-            (_, None) => read_file(&file.path, &layout),
-            (_, Some(_)) => {
-                return Err(StageError::data("`labels` goes with `format = \"idx\"` alone").at(path!["labels"]));
-            }
+        let files = input::of_run(spec, cx)?;
+        let layout = spec.layout(input::format(spec, &files)?).map_err(StageError::data)?;
+        let (df, rejects) = read(spec, &files, &layout, cx)?;
+        let name = match files.as_slice() {
+            [(name, _)] => format!("`{name}`"),
+            files => numbers::counted(files.len(), "file"),
         };
-        let df = read.map_err(|bad| StageError::from(bad).note(format!("in `{}`", file.name)))?;
         if df.height() == 0 {
-            cx.services.warn(format!("`{}` has column names, but no rows", file.name));
+            let many = if rejects.is_empty() { "" } else { " that can be read" };
+            cx.services.warn(format!("{name} has column names, but no rows{many}"));
         }
         cx.check_cancelled()?;
-        let summary = rows_by_columns(&df);
-        write_table(cx, TABLE, df, Produced::new(summary))
-    }
-}
-
-fn wants_file(cx: &mut CheckCx<'_>, reference: &Ref, field: &str) -> bool {
-    match cx.input(reference) {
-        ArtifactType::File | ArtifactType::Unknown => true,
-        other => {
-            cx.wrong_artifact(reference, path![field], "file", other.name());
-            false
+        let mut summary = rows_by_columns(&df);
+        if !rejects.is_empty() {
+            let count = numbers::counted(rejects.len(), "line");
+            let first = &rejects[0];
+            cx.services.warn(format!(
+                "{count} of {name} left out: see the output `{REJECTS}`; the first is line {}: {}",
+                first.line, first.reason
+            ));
+            summary = format!("{summary}, {count} rejected");
+        }
+        let produced = write_table(cx, TABLE, df, Produced::new(summary))?;
+        match spec.bad_lines {
+            BadLines::Error => Ok(produced),
+            BadLines::Reject => write_table(cx, REJECTS, rejects_table(&rejects)?, produced),
         }
     }
 }
 
-fn one_file<'a>(input: &'a Input, reference: &Ref) -> Result<&'a InputFile, StageError> {
-    match input.files.as_slice() {
-        [file] => Ok(file),
-        files => Err(StageError::bug(format!("`{reference}` has {} files, not one", files.len()))),
+/// The outputs, of which `rejects` has the same columns always.
+fn outputs(spec: &Spec, table: ArtifactType) -> Outputs {
+    let outputs = Outputs::one(TABLE, table);
+    match spec.bad_lines {
+        BadLines::Error => outputs,
+        BadLines::Reject => {
+            let columns = [
+                ("file", DType::Str),
+                ("line", DType::U64),
+                ("column", DType::Str),
+                ("reason", DType::Str),
+                ("text", DType::Str),
+            ];
+            let columns = columns.into_iter().map(|(name, dtype)| Column::new(name, dtype)).collect();
+            outputs.and(REJECTS, ArtifactType::Table(TableSchema::new(columns)))
+        }
     }
 }
 
-/// Looks into the file that lies there already.
-fn look(place: &std::path::Path, spec: &Spec, layout: &Layout, cx: &CheckCx<'_>) -> Result<TableSchema, BadFile> {
-    let mut schema = probe(place, layout)?;
+fn read(
+    spec: &Spec,
+    files: &input::Files,
+    layout: &Layout,
+    cx: &RunCx<'_>,
+) -> Result<(DataFrame, Vec<Reject>), StageError> {
+    let told = |bad: BadFile, name: &str| StageError::from(bad).note(format!("in `{name}`"));
+    if let (Format::Idx, [(name, path)]) = (layout.format, files.as_slice()) {
+        let labels = spec.labels.as_ref().map(|labels| cx.input_file(labels)).transpose()?;
+        let df = read_idx(path, labels.map(|file| file.path.as_path()), &layout.types);
+        return Ok((df.map_err(|bad| told(bad, name))?, Vec::new()));
+    }
+    if spec.labels.is_some() {
+        return Err(StageError::data("`labels` goes with `format = \"idx\"` alone").at(path!["labels"]));
+    }
+    read_many(files, layout, spec.file_column.as_deref()).map_err(|one| told(one.bad, &one.file))
+}
+
+/// Looks into the files that lie there already: what their columns are, or what is wrong with which of them.
+fn look(
+    files: &input::Files,
+    spec: &Spec,
+    layout: &Layout,
+    cx: &CheckCx<'_>,
+) -> Result<TableSchema, (String, BadFile)> {
+    let Some((name, place)) = files.first() else { return Ok(with_file_column(spec, spec.promised(layout))) };
+    let told = |bad: BadFile| (name.clone(), bad);
+    let mut schema = probe(place, layout).map_err(told)?;
+    if files.len() > 1 {
+        // The others may widen what was told from one: only names, and what is declared, hold for all.
+        for column in schema.columns.iter_mut().filter(|column| layout.types.get(&column.name).is_none()) {
+            column.dtype = DType::Unknown;
+        }
+    }
     if let Some(labels) = &spec.labels {
         let images = schema.rows;
         if let Some((_, place)) = cx.files(labels).and_then(<[_]>::first) {
-            let found = probe(place, &Layout::new(Format::Idx))?;
+            let found = probe(place, &Layout::new(Format::Idx)).map_err(told)?;
             if let (Some(images), Some(labels)) = (images, found.rows)
                 && images != labels
             {
-                return Err(BadFile::new(format!("there are {images} images, but {labels} labels")));
+                return Err(told(BadFile::new(format!("there are {images} images, but {labels} labels"))));
             }
         }
         let dtype = layout.types.get("label").cloned().unwrap_or(DType::U8);
         schema.columns.push(Column::new("label", dtype));
     }
     schema.rows = None;
-    Ok(schema)
+    Ok(with_file_column(spec, schema))
 }
 
-fn report(cx: &mut CheckCx<'_>, spec: &Spec, bad: &BadFile) {
-    let name = cx.files(&spec.from).and_then(<[_]>::first).map(|(name, _)| name.as_str());
+fn with_file_column(spec: &Spec, mut schema: TableSchema) -> TableSchema {
+    if let Some(name) = spec.file_column.as_deref().filter(|name| schema.names().all(|other| other != *name)) {
+        schema.columns.push(Column::new(name, DType::Str));
+    }
+    schema
+}
+
+fn report(cx: &mut CheckCx<'_>, name: &str, bad: &BadFile) {
     let finding = cx.error(path!["from"], codes::BAD_DATA, bad.message.clone());
-    finding.label(name.map_or_else(|| "this file".to_owned(), |name| format!("this file, `{name}`")));
+    finding.label(format!("this file, `{name}`"));
     for text in bad.notes.iter().chain(&bad.hints) {
         finding.hint(text.clone());
     }

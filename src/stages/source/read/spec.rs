@@ -1,8 +1,8 @@
 //! The fields of `read`, and what can be said of them without the file.
 
 use super::names::{Expanded, expand};
-use crate::diag::{codes, did_you_mean, list};
-use crate::frame::file::{Format, Layout, TypeRules};
+use crate::diag::{codes, did_you_mean};
+use crate::frame::file::{Encoding, Format, Layout, TypeRules};
 use crate::path;
 use crate::stage::{CheckCx, Ref};
 use crate::types::{Column, DType, TableSchema};
@@ -10,20 +10,27 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How text is encoded.
+/// What becomes of lines that cannot be read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Encoding {
-    /// UTF-8, with or without a byte order mark.
+pub enum BadLines {
+    /// The first one fails the stage, with its number.
     #[default]
-    Utf8,
+    Error,
+    /// They are left out of the table, and become the rows of the output `rejects`.
+    Reject,
 }
 
-/// A data file and how it is laid out.
+/// Data files and how they are laid out.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Spec {
-    /// The file. Files compressed with gzip, zstandard or xz are read as they are.
+    /// The file, or the folder whose files are put under each other in the order of their names. Files compressed
+    /// with gzip, zstandard or xz are read as they are.
     pub from: Ref,
+    /// Which files of a folder: `"*.csv"`, `"2026/**/*.jsonl.gz"`. Without it, all.
+    pub files: Option<String>,
+    /// A column to add that holds the name of the file that each row comes from.
+    pub file_column: Option<String>,
     /// How the file is laid out; without it the file's name says so, looking through `.gz`, `.zst` and `.xz`.
     pub format: Option<Format>,
     /// csv and tsv: whether the first row holds the column names.
@@ -41,6 +48,19 @@ pub struct Spec {
     /// csv and tsv: the character around fields that hold separators or line ends, `"` without it. An empty text
     /// means that there is none.
     pub quote: Option<String>,
+    /// csv and tsv: a character that makes the one behind it stand for itself, in quotes and outside: `"\\"`.
+    pub escape: Option<String>,
+    /// csv and tsv: the character before a number's fraction, `.` without it.
+    pub decimal: Option<String>,
+    /// csv and tsv: the character between a number's thousands: `1.234.567,5` is read with `decimal = ","` and
+    /// `thousands = "."`.
+    pub thousands: Option<String>,
+    /// csv and tsv: fields that mean `true`, besides that word: `["yes", "Y"]`.
+    #[serde(default)]
+    pub true_values: Vec<String>,
+    /// csv and tsv: fields that mean `false`, besides that word.
+    #[serde(default)]
+    pub false_values: Vec<String>,
     /// csv and tsv: fields that stand for a missing value, besides the empty one: `["NA"]`. A field in quotes is never
     /// missing.
     #[serde(default)]
@@ -53,9 +73,20 @@ pub struct Spec {
     /// csv and tsv: white space around fields does not count (`39, State-gov, 77516`).
     #[serde(default)]
     pub trim: bool,
-    /// csv and tsv: how the text is encoded.
+    /// csv, tsv, JSON and ARFF: how the text is encoded.
     #[serde(default)]
     pub encoding: Encoding,
+    /// csv, tsv and JSON lines: what becomes of lines that cannot be read: another number of fields than columns, a
+    /// value that is not of its declared type, a byte that the encoding does not have. With `reject` the stage has a
+    /// second output, `rejects`: `file`, `line`, `column`, `reason` and `text` of each.
+    #[serde(default)]
+    pub bad_lines: BadLines,
+    /// json: where in the file the list of objects is, keys with dots between them: `"data.items"`. Without it the file
+    /// is that list.
+    pub records: Option<String>,
+    /// json, JSON lines, parquet and arrow: the fields of nested objects become columns: `user.name`.
+    #[serde(default)]
+    pub flatten: bool,
     /// idx: the file of labels, which gives the column `label` beside `pixel_0`, `pixel_1`, …
     pub labels: Option<Ref>,
 }
@@ -81,30 +112,44 @@ impl Spec {
                 Some("") => None,
                 Some(text) => Some(byte(text, "quote")?),
             },
+            escape: self.escape.as_deref().map(|text| byte(text, "escape")).transpose()?,
+            decimal: self.decimal.as_deref().map_or(Ok(usual.decimal), |text| byte(text, "decimal"))?,
+            thousands: self.thousands.as_deref().map(|text| byte(text, "thousands")).transpose()?,
+            true_values: self.true_values.clone(),
+            false_values: self.false_values.clone(),
+            encoding: self.encoding,
+            reject: self.bad_lines == BadLines::Reject,
+            records: self.records.clone(),
+            flatten: self.flatten,
             null_values: self.null_values.clone(),
             comment: self.comment.clone().filter(|mark| !mark.is_empty()),
             skip_rows: self.skip_rows as usize,
             trim: self.trim,
-            ..usual
+            format,
         })
     }
 
     /// Reports values that no file could make right.
     pub(super) fn check_values(&self, cx: &mut CheckCx<'_>) {
-        for (rule, dtype) in &self.types {
-            if let DType::Other(text) = dtype {
-                cx.error(path!["types", rule], codes::UNKNOWN_DTYPE, format!("`{text}` is not a column type"))
-                    .label("no such type")
-                    .maybe_hint(did_you_mean(text, DType::names()))
-                    .hint(format!("the types are {}, `decimal(p, s)` and `list(T)`", list(DType::names(), 20)));
-            }
-        }
-        for (field, text) in [("separator", &self.separator), ("quote", &self.quote)] {
+        super::super::types::check(&self.types, cx);
+        let characters = [
+            ("separator", &self.separator),
+            ("quote", &self.quote),
+            ("escape", &self.escape),
+            ("decimal", &self.decimal),
+            ("thousands", &self.thousands),
+        ];
+        for (field, text) in characters {
             let Some(text) = text else { continue };
             if !(text.len() == 1 && text.is_ascii() || field == "quote" && text.is_empty()) {
                 cx.error(path![field], codes::OUT_OF_RANGE, format!("`{field}` is one ASCII character"))
                     .label(format!("{} bytes long", text.len()));
             }
+        }
+        if self.thousands.is_some() && self.thousands.as_deref() == Some(self.decimal.as_deref().unwrap_or(".")) {
+            cx.error(path!["thousands"], codes::CONFLICT, "`thousands` and `decimal` are the same character")
+                .label("stands before a fraction")
+                .hint("where a comma stands before the fraction: `decimal = \",\"`");
         }
         match expand(&self.names) {
             Err(wrong) => {
@@ -148,31 +193,32 @@ impl Spec {
 
     /// Reports fields that the format has no use for.
     pub(super) fn check_fits(&self, format: Format, cx: &mut CheckCx<'_>) {
-        let delimited = [
-            ("header", self.header.is_some()),
-            ("names", !self.names.is_empty()),
-            ("separator", self.separator.is_some()),
-            ("quote", self.quote.is_some()),
-            ("null_values", !self.null_values.is_empty()),
-            ("comment", self.comment.is_some()),
-            ("skip_rows", self.skip_rows > 0),
-            ("trim", self.trim),
+        let delimited = format.is_delimited();
+        let lines = delimited || format == Format::Jsonl;
+        let fields = [
+            ("header", self.header.is_some(), delimited, "csv and tsv"),
+            ("names", !self.names.is_empty(), delimited, "csv and tsv"),
+            ("separator", self.separator.is_some(), delimited, "csv and tsv"),
+            ("quote", self.quote.is_some(), delimited, "csv and tsv"),
+            ("escape", self.escape.is_some(), delimited, "csv and tsv"),
+            ("decimal", self.decimal.is_some(), delimited, "csv and tsv"),
+            ("thousands", self.thousands.is_some(), delimited, "csv and tsv"),
+            ("true_values", !self.true_values.is_empty(), delimited, "csv and tsv"),
+            ("false_values", !self.false_values.is_empty(), delimited, "csv and tsv"),
+            ("null_values", !self.null_values.is_empty(), delimited, "csv and tsv"),
+            ("comment", self.comment.is_some(), delimited, "csv and tsv"),
+            ("skip_rows", self.skip_rows > 0, delimited, "csv and tsv"),
+            ("trim", self.trim, delimited, "csv and tsv"),
+            ("encoding", self.encoding != Encoding::Utf8, format.is_text(), "text"),
+            ("bad_lines", self.bad_lines == BadLines::Reject, lines, "csv, tsv and jsonl"),
+            ("records", self.records.is_some(), format == Format::Json, "json"),
+            ("flatten", self.flatten, format.is_nested(), "json, jsonl, parquet and arrow"),
+            ("labels", self.labels.is_some(), format == Format::Idx, "idx"),
         ];
-        for (field, _) in delimited.iter().filter(|(_, given)| *given && !format.is_delimited()) {
-            let name = format.name();
-            cx.error(
-                path![*field],
-                codes::CONFLICT,
-                format!("`{field}` goes with csv and tsv, but the file is {name}"),
-            )
-            .at_key()
-            .label(format!("{name} has no use for it"));
-        }
-        if self.labels.is_some() && format != Format::Idx {
-            let name = format.name();
-            cx.error(path!["labels"], codes::CONFLICT, format!("`labels` goes with idx, but the file is {name}"))
-                .at_key()
-                .label(format!("{name} has its labels in a column"));
+        let name = format.name();
+        for (field, _, _, goes_with) in fields.into_iter().filter(|(_, given, fits, _)| *given && !fits) {
+            let message = format!("`{field}` goes with {goes_with}, but the file is {name}");
+            cx.error(path![field], codes::CONFLICT, message).at_key().label(format!("{name} has no use for it"));
         }
     }
 

@@ -3,6 +3,7 @@
 use super::*;
 use crate::frame::read_table;
 use crate::stage::testing::Bench;
+use crate::stage::{Input, InputFile};
 use std::io::Write;
 
 const PENGUINS: &[u8] = include_bytes!("../../../../tests/data/penguins.csv");
@@ -201,4 +202,171 @@ fn check_finds_mistakes_in_the_fields() {
     assert_eq!(codes("names = [\"label\"]\ntypes = { labl = \"u8\", \"p*\" = \"u8\" }"), ["E0213", "E0219"]);
     assert_eq!(codes("format = \"parquet\"\nheader = false\ntrim = true"), ["E0135", "E0135"]);
     assert_eq!(codes("format = \"csv\"\nlabels = \"raw\""), ["E0135"]);
+}
+
+#[test]
+fn dialects_are_read_as_they_are_written() {
+    let german = "Name;Preis;Menge;da\nÄpfel;1.234,50;1.000;ja\nBirnen;-;2;nein\n";
+    let (latin1, _, _) = encoding_rs::WINDOWS_1252.encode(german);
+    let fields = "separator = \";\"\nencoding = \"latin1\"\ndecimal = \",\"\nthousands = \".\"\nnull_values = [\"-\", \"NA\"]\n\
+                  true_values = [\"ja\"]\nfalse_values = [\"nein\"]";
+    let (produced, df) = read("a.csv", &latin1, fields).expect("read");
+    assert_eq!(types(&produced), ["Name str", "Preis f64", "Menge i64", "da bool"]);
+    assert_eq!(df.column("Name").expect("Name").str().expect("text").get(0), Some("Äpfel"));
+    assert_eq!(df.column("Preis").expect("Preis").f64().expect("f64").iter().collect::<Vec<_>>(), [Some(1234.5), None]);
+    assert_eq!(df.column("Menge").expect("Menge").i64().expect("i64").get(0), Some(1000));
+    let (declared, df) =
+        read("a.csv", &latin1, &format!("{fields}\ntypes = {{ Preis = \"decimal(10, 2)\" }}")).expect("read");
+    assert_eq!(types(&declared)[1], "Preis decimal(10, 2)");
+    assert_eq!(df.column("Preis").expect("Preis").get(0).expect("a value").to_string(), "1234.50");
+    let mysql = b"1,\"say \\\"hi\\\"\",\\N\n2,a\\,b,x\n";
+    let (_, df) = read("a.csv", mysql, "header = false\nescape = \"\\\\\"\nnull_values = [\"\\\\N\"]").expect("read");
+    let text: Vec<Option<&str>> = df.column("column_1").expect("there").str().expect("text").iter().collect();
+    assert_eq!(text, [Some("say \"hi\""), Some("a,b")]);
+    assert_eq!(df.column("column_2").expect("there").null_count(), 1);
+}
+
+#[test]
+fn chinese_files_are_read_in_their_encoding() {
+    let text = "城市,评论\n北京,很好，值得\n上海,\"一般,\n不推荐\"\n";
+    let (gbk, _, _) = encoding_rs::GBK.encode(text);
+    let utf16: Vec<u8> = format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let (plain, _) = read("a.csv", text.as_bytes(), "").expect("read");
+    for (bytes, encoding) in [(gbk.as_ref(), "gbk"), (gbk.as_ref(), "gb18030"), (utf16.as_slice(), "utf16")] {
+        let (read, _) = read("a.csv", bytes, &format!("encoding = \"{encoding}\"")).expect("read");
+        assert_eq!(read.ports[0].table, plain.ports[0].table, "{encoding}");
+    }
+    let error = failure(&gbk, "");
+    assert_eq!(error.message, "line 1 is not UTF-8: found the byte 0xb3");
+    assert!(error.hints[0].contains("`encoding = \"gbk\"`"), "{error:?}");
+    let error = failure(&utf16, "");
+    assert!(error.hints[0].contains("`encoding = \"utf16\"`"), "{error:?}");
+}
+
+#[test]
+fn bad_lines_become_an_output() {
+    let text = b"id,n\n1,10\n2\n3,x\n4,40\n";
+    let fields = "bad_lines = \"reject\"\ntypes = { n = \"u8\" }";
+    let bench = bench("a.csv", text);
+    let produced = bench.run::<Read>(&format!("from = \"raw\"\n{fields}")).expect("read");
+    assert_eq!(produced.summary, "2 rows x 2 columns, 2 lines rejected");
+    let (outputs, findings) = bench.check::<Read>(&format!("from = \"raw\"\n{fields}"));
+    assert!(findings.is_empty(), "{findings:?}");
+    let ArtifactType::Table(real) = &produced.ports[1].ty else { panic!("a table") };
+    let Some(ArtifactType::Table(promised)) = outputs.get(REJECTS) else { panic!("a table") };
+    assert_eq!((produced.ports[1].port.as_str(), &real.columns, real.rows), (REJECTS, &promised.columns, Some(2)));
+    let warned = bench.warnings.lock().expect("no panic").join("\n");
+    assert!(
+        warned.contains("2 lines of `a.csv` left out") && warned.contains("line 3: 1 field, expected 2"),
+        "{warned}"
+    );
+    let error = failure(text, "types = { n = \"u8\" }");
+    assert_eq!(error.message, "line 3 has 1 field, expected 2");
+    assert!(error.hints.iter().any(|hint| hint.contains("bad_lines")), "{error:?}");
+}
+
+/// A bench whose input is a folder.
+fn folder(files: &[(&str, &[u8])]) -> Bench {
+    let mut bench = Bench::default();
+    bench.input("raw", ArtifactType::Dir, files);
+    bench
+}
+
+fn read_folder(files: &[(&str, &[u8])], fields: &str) -> Result<(Produced, polars::prelude::DataFrame), StageError> {
+    let bench = folder(files);
+    let produced = bench.run::<Read>(&format!("from = \"raw\"\n{fields}"))?;
+    let path = bench.place("staging").join(TABLE).join("table.parquet");
+    let file = InputFile { name: "table.parquet".into(), path, size: 0, digest: crate::digest::Digest::of(b"") };
+    let df = read_table(&Input::new(produced.ports[0].ty.clone(), file.digest, vec![file]))?;
+    Ok((produced, df))
+}
+
+#[test]
+fn files_of_a_folder_lie_under_each_other() {
+    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    gz.write_all(b"b,a\nx,1.5\n").expect("written");
+    let gz = gz.finish().expect("finished");
+    let files: [(&str, &[u8]); 4] =
+        [("2026/feb.csv", b"a,b\n2,\n"), ("2026/jan.csv", b"a,b\n1,\n"), ("2026/mar.csv.gz", &gz), ("notes.txt", b"-")];
+    let (produced, df) = read_folder(&files, "files = \"2026/*.csv*\"\nfile_column = \"file\"").expect("read");
+    assert_eq!(types(&produced), ["a f64", "b str", "file str"]);
+    let names: Vec<Option<&str>> = df.column("file").expect("file").str().expect("text").iter().collect();
+    assert_eq!(names, [Some("2026/feb.csv"), Some("2026/jan.csv"), Some("2026/mar.csv.gz")]);
+    let a: Vec<Option<f64>> = df.column("a").expect("a").f64().expect("f64").iter().collect();
+    assert_eq!(a, [Some(2.0), Some(1.0), Some(1.5)], "types come from all files, rows in the order of the names");
+    // What looks like numbers in one file and not in another is text, as it is written.
+    let (_, df) = read_folder(&[("1.csv", b"a\n007\n"), ("2.csv", b"a\nx\n")], "").expect("read");
+    assert_eq!(df.column("a").expect("a").str().expect("text").get(0), Some("007"));
+}
+
+#[test]
+fn files_that_do_not_fit_are_named() {
+    let error = |files: &[(&str, &[u8])], fields: &str| {
+        let error = read_folder(files, fields).expect_err("it fails");
+        format!("{} {:?}", error.message, error.notes)
+    };
+    let files: [(&str, &[u8]); 2] = [("1.csv", b"a,b\n1,2\n"), ("2.csv", b"a\n1\n")];
+    assert_eq!(error(&files, ""), "there is no column `b`, which `1.csv` has [\"in `2.csv`\"]");
+    let files: [(&str, &[u8]); 2] = [("1.csv", b"a\n1\n"), ("2.csv", b"a\n1\n\"\n")];
+    assert_eq!(error(&files, ""), "the quote opened in line 3 is never closed [\"in `2.csv`\"]");
+    let files: [(&str, &[u8]); 2] = [("1.csv", b"a\n1\n"), ("2.jsonl", b"{\"a\": 1}")];
+    assert!(error(&files, "").starts_with("`1.csv` is csv, but `2.jsonl` is jsonl"));
+    assert!(error(&files, "files = \"*.tsv\"").starts_with("`*.tsv` matches no file"));
+    assert!(error(&files[..1], "file_column = \"a\"").starts_with("the file has a column `a` already"));
+    let files: [(&str, &[u8]); 2] = [("1.jsonl", b"{\"a\": 1}"), ("2.jsonl", b"{\"a\": \"x\"}")];
+    assert_eq!(error(&files, ""), "column `a` is str, and i64 in the files before it [\"in `2.jsonl`\"]");
+    let codes = |fields: &str, bench: &Bench| {
+        let findings = bench.check::<Read>(&format!("from = \"raw\"\n{fields}")).1;
+        findings.iter().map(|finding| finding.diagnostic.code.id).collect::<Vec<_>>()
+    };
+    assert_eq!(codes("files = \"*.csv\"", &bench("a.csv", b"a\n1\n")), ["E0135"]);
+    assert_eq!(codes("files = \"a[\"", &folder(&files)), ["E0133"]);
+    assert_eq!(
+        codes("format = \"csv\"\nrecords = \"x\"\nflatten = true", &bench("a.csv", b"a\n1\n")),
+        ["E0135", "E0135"]
+    );
+    assert_eq!(codes("format = \"csv\"\ndecimal = \",\"\nthousands = \",\"", &bench("a.csv", b"a\n1\n")), ["E0135"]);
+}
+
+const NESTED_PARQUET: &[u8] = include_bytes!("../../../../tests/data/nested.parquet");
+const NESTED_ARROW: &[u8] = include_bytes!("../../../../tests/data/nested.arrow");
+
+#[test]
+fn parquet_and_arrow_of_other_programs_keep_their_types() {
+    let expected = [
+        "price decimal(15, 2)",
+        "view str",
+        "kind str",
+        "tags list(str)",
+        "point array(f32, 2)",
+        "user struct(name: str, born: date, langs: list(struct(code: str, level: i8)))",
+        "when datetime[ns, UTC]",
+        "raw binary",
+    ];
+    let (parquet, df) = read("nested.parquet", NESTED_PARQUET, "").expect("read");
+    let (arrow, _) = read("nested.arrow", NESTED_ARROW, "").expect("read");
+    assert_eq!(types(&parquet), expected);
+    assert_eq!(types(&arrow), expected);
+    assert_eq!(parquet.ports[0].table, arrow.ports[0].table, "one content, whatever the file");
+    assert_eq!(df.column("price").expect("price").get(0).expect("a value").to_string(), "12345678901.25");
+    assert!(df.columns().iter().all(|column| column.null_count() == 1), "{df}");
+    let (flat, _) = read("nested.parquet", NESTED_PARQUET, "flatten = true").expect("read");
+    assert_eq!(
+        types(&flat)[5..8],
+        ["user.name str", "user.born date", "user.langs list(struct(code: str, level: i8))"]
+    );
+}
+
+#[test]
+fn broken_parquet_says_so() {
+    let cut = read("nested.parquet", &NESTED_PARQUET[..NESTED_PARQUET.len() / 2], "").expect_err("cut off");
+    assert!(cut.message.starts_with("the file cannot be read as parquet"), "{cut:?}");
+    assert!(cut.hints[0].contains("cut off or damaged"), "{cut:?}");
+    let mut flipped = NESTED_PARQUET.to_vec();
+    for at in (100..flipped.len() - 200).step_by(50) {
+        flipped[at] ^= 0x55;
+    }
+    assert!(read("nested.parquet", &flipped, "").is_err());
+    let csv = failure(NESTED_PARQUET, "");
+    assert!(csv.hints.iter().any(|hint| hint.contains("format = \"parquet\"")), "{csv:?}");
 }

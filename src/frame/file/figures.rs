@@ -1,0 +1,97 @@
+//! Numbers as people write them: decimal commas, marks between thousands, exact decimals.
+
+use super::Layout;
+use std::borrow::Cow;
+
+/// A number's text as programs write it: a point before its fraction, nothing between thousands. `None` where it holds
+/// a mark in the wrong place.
+pub(super) fn plain<'a>(text: &'a str, layout: &Layout) -> Option<Cow<'a, str>> {
+    if layout.decimal == b'.' && layout.thousands.is_none() {
+        return Some(Cow::Borrowed(text));
+    }
+    let (whole, fraction) = match text.split_once(char::from(layout.decimal)) {
+        Some((whole, fraction)) => (whole, Some(fraction)),
+        None => (text, None),
+    };
+    let stray = |part: &str| layout.decimal != b'.' && part.contains('.');
+    let whole = match layout.thousands.map(char::from) {
+        Some(mark) if whole.contains(mark) => Cow::Owned(ungrouped(whole, mark)?),
+        _ if stray(whole) => return None,
+        _ => Cow::Borrowed(whole),
+    };
+    match fraction {
+        None => Some(whole),
+        Some(fraction) if stray(fraction) => None,
+        Some(fraction) => Some(Cow::Owned(format!("{whole}.{fraction}"))),
+    }
+}
+
+/// `1,234,567` without its marks; `None` where a group is not of three digits.
+fn ungrouped(whole: &str, mark: char) -> Option<String> {
+    let digits = whole.trim_start_matches(['-', '+']);
+    let digits_in = |group: &str| !group.is_empty() && group.bytes().all(|byte| byte.is_ascii_digit());
+    let mut groups = digits.split(mark);
+    let first = groups.next()?;
+    let fits = digits_in(first) && first.len() <= 3 && groups.all(|group| group.len() == 3 && digits_in(group));
+    fits.then(|| whole.chars().filter(|c| *c != mark).collect())
+}
+
+/// A number's text times ten to the `scale`: exactly, or `None`.
+#[must_use]
+pub fn decimal(text: &str, precision: usize, scale: usize) -> Option<i128> {
+    let (negative, digits) = match text.as_bytes().first()? {
+        b'-' => (true, &text[1..]),
+        b'+' => (false, &text[1..]),
+        _ => (false, text),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let all_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.len() + fraction.len() == 0 || !all_digits(whole) || !all_digits(fraction) {
+        return None;
+    }
+    let fraction = fraction.trim_end_matches('0');
+    if fraction.len() > scale {
+        return None;
+    }
+    let padded = fraction.bytes().chain(std::iter::repeat_n(b'0', scale - fraction.len()));
+    let value = whole
+        .bytes()
+        .chain(padded)
+        .try_fold(0_i128, |value, digit| value.checked_mul(10)?.checked_add(i128::from(digit - b'0')))?;
+    let limit = 10_i128.checked_pow(u32::try_from(precision.min(38)).ok()?)?;
+    (value < limit).then_some(if negative { -value } else { value })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Format;
+    use super::*;
+
+    #[test]
+    fn marks_are_read_where_they_belong() {
+        let layout = |decimal, thousands| Layout { decimal, thousands, ..Layout::new(Format::Csv) };
+        let german = layout(b',', Some(b'.'));
+        let read = |text, layout: &Layout| plain(text, layout).map(Cow::into_owned);
+        assert_eq!(read("-1.234.567,5", &german).as_deref(), Some("-1234567.5"));
+        assert_eq!(read("0,25", &german).as_deref(), Some("0.25"));
+        assert_eq!(read("12", &german).as_deref(), Some("12"));
+        for wrong in ["1.23", "1.2345", "1.234.56", "1,5.0", ".123"] {
+            assert_eq!(read(wrong, &german), None, "{wrong}");
+        }
+        assert_eq!(read("1.5", &layout(b',', None)), None, "a point is not a comma");
+        assert_eq!(read("1,234.5", &layout(b'.', Some(b','))).as_deref(), Some("1234.5"));
+        assert_eq!(read("1.5", &layout(b'.', None)).as_deref(), Some("1.5"));
+    }
+
+    #[test]
+    fn decimals_are_exact_or_nothing() {
+        assert_eq!(decimal("12.3", 15, 2), Some(1230));
+        assert_eq!(decimal("-0.05", 15, 2), Some(-5));
+        assert_eq!(decimal("1.500", 15, 1), Some(15));
+        assert_eq!(decimal("99999999999999999999999999999999999999", 38, 0), Some(10_i128.pow(38) - 1));
+        for wrong in ["1.234", "1e5", "", "-", ".", "1.2.3", "x"] {
+            assert_eq!(decimal(wrong, 15, 2), None, "{wrong}");
+        }
+        assert_eq!(decimal("1000", 3, 0), None, "more digits than the precision has");
+    }
+}

@@ -1,0 +1,268 @@
+//! JSON: lines of objects, or one text that holds a list of objects. Types are told from every value of a key, nested
+//! objects and lists included; a whole number stays one, and a key that is now a number and now a text is an error.
+
+mod build;
+mod shape;
+mod value;
+
+use super::rejects::{Reject, Rejects};
+use super::text::{Text, line_at};
+use super::types::no_such_column;
+use super::{BadFile, Layout, binary};
+use crate::types::DType;
+use polars::prelude::*;
+use rayon::prelude::*;
+use shape::{Conflict, Shape};
+use std::ops::Range;
+use value::Json;
+
+/// Lines of a block, which one thread parses by itself.
+const BLOCK: usize = 1 << 14;
+
+/// Reads lines of objects: the table, and the lines that were left out of it.
+pub(super) fn read_lines(bytes: &[u8], layout: &Layout) -> Result<(DataFrame, Vec<Reject>), BadFile> {
+    let decoded = Text::decode(bytes, layout.encoding, true);
+    if let Some(bad) = decoded.not_in(layout.encoding, bytes).or_else(|| decoded.not_text(bytes)) {
+        return Err(bad);
+    }
+    let text = &*decoded.text;
+    let lines = lines(text);
+    if lines.is_empty() {
+        return Err(BadFile::new("the file is empty: it has no rows").hint("give a file with rows"));
+    }
+    let mut rejects = Rejects::default();
+    let (shape, lines) = common_shape(text, lines, layout, &mut rejects)?;
+    let fields = fields_of(shape)?;
+    let frames: Vec<DataFrame> = lines
+        .par_chunks(BLOCK)
+        .map(|lines| {
+            let rows: Vec<Json> =
+                lines.iter().map(|line| parse(text, line)).collect::<Result<_, _>>().map_err(|bad| *bad)?;
+            frame(&rows, &fields, layout)
+        })
+        .collect::<Vec<_>>()
+        .into_iter()
+        .collect::<Result<_, _>>()?;
+    let mut frames = frames.into_iter();
+    let mut df = frames.next().unwrap_or_else(|| empty(&fields, layout));
+    for next in frames {
+        df.vstack_mut_owned(next).map_err(|error| BadFile::polars("make a table of the file", &error))?;
+    }
+    Ok((declared(df, layout)?, rejects.finish(text)))
+}
+
+/// Reads one text: a list of objects, or an object in which `layout.records` leads to one.
+pub(super) fn read_whole(bytes: &[u8], layout: &Layout) -> Result<DataFrame, BadFile> {
+    let decoded = Text::decode(bytes, layout.encoding, true);
+    if let Some(bad) = decoded.not_in(layout.encoding, bytes) {
+        return Err(bad);
+    }
+    if decoded.text.trim().is_empty() {
+        return Err(BadFile::new("the file is empty: it holds no JSON").hint("give a file with rows"));
+    }
+    let mut value: Json = serde_json::from_str(&decoded.text).map_err(|error| {
+        let at = format!("line {}, column {}", error.line(), error.column());
+        let bad = BadFile::new(format!("{at}: {}", words(&error)));
+        let lines = decoded.text.trim_start().starts_with('{') && error.to_string().contains("trailing characters");
+        bad.maybe_hint(lines.then(|| "if each line holds an object of its own: `format = \"jsonl\"`".to_owned()))
+    })?;
+    for key in layout.records.iter().flat_map(|path| path.split('.')) {
+        value = step_into(value, key, layout)?;
+    }
+    let rows = match value {
+        Json::List(rows) => rows,
+        other => {
+            let list = match &other {
+                Json::Object(fields) => fields.iter().find(|(_, value)| matches!(value, Json::List(_))),
+                _ => None,
+            };
+            let hint = list.map(|(key, _)| format!("say where the rows are: `records = \"{key}\"`"));
+            return Err(
+                BadFile::new(format!("the file holds {}, expected a list of objects", other.what())).maybe_hint(hint)
+            );
+        }
+    };
+    let mut shape = Shape::Null;
+    for (index, row) in rows.iter().enumerate() {
+        let place = format!("element {}", index + 1);
+        let found = shape_of(row, layout).map_err(|wrong| wrong.bad(&place))?;
+        shape.join(found).map_err(|conflict| Wrong::Conflict(conflict).bad(&place))?;
+    }
+    if rows.is_empty() {
+        return Err(BadFile::new("the list holds no object, so there are no columns").hint("give a file with rows"));
+    }
+    declared(frame(&rows, &fields_of(shape)?, layout)?, layout)
+}
+
+fn step_into(value: Json, key: &str, layout: &Layout) -> Result<Json, BadFile> {
+    let records = layout.records.as_deref().unwrap_or_default();
+    let Json::Object(fields) = value else {
+        return Err(BadFile::new(format!(
+            "`records = \"{records}\"` does not lead anywhere: there is no object at `{key}`"
+        )));
+    };
+    let keys: Vec<String> = fields.iter().map(|(key, _)| key.clone()).collect();
+    let found = fields.into_iter().find(|(name, _)| name == key).map(|(_, value)| value);
+    found.ok_or_else(|| {
+        BadFile::new(format!("`records = \"{records}\"` does not lead anywhere: there is no key `{key}`"))
+            .note(format!("the object has {}", crate::diag::list(keys.iter().map(String::as_str), 12)))
+            .maybe_hint(crate::diag::did_you_mean(key, keys.iter().map(String::as_str)))
+    })
+}
+
+/// The lines that hold something.
+fn lines(text: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let mut from = 0;
+    for end in memchr::memchr_iter(b'\n', text.as_bytes()).chain([text.len()]) {
+        if !text[from..end].trim().is_empty() {
+            found.push(from..end);
+        }
+        from = end + 1;
+    }
+    found
+}
+
+/// What is wrong with a row.
+enum Wrong {
+    NoJson(serde_json::Error),
+    NoObject,
+    Conflict(Conflict),
+}
+
+impl Wrong {
+    fn reason(&self) -> String {
+        match self {
+            Self::NoJson(error) => words(error),
+            Self::NoObject => "it is not an object".to_owned(),
+            Self::Conflict(conflict) => {
+                format!("`{}` is {} here, and {} before", conflict.place, conflict.now, conflict.before)
+            }
+        }
+    }
+
+    fn bad(&self, place: &str) -> BadFile {
+        match self {
+            Self::NoJson(error) => BadFile::new(format!("{place}, column {}: {}", error.column(), words(error)))
+                .hint("each line holds one whole JSON object; a file that is one list is `format = \"json\"`")
+                .hint("or leave such lines out: `bad_lines = \"reject\"`"),
+            Self::NoObject => BadFile::new(format!("{place} is not an object, expected `{{…}}`"))
+                .hint("a row is an object, its keys the columns"),
+            Self::Conflict(conflict) => {
+                let column = conflict.column();
+                BadFile::new(format!("{place}: {}", self.reason()))
+                    .hint(format!("take the column as text: `types = {{ \"{column}\" = \"str\" }}`"))
+            }
+        }
+    }
+}
+
+/// What serde says, without the place, which is of no use outside of the line.
+fn words(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    text.split(" at line").next().unwrap_or(&text).to_owned()
+}
+
+fn parse(text: &str, line: &Range<usize>) -> Result<Json, Box<BadFile>> {
+    serde_json::from_str(&text[line.clone()])
+        .map_err(|error| Box::new(Wrong::NoJson(error).bad(&format!("line {}", line_at(text, line.start)))))
+}
+
+/// The shape of a row; columns that are declared as text take anything.
+fn shape_of(row: &Json, layout: &Layout) -> Result<Shape, Wrong> {
+    let Json::Object(fields) = row else { return Err(Wrong::NoObject) };
+    let shaped = fields.iter().map(|(key, value)| {
+        if layout.types.get(key) == Some(&DType::Str) {
+            return Ok((key.clone(), Shape::Text));
+        }
+        Shape::of(value).map(|shape| (key.clone(), shape)).map_err(|conflict| Wrong::Conflict(conflict.below(key)))
+    });
+    Ok(Shape::Object(shaped.collect::<Result<_, _>>()?))
+}
+
+/// What all rows have in common, and the lines that are rows. Blocks are looked at in parallel; where two do not fit, or
+/// lines are left out, all lines once more in order, so that the first bad line is the one that is told.
+fn common_shape(
+    text: &str,
+    lines: Vec<Range<usize>>,
+    layout: &Layout,
+    rejects: &mut Rejects,
+) -> Result<(Shape, Vec<Range<usize>>), BadFile> {
+    let row = |line: &Range<usize>| -> Result<Shape, Wrong> {
+        let value: Json = serde_json::from_str(&text[line.clone()]).map_err(Wrong::NoJson)?;
+        shape_of(&value, layout)
+    };
+    let block = |lines: &[Range<usize>]| -> Option<Shape> {
+        let mut shape = Shape::Null;
+        for line in lines {
+            shape.join(row(line).ok()?).ok()?;
+        }
+        Some(shape)
+    };
+    let blocks: Vec<Option<Shape>> = lines.par_chunks(BLOCK).map(block).collect();
+    let mut whole = Some(Shape::Null);
+    for shape in blocks {
+        whole = whole.zip(shape).and_then(|(mut whole, shape)| whole.join(shape).is_ok().then_some(whole));
+    }
+    if let Some(whole) = whole {
+        return Ok((whole, lines));
+    }
+    let mut whole = Shape::Null;
+    let mut kept = Vec::with_capacity(lines.len());
+    for line in lines {
+        let joined = row(&line).and_then(|shape| {
+            let mut wider = whole.clone();
+            wider.join(shape).map(|()| wider).map_err(Wrong::Conflict)
+        });
+        match joined {
+            Ok(wider) => {
+                whole = wider;
+                kept.push(line);
+            }
+            Err(wrong) if layout.reject => {
+                rejects.push(Reject::new(line.start, None, wrong.reason(), &text[line]));
+            }
+            Err(wrong) => return Err(wrong.bad(&format!("line {}", line_at(text, line.start)))),
+        }
+    }
+    Ok((whole, kept))
+}
+
+fn fields_of(shape: Shape) -> Result<Vec<(String, Shape)>, BadFile> {
+    match shape {
+        Shape::Object(fields) if !fields.is_empty() => Ok(fields),
+        _ => {
+            Err(BadFile::new("no object in the file has a key, so there are no columns").hint("give a file with rows"))
+        }
+    }
+}
+
+fn frame(rows: &[Json], fields: &[(String, Shape)], layout: &Layout) -> Result<DataFrame, BadFile> {
+    let columns = fields.iter().map(|(key, shape)| {
+        let values: Vec<Option<&Json>> = rows.iter().map(|row| row.get(key)).collect();
+        let text = layout.types.get(key) == Some(&DType::Str);
+        if text { Ok(build::texts(key.as_str().into(), &values)) } else { build::series(key, &values, shape) }
+    });
+    let columns: PolarsResult<Vec<Column>> = columns.map(|series| series.map(IntoColumn::into_column)).collect();
+    columns
+        .and_then(|columns| DataFrame::new(rows.len(), columns))
+        .map_err(|error| BadFile::polars("make a table of the file", &error))
+}
+
+fn empty(fields: &[(String, Shape)], layout: &Layout) -> DataFrame {
+    frame(&[], fields, layout).unwrap_or_default()
+}
+
+fn declared(df: DataFrame, layout: &Layout) -> Result<DataFrame, BadFile> {
+    let df = binary::flattened(df, layout)?;
+    let names: Vec<String> = df.columns().iter().map(|column| column.name().to_string()).collect();
+    if let Some(unfitting) = layout.types.unfitting(names.iter().map(String::as_str)).first() {
+        return Err(no_such_column(unfitting, names.iter().map(String::as_str)));
+    }
+    let height = df.height();
+    let columns = binary::cast_declared(df.into_columns(), &layout.types)?;
+    DataFrame::new(height, columns).map_err(|error| BadFile::polars("make a table of the file", &error))
+}
+
+#[cfg(test)]
+mod tests;

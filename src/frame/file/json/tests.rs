@@ -1,0 +1,111 @@
+//! JSON as it comes: nested, uneven, broken.
+
+use super::super::{Format, TypeRules};
+use super::*;
+use crate::frame::schema_of;
+use std::collections::BTreeMap;
+
+fn lines_with(text: &str, change: impl FnOnce(&mut Layout)) -> Result<(DataFrame, Vec<Reject>), BadFile> {
+    let mut layout = Layout::new(Format::Jsonl);
+    change(&mut layout);
+    read_lines(text.as_bytes(), &layout)
+}
+
+fn whole_with(text: &str, change: impl FnOnce(&mut Layout)) -> Result<DataFrame, BadFile> {
+    let mut layout = Layout::new(Format::Json);
+    change(&mut layout);
+    read_whole(text.as_bytes(), &layout)
+}
+
+fn types(df: &DataFrame) -> Vec<String> {
+    schema_of(df).columns.iter().map(|column| format!("{} {}", column.name, column.dtype)).collect()
+}
+
+fn said(read: Result<(DataFrame, Vec<Reject>), BadFile>) -> String {
+    read.expect_err("it fails").message
+}
+
+#[test]
+fn types_come_from_all_lines() {
+    let mut text = "{\"a\": 1, \"b\": \"x\"}\n".repeat(40_000);
+    text.push_str("{\"a\": 1.5, \"b\": null, \"late\": true}\n");
+    let (df, _) = lines_with(&text, |_| {}).expect("read");
+    assert_eq!(types(&df), ["a f64", "b str", "late bool"]);
+    assert_eq!((df.height(), df.column("b").expect("b").null_count()), (40_001, 1));
+    assert_eq!(df.column("late").expect("late").null_count(), 40_000);
+}
+
+#[test]
+fn nested_fields_keep_their_types() {
+    let text = r#"
+{"id": 1, "user": {"name": "Ann", "tags": ["a", "b"]}, "at": [{"x": 1}, {"x": 2.5, "y": "z"}]}
+{"id": 2, "user": null, "at": []}
+{"id": 18446744073709551615, "user": {"name": null, "age": 4}, "at": null}
+"#;
+    let (df, _) = lines_with(text, |_| {}).expect("read");
+    let expected = ["id u64", "user struct(name: str, tags: list(str), age: i64)", "at list(struct(x: f64, y: str))"];
+    assert_eq!(types(&df), expected);
+    assert_eq!(df.column("user").expect("user").null_count(), 1);
+    assert_eq!(df.column("at").expect("at").null_count(), 1);
+    let lengths = df.column("at").expect("at").list().expect("lists").lst_lengths();
+    assert_eq!(lengths.iter().collect::<Vec<_>>(), [Some(2), Some(0), None]);
+    let (flat, _) = lines_with(text, |layout| layout.flatten = true).expect("read");
+    let names: Vec<String> = types(&flat);
+    assert_eq!(names[1..4], ["user.name str", "user.tags list(str)", "user.age i64"]);
+    assert_eq!(flat.column("user.age").expect("age").null_count(), 2);
+}
+
+#[test]
+fn a_list_of_objects_may_lie_deeper() {
+    let text = r#"{"status": "ok", "data": {"items": [{"a": 1}, {"a": 2}]}}"#;
+    let df = whole_with(text, |layout| layout.records = Some("data.items".to_owned())).expect("read");
+    assert_eq!((df.height(), types(&df)), (2, vec!["a i64".to_owned()]));
+    let bad = whole_with(r#"{"items": [1]}"#, |_| {}).expect_err("an object");
+    assert_eq!(bad.message, "the file holds an object, expected a list of objects");
+    assert_eq!(bad.hints, ["say where the rows are: `records = \"items\"`"]);
+    let bad = whole_with(text, |layout| layout.records = Some("data.item".to_owned())).expect_err("no such key");
+    assert!(bad.message.ends_with("there is no key `item`"), "{bad:?}");
+    assert!(bad.hints[0].contains("items"), "{bad:?}");
+}
+
+#[test]
+fn a_bad_line_is_named_or_left_out() {
+    assert!(said(lines_with("{\"a\": 1}\n{\"a\": \n", |_| {})).starts_with("line 2, column 6: EOF"));
+    assert_eq!(said(lines_with("{\"a\": 1}\n7\n", |_| {})), "line 2 is not an object, expected `{…}`");
+    assert_eq!(
+        said(lines_with("{\"a\": 1}\n{\"a\": \"x\"}\n", |_| {})),
+        "line 2: `a` is a text here, and a number before"
+    );
+    let deep = "{\"a\": {\"b\": [1]}}\n\n{\"a\": {\"b\": [[1]]}}\n";
+    assert_eq!(said(lines_with(deep, |_| {})), "line 3: `a.b[]` is a list here, and a number before");
+    assert!(said(lines_with("{\"a\": 1, \"a\": 2}\n", |_| {})).contains("the key `a` stands twice"));
+    assert!(said(lines_with("\n", |_| {})).contains("empty"));
+    let text = "{\"a\": 1}\nnonsense\n{\"a\": \"x\"}\n{\"a\": 3}\n";
+    let (df, rejects) = lines_with(text, |layout| layout.reject = true).expect("read");
+    assert_eq!(df.height(), 2);
+    assert_eq!(rejects.iter().map(|reject| reject.line).collect::<Vec<_>>(), [2, 3]);
+    assert_eq!(rejects[1].reason, "`a` is a text here, and a number before");
+    assert_eq!(rejects[1].text, "{\"a\": \"x\"}");
+}
+
+#[test]
+fn a_column_of_anything_is_text_where_that_is_asked_for() {
+    let text = "{\"a\": 1}\n{\"a\": \"x\"}\n{\"a\": {\"k\": [true, null]}}\n";
+    let rules = || TypeRules::new(BTreeMap::from([("a".to_owned(), DType::Str)]));
+    let (df, _) = lines_with(text, |layout| layout.types = rules()).expect("read");
+    let values: Vec<Option<&str>> = df.column("a").expect("a").str().expect("text").iter().collect();
+    assert_eq!(values, [Some("1"), Some("x"), Some("{\"k\":[true,null]}")]);
+}
+
+#[test]
+fn a_broken_text_is_placed() {
+    let bad = whole_with("[{\"a\": 1},\n {\"a\" 2}]", |_| {}).expect_err("broken");
+    assert_eq!(bad.message, "line 2, column 7: expected `:`");
+    let bad = whole_with("{\"a\": 1}\n{\"a\": 2}\n", |_| {}).expect_err("lines");
+    assert!(bad.hints[0].contains("jsonl"), "{bad:?}");
+    assert!(whole_with("[]", |_| {}).expect_err("empty").message.contains("no columns"));
+    assert_eq!(
+        whole_with("[{\"a\": 1}, {\"a\": false}]", |_| {}).expect_err("mixed").message,
+        "element 2: `a` is a boolean here, and a number before"
+    );
+}

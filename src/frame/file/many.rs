@@ -1,0 +1,154 @@
+//! Several files of one layout, one table under the other.
+
+use super::rejects::Reject;
+use super::{BadFile, Format, Layout, TypeRules, read_with_rejects};
+use crate::frame::from_polars;
+use crate::types::DType;
+use polars::prelude::*;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// A file that could not be read.
+#[derive(Debug)]
+pub struct BadOne {
+    /// Its name.
+    pub file: String,
+    /// What is wrong with it.
+    pub bad: BadFile,
+}
+
+/// Reads files in this order, each (name, place): their rows, with the file's name as a column where one is named, and
+/// the lines that were left out. All have the same columns; the order is that of the first.
+///
+/// # Errors
+/// The first file that cannot be read, or does not fit those before it.
+pub fn read_many(
+    files: &[(String, PathBuf)],
+    layout: &Layout,
+    name_column: Option<&str>,
+) -> Result<(DataFrame, Vec<Reject>), BadOne> {
+    let read = |(name, path): &(String, PathBuf), layout: &Layout| {
+        let told = |bad| BadOne { file: name.clone(), bad };
+        let (df, mut rejects) = read_with_rejects(path, layout).map_err(told)?;
+        rejects.iter_mut().for_each(|reject| reject.file.clone_from(name));
+        Ok((df, rejects))
+    };
+    let mut parts: Vec<(DataFrame, Vec<Reject>)> =
+        files.iter().map(|file| read(file, layout)).collect::<Result<_, _>>()?;
+    let types = common_types(files, &parts, layout)?;
+    for (file, part) in files.iter().zip(&mut parts) {
+        let differs = |(name, dtype): (&String, &DType)| {
+            part.0.column(name).is_ok_and(|column| from_polars(column.dtype()) != *dtype)
+        };
+        if types.iter().any(differs) {
+            // What was told from one file alone is told anew, from its text, by what all of them hold.
+            let given = TypeRules::new(types.clone());
+            *part = read(file, &Layout { types: given, ..layout.clone() })?;
+        }
+    }
+    let mut rejects = Vec::new();
+    let mut whole: Option<DataFrame> = None;
+    for ((name, _), (df, told)) in files.iter().zip(parts) {
+        let bad = |error: &PolarsError| BadOne { file: name.clone(), bad: BadFile::polars("join the files", error) };
+        rejects.extend(told);
+        let df = named(df, name, name_column).map_err(|bad| BadOne { file: name.clone(), bad })?;
+        match &mut whole {
+            None => whole = Some(df),
+            Some(whole) => {
+                let df = df.select(whole.get_column_names_owned()).map_err(|error| bad(&error))?;
+                whole.vstack_mut_owned(df).map_err(|error| bad(&error))?;
+            }
+        }
+    }
+    let nothing = || BadOne { file: String::new(), bad: BadFile::new("there is no file to read") };
+    Ok((whole.ok_or_else(nothing)?, rejects))
+}
+
+fn named(mut df: DataFrame, file: &str, column: Option<&str>) -> Result<DataFrame, BadFile> {
+    let Some(column) = column else { return Ok(df) };
+    if df.column(column).is_ok() {
+        return Err(BadFile::new(format!("the file has a column `{column}` already"))
+            .hint("name the column of file names otherwise: `file_column`"));
+    }
+    let names = StringChunked::full(column.into(), file, df.height());
+    df.with_column(names.into_column()).map_err(|error| BadFile::polars("add the file's name", &error))?;
+    Ok(df)
+}
+
+/// The types of the columns whose type differs among the files. Columns are the same in all.
+fn common_types(
+    files: &[(String, PathBuf)],
+    parts: &[(DataFrame, Vec<Reject>)],
+    layout: &Layout,
+) -> Result<BTreeMap<String, DType>, BadOne> {
+    let Some(((first, _), rest)) = parts.split_first() else { return Ok(BTreeMap::new()) };
+    let mut types = BTreeMap::new();
+    for ((df, _), (name, _)) in rest.iter().zip(&files[1..]) {
+        let told = |bad: BadFile| BadOne { file: name.clone(), bad };
+        same_columns(first, df, &files[0].0).map_err(told)?;
+    }
+    for column in first.columns() {
+        let of = |df: &DataFrame| {
+            let column = df.column(column.name()).ok()?;
+            // What holds nothing but nulls says nothing of its type.
+            let silent = column.null_count() == column.len() && layout.types.get(column.name()).is_none();
+            (!silent).then(|| from_polars(column.dtype()))
+        };
+        let mut common: Option<DType> = None;
+        for ((df, _), (name, _)) in parts.iter().zip(files) {
+            let Some(found) = of(df) else { continue };
+            common = Some(match common {
+                None => found,
+                Some(before) => {
+                    wider(before, found, column.name(), layout).map_err(|bad| BadOne { file: name.clone(), bad })?
+                }
+            });
+        }
+        let Some(common) = common else { continue };
+        if parts.iter().any(|(df, _)| df.column(column.name()).is_ok_and(|c| from_polars(c.dtype()) != common)) {
+            types.insert(column.name().to_string(), common);
+        }
+    }
+    if !types.is_empty() {
+        for column in first.columns() {
+            if let Some(declared) = layout.types.get(column.name()) {
+                types.entry(column.name().to_string()).or_insert_with(|| declared.clone());
+            }
+        }
+    }
+    Ok(types)
+}
+
+/// The type that holds both.
+fn wider(before: DType, found: DType, column: &str, layout: &Layout) -> Result<DType, BadFile> {
+    match (before, found) {
+        (before, found) if before == found => Ok(found),
+        (DType::I64, DType::F64) | (DType::F64, DType::I64) => Ok(DType::F64),
+        _ if layout.format.is_delimited() => Ok(DType::Str),
+        (before, found) => {
+            Err(BadFile::new(format!("column `{column}` is {found}, and {before} in the files before it"))
+                .hint(format!("say which it is: `types = {{ \"{column}\" = \"{before}\" }}`")))
+        }
+    }
+}
+
+fn same_columns(first: &DataFrame, df: &DataFrame, first_name: &str) -> Result<(), BadFile> {
+    let lacks = |from: &DataFrame, of: &DataFrame| {
+        of.columns().iter().map(|column| column.name().clone()).find(|name| from.column(name).is_err())
+    };
+    if let Some(name) = lacks(df, first) {
+        return Err(BadFile::new(format!("there is no column `{name}`, which `{first_name}` has"))
+            .hint("read files of other columns in a stage of their own, and put the tables together by a query"));
+    }
+    if let Some(name) = lacks(first, df) {
+        return Err(BadFile::new(format!("there is a column `{name}`, which `{first_name}` does not have"))
+            .hint("read files of other columns in a stage of their own, and put the tables together by a query"));
+    }
+    Ok(())
+}
+
+/// Whether files of a format can be put under each other.
+#[must_use]
+pub fn can_be_many(format: Format) -> bool {
+    format != Format::Idx
+}

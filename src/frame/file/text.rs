@@ -1,0 +1,255 @@
+//! Bytes into text: the encodings of files that came from elsewhere, and where a file is not in the one it should be in.
+
+use super::BadFile;
+use encoding_rs::{DecoderResult, Encoding as Table};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+
+/// How text is encoded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Encoding {
+    /// UTF-8, with or without a byte order mark.
+    #[default]
+    Utf8,
+    /// UTF-16. Its byte order mark says which byte comes first; without one it is the lower.
+    Utf16,
+    /// UTF-16 whose higher byte comes first.
+    Utf16Be,
+    /// GBK, simplified Chinese, with the code points that GB 18030 added.
+    Gbk,
+    /// GB 18030, simplified Chinese.
+    Gb18030,
+    /// Big5, traditional Chinese.
+    Big5,
+    /// Shift JIS, Japanese.
+    ShiftJis,
+    /// EUC-JP, Japanese.
+    EucJp,
+    /// EUC-KR, Korean.
+    EucKr,
+    /// Latin-1, ISO 8859-1: a byte a character.
+    Latin1,
+    /// Windows-1252, western European, which many files are in that are said to be in Latin-1.
+    Windows1252,
+    /// Windows-1250, central European.
+    Windows1250,
+    /// Windows-1251, Cyrillic.
+    Windows1251,
+    /// KOI8-R, Russian.
+    Koi8R,
+}
+
+impl Encoding {
+    /// The name in manifests.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Utf8 => "utf8",
+            Self::Utf16 => "utf16",
+            Self::Utf16Be => "utf16_be",
+            Self::Gbk => "gbk",
+            Self::Gb18030 => "gb18030",
+            Self::Big5 => "big5",
+            Self::ShiftJis => "shift_jis",
+            Self::EucJp => "euc_jp",
+            Self::EucKr => "euc_kr",
+            Self::Latin1 => "latin1",
+            Self::Windows1252 => "windows1252",
+            Self::Windows1250 => "windows1250",
+            Self::Windows1251 => "windows1251",
+            Self::Koi8R => "koi8_r",
+        }
+    }
+
+    /// The table to decode with; `None` for Latin-1, whose bytes are code points as they are.
+    fn table(self) -> Option<&'static Table> {
+        Some(match self {
+            Self::Utf8 => encoding_rs::UTF_8,
+            Self::Utf16 => encoding_rs::UTF_16LE,
+            Self::Utf16Be => encoding_rs::UTF_16BE,
+            Self::Gbk => encoding_rs::GBK,
+            Self::Gb18030 => encoding_rs::GB18030,
+            Self::Big5 => encoding_rs::BIG5,
+            Self::ShiftJis => encoding_rs::SHIFT_JIS,
+            Self::EucJp => encoding_rs::EUC_JP,
+            Self::EucKr => encoding_rs::EUC_KR,
+            Self::Latin1 => return None,
+            Self::Windows1252 => encoding_rs::WINDOWS_1252,
+            Self::Windows1250 => encoding_rs::WINDOWS_1250,
+            Self::Windows1251 => encoding_rs::WINDOWS_1251,
+            Self::Koi8R => encoding_rs::KOI8_R,
+        })
+    }
+}
+
+/// A byte that the encoding has no place for. In the text U+FFFD stands for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stray {
+    /// Where in the text.
+    pub(super) at: usize,
+    pub(super) byte: u8,
+}
+
+/// A file's text, without a byte order mark.
+#[derive(Debug)]
+pub(super) struct Text<'a> {
+    pub(super) text: Cow<'a, str>,
+    /// In the order of the text.
+    pub(super) strays: Vec<Stray>,
+}
+
+impl<'a> Text<'a> {
+    /// Decodes bytes. Where they break off inside of a character and are not `whole`, that character is left out.
+    pub(super) fn decode(bytes: &'a [u8], encoding: Encoding, whole: bool) -> Self {
+        let mut text = match encoding.table() {
+            None => Self { text: encoding_rs::mem::decode_latin1(bytes), strays: Vec::new() },
+            Some(table) => {
+                let (table, rest) = without_mark(bytes, table);
+                match std::str::from_utf8(rest) {
+                    Ok(text) if table == encoding_rs::UTF_8 => Self { text: Cow::Borrowed(text), strays: Vec::new() },
+                    _ => Self::by_table(rest, table, whole),
+                }
+            }
+        };
+        // Line ends as of old Macs: a carriage return alone, throughout.
+        if text.text.contains('\r') && !text.text.contains('\n') {
+            text.text = Cow::Owned(text.text.replace('\r', "\n"));
+        }
+        text
+    }
+
+    fn by_table(bytes: &[u8], table: &'static Table, whole: bool) -> Self {
+        let mut decoder = table.new_decoder_without_bom_handling();
+        let (mut text, mut strays) = (String::with_capacity(bytes.len() + bytes.len() / 2), Vec::new());
+        let mut at = 0;
+        loop {
+            let rest = &bytes[at..];
+            text.reserve(decoder.max_utf8_buffer_length_without_replacement(rest.len()).unwrap_or(rest.len()));
+            let (result, read) = decoder.decode_to_string_without_replacement(rest, &mut text, whole);
+            at += read;
+            match result {
+                DecoderResult::InputEmpty => return Self { text: Cow::Owned(text), strays },
+                DecoderResult::OutputFull => {}
+                DecoderResult::Malformed(length, after) => {
+                    let byte = bytes.get(at.saturating_sub(usize::from(length) + usize::from(after)));
+                    strays.push(Stray { at: text.len(), byte: byte.copied().unwrap_or_default() });
+                    text.push(char::REPLACEMENT_CHARACTER);
+                }
+            }
+        }
+    }
+
+    /// The first place where the file is not in its encoding, as an error that says what to do.
+    pub(super) fn not_in(&self, encoding: Encoding, bytes: &[u8]) -> Option<BadFile> {
+        let stray = self.strays.first()?;
+        let line = line_at(&self.text, stray.at);
+        let name = match encoding {
+            Encoding::Utf8 => "UTF-8".to_owned(),
+            other => format!("in {}", other.name()),
+        };
+        let bad = BadFile::new(format!("line {line} is not {name}: found the byte 0x{:02x}", stray.byte));
+        Some(match looks_like(bytes) {
+            Some(what) => bad.hint(what),
+            None => bad.hint(which(bytes, encoding)).hint("or leave such lines out: `bad_lines = \"reject\"`"),
+        })
+    }
+
+    /// An error where the text holds what no text holds.
+    pub(super) fn not_text(&self, bytes: &[u8]) -> Option<BadFile> {
+        let at = self.text.as_bytes().iter().take(1 << 20).position(|byte| *byte == 0)?;
+        let bad = BadFile::new(format!("line {} holds a zero byte, which no text holds", line_at(&self.text, at)));
+        Some(bad.hint(looks_like(bytes).unwrap_or("if it is UTF-16, say so: `encoding = \"utf16\"`")))
+    }
+}
+
+fn without_mark<'a>(bytes: &'a [u8], table: &'static Table) -> (&'static Table, &'a [u8]) {
+    match Table::for_bom(bytes) {
+        Some((found, length)) if found == table => (table, &bytes[length..]),
+        Some((found, length)) if table == encoding_rs::UTF_16LE && found == encoding_rs::UTF_16BE => {
+            (found, &bytes[length..])
+        }
+        _ => (table, bytes),
+    }
+}
+
+/// What other kind of file this is, by its first bytes, and what to do then.
+pub(super) fn looks_like(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        [b'P', b'A', b'R', b'1', ..] => Some("the file begins as parquet does: `format = \"parquet\"`"),
+        [b'A', b'R', b'R', b'O', b'W', b'1', ..] => Some("the file begins as arrow does: `format = \"arrow\"`"),
+        [b'P', b'K', 3, 4, ..] => {
+            Some("the file is a zip archive: take a file out of it with `member` of the stage that fetches it")
+        }
+        [b'S', b'Q', b'L', b'i', b't', b'e', b' ', ..] => {
+            Some("the file is an SQLite database: a stage of kind `database` reads it")
+        }
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
+            Some("the file begins with the byte order mark of UTF-16: `encoding = \"utf16\"`")
+        }
+        _ => None,
+    }
+}
+
+/// Which encoding the file may be in, told from its beginning.
+fn which(bytes: &[u8], declared: Encoding) -> String {
+    let head = &bytes[..bytes.len().min(1 << 20)];
+    let fits = |encoding: Encoding| encoding != declared && Text::decode(head, encoding, false).strays.is_empty();
+    // A byte above 0x7f is in these followed by another: western text does not look like that for long.
+    let likely = [Encoding::Utf8, Encoding::Gbk, Encoding::Big5, Encoding::ShiftJis, Encoding::EucKr];
+    let found: Vec<&str> = likely.into_iter().filter(|encoding| fits(*encoding)).map(Encoding::name).collect();
+    let found = if found.is_empty() { vec!["latin1", "windows1252"] } else { found };
+    let quoted = found.iter().map(|name| format!("`encoding = \"{name}\"`"));
+    format!("say how the text is encoded; its beginning fits {}", quoted.collect::<Vec<_>>().join(" or "))
+}
+
+/// The 1-based line of a place.
+pub(super) fn line_at(text: &str, offset: usize) -> usize {
+    memchr::memchr_iter(b'\n', &text.as_bytes()[..offset]).count() + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_encoding_is_undone() {
+        let chinese = "名称,价格\n北京,1\n";
+        for (encoding, table) in [
+            (Encoding::Gbk, encoding_rs::GBK),
+            (Encoding::Gb18030, encoding_rs::GB18030),
+            (Encoding::Big5, encoding_rs::BIG5),
+            (Encoding::ShiftJis, encoding_rs::SHIFT_JIS),
+        ] {
+            let text = if encoding == Encoding::ShiftJis { "名前,価格\n東京,1\n" } else { chinese };
+            let text = if encoding == Encoding::Big5 { "名稱,價格\n北京,1\n" } else { text };
+            let (bytes, _, lossy) = table.encode(text);
+            assert!(!lossy, "{encoding:?}");
+            let decoded = Text::decode(&bytes, encoding, true);
+            assert_eq!((decoded.text.as_ref(), decoded.strays.len()), (text, 0), "{encoding:?}");
+        }
+        let utf16: Vec<u8> = chinese.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert_eq!(Text::decode(&utf16, Encoding::Utf16, true).text, chinese);
+        let marked: Vec<u8> = format!("\u{feff}{chinese}").encode_utf16().flat_map(u16::to_be_bytes).collect();
+        assert_eq!(Text::decode(&marked, Encoding::Utf16, true).text, chinese);
+        assert_eq!(Text::decode(b"caf\xe9\x85", Encoding::Latin1, true).text, "café\u{85}");
+        assert_eq!(Text::decode(b"caf\xe9\x85", Encoding::Windows1252, true).text, "café…");
+        assert_eq!(Text::decode(b"a\rb\r", Encoding::Utf8, true).text, "a\nb\n");
+    }
+
+    #[test]
+    fn a_stray_byte_is_placed() {
+        let decoded = Text::decode(b"a\nb\xe9c\n", Encoding::Utf8, true);
+        assert_eq!(decoded.strays, [Stray { at: 3, byte: 0xe9 }]);
+        let bad = decoded.not_in(Encoding::Utf8, b"a\nb\xe9c\n").expect("an error");
+        assert_eq!(bad.message, "line 2 is not UTF-8: found the byte 0xe9");
+        assert!(bad.hints[0].contains("latin1") || bad.hints[0].contains("gbk"), "{:?}", bad.hints);
+        let (gbk, _, _) = encoding_rs::GBK.encode("一,二\n三,四\n");
+        let bad = Text::decode(&gbk, Encoding::Utf8, true).not_in(Encoding::Utf8, &gbk).expect("an error");
+        assert!(bad.hints[0].contains("`encoding = \"gbk\"`"), "{:?}", bad.hints);
+        // What breaks off is left out of a beginning, and is an error at the end.
+        assert!(Text::decode("é".as_bytes().split_at(1).0, Encoding::Utf8, false).strays.is_empty());
+        assert_eq!(Text::decode("é".as_bytes().split_at(1).0, Encoding::Utf8, true).strays.len(), 1);
+    }
+}

@@ -1,0 +1,140 @@
+//! `database` on SQLite files. A PostgreSQL server is asked in `tests/it/database.rs`.
+
+use super::*;
+use crate::frame::read_table;
+use crate::stage::testing::Bench;
+use crate::stage::{Input, InputFile};
+use rusqlite::Connection;
+
+/// A bench with `shop.db` in its workspace.
+fn bench() -> Bench {
+    let bench = Bench::default();
+    let path = bench.file("shop.db", "");
+    std::fs::remove_file(&path).expect("was there");
+    let connection = Connection::open(&path).expect("a new database");
+    connection
+        .execute_batch(
+            "CREATE TABLE orders (id INTEGER PRIMARY KEY, day TEXT, total REAL, note TEXT, raw BLOB);
+             INSERT INTO orders VALUES (1, '2026-01-02', 9.5, 'it''s', x'00ff'), (2, '2026-01-03', 10, NULL, NULL),
+                                       (3, NULL, NULL, '', x'');
+             CREATE TABLE mixed (a);
+             INSERT INTO mixed VALUES (1), ('x');",
+        )
+        .expect("filled");
+    bench
+}
+
+fn run(bench: &Bench, fields: &str) -> Result<(Produced, DataFrame), StageError> {
+    let produced = bench.run::<Database>(fields)?;
+    let path = bench.place("staging").join(TABLE).join("table.parquet");
+    let file = InputFile { name: "table.parquet".into(), path, size: 0, digest: crate::digest::Digest::of(b"") };
+    let df = read_table(&Input::new(produced.ports[0].ty.clone(), file.digest, vec![file]))?;
+    Ok((produced, df))
+}
+
+fn failure(fields: &str) -> StageError {
+    run(&bench(), fields).expect_err("it fails")
+}
+
+#[test]
+fn rows_have_the_types_of_their_values() {
+    let bench = bench();
+    let (produced, df) =
+        run(&bench, "path = \"shop.db\"\nquery = \"SELECT * FROM orders ORDER BY id DESC\"").expect("run");
+    assert_eq!(produced.summary, "3 rows x 5 columns");
+    let types: Vec<String> =
+        crate::frame::schema_of(&df).columns.iter().map(|c| format!("{} {}", c.name, c.dtype)).collect();
+    assert_eq!(types, ["id i64", "day str", "total f64", "note str", "raw binary"]);
+    assert_eq!(
+        df.column("id").expect("id").i64().expect("i64").iter().collect::<Vec<_>>(),
+        [Some(3), Some(2), Some(1)]
+    );
+    assert_eq!(df.column("note").expect("note").str().expect("str").get(0), Some(""));
+    let (_, typed) = run(
+        &bench,
+        "path = \"shop.db\"\nquery = \"SELECT day, total FROM orders\"\ntypes = { day = \"date\", total = \"f32\" }",
+    )
+    .expect("run");
+    let types: Vec<String> = crate::frame::schema_of(&typed).columns.iter().map(|c| c.dtype.to_string()).collect();
+    assert_eq!(types, ["date", "f32"]);
+    assert!(!bench.place("workspace").join("shop.db-wal").exists());
+}
+
+#[test]
+fn a_column_of_several_types_is_an_error_or_text() {
+    let error = failure("path = \"shop.db\"\nquery = \"SELECT a FROM mixed\"");
+    assert_eq!(error.message, "row 2, column `a`: found a text, and a number before");
+    assert!(error.hints[0].contains("types"), "{error:?}");
+    let fields = "path = \"shop.db\"\nquery = \"SELECT a FROM mixed\"\ntypes = { a = \"str\" }";
+    let (_, df) = run(&bench(), fields).expect("run");
+    assert_eq!(df.column("a").expect("a").str().expect("str").iter().collect::<Vec<_>>(), [Some("1"), Some("x")]);
+}
+
+#[test]
+fn what_is_no_query_is_refused() {
+    let message = |query: &str| failure(&format!("path = \"shop.db\"\nquery = \"{query}\"")).message;
+    assert_eq!(message("DELETE FROM orders"), "the query cannot be run: it does not read");
+    assert!(message("SELECT * FROM orders WHERE id = ?").contains("placeholders"));
+    assert!(message("SELECT id, id FROM orders").contains("two columns of the name `id`"));
+    let error = failure("path = \"shop.db\"\nquery = \"\"\"SELECT id,\n  totl FROM orders\"\"\"");
+    assert_eq!(error.message, "the query cannot be run: no such column: totl");
+    assert_eq!(error.notes, ["line 2, column 3 of the query: totl FROM orders"]);
+    let error = failure("path = \"shop.db\"\nquery = \"SELECT id FROM orders\"\ntypes = { day = \"date\" }");
+    assert_eq!(error.message, "the query returns no column `day`");
+}
+
+#[test]
+fn what_is_no_database_is_told() {
+    let bench = bench();
+    bench.file("a.csv", "a,b\n1,2\n");
+    let error = run(&bench, "path = \"a.csv\"\nquery = \"SELECT 1\"").expect_err("no database");
+    assert!(error.message.contains("`a.csv` cannot be read as an SQLite database"), "{error}");
+    let whole = std::fs::read(bench.place("workspace").join("shop.db")).expect("readable");
+    bench.file("cut.db", &whole[..5000]);
+    let error = run(&bench, "path = \"cut.db\"\nquery = \"SELECT * FROM orders\"").expect_err("cut off");
+    assert!(error.message.contains("malformed") || error.message.contains("disk I/O"), "{error}");
+    bench.file("shop.db-wal", "changes");
+    let error = run(&bench, "path = \"shop.db\"\nquery = \"SELECT 1\"").expect_err("changes beside it");
+    assert!(error.message.contains("changes that are not in it yet"), "{error}");
+}
+
+#[test]
+fn check_knows_the_columns_and_the_mistakes() {
+    let bench = bench();
+    let check = |fields: &str| bench.check::<Database>(fields);
+    let (outputs, findings) =
+        check("path = \"shop.db\"\nquery = \"SELECT id, day AS d FROM orders\"\ntypes = { d = \"date\" }");
+    assert!(findings.is_empty(), "{findings:?}");
+    let Some(ArtifactType::Table(schema)) = outputs.get(TABLE) else { panic!("a table") };
+    assert_eq!(schema.columns, [Column::new("id", DType::Unknown), Column::new("d", DType::Date)]);
+    let codes = |fields: &str| check(fields).1.iter().map(|finding| finding.diagnostic.code.id).collect::<Vec<_>>();
+    let findings = check("path = \"shop.db\"\nquery = \"SELECT idd FROM orders\"").1;
+    assert_eq!((findings[0].diagnostic.code.id, findings[0].part.clone()), ("E0216", Some(7..10)));
+    assert_eq!(codes("query = \"SELECT 1\""), ["E0135"]);
+    assert_eq!(codes("query = \"SELECT 1\"\npath = \"shop.db\"\nurl = \"postgres://a@b/c\""), ["E0135"]);
+    assert_eq!(codes("query = \"SELECT 1\"\npath = \"shop.db\"\nrefresh = \"1d\""), ["E0135"]);
+    assert_eq!(codes("query = \"SELECT 1\"\npath = \"shop.db\"\ntypes = { z = \"int\" }"), ["E0218"]);
+    assert_eq!(codes("query = \"SELECT 1 AS a\"\npath = \"shop.db\"\ntypes = { z = \"i64\" }"), ["E0213"]);
+    assert_eq!(codes("query = \" \"\npath = \"shop.db\""), ["E0136"]);
+    assert_eq!(codes("query = \"SELECT 1\"\nurl = \"mysql://a@b/c\""), ["E0225"]);
+    assert_eq!(codes("query = \"SELECT 1\"\nurl = \"postgres://a:secret@b/c\""), ["E0225"]);
+    assert_eq!(codes("query = \"SELECT 1\"\nurl = \"postgres://a@b/c\"\nrefresh = \"often\""), ["E0136"]);
+    assert!(codes("query = \"SELECT 1\"\nurl = \"postgres://a@b/c\"\nrefresh = \"1d\"").is_empty());
+}
+
+#[test]
+fn a_server_is_not_asked_offline_nor_without_its_password() {
+    let mut bench = bench();
+    let fields =
+        "query = \"SELECT 1\"\nurl = \"postgres://a@127.0.0.1:1/c\"\npassword_variable = \"KILTER_NO_SUCH_VARIABLE\"";
+    let error = bench.run::<Database>(fields).expect_err("no password");
+    assert!(error.message.contains("`KILTER_NO_SUCH_VARIABLE`, which holds the password, is not set"), "{error}");
+    let error =
+        bench.run::<Database>("query = \"SELECT 1\"\nurl = \"postgres://a@127.0.0.1:1/c\"").expect_err("no server");
+    assert_eq!(error.kind, crate::stage::ErrorKind::Network);
+    assert!(error.message.starts_with("cannot connect to the server"), "{error}");
+    bench.network = false;
+    let error =
+        bench.run::<Database>("query = \"SELECT 1\"\nurl = \"postgres://a@127.0.0.1:1/c\"").expect_err("offline");
+    assert!(error.message.contains("may not use the network"), "{error}");
+}

@@ -1,0 +1,227 @@
+//! The kind `database` against a real PostgreSQL server, which listens on this machine alone and lives as long as a test.
+
+use crate::sandbox::Sandbox;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// A running server, its data in a folder of its own.
+struct Server {
+    folder: TempDir,
+    child: Child,
+    port: u16,
+    programs: PathBuf,
+}
+
+/// The folder of PostgreSQL's programs; they are installed where they are missing, which takes root and a package index.
+fn programs() -> PathBuf {
+    let found = || {
+        let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?.flatten().map(|entry| entry.path().join("bin"));
+        versions.filter(|folder| folder.join("initdb").is_file() && folder.join("postgres").is_file()).max()
+    };
+    found().unwrap_or_else(|| {
+        let installed = Command::new("apt-get")
+            .args(["install", "-y", "--no-install-recommends", "postgresql"])
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .output()
+            .expect("apt-get runs");
+        assert!(installed.status.success(), "{}", String::from_utf8_lossy(&installed.stderr));
+        found().expect("installed")
+    })
+}
+
+impl Server {
+    fn start() -> Self {
+        let programs = programs();
+        let folder = tempfile::Builder::new().prefix("kilter-pg").tempdir_in("/tmp").expect("a folder");
+        std::fs::write(folder.path().join("password"), "a secret").expect("written");
+        // The server refuses to be root.
+        let root = user_id() == "0";
+        if root {
+            run(Command::new("chown").args(["-R", "nobody", folder.path().to_str().expect("UTF-8")]));
+        }
+        let command = |program: &str| {
+            let program = programs.join(program);
+            if !root {
+                return Command::new(program);
+            }
+            let mut command = Command::new("setpriv");
+            command.args(["--reuid=nobody", "--regid=nogroup", "--clear-groups", "--"]).arg(program);
+            command
+        };
+        let data = folder.path().join("data");
+        run(command("initdb")
+            .args(["-U", "reader", "--auth=scram-sha-256", "-E", "UTF8", "--locale=C", "--no-sync"])
+            .arg(format!("--pwfile={}", folder.path().join("password").display()))
+            .arg(&data));
+        let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port();
+        let child = command("postgres")
+            .arg("-D")
+            .arg(&data)
+            .args(["-p", &port.to_string(), "-h", "127.0.0.1", "-c", "fsync=off"])
+            .arg("-k")
+            .arg(folder.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the server starts");
+        let server = Self { folder, child, port, programs };
+        let begin = Instant::now();
+        while !server.psql("SELECT 1").status.success() {
+            assert!(begin.elapsed() < Duration::from_secs(60), "the server does not answer");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        server
+    }
+
+    fn psql(&self, sql: &str) -> std::process::Output {
+        Command::new(self.programs.join("psql"))
+            .args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", "reader", "-d", "postgres"])
+            .args(["-v", "ON_ERROR_STOP=1", "-q", "-c", sql])
+            .env("PGPASSWORD", "a secret")
+            .output()
+            .expect("psql runs")
+    }
+
+    fn sql(&self, sql: &str) {
+        let out = self.psql(sql);
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    }
+
+    fn url(&self) -> String {
+        format!("postgres://reader@127.0.0.1:{}/postgres", self.port)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // As `pg_ctl stop -m immediate` does, which also ends the server's children.
+        let pid = std::fs::read_to_string(self.folder.path().join("data/postmaster.pid")).unwrap_or_default();
+        if let Some(pid) = pid.lines().next() {
+            let _ = Command::new("kill").args(["-QUIT", pid.trim()]).status();
+        }
+        let _ = self.child.wait();
+    }
+}
+
+/// The user's number.
+fn user_id() -> String {
+    let out = Command::new("id").arg("-u").output().expect("id runs");
+    String::from_utf8_lossy(&out.stdout).trim().to_owned()
+}
+
+fn run(command: &mut Command) {
+    let out = command.current_dir(Path::new("/")).output().expect("the program runs");
+    assert!(out.status.success(), "{command:?}\n{}", String::from_utf8_lossy(&out.stderr));
+}
+
+fn manifest(server: &Server, query: &str, more: &str) -> String {
+    format!(
+        "[pipeline]\nname = \"shop\"\nedition = \"2026\"\nseed = 1\n\n[stage.orders]\nkind = \"database\"\nurl = \"{}\"\n\
+         password_variable = \"SHOP_PASSWORD\"\nquery = \"\"\"{query}\"\"\"\n{more}\n\n[stage.sums]\nkind = \"sql\"\n\
+         inputs = {{ orders = \"orders\" }}\nquery = \"SELECT count(*) AS n FROM orders\"\n",
+        server.url()
+    )
+}
+
+const TYPES: &str = "CREATE TABLE types (b boolean, i2 smallint, i4 integer, i8 bigint, f4 real, f8 double precision,
+    n numeric(12, 2), any_n numeric, t text, c char(3), d date, ts timestamp, tz timestamptz, tm time, raw bytea,
+    j jsonb, u uuid, a integer[]);
+  INSERT INTO types VALUES
+    (true, -1, 2, 9007199254740993, 0.1, 0.1, 1234567890.25, 1.5, 'a, \"b\"
+c', 'x', '2013-01-02', '2013-01-02 03:04:05.678901', '2013-01-02 03:04:05+02', '10:12:13', '\\x00ff', '{\"k\": 1}',
+     '00000000-0000-0000-0000-000000000001', '{1,2}'),
+    (false, 0, 0, 0, 'NaN', 'Infinity', -0.05, 12345678901234567890.125, '', '', '1970-01-01', '1970-01-01',
+     '1970-01-01 00:00:00+00', '00:00', '', '[]', '00000000-0000-0000-0000-000000000000', '{}'),
+    (NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)";
+
+/// One server for all that follows: starting one takes longer than asking it.
+#[test]
+fn a_postgres_server_is_read_repeatably() {
+    let server = Server::start();
+    let sandbox = Sandbox::new().env("SHOP_PASSWORD", "a secret");
+    types_are_kept(&server, &sandbox);
+    results_are_kept_until_asked_again(&server, &sandbox);
+    mistakes_are_told(&server, &sandbox);
+}
+
+fn types_are_kept(server: &Server, sandbox: &Sandbox) {
+    server.sql(TYPES);
+    sandbox.write("shop.toml", manifest(server, "SELECT * FROM types -- all of them", ""));
+    sandbox.kilter(&["run", "shop.toml"]).success().says("3 rows x 18 columns");
+    let shown = sandbox.kilter(&["show", "shop.toml", "orders", "--json"]).success().json();
+    let text = shown.to_string();
+    let types = [
+        "\"b\",\"bool\"",
+        "i16",
+        "i32",
+        "i64",
+        "f32",
+        "f64",
+        "decimal(12, 2)",
+        "decimal(38, 3)",
+        "str",
+        "date",
+        "datetime",
+        "time",
+        "binary",
+    ];
+    let flat = text.replace("\"dtype\":", "").replace("\"name\":", "");
+    for dtype in &types[1..] {
+        assert!(flat.contains(&format!("\"{dtype}\"")), "{dtype}: {text}");
+    }
+    for value in ["9007199254740993", "1234567890.25", "12345678901234567890.125", "2013-01-02", "01:04:05"] {
+        assert!(text.contains(value), "{value}: {text}");
+    }
+    assert!(!text.contains("a secret"));
+}
+
+fn results_are_kept_until_asked_again(server: &Server, sandbox: &Sandbox) {
+    server.sql("CREATE TABLE orders AS SELECT g AS id, g * 1.5 AS total FROM generate_series(1, 1000) AS g");
+    sandbox.write("shop.toml", manifest(server, "SELECT id, total FROM orders", ""));
+    sandbox.kilter(&["run", "shop.toml"]).success().says("1,000 rows x 2 columns");
+    // The same rows in another order of the heap are the same result: nothing after it reruns.
+    server.sql("CREATE TABLE turned AS SELECT * FROM orders ORDER BY id DESC; DROP TABLE orders; ALTER TABLE turned RENAME TO orders");
+    sandbox.kilter(&["run", "shop.toml"]).success().all_cached();
+    let forced = sandbox.kilter(&["run", "shop.toml", "--force", "orders"]).success();
+    forced.says("1 ran").says("1 cached");
+    // A change is seen when the result is old enough.
+    server.sql("INSERT INTO orders VALUES (0, 0.5)");
+    sandbox.kilter(&["run", "shop.toml"]).success().all_cached();
+    sandbox.write("shop.toml", manifest(server, "SELECT id, total FROM orders", "refresh = \"1s\""));
+    sandbox.kilter(&["run", "shop.toml"]).success().says("1,001 rows");
+    server.sql("INSERT INTO orders VALUES (-1, 0.5)");
+    std::thread::sleep(Duration::from_millis(2100));
+    sandbox.kilter(&["plan", "shop.toml"]).success().prints("refresh: its result is");
+    sandbox.kilter(&["run", "shop.toml"]).success().says("1,002 rows");
+    let lock = sandbox.read("shop.lock");
+    assert!(!lock.contains("a secret"), "{lock}");
+    // The lock holds the run to what the query returned.
+    server.sql("DELETE FROM orders WHERE id < 1");
+    std::thread::sleep(Duration::from_millis(2100));
+    sandbox.kilter(&["run", "shop.toml", "--locked"]).exits(4).says("orders");
+}
+
+fn mistakes_are_told(server: &Server, sandbox: &Sandbox) {
+    let fails = |query: &str, more: &str, says: &[&str]| {
+        sandbox.write("shop.toml", manifest(server, query, more));
+        let mut ran = sandbox.kilter(&["run", "shop.toml"]).exits(1);
+        for text in says {
+            ran = ran.says(text);
+        }
+    };
+    fails("SELECT id,\n  totl FROM orders", "", &["column \"totl\" does not exist", "line 2, column 3 of the query"]);
+    fails("DROP TABLE orders", "", &["the query cannot be run", "returns no columns"]);
+    fails("WITH gone AS (DELETE FROM orders RETURNING id) SELECT * FROM gone", "", &["the query cannot be run"]);
+    fails("SELECT id, id FROM orders", "", &["two columns of the name `id`"]);
+    fails("SELECT $1::int AS a", "", &["placeholders"]);
+    fails("SELECT 'NaN'::numeric AS a", "", &["does not fit a decimal", "types = { \"a\" = \"f64\" }"]);
+    fails("SELECT 'infinity'::date AS a", "", &["found `infinity`"]);
+    fails("SELECT id FROM orders", "types = { totl = \"f64\" }", &["no column `totl`"]);
+    server
+        .sql("DO $$ BEGIN IF (SELECT count(*) FROM orders) <> 1000 THEN RAISE 'something was written'; END IF; END $$");
+    let wrong = Sandbox::new().env("SHOP_PASSWORD", "another");
+    wrong.write("shop.toml", manifest(server, "SELECT 1 AS a", ""));
+    wrong.kilter(&["run", "shop.toml"]).exits(1).says("is the password in `SHOP_PASSWORD` right?").says_not("another");
+}
