@@ -23,6 +23,9 @@ const SETTINGS: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
     SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL TimeZone = 'UTC'; SET LOCAL IntervalStyle = 'iso_8601'; \
     SET LOCAL extra_float_digits = 3; SET LOCAL bytea_output = 'hex'; SET LOCAL client_encoding = 'UTF8'";
 
+/// Bytes between two looks at whether the run was interrupted.
+const BLOCK: u64 = 1 << 20;
+
 /// What a column needs after the csv was read.
 #[derive(Clone, Copy, PartialEq)]
 enum After {
@@ -125,14 +128,15 @@ fn copy(client: &mut Client, query: &str, lead: usize, spec: &Spec, cx: &RunCx<'
     let mut text = Vec::new();
     loop {
         cx.check_cancelled()?;
-        let got = (&mut reader).take(1 << 20).read_to_end(&mut text).map_err(|error| {
+        let got = (&mut reader).take(BLOCK).read_to_end(&mut text).map_err(|error| {
             let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<::postgres::Error>());
             inner.map_or_else(
                 || StageError::new(ErrorKind::Network, format!("the connection broke off: {error}")),
                 |inner| failed(inner, &spec.query, lead),
             )
         })?;
-        if got == 0 {
+        // Behind its end the reader is not asked again: what comes then belongs to the next command.
+        if (got as u64) < BLOCK {
             return Ok(text);
         }
         let detail = String::new();
