@@ -60,10 +60,11 @@ fn known(column: Column) -> Result<Column, BadFile> {
     cast.map_err(|error| BadFile::polars(&format!("read the column `{}`", column.name()), &error))
 }
 
-/// The type of tables that holds the same values: bytes are one type.
+/// The type of tables that holds the same values: bytes are one type, and categories are their text.
 fn plain(dtype: &DataType) -> DataType {
     match dtype {
         DataType::BinaryOffset => DataType::Binary,
+        DataType::Categorical(..) | DataType::Enum(..) => DataType::String,
         DataType::List(inner) => DataType::List(Box::new(plain(inner))),
         DataType::Array(inner, width) => DataType::Array(Box::new(plain(inner)), *width),
         DataType::Struct(fields) => {
