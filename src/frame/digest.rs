@@ -70,10 +70,8 @@ fn bits(hasher: &mut blake3::Hasher, bits: impl Iterator<Item = bool>) {
 }
 
 macro_rules! numbers {
-    ($hasher:expr, $ca:expr) => {{
-        // `get` panics where there is no row.
-        let width = if $ca.is_empty() { 0 } else { size_of_val(&$ca.get(0).unwrap_or_default()) };
-        let mut bytes = Vec::with_capacity($ca.len() * width);
+    ($hasher:expr, $ca:expr, $ty:ty) => {{
+        let mut bytes = Vec::with_capacity($ca.len() * size_of::<$ty>());
         for chunk in $ca.downcast_iter() {
             if chunk.validity().is_none() {
                 for value in chunk.values().iter() {
@@ -105,20 +103,20 @@ fn values(hasher: &mut blake3::Hasher, series: &Series) -> PolarsResult<()> {
     let series = series.to_physical_repr();
     match series.dtype() {
         DataType::Boolean => bits(hasher, series.bool()?.iter().map(|bit| bit == Some(true))),
-        DataType::Int8 => numbers!(hasher, series.i8()?),
-        DataType::Int16 => numbers!(hasher, series.i16()?),
-        DataType::Int32 => numbers!(hasher, series.i32()?),
-        DataType::Int64 => numbers!(hasher, series.i64()?),
-        DataType::Int128 => numbers!(hasher, series.i128()?),
+        DataType::Int8 => numbers!(hasher, series.i8()?, i8),
+        DataType::Int16 => numbers!(hasher, series.i16()?, i16),
+        DataType::Int32 => numbers!(hasher, series.i32()?, i32),
+        DataType::Int64 => numbers!(hasher, series.i64()?, i64),
+        DataType::Int128 => numbers!(hasher, series.i128()?, i128),
         DataType::UInt8 if series.null_count() == 0 => {
             for chunk in series.u8()?.downcast_iter() {
                 hasher.update_rayon(chunk.values());
             }
         }
-        DataType::UInt8 => numbers!(hasher, series.u8()?),
-        DataType::UInt16 => numbers!(hasher, series.u16()?),
-        DataType::UInt32 => numbers!(hasher, series.u32()?),
-        DataType::UInt64 => numbers!(hasher, series.u64()?),
+        DataType::UInt8 => numbers!(hasher, series.u8()?, u8),
+        DataType::UInt16 => numbers!(hasher, series.u16()?, u16),
+        DataType::UInt32 => numbers!(hasher, series.u32()?, u32),
+        DataType::UInt64 => numbers!(hasher, series.u64()?, u64),
         DataType::Float32 => floats!(hasher, series.f32()?, f32),
         DataType::Float64 => floats!(hasher, series.f64()?, f64),
         DataType::String => byte_strings(hasher, || series.str().map(|ca| ca.iter().map(|v| v.map(str::as_bytes))))?,

@@ -39,7 +39,7 @@ impl Kind for Table {
         name: "table",
         family: Family::Table,
         version: 1,
-        summary: "Changes a table by steps: filter, derive, cast, rename, select, drop, fill, dedupe, sort, join.",
+        summary: "Changes a table by steps: filter, derive, cast, rename, select, drop, fill, dedupe, sort, join, concat, group, window, explode, pivot, unpivot, sample.",
         ports: &[Port { name: TABLE, about: "the changed table" }],
         example: r#"[stage.clean]
 kind = "table"
@@ -71,7 +71,7 @@ steps = [
     }
 
     fn reads(spec: &Spec, inputs: &InputTypes<'_>) -> Reads {
-        let others = spec.steps.iter().filter_map(Step::other);
+        let others = spec.steps.iter().flat_map(Step::others);
         let references: Vec<&Ref> = std::iter::once(&spec.from).chain(others).collect();
         read_by_plan(&references, inputs, &|tables| apply(spec, spec.steps.len(), tables).ok())
     }

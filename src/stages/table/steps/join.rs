@@ -1,5 +1,7 @@
 //! Adds the columns of another table.
 
+mod asof;
+
 use super::super::columns::{OneOrMany, column};
 use super::{Rule, Tables};
 use crate::diag::codes;
@@ -8,6 +10,7 @@ use crate::frame::{FloatSums, polars_schema};
 use crate::numbers;
 use crate::stage::{CheckCx, Path, Ref, StageError};
 use crate::types::{DType, TableSchema};
+use asof::Direction;
 use polars::prelude::{
     DataFrame, Expr, IntoLazy, JoinCoalesce, JoinType, LazyFrame, MaintainOrderJoin, SchemaRef, col,
 };
@@ -28,6 +31,13 @@ pub struct Join {
     /// Which rows stay.
     #[serde(default)]
     pub how: How,
+    /// For `asof`: columns that must be equal besides, named alike in both tables.
+    pub by: Option<OneOrMany>,
+    /// For `asof`: which row of the other table is taken.
+    #[serde(default)]
+    pub direction: Direction,
+    /// For `asof`: how far away that row may be, in the units of `on`: a number, or a time such as `2h` or `1d12h`.
+    pub tolerance: Option<String>,
     /// What is added to the name of a column of the other table that this table has too.
     #[serde(default = "usual_suffix")]
     pub suffix: String,
@@ -54,6 +64,9 @@ pub enum How {
     Anti,
     /// Every row with every row; no `on`.
     Cross,
+    /// All rows of this table, each with the one row of the other that is nearest in `on`: see `direction`. With `by`
+    /// only among the rows that are equal there.
+    Asof,
 }
 
 impl Join {
@@ -77,6 +90,7 @@ impl Join {
             How::Semi => JoinType::Semi,
             How::Anti => JoinType::Anti,
             How::Cross => JoinType::Cross,
+            How::Asof => return asof::plan(self, left, right),
         };
         let order = match self.how {
             How::Semi | How::Anti => MaintainOrderJoin::Left,
@@ -102,6 +116,7 @@ impl Join {
 
     fn check_keys(&self, left: &TableSchema, right: &TableSchema, at: &Path, cx: &mut CheckCx<'_>) {
         let Some((l, r)) = self.keys() else { return self.report_keys(at, cx) };
+        asof::check(self, left, right, at, cx);
         let place = |field: &str| -> Path { [at.clone(), vec![field.into()]].concat() };
         if l.1.len() != r.1.len() || (l.1.is_empty() && self.how != How::Cross) {
             let message = format!(

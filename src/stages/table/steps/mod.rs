@@ -1,24 +1,33 @@
 //! The steps of a `table` stage, a file each: what they say, what they make of a table's columns, how they run.
 
 mod cast;
+mod concat;
 mod dedupe;
 mod derive;
 mod drop;
+mod explode;
 mod fill;
 mod filter;
+mod group;
 mod join;
+mod pivot;
 mod rename;
+mod sample;
 mod select;
 mod sort;
 #[cfg(test)]
 mod tests;
+mod unpivot;
+mod window;
 
-use crate::frame::{FloatSums, failed};
+use crate::frame::schema::from_polars_schema;
+use crate::frame::{FloatSums, failed, polars_schema};
 use crate::stage::{CheckCx, Path, Ref, StageError};
 use crate::types::TableSchema;
-use polars::prelude::{LazyFrame, SchemaRef};
+use polars::prelude::{DataFrame, IntoLazy, LazyFrame, PolarsResult, SchemaRef};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// One step.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -49,6 +58,21 @@ pub enum Step {
     Sort(sort::Sort),
     /// Adds the columns of another table: `{ join = { with = "planes", on = "tailnum", how = "left" } }`.
     Join(join::Join),
+    /// Adds the rows of other tables: `{ concat = { with = ["y2023", "y2024"] } }`.
+    Concat(concat::Concat),
+    /// One row for each group: `{ group = { by = "carrier", agg = { n = "count(*)", mean = "avg(dep_delay)" } } }`.
+    Group(group::Group),
+    /// New columns from the rows around each row:
+    /// `{ window = { by = "carrier", order = "day", columns = { before = "lag(delay)", total = "sum(delay)" } } }`.
+    Window(window::Window),
+    /// One row for each item of a list: `{ explode = "tags" }`.
+    Explode(explode::Explode),
+    /// Rows into columns: `{ pivot = { on = "sex", columns = ["male", "female"], by = "species", value = "mass", agg = "mean" } }`.
+    Pivot(pivot::Pivot),
+    /// Columns into rows: `{ unpivot = { on = ["q1", "q2"], index = "id", variable = "quarter", value = "sales" } }`.
+    Unpivot(unpivot::Unpivot),
+    /// Some of the rows, at random: `{ sample = { rows = 1000 } }` or `{ sample = { fraction = 0.1 } }`.
+    Sample(sample::Sample),
 }
 
 /// Where a step finds another table.
@@ -83,6 +107,13 @@ impl Step {
             Self::Dedupe(_) => "dedupe",
             Self::Sort(_) => "sort",
             Self::Join(_) => "join",
+            Self::Concat(_) => "concat",
+            Self::Group(_) => "group",
+            Self::Window(_) => "window",
+            Self::Explode(_) => "explode",
+            Self::Pivot(_) => "pivot",
+            Self::Unpivot(_) => "unpivot",
+            Self::Sample(_) => "sample",
         }
     }
 
@@ -98,6 +129,13 @@ impl Step {
             Self::Dedupe(step) => step,
             Self::Sort(step) => step,
             Self::Join(step) => step,
+            Self::Concat(step) => step,
+            Self::Group(step) => step,
+            Self::Window(step) => step,
+            Self::Explode(step) => step,
+            Self::Pivot(step) => step,
+            Self::Unpivot(step) => step,
+            Self::Sample(step) => step,
         }
     }
 
@@ -117,11 +155,12 @@ impl Step {
         self.rule().apply(lf, &schema, sums, tables)
     }
 
-    /// The other table that it needs.
-    pub(super) fn other(&self) -> Option<&Ref> {
+    /// The other tables that it needs.
+    pub(super) fn others(&self) -> &[Ref] {
         match self {
-            Self::Join(join) => Some(&join.with),
-            _ => None,
+            Self::Join(join) => std::slice::from_ref(&join.with),
+            Self::Concat(concat) => &concat.with,
+            _ => &[],
         }
     }
 
@@ -129,6 +168,8 @@ impl Step {
     pub(super) fn explain(&self, error: StageError) -> StageError {
         match self {
             Self::Cast(_) => error.hint("filter or mend those values before, or cast to a type that holds them"),
+            Self::Pivot(_) => error.hint("list the value in `columns`, or filter those rows before"),
+            Self::Explode(_) => error.hint("lists that are taken apart together must be equally long in each row"),
             _ => error,
         }
     }
@@ -138,4 +179,14 @@ impl Step {
 fn matching(schema: &SchemaRef, pattern: &str) -> Vec<String> {
     let names = schema.iter_names().map(|name| name.as_str());
     names.filter(|name| crate::types::matches_pattern(pattern, name)).map(str::to_owned).collect()
+}
+
+/// The columns that a plan over one table gives; `None` where the table's types are not known yet.
+fn after(
+    input: &TableSchema,
+    plan: impl FnOnce(LazyFrame, &SchemaRef) -> PolarsResult<LazyFrame>,
+) -> Option<PolarsResult<TableSchema>> {
+    let schema = Arc::new(polars_schema(input)?);
+    let planned = plan(DataFrame::empty_with_schema(&schema).lazy(), &schema);
+    Some(planned.and_then(|mut lf| lf.collect_schema()).map(|schema| from_polars_schema(&schema)))
 }

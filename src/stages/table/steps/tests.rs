@@ -152,3 +152,161 @@ fn a_value_that_cannot_be_cast_names_its_step() {
     assert_eq!(dotted(&error.at.expect("a place")), "steps[1].cast");
     assert!(error.message.contains("species") && error.message.starts_with("cannot do step 2"), "{}", error.message);
 }
+
+fn numbers(df: &DataFrame, name: &str) -> Vec<Option<f64>> {
+    let column = df.column(name).expect("there").cast(&DataType::Float64).expect("numbers");
+    column.f64().expect("numbers").iter().collect()
+}
+
+fn texts(df: &DataFrame, name: &str) -> Vec<Option<String>> {
+    df.column(name).expect("there").str().expect("text").iter().map(|text| text.map(str::to_owned)).collect()
+}
+
+#[test]
+fn rows_are_grouped() {
+    let df = steps(
+        r#"{ group = { by = ["species"], agg = { n = "count(*)", mass = "avg(body_mass_g)", males = "sum(CASE WHEN sex = 'male' THEN 1 ELSE 0 END)", range = "max(year) - min(year)" } } }"#,
+    );
+    assert_eq!(texts(&df, "species"), ["Adelie", "Chinstrap", "Gentoo"].map(|name| Some(name.to_owned())));
+    assert_eq!(numbers(&df, "n"), [Some(152.0), Some(68.0), Some(124.0)]);
+    assert_eq!(numbers(&df, "males"), [Some(73.0), Some(34.0), Some(61.0)]);
+    assert_eq!(numbers(&df, "range"), [Some(2.0); 3]);
+    let mass = numbers(&df, "mass")[0].expect("a mean");
+    assert!((mass - 3_700.662_251_655_629).abs() < 1e-9, "{mass}");
+    assert_eq!(codes(r#"{ group = { by = "specie", agg = { n = "count(*)" } } }"#), ["E0213"]);
+    assert_eq!(codes(r#"{ group = { by = "species", agg = { species = "count(*)" } } }"#), ["E0215"]);
+    assert_eq!(codes(r#"{ group = { by = "species", agg = { m = "body_mass_g" } } }"#), ["E0214"]);
+    let text = r#"{ group = { by = "species", agg = { m = "avg(body_mas_g)" } } }"#;
+    assert_eq!(places(text), [("E0213".to_owned(), "steps[0].group.agg.m".to_owned(), Some(4..14))]);
+}
+
+#[test]
+fn windows_look_at_the_rows_around() {
+    let df = steps(
+        r#"{ window = { by = "species", order = "body_mass_g", columns = { place = "row_number()", before = "lag(body_mass_g)", all = "count(*)" } } },
+        { filter = "species = 'Gentoo' AND place <= 3" }, { sort = { by = "place" } }"#,
+    );
+    assert_eq!(numbers(&df, "place"), [Some(1.0), Some(2.0), Some(3.0)]);
+    assert_eq!(numbers(&df, "before")[1..], numbers(&df, "body_mass_g")[..2]);
+    let text = r#"{ window = { by = "species", columns = { m = "avg(body_mas_g)" } } }"#;
+    assert_eq!(places(text), [("E0213".to_owned(), "steps[0].window.columns.m".to_owned(), Some(4..14))]);
+    assert_eq!(codes(r#"{ window = { by = "kind", columns = { m = "avg(year)" } } }"#), ["E0213"]);
+}
+
+#[test]
+fn tables_turn() {
+    let df = steps(
+        r#"{ pivot = { on = "sex", columns = ["male", "female"], by = "species", value = "body_mass_g", agg = "mean" } }"#,
+    );
+    assert_eq!(
+        df.columns().iter().map(|column| column.name().as_str()).collect::<Vec<_>>(),
+        ["species", "male", "female"]
+    );
+    assert!((numbers(&df, "male")[0].expect("a mean") - 4_043.493_150_684_931_5).abs() < 1e-9);
+    let df = steps(
+        r#"{ pivot = { on = "year", columns = ["2007", "2008", "2009"], by = "island", value = "species", agg = "count" } },
+        { unpivot = { on = ["2007", "2008", "2009"], index = "island", variable = "year", value = "n" } }"#,
+    );
+    assert_eq!(df.height(), 9);
+    assert_eq!(numbers(&df, "n").into_iter().flatten().sum::<f64>(), 344.0);
+    assert_eq!(texts(&df, "year")[3], Some("2008".to_owned()));
+    assert_eq!(codes(r#"{ unpivot = { on = ["year", "sex"] } }"#), ["E0214"]);
+    assert_eq!(
+        codes(r#"{ pivot = { on = "sex", columns = ["male", "male"], by = "species", value = "year" } }"#),
+        ["E0215"]
+    );
+    assert_eq!(
+        codes(r#"{ pivot = { on = "sex", columns = ["male"], by = "species", value = "island", agg = "sum" } }"#),
+        ["E0214"]
+    );
+    let fields = r#"from = "t"
+        steps = [{ pivot = { on = "year", columns = ["2007"], by = "island", value = "species" } }]"#;
+    let error = bench().run::<Table>(fields).expect_err("2008 is not listed");
+    assert!(
+        error.message.contains("the value `2008`") || error.message.contains("the value `2009`"),
+        "{}",
+        error.message
+    );
+    assert_eq!(dotted(&error.at.expect("a place")), "steps[0].pivot");
+}
+
+#[test]
+fn lists_are_taken_apart() {
+    let df = steps(
+        r#"{ select = ["species", "island"] }, { derive = { part = "string_to_array(island, 'e')" } }, { explode = "part" }, { filter = "part = 'Bisco'" }"#,
+    );
+    assert_eq!(df.height(), 168);
+    assert_eq!(codes(r#"{ explode = "island" }"#), ["E0214"]);
+}
+
+#[test]
+fn samples_repeat() {
+    let (one, two) =
+        (steps(r#"{ sample = { rows = 20 } }"#), steps(r#"{ sample = { rows = 20 } }, { select = ["year"] }"#));
+    assert_eq!((one.height(), numbers(&one, "year")), (20, numbers(&two, "year")));
+    assert_ne!(numbers(&one, "body_mass_g"), numbers(&steps(r#"{ sample = { rows = 20, seed = 1 } }"#), "body_mass_g"));
+    assert_eq!(steps(r#"{ sample = { fraction = 0.25 } }"#).height(), 86);
+    // What follows sees the chosen rows alone.
+    let adelie = steps(r#"{ sample = { rows = 20 } }, { filter = "species = 'Adelie'" }"#).height();
+    assert_eq!(texts(&one, "species").iter().filter(|name| name.as_deref() == Some("Adelie")).count(), adelie);
+    assert_eq!(codes(r#"{ sample = {} }"#), ["E0135"]);
+    assert_eq!(codes(r#"{ sample = { fraction = 2.0 } }"#), ["E0136"]);
+}
+
+#[test]
+fn tables_follow_each_other() {
+    let fields =
+        |how: &str| format!(r#"{{ select = ["year", "island"] }}, {{ concat = {{ with = ["islands"]{how} }} }}"#);
+    assert_eq!(codes(&fields("")), ["E0213"]);
+    let df = steps(&fields(r#", how = "diagonal""#));
+    assert_eq!((df.height(), numbers(&df, "area")[343..].to_vec()), (347, vec![None, Some(1.5), Some(0.4), Some(9.0)]));
+    let df = steps(r#"{ concat = { with = ["t", "t"] } }"#);
+    assert_eq!(df.height(), 3 * 344);
+    let text = r#"{ cast = { year = "i16" } }, { concat = { with = ["t"] } }"#;
+    assert_eq!(codes(text), ["E0214"]);
+}
+
+#[test]
+fn the_nearest_row_is_found() {
+    let mut bench = Bench::default();
+    let trades = df!["at" => [Some(5_i64), Some(1), None, Some(9)], "who" => ["a", "a", "a", "b"]].expect("a frame");
+    let prices =
+        df!["at" => [8_i64, 4, 1, 4], "who" => ["b", "a", "b", "b"], "price" => [1.0, 2.0, 3.0, 4.0]].expect("a frame");
+    table_input(&mut bench, "t", trades);
+    table_input(&mut bench, "prices", prices);
+    let price = |more: &str| {
+        let join =
+            format!("from = \"t\"\nsteps = [{{ join = {{ with = \"prices\", on = \"at\", how = \"asof\"{more} }} }}]");
+        let mut found = run::<Table>(&bench, &join).expect("it runs");
+        numbers(&found.remove(0).1, "price")
+    };
+    assert_eq!(price(""), [Some(4.0), Some(3.0), None, Some(1.0)]);
+    assert_eq!(price(", by = \"who\""), [Some(2.0), None, None, Some(1.0)]);
+    assert_eq!(price(", direction = \"forward\""), [Some(1.0), Some(3.0), None, None]);
+    assert_eq!(price(", tolerance = \"0\""), [None, Some(3.0), None, None]);
+    let wrong = |more: &str| {
+        let join = format!("from = \"t\"\nsteps = [{{ join = {{ with = \"prices\", {more} }} }}]");
+        findings::<Table>(&bench, &join).into_iter().map(|(code, _)| code).collect::<Vec<_>>()
+    };
+    assert_eq!(wrong("on = \"who\", how = \"asof\""), ["E0214", "E0214"]);
+    assert_eq!(wrong("on = \"at\", by = \"who\""), ["E0135"]);
+    assert_eq!(wrong("on = \"at\", how = \"asof\", tolerance = \"2 hours\""), ["E0136"]);
+}
+
+#[test]
+fn a_table_may_lose_all_its_rows() {
+    let df = steps(
+        r#"{ filter = "year > 3000" }, { derive = { heavy = "body_mass_g > avg(body_mass_g)" } }, { fill = { "bill_*" = "median" } },
+        { dedupe = { by = "island" } }, { sort = { by = "year" } }, { window = { by = "sex", columns = { n = "count(*)" } } },
+        { sample = { fraction = 0.5 } }, { join = { with = "islands", on = "island", how = "left" } }, { concat = { with = [] } }"#,
+    );
+    assert_eq!((df.height(), df.width()), (0, 12));
+    assert_eq!(
+        steps(r#"{ filter = "year > 3000" }, { group = { by = "sex", agg = { n = "count(*)", y = "avg(year)" } } }"#)
+            .height(),
+        0
+    );
+    let pivot = r#"{ filter = "year > 3000" }, { pivot = { on = "sex", columns = ["male"], by = "island", value = "year", agg = "sum" } }"#;
+    assert_eq!(steps(pivot).height(), 0);
+    assert_eq!(steps(r#"{ filter = "year > 3000" }, { unpivot = { on = "bill_*" } }"#).height(), 0);
+}

@@ -1,0 +1,164 @@
+//! Rows into columns.
+
+use super::super::columns::{OneOrMany, column, select, wrong_type};
+use super::{Rule, Tables, after, matching};
+use crate::diag::{codes, list};
+use crate::frame::{FloatSums, failed, fixed_expr};
+use crate::stage::{CheckCx, Path, StageError};
+use crate::types::TableSchema;
+use polars::prelude::{
+    ChunkUnique, DataType, Expr, Field, LazyFrame, NULL, PolarsError, PolarsResult, SchemaRef, SortMultipleOptions,
+    col, lit, when,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// The column whose values become columns. They are listed, so that the table's columns are known before there is data;
+/// a value that is not listed fails the stage. Rows come sorted by `by`, missing values first.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Pivot {
+    /// The column whose values become columns.
+    pub on: String,
+    /// Its values, in the order of the new columns, as text.
+    pub columns: Vec<String>,
+    /// The columns whose values make a row, names or patterns.
+    pub by: OneOrMany,
+    /// The column of the values.
+    pub value: String,
+    /// What becomes of several values in one place; missing ones do not count.
+    #[serde(default)]
+    pub agg: Aggregate,
+}
+
+/// What several values become.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Aggregate {
+    /// The first.
+    #[default]
+    First,
+    /// The last.
+    Last,
+    /// Their sum.
+    Sum,
+    /// Their mean.
+    Mean,
+    /// Their median.
+    Median,
+    /// The smallest.
+    Min,
+    /// The largest.
+    Max,
+    /// How many there are.
+    Count,
+}
+
+impl Aggregate {
+    fn of(self, values: Expr) -> Expr {
+        match self {
+            Self::First => values.drop_nulls().first(),
+            Self::Last => values.drop_nulls().last(),
+            Self::Sum => values.sum(),
+            Self::Mean => values.mean(),
+            Self::Median => values.median(),
+            Self::Min => values.min(),
+            Self::Max => values.max(),
+            Self::Count => values.count(),
+        }
+    }
+
+    fn needs_numbers(self) -> bool {
+        matches!(self, Self::Sum | Self::Mean | Self::Median)
+    }
+}
+
+impl Pivot {
+    /// The values of `on` as text; one that is not listed is an error.
+    fn listed(&self) -> Expr {
+        let known: BTreeSet<String> = self.columns.iter().cloned().collect();
+        let on = self.on.clone();
+        let check = move |values: polars::prelude::Column| {
+            for value in values.str()?.unique()?.iter().flatten() {
+                if !known.contains(value) {
+                    let message = format!("column `{on}` has the value `{value}`, which `columns` does not list");
+                    return Err(PolarsError::ComputeError(message.into()));
+                }
+            }
+            Ok(values)
+        };
+        let text = |_: &polars::prelude::Schema, field: &Field| Ok(Field::new(field.name().clone(), DataType::String));
+        col(self.on.as_str()).cast(DataType::String).map_with_fmt_str(check, text, format!("listed {:?}", self.columns))
+    }
+
+    fn plan(&self, lf: LazyFrame, schema: &SchemaRef, sums: FloatSums) -> PolarsResult<LazyFrame> {
+        const ON: &str = "__kilter_on";
+        let by: Vec<String> = self.by.0.iter().flat_map(|pattern| matching(schema, pattern)).collect();
+        let mut lf = lf.with_column(self.listed().alias(ON));
+        let schema = lf.collect_schema()?;
+        let aggregates = self.columns.iter().map(|name| {
+            let values = when(col(ON).eq(lit(name.as_str()))).then(col(self.value.as_str())).otherwise(lit(NULL));
+            Ok(fixed_expr(&self.agg.of(values), &schema, sums)?.alias(name.as_str()))
+        });
+        let aggregates: Vec<Expr> = aggregates.collect::<PolarsResult<_>>()?;
+        let order = SortMultipleOptions::default().with_maintain_order(true);
+        let keys: Vec<Expr> = by.iter().map(|name| col(name.as_str())).collect();
+        Ok(lf.group_by_stable(keys).agg(aggregates).sort(by, order))
+    }
+
+    fn check_names(&self, input: &TableSchema, at: &Path, cx: &mut CheckCx<'_>) {
+        let place = |field: &str| -> Path { [at.clone(), vec![field.into()]].concat() };
+        column(input, &self.on, place("on"), cx);
+        if let Some(dtype) = column(input, &self.value, place("value"), cx)
+            && self.agg.needs_numbers()
+            && !(dtype.is_unknown() || dtype.is_integer() || dtype.is_float())
+        {
+            wrong_type(cx, place("value"), &self.value, &dtype, "a number");
+        }
+        let mut by = Vec::new();
+        for (pattern, place) in self.by.with_paths(&place("by")) {
+            by.extend(select(input, pattern, place, cx));
+        }
+        if self.by.0.is_empty() || self.columns.is_empty() {
+            let field = if self.columns.is_empty() { "columns" } else { "by" };
+            cx.error(place(field), codes::OUT_OF_RANGE, format!("`{field}` needs at least one name")).label("is empty");
+        }
+        for (index, name) in self.columns.iter().enumerate() {
+            if by.contains(name) || self.columns[..index].contains(name) {
+                let place: Path = [place("columns"), vec![index.into()]].concat();
+                cx.error(place, codes::DUPLICATE_COLUMN, format!("two columns would be called `{name}`"))
+                    .label("the name is taken")
+                    .hint(format!("the rows keep {}", list(by.iter().map(String::as_str), 8)));
+            }
+        }
+    }
+}
+
+impl Rule for Pivot {
+    fn check(&self, input: TableSchema, sums: FloatSums, at: &Path, cx: &mut CheckCx<'_>) -> TableSchema {
+        let before = cx.count();
+        self.check_names(&input, at, cx);
+        if cx.count() > before {
+            return TableSchema::unknown();
+        }
+        match after(&input, |lf, schema| self.plan(lf, schema, sums)) {
+            Some(Ok(output)) => output,
+            Some(Err(error)) => {
+                let message = format!("this cannot be pivoted: {}", crate::frame::polars_words(&error));
+                cx.error(at.clone(), codes::COLUMN_TYPE, message).label("here");
+                TableSchema::unknown()
+            }
+            None => TableSchema::unknown(),
+        }
+    }
+
+    fn apply(
+        &self,
+        lf: LazyFrame,
+        schema: &SchemaRef,
+        sums: FloatSums,
+        _: Tables<'_>,
+    ) -> Result<LazyFrame, StageError> {
+        self.plan(lf, schema, sums).map_err(|error| failed("plan the pivot", &error))
+    }
+}

@@ -1,0 +1,94 @@
+//! New columns from the rows around each row.
+
+use super::super::columns::{OneOrMany, column};
+use super::super::report::report;
+use super::{Rule, Tables};
+use crate::frame::sql::{check_expr, plan_expr};
+use crate::frame::{FloatSums, failed};
+use crate::stage::{CheckCx, Path, StageError};
+use crate::types::{Column, DType, TableSchema};
+use polars::prelude::{Expr, LazyFrame, PolarsResult, SchemaRef};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// SQL window functions over groups of rows: the same as `… OVER (PARTITION BY by ORDER BY order)`. The rows stay as they
+/// are; new columns come last, sorted by name.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Window {
+    /// The columns whose values make a group; all rows are one group without it.
+    #[serde(default)]
+    pub by: OneOrMany,
+    /// The columns that order the rows of a group; rows that are equal in them keep their order.
+    #[serde(default)]
+    pub order: OneOrMany,
+    /// The largest first.
+    #[serde(default)]
+    pub descending: bool,
+    /// Window functions by the name of the column they give: `{ before = "lag(delay)", total = "sum(delay)" }`.
+    pub columns: BTreeMap<String, String>,
+}
+
+impl Window {
+    /// The expression as SQL. What the user wrote stands at its beginning, so that places in it stay as they are.
+    fn text(&self, function: &str) -> String {
+        let quoted = |names: &OneOrMany, after: &str| -> String {
+            let names: Vec<String> =
+                names.0.iter().map(|name| format!("\"{}\"{after}", name.replace('"', "\"\""))).collect();
+            names.join(", ")
+        };
+        let mut parts = Vec::new();
+        if !self.by.0.is_empty() {
+            parts.push(format!("PARTITION BY {}", quoted(&self.by, "")));
+        }
+        if !self.order.0.is_empty() {
+            parts.push(format!("ORDER BY {}", quoted(&self.order, if self.descending { " DESC" } else { "" })));
+        }
+        format!("{function} OVER ({})", parts.join(" "))
+    }
+}
+
+impl Rule for Window {
+    fn check(&self, input: TableSchema, sums: FloatSums, at: &Path, cx: &mut CheckCx<'_>) -> TableSchema {
+        let before = cx.count();
+        for (field, names) in [("by", &self.by), ("order", &self.order)] {
+            for (name, place) in names.with_paths(&[at.clone(), vec![field.into()]].concat()) {
+                column(&input, name, place, cx);
+            }
+        }
+        let known = cx.count() == before;
+        let mut output = input.clone();
+        for (name, function) in &self.columns {
+            let checked = if known { check_expr(&self.text(function), &input, sums) } else { Ok(None) };
+            let dtype = checked.unwrap_or_else(|mut problems| {
+                for problem in &mut problems {
+                    problem.range = problem.range.take().filter(|range| range.end <= function.len());
+                }
+                let tables = BTreeMap::from([(String::new(), input.clone())]);
+                let place = [at.clone(), vec!["columns".into(), name.into()]].concat();
+                report(problems, &place, &BTreeMap::new(), &tables, cx);
+                None
+            });
+            let dtype = dtype.unwrap_or(DType::Unknown);
+            match output.columns.iter_mut().find(|column| column.name == *name) {
+                Some(column) => column.dtype = dtype,
+                None => output.columns.push(Column::new(name.as_str(), dtype)),
+            }
+        }
+        output
+    }
+
+    fn apply(
+        &self,
+        lf: LazyFrame,
+        schema: &SchemaRef,
+        sums: FloatSums,
+        _: Tables<'_>,
+    ) -> Result<LazyFrame, StageError> {
+        let one = |(name, function): (&String, &String)| {
+            plan_expr(&self.text(function), schema, sums).map(|expr| expr.alias(name.as_str()))
+        };
+        let exprs: PolarsResult<Vec<Expr>> = self.columns.iter().map(one).collect();
+        Ok(lf.with_columns(exprs.map_err(|error| failed("read the window functions", &error))?))
+    }
+}
