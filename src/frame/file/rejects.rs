@@ -8,7 +8,7 @@ use polars::prelude::*;
 pub struct Reject {
     /// The file, where there are several.
     pub file: String,
-    /// 1-based; before [`Rejects::finish`] the place in the text.
+    /// 1-based; before `finish` the place in the text.
     pub line: u64,
     /// The column whose value could not be read, where it was one.
     pub column: Option<String>,
