@@ -12,6 +12,18 @@ use std::collections::BTreeMap;
 
 /// The rows of each part, in the order of the parts' names; rows in the table's order.
 pub(super) fn assign(spec: &Spec, df: &DataFrame, cx: &RunCx<'_>) -> Result<Vec<Vec<u32>>, StageError> {
+    let (Some(folds), Some(fold)) = (spec.folds, spec.fold) else { return deal(spec, df, cx) };
+    let equal = |fold: u32| (format!("{fold:010}"), Part::Fraction(1.0 / f64::from(folds)));
+    let dealt = deal(&Spec { parts: (1..=folds).map(equal).collect(), folds: None, ..spec.clone() }, df, cx)?;
+    let (mut test, mut train) = (Vec::new(), Vec::new());
+    for (number, rows) in (1..).zip(dealt) {
+        if number == fold { test = rows } else { train.extend(rows) }
+    }
+    train.sort_unstable();
+    Ok(vec![test, train])
+}
+
+fn deal(spec: &Spec, df: &DataFrame, cx: &RunCx<'_>) -> Result<Vec<Vec<u32>>, StageError> {
     let rows = u32::try_from(df.height()).map_err(|_| {
         StageError::data(format!("a table of {} is too large to split", numbers::counted(df.height(), "row")))
     })?;
@@ -48,7 +60,7 @@ fn targets(spec: &Spec, rows: usize) -> Result<Vec<f64>, StageError> {
 
 /// A column as one number a row, equal for equal values, in the order of their first appearance; and how many there
 /// are. Missing values are a value of their own.
-fn classes(df: &DataFrame, name: &str) -> Result<(Vec<u32>, Vec<String>), StageError> {
+pub(super) fn classes(df: &DataFrame, name: &str) -> Result<(Vec<u32>, Vec<String>), StageError> {
     let column = df.column(name).map_err(|error| failed("read the column", &error))?;
     let text = column.cast(&DataType::String).map_err(|error| failed(&format!("compare `{name}`"), &error))?;
     let text = text.str().map_err(|error| failed(&format!("compare `{name}`"), &error))?;

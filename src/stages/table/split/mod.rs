@@ -4,11 +4,13 @@
 //! Chance comes from the stage's seed alone.
 
 mod assign;
+mod leaks;
+mod near;
 mod spec;
 #[cfg(test)]
 mod tests;
 
-pub use spec::{Part, Spec};
+pub use spec::{Leaks, Part, Spec};
 
 use crate::frame::{failed, read_table, write_table};
 use crate::numbers;
@@ -29,8 +31,11 @@ impl Kind for Split {
         name: "split",
         family: Family::Table,
         version: 1,
-        summary: "Divides a table's rows into parts: at random, stratified, by groups, by time or by a given column.",
-        ports: &[Port { name: "*", about: "a table for each entry of `parts`, under its name" }],
+        summary: "Divides a table's rows into parts: at random, stratified, by groups, by time, into folds or by a given column; counts rows that stand in several.",
+        ports: &[Port {
+            name: "*",
+            about: "a table for each entry of `parts`, under its name; with `folds` the tables `train` and `test`",
+        }],
         example: r#"[stage.split]
 kind = "split"
 from = "table"
@@ -47,13 +52,13 @@ stratify = "label"
             Some(schema) => ArtifactType::Table(schema.clone()),
             None => ArtifactType::Unknown,
         };
-        spec.parts.keys().fold(Outputs::none(), |outputs, part| outputs.and(part, ty(&schema)))
+        spec.names().into_iter().fold(Outputs::none(), |outputs, part| outputs.and(part, ty(&schema)))
     }
 
     fn run(spec: &Spec, cx: &RunCx<'_>) -> Result<Produced, StageError> {
         let df = read_table(cx.input(&spec.from)?)?;
         let parts = assign::assign(spec, &df, cx)?;
-        let names: Vec<&String> = spec.parts.keys().collect();
+        let names = spec.names();
         for (name, rows) in names.iter().zip(&parts) {
             if rows.is_empty() {
                 return Err(StageError::data(format!("part `{name}` would have no rows"))
@@ -68,6 +73,7 @@ stratify = "label"
             }
         }
         let mut produced = Produced::new(summary(spec, &names, &parts));
+        produced.metrics = leaks::look(spec, &df, &names, &parts, cx)?;
         for (name, rows) in names.iter().zip(&parts) {
             produced = write_table(cx, name, take(&df, rows)?, produced)?;
             produced.metrics.insert(format!("rows.{name}"), rows.len() as f64);
@@ -82,11 +88,15 @@ fn take(df: &DataFrame, rows: &[u32]) -> Result<DataFrame, StageError> {
 }
 
 /// `train 4,000 · val 500 · test 500, stratified by label`
-fn summary(spec: &Spec, names: &[&String], parts: &[Vec<u32>]) -> String {
+fn summary(spec: &Spec, names: &[String], parts: &[Vec<u32>]) -> String {
     let mut order: Vec<usize> = (0..names.len()).collect();
-    order.sort_by_key(|at| (spec.place_in_order(names[*at]), names[*at].clone()));
+    order.sort_by_key(|at| (spec.place_in_order(&names[*at]), names[*at].clone()));
     let sizes: Vec<String> =
         order.into_iter().map(|at| format!("{} {}", names[at], numbers::count(parts[at].len() as u64))).collect();
+    let fold = match (spec.fold, spec.folds) {
+        (Some(fold), Some(folds)) => format!(", fold {fold} of {folds}"),
+        _ => String::new(),
+    };
     let how = match (&spec.stratify, &spec.group, &spec.time, &spec.by) {
         (Some(stratify), Some(group), ..) => format!(", stratified by {stratify}, grouped by {group}"),
         (Some(stratify), ..) => format!(", stratified by {stratify}"),
@@ -95,5 +105,5 @@ fn summary(spec: &Spec, names: &[&String], parts: &[Vec<u32>]) -> String {
         (.., Some(by)) => format!(", by {by}"),
         _ => String::new(),
     };
-    format!("{}{how}", sizes.join(" · "))
+    format!("{}{fold}{how}", sizes.join(" · "))
 }

@@ -1,6 +1,6 @@
 //! The fields of `split`.
 
-use super::super::columns::{column, wrong_type};
+use super::super::columns::{OneOrMany, column, select, wrong_type};
 use crate::diag::{codes, list};
 use crate::path;
 use crate::stage::{CheckCx, Path, Ref};
@@ -19,8 +19,13 @@ pub struct Spec {
     pub from: Ref,
     /// The parts, which become the outputs: fractions that sum to 1 (`{ train = 0.8, val = 0.1, test = 0.1 }`), or
     /// numbers of rows, of which one may be `"rest"` (`{ test = 1000, train = "rest" }`); with `by`, the value or
-    /// values of that column (`{ train = "training", test = ["t10k", "extra"] }`).
+    /// values of that column (`{ train = "training", test = ["t10k", "extra"] }`). Not with `folds`.
+    #[serde(default)]
     pub parts: BTreeMap<String, Part>,
+    /// Divides the rows into so many equal folds, of which `fold` is the output `test` and the others are `train`.
+    pub folds: Option<u32>,
+    /// Which of the folds is `test`, from 1: with a param (`fold = "${params.fold}"`) `kilter run --set fold=2` takes the next.
+    pub fold: Option<u32>,
     /// A column whose values are spread over the parts alike: a class.
     pub stratify: Option<String>,
     /// A column whose values are never divided: all rows of a patient, a session, a day go to one part.
@@ -33,6 +38,28 @@ pub struct Spec {
     /// `validation`) and `test`, which come in that order.
     #[serde(default)]
     pub order: Vec<String>,
+    /// What to do about rows that stand in more than one part: `"warn"` with their number, `"error"`, or `"ignore"`, which does not
+    /// look for them. Counted are rows that are the same, and rows that are the same once width, case, spaces and
+    /// punctuation of texts are ignored. `"warn"` where nothing else is said.
+    pub leaks: Option<Leaks>,
+    /// The columns, names or patterns, in which rows are compared to find leaks. Without it: all but those of `by` and `group`,
+    /// lists, and columns that only number the rows.
+    pub compare: Option<OneOrMany>,
+    /// Counts near-duplicates too: rows whose texts share at least this part of their pieces of five characters (the Jaccard
+    /// similarity; 0.8 is usual), found by MinHash.
+    pub near_duplicates: Option<f64>,
+}
+
+/// What to do about rows that stand in more than one part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Leaks {
+    /// Say how many there are.
+    Warn,
+    /// Fail.
+    Error,
+    /// Do not look for them.
+    Ignore,
 }
 
 /// How large a part is, or what marks its rows.
@@ -114,6 +141,9 @@ impl JsonSchema for Part {
     }
 }
 
+/// The outputs of a split into folds.
+const FOLDED: [&str; 2] = ["test", "train"];
+
 /// The order of the usual names.
 const USUAL: [&str; 5] = ["train", "val", "valid", "validation", "test"];
 
@@ -124,10 +154,23 @@ impl Spec {
         order.or_else(|| USUAL.iter().position(|name| *name == part)).unwrap_or(USUAL.len())
     }
 
+    /// The names of the parts, which are the outputs, sorted.
+    pub(super) fn names(&self) -> Vec<String> {
+        match self.folds {
+            Some(_) => FOLDED.map(str::to_owned).to_vec(),
+            None => self.parts.keys().cloned().collect(),
+        }
+    }
+
     /// Reports what is wrong, and gives the parts' schema: the table's own.
     pub(super) fn check(&self, cx: &mut CheckCx<'_>) -> Option<TableSchema> {
-        self.check_parts(cx);
+        if self.folds.is_some() || self.fold.is_some() {
+            self.check_folds(cx);
+        } else {
+            self.check_parts(cx);
+        }
         self.check_ways(cx);
+        self.check_near(cx);
         self.check_order(cx);
         let schema = cx.table(&self.from, path!["from"])?;
         let rows = schema.rows;
@@ -149,12 +192,53 @@ impl Spec {
         if let Some(rows) = rows {
             self.check_counts(rows, cx);
         }
+        for (pattern, at) in self.compare.iter().flat_map(|compare| compare.with_paths(&path!["compare"])) {
+            select(&schema, pattern, at, cx);
+        }
         Some(TableSchema { rows: None, ..schema })
     }
 
     fn columns(&self) -> Vec<(&'static str, &str)> {
         let fields = [("stratify", &self.stratify), ("group", &self.group), ("time", &self.time), ("by", &self.by)];
         fields.into_iter().filter_map(|(field, name)| Some((field, name.as_deref()?))).collect()
+    }
+
+    fn check_folds(&self, cx: &mut CheckCx<'_>) {
+        let (Some(folds), Some(fold)) = (self.folds, self.fold) else {
+            let (there, lacks) = if self.folds.is_some() { ("folds", "fold") } else { ("fold", "folds") };
+            cx.error(path![there], codes::MISSING_FIELD, format!("`{there}` needs `{lacks}` beside it"))
+                .at_key()
+                .label("one without the other")
+                .hint("`folds = 5` and `fold = 1` make the first of five folds the part `test`");
+            return;
+        };
+        if folds < 2 {
+            cx.error(path!["folds"], codes::OUT_OF_RANGE, "there are at least 2 folds").label("too few");
+        } else if !(1..=folds).contains(&fold) {
+            cx.error(path!["fold"], codes::OUT_OF_RANGE, format!("the folds are numbered from 1 to {folds}"))
+                .label("no such fold");
+        }
+        let others = [("parts", !self.parts.is_empty()), ("time", self.time.is_some()), ("by", self.by.is_some())];
+        for (other, _) in others.into_iter().filter(|(_, there)| *there) {
+            cx.error(path![other], codes::CONFLICT, format!("`{other}` does not go with `folds`"))
+                .at_key()
+                .label("the folds are the parts, and dealt at random")
+                .related(path!["folds"], "given here");
+        }
+    }
+
+    fn check_near(&self, cx: &mut CheckCx<'_>) {
+        let Some(least) = self.near_duplicates else { return };
+        if !(0.1..=1.0).contains(&least) {
+            cx.error(path!["near_duplicates"], codes::OUT_OF_RANGE, "a similarity lies between 0.1 and 1")
+                .label("not such a number");
+        }
+        if self.leaks == Some(Leaks::Ignore) {
+            cx.error(path!["near_duplicates"], codes::CONFLICT, "nothing is looked for with `leaks = \"ignore\"`")
+                .at_key()
+                .label("would not be counted")
+                .related(path!["leaks"], "given here");
+        }
     }
 
     fn check_parts(&self, cx: &mut CheckCx<'_>) {

@@ -157,10 +157,107 @@ fn mistakes_in_the_fields_are_found() {
     assert_eq!(codes("parts = { train = 0.8, test = \"test\" }"), ["E0221"]);
     assert_eq!(codes("parts = { train = 1.5 }"), ["E0136"]);
     assert_eq!(codes("parts = {}"), ["E0221"]);
+    assert_eq!(codes(""), ["E0221"]);
+    assert_eq!(codes("folds = 5"), ["E0134"]);
+    assert_eq!(codes("folds = 5\nfold = 6"), ["E0136"]);
+    assert_eq!(codes("folds = 1\nfold = 1"), ["E0136"]);
+    assert_eq!(codes(&format!("{THREE}\nfolds = 5\nfold = 1")), ["E0135"]);
+    assert_eq!(codes(&format!("{THREE}\ncompare = [\"nmae\"]")), ["E0213"]);
+    assert_eq!(codes(&format!("{THREE}\nnear_duplicates = 2.0")), ["E0136"]);
+    assert_eq!(codes(&format!("{THREE}\nnear_duplicates = 0.8\nleaks = \"ignore\"")), ["E0135"]);
     assert_eq!(codes("parts = { \"1st\" = 1.0 }"), ["E0105"]);
     assert_eq!(codes(&format!("{THREE}\nstratify = \"specis\"")), ["E0213"]);
     assert_eq!(codes(&format!("{THREE}\nstratify = \"bill_length_mm\"")), ["E0214"]);
     assert_eq!(codes(&format!("{THREE}\ntime = \"year\"\ngroup = \"species\"")), ["E0135"]);
     assert_eq!(codes(&format!("{THREE}\norder = [\"train\"]")), ["E0135"]);
     assert_eq!(codes("parts = { train = 0.5, test = 0.5 }\nby = \"year\""), ["E0221", "E0221"]);
+}
+
+#[test]
+fn folds_divide_the_rows_and_each_is_the_test_once() {
+    for more in ["", "\nstratify = \"species\"", "\ngroup = \"body_mass_g\""] {
+        let mut bench = bench();
+        let known = penguins().with_row_index("row".into(), None).expect("indexed").lazy();
+        table_input(&mut bench, "table", known.filter(col("body_mass_g").is_not_null()).collect().expect("rows"));
+        let mut all = Vec::new();
+        for fold in 1..=4 {
+            let parts = split(&bench, &format!("folds = 4\nfold = {fold}{more}"));
+            let (test, train) = (rows(&parts["test"]), rows(&parts["train"]));
+            assert_eq!(test.len() + train.len(), 342);
+            assert!(test.iter().all(|row| !train.contains(row)) && train.is_sorted());
+            assert!((80..92).contains(&test.len()), "{more}: {}", test.len());
+            all.extend(test);
+        }
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), 342, "{more}");
+    }
+}
+
+/// Reviews, of which some stand in twice: word for word, with other punctuation, and with a word changed.
+fn reviews() -> DataFrame {
+    let text = |row: usize| format!("第{row}本书的质量很好，快递也很快，下次还会再来买第{}本书！", row * 7);
+    let mut texts: Vec<String> = (0..300).map(text).collect();
+    let mut ids: Vec<u32> = (0..300).collect();
+    for row in 0..300_usize {
+        let again = match row {
+            0..100 => text(row),
+            100..150 => text(row).replace('，', " ").replace('！', "!!"),
+            150..200 => text(row).replace("下次", "明年"),
+            _ => continue,
+        };
+        ids.push(ids.len() as u32);
+        texts.push(again);
+    }
+    df!["row" => ids, "text" => texts].expect("a frame")
+}
+
+fn counted(bench: &Bench, fields: &str) -> (BTreeMap<String, f64>, String) {
+    let produced = bench.run::<Split>(&format!("from = \"table\"\n{fields}")).expect("split");
+    let mut warnings = bench.warnings.lock().expect("free");
+    let warning = warnings.pop().unwrap_or_default();
+    warnings.clear();
+    (produced.metrics, warning)
+}
+
+/// The rows of one part whose text, made alike by `same`, is in the other part.
+fn by_hand(bench: &Bench, fields: &str, same: &dyn Fn(&str) -> String) -> (usize, usize) {
+    let parts = split(bench, fields);
+    let of = |part: &str| texts(&parts[part], "text").iter().map(|text| same(text)).collect::<Vec<_>>();
+    let (test, train) = (of("test"), of("train"));
+    let count = |these: &[String], those: &[String]| {
+        let those: BTreeSet<&String> = those.iter().collect();
+        these.iter().filter(|text| those.contains(text)).count()
+    };
+    (count(&test, &train), count(&train, &test))
+}
+
+#[test]
+fn rows_in_more_than_one_part_are_counted() {
+    const TWO: &str = "parts = { train = 0.7, test = 0.3 }";
+    let mut bench = Bench::default();
+    table_input(&mut bench, "table", reviews());
+    let exact = by_hand(&bench, TWO, &str::to_owned);
+    let plain = by_hand(&bench, TWO, &|text| text.chars().filter(|c| c.is_alphanumeric()).collect());
+    assert!(exact.0 > 10 && plain.0 > exact.0, "{exact:?} {plain:?}");
+    let near = format!("{TWO}\nnear_duplicates = 0.6");
+    let (metrics, warning) = counted(&bench, &near);
+    let of = |name: &str| metrics[&format!("leaks.{name}")] as usize;
+    assert_eq!((of("test.exact"), of("train.exact")), exact, "the row's number is not compared");
+    assert_eq!((of("test.normalised"), of("train.normalised")), plain);
+    assert!(of("test.near") > plain.0);
+    let start = "rows stand in more than one part: of the 150 rows of `test` ";
+    assert!(warning.starts_with(start) && warning.contains("Rows were compared in `text`"), "{warning}");
+    let error = bench.run::<Split>(&format!("from = \"table\"\n{TWO}\nleaks = \"error\"")).expect_err("it fails");
+    assert!(error.message.starts_with(start), "{}", error.message);
+    assert_eq!(counted(&bench, &format!("{TWO}\nleaks = \"ignore\"")).1, "");
+    assert_eq!(counted(&bench, &format!("{TWO}\ncompare = \"row\"")).1, "", "rows differ in their numbers");
+    let grouped = format!("{TWO}\ngroup = \"text\"\ncompare = \"text\"");
+    assert_eq!(counted(&bench, &grouped).0["leaks.test.exact"], 0.0, "groups keep equal texts together");
+}
+
+#[test]
+fn parts_without_repeated_rows_are_not_warned_of() {
+    let (metrics, warning) = counted(&bench(), THREE);
+    assert_eq!((metrics["leaks.test.exact"], warning.as_str()), (0.0, ""));
 }
