@@ -52,15 +52,19 @@ pub(super) fn look(
     Ok(metrics)
 }
 
-/// `5,437 of 7,025 rows of `test` (77 %) also stand elsewhere, 5,512 with width, case, spaces and punctuation ignored`. Nothing of the
-/// largest part: what it shares with others is told of those.
+/// `of the 7,025 rows of `test` 78 % are in another part too (5,461 word for word, …)`. Nothing of the largest part: what it shares
+/// with others is told of those.
 fn lines(names: &[String], parts: &[Vec<u32>], counts: &[Counts]) -> Vec<String> {
     let largest = (0..parts.len()).max_by_key(|part| (parts[*part].len(), std::cmp::Reverse(*part)));
     let leaking = (0..parts.len()).filter(|part| counts.iter().any(|(_, counts)| counts[*part] > 0));
     let line = |part: usize| {
         let rows = parts[part].len();
         let most = counts.iter().map(|(_, counts)| counts[part]).max().unwrap_or(0);
-        let share = (most as f64 / rows as f64 * 100.0).round();
+        let share = if most * 200 < rows {
+            "less than 1".to_owned()
+        } else {
+            (most as f64 / rows as f64 * 100.0).round().to_string()
+        };
         let each: Vec<String> = counts
             .iter()
             .map(|(how, counts)| {
