@@ -144,7 +144,7 @@ describes the network and how raw columns become its inputs.
         for input in &self.model.inputs {
             let Some(feature) = self.encoder.features.get(&input.name) else { continue };
             let _ =
-                writeln!(out, "| {} | {} | {} |", cell(&input.name), cell(&columns(feature)), cell(&becomes(feature)));
+                writeln!(out, "| {} | {} | {} |", cell(&input.name), cell(&columns(feature)), cell(&feature.becomes()));
         }
         if let Some(target) = &self.model.target {
             let _ = write!(out, "\nIt predicts `{}`: {}.\n", target.name, predicts(&target.task));
@@ -255,22 +255,6 @@ fn columns(feature: &FittedFeature) -> String {
     match columns.as_slice() {
         [first, .., last] if columns.len() > 8 => format!("`{first}` … `{last}`, {} columns", columns.len()),
         few => few.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
-    }
-}
-
-fn becomes(feature: &FittedFeature) -> String {
-    match feature {
-        FittedFeature::Numeric(fitted)
-            if fitted.columns.iter().all(|column| column.scale == 1.0 && column.shift == 0.0) =>
-        {
-            "numbers as they are".to_owned()
-        }
-        FittedFeature::Numeric(_) => "numbers, scaled by the training rows".to_owned(),
-        FittedFeature::Category(_) => "categories of the training rows".to_owned(),
-        FittedFeature::Image(fitted) => {
-            let [channels, height, width] = fitted.image;
-            format!("an image of {channels} x {height} x {width}, pixels 0 to 255 divided by {}", fitted.scale)
-        }
     }
 }
 

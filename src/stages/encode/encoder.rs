@@ -1,7 +1,8 @@
 //! The fitted encoder: everything that turns raw rows into tensors, as one versioned JSON file.
 
+use super::features::Training;
 use super::spec::EncodeSpec;
-use super::{Encoded, FittedFeature, FittedTarget};
+use super::{Encoded, FittedFeature, FittedTarget, Tensor};
 use crate::stage::{Input, StageError};
 use crate::types::{DatasetType, TargetType};
 use polars::prelude::DataFrame;
@@ -35,18 +36,30 @@ impl Encoder {
             return Err(StageError::data(format!("`{}` has no rows, so nothing can be learnt from it", spec.fit))
                 .at(vec!["fit".into()]));
         }
+        let target = spec.target.iter().next().map(|(column, target)| {
+            target.fit(column, frame).map_err(|failure| failure.at(vec!["target".into(), column.into()]))
+        });
+        let target = target.transpose()?;
+        let training = Training { frame, targets: target.as_slice() };
         let features = spec
             .features
             .iter()
             .map(|(name, feature)| {
-                let fitted = feature.fit(name, frame).map_err(|failure| at_feature(failure, name))?;
+                let fitted = feature.fit(name, &training).map_err(|failure| at_feature(failure, name))?;
                 Ok((name.clone(), fitted))
             })
             .collect::<Result<_, StageError>>()?;
-        let target = spec.target.iter().next().map(|(column, target)| {
-            target.fit(column, frame).map_err(|failure| failure.at(vec!["target".into(), column.into()]))
-        });
-        Ok(Self { version: ENCODER_VERSION, features, target: target.transpose()? })
+        Ok(Self { version: ENCODER_VERSION, features, target })
+    }
+
+    /// Encodes the table that it was fitted on; `table` names it in messages. What would show a row its own target, as
+    /// the mean target of its category would, is worked out from other rows.
+    ///
+    /// # Errors
+    /// As [`Encoder::apply`].
+    pub fn apply_training(&self, frame: &DataFrame, table: &str) -> Result<Encoded, StageError> {
+        let training = Training { frame, targets: self.target.as_slice() };
+        self.encode(frame, table, true, |name, feature| feature.apply_training(name, &training))
     }
 
     /// Encodes a table; `table` names it in messages. The target is encoded where `with_target` asks for it.
@@ -54,11 +67,21 @@ impl Encoder {
     /// # Errors
     /// When a column is missing or holds what cannot be encoded; names column and row.
     pub fn apply(&self, frame: &DataFrame, table: &str, with_target: bool) -> Result<Encoded, StageError> {
+        self.encode(frame, table, with_target, |name, feature| feature.apply(name, frame))
+    }
+
+    fn encode(
+        &self,
+        frame: &DataFrame,
+        table: &str,
+        with_target: bool,
+        apply: impl Fn(&str, &FittedFeature) -> Result<Tensor, StageError>,
+    ) -> Result<Encoded, StageError> {
         let features = self
             .features
             .iter()
             .map(|(name, feature)| {
-                let tensor = feature.apply(name, frame).map_err(|failure| {
+                let tensor = apply(name, feature).map_err(|failure| {
                     at_feature(failure, name).note(format!("while `{table}` was encoded as feature `{name}`"))
                 })?;
                 Ok((name.clone(), tensor))

@@ -90,7 +90,7 @@ target.species = "category"
 
     fn run(spec: &EncodeSpec, cx: &RunCx<'_>) -> Result<Produced, StageError> {
         let names = dataset_ports(&spec.tables()).map_err(|_| StageError::bug("two datasets of one name"))?;
-        let mut encoder = None;
+        let mut encoder: Option<Encoder> = None;
         let mut produced = Produced::default();
         for (name, table) in names.iter().zip(spec.tables()) {
             cx.check_cancelled()?;
@@ -101,11 +101,13 @@ target.species = "category"
                 detail: table.to_string(),
             });
             let frame = crate::frame::read_table(cx.input(table)?)?;
-            let encoder = match &encoder {
-                Some(encoder) => encoder,
-                None => encoder.insert(Encoder::fit(spec, &frame)?),
+            let (encoder, encoded) = match &encoder {
+                Some(encoder) => (encoder, encoder.apply(&frame, &table.0, true)?),
+                None => {
+                    let fitted: &Encoder = encoder.insert(Encoder::fit(spec, &frame)?);
+                    (fitted, fitted.apply_training(&frame, &table.0)?)
+                }
             };
-            let encoded = encoder.apply(&frame, &table.0, true)?;
             encoded.write(encoder, &cx.out(name)?)?;
             let ty = encoder.dataset_type(Some(encoded.rows as u64), true);
             produced = produced.port(name.clone(), ArtifactType::Dataset(ty));
@@ -129,8 +131,9 @@ type Selected<'a> = Vec<(&'a str, &'a Feature, Vec<String>)>;
 fn check_fit<'a>(spec: &'a EncodeSpec, schema: &TableSchema, cx: &mut CheckCx<'_>) -> (DatasetType, Selected<'a>) {
     let mut features = Vec::new();
     let mut selected: Selected<'a> = Vec::new();
+    let targets: Vec<&str> = spec.target.keys().map(String::as_str).collect();
     for (name, feature) in &spec.features {
-        let (ty, columns) = feature.check(name, schema, &spec.fit, spec.target.keys().next().map(String::as_str), cx);
+        let (ty, columns) = feature.check(name, schema, &spec.fit, &targets, cx);
         features.push(ty);
         if let Some(columns) = columns {
             selected.push((name, feature, columns));
@@ -162,7 +165,7 @@ fn check_target(
             DType::Unknown
         }
     };
-    let leaking = spec.features.iter().find(|(name, feature)| {
+    let leaking = spec.features.iter().filter(|(_, feature)| feature.shows_its_row()).find(|(name, feature)| {
         let exact = feature.columns().0.iter().any(|entry| entry == column);
         exact || selected.iter().any(|(other, _, columns)| other == name && columns.contains(column))
     });

@@ -21,6 +21,7 @@ pub(super) fn reads(spec: &EncodeSpec, inputs: &InputTypes<'_>) -> Reads {
         }
         read.extend(selected);
         read.extend(exact(names));
+        read.extend(feature.helpers().into_iter().map(|(_, column)| column));
     }
     let by_name: Vec<String> = read.iter().map(|name| (*name).to_owned()).collect();
     let reads = spec.apply.iter().fold(Reads::everything(), |reads, reference| reads.only(reference, by_name.clone()));

@@ -168,7 +168,7 @@ fn check_columns(spec: &PredictSpec, model: &ModelType, table: &TableSchema, cx:
     let files = cx.files(&spec.model).and_then(|files| files.iter().find(|(name, _)| name == ENCODER_FILE));
     let Some(encoder) = files.and_then(|(_, path)| Encoder::read(path).ok()) else { return };
     let wrong = encoder.columns().find_map(|(column, feature, fitted)| match table.lookup(column) {
-        Lookup::Found(found) if !fitted.accepts(&found.dtype) => Some((column, feature, found.dtype.clone())),
+        Lookup::Found(found) if !fitted.accepts(column, &found.dtype) => Some((column, feature, found.dtype.clone())),
         _ => None,
     });
     if let Some((column, feature, dtype)) = wrong {

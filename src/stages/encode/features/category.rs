@@ -4,11 +4,13 @@
 
 use super::super::labels::Labels;
 use super::super::tensor::interleave;
+use super::FittedFeature;
+use super::encoding::{Encoding, Fitted, Training, float_type};
 use crate::diag::{codes, list};
 use crate::path;
 use crate::stage::{CheckCx, StageError};
 use crate::stages::encode::{Names, Tensor, TensorData};
-use crate::types::{Dim, FeatureType, Shape, TensorType};
+use crate::types::{DType, Dim, FeatureType, Shape, TableSchema, TensorType};
 use polars::prelude::DataFrame;
 use rayon::prelude::*;
 use schemars::JsonSchema;
@@ -81,15 +83,31 @@ pub struct FittedValues {
     pub values: Vec<String>,
 }
 
-impl Category {
-    pub(super) fn check(&self, name: &str, selected: Option<&[String]>, cx: &mut CheckCx<'_>) -> FeatureType {
+impl Encoding for Category {
+    fn key(&self) -> &'static str {
+        "category"
+    }
+
+    fn columns(&self) -> &Names {
+        &self.columns
+    }
+
+    fn accepts(&self, dtype: &DType) -> bool {
+        is_category(dtype)
+    }
+
+    fn wanted(&self, _: &DType) -> (&'static str, &'static str) {
+        ("text, bools or integers", "encode it as `numeric`, or cast it in a `table` stage")
+    }
+
+    fn check(&self, name: &str, selected: Option<&[String]>, _: &TableSchema, cx: &mut CheckCx<'_>) -> FeatureType {
         if self.min_count > 1 && self.unknown == Unseen::Error {
             cx.error(path!["features", name, "min_count"], codes::CONFLICT, "`min_count` needs `unknown = \"other\"`")
                 .label("rarer values have no place to go")
                 .hint("add unknown = \"other\"");
         }
         match self.encode {
-            CategoryEncoding::OneHot => one_hot_type(name, Dim::Unknown),
+            CategoryEncoding::OneHot => float_type(name, Shape(vec![Dim::Unknown])),
             CategoryEncoding::Index => {
                 let columns = selected.map(<[String]>::len);
                 index_type(name, columns, Dim::Named("categories".to_owned()))
@@ -97,16 +115,11 @@ impl Category {
         }
     }
 
-    pub(super) fn fit(
-        &self,
-        feature: &str,
-        columns: Vec<String>,
-        frame: &DataFrame,
-    ) -> Result<FittedCategory, StageError> {
+    fn fit(&self, feature: &str, columns: Vec<String>, training: &Training<'_>) -> Result<FittedFeature, StageError> {
         let columns = columns
             .into_par_iter()
             .map(|name| {
-                let labels = Labels::of(frame, &name)?;
+                let labels = Labels::of(training.frame, &name)?;
                 let (counts, null) = labels.counts()?;
                 if let (Some(row), Unseen::Error) = (null, self.unknown) {
                     return Err(null_error(feature, &name, row));
@@ -117,8 +130,12 @@ impl Category {
                 Ok(FittedValues { name, values })
             })
             .collect::<Result<_, StageError>>()?;
-        Ok(FittedCategory { columns, encode: self.encode, unknown: self.unknown })
+        Ok(FittedFeature::Category(FittedCategory { columns, encode: self.encode, unknown: self.unknown }))
     }
+}
+
+fn is_category(dtype: &DType) -> bool {
+    dtype.is_integer() || matches!(dtype, DType::Bool | DType::Str)
 }
 
 fn null_error(feature: &str, column: &str, row: usize) -> StageError {
@@ -126,17 +143,6 @@ fn null_error(feature: &str, column: &str, row: usize) -> StageError {
         .note("rows are counted from 1")
         .hint(format!("features.{feature}.unknown = \"other\" gives nulls and unseen values a category of their own"))
         .hint("or drop or fill such rows in a `table` stage before")
-}
-
-fn one_hot_type(name: &str, width: Dim) -> FeatureType {
-    FeatureType {
-        name: name.to_owned(),
-        shape: Shape(vec![width]),
-        dtype: TensorType::F32,
-        scale: None,
-        cardinality: None,
-        columns: Vec::new(),
-    }
 }
 
 /// One column gives scalars, several a vector.
@@ -162,15 +168,46 @@ impl FittedCategory {
         column.values.len() + usize::from(self.unknown == Unseen::Other)
     }
 
-    pub(super) fn ty(&self, name: &str) -> FeatureType {
+    fn indices(&self, feature: &str, column: &FittedValues, frame: &DataFrame) -> Result<Vec<i64>, StageError> {
+        let lookup: BTreeMap<&str, i64> =
+            column.values.iter().enumerate().map(|(index, value)| (value.as_str(), index as i64)).collect();
+        let other = (self.unknown == Unseen::Other).then_some(column.values.len() as i64);
+        let mut indices = Vec::with_capacity(frame.height());
+        Labels::of(frame, &column.name)?.visit(|row, text| {
+            let index = text.and_then(|text| lookup.get(text).copied()).or(other);
+            indices.push(match (index, text) {
+                (Some(index), _) => index,
+                (None, None) => return Err(null_error(feature, &column.name, row)),
+                (None, Some(text)) => return Err(unseen(feature, column, text, row)),
+            });
+            Ok(())
+        })?;
+        Ok(indices)
+    }
+}
+
+impl Fitted for FittedCategory {
+    fn columns(&self) -> Vec<&str> {
+        self.columns.iter().map(|column| column.name.as_str()).collect()
+    }
+
+    fn accepts(&self, _: &str, dtype: &DType) -> bool {
+        is_category(dtype)
+    }
+
+    fn becomes(&self) -> String {
+        "categories of the training rows".to_owned()
+    }
+
+    fn ty(&self, name: &str) -> FeatureType {
         let sizes = self.columns.iter().map(|column| self.size(column) as u64);
         match self.encode {
-            CategoryEncoding::OneHot => one_hot_type(name, Dim::Fixed(sizes.sum())),
+            CategoryEncoding::OneHot => float_type(name, Shape::fixed(&[sizes.sum()])),
             CategoryEncoding::Index => index_type(name, Some(self.columns.len()), Dim::Fixed(sizes.max().unwrap_or(0))),
         }
     }
 
-    pub(super) fn apply(&self, feature: &str, frame: &DataFrame) -> Result<Tensor, StageError> {
+    fn apply(&self, feature: &str, frame: &DataFrame) -> Result<Tensor, StageError> {
         let indices: Vec<Vec<i64>> =
             self.columns.par_iter().map(|column| self.indices(feature, column, frame)).collect::<Result<_, _>>()?;
         let rows = frame.height();
@@ -193,23 +230,6 @@ impl FittedCategory {
                 Ok(Tensor::of_rows(rows, &[width as u64], TensorData::F32(data)))
             }
         }
-    }
-
-    fn indices(&self, feature: &str, column: &FittedValues, frame: &DataFrame) -> Result<Vec<i64>, StageError> {
-        let lookup: BTreeMap<&str, i64> =
-            column.values.iter().enumerate().map(|(index, value)| (value.as_str(), index as i64)).collect();
-        let other = (self.unknown == Unseen::Other).then_some(column.values.len() as i64);
-        let mut indices = Vec::with_capacity(frame.height());
-        Labels::of(frame, &column.name)?.visit(|row, text| {
-            let index = text.and_then(|text| lookup.get(text).copied()).or(other);
-            indices.push(match (index, text) {
-                (Some(index), _) => index,
-                (None, None) => return Err(null_error(feature, &column.name, row)),
-                (None, Some(text)) => return Err(unseen(feature, column, text, row)),
-            });
-            Ok(())
-        })?;
-        Ok(indices)
     }
 }
 

@@ -3,12 +3,14 @@
 
 use super::super::labels::column;
 use super::super::tensor::interleave;
+use super::FittedFeature;
+use super::encoding::{Encoding, Fitted, Training};
 use crate::diag::codes;
 use crate::numbers;
 use crate::path;
 use crate::stage::{CheckCx, StageError};
 use crate::stages::encode::{Names, Tensor, TensorData};
-use crate::types::{FeatureType, Shape, TensorType};
+use crate::types::{DType, FeatureType, Shape, TableSchema, TensorType};
 use polars::prelude::*;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -43,20 +45,54 @@ fn number(name: &str) -> Option<u64> {
 }
 
 /// Puts columns into the order of the numbers that their names end in, where all of them do.
-pub fn by_number(columns: &mut [String]) {
+fn by_number(columns: &mut [String]) {
     if columns.iter().all(|name| number(name).is_some()) {
         columns.sort_by_key(|name| number(name));
     }
 }
 
 /// Whether [`by_number`] gives one order whatever order these columns are in.
-pub fn are_numbered(columns: &[&str]) -> bool {
+fn are_numbered(columns: &[&str]) -> bool {
     let numbers: Option<BTreeSet<u64>> = columns.iter().map(|name| number(name)).collect();
     numbers.is_some_and(|numbers| numbers.len() == columns.len())
 }
 
 impl Image {
-    pub(super) fn check(&self, name: &str, selected: Option<&[String]>, cx: &mut CheckCx<'_>) -> FeatureType {
+    fn fitted(&self, columns: Vec<String>) -> FittedImage {
+        FittedImage { image: self.image, columns, scale: self.scale }
+    }
+}
+
+impl Encoding for Image {
+    fn key(&self) -> &'static str {
+        "image"
+    }
+
+    fn columns(&self) -> &Names {
+        &self.columns
+    }
+
+    fn columns_key(&self) -> &'static str {
+        "columns"
+    }
+
+    fn accepts(&self, dtype: &DType) -> bool {
+        dtype.is_integer()
+    }
+
+    fn wanted(&self, _: &DType) -> (&'static str, &'static str) {
+        ("integers from 0 to 255", "give the column the type `u8` where it is read")
+    }
+
+    fn follows_order(&self, columns: &[&str]) -> bool {
+        !are_numbered(columns)
+    }
+
+    fn arrange(&self, columns: &mut [String]) {
+        by_number(columns);
+    }
+
+    fn check(&self, name: &str, selected: Option<&[String]>, _: &TableSchema, cx: &mut CheckCx<'_>) -> FeatureType {
         let [channels, height, width] = self.image;
         if self.image.contains(&0) {
             cx.error(path!["features", name, "image"], codes::OUT_OF_RANGE, "an image has no side of length 0")
@@ -82,11 +118,7 @@ impl Image {
         self.fitted(Vec::new()).ty(name)
     }
 
-    fn fitted(&self, columns: Vec<String>) -> FittedImage {
-        FittedImage { image: self.image, columns, scale: self.scale }
-    }
-
-    pub(super) fn fit(&self, feature: &str, mut columns: Vec<String>) -> Result<FittedImage, StageError> {
+    fn fit(&self, feature: &str, mut columns: Vec<String>, _: &Training<'_>) -> Result<FittedFeature, StageError> {
         by_number(&mut columns);
         let pixels: u64 = self.image.iter().product();
         if columns.len() as u64 != pixels {
@@ -96,7 +128,7 @@ impl Image {
                 self.image
             )));
         }
-        Ok(self.fitted(columns))
+        Ok(FittedFeature::Image(self.fitted(columns)))
     }
 }
 
@@ -106,8 +138,21 @@ fn square(pixels: u64) -> Option<u64> {
     (side > 0 && side * side == pixels).then_some(side)
 }
 
-impl FittedImage {
-    pub(super) fn ty(&self, name: &str) -> FeatureType {
+impl Fitted for FittedImage {
+    fn columns(&self) -> Vec<&str> {
+        self.columns.iter().map(String::as_str).collect()
+    }
+
+    fn accepts(&self, _: &str, dtype: &DType) -> bool {
+        dtype.is_integer()
+    }
+
+    fn becomes(&self) -> String {
+        let [channels, height, width] = self.image;
+        format!("an image of {channels} x {height} x {width}, pixels 0 to 255 divided by {}", self.scale)
+    }
+
+    fn ty(&self, name: &str) -> FeatureType {
         FeatureType {
             name: name.to_owned(),
             shape: Shape::fixed(&self.image),
@@ -118,7 +163,7 @@ impl FittedImage {
         }
     }
 
-    pub(super) fn apply(&self, _feature: &str, frame: &DataFrame) -> Result<Tensor, StageError> {
+    fn apply(&self, _feature: &str, frame: &DataFrame) -> Result<Tensor, StageError> {
         let columns: Vec<Series> =
             self.columns.par_iter().map(|name| pixels(frame, name)).collect::<Result<_, StageError>>()?;
         let wrong = |error: PolarsError| StageError::bug(format!("pixels: {error}"));

@@ -1,11 +1,17 @@
 //! The encodings of features, one a file: what the manifest says, what is known before the data, fitting, applying.
+//!
+//! To add one: a file with a spec that is an [`Encoding`] and its fitted form that is a [`Fitted`], a variant in
+//! [`Feature`] and in [`FittedFeature`], and its keys in `form/`.
 
 mod category;
+mod encoding;
 mod form;
 mod image;
 mod numeric;
 
 pub use category::{Category, CategoryEncoding, FittedCategory, Unseen};
+pub(super) use encoding::Training;
+use encoding::{Encoding, Fitted};
 pub use form::named;
 pub use image::{FittedImage, Image};
 pub use numeric::{FittedNumeric, Impute, Numeric, Scale};
@@ -43,70 +49,82 @@ pub enum FittedFeature {
 }
 
 impl Feature {
-    /// The key that says what the feature is, under which its columns stand in the manifest.
-    pub fn key(&self) -> &'static str {
+    fn encoding(&self) -> &dyn Encoding {
         match self {
-            Self::Numeric(_) => "numeric",
-            Self::Category(_) => "category",
-            Self::Image(_) => "image",
+            Self::Numeric(numeric) => numeric,
+            Self::Category(category) => category,
+            Self::Image(image) => image,
+        }
+    }
+
+    fn columns_mut(&mut self) -> &mut Names {
+        match self {
+            Self::Numeric(numeric) => &mut numeric.columns,
+            Self::Category(category) => &mut category.columns,
+            Self::Image(image) => &mut image.columns,
         }
     }
 
     /// The columns that it is made of.
     pub fn columns(&self) -> &Names {
-        match self {
-            Self::Numeric(numeric) => &numeric.columns,
-            Self::Category(category) => &category.columns,
-            Self::Image(image) => &image.columns,
-        }
+        self.encoding().columns()
+    }
+
+    /// Columns that it needs beside them, each with the key that names it.
+    pub fn helpers(&self) -> Vec<(&'static str, &str)> {
+        self.encoding().helpers()
     }
 
     /// The path to its columns, for messages.
     pub fn columns_path(&self, name: &str) -> Path {
-        path!["features", name, if matches!(self, Self::Image(_)) { "columns" } else { self.key() }]
+        path!["features", name, self.encoding().columns_key()]
     }
 
     /// Whether the table's order of these columns counts where a pattern takes them.
     pub(super) fn follows_order(&self, columns: &[&str]) -> bool {
-        !matches!(self, Self::Image(_)) || !image::are_numbered(columns)
+        self.encoding().follows_order(columns)
+    }
+
+    /// Whether a row of this feature shows the row's own value of its columns, so that a target among them is a leak.
+    pub(super) fn shows_its_row(&self) -> bool {
+        self.encoding().shows_its_row()
     }
 
     /// Whether a column of this type can be encoded so.
     pub fn accepts(&self, dtype: &DType) -> bool {
-        dtype.is_unknown()
-            || match self {
-                Self::Numeric(_) => dtype.is_numeric() || *dtype == DType::Bool,
-                Self::Category(_) => dtype.is_integer() || matches!(dtype, DType::Bool | DType::Str),
-                Self::Image(_) => dtype.is_integer(),
-            }
+        dtype.is_unknown() || self.encoding().accepts(dtype)
     }
 
     /// Checks the feature against the table that it is fitted on and says what it will be. The second answer are its
-    /// columns, where the table's are known and the feature's exist. `target` names the column that is predicted.
+    /// columns, where the table's are known and the feature's exist. `targets` are the columns that are predicted.
     pub fn check(
         &self,
         name: &str,
         schema: &TableSchema,
         table: &Ref,
-        target: Option<&str>,
+        targets: &[&str],
         cx: &mut CheckCx<'_>,
     ) -> (FeatureType, Option<Vec<String>>) {
         let place = self.columns_path(name);
+        let encoding = self.encoding();
         let mut selected = super::names::check_names(self.columns(), schema, table, &place, cx);
         if let Some(columns) = &mut selected {
             // The target as a feature is a mistake of its own.
-            let others: Vec<&str> = columns.iter().map(String::as_str).filter(|name| Some(*name) != target).collect();
+            let others: Vec<&str> = columns.iter().map(String::as_str).filter(|name| !targets.contains(name)).collect();
             self.check_types(&others, schema, table, &place, cx);
-            if let Self::Image(_) = self {
-                image::by_number(columns);
+            encoding.arrange(columns);
+        }
+        for (key, column) in self.helpers() {
+            let names = Names(vec![column.to_owned()]);
+            super::names::check_names(&names, schema, table, &path!["features", name, key], cx);
+        }
+        let mut ty = encoding.check(name, selected.as_deref(), schema, cx);
+        ty.columns = selected.clone().unwrap_or_else(|| self.columns().0.clone());
+        for (_, column) in self.helpers() {
+            if !ty.columns.iter().any(|known| known == column) {
+                ty.columns.push(column.to_owned());
             }
         }
-        let mut ty = match self {
-            Self::Numeric(numeric) => numeric.check(name, selected.as_deref(), cx),
-            Self::Category(category) => category.check(name, selected.as_deref(), cx),
-            Self::Image(image) => image.check(name, selected.as_deref(), cx),
-        };
-        ty.columns = selected.clone().unwrap_or_else(|| self.columns().0.clone());
         (ty, selected)
     }
 
@@ -117,14 +135,9 @@ impl Feature {
             (!self.accepts(&column.dtype)).then_some(column)
         });
         let Some(column) = wrong else { return };
-        let (wanted, hint) = match self {
-            Self::Numeric(_) if column.dtype == DType::Str => ("numbers", "encode text as a `category`"),
-            Self::Numeric(_) => ("numbers", "derive a number from it in a `table` stage before"),
-            Self::Category(_) => ("text, bools or integers", "encode it as `numeric`, or cast it in a `table` stage"),
-            Self::Image(_) => ("integers from 0 to 255", "give the column the type `u8` where it is read"),
-        };
+        let (wanted, hint) = self.encoding().wanted(&column.dtype);
         cx.error(place.clone(), codes::COLUMN_TYPE, format!("column `{}` is {}", column.name, column.dtype))
-            .label(format!("`{}` takes {wanted}", self.key()))
+            .label(format!("`{}` takes {wanted}", self.encoding().key()))
             .hint(hint)
             .from_stage(table, "the column comes from here");
     }
@@ -133,43 +146,39 @@ impl Feature {
     ///
     /// # Errors
     /// When a column is missing or holds what cannot be encoded; names the row.
-    pub fn fit(&self, name: &str, frame: &DataFrame) -> Result<FittedFeature, StageError> {
-        let columns = self.columns().resolve(name, &super::labels::column_names(frame))?;
-        Ok(match self {
-            Self::Numeric(numeric) => FittedFeature::Numeric(numeric.fit(name, columns, frame)?),
-            Self::Category(category) => FittedFeature::Category(category.fit(name, columns, frame)?),
-            Self::Image(image) => FittedFeature::Image(image.fit(name, columns)?),
-        })
+    pub(super) fn fit(&self, name: &str, training: &Training<'_>) -> Result<FittedFeature, StageError> {
+        let columns = self.columns().resolve(name, &super::labels::column_names(training.frame))?;
+        self.encoding().fit(name, columns, training)
     }
 }
 
 impl FittedFeature {
-    /// The columns that it reads, in order.
-    pub fn columns(&self) -> Vec<&str> {
+    fn fitted(&self) -> &dyn Fitted {
         match self {
-            Self::Numeric(fitted) => fitted.columns.iter().map(|column| column.name.as_str()).collect(),
-            Self::Category(fitted) => fitted.columns.iter().map(|column| column.name.as_str()).collect(),
-            Self::Image(fitted) => fitted.columns.iter().map(String::as_str).collect(),
+            Self::Numeric(fitted) => fitted,
+            Self::Category(fitted) => fitted,
+            Self::Image(fitted) => fitted,
         }
     }
 
-    /// Whether a column of this type can be encoded so.
-    pub fn accepts(&self, dtype: &DType) -> bool {
-        dtype.is_unknown()
-            || match self {
-                Self::Numeric(_) => dtype.is_numeric() || *dtype == DType::Bool,
-                Self::Category(_) => dtype.is_integer() || matches!(dtype, DType::Bool | DType::Str),
-                Self::Image(_) => dtype.is_integer(),
-            }
+    /// The columns that it reads, in order, each once.
+    pub fn columns(&self) -> Vec<&str> {
+        self.fitted().columns()
+    }
+
+    /// Whether one of its columns may have this type.
+    pub fn accepts(&self, column: &str, dtype: &DType) -> bool {
+        dtype.is_unknown() || self.fitted().accepts(column, dtype)
+    }
+
+    /// What rows become, in a few words: `numbers, scaled by the training rows`.
+    pub fn becomes(&self) -> String {
+        self.fitted().becomes()
     }
 
     /// The type of the tensors that it gives.
     pub fn ty(&self, name: &str) -> FeatureType {
-        let mut ty = match self {
-            Self::Numeric(fitted) => fitted.ty(name),
-            Self::Category(fitted) => fitted.ty(name),
-            Self::Image(fitted) => fitted.ty(name),
-        };
+        let mut ty = self.fitted().ty(name);
         ty.columns = self.columns().into_iter().map(str::to_owned).collect();
         ty
     }
@@ -179,10 +188,14 @@ impl FittedFeature {
     /// # Errors
     /// When a column is missing or holds what cannot be encoded; names the row.
     pub fn apply(&self, name: &str, frame: &DataFrame) -> Result<Tensor, StageError> {
-        match self {
-            Self::Numeric(fitted) => fitted.apply(name, frame),
-            Self::Category(fitted) => fitted.apply(name, frame),
-            Self::Image(fitted) => fitted.apply(name, frame),
-        }
+        self.fitted().apply(name, frame)
+    }
+
+    /// Encodes the rows that it was fitted on. What would show a row its own target does not.
+    ///
+    /// # Errors
+    /// When a column is missing or holds what cannot be encoded; names the row.
+    pub(super) fn apply_training(&self, name: &str, training: &Training<'_>) -> Result<Tensor, StageError> {
+        self.fitted().apply_training(name, training)
     }
 }

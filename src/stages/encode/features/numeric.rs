@@ -12,12 +12,14 @@
 use super::super::exact::{mean, mean_and_std, median, stored};
 use super::super::labels::numbers;
 use super::super::tensor::interleave;
+use super::FittedFeature;
+use super::encoding::{Encoding, Fitted, Training, float_type};
 use crate::diag::codes;
 use crate::numbers;
 use crate::path;
 use crate::stage::{CheckCx, StageError};
 use crate::stages::encode::{Names, Tensor, TensorData};
-use crate::types::{Dim, FeatureType, Shape, TensorType};
+use crate::types::{DType, Dim, FeatureType, Shape, TableSchema};
 use polars::prelude::DataFrame;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -85,8 +87,27 @@ pub struct FittedNumber {
     pub scale: f64,
 }
 
-impl Numeric {
-    pub(super) fn check(&self, name: &str, selected: Option<&[String]>, cx: &mut CheckCx<'_>) -> FeatureType {
+impl Encoding for Numeric {
+    fn key(&self) -> &'static str {
+        "numeric"
+    }
+
+    fn columns(&self) -> &Names {
+        &self.columns
+    }
+
+    fn accepts(&self, dtype: &DType) -> bool {
+        is_number(dtype)
+    }
+
+    fn wanted(&self, dtype: &DType) -> (&'static str, &'static str) {
+        match dtype {
+            DType::Str => ("numbers", "encode text as a `category`"),
+            _ => ("numbers", "derive a number from it in a `table` stage before"),
+        }
+    }
+
+    fn check(&self, name: &str, selected: Option<&[String]>, _: &TableSchema, cx: &mut CheckCx<'_>) -> FeatureType {
         if let Impute::Value(value) = self.impute
             && !value.is_finite()
         {
@@ -112,15 +133,10 @@ impl Numeric {
             (None, Some(columns)) => Shape::fixed(&[columns.len() as u64]),
             (None, None) => Shape(vec![Dim::Unknown]),
         };
-        number_type(name, shape)
+        float_type(name, shape)
     }
 
-    pub(super) fn fit(
-        &self,
-        feature: &str,
-        columns: Vec<String>,
-        frame: &DataFrame,
-    ) -> Result<FittedNumeric, StageError> {
+    fn fit(&self, feature: &str, columns: Vec<String>, training: &Training<'_>) -> Result<FittedFeature, StageError> {
         let shape = self.shape.clone().unwrap_or_else(|| vec![columns.len() as u64]);
         if shape.iter().product::<u64>() != columns.len() as u64 {
             return Err(StageError::data(format!(
@@ -128,10 +144,17 @@ impl Numeric {
                 columns.len()
             )));
         }
-        let columns = columns.into_par_iter().map(|name| self.fit_column(name, frame)).collect::<Result<_, _>>()?;
-        Ok(FittedNumeric { columns, shape })
+        let columns =
+            columns.into_par_iter().map(|name| self.fit_column(name, training.frame)).collect::<Result<_, _>>()?;
+        Ok(FittedFeature::Numeric(FittedNumeric { columns, shape }))
     }
+}
 
+fn is_number(dtype: &DType) -> bool {
+    dtype.is_numeric() || *dtype == DType::Bool
+}
+
+impl Numeric {
     fn fit_column(&self, name: String, frame: &DataFrame) -> Result<FittedNumber, StageError> {
         let values = numbers(frame, &name)?;
         let present: Vec<f64> = values.iter().copied().flatten().collect();
@@ -179,23 +202,25 @@ fn fill_nulls(name: &str, values: &[Option<f64>], fill: Option<f64>) -> Result<V
         .collect()
 }
 
-fn number_type(name: &str, shape: Shape) -> FeatureType {
-    FeatureType {
-        name: name.to_owned(),
-        shape,
-        dtype: TensorType::F32,
-        scale: None,
-        cardinality: None,
-        columns: Vec::new(),
-    }
-}
-
-impl FittedNumeric {
-    pub(super) fn ty(&self, name: &str) -> FeatureType {
-        number_type(name, Shape::fixed(&self.shape))
+impl Fitted for FittedNumeric {
+    fn columns(&self) -> Vec<&str> {
+        self.columns.iter().map(|column| column.name.as_str()).collect()
     }
 
-    pub(super) fn apply(&self, feature: &str, frame: &DataFrame) -> Result<Tensor, StageError> {
+    fn accepts(&self, _: &str, dtype: &DType) -> bool {
+        is_number(dtype)
+    }
+
+    fn becomes(&self) -> String {
+        let as_they_are = self.columns.iter().all(|column| column.scale == 1.0 && column.shift == 0.0);
+        if as_they_are { "numbers as they are" } else { "numbers, scaled by the training rows" }.to_owned()
+    }
+
+    fn ty(&self, name: &str) -> FeatureType {
+        float_type(name, Shape::fixed(&self.shape))
+    }
+
+    fn apply(&self, feature: &str, frame: &DataFrame) -> Result<Tensor, StageError> {
         let encode = |column: &FittedNumber| -> Result<Vec<f32>, StageError> {
             let filled = fill_nulls(&column.name, &numbers(frame, &column.name)?, column.fill)?;
             let scaled: Vec<f32> = filled.iter().map(|value| ((value - column.shift) / column.scale) as f32).collect();
