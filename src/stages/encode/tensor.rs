@@ -1,20 +1,20 @@
 //! Encoded rows in memory, and the files of a `dataset` artefact.
 
 use super::Encoder;
+use super::sparse::{Csr, stored};
 use crate::stage::{Input, StageError};
 use rayon::prelude::*;
-use safetensors::{Dtype, SafeTensors, View};
-use std::borrow::Cow;
+use safetensors::{Dtype, SafeTensors};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
 
-/// The file of a dataset's tensors: `feature.NAME` for every feature and `target`.
+/// The file of a dataset's tensors: `feature.NAME` for every feature, or its compressed rows, and `target`.
 pub const DATA_FILE: &str = "data.safetensors";
 /// The name of the target's tensor.
 const TARGET: &str = "target";
 
-/// A dense tensor, outermost dimension (the rows) first.
+/// A tensor, outermost dimension (the rows) first.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tensor {
     /// The size of every dimension.
@@ -32,6 +32,8 @@ pub enum TensorData {
     F32(Vec<f32>),
     /// 64-bit integers.
     I64(Vec<i64>),
+    /// 32-bit floats, most of them 0: `[rows, columns]`. They are made dense when a batch is loaded.
+    Csr(Csr),
 }
 
 impl Tensor {
@@ -40,36 +42,6 @@ impl Tensor {
     pub fn of_rows(rows: usize, row: &[u64], data: TensorData) -> Self {
         let shape = std::iter::once(rows).chain(row.iter().map(|size| *size as usize)).collect();
         Self { shape, data }
-    }
-}
-
-impl View for &Tensor {
-    fn dtype(&self) -> Dtype {
-        match self.data {
-            TensorData::U8(_) => Dtype::U8,
-            TensorData::F32(_) => Dtype::F32,
-            TensorData::I64(_) => Dtype::I64,
-        }
-    }
-
-    fn shape(&self) -> &[usize] {
-        &self.shape
-    }
-
-    fn data(&self) -> Cow<'_, [u8]> {
-        match &self.data {
-            TensorData::U8(values) => Cow::Borrowed(values),
-            TensorData::F32(values) => Cow::Owned(values.iter().flat_map(|value| value.to_le_bytes()).collect()),
-            TensorData::I64(values) => Cow::Owned(values.iter().flat_map(|value| value.to_le_bytes()).collect()),
-        }
-    }
-
-    fn data_len(&self) -> usize {
-        match &self.data {
-            TensorData::U8(values) => values.len(),
-            TensorData::F32(values) => values.len() * 4,
-            TensorData::I64(values) => values.len() * 8,
-        }
     }
 }
 
@@ -90,9 +62,9 @@ impl Encoded {
     /// # Errors
     /// When the file cannot be written.
     pub fn write_data(&self, path: &Path) -> Result<(), StageError> {
-        let named = self.features.iter().map(|(name, tensor)| (format!("feature.{name}"), tensor));
-        let target = self.target.iter().map(|tensor| (TARGET.to_owned(), tensor));
-        safetensors::serialize_to_file(named.chain(target), None, path).map_err(|error| match error {
+        let features = self.features.iter().flat_map(|(name, tensor)| stored(&format!("feature.{name}"), tensor));
+        let target = self.target.iter().flat_map(|tensor| stored(TARGET, tensor));
+        safetensors::serialize_to_file(features.chain(target), None, path).map_err(|error| match error {
             safetensors::SafeTensorError::IoError(error) => StageError::io("write", path, &error),
             other => StageError::bug(format!("cannot write `{}`: {other}", path.display())),
         })

@@ -5,9 +5,11 @@ use crate::diag::codes;
 use crate::job::{Job, JobResult};
 use crate::stage::testing::Bench;
 use crate::stage::{Finding, Produced, StageError};
-use crate::stages::encode::{Encode, Tensor, TensorData, read_tensor};
+use crate::stages::encode::{Encode, read_tensor};
 use crate::types::{ArtifactType, ModelType, Shape};
 use polars::prelude::*;
+use safetensors::{Dtype, tensor::TensorView};
+use std::path::Path;
 
 fn parquet(mut frame: DataFrame) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -20,14 +22,19 @@ fn table(bench: &mut Bench, name: &str, frame: DataFrame) {
     bench.input(name, ty, &[("table.parquet", &parquet(frame))]);
 }
 
+fn write_outputs(shape: Vec<usize>, outputs: &[f32], to: &Path) {
+    let bytes: Vec<u8> = outputs.iter().flat_map(|value| value.to_le_bytes()).collect();
+    let tensor = TensorView::new(Dtype::F32, shape, &bytes).unwrap();
+    safetensors::serialize_to_file([("output", &tensor)], None, to).unwrap();
+}
+
 /// The outputs of a linear model: `x` itself for one output, `x`, 0 and `-x` for three.
 fn linear(job: &Job) -> Result<JobResult, StageError> {
     let Job::Predict(job) = job else { return Err(StageError::bug("only predictions")) };
     let width = std::fs::read_to_string(&job.architecture).unwrap().trim().parse::<usize>().unwrap();
     let (shape, x) = read_tensor(&job.data, "feature.x").unwrap();
     let outputs = x.iter().flat_map(|x| if width == 1 { vec![*x as f32] } else { vec![*x as f32, 0.0, -*x as f32] });
-    let tensor = Tensor::of_rows(shape[0], &[width as u64], TensorData::F32(outputs.collect()));
-    safetensors::serialize_to_file([("output", &tensor)], None, &job.out).unwrap();
+    write_outputs(vec![shape[0], width], &outputs.collect::<Vec<_>>(), &job.out);
     Ok(JobResult::default())
 }
 
@@ -199,8 +206,7 @@ fn nan_outputs_are_a_failure_with_a_reason() {
     let mut bench = bench("delay = 'number'");
     bench.worker = Some(|job| {
         let Job::Predict(job) = job else { panic!() };
-        let tensor = Tensor::of_rows(30, &[1], TensorData::F32([vec![0.0; 7], vec![f32::NAN; 23]].concat()));
-        safetensors::serialize_to_file([("output", &tensor)], None, &job.out).unwrap();
+        write_outputs(vec![30, 1], &[vec![0.0; 7], vec![f32::NAN; 23]].concat(), &job.out);
         Ok(JobResult::default())
     });
     let failure = evaluate(&bench, "metrics = ['mae']").unwrap_err();

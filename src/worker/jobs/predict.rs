@@ -22,6 +22,7 @@ pub fn run(job: &PredictJob, events: Events<'_>, cancel: &Cancel) -> Result<JobR
     let _no_grad = tch::no_grad_guard();
     let mut done: u64 = 0;
     for batch in batches::in_order(&data, job.batch_size) {
+        let batch = batch?;
         if cancel.is_set() {
             return Err(Failure::cancelled());
         }

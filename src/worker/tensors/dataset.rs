@@ -1,5 +1,7 @@
-//! A dataset on a device: `feature.NAME` tensors and `target`, all with the rows as their first dimension.
+//! A dataset on a device: `feature.NAME` tensors and `target`, all with the rows as their first dimension. Sparse features stay
+//! on the CPU; a batch of them at a time is made dense.
 
+use super::Sparse;
 use super::file::TensorFile;
 use crate::failure::Failure;
 use std::collections::BTreeMap;
@@ -8,8 +10,10 @@ use tch::{Device, Tensor};
 
 /// A dataset's tensors.
 pub struct Dataset {
-    /// The features by name.
+    /// The dense features by name.
     pub features: BTreeMap<String, Tensor>,
+    /// The sparse features by name.
+    pub sparse: BTreeMap<String, Sparse>,
     /// The target, where there is one.
     pub target: Option<Tensor>,
     /// How many rows each has.
@@ -28,36 +32,48 @@ impl Dataset {
         let mut features = BTreeMap::new();
         let mut target = None;
         for (name, tensor) in file.tensors() {
-            let tensor = tensor.f_to_device(device)?;
             if let Some(feature) = name.strip_prefix("feature.") {
-                features.insert(feature.to_owned(), tensor);
+                features.insert(feature.to_owned(), tensor.f_to_device(device)?);
             } else if name == "target" {
-                target = Some(tensor);
+                target = Some(tensor.f_to_device(device)?);
             }
         }
-        let file = (device == Device::Cpu).then_some(file);
-        Self::of(features, target, file).map_err(|failure| Failure::file("use", path, failure))
+        let wrong = |failure| Failure::file("use", path, failure);
+        let sparse = Sparse::of(file.tensors(), device).map_err(wrong)?;
+        let file = (device == Device::Cpu || !sparse.is_empty()).then_some(file);
+        Self::with_sparse(features, sparse, target, file).map_err(wrong)
     }
 
-    /// A dataset of tensors in memory.
+    /// A dataset of dense tensors in memory.
     ///
     /// # Errors
     /// When they differ in their rows, or there is no feature.
-    pub fn of(
+    #[cfg(test)]
+    pub fn of(features: BTreeMap<String, Tensor>, target: Option<Tensor>) -> Result<Self, Failure> {
+        Self::with_sparse(features, BTreeMap::new(), target, None)
+    }
+
+    /// A dataset of dense and sparse tensors, which may share the mapping of a file.
+    ///
+    /// # Errors
+    /// When they differ in their rows, or there is no feature.
+    pub fn with_sparse(
         features: BTreeMap<String, Tensor>,
+        sparse: BTreeMap<String, Sparse>,
         target: Option<Tensor>,
         file: Option<TensorFile>,
     ) -> Result<Self, Failure> {
-        let mut sizes = features.values().chain(&target).map(|tensor| tensor.size().first().copied().unwrap_or(0));
+        let dense = features.values().chain(&target).map(|tensor| tensor.size().first().copied().unwrap_or(0));
+        let mut sizes = sparse.values().map(Sparse::rows).chain(dense);
         let rows = sizes.next().ok_or_else(|| Failure::new("the dataset has no feature"))?;
         if sizes.any(|size| size != rows) {
             return Err(Failure::new("the dataset's tensors differ in their rows"));
         }
         drop(sizes);
-        Ok(Self { features, target, rows, _file: file })
+        Ok(Self { features, sparse, target, rows, _file: file })
     }
 
-    /// Bytes of one row of all tensors together.
+    /// Bytes of one row of all dense tensors together.
     pub fn row_bytes(&self) -> i64 {
         let total: usize = self
             .features

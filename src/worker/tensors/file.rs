@@ -55,6 +55,7 @@ fn kind_of(dtype: Dtype) -> Option<Kind> {
     match dtype {
         Dtype::U8 => Some(Kind::Uint8),
         Dtype::F32 => Some(Kind::Float),
+        Dtype::I32 => Some(Kind::Int),
         Dtype::I64 => Some(Kind::Int64),
         _ => None,
     }

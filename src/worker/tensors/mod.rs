@@ -2,8 +2,10 @@
 
 mod dataset;
 mod file;
+mod sparse;
 mod weights;
 
 pub use dataset::Dataset;
 pub use file::write;
+pub use sparse::Sparse;
 pub use weights::{Snapshot, Weights};

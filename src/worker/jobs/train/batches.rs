@@ -1,5 +1,5 @@
 //! A dataset in batches. Rows are gathered for several batches at once, in the type they are stored in; a batch is then
-//! a view, and costs next to nothing.
+//! a view, and costs next to nothing. Sparse features are made dense batch by batch.
 
 use crate::failure::Failure;
 use crate::tensors::Dataset;
@@ -11,7 +11,7 @@ const CHUNK_BYTES: i64 = 4 << 20;
 
 /// Some rows.
 pub struct Batch {
-    /// The features by name, as stored.
+    /// The features by name, as stored; sparse ones dense.
     pub features: BTreeMap<String, Tensor>,
     /// The target, where the dataset has one.
     pub target: Option<Tensor>,
@@ -33,12 +33,19 @@ impl Batch {
 pub struct Batches<'a> {
     data: &'a Dataset,
     /// The rows in the epoch's order; `None`: in theirs.
-    order: Option<Tensor>,
+    order: Option<Order>,
     batch_size: i64,
     /// Rows of the epoch: fewer than there are where the last batch is dropped.
     rows: i64,
     at: i64,
     chunk: Option<Chunk>,
+}
+
+/// An order of rows, where it is needed.
+struct Order {
+    rows: Vec<i64>,
+    /// The same on the data's device.
+    tensor: Tensor,
 }
 
 /// Gathered rows.
@@ -67,8 +74,9 @@ impl<'a> Batches<'a> {
     /// # Errors
     /// What libtorch says.
     pub fn ordered(mut self, order: &[i64]) -> Result<Self, Failure> {
-        let device = self.data.features.values().next().map_or(tch::Device::Cpu, Tensor::device);
-        self.order = Some(Tensor::f_from_slice(order)?.f_to_device(device)?);
+        let first = self.data.features.values().chain(&self.data.target).next();
+        let tensor = Tensor::f_from_slice(order)?.f_to_device(first.map_or(tch::Device::Cpu, Tensor::device))?;
+        self.order = Some(Order { rows: order.to_vec(), tensor });
         Ok(self)
     }
 
@@ -88,7 +96,7 @@ impl<'a> Batches<'a> {
         if stale {
             let batches = (CHUNK_BYTES / (self.data.row_bytes() * self.batch_size).max(1)).max(1);
             let rows = (batches * self.batch_size).min(self.rows - self.at);
-            let wanted = order.narrow(0, self.at, rows);
+            let wanted = order.tensor.narrow(0, self.at, rows);
             let gather = |tensor: &Tensor| tensor.index_select(0, &wanted);
             let features = self.data.features.iter().map(|(name, tensor)| (name.clone(), gather(tensor))).collect();
             self.chunk = Some(Chunk { features, target: self.data.target.as_ref().map(gather), start: self.at, rows });
@@ -101,19 +109,32 @@ impl<'a> Batches<'a> {
 }
 
 impl Iterator for Batches<'_> {
-    type Item = Batch;
+    type Item = Result<Batch, Failure>;
 
-    fn next(&mut self) -> Option<Batch> {
+    fn next(&mut self) -> Option<Self::Item> {
         let rows = self.batch_size.min(self.rows - self.at);
-        if rows <= 0 {
-            return None;
-        }
+        (rows > 0).then(|| self.batch(rows))
+    }
+}
+
+impl Batches<'_> {
+    /// The next so many rows.
+    fn batch(&mut self, rows: i64) -> Result<Batch, Failure> {
+        let at = self.at;
         let (features, target, start) = self.chunk();
         let view = |tensor: &Tensor| tensor.narrow(0, start, rows);
-        let features = features.iter().map(|(name, tensor)| (name.clone(), view(tensor))).collect();
+        let mut features: BTreeMap<String, Tensor> =
+            features.iter().map(|(name, tensor)| (name.clone(), view(tensor))).collect();
         let target = target.map(view);
+        for (name, sparse) in &self.data.sparse {
+            let dense = match &self.order {
+                Some(order) => sparse.dense(order.rows[at as usize..(at + rows) as usize].iter().copied())?,
+                None => sparse.dense(at..at + rows)?,
+            };
+            features.insert(name.clone(), dense);
+        }
         self.at += rows;
-        Some(Batch { features, target, rows })
+        Ok(Batch { features, target, rows })
     }
 }
 
@@ -125,7 +146,7 @@ mod tests {
     fn dataset(rows: i64, width: i64) -> Dataset {
         let numbers = Tensor::arange(rows * width, (Kind::Float, Device::Cpu)).reshape([rows, width]);
         let target = Tensor::arange(rows, (Kind::Int64, Device::Cpu));
-        Dataset::of(BTreeMap::from([("x".to_owned(), numbers)]), Some(target), None).expect("dataset")
+        Dataset::of(BTreeMap::from([("x".to_owned(), numbers)]), Some(target)).expect("dataset")
     }
 
     #[test]
@@ -135,6 +156,7 @@ mod tests {
         let order = super::super::order::shuffled(100, 3, 1);
         let mut seen = Vec::new();
         for batch in in_order(&data, 8).ordered(&order).expect("ordered") {
+            let batch = batch.expect("a batch");
             let targets = Vec::<i64>::try_from(batch.target().expect("target")).expect("numbers");
             for (row, target) in targets.iter().enumerate() {
                 assert_eq!(batch.features["x"].double_value(&[row as i64, 0]), *target as f64 * 30_000.0);
@@ -147,7 +169,7 @@ mod tests {
     #[test]
     fn the_last_rows_are_a_smaller_batch_or_left_out() {
         let data = dataset(10, 1);
-        let sizes = |batches: Batches<'_>| batches.map(|batch| batch.rows).collect::<Vec<_>>();
+        let sizes = |batches: Batches<'_>| batches.map(|batch| batch.expect("a batch").rows).collect::<Vec<_>>();
         assert_eq!(sizes(in_order(&data, 4)), [4, 4, 2]);
         assert_eq!(sizes(in_order(&data, 4).drop_last(true)), [4, 4]);
         assert_eq!((count(10, 4, false), count(10, 4, true)), (3, 2));

@@ -60,7 +60,8 @@ impl Trainer<'_> {
         let mut at = self.start_of(epoch);
         let mut meter = Meter::new(events, epoch, at.step, at.steps());
         let mut lr = job.optimizer.lr();
-        for mut batch in batches {
+        for batch in batches {
+            let mut batch = batch?;
             if self.cancel.is_set() {
                 return Err(Failure::cancelled());
             }

@@ -26,6 +26,7 @@ pub fn validate(
     // Read at the end, so that a GPU is not waited for.
     let mut batches: Vec<Sums> = Vec::new();
     for batch in batches::in_order(data, batch_size) {
+        let batch = batch?;
         if cancel.is_set() {
             return Err(Failure::cancelled());
         }
@@ -90,7 +91,7 @@ mod tests {
 
     /// The network gives back its feature, so that outputs are as written.
     fn values(task: &Task, loss: &str, output: &Tensor, target: Tensor) -> BTreeMap<String, f64> {
-        let data = Dataset::of(BTreeMap::from([("x".to_owned(), output.shallow_clone())]), Some(target), None);
+        let data = Dataset::of(BTreeMap::from([("x".to_owned(), output.shallow_clone())]), Some(target));
         let data = data.expect("dataset");
         let loss = serde_json::from_value(serde_json::json!(loss)).expect("decodes");
         let target = data.target.as_ref().expect("target");
