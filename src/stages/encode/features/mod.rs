@@ -8,6 +8,7 @@ mod encoding;
 mod form;
 mod image;
 mod numeric;
+mod text;
 
 pub use category::{Category, CategoryEncoding, FittedCategory, Unseen};
 pub(super) use encoding::Training;
@@ -15,6 +16,7 @@ use encoding::{Encoding, Fitted};
 pub use form::named;
 pub use image::{FittedImage, Image};
 pub use numeric::{FittedNumeric, Impute, Numeric, Scale};
+pub use text::{FittedText, Text};
 
 use super::{Names, Tensor};
 use crate::diag::codes;
@@ -34,6 +36,8 @@ pub enum Feature {
     Category(Category),
     /// Pixels, stored as `u8`; the model divides them by `scale`.
     Image(Image),
+    /// Texts as bags of words: sparse `f32`.
+    Text(Text),
 }
 
 /// A feature that was fitted: all that is needed to encode rows.
@@ -46,6 +50,8 @@ pub enum FittedFeature {
     Category(FittedCategory),
     /// See [`Feature::Image`].
     Image(FittedImage),
+    /// See [`Feature::Text`].
+    Text(FittedText),
 }
 
 impl Feature {
@@ -54,6 +60,7 @@ impl Feature {
             Self::Numeric(numeric) => numeric,
             Self::Category(category) => category,
             Self::Image(image) => image,
+            Self::Text(text) => text,
         }
     }
 
@@ -62,6 +69,7 @@ impl Feature {
             Self::Numeric(numeric) => &mut numeric.columns,
             Self::Category(category) => &mut category.columns,
             Self::Image(image) => &mut image.columns,
+            Self::Text(text) => &mut text.columns,
         }
     }
 
@@ -158,6 +166,7 @@ impl FittedFeature {
             Self::Numeric(fitted) => fitted,
             Self::Category(fitted) => fitted,
             Self::Image(fitted) => fitted,
+            Self::Text(fitted) => fitted,
         }
     }
 

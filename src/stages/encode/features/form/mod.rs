@@ -2,8 +2,10 @@
 //! `{ numeric = "bill_*", scale = "standard" }`, `{ image = [1, 28, 28], columns = "pixel_*" }`.
 
 mod keys;
+mod text;
 mod words;
 
+use super::text::{Analyzer, Frequency, Norm, Text, Weight};
 use super::{Category, CategoryEncoding, Feature, Image, Impute, Numeric, Scale, Unseen};
 use crate::diag::did_you_mean;
 use crate::stages::encode::Names;
@@ -15,7 +17,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use words::{ImputeForm, ScaleForm};
 
-/// A feature as a table. Exactly one of `numeric`, `category` and `image` is given.
+/// A feature as a table. Exactly one of `numeric`, `category`, `image` and `text` is given.
 #[derive(serde::Deserialize, JsonSchema)]
 struct FeatureForm {
     /// Numbers: the columns. Bools count as 0 and 1.
@@ -42,12 +44,49 @@ struct FeatureForm {
     unknown: Option<Unseen>,
     /// For `category`: values that occur less often than this in the training rows count as unknown; 1 by default.
     min_count: Option<u64>,
+    /// A bag of words: the columns of text. Names, defaults and numbers of what follows are scikit-learn's.
+    text: Option<Names>,
+    /// For `text`, what terms are made of: `"word"` (the default: two or more letters, digits or underscores in a row),
+    /// `"chinese"` (the words of Chinese text, found by jieba), `"char"` (characters) or `"char_wb"` (characters within words).
+    analyzer: Option<Analyzer>,
+    /// For `text`: the shortest and the longest run of words or characters that is a term, `[1, 1]` by default.
+    ngram_range: Option<[u32; 2]>,
+    /// For `text`: whether it is put into lower case before; true by default.
+    lowercase: Option<bool>,
+    /// For `text` taken apart into words: words to leave out.
+    stop_words: Option<Vec<String>>,
+    /// For `text` with `analyzer = "word"`: a regular expression of what a word is; its one group, where it has one.
+    token_pattern: Option<String>,
+    /// For `text`: terms of fewer training texts are left out; a number of texts, or with a point a share of them.
+    min_df: Option<Frequency>,
+    /// For `text`: terms of more training texts are left out; a number of texts, or with a point a share of them.
+    max_df: Option<Frequency>,
+    /// For `text`: only so many terms are kept, those that occur most often in the training texts.
+    max_features: Option<u64>,
+    /// For `text`: terms are hashed into so many columns instead of each having its own; nothing has to be learnt or carried
+    /// then, and terms may share a column.
+    n_features: Option<u64>,
+    /// For `text` with `n_features`: half of the terms count negatively, so that terms that share a column cancel out.
+    alternate_sign: Option<bool>,
+    /// For `text`: `"tfidf"` (the default: how often a text has a term, times how rare it is among the training texts) or `"count"`.
+    weight: Option<Weight>,
+    /// For `text`: a term counts once, however often a text has it.
+    binary: Option<bool>,
+    /// For `text`: `1 + ln(count)` stands for the count.
+    sublinear_tf: Option<bool>,
+    /// For `text` with `weight = "tfidf"`: rarity is taken as if one more text had every term; true by default.
+    smooth_idf: Option<bool>,
+    /// For `text`: each text's numbers are divided by their Euclidean length (`"l2"`, the default of `"tfidf"`), by the sum of their
+    /// magnitudes (`"l1"`) or by nothing (`"none"`, the default of `"count"`).
+    norm: Option<Norm>,
 }
 
 key_lists! {
     numeric: numeric scale impute shape;
     category: category encode unknown min_count;
     image: image columns scale;
+    text: text analyzer ngram_range lowercase stop_words token_pattern min_df max_df max_features n_features alternate_sign weight binary
+        sublinear_tf smooth_idf norm;
 }
 
 impl FeatureForm {
@@ -64,6 +103,7 @@ impl FeatureForm {
         match encoding.key {
             "numeric" => self.numeric().map(Feature::Numeric),
             "category" => Ok(Feature::Category(self.category())),
+            "text" => Ok(Feature::Text(self.text())),
             _ => self.image().map(Feature::Image),
         }
     }
@@ -116,13 +156,14 @@ pub fn named<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<Stri
 }
 
 /// The encodings that a bare word stands for; `image` needs more than a word.
-const SHORT: [&str; 2] = ["numeric", "category"];
+const SHORT: [&str; 3] = ["numeric", "category", "text"];
 
 /// The feature that a bare word stands for, with every default; its column is filled in by [`named`].
 fn shorthand(text: &str) -> Result<Feature, String> {
     match text {
         "numeric" => Ok(Feature::Numeric(Numeric::default())),
         "category" => Ok(Feature::Category(Category::default())),
+        "text" => Ok(Feature::Text(Text::default())),
         "image" => {
             Err("an image needs its shape and columns: { image = [1, 28, 28], columns = \"pixel_*\" }".to_owned())
         }
@@ -141,7 +182,7 @@ impl<'de> Deserialize<'de> for Feature {
             type Value = Feature;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("`numeric`, `category`, or a table such as { numeric = \"bill_*\" }")
+                f.write_str("`numeric`, `category`, `text`, or a table such as { numeric = \"bill_*\" }")
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Feature, E> {
