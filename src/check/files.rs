@@ -12,6 +12,6 @@ pub(super) fn check_files(tree: &Tree, cx: &mut CheckCx<'_>, reported: &[Finding
         reported.iter().any(|finding| path.starts_with(&finding.path) || finding.path.starts_with(path))
     };
     for (path, text) in files.into_iter().filter(|(path, _)| !said(path)) {
-        cx.workspace_files(&FilePath(text), path);
+        cx.has_workspace_files(&FilePath(text), path);
     }
 }

@@ -34,6 +34,7 @@ impl<'a> Place<'a> {
     pub(super) fn of(manifest: &'a Path, set: &'a [String]) -> Result<Self, CommandError> {
         let workspace = Workspace::find(manifest).map_err(|error| CommandError::environment(error.to_string()))?;
         let store = Store::open(&workspace);
+        store.stat_cache.look_once();
         Ok(Self { workspace, store, manifest, set })
     }
 

@@ -184,6 +184,7 @@ impl<'a> Session<'a> {
     ) -> Self {
         store.hold();
         store.sweep();
+        store.stat_cache.look_always();
         let id = new_id();
         let summary = RunSummary { run: id.clone(), ..RunSummary::default() };
         let workers = Workers::new(options.jobs);

@@ -28,12 +28,11 @@ use super::taken::{Taken, take};
 use crate::check::{CheckedStage, ResolvedRef};
 use crate::digest::{Digest, Tree};
 use crate::job;
-use crate::stage::{Reads, Seed, StageResult, StageSpec, files, io_words};
-use crate::store::{StatCache, Store, StoreError};
-use rayon::prelude::*;
+use crate::stage::{Reads, Seed, StageResult, StageSpec};
+use crate::store::{NoFiles, StatCache, Store, StoreError, UsedFiles};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Raised when the table above changes: every result is then computed anew.
@@ -59,7 +58,7 @@ pub struct Key {
     /// What the index is asked with.
     pub digest: Digest,
     /// The workspace files that entered.
-    pub files: Vec<UsedFiles>,
+    pub files: Vec<Arc<UsedFiles>>,
     /// What the stage reads of its tables, and so all that it may be given of them.
     pub reads: Reads,
     /// Where its inputs come from, where its kind tells that.
@@ -73,7 +72,7 @@ impl Key {
     pub(super) fn taken(&self) -> impl Iterator<Item = &Taken> {
         self.resolved.values().filter_map(|content| match content {
             Content::Input(taken) => Some(taken),
-            Content::File(..) => None,
+            Content::File(_) => None,
         })
     }
 
@@ -82,15 +81,6 @@ impl Key {
     pub fn json(&self) -> Value {
         as_json(&self.tree, &self.resolved)
     }
-}
-
-/// A path or pattern of workspace files in a stage's fields, and the files that it stands for.
-#[derive(Clone, Debug, PartialEq)]
-pub struct UsedFiles {
-    /// As it is written.
-    pub text: String,
-    /// Their places and the digests of their bytes.
-    pub found: Vec<(PathBuf, Digest)>,
 }
 
 /// Why a stage has no key (yet).
@@ -128,15 +118,11 @@ impl<'a> KeyParts<'a> {
     }
 }
 
-/// With fewer files, sharing out the work takes longer than doing it.
-const MANY_FILES: usize = 32;
-
 /// What stands for a reference or a file.
 #[derive(Clone, Debug)]
 enum Content {
     Input(Taken),
-    /// A workspace file's digest, and how it is shown.
-    File(Digest, Value),
+    File(Arc<UsedFiles>),
 }
 
 /// What stands for the references and files of a stage, by whether it is a reference and its text.
@@ -159,7 +145,7 @@ pub fn key(
     let mut hasher = blake3::Hasher::new_derive_key("kilter 2026 stage key");
     tree.encode(&mut hasher, &mut |node| match lookup(&resolved, node) {
         Some(Content::Input(taken)) => Ok(taken.digest),
-        Some(Content::File(digest, _)) => Ok(*digest),
+        Some(Content::File(used)) => Ok(used.digest),
         None => Err(NoKey::Files("a reference or file stands for nothing".to_owned())),
     })?;
     let digest = Digest::from_bytes(*hasher.finalize().as_bytes());
@@ -212,7 +198,7 @@ fn key_tree(parts: KeyParts<'_>) -> Tree {
 fn as_json(tree: &Tree, resolved: &Resolved) -> Value {
     match (lookup(resolved, tree), tree) {
         (Some(Content::Input(taken)), _) => taken.json(),
-        (Some(Content::File(_, shown)), _) => shown.clone(),
+        (Some(Content::File(used)), _) => files_json(used),
         (None, Tree::Seq(items)) => Value::Array(items.iter().map(|item| as_json(item, resolved)).collect()),
         (None, Tree::Map(entries)) => {
             let entries = entries.iter().map(|(name, item)| (name.clone(), as_json(item, resolved)));
@@ -222,43 +208,36 @@ fn as_json(tree: &Tree, resolved: &Resolved) -> Value {
     }
 }
 
+fn files_json(used: &UsedFiles) -> Value {
+    let files = used.found.iter().map(|file| (file.name.clone(), json!(file.digest)));
+    json!({ "file": used.text, "digest": used.digest, "files": files.collect::<serde_json::Map<_, _>>() })
+}
+
 /// The workspace files of a stage, as they are now.
 ///
 /// # Errors
 /// [`NoKey`], where one cannot be read or a pattern matches nothing.
-pub fn used_files(parts: KeyParts<'_>, store: &Store) -> Result<Vec<UsedFiles>, NoKey> {
+pub fn used_files(parts: KeyParts<'_>, store: &Store) -> Result<Vec<Arc<UsedFiles>>, NoKey> {
     resolve_files(parts, &store.stat_cache, &mut Resolved::new())
 }
 
-fn resolve_files(parts: KeyParts<'_>, cache: &StatCache, resolved: &mut Resolved) -> Result<Vec<UsedFiles>, NoKey> {
-    let mut used = Vec::new();
+fn resolve_files(
+    parts: KeyParts<'_>,
+    cache: &StatCache,
+    resolved: &mut Resolved,
+) -> Result<Vec<Arc<UsedFiles>>, NoKey> {
     let mut texts = Vec::new();
     parts.spec.tree().visit_files(&mut |_, text| texts.push(text.to_owned()));
     texts.sort();
     texts.dedup();
+    let mut all = Vec::with_capacity(texts.len());
     for text in texts {
-        let found = files::expand(parts.base, &text)
-            .map_err(|error| NoKey::Files(format!("the files `{text}` cannot be looked for: {}", io_words(&error))))?;
-        if found.is_empty() {
-            return Err(NoKey::Files(format!("no file matches `{text}`")));
-        }
-        let mut hasher = blake3::Hasher::new_derive_key("kilter 2026 workspace file");
-        let mut digests = serde_json::Map::new();
-        let mut places = Vec::with_capacity(found.len());
-        let hash = |(_, path): &(String, PathBuf)| cache.digest(path).map_err(NoKey::File);
-        let hashed: Vec<_> = match found.len() {
-            0..MANY_FILES => found.iter().map(hash).collect::<Result<_, _>>()?,
-            _ => found.par_iter().map(hash).collect::<Result<_, _>>()?,
-        };
-        for ((name, path), (digest, _)) in found.into_iter().zip(hashed) {
-            hasher.update(&(name.len() as u64).to_le_bytes()).update(name.as_bytes()).update(digest.as_bytes());
-            digests.insert(name, json!(digest));
-            places.push((path, digest));
-        }
-        let digest = Digest::from_bytes(*hasher.finalize().as_bytes());
-        let shown = json!({ "file": text, "digest": digest, "files": digests });
-        used.push(UsedFiles { text: text.clone(), found: places });
-        resolved.insert((false, text), Content::File(digest, shown));
+        let used = cache.used(parts.base, &text).map_err(|error| match error {
+            NoFiles::Store(error) => NoKey::File(error),
+            NoFiles::Words(words) => NoKey::Files(words),
+        })?;
+        all.push(Arc::clone(&used));
+        resolved.insert((false, text), Content::File(used));
     }
-    Ok(used)
+    Ok(all)
 }

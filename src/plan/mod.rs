@@ -32,7 +32,7 @@ mod unread;
 pub use dag::Dag;
 pub use explain::{Earlier, key_differences, nearest};
 pub use inputs_read::{ColumnsRead, InputRead, inputs_read};
-pub use key::{KEY_FORMAT, Key, KeyParts, NOT_IN_KEY, NoKey, UsedFiles, key, used_files};
+pub use key::{KEY_FORMAT, Key, KeyParts, NOT_IN_KEY, NoKey, key, used_files};
 pub use origin::origin_of;
 pub use plan::{Decision, Plan, PlannedStage, has_open_types, outline, plan, sources_to_fetch_first};
 pub use reason::{FileChange, Origin, Reason};

@@ -54,7 +54,7 @@ fn note(
         Err(NoKey::File(_) | NoKey::Files(_)) => return None,
     };
     for used in files {
-        standing.uses(parts.base, &used.text, &used.found);
+        standing.uses(parts.base, &used);
     }
     let noted = standing.add(store, &stage.name, &stage.kind, key)?;
     Some(key.filter(|_| matches!(noted, Noted::Held(_))))

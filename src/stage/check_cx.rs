@@ -219,6 +219,25 @@ impl<'a> CheckCx<'a> {
         if !super::files::is_pattern(&file.0) {
             return self.workspace_file(file, path).map(|place| vec![(file.0.clone(), place)]);
         }
+        self.matched(file, path, super::files::expand, Vec::is_empty)
+    }
+
+    /// Whether a path or pattern names a workspace file; says like [`CheckCx::workspace_files`] what is wrong where it does not.
+    pub fn has_workspace_files(&mut self, file: &FilePath, path: Path) -> bool {
+        if !super::files::is_pattern(&file.0) {
+            return self.workspace_file(file, path).is_some();
+        }
+        self.matched(file, path, super::files::names_any, |any| !any).is_some()
+    }
+
+    /// What `look` finds for a pattern; `None` after reporting that it is nothing.
+    fn matched<T>(
+        &mut self,
+        file: &FilePath,
+        path: Path,
+        look: impl Fn(&FsPath, &str) -> std::io::Result<T>,
+        is_nothing: impl Fn(&T) -> bool,
+    ) -> Option<T> {
         let text = FsPath::new(&file.0);
         if text.is_absolute() || leaves(self.base, self.workspace, text) {
             self.error(path, codes::OUTSIDE_WORKSPACE, format!("`{file}` is not inside the workspace"))
@@ -226,8 +245,8 @@ impl<'a> CheckCx<'a> {
                 .hint("copy or link the files into the workspace");
             return None;
         }
-        match super::files::expand(self.base, &file.0) {
-            Ok(found) if !found.is_empty() => Some(found),
+        match look(self.base, &file.0) {
+            Ok(found) if !is_nothing(&found) => Some(found),
             Ok(_) => {
                 self.error(path, codes::EMPTY_GLOB, format!("`{file}` matches no file"))
                     .label("matches nothing")

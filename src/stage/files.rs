@@ -2,6 +2,7 @@
 
 use globset::GlobBuilder;
 use std::io;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 /// Whether a path holds wildcards: `*`, `?`, `[…]` or `{…}`.
@@ -17,9 +18,34 @@ pub fn is_pattern(path: &str) -> bool {
 /// # Errors
 /// When the pattern cannot be read ([`io::ErrorKind::InvalidInput`]), or a folder cannot.
 pub fn expand(base: &Path, path: &str) -> io::Result<Vec<(String, PathBuf)>> {
+    let mut found = Vec::new();
+    find(base, path, &mut |name, place| {
+        found.push((name, place));
+        ControlFlow::Continue(())
+    })?;
+    found.sort();
+    Ok(found)
+}
+
+/// Whether `path` names a file, or is a pattern that matches one: [`expand`] would give one at least.
+///
+/// # Errors
+/// Like [`expand`], unless a file is found before the folder that cannot be read.
+pub fn names_any(base: &Path, path: &str) -> io::Result<bool> {
+    let mut any = false;
+    find(base, path, &mut |_, _| {
+        any = true;
+        ControlFlow::Break(())
+    })?;
+    Ok(any)
+}
+
+/// Gives the files that `path` names to `take` until it breaks off, in no order.
+fn find(base: &Path, path: &str, take: &mut dyn FnMut(String, PathBuf) -> ControlFlow<()>) -> io::Result<()> {
     let path = path.trim_start_matches("./");
     if !is_pattern(path) {
-        return Ok(vec![(path.to_owned(), base.join(path))]);
+        let _ = take(path.to_owned(), base.join(path));
+        return Ok(());
     }
     let invalid = |error: globset::Error| io::Error::new(io::ErrorKind::InvalidInput, error.kind().to_string());
     let matcher = GlobBuilder::new(path).literal_separator(true).build().map_err(invalid)?.compile_matcher();
@@ -28,23 +54,26 @@ pub fn expand(base: &Path, path: &str) -> io::Result<Vec<(String, PathBuf)>> {
     let hidden = path[prefix.len()..].split('/').any(|part| part.starts_with('.'));
     let folder = base.join(prefix);
     if !folder.is_dir() {
-        return Ok(Vec::new());
+        return Ok(());
     }
-    let walk = walkdir::WalkDir::new(&folder).follow_links(true).sort_by_file_name().into_iter();
+    let walk = walkdir::WalkDir::new(&folder).follow_links(true).into_iter();
     let shown = |entry: &walkdir::DirEntry| {
-        entry.depth() == 0 || hidden || !entry.file_name().to_string_lossy().starts_with('.')
+        entry.depth() == 0 || hidden || !entry.file_name().as_encoded_bytes().starts_with(b".")
     };
-    let mut found = Vec::new();
+    // Names are cut out of whole paths, which taking those apart part by part would make slow.
+    let above = folder.as_os_str().len() + usize::from(!folder.as_os_str().as_encoded_bytes().ends_with(b"/"));
     for entry in walk.filter_entry(shown) {
         let entry = entry?;
-        let Ok(below) = entry.path().strip_prefix(&folder) else { continue };
-        let name = format!("{prefix}{}", below.to_string_lossy());
-        if entry.file_type().is_file() && matcher.is_match(&name) {
-            found.push((name, entry.into_path()));
+        if !entry.file_type().is_file() {
+            continue;
+        }
+        let below = entry.path().as_os_str().as_encoded_bytes().get(above..).unwrap_or_default();
+        let name = format!("{prefix}{}", String::from_utf8_lossy(below));
+        if matcher.is_match(&name) && take(name, entry.into_path()).is_break() {
+            break;
         }
     }
-    found.sort();
-    Ok(found)
+    Ok(())
 }
 
 #[cfg(test)]
@@ -69,6 +98,10 @@ mod tests {
         assert_eq!(names("**/*.py"), ["a.py", "lib/b.py", "lib/deep/d.py"]);
         assert_eq!(names(".hidden/*"), [".hidden/e.py"]);
         assert_eq!(names("none/*.py"), Vec::<String>::new());
+        assert_eq!(
+            ["**/d.py", "*.txt", "gone.py"].map(|path| names_any(folder.path(), path).unwrap()),
+            [true, false, true]
+        );
         assert_eq!(expand(folder.path(), "a[").unwrap_err().kind(), io::ErrorKind::InvalidInput);
     }
 }

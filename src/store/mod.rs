@@ -7,6 +7,7 @@
 //! | [`index`](self) | key -> [`StageResult`], written only after all blobs are in place |
 //! | [`lock`](self) | one computation per key, also across processes; only its holder can commit |
 //! | [`statcache`](self) | digests of workspace files that did not change |
+//! | [`used`](self) | the files behind a path or pattern, looked for once where nothing runs |
 //! | [`last`](self) | the last key of every stage, for `why` |
 //! | [`standing`](self) | what the last look at a whole pipeline found, for as long as nothing that it depended on changes |
 //! | [`proof`](self) | whether a file is still what it was when it was read |
@@ -35,6 +36,7 @@ mod restore;
 mod share;
 mod standing;
 mod statcache;
+mod used;
 mod workspace;
 
 #[cfg(test)]
@@ -50,6 +52,7 @@ pub use lock::{Begin, Pending};
 pub use object::hash_file;
 pub use standing::{Held, Noted, Standing, StandingStage};
 pub use statcache::StatCache;
+pub use used::{NoFiles, UsedFile, UsedFiles};
 pub use workspace::{Workspace, WorkspaceError};
 
 use crate::digest::Digest;

@@ -23,24 +23,31 @@ const PARALLEL_FROM: usize = 256 << 10;
 /// # Errors
 /// When the file cannot be read.
 pub fn hash_file(path: &Path) -> Result<(Digest, u64), StoreError> {
-    let failed = |error: std::io::Error| StoreError::io("read", path, &error);
-    let mut file = File::open(path).map_err(failed)?;
-    let expected = usize::try_from(file.metadata().map_err(failed)?.len()).unwrap_or(PIECE);
-    let length = expected.clamp(1, PIECE - 1) + 1;
+    let hash = || {
+        let mut file = File::open(path)?;
+        let expected = file.metadata()?.len();
+        hash_open(&mut file, expected)
+    };
+    hash().map_err(|error| StoreError::io("read", path, &error))
+}
+
+/// The digest and size of what an open file holds; `expected` is the size that it seems to have.
+pub(super) fn hash_open(file: &mut File, expected: u64) -> std::io::Result<(Digest, u64)> {
+    let length = usize::try_from(expected).unwrap_or(PIECE).clamp(1, PIECE - 1) + 1;
     let mut piece = vec![0; length];
-    let mut filled = fill(&mut file, &mut piece).map_err(failed)?;
+    let mut filled = fill(file, &mut piece)?;
     let mut hasher = blake3::Hasher::new();
     let mut size = filled as u64;
     // While a piece of a large file is hashed the next one is read.
     let mut next = if filled < length { Vec::new() } else { vec![0; length] };
     while filled == length {
         let (read, ()) = rayon::join(
-            || fill(&mut file, &mut next),
+            || fill(file, &mut next),
             || {
                 hasher.update_rayon(&piece[..filled]);
             },
         );
-        filled = read.map_err(failed)?;
+        filled = read?;
         size += filled as u64;
         std::mem::swap(&mut piece, &mut next);
     }

@@ -2,21 +2,27 @@
 
 use super::StoreError;
 use super::index::write_atomically;
-use super::object::hash_file;
+use super::object::hash_open;
 use super::proof::Stamp;
+use super::used::Once;
 use crate::digest::Digest;
 use crate::env;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Entry {
     stat: Stamp,
     hashed: i64,
     digest: Digest,
+    /// Whether this process has seen the file.
+    #[serde(skip)]
+    seen: bool,
 }
 
 impl Entry {
@@ -38,6 +44,7 @@ struct State {
 pub struct StatCache {
     path: PathBuf,
     state: Mutex<State>,
+    pub(super) once: Once,
 }
 
 impl StatCache {
@@ -46,7 +53,7 @@ impl StatCache {
     pub fn load(path: &Path) -> Self {
         let text = std::fs::read(path).unwrap_or_default();
         let entries = rmp_serde::from_slice(&text).unwrap_or_default();
-        Self { path: path.to_owned(), state: Mutex::new(State { entries, changed: false }) }
+        Self { path: path.to_owned(), state: Mutex::new(State { entries, changed: false }), once: Once::default() }
     }
 
     /// The digest of a file's bytes, and its size. Reads the file only where it may have changed.
@@ -54,25 +61,28 @@ impl StatCache {
     /// # Errors
     /// When it cannot be read, or is being written.
     pub fn digest(&self, path: &Path) -> Result<(Digest, u64), StoreError> {
-        let stat = |path: &Path| {
-            path.metadata().map(|metadata| Stamp::of(&metadata)).map_err(|error| StoreError::io("read", path, &error))
-        };
-        let before = stat(path)?;
-        if let Some(entry) = self.state().entries.get(path.as_os_str())
-            && entry.stat == before
-            && entry.settled()
-        {
-            return Ok((entry.digest, before.size));
+        let kept = self.state().entries.get(path.as_os_str()).copied();
+        let entry = entry_of(path, kept)?;
+        if kept != Some(entry) {
+            let mut state = self.state();
+            state.changed |= kept.is_none_or(|kept| kept.hashed != entry.hashed);
+            state.entries.insert(path.as_os_str().to_owned(), entry);
         }
-        let hashed = env::unix_nanos();
-        let (digest, size) = hash_file(path)?;
-        if stat(path)? != before || size != before.size {
-            return Err(StoreError::Changing { path: path.to_owned() });
-        }
+        Ok((entry.digest, entry.stat.size))
+    }
+
+    /// The digests of many files, which are read by all cores.
+    pub(super) fn digests(&self, paths: &[&Path]) -> Result<Vec<Digest>, StoreError> {
+        let state = self.state();
+        let kept: Vec<_> = paths.iter().map(|path| state.entries.get(path.as_os_str()).copied()).collect();
+        drop(state);
+        let entries: Vec<_> =
+            paths.par_iter().zip(&kept).map(|(path, kept)| entry_of(path, *kept)).collect::<Result<_, _>>()?;
         let mut state = self.state();
-        state.entries.insert(path.as_os_str().to_owned(), Entry { stat: before, hashed, digest });
-        state.changed = true;
-        Ok((digest, size))
+        state.changed |=
+            kept.iter().zip(&entries).any(|(kept, entry)| kept.is_none_or(|kept| kept.hashed != entry.hashed));
+        state.entries.extend(paths.iter().map(|path| path.as_os_str().to_owned()).zip(entries.iter().copied()));
+        Ok(entries.into_iter().map(|entry| entry.digest).collect())
     }
 
     /// Keeps what was learnt, for the next run. Only saves time, so what cannot be written is not.
@@ -81,7 +91,7 @@ impl StatCache {
         if !std::mem::take(&mut state.changed) {
             return;
         }
-        state.entries.retain(|path, entry| entry.settled() && Path::new(path).exists());
+        state.entries.retain(|path, entry| entry.settled() && (entry.seen || Path::new(path).exists()));
         if let Ok(text) = rmp_serde::to_vec(&state.entries) {
             let _ = write_atomically(&self.path, &text, false);
         }
@@ -90,6 +100,25 @@ impl StatCache {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The entry of a file as it is now. What was kept of it holds while its stamp is the same, if it had settled.
+fn entry_of(path: &Path, kept: Option<Entry>) -> Result<Entry, StoreError> {
+    let failed = |error: std::io::Error| StoreError::io("read", path, &error);
+    if let Some(kept) = kept.filter(Entry::settled)
+        && kept.stat == Stamp::of(&path.metadata().map_err(failed)?)
+    {
+        return Ok(Entry { seen: true, ..kept });
+    }
+    let hashed = env::unix_nanos();
+    // What is asked of the open file is true of the bytes that are read, whatever the path leads to meanwhile.
+    let mut file = File::open(path).map_err(failed)?;
+    let stat = Stamp::of(&file.metadata().map_err(failed)?);
+    let (digest, size) = hash_open(&mut file, stat.size).map_err(failed)?;
+    if Stamp::of(&file.metadata().map_err(failed)?) != stat || size != stat.size {
+        return Err(StoreError::Changing { path: path.to_owned() });
+    }
+    Ok(Entry { stat, hashed, digest, seen: true })
 }
 
 #[cfg(test)]
@@ -129,7 +158,10 @@ mod tests {
         // As if it had been hashed ten seconds after it was written, with a digest that only the cache can know.
         let stat = Stamp::of(&file.metadata().unwrap());
         let hashed = stat.mtime.max(stat.ctime) + 10_000_000_000;
-        cache.state().entries.insert(file.clone().into(), Entry { stat, hashed, digest: Digest::of(b"cached") });
+        cache
+            .state()
+            .entries
+            .insert(file.clone().into(), Entry { stat, hashed, digest: Digest::of(b"cached"), seen: false });
         cache.state().changed = true;
         assert_eq!(cache.digest(&file).unwrap().0, Digest::of(b"cached"));
         cache.save();

@@ -22,7 +22,7 @@ mod same;
 
 use super::proof::{Proof, Stamp};
 use super::restore::places;
-use super::{Believed, LastKeys, Store};
+use super::{Believed, LastKeys, Store, UsedFiles};
 use crate::digest::Digest;
 use crate::stage::{Outcome, files, outcomes_digest};
 use serde::{Deserialize, Serialize};
@@ -183,11 +183,11 @@ impl Standing {
     }
 
     /// Notes the workspace files that a path or pattern stood for.
-    pub fn uses(&mut self, base: &Path, text: &str, found: &[(PathBuf, Digest)]) {
-        self.head.files.extend_from_slice(found);
-        if files::is_pattern(text) {
-            let matched = found.iter().map(|(path, _)| path.clone()).collect();
-            self.head.patterns.push((base.to_owned(), text.to_owned(), matched));
+    pub fn uses(&mut self, base: &Path, used: &UsedFiles) {
+        self.head.files.extend(used.found.iter().map(|file| (file.place.clone(), file.digest)));
+        if files::is_pattern(&used.text) {
+            let matched = used.found.iter().map(|file| file.place.clone()).collect();
+            self.head.patterns.push((base.to_owned(), used.text.clone(), matched));
         }
     }
 
