@@ -74,3 +74,25 @@ fn flights_run_on_a_slice() {
     }
     run_twice("flights_delay", &["every=40", "epochs=1", "min_auc=0.5"]);
 }
+
+#[test]
+fn newswire_topics_are_told_apart_after_a_few_epochs() {
+    if !cfg!(feature = "torch") {
+        return;
+    }
+    run_twice("newswire", &["epochs=3", "min_accuracy=0.9"]);
+}
+
+/// The reviews are in their file twice: that no part holds a review of another is what `leaks = "error"` in it asks for.
+#[test]
+fn chinese_reviews_are_judged_on_reviews_of_no_other_part() {
+    if !cfg!(feature = "torch") {
+        return;
+    }
+    let sandbox = run_twice("reviews_zh", &["epochs=1", "min_accuracy=0.8"]);
+    let manifest = sandbox.read("pipelines/reviews_zh.toml");
+    let naive = manifest.replace("from = \"once\"", "from = \"all\"");
+    assert_ne!(naive, manifest);
+    let sandbox = sandbox.file("pipelines/naive.toml", naive);
+    sandbox.kilter(&["run", "pipelines/naive.toml", "split"]).exits(1).says("rows stand in more than one part");
+}

@@ -4,6 +4,7 @@
 mod columns;
 pub mod expect;
 mod fixed;
+mod normal;
 pub mod profile;
 mod reads;
 pub mod redact;

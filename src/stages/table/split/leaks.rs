@@ -3,6 +3,7 @@
 //! Two rows are the same where all compared columns are; then where their texts are once width, case, spaces and punctuation
 //! are ignored; and on request where their texts are nearly the same.
 
+use super::super::normal::normalised;
 use super::assign::classes;
 use super::near;
 use super::spec::{Leaks, Spec};
@@ -13,7 +14,6 @@ use crate::path;
 use crate::stage::{RunCx, StageError};
 use polars::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
-use unicode_normalization::UnicodeNormalization;
 
 /// Counts, of each part, the rows that another part has too; warns of them, or fails. Gives the counts as metrics.
 pub(super) fn look(
@@ -240,24 +240,9 @@ fn recoded(codes: &[u32], texts: &[String]) -> (Vec<u32>, Vec<String>) {
     (codes.iter().map(|code| new[*code as usize]).collect(), names)
 }
 
-/// A text without what often differs between copies: width and composition of characters, case, spaces, punctuation. One of
-/// nothing but those stays what it is.
-fn normalised(text: &str) -> String {
-    let kept: String = text.nfkc().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
-    if kept.is_empty() { text.trim().to_owned() } else { kept }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn copies_with_other_width_case_and_punctuation_are_one() {
-        assert_eq!(normalised("质量 很好！！ＯＫ"), normalised("质量很好，ok"));
-        assert_eq!(normalised("Don't  STOP."), normalised("dont stop"));
-        assert_ne!(normalised("质量好"), normalised("质量不好"));
-        assert_eq!((normalised("!!"), normalised(" ?")), ("!!".to_owned(), "?".to_owned()));
-    }
 
     #[test]
     fn rows_of_no_part_are_not_counted() {

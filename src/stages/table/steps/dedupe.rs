@@ -1,11 +1,12 @@
 //! Leaves out rows that repeat another.
 
 use super::super::columns::{OneOrMany, select};
+use super::super::normal::normalised;
 use super::{Rule, Tables};
 use crate::frame::FloatSums;
 use crate::stage::{CheckCx, Path, StageError};
 use crate::types::TableSchema;
-use polars::prelude::{LazyFrame, SchemaRef, UniqueKeepStrategy, col};
+use polars::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +18,10 @@ pub struct Dedupe {
     /// Which row stays.
     #[serde(default)]
     pub keep: Keep,
+    /// Whether texts count as the same where only width (Unicode NFKC), case, spaces and punctuation differ. What stays keeps its
+    /// text as it is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub normalise: bool,
 }
 
 /// Which of several equal rows stays.
@@ -52,6 +57,55 @@ impl Rule for Dedupe {
             Keep::Last => UniqueKeepStrategy::Last,
             Keep::None => UniqueKeepStrategy::None,
         };
-        Ok(lf.unique_stable_generic(subset, keep))
+        if !self.normalise {
+            return Ok(lf.unique_stable_generic(subset, keep));
+        }
+        let by = subset.unwrap_or_else(|| schema.iter_names().map(|name| col(name.clone())).collect());
+        let is_text = |name: &str| schema.get(name).is_some_and(DataType::is_string);
+        let (mut compared, mut added) = (Vec::new(), Vec::new());
+        for (index, expr) in by.into_iter().enumerate() {
+            match &expr {
+                Expr::Column(name) if is_text(name) => {
+                    let key = free_name(schema, index);
+                    added.push(expr.map(in_normal_form, |_, field| Ok(field.clone())).alias(key.clone()));
+                    compared.push(col(key));
+                }
+                _ => compared.push(expr),
+            }
+        }
+        let own = schema.iter_names().map(|name| col(name.clone())).collect::<Vec<_>>();
+        Ok(lf.with_columns(added).unique_stable_generic(Some(compared), keep).select(own))
+    }
+}
+
+/// A name that no column has.
+fn free_name(schema: &SchemaRef, index: usize) -> PlSmallStr {
+    let mut name = format!("normal form {index}");
+    while schema.contains(&name) {
+        name.push('\'');
+    }
+    name.into()
+}
+
+fn in_normal_form(column: Column) -> PolarsResult<Column> {
+    let texts = column.str()?.apply_values(|text| std::borrow::Cow::Owned(normalised(text)));
+    Ok(texts.into_column())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stage::Ref;
+
+    #[test]
+    fn texts_that_differ_only_in_form_are_one() {
+        let df = df!("text" => ["好！", " 好", "ＯＫ", "ok.", "不好"], "normal form 0" => [1, 1, 1, 1, 1]).unwrap();
+        let dedupe = Dedupe { by: Some(OneOrMany(vec!["text".to_owned()])), keep: Keep::First, normalise: true };
+        let schema = df.schema().clone();
+        let none = |_: &Ref| -> Result<LazyFrame, StageError> { unreachable!("no other table") };
+        let lf = dedupe.apply(df.lazy(), &schema, FloatSums::default(), &none).unwrap();
+        let kept = lf.collect().unwrap();
+        let texts: Vec<_> = kept.column("text").unwrap().str().unwrap().iter().flatten().collect();
+        assert_eq!((texts, kept.width()), (vec!["好！", "ＯＫ", "不好"], 2));
     }
 }
