@@ -32,6 +32,21 @@ impl Checked {
         self.stages.iter().position(|stage| stage.name == name)
     }
 
+    /// What a stage takes from others, and what the tables among that are made of which are not kept.
+    pub fn read_by(&self, stage: usize) -> Vec<&ResolvedRef> {
+        let mut found: Vec<&ResolvedRef> = Vec::new();
+        let mut open = vec![stage];
+        while let Some(stage) = open.pop() {
+            for used in &self.stages[stage].refs {
+                found.push(used);
+                if self.stages[used.stage].is_view() {
+                    open.push(used.stage);
+                }
+            }
+        }
+        found
+    }
+
     /// The stage that makes what a reference in the manifest would name, through modules too, and its output where one is
     /// said: `model.model` may be the output `model` of the stage `model/network`.
     #[must_use]
@@ -69,6 +84,14 @@ pub struct CheckedStage {
     pub seed: Seed,
     /// The folder that relative paths start from, absolute.
     pub base: PathBuf,
+}
+
+impl CheckedStage {
+    /// Whether its table is not kept: see [`Kind::is_view`](crate::stage::Kind::is_view).
+    #[must_use]
+    pub fn is_view(&self) -> bool {
+        self.spec.as_ref().is_some_and(|spec| spec.is_view())
+    }
 }
 
 impl std::fmt::Debug for CheckedStage {

@@ -165,7 +165,7 @@ struct Taken {
 impl Walk<'_> {
     fn visit(&mut self, index: usize, decoded: &Decoded, edges: &[Edge]) {
         let entry = &self.manifest.stages[index];
-        let taken = self.take(entry, edges);
+        let taken = self.take(entry, decoded, edges);
         let seed = Seed::derive(self.manifest.pipeline.seed, &entry.name);
         let found = match &decoded.spec {
             Some(spec) => self.outputs_of(entry, spec.as_ref(), &taken, seed),
@@ -235,7 +235,7 @@ impl Walk<'_> {
         FoundOutputs { outputs, trusted, files }
     }
 
-    fn take(&mut self, entry: &StageEntry, edges: &[Edge]) -> Taken {
+    fn take(&mut self, entry: &StageEntry, decoded: &Decoded, edges: &[Edge]) -> Taken {
         let mut taken = Taken { complete: true, ..Taken::default() };
         for edge in edges {
             let unknown = CheckInput { ty: ArtifactType::Unknown, files: None };
@@ -251,6 +251,7 @@ impl Walk<'_> {
                 Some(Found::Stage { index, port, through_output }) => {
                     match self.output(entry, edge, *index, port.as_deref(), *through_output) {
                         Some((stage, port)) => {
+                            self.check_kept(entry, decoded, edge, stage);
                             let input = self.input(stage, &port);
                             let (path, text) = (edge.path.clone(), edge.text.clone());
                             taken.refs.push(ResolvedRef { path, text, stage, port });
@@ -288,6 +289,23 @@ impl Walk<'_> {
                 None
             }
         }
+    }
+
+    /// Reports a table that is not kept where files of it are needed.
+    fn check_kept(&mut self, entry: &StageEntry, decoded: &Decoded, edge: &Edge, stage: usize) {
+        let used = &self.stages[stage];
+        let takes = decoded.spec.as_ref().is_none_or(|spec| spec.takes_views());
+        if takes || !used.is_view() {
+            return;
+        }
+        let kind = entry.kind.as_ref().map(|(kind, _)| kind.as_str()).unwrap_or_default();
+        let message = format!("the table of `{}` is not kept, and `{kind}` needs its file", used.name);
+        let diagnostic = Diagnostic::new(codes::WRONG_ARTIFACT, message)
+            .at(edge.span)
+            .label("has no file")
+            .related(self.manifest.stages[used.entry].header, "`keep = false` here")
+            .hint(format!("remove `keep = false` from `{}`", used.name));
+        self.diagnostics.push(with_uses(diagnostic, &entry.uses));
     }
 
     fn input(&self, stage: usize, port: &str) -> CheckInput {

@@ -129,6 +129,7 @@ pub fn archive(bytes: &[u8]) {
         scratch: &scratch,
         log: &log,
         threads: 1,
+        memory: None,
         gpus: &[],
         cancel: &Cancel::new(),
         services: &Nobody,

@@ -26,8 +26,8 @@ pub struct Again<'a> {
 pub struct Given {
     /// The results that it uses, by the stage's index.
     pub results: BTreeMap<usize, Arc<StageResult>>,
-    /// The inputs, by reference text.
-    pub inputs: BTreeMap<String, Input>,
+    /// The inputs, and those of views among them, by the stage that made them and its output.
+    pub inputs: BTreeMap<(usize, String), Input>,
     /// Everything that it comes from, in order.
     pub ancestors: Vec<Ancestor>,
 }

@@ -67,18 +67,12 @@ impl<'a> Task<'a> {
 
     /// What the stage sees of its inputs, by reference text: of tables what its key says that it reads.
     fn seen(&self) -> BTreeMap<String, Input> {
-        self.inputs(|used, input| {
-            let part = || self.origin.result(used.stage)?.outputs.get(&used.port)?.part(self.key.reads.of(&used.text)?);
-            match part() {
-                Some(part) => input.narrowed(part),
-                None => input,
-            }
-        })
+        self.inputs(|used, input| self.origin.narrowed(used, &self.key.reads, input))
     }
 
     fn inputs<T>(&self, make: impl Fn(&ResolvedRef, Input) -> T) -> BTreeMap<String, T> {
         let input = |used: &ResolvedRef| {
-            let input = self.origin.input(used, self.session.store)?;
+            let input = self.origin.input(used, self.checked, self.session.store)?;
             Some((used.text.clone(), make(used, input)))
         };
         self.stage().refs.iter().filter_map(input).collect()
@@ -210,6 +204,7 @@ fn run_once(
         scratch: &scratch,
         log: services.log,
         threads: task.threads,
+        memory: stage.common.needs.memory,
         gpus: &task.gpus,
         cancel: services.cancel,
         services,

@@ -12,6 +12,7 @@ pub mod changes;
 pub mod compare;
 pub mod digest;
 pub mod dtype;
+pub mod engine;
 pub mod exact;
 pub mod file;
 pub mod head;
@@ -22,11 +23,13 @@ pub mod read;
 pub mod schema;
 pub mod sql;
 pub mod sums;
+pub mod view;
 pub mod write;
 
 pub use changes::{Matching, TableChanges, table_changes};
 pub use digest::{column_digest, table_digest};
 pub use dtype::{from_polars, to_polars};
+pub use engine::{PlanFailure, try_plan, write_plan};
 pub use head::head_rows;
 pub use order::{fixed, fixed_expr};
 pub use profile::{ColumnProfile, profile};
@@ -34,6 +37,7 @@ pub use projection::{Frames, columns_read};
 pub use read::{read_table, scan_table};
 pub use schema::{polars_schema, schema_of};
 pub use sums::FloatSums;
+pub use view::write_view;
 pub use write::{rows_by_columns, write_table};
 
 use crate::stage::StageError;
@@ -69,8 +73,11 @@ pub fn polars_words(error: &PolarsError) -> String {
 /// # Errors
 /// What polars says, or that it panicked.
 pub fn collect(lf: LazyFrame) -> PolarsResult<DataFrame> {
-    let run = std::panic::AssertUnwindSafe(|| lf.collect());
-    std::panic::catch_unwind(run).unwrap_or_else(|panic| {
+    unpanicked(|| lf.collect())
+}
+
+fn unpanicked<T>(work: impl FnOnce() -> PolarsResult<T>) -> PolarsResult<T> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         let said = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
         let said = said.unwrap_or("it did not say why").trim();
         Err(PolarsError::ComputeError(format!("polars stopped on it: {said}").into()))

@@ -2,8 +2,9 @@
 
 use super::failed;
 use super::projection::ROWS;
+use super::view::VIEW_FILE;
 use super::write::TABLE_FILE;
-use crate::stage::{Input, StageError};
+use crate::stage::{Input, InputFile, StageError};
 use crate::types::TableSchema;
 use polars::prelude::*;
 use std::path::Path;
@@ -32,15 +33,26 @@ pub fn scan_table(input: &Input) -> Result<LazyFrame, StageError> {
         let frame = DataFrame::new(height, vec![rows]).map_err(|error| failed("count the rows", &error))?;
         return Ok(frame.lazy());
     }
-    let file = files
-        .iter()
-        .find(|file| file.name == TABLE_FILE)
-        .ok_or_else(|| StageError::bug(format!("an input that should be a table has no `{TABLE_FILE}`")))?;
-    let lf = scan_parquet(&file.path).map_err(|error| failed("open the table", &error))?;
+    let lf = match input.view() {
+        Some(view) => super::view::plan_of(view)?,
+        None => scan_files(files)?,
+    };
     Ok(match part {
         Some(schema) => lf.select(schema.names().map(col).collect::<Vec<_>>()),
         None => lf,
     })
+}
+
+fn scan_files(files: &[InputFile]) -> Result<LazyFrame, StageError> {
+    if files.iter().any(|file| file.name == VIEW_FILE) {
+        return Err(StageError::data("the table is not kept: it is computed where it is used")
+            .hint("remove `keep = false` from its stage to have it"));
+    }
+    let file = files
+        .iter()
+        .find(|file| file.name == TABLE_FILE)
+        .ok_or_else(|| StageError::bug(format!("an input that should be a table has no `{TABLE_FILE}`")))?;
+    scan_parquet(&file.path).map_err(|error| failed("open the table", &error))
 }
 
 /// A parquet file, lazily, taken as exactly one file: no patterns, no partitions read from its path.

@@ -96,7 +96,9 @@ fn call(moment: Moment, left: Expr, right: Option<Expr>) -> Expr {
             }
         }
     };
-    let inputs = std::iter::once(left).chain(right).map(gather).collect();
+    // Values that go in pairs must stay in step; of sums the order does not count.
+    let maintain_order = right.is_some();
+    let inputs = std::iter::once(left).chain(right).map(|input| gather(input, maintain_order)).collect();
     match template {
         Expr::AnonymousFunction { function, options, fmt_str, .. } => {
             Expr::AnonymousFunction { input: inputs, function, options, fmt_str }
@@ -105,8 +107,8 @@ fn call(moment: Moment, left: Expr, right: Option<Expr>) -> Expr {
     }
 }
 
-fn gather(input: Expr) -> Expr {
-    Expr::Agg(AggExpr::Implode { input: std::sync::Arc::new(input), maintain_order: false })
+fn gather(input: Expr, maintain_order: bool) -> Expr {
+    Expr::Agg(AggExpr::Implode { input: std::sync::Arc::new(input), maintain_order })
 }
 
 fn output_dtype(list: &DataType) -> DataType {

@@ -1,13 +1,17 @@
 //! Tables into the store: equal content is equal bytes.
 
-use super::digest::table_digest;
+use super::digest::TableHasher;
 use super::failed;
-use super::schema::schema_of;
+use super::schema::from_polars_schema;
+use crate::digest::TableDigest;
 use crate::numbers;
 use crate::stage::{Produced, RunCx, StageError};
+use crate::types::TableSchema;
+use polars::io::parquet::write::BatchedWriter;
 use polars::prelude::*;
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
 
 /// The one file of a table artefact.
 pub const TABLE_FILE: &str = "table.parquet";
@@ -20,16 +24,128 @@ const ROW_GROUP: usize = 1 << 18;
 /// # Errors
 /// When the table has no columns or cannot be written.
 pub fn write_table(cx: &RunCx<'_>, port: &str, df: DataFrame, produced: Produced) -> Result<Produced, StageError> {
-    if df.width() == 0 {
-        return Err(
-            StageError::data(format!("the table `{port}` would have no columns")).hint("keep at least one column")
-        );
+    let mut writer = TableWriter::new(cx, port, df.schema())?;
+    writer.push(df)?;
+    Ok(writer.finish()?.port(port, produced))
+}
+
+/// Writes a table as its rows come.
+pub struct TableWriter {
+    schema: SchemaRef,
+    path: PathBuf,
+    writer: BatchedWriter<BufWriter<File>>,
+    hasher: TableHasher,
+    /// Rows that do not fill a row group yet.
+    waiting: DataFrame,
+    rows: u64,
+}
+
+/// A table that was written.
+pub struct Written {
+    schema: TableSchema,
+    digests: TableDigest,
+}
+
+impl Written {
+    /// Adds the table as an output.
+    #[must_use]
+    pub fn port(self, port: &str, produced: Produced) -> Produced {
+        produced.table(port, self.schema, self.digests)
     }
-    let mut df = canonical(df).map_err(|error| failed("compact the table", &error))?;
-    let digests = table_digest(&df).map_err(|error| failed("take the table's digests", &error))?;
-    let path = cx.out(port)?.join(TABLE_FILE);
-    write_parquet(&mut df, &path)?;
-    Ok(produced.table(port, schema_of(&df), digests))
+
+    /// The table as the only output.
+    #[must_use]
+    pub fn alone(self, port: &str) -> Produced {
+        let summary = shown(self.schema.rows.unwrap_or(0), self.schema.columns.len());
+        self.port(port, Produced::new(summary))
+    }
+}
+
+impl TableWriter {
+    /// The table of `port`, of these columns.
+    ///
+    /// # Errors
+    /// When it has no columns, or its file cannot be made.
+    pub fn new(cx: &RunCx<'_>, port: &str, schema: &SchemaRef) -> Result<Self, StageError> {
+        if schema.is_empty() {
+            return Err(
+                StageError::data(format!("the table `{port}` would have no columns")).hint("keep at least one column")
+            );
+        }
+        Self::create(cx.out(port)?.join(TABLE_FILE), schema)
+    }
+
+    fn create(path: PathBuf, schema: &SchemaRef) -> Result<Self, StageError> {
+        let hasher = TableHasher::new(schema).map_err(|error| failed("take the table's digests", &error))?;
+        let writer = parquet_writer(&path, schema)?;
+        let waiting = DataFrame::empty_with_schema(schema);
+        Ok(Self { schema: schema.clone(), path, writer, hasher, waiting, rows: 0 })
+    }
+
+    /// The next rows.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub fn push(&mut self, df: DataFrame) -> Result<(), StageError> {
+        let mut df = match self.waiting.height() {
+            0 => df,
+            _ => {
+                let mut rows = std::mem::take(&mut self.waiting);
+                rows.vstack_mut_owned(df).map_err(|error| failed("compact the table", &error))?;
+                rows
+            }
+        };
+        let mut from = 0;
+        while df.height() - from >= ROW_GROUP {
+            self.group(df.slice(from as i64, ROW_GROUP))?;
+            from += ROW_GROUP;
+        }
+        if from > 0 {
+            df = df.slice(from as i64, usize::MAX);
+        }
+        self.waiting = df;
+        Ok(())
+    }
+
+    /// Writes a row group.
+    fn group(&mut self, df: DataFrame) -> Result<(), StageError> {
+        let df = canonical(df).map_err(|error| failed("compact the table", &error))?;
+        self.rows += df.height() as u64;
+        self.hasher.push(&df).map_err(|error| failed("take the table's digests", &error))?;
+        let written = self.writer.write_batch(&df);
+        written.map_err(|error| not_written(&self.path, &error))
+    }
+
+    /// Ends the table.
+    ///
+    /// # Errors
+    /// When the last of it cannot be written.
+    pub fn finish(mut self) -> Result<Written, StageError> {
+        if self.waiting.height() > 0 {
+            let rest = std::mem::take(&mut self.waiting);
+            self.group(rest)?;
+        }
+        self.writer.finish().map_err(|error| not_written(&self.path, &error))?;
+        let schema = from_polars_schema(&self.schema).with_rows(self.rows);
+        Ok(Written { schema, digests: self.hasher.finish() })
+    }
+}
+
+fn parquet_writer(path: &Path, schema: &Schema) -> Result<BatchedWriter<BufWriter<File>>, StageError> {
+    let file = File::create(path).map_err(|error| StageError::io("write", path, &error))?;
+    let level = polars_parquet::write::ZstdLevel::try_new(1).map_err(|error| failed("write the table", &error))?;
+    let writer = ParquetWriter::new(BufWriter::with_capacity(1 << 20, file))
+        .with_compression(ParquetCompression::Zstd(Some(level)))
+        .with_statistics(StatisticsOptions::default())
+        .with_data_page_size(Some(1 << 20));
+    writer.batched(schema).map_err(|error| not_written(path, &error))
+}
+
+fn not_written(path: &Path, error: &PolarsError) -> StageError {
+    match error {
+        PolarsError::IO { error, .. } => StageError::io("write", path, error),
+        error => failed("write the table", error),
+    }
 }
 
 /// One chunk a column, no slack, every NaN the same.
@@ -62,27 +178,15 @@ fn one_nan(column: Column) -> PolarsResult<Column> {
     })
 }
 
-fn write_parquet(df: &mut DataFrame, path: &std::path::Path) -> Result<(), StageError> {
-    let io = |error: &std::io::Error| StageError::io("write", path, error);
-    let mut file = BufWriter::with_capacity(1 << 20, File::create(path).map_err(|error| io(&error))?);
-    let level = polars_parquet::write::ZstdLevel::try_new(1).map_err(|error| failed("write the table", &error))?;
-    let written = ParquetWriter::new(&mut file)
-        .with_compression(ParquetCompression::Zstd(Some(level)))
-        .with_statistics(StatisticsOptions::default())
-        .with_row_group_size(Some(ROW_GROUP))
-        .with_data_page_size(Some(1 << 20))
-        .finish(df);
-    match written {
-        Ok(_) => file.flush().map_err(|error| io(&error)),
-        Err(PolarsError::IO { error, .. }) => Err(io(&error)),
-        Err(error) => Err(failed("write the table", &error)),
-    }
-}
-
 /// `5,000 rows x 785 columns`
 #[must_use]
 pub fn rows_by_columns(df: &DataFrame) -> String {
-    format!("{} x {}", numbers::counted(df.height(), "row"), numbers::counted(df.width(), "column"))
+    shown(df.height() as u64, df.width())
+}
+
+fn shown(rows: u64, columns: usize) -> String {
+    let rows = usize::try_from(rows).unwrap_or(usize::MAX);
+    format!("{} x {}", numbers::counted(rows, "row"), numbers::counted(columns, "column"))
 }
 
 #[cfg(test)]
@@ -98,9 +202,13 @@ mod tests {
     #[test]
     fn equal_content_is_equal_bytes() {
         let folder = tempfile::tempdir().expect("a folder");
-        let write = |df: DataFrame, name: &str| {
+        let write = |df: DataFrame, name: &str, size: usize| {
             let path = folder.path().join(name);
-            write_parquet(&mut canonical(df).expect("canonical"), &path).expect("written");
+            let mut writer = TableWriter::create(path.clone(), df.schema()).expect("a file");
+            let parts = df.height().div_ceil(size);
+            (0..parts).for_each(|part| writer.push(df.slice((part * size) as i64, size)).expect("written"));
+            let digests = writer.finish().expect("written").digests;
+            assert_eq!(digests, crate::frame::table_digest(&df).expect("a digest"));
             std::fs::read(path).expect("read")
         };
         let whole = df!["a" => [1.0, -f64::NAN, 3.0], "b" => ["x", "a longer text than twelve bytes", "z"]];
@@ -108,6 +216,34 @@ mod tests {
         let mut parts = df!["a" => [1.0], "b" => ["x"]].expect("a frame");
         let rest = df!["a" => [0.5, f64::NAN, 3.0], "b" => ["?", "a longer text than twelve bytes", "z"]];
         parts.vstack_mut(&rest.expect("a frame").slice(1, 2)).expect("stacked");
-        assert_eq!(write(whole, "one"), write(parts, "two"));
+        assert_eq!(write(whole, "one", 5), write(parts, "two", 5));
+    }
+
+    #[test]
+    fn how_the_rows_came_does_not_show() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let rows = ROW_GROUP * 2 + 12_345;
+        let whole = df![
+            "a" => (0..rows).map(|row| (row % 7 != 0).then_some(row as f64 / 3.0)).collect::<Vec<_>>(),
+            "b" => (0..rows).map(|row| format!("text number {}", row % 1000)).collect::<Vec<_>>(),
+            "c" => (0..rows).map(|row| row % 3 == 0).collect::<Vec<_>>(),
+        ];
+        let whole = whole.expect("a frame");
+        let write = |name: &str, sizes: &[usize]| {
+            let path = folder.path().join(name);
+            let mut writer = TableWriter::create(path.clone(), whole.schema()).expect("a file");
+            let (mut from, mut sizes) = (0, sizes.iter().cycle());
+            while from < rows {
+                let size = *sizes.next().expect("a size");
+                writer.push(whole.slice(from as i64, size)).expect("written");
+                from += size;
+            }
+            (writer.finish().expect("written").digests, std::fs::read(path).expect("read"))
+        };
+        let one = write("one", &[rows]);
+        assert!(one == write("two", &[50_000, 1, 99_999]), "small pieces");
+        assert!(one == write("three", &[ROW_GROUP, 300_000]), "large pieces");
+        let read = crate::frame::read::scan_parquet(&folder.path().join("two")).and_then(LazyFrame::collect);
+        assert!(read.expect("read").equals_missing(&whole));
     }
 }

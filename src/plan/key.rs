@@ -36,7 +36,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// Raised when the table above changes: every result is then computed anew.
-pub const KEY_FORMAT: u32 = 2;
+pub const KEY_FORMAT: u32 = 3;
 
 /// The fields that do not enter a key, each with its reason: those that every stage may carry, and those of one kind, with its
 /// name before them. Every other field of every kind does; a test changes each.

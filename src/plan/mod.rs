@@ -40,4 +40,5 @@ pub use results::StoreResults;
 pub use select::{Selected, Selection, UnknownTarget, named, select};
 pub use standing::standing;
 pub use table_change::TableChange;
+pub use taken::reads_of;
 pub use unread::{ColumnChanges, Unread, unread};

@@ -47,7 +47,7 @@ pub(super) fn take(
         return Err(waits);
     }
     let artifact = |text: &str| found.get(text).and_then(|(result, port)| result.outputs.get(*port));
-    let reads = reads_of(spec, &found.keys().filter_map(|text| Some((*text, artifact(text)?))).collect());
+    let reads = believed(spec, &found.keys().filter_map(|text| Some((*text, artifact(text)?))).collect());
     let taken = |text: &str, result: &Arc<StageResult>, port: &str| {
         let artifact = result.outputs.get(port)?;
         let columns = reads.of(text).map(<[String]>::to_vec);
@@ -59,8 +59,18 @@ pub(super) fn take(
     Ok((all, reads))
 }
 
+/// What a stage reads of its inputs, where their results are known.
+#[must_use]
+pub fn reads_of(
+    spec: &dyn StageSpec,
+    refs: &[ResolvedRef],
+    result_of: &dyn Fn(usize) -> Option<Arc<StageResult>>,
+) -> Option<Reads> {
+    take(spec, refs, result_of).ok().map(|(_, reads)| reads)
+}
+
 /// What a stage reads of these inputs. A kind's answer counts only where the table has those columns.
-fn reads_of(spec: &dyn StageSpec, artifacts: &BTreeMap<&str, &ArtifactRecord>) -> Reads {
+fn believed(spec: &dyn StageSpec, artifacts: &BTreeMap<&str, &ArtifactRecord>) -> Reads {
     if artifacts.values().all(|artifact| artifact.columns.is_empty()) {
         return Reads::everything();
     }

@@ -1,10 +1,12 @@
 //! Artefacts as they are stored and as a stage receives them.
 
+use super::View;
 use crate::digest::{Digest, TableDigest};
 use crate::types::{ArtifactType, Column, TableSchema};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// One file of a stored artefact.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -133,19 +135,33 @@ pub struct Input {
     pub files: Vec<InputFile>,
     /// The files of such a table.
     behind: Option<Vec<InputFile>>,
+    /// What makes the table, where it is not kept.
+    view: Option<Arc<View>>,
 }
 
 impl Input {
     /// An artefact of which the stage sees everything.
     #[must_use]
     pub fn new(ty: ArtifactType, digest: Digest, files: Vec<InputFile>) -> Self {
-        Self { ty, digest, files, behind: None }
+        Self { ty, digest, files, behind: None, view: None }
+    }
+
+    /// The same table, which is not kept, with what makes it.
+    #[must_use]
+    pub fn made_by(self, view: View) -> Self {
+        Self { view: Some(Arc::new(view)), ..self }
+    }
+
+    /// What makes the table, where it is not kept.
+    #[must_use]
+    pub fn view(&self) -> Option<&View> {
+        self.view.as_deref()
     }
 
     /// The same table, of which the stage sees these columns alone, in this order: see [`ArtifactRecord::part`].
     #[must_use]
     pub fn narrowed(self, (schema, digest): (TableSchema, Digest)) -> Self {
-        Self { ty: ArtifactType::Table(schema), digest, files: Vec::new(), behind: Some(self.files) }
+        Self { ty: ArtifactType::Table(schema), digest, files: Vec::new(), behind: Some(self.files), ..self }
     }
 
     /// The files that hold the table, and the columns to take out of them where those are not all. For [`crate::frame`]

@@ -1,11 +1,12 @@
 //! Kinds, with and without their types.
 
 use super::decode::decode_fields;
-use super::{CheckCx, InputTypes, Produced, Reads, RunCx, StageError, StageInfo};
+use super::{CheckCx, Input, InputTypes, Plan, Produced, Reads, RunCx, StageError, StageInfo};
 use crate::digest::{Segment, Tree};
 use crate::types::ArtifactType;
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
+use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::path::PathBuf;
 
@@ -94,6 +95,23 @@ pub trait Kind: Send + Sync + 'static {
         None
     }
 
+    /// Whether the tables that it takes need not be kept: it reads them through [`crate::frame`] alone, which computes them
+    /// then.
+    const TAKES_VIEWS: bool = false;
+
+    /// Whether the stage's one table is not kept but computed by each stage that uses it, from [`Kind::plan`].
+    fn is_view(_spec: &Self::Spec) -> bool {
+        false
+    }
+
+    /// The plan of its table, given its inputs; only of a kind that can be a view.
+    ///
+    /// # Errors
+    /// When an input cannot be opened.
+    fn plan(_spec: &Self::Spec, _inputs: &BTreeMap<String, Input>) -> Result<Plan, StageError> {
+        Err(StageError::bug("this kind is no view"))
+    }
+
     /// Whether the same inputs give the same bits again, with any number of threads (for a numeric kind: on one class of
     /// device). The lock records it, and `verify` holds the stage to it.
     fn bitwise(_spec: &Self::Spec) -> bool {
@@ -168,6 +186,18 @@ pub trait StageSpec: Send + Sync {
 
     /// See [`Kind::bitwise`].
     fn bitwise(&self) -> bool;
+
+    /// See [`Kind::TAKES_VIEWS`].
+    fn takes_views(&self) -> bool;
+
+    /// See [`Kind::is_view`].
+    fn is_view(&self) -> bool;
+
+    /// See [`Kind::plan`].
+    ///
+    /// # Errors
+    /// See [`Kind::plan`].
+    fn plan(&self, inputs: &BTreeMap<String, Input>) -> Result<Plan, StageError>;
 }
 
 /// Makes a registry entry of a [`Kind`].
@@ -218,6 +248,18 @@ impl<K: Kind> StageSpec for Decoded<K> {
 
     fn bitwise(&self) -> bool {
         K::bitwise(&self.spec)
+    }
+
+    fn takes_views(&self) -> bool {
+        K::TAKES_VIEWS
+    }
+
+    fn is_view(&self) -> bool {
+        K::is_view(&self.spec)
+    }
+
+    fn plan(&self, inputs: &BTreeMap<String, Input>) -> Result<Plan, StageError> {
+        K::plan(&self.spec, inputs)
     }
 }
 

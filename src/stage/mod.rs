@@ -18,6 +18,7 @@ mod run_cx;
 mod seed;
 #[cfg(test)]
 pub mod testing;
+mod view;
 
 pub use check_cx::{CheckCx, CheckInput, DiagBuilder, Finding, Path};
 pub use error::{ErrorKind, StageError, io_words};
@@ -29,3 +30,4 @@ pub use outcome::{Outcome, outcomes_digest};
 pub use reads::{InputTypes, Reads};
 pub use run_cx::{Ancestor, Produced, ProducedPort, Progress, RunCx, Services};
 pub use seed::Seed;
+pub use view::{Plan, View};

@@ -74,6 +74,8 @@ pub struct RunCx<'a> {
     pub log: &'a Path,
     /// How many CPU cores the stage may use.
     pub threads: usize,
+    /// How much memory the stage may use, in bytes, where it says so: then it works in pieces if it can.
+    pub memory: Option<u64>,
     /// The GPUs that are the stage's alone, by the names that `CUDA_VISIBLE_DEVICES` takes; empty where it asked for none.
     pub gpus: &'a [String],
     /// Set when the run is interrupted or the stage's time is up; long work looks at it and stops.

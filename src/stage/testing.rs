@@ -21,6 +21,8 @@ pub struct Bench {
     folder: TempDir,
     /// The inputs, by reference text.
     pub inputs: BTreeMap<String, Input>,
+    /// The memory that the stage says it needs.
+    pub memory: Option<u64>,
     /// The cancel flag.
     pub cancel: Cancel,
     /// Whether the network may be used.
@@ -56,6 +58,7 @@ impl Default for Bench {
         let bench = Self {
             folder: tempfile::tempdir().expect("a temporary folder"),
             inputs: BTreeMap::new(),
+            memory: None,
             cancel: Cancel::new(),
             network: true,
             worker: None,
@@ -104,6 +107,7 @@ impl Bench {
             scratch: &self.place("scratch"),
             log: &self.place("stage.log"),
             threads: 2,
+            memory: self.memory,
             gpus: &[],
             cancel: &self.cancel,
             services: self,

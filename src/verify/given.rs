@@ -29,11 +29,11 @@ pub(super) fn given<'a>(
     ancestors: Vec<Ancestor>,
 ) -> Result<Given, String> {
     let mut given = Given { ancestors, ..Given::default() };
-    for used in &checked.stages[stage].refs {
+    for used in checked.read_by(stage) {
         let name = || checked.stages[used.stage].name.clone();
         let found = held(used.stage).ok_or_else(name)?;
         let artifact = found.result.outputs.get(&used.port).ok_or_else(name)?;
-        given.inputs.insert(used.text.clone(), found.store.input(artifact));
+        given.inputs.insert((used.stage, used.port.clone()), found.store.input(artifact));
         given.results.insert(used.stage, found.result);
     }
     Ok(given)

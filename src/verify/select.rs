@@ -47,7 +47,7 @@ pub(super) fn with_missing(checked: &Checked, wanted: &[usize], has: &dyn Fn(usi
     let mut found: BTreeSet<usize> = wanted.iter().copied().collect();
     let mut open: Vec<usize> = wanted.to_vec();
     while let Some(stage) = open.pop() {
-        for used in &checked.stages[stage].refs {
+        for used in checked.read_by(stage) {
             if !has(used.stage) && found.insert(used.stage) {
                 open.push(used.stage);
             }

@@ -69,7 +69,7 @@ fn a_stage_is_run_again_and_leaves_no_trace() {
     let mut given = Given::default();
     let used = &ran.summary.done["a"];
     given.results.insert(a, Arc::clone(&used.result));
-    given.inputs.insert("a".into(), store.input(&used.result.outputs["file"]));
+    given.inputs.insert((a, "file".into()), store.input(&used.result.outputs["file"]));
     let key = again.key(&checked, b, &given).unwrap();
     assert_eq!(key.digest, ran.summary.done["b"].key);
     std::fs::remove_dir_all(bench.root().join("out")).unwrap();

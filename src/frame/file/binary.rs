@@ -14,6 +14,22 @@ pub(super) fn read_parquet(path: &Path, layout: &Layout) -> Result<DataFrame, Ba
     finish(read.map_err(|error| not_readable("parquet", path, &error))?, layout)
 }
 
+/// A parquet file as a plan, for what need not be looked at value by value; `None` where types are declared, or nested
+/// fields are to be taken apart.
+pub(super) fn scan_plain(path: &Path, layout: &Layout) -> Result<Option<LazyFrame>, BadFile> {
+    if layout.flatten || !layout.types.is_empty() {
+        return Ok(None);
+    }
+    let scan = || {
+        let mut lf = crate::frame::read::scan_parquet(path)?;
+        let schema = lf.collect_schema()?;
+        let casts = schema.iter().filter(|(_, dtype)| plain(dtype) != **dtype);
+        let casts: Vec<Expr> = casts.map(|(name, dtype)| col(name.clone()).cast(plain(dtype))).collect();
+        Ok(if casts.is_empty() { lf } else { lf.with_columns(casts) })
+    };
+    unpanicked(scan).map(Some).map_err(|error| not_readable("parquet", path, &error))
+}
+
 pub(super) fn probe_parquet(path: &Path, layout: &Layout) -> Result<TableSchema, BadFile> {
     let schema = unpanicked(|| crate::frame::read::scan_parquet(path)?.collect_schema());
     let schema = schema.map_err(|error| not_readable("parquet", path, &error))?;

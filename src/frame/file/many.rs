@@ -64,6 +64,41 @@ pub fn read_many(
     Ok((whole.ok_or_else(nothing)?, rejects))
 }
 
+/// The same files as a plan, which reads no more of them than is used; `None` where they must be read to be put together.
+///
+/// # Errors
+/// The first file that cannot be opened, or does not fit those before it.
+pub fn scan_many(
+    files: &[(String, PathBuf)],
+    layout: &Layout,
+    name_column: Option<&str>,
+) -> Result<Option<LazyFrame>, BadOne> {
+    if layout.format != Format::Parquet {
+        return Ok(None);
+    }
+    let mut parts: Vec<LazyFrame> = Vec::new();
+    let mut first: Option<SchemaRef> = None;
+    for (name, path) in files {
+        let told = |bad| BadOne { file: name.clone(), bad };
+        let Some(mut lf) = super::binary::scan_plain(path, layout).map_err(told)? else { return Ok(None) };
+        let schema = lf.collect_schema().map_err(|error| told(BadFile::polars("open the file", &error)))?;
+        let taken = name_column.is_some_and(|column| schema.contains(column));
+        if taken || schema.is_empty() || *first.get_or_insert_with(|| schema.clone()) != schema {
+            return Ok(None);
+        }
+        parts.push(match name_column {
+            Some(column) => lf.with_column(lit(name.as_str()).alias(column)),
+            None => lf,
+        });
+    }
+    let args = UnionArgs { maintain_order: true, ..UnionArgs::default() };
+    let whole = concat(parts, args).map_err(|error| BadOne {
+        file: files.first().map(|(name, _)| name.clone()).unwrap_or_default(),
+        bad: BadFile::polars("join the files", &error),
+    })?;
+    Ok(Some(whole))
+}
+
 fn named(mut df: DataFrame, file: &str, column: Option<&str>) -> Result<DataFrame, BadFile> {
     let Some(column) = column else { return Ok(df) };
     if df.column(column).is_ok() {

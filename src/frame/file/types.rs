@@ -24,6 +24,12 @@ impl TypeRules {
         Self(rules)
     }
 
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The declared type of a column.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&DType> {

@@ -43,6 +43,8 @@ target.species = "category"
         numeric: false,
     };
 
+    const TAKES_VIEWS: bool = true;
+
     fn check(spec: &EncodeSpec, cx: &mut CheckCx<'_>) -> Outputs {
         let names = match dataset_ports(&spec.tables()) {
             Ok(names) => names,

@@ -16,7 +16,22 @@ pub mod sql;
 mod steps;
 pub mod stepwise;
 
+use crate::stage::{Input, Ref, StageError};
+use std::collections::BTreeMap;
+
+/// Tables are kept where nothing is said.
+fn kept() -> bool {
+    true
+}
+
+/// An input of these.
+fn input_of<'a>(inputs: &'a BTreeMap<String, Input>, reference: &Ref) -> Result<&'a Input, StageError> {
+    inputs.get(&reference.0).ok_or_else(|| StageError::bug(format!("input `{reference}` was not prepared")))
+}
+
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod threads;
+#[cfg(test)]
+mod views;

@@ -1,16 +1,19 @@
 //! `sql`: one table from several, by a query.
 
+use super::input_of;
 use super::reads::read_by_plan;
 use super::report::report;
 use super::steps::Tables;
 use crate::diag::codes;
 use crate::frame::sql::{check_query, plan_query};
-use crate::frame::{FloatSums, Frames, collect, failed, rows_by_columns, scan_table, write_table};
+use crate::frame::view::blame;
+use crate::frame::{FloatSums, Frames, failed, scan_table, write_plan, write_view};
 use crate::path;
 use crate::stage::{
-    CheckCx, Family, InputTypes, Kind, Outputs, Port, Produced, Reads, Ref, RunCx, StageError, StageInfo,
+    CheckCx, Family, Input, InputTypes, Kind, Outputs, Plan, Port, Produced, Reads, Ref, RunCx, StageError, StageInfo,
 };
 use crate::types::{ArtifactType, TableSchema};
+use polars::prelude::LazyFrame;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -34,6 +37,11 @@ pub struct Spec {
     /// How float aggregates add: `exact` (the default) gives the same bits with any number of threads.
     #[serde(default)]
     pub float_sums: FloatSums,
+    /// Whether the table is kept. With `false` it is never written: its plan becomes a part of the plan of each `sql`,
+    /// `table`, `split`, `expect`, `profile`, `redact` or `encode` that uses it, so that filters reach through it, and
+    /// columns that nobody uses are not read. Results are the same.
+    #[serde(default = "super::kept")]
+    pub keep: bool,
 }
 
 impl Kind for Sql {
@@ -57,6 +65,8 @@ GROUP BY name
         seeded: false,
         numeric: false,
     };
+
+    const TAKES_VIEWS: bool = true;
 
     fn check(spec: &Spec, cx: &mut CheckCx<'_>) -> Outputs {
         if spec.inputs.is_empty() {
@@ -91,18 +101,36 @@ GROUP BY name
     }
 
     fn run(spec: &Spec, cx: &RunCx<'_>) -> Result<Produced, StageError> {
-        let tables = named(spec, &|reference| scan_table(cx.input(reference)?))?;
-        let df = plan_query(&spec.query, &tables, spec.float_sums)
-            .and_then(collect)
-            .map_err(|error| failed("run the query", &error).at(path!["query"]))?;
-        cx.check_cancelled()?;
-        let summary = rows_by_columns(&df);
-        write_table(cx, TABLE, df, Produced::new(summary))
+        let lf = query(spec, cx.inputs)?;
+        if !spec.keep {
+            return write_view::<Self>(cx, TABLE, spec, lf);
+        }
+        match write_plan(cx, TABLE, lf) {
+            Ok(written) => Ok(written.alone(TABLE)),
+            Err(failure) => Err(blame(cx, cx.inputs.values().filter_map(Input::view))
+                .unwrap_or_else(|| failure.while_doing("run the query"))
+                .at(path!["query"])),
+        }
+    }
+
+    fn is_view(spec: &Spec) -> bool {
+        !spec.keep
+    }
+
+    fn plan(spec: &Spec, inputs: &BTreeMap<String, Input>) -> Result<Plan, StageError> {
+        Ok(Plan(Box::new(query(spec, inputs)?)))
     }
 
     fn bitwise(spec: &Spec) -> bool {
         spec.float_sums == FloatSums::Exact
     }
+}
+
+/// The query's plan.
+fn query(spec: &Spec, inputs: &BTreeMap<String, Input>) -> Result<LazyFrame, StageError> {
+    let tables = named(spec, &|reference| scan_table(input_of(inputs, reference)?))?;
+    plan_query(&spec.query, &tables, spec.float_sums)
+        .map_err(|error| failed("run the query", &error).at(path!["query"]))
 }
 
 /// The tables under the names that the query calls them by.

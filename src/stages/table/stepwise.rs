@@ -1,17 +1,20 @@
 //! `table`: one table changed step by step.
 
+use super::input_of;
 use super::reads::read_by_plan;
 use super::steps::{Step, Tables};
 use crate::diag::codes;
-use crate::frame::{FloatSums, collect, failed, rows_by_columns, scan_table, write_table};
+use crate::frame::view::blame;
+use crate::frame::{FloatSums, PlanFailure, scan_table, try_plan, write_plan, write_view};
 use crate::path;
 use crate::stage::{
-    CheckCx, Family, InputTypes, Kind, Outputs, Port, Produced, Reads, Ref, RunCx, StageError, StageInfo,
+    CheckCx, Family, Input, InputTypes, Kind, Outputs, Plan, Port, Produced, Reads, Ref, RunCx, StageError, StageInfo,
 };
 use crate::types::ArtifactType;
 use polars::prelude::LazyFrame;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The kind.
 pub struct Table;
@@ -30,6 +33,11 @@ pub struct Spec {
     /// How float aggregates add: `exact` (the default) gives the same bits with any number of threads.
     #[serde(default)]
     pub float_sums: FloatSums,
+    /// Whether the table is kept. With `false` it is never written: its plan becomes a part of the plan of each `sql`,
+    /// `table`, `split`, `expect`, `profile`, `redact` or `encode` that uses it, so that filters reach through it, and
+    /// columns that nobody uses are not read. Results are the same.
+    #[serde(default = "super::kept")]
+    pub keep: bool,
 }
 
 impl Kind for Table {
@@ -55,6 +63,8 @@ steps = [
         numeric: false,
     };
 
+    const TAKES_VIEWS: bool = true;
+
     fn check(spec: &Spec, cx: &mut CheckCx<'_>) -> Outputs {
         let Some(mut schema) = cx.table(&spec.from, path!["from"]) else {
             return Outputs::one(TABLE, ArtifactType::Unknown);
@@ -78,12 +88,24 @@ steps = [
 
     fn run(spec: &Spec, cx: &RunCx<'_>) -> Result<Produced, StageError> {
         let tables = |reference: &Ref| scan_table(cx.input(reference)?);
-        let df = match collect(apply(spec, spec.steps.len(), &tables)?) {
-            Ok(df) => df,
-            Err(_) => return Err(first_failure(spec, &tables)),
-        };
-        let summary = rows_by_columns(&df);
-        write_table(cx, TABLE, df, Produced::new(summary))
+        let lf = apply(spec, spec.steps.len(), &tables)?;
+        if !spec.keep {
+            return write_view::<Self>(cx, TABLE, spec, lf);
+        }
+        match write_plan(cx, TABLE, lf) {
+            Ok(written) => Ok(written.alone(TABLE)),
+            Err(PlanFailure::Stage(error)) => Err(error),
+            Err(PlanFailure::Plan(_)) => Err(first_failure(spec, cx, &tables)),
+        }
+    }
+
+    fn is_view(spec: &Spec) -> bool {
+        !spec.keep
+    }
+
+    fn plan(spec: &Spec, inputs: &BTreeMap<String, Input>) -> Result<Plan, StageError> {
+        let tables = |reference: &Ref| scan_table(input_of(inputs, reference)?);
+        Ok(Plan(Box::new(apply(spec, spec.steps.len(), &tables)?)))
     }
 
     fn bitwise(spec: &Spec) -> bool {
@@ -101,13 +123,16 @@ fn apply(spec: &Spec, count: usize, tables: Tables<'_>) -> Result<LazyFrame, Sta
 }
 
 /// A plan fails as a whole; run again with one step more each time, it tells which one is to blame.
-fn first_failure(spec: &Spec, tables: Tables<'_>) -> StageError {
+fn first_failure(spec: &Spec, cx: &RunCx<'_>, tables: Tables<'_>) -> StageError {
+    if let Some(error) = blame(cx, cx.inputs.values().filter_map(Input::view)) {
+        return error.at(path!["from"]);
+    }
     for count in 1..=spec.steps.len() {
         let step = &spec.steps[count - 1];
         let result = apply(spec, count, tables).and_then(|lf| {
-            collect(lf).map_err(|error| {
+            try_plan(cx, lf).map_err(|failure| {
                 let doing = format!("do step {count}, `{}`", step.name());
-                step.explain(failed(&doing, &error)).at(path!["steps", count - 1, step.name()])
+                step.explain(failure.while_doing(&doing)).at(path!["steps", count - 1, step.name()])
             })
         });
         if let Err(error) = result {

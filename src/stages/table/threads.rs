@@ -1,4 +1,5 @@
-//! Results do not follow the threads: every table stage gives the same digests with 1, 2 and 8 of them, and again.
+//! Results do not follow the threads or the engine: every table stage and every step gives the same digests and the same
+//! bytes with 1, 2 and 8 threads, whole in memory and in pieces by the streaming engine, and again.
 //!
 //! polars fixes the size of its pool when it is first used, so the stages run in processes of their own: this test
 //! binary starts itself with another number of threads and compares what the ignored test below prints.
@@ -10,8 +11,8 @@ use super::split::Split;
 use super::sql::Sql;
 use super::stepwise::Table;
 use super::testing::table_input;
-use crate::stage::Kind;
 use crate::stage::testing::Bench;
+use crate::stage::{Kind, ProducedPort};
 use polars::prelude::*;
 use std::process::Command;
 
@@ -38,17 +39,29 @@ fn frame(rows: u64) -> DataFrame {
     .expect("a frame")
 }
 
-fn print<K: Kind>(bench: &Bench, name: &str, fields: &str) {
+/// Prints the digests of what a stage makes, in each engine.
+fn print<K: Kind>(bench: &mut Bench, name: &str, fields: &str) {
+    bench.memory = None;
+    let in_memory = digests_of::<K>(bench, name, fields);
+    bench.memory = Some(1 << 30);
+    if in_memory != digests_of::<K>(bench, name, fields) {
+        println!("differs: {name} by the streaming engine");
+    }
+    in_memory.iter().for_each(|line| println!("{line}"));
+}
+
+fn digests_of<K: Kind>(bench: &Bench, name: &str, fields: &str) -> Vec<String> {
     let (outputs, findings) = bench.check::<K>(fields);
     assert!(findings.is_empty(), "{name}: {findings:?}");
     let produced = bench.run::<K>(fields).unwrap_or_else(|error| panic!("{name}: {error:?}"));
     super::testing::tables(bench, &outputs, &produced);
-    for port in &produced.ports {
+    let line = |port: &ProducedPort| {
         let files = bench.output(&port.port);
         let bytes = crate::digest::Digest::of(&files[0].1);
         let content = port.table.as_ref().map_or(bytes, |table| table.whole);
-        println!("digest {name}.{} {content} {}", port.port, bytes.short());
-    }
+        format!("digest {name}.{} {content} {}", port.port, bytes.short())
+    };
+    produced.ports.iter().map(line).collect()
 }
 
 const QUERIES: &[(&str, &str)] = &[
@@ -85,6 +98,51 @@ const QUERIES: &[(&str, &str)] = &[
     ("listed", "SELECT few, string_agg(key, ',' ORDER BY row) AS keys FROM u GROUP BY few"),
 ];
 
+/// Every step, each of its ways.
+const STEPS: &[(&str, &str)] = &[
+    ("filter", r#"{ filter = "x > avg(x) OVER (PARTITION BY key) AND few <> 1" }"#),
+    ("derive", r#"{ derive = { z = "x / 3 + y", s = "sum(x)", d = "x - avg(x)", k = "upper(key)" } }"#),
+    ("cast", r#"{ cast = { n = "f32", few = "str" } }"#),
+    ("rename", r#"{ rename = { key = "k", n = "key" } }"#),
+    ("select", r#"{ select = ["y", "k*"] }"#),
+    ("drop", r#"{ drop = ["x", "n"] }"#),
+    ("fill_mean", r#"{ fill = { x = "mean" } }"#),
+    ("fill_median", r#"{ fill = { x = "median" } }"#),
+    ("fill_ends", r#"{ fill = { x = "min" } }"#),
+    ("fill_next", r#"{ fill = { x = "forward" } }, { fill = { x = "backward" } }"#),
+    ("fill_value", r#"{ fill = { x = 0.5 } }"#),
+    ("dedupe_first", r#"{ dedupe = { by = ["key", "few"] } }"#),
+    ("dedupe_last", r#"{ dedupe = { by = ["key", "few"], keep = "last" } }"#),
+    ("dedupe_all", r#"{ select = ["few", "n"] }, { dedupe = {} }"#),
+    ("sort", r#"{ sort = { by = ["few", "x"], descending = [true, false] } }"#),
+    ("join_inner", r#"{ join = { with = "u", on = ["n", "few"] } }"#),
+    ("join_left", r#"{ join = { with = "u", on = ["n", "few"], how = "left" } }"#),
+    ("join_full", r#"{ join = { with = "u", on = ["n", "few"], how = "full" } }"#),
+    ("join_semi", r#"{ join = { with = "u", on = ["n", "few"], how = "semi" } }"#),
+    ("join_anti", r#"{ join = { with = "u", on = ["n", "few"], how = "anti" } }"#),
+    ("join_cross", r#"{ filter = "row < 3000" }, { join = { with = "v", how = "cross", suffix = "_2" } }"#),
+    ("join_asof", r#"{ sort = { by = "row" } }, { join = { with = "u", on = "row", by = "few", how = "asof" } }"#),
+    ("concat", r#"{ concat = { with = ["u", "v", "t"] } }"#),
+    (
+        "group",
+        r#"{ group = { by = ["key", "few"], agg = { c = "count(*)", s = "sum(x)", m = "avg(y)", d = "stddev(x)", md = "median(y)", f = "first(row)" } } }"#,
+    ),
+    (
+        "group_ends",
+        r#"{ group = { by = "few", agg = { lo = "min(x)", hi = "max(y)", u = "count(DISTINCT key)", mn = "avg(n)" } } }"#,
+    ),
+    (
+        "window",
+        r#"{ window = { by = "key", order = "n", columns = { before = "lag(x)", place = "row_number()", total = "sum(y)", all = "count(*)" } } }"#,
+    ),
+    ("window_open", r#"{ window = { by = "few", columns = { m = "avg(x)", d = "stddev(y)" } } }"#),
+    ("explode", r#"{ derive = { parts = "string_to_array(key, ' ')" } }, { explode = "parts" }"#),
+    ("pivot", r#"{ pivot = { on = "few", columns = ["0", "1", "2"], by = "key", value = "x", agg = "mean" } }"#),
+    ("unpivot", r#"{ unpivot = { on = ["few", "n"], index = ["row", "key"], variable = "name", value = "v" } }"#),
+    ("sample_rows", r#"{ sample = { rows = 5000 } }"#),
+    ("sample_share", r#"{ sample = { fraction = 0.1, seed = 3 } }"#),
+];
+
 #[test]
 #[ignore = "run by the test below, in a process of its own"]
 fn print_digests() {
@@ -95,26 +153,29 @@ fn print_digests() {
     for (name, query) in QUERIES {
         let inputs = ["t", "u", "v"].into_iter().filter(|table| query.contains(&format!(" {table}")));
         let inputs: Vec<String> = inputs.map(|table| format!("{table} = \"{table}\"")).collect();
-        print::<Sql>(&bench, name, &format!("inputs = {{ {} }}\nquery = \"{query}\"", inputs.join(", ")));
+        print::<Sql>(&mut bench, name, &format!("inputs = {{ {} }}\nquery = \"{query}\"", inputs.join(", ")));
     }
     let steps = r#"from = "t"
         steps = [{ filter = "x < 100000000000000000000.0 OR x IS NULL" }, { fill = { x = "mean" } }, { derive = { z = "x - avg(x) OVER (PARTITION BY few)" } },
         { dedupe = { by = ["key", "n"], keep = "last" } }, { join = { with = "u", on = ["n", "few"], how = "full" } },
         { sort = { by = ["few", "n"], descending = true } }, { cast = { n = "f32" } }]"#;
-    print::<Table>(&bench, "steps", steps);
+    print::<Table>(&mut bench, "steps", steps);
+    for (name, steps) in STEPS {
+        print::<Table>(&mut bench, name, &format!("from = \"t\"\nsteps = [{steps}]"));
+    }
     let parts = "from = \"t\"\nparts = { train = 0.8, val = 0.1, test = 0.1 }";
-    print::<Split>(&bench, "random", parts);
-    print::<Split>(&bench, "stratified", &format!("{parts}\nstratify = \"few\""));
-    print::<Split>(&bench, "grouped", &format!("{parts}\ngroup = \"key\""));
-    print::<Split>(&bench, "timed", &format!("{parts}\ntime = \"n\""));
-    print::<Profile>(&bench, "profile", "from = \"t\"\ntarget = \"few\"");
-    print::<Redact>(&bench, "redact", "from = \"t\"\nfind = { phone = \"mask\", email = \"drop\" }");
+    print::<Split>(&mut bench, "random", parts);
+    print::<Split>(&mut bench, "stratified", &format!("{parts}\nstratify = \"few\""));
+    print::<Split>(&mut bench, "grouped", &format!("{parts}\ngroup = \"key\""));
+    print::<Split>(&mut bench, "timed", &format!("{parts}\ntime = \"n\""));
+    print::<Profile>(&mut bench, "profile", "from = \"t\"\ntarget = \"few\"");
+    print::<Redact>(&mut bench, "redact", "from = \"t\"\nfind = { phone = \"mask\", email = \"drop\" }");
     let checks = r#"from = "t"
         reference = "u"
         checks.a = { unique = ["key", "n"] }
         checks.b = { holds = "x < avg(x) OVER (PARTITION BY few)" }
         checks.c = { drift = { columns = ["x", "y", "key"], psi = 1, ks = 1 } }"#;
-    print::<Expect>(&bench, "expect", checks);
+    print::<Expect>(&mut bench, "expect", checks);
 }
 
 #[test]
@@ -127,12 +188,14 @@ fn digests_do_not_follow_the_threads() {
             .output()
             .expect("it starts");
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let differing: Vec<&str> = text.lines().filter(|line| line.contains("differs: ")).collect();
+        assert!(differing.is_empty(), "{differing:#?}");
         assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
         let lines = text.lines().filter_map(|line| line.find("digest ").map(|at| line[at..].to_owned()));
         lines.collect::<Vec<_>>()
     };
     let one = digests("1");
-    assert!(one.len() > QUERIES.len() + 10, "{one:?}");
+    assert!(one.len() > QUERIES.len() + STEPS.len() + 10, "{one:?}");
     for threads in ["2", "8", "8"] {
         for (expected, found) in one.iter().zip(digests(threads)) {
             assert_eq!(*expected, found, "with {threads} threads");

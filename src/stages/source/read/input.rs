@@ -5,7 +5,7 @@ use crate::diag::{codes, list};
 use crate::frame::file::Format;
 use crate::frame::file::can_be_many;
 use crate::path;
-use crate::stage::{CheckCx, Input, RunCx, StageError};
+use crate::stage::{CheckCx, Input, StageError};
 use crate::types::ArtifactType;
 use globset::{GlobBuilder, GlobMatcher};
 use std::path::PathBuf;
@@ -62,8 +62,7 @@ pub(super) fn check(spec: &Spec, cx: &mut CheckCx<'_>) -> Option<Option<Files>> 
 }
 
 /// The files of the input.
-pub(super) fn of_run(spec: &Spec, cx: &RunCx<'_>) -> Result<Files, StageError> {
-    let input: &Input = cx.input(&spec.from)?;
+pub(super) fn of_run(spec: &Spec, input: &Input) -> Result<Files, StageError> {
     let matcher = spec.files.as_deref().map(pattern).transpose().map_err(StageError::data)?;
     let all: Files = input.files.iter().map(|file| (file.name.clone(), file.path.clone())).collect();
     let names: Vec<String> = all.iter().map(|(name, _)| name.clone()).collect();

@@ -9,13 +9,16 @@ mod tests;
 pub use spec::{BadLines, Spec};
 
 use crate::diag::codes;
-use crate::frame::file::{BadFile, Format, Layout, Reject, probe, read_idx, read_many, rejects_table};
-use crate::frame::{rows_by_columns, write_table};
+use crate::frame::file::{
+    BadFile, BadOne, Format, Layout, Reject, probe, read_idx, read_many, rejects_table, scan_many,
+};
+use crate::frame::{rows_by_columns, write_plan, write_table, write_view};
 use crate::numbers;
 use crate::path;
-use crate::stage::{CheckCx, Family, Kind, Outputs, Port, Produced, RunCx, StageError, StageInfo};
+use crate::stage::{CheckCx, Family, Input, Kind, Outputs, Plan, Port, Produced, RunCx, StageError, StageInfo};
 use crate::types::{ArtifactType, Column, DType, TableSchema};
-use polars::prelude::DataFrame;
+use polars::prelude::{DataFrame, LazyFrame};
+use std::collections::BTreeMap;
 
 /// The kind.
 pub struct Read;
@@ -58,6 +61,7 @@ types = { year = "i32" }
             cx.wrong_artifact(labels, path!["labels"], "file", found);
         }
         spec.check_values(cx);
+        spec.check_keep(cx);
         let files = lying.clone().flatten().unwrap_or_default();
         let format = spec.format.or_else(|| Format::of_name(&files.first()?.0));
         if let Some(format) = format {
@@ -80,8 +84,17 @@ types = { year = "i32" }
     }
 
     fn run(spec: &Spec, cx: &RunCx<'_>) -> Result<Produced, StageError> {
-        let files = input::of_run(spec, cx)?;
+        let files = input::of_run(spec, cx.input(&spec.from)?)?;
         let layout = spec.layout(input::format(spec, &files)?).map_err(StageError::data)?;
+        if !spec.keep {
+            return write_view::<Self>(cx, TABLE, spec, scan(spec, &files, &layout)?);
+        }
+        if cx.memory.is_some()
+            && let Some(lf) = scan_many(&files, &layout, spec.file_column.as_deref()).map_err(in_file)?
+        {
+            let written = write_plan(cx, TABLE, lf).map_err(|failure| failure.while_doing("read the file"))?;
+            return Ok(written.alone(TABLE));
+        }
         let (df, rejects) = read(spec, &files, &layout, cx)?;
         let name = match files.as_slice() {
             [(name, _)] => format!("`{name}`"),
@@ -108,6 +121,30 @@ types = { year = "i32" }
             BadLines::Reject => write_table(cx, REJECTS, rejects_table(&rejects)?, produced),
         }
     }
+
+    fn is_view(spec: &Spec) -> bool {
+        !spec.keep
+    }
+
+    fn plan(spec: &Spec, inputs: &BTreeMap<String, Input>) -> Result<Plan, StageError> {
+        let input = inputs.get(&spec.from.0).ok_or_else(|| StageError::bug("the file was not prepared"))?;
+        let files = input::of_run(spec, input)?;
+        let layout = spec.layout(input::format(spec, &files)?).map_err(StageError::data)?;
+        Ok(Plan(Box::new(scan(spec, &files, &layout)?)))
+    }
+}
+
+/// The files as a plan.
+fn scan(spec: &Spec, files: &input::Files, layout: &Layout) -> Result<LazyFrame, StageError> {
+    scan_many(files, layout, spec.file_column.as_deref()).map_err(in_file)?.ok_or_else(|| {
+        StageError::data("the files differ in their columns, so their table must be kept")
+            .hint("remove `keep = false`")
+            .at(path!["keep"])
+    })
+}
+
+fn in_file(one: BadOne) -> StageError {
+    StageError::from(one.bad).note(format!("in `{}`", one.file))
 }
 
 /// The outputs, of which `rejects` has the same columns always.
@@ -144,7 +181,7 @@ fn read(
     if spec.labels.is_some() {
         return Err(StageError::data("`labels` goes with `format = \"idx\"` alone").at(path!["labels"]));
     }
-    read_many(files, layout, spec.file_column.as_deref()).map_err(|one| told(one.bad, &one.file))
+    read_many(files, layout, spec.file_column.as_deref()).map_err(in_file)
 }
 
 /// Looks into the files that lie there already: what their columns are, or what is wrong with which of them.

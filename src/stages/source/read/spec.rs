@@ -87,8 +87,17 @@ pub struct Spec {
     /// json, JSON lines, parquet and arrow: the fields of nested objects become columns: `user.name`.
     #[serde(default)]
     pub flatten: bool,
+    /// parquet: whether the table is kept. With `false` nothing is copied: each `sql`, `table`, `split`, `expect`, `profile`,
+    /// `redact` or `encode` that uses the table reads of the file what it needs.
+    #[serde(default = "kept")]
+    pub keep: bool,
     /// idx: the file of labels, which gives the column `label` beside `pixel_0`, `pixel_1`, …
     pub labels: Option<Ref>,
+}
+
+/// Tables are kept where nothing is said.
+fn kept() -> bool {
+    true
 }
 
 impl Spec {
@@ -214,11 +223,23 @@ impl Spec {
             ("records", self.records.is_some(), format == Format::Json, "json"),
             ("flatten", self.flatten, format.is_nested(), "json, jsonl, parquet and arrow"),
             ("labels", self.labels.is_some(), format == Format::Idx, "idx"),
+            ("keep", !self.keep, format == Format::Parquet, "parquet"),
         ];
         let name = format.name();
         for (field, _, _, goes_with) in fields.into_iter().filter(|(_, given, fits, _)| *given && !fits) {
             let message = format!("`{field}` goes with {goes_with}, but the file is {name}");
             cx.error(path![field], codes::CONFLICT, message).at_key().label(format!("{name} has no use for it"));
+        }
+    }
+
+    /// Reports that a table is not to be kept whose values must be looked at first.
+    pub(super) fn check_keep(&self, cx: &mut CheckCx<'_>) {
+        if !self.keep && (self.flatten || !self.types.is_empty()) {
+            let field = if self.flatten { "flatten" } else { "types" };
+            cx.error(path!["keep"], codes::CONFLICT, format!("a table that is not kept cannot have `{field}`"))
+                .at_key()
+                .label("the file is used as it is")
+                .hint(format!("remove one of them, or do what `{field}` does in a stage of kind `sql`"));
         }
     }
 

@@ -59,6 +59,8 @@ deep = { holds = "bill_depth_mm < bill_length_mm" }
         numeric: false,
     };
 
+    const TAKES_VIEWS: bool = true;
+
     fn check(spec: &Spec, cx: &mut CheckCx<'_>) -> Outputs {
         let schema = check::check(spec, cx);
         let ty = |schema: Option<TableSchema>| schema.map_or(ArtifactType::Unknown, ArtifactType::Table);

@@ -103,6 +103,8 @@ target = "species"
         numeric: false,
     };
 
+    const TAKES_VIEWS: bool = true;
+
     fn check(spec: &Spec, cx: &mut CheckCx<'_>) -> Outputs {
         let schema = cx.table(&spec.from, path!["from"]);
         if let Some(schema) = &schema {

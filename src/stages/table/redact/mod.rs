@@ -70,6 +70,8 @@ key_env = "TICKETS_KEY"
         numeric: false,
     };
 
+    const TAKES_VIEWS: bool = true;
+
     fn check(spec: &Spec, cx: &mut CheckCx<'_>) -> Outputs {
         check_find(spec, cx);
         for (index, file) in spec.names.iter().enumerate() {

@@ -46,6 +46,8 @@ stratify = "label"
         numeric: false,
     };
 
+    const TAKES_VIEWS: bool = true;
+
     fn check(spec: &Spec, cx: &mut CheckCx<'_>) -> Outputs {
         let schema = spec.check(cx);
         let ty = |schema: &Option<TableSchema>| match schema {

@@ -1,0 +1,134 @@
+//! Runs a stage's plan into the store: whole in memory, or where the stage says how much memory it may use
+//! (`needs.memory`), by the streaming engine, which reads, computes and writes in pieces. Both give the same bytes.
+
+use super::write::{TableWriter, Written};
+use super::{failed, unpanicked};
+use crate::numbers;
+use crate::stage::{Progress, RunCx, StageError};
+use polars::prelude::*;
+use polars_plan::plans::{ArenaLpIter, IR};
+use std::num::NonZeroUsize;
+use std::time::Instant;
+
+/// Rows of a piece: a quarter of a row group.
+const PIECE: NonZeroUsize = NonZeroUsize::new(1 << 16).unwrap();
+
+/// Plans are deep.
+const STACK: usize = 16 << 20;
+
+/// Why a plan gave no table.
+#[derive(Debug)]
+pub enum PlanFailure {
+    /// The plan itself failed.
+    Plan(PolarsError),
+    /// It was interrupted, or its table could not be written.
+    Stage(StageError),
+}
+
+impl PlanFailure {
+    /// As a stage's error, where the plan was `doing` something.
+    #[must_use]
+    pub fn while_doing(self, doing: &str) -> StageError {
+        match self {
+            Self::Plan(error) => failed(doing, &error),
+            Self::Stage(error) => error,
+        }
+    }
+}
+
+/// Runs a plan and writes its rows as the table of `port`.
+///
+/// # Errors
+/// [`PlanFailure`].
+pub fn write_plan(cx: &RunCx<'_>, port: &str, lf: LazyFrame) -> Result<Written, PlanFailure> {
+    let mut writer: Option<TableWriter> = None;
+    let schema = run_plan(cx, lf, &mut |df| {
+        let writer = match &mut writer {
+            Some(writer) => writer,
+            None => writer.insert(TableWriter::new(cx, port, df.schema())?),
+        };
+        writer.push(df)
+    })?;
+    let writer = match writer {
+        Some(writer) => Ok(writer),
+        None => TableWriter::new(cx, port, &schema),
+    };
+    writer.and_then(TableWriter::finish).map_err(PlanFailure::Stage)
+}
+
+/// Runs a plan for its failure alone.
+///
+/// # Errors
+/// [`PlanFailure`].
+pub fn try_plan(cx: &RunCx<'_>, lf: LazyFrame) -> Result<(), PlanFailure> {
+    run_plan(cx, lf, &mut |_| Ok(())).map(|_| ())
+}
+
+/// Gives the rows to `take`, in order, and their columns at the end.
+fn run_plan(
+    cx: &RunCx<'_>,
+    mut lf: LazyFrame,
+    take: &mut dyn FnMut(DataFrame) -> Result<(), StageError>,
+) -> Result<SchemaRef, PlanFailure> {
+    if cx.memory.is_none() || needs_memory(&lf) {
+        let df = super::collect(lf).map_err(PlanFailure::Plan)?;
+        cx.check_cancelled().map_err(PlanFailure::Stage)?;
+        let schema = df.schema().clone();
+        take(df).map_err(PlanFailure::Stage)?;
+        return Ok(schema);
+    }
+    let schema = unpanicked(|| lf.collect_schema()).map_err(PlanFailure::Plan)?;
+    let (send, pieces) = crossbeam_channel::bounded::<DataFrame>(1);
+    let (taken, run) = std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name(format!("plan of {}", cx.stage)).stack_size(STACK);
+        let plan = thread.spawn_scoped(scope, move || {
+            let sink = PlanCallback::new(move |df| Ok(send.send(df).is_err()));
+            unpanicked(|| lf.sink_batches(sink, true, Some(PIECE))?.collect_with_engine(Engine::Streaming))
+        });
+        let taken = take_pieces(cx, pieces, take);
+        let run = match plan.map(std::thread::ScopedJoinHandle::join) {
+            Ok(Ok(run)) => run.map(|_| ()),
+            Ok(Err(_)) => Err(PolarsError::ComputeError("the engine's thread stopped".into())),
+            Err(error) => Err(PolarsError::from(error)),
+        };
+        (taken, run)
+    });
+    taken.map_err(PlanFailure::Stage)?;
+    run.map_err(PlanFailure::Plan)?;
+    Ok(schema)
+}
+
+/// Whether a plan is for memory alone. Where it puts aggregates beside rows (windows, and aggregates of a whole table in a
+/// derived column), the streaming engine joins each row with what was gathered for it, which for an exact sum is all values:
+/// many times the table. And what it unpivots comes in the order of its pieces.
+fn needs_memory(lf: &LazyFrame) -> bool {
+    let Ok(plan) = unpanicked(|| lf.clone().to_alp_optimized()) else { return false };
+    let beside_rows = |node: &IR| {
+        if let IR::MapFunction { function, .. } = node
+            && function.to_string().to_lowercase().contains("unpivot")
+        {
+            return true;
+        }
+        let mut exprs = node.exprs().map(|expr| expr.display(&plan.expr_arena).to_string());
+        !matches!(node, IR::GroupBy { .. }) && exprs.any(|text| text.contains(".over(") || text.contains(".implode("))
+    };
+    let mut nodes = plan.lp_arena.iter(plan.lp_top);
+    nodes.any(|(_, node)| beside_rows(node))
+}
+
+/// Takes pieces until there are no more, and tells how far it is.
+fn take_pieces(
+    cx: &RunCx<'_>,
+    pieces: crossbeam_channel::Receiver<DataFrame>,
+    take: &mut dyn FnMut(DataFrame) -> Result<(), StageError>,
+) -> Result<(), StageError> {
+    let (begin, mut rows) = (Instant::now(), 0_u64);
+    for df in pieces {
+        cx.check_cancelled()?;
+        rows += df.height() as u64;
+        take(df)?;
+        let rate = numbers::rate(rows as f64 / begin.elapsed().as_secs_f64(), "rows");
+        cx.services.progress(Progress { done: rows, total: None, unit: "row", detail: rate });
+    }
+    Ok(())
+}

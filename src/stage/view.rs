@@ -1,0 +1,60 @@
+//! Tables that are not kept: the plan of the stage that would make one becomes a part of the plan of each stage that
+//! uses it.
+
+use super::{Input, StageError, StageSpec};
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// A plan for a table, of whatever engine the kinds use. Only [`crate::frame`] and the kinds look inside.
+pub struct Plan(pub Box<dyn Any>);
+
+/// A stage whose table is not kept, with what it is made of.
+#[derive(Clone)]
+pub struct View {
+    stage: String,
+    spec: Arc<dyn StageSpec>,
+    inputs: BTreeMap<String, Input>,
+}
+
+impl View {
+    /// Of the stage of this name, with its inputs by reference text, as it would see them if it ran.
+    #[must_use]
+    pub fn new(stage: impl Into<String>, spec: Arc<dyn StageSpec>, inputs: BTreeMap<String, Input>) -> Self {
+        Self { stage: stage.into(), spec, inputs }
+    }
+
+    /// The name of its stage.
+    #[must_use]
+    pub fn stage(&self) -> &str {
+        &self.stage
+    }
+
+    /// Its plan.
+    ///
+    /// # Errors
+    /// When its inputs cannot be opened.
+    pub fn plan(&self) -> Result<Plan, StageError> {
+        self.spec.plan(&self.inputs).map_err(|error| StageError { at: None, ..error }.note(self.note()))
+    }
+
+    /// Where a failure comes from that its plan caused.
+    #[must_use]
+    pub fn note(&self) -> String {
+        format!("in `{}`, whose table is not kept and is computed here", self.stage)
+    }
+
+    /// Every view that the table is made of, itself last.
+    pub fn within(&self) -> Vec<&Self> {
+        let mut all: Vec<&Self> = self.inputs.values().filter_map(Input::view).flat_map(|view| view.within()).collect();
+        all.push(self);
+        all
+    }
+}
+
+impl fmt::Debug for View {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("View").field("stage", &self.stage).finish_non_exhaustive()
+    }
+}
