@@ -24,9 +24,11 @@ impl Failure {
     }
 }
 
-/// The workspace's root: the folder above this package.
+/// The workspace's root: the folder above this package. Cargo tells where that is now; it may have built this program in another
+/// checkout that shares its target folder and is gone.
 pub fn root() -> PathBuf {
-    let mut folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let now = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let mut folder = now.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")));
     folder.pop();
     folder
 }
