@@ -91,7 +91,7 @@ def prepare(folder, case):
         pixels = struct.pack(f"<{size}f", *(generator.uniform(-1, 1) for _ in range(size)))
     labels = struct.pack(f"<{rows}q", *(generator.randrange(10) for _ in range(rows)))
     data = folder / "data.safetensors"
-    write_safetensors(data, {"target": ("I64", [rows], labels), "feature.x": (dtype.upper(), [rows, *shape], pixels)})
+    write_safetensors(data, {"target.label": ("I64", [rows], labels), "feature.x": (dtype.upper(), [rows, *shape], pixels)})
     dims = [{"Fixed": side} for side in shape]
     classes = [str(label) for label in range(10)]
     feature = {"name": "x", "shape": dims, "dtype": dtype, "scale": 255.0 if dtype == "u8" else None, "cardinality": None, "columns": []}
@@ -103,7 +103,7 @@ def prepare(folder, case):
     job = {
         "do": "train", "setting": {"threads": THREADS, "numerics": "native", "device": "cpu"},
         "architecture": str(folder / "architecture.json"), "weights": None, "data": str(data), "validate": None,
-        "task": architecture["target"]["task"], "loss": "cross_entropy", "optimizer": "adam", "schedule": "constant",
+        "target": "label", "task": architecture["target"]["task"], "loss": "cross_entropy", "optimizer": "adam", "schedule": "constant",
         "epochs": epochs, "batch_size": BATCH, "shuffle": True, "drop_last": True, "clip": None, "early_stop": None,
         "augment": None, "seed": 7, "out": str(folder / "model.safetensors"),
     }
@@ -200,7 +200,7 @@ def train(job_path, tuned):
         begin, end = (8 + length + offset for offset in entry["data_offsets"])
         return torch.frombuffer(bytearray(raw[begin:end]), dtype=types[entry["dtype"]]).view(entry["shape"])
 
-    x, y = tensor("feature.x"), tensor("target")
+    x, y = tensor("feature.x"), tensor("target.label")
     model = network(torch, json.loads(Path(job["architecture"]).read_text())["layers"]).train()
     if tuned:
         model = model.to(memory_format=torch.channels_last)

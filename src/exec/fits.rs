@@ -69,7 +69,7 @@ fn dataset(expected: &DatasetType, found: &DatasetType) -> Option<String> {
         return Some(format!("{} features instead of {}", found.features.len(), expected.features.len()));
     }
     features(&expected.features, &found.features)
-        .or_else(|| target(expected.target.as_ref(), found.target.as_ref()))
+        .or_else(|| targets(&expected.targets, &found.targets))
         .or_else(|| rows(expected.rows, found.rows))
 }
 
@@ -93,6 +93,13 @@ fn features(expected: &[FeatureType], found: &[FeatureType]) -> Option<String> {
 fn shape(expected: &Shape, found: &Shape) -> Option<String> {
     let fits = expected.rank() == found.rank() && expected.0.iter().zip(&found.0).all(|(a, b)| a.compatible(b));
     (!fits).then(|| format!("shape {found} instead of {expected}"))
+}
+
+fn targets(expected: &[TargetType], found: &[TargetType]) -> Option<String> {
+    if expected.len() != found.len() {
+        return Some(format!("{} targets instead of {}", found.len(), expected.len()));
+    }
+    expected.iter().zip(found).find_map(|(expected, found)| target(Some(expected), Some(found)))
 }
 
 fn target(expected: Option<&TargetType>, found: Option<&TargetType>) -> Option<String> {

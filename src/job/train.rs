@@ -21,6 +21,8 @@ pub struct TrainJob {
     pub data: PathBuf,
     /// The validation data's `data.safetensors`.
     pub validate: Option<PathBuf>,
+    /// The name of the target.
+    pub target: String,
     /// What the target is.
     pub task: Task,
     /// What to make small.

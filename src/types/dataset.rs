@@ -93,8 +93,9 @@ pub struct TargetType {
 pub struct DatasetType {
     /// The features, sorted by name.
     pub features: Vec<FeatureType>,
-    /// The target; a dataset made for prediction has none.
-    pub target: Option<TargetType>,
+    /// The targets, sorted by name; a dataset made for prediction has none.
+    #[serde(default)]
+    pub targets: Vec<TargetType>,
     /// How many rows there are, where that is known.
     pub rows: Option<u64>,
     /// Whether the features are all known; false while the table behind them is not.
@@ -106,5 +107,17 @@ impl DatasetType {
     #[must_use]
     pub fn feature(&self, name: &str) -> Option<&FeatureType> {
         self.features.iter().find(|feature| feature.name == name)
+    }
+
+    /// The target of this name.
+    #[must_use]
+    pub fn target(&self, name: &str) -> Option<&TargetType> {
+        self.targets.iter().find(|target| target.name == name)
+    }
+
+    /// The target, where there is exactly one.
+    #[must_use]
+    pub fn only_target(&self) -> Option<&TargetType> {
+        if let [only] = self.targets.as_slice() { Some(only) } else { None }
     }
 }

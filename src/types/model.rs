@@ -30,7 +30,11 @@ impl ModelType {
             None if data.complete => Some(format!("the model takes a feature `{}`, which the data lacks", wanted.name)),
             None => None,
         });
-        features.or_else(|| target_misfit(self.target.as_ref()?, data.target.as_ref()?))
+        features.or_else(|| {
+            let wanted = self.target.as_ref()?;
+            let first = data.targets.first()?;
+            target_misfit(wanted, data.target(&wanted.name).unwrap_or(first))
+        })
     }
 }
 

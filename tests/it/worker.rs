@@ -116,7 +116,7 @@ fn quarters(path: &Path, rows: usize) {
     }
     let tensors = [
         ("feature.image", TensorView::new(Dtype::U8, vec![rows, 1, 8, 8], &pixels).expect("a tensor")),
-        ("target", TensorView::new(Dtype::I64, vec![rows], &labels).expect("a tensor")),
+        ("target.label", TensorView::new(Dtype::I64, vec![rows], &labels).expect("a tensor")),
     ];
     std::fs::write(path, safetensors::serialize(tensors, None).expect("serialised")).expect("written");
 }
@@ -139,6 +139,7 @@ fn job(folder: &Path) -> TrainJob {
         weights: None,
         validate: Some(data.clone()),
         data,
+        target: "label".to_owned(),
         task: four(),
         loss: serde_json::from_value(json!("cross_entropy")).expect("a loss"),
         optimizer: serde_json::from_value(json!({ "adam": { "lr": 0.01 } })).expect("an optimizer"),
@@ -302,7 +303,7 @@ fn predictions_come_in_the_order_of_the_rows_and_training_goes_on_from_weights()
     assert!(all.iter().zip(&few).all(|(a, b)| (a - b).abs() < 1e-4));
     let data = std::fs::read(&train.data).expect("data");
     let data = safetensors::SafeTensors::deserialize(&data).expect("safetensors");
-    let target = data.tensor("target").expect("target");
+    let target = data.tensor("target.label").expect("target");
     let right = target.data().chunks_exact(8).zip(all.chunks_exact(4)).filter(|(label, row)| {
         let best = (0..4).max_by(|a, b| row[*a].total_cmp(&row[*b])).expect("four");
         label[0] as usize == best

@@ -49,8 +49,9 @@ pub(super) fn dataset(dataset: &DatasetType, view: View<'_>) -> String {
     for feature in &dataset.features {
         table.row([feature.name.clone(), feature.shape.to_string(), stored(feature)]);
     }
-    let target = dataset.target.as_ref().map(|target| format!("\n  target {}\n", target_text(target)));
-    format!("\n{}{}", table.render(view.output.width, 2, view.output.out), target.unwrap_or_default())
+    let targets: String = dataset.targets.iter().map(|target| format!("\n  target {}", target_text(target))).collect();
+    let end = if targets.is_empty() { "" } else { "\n" };
+    format!("\n{}{targets}{end}", table.render(view.output.width, 2, view.output.out))
 }
 
 fn stored(feature: &FeatureType) -> String {

@@ -19,7 +19,8 @@ fn bench(holds: bool) -> Bench {
     .unwrap();
     let frame = df!["size" => [1.0, 2.5, 4.0], "place" => ["n", "s", "n"], "kind" => ["x", "y", "x"]].unwrap();
     let encoder = Encoder::fit(&spec, &frame).unwrap();
-    let DatasetType { features, target, .. } = encoder.dataset_type(None, true);
+    let DatasetType { features, mut targets, .. } = encoder.dataset_type(None, true);
+    let target = targets.pop();
     let architecture = Architecture {
         inputs: features.clone(),
         towers: Vec::new(),

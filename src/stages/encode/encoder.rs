@@ -6,12 +6,12 @@ use super::{Encoded, FittedFeature, FittedTarget, Tensor};
 use crate::stage::{Input, StageError};
 use crate::types::{DatasetType, TargetType};
 use polars::prelude::DataFrame;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The version of `encoder.json`. Raised when its form changes so that an older kilter would misread it.
-pub const ENCODER_VERSION: u32 = 1;
+pub const ENCODER_VERSION: u32 = 2;
 /// The file's name in `encoder`, `dataset` and `model` artefacts.
 pub const ENCODER_FILE: &str = "encoder.json";
 
@@ -22,8 +22,9 @@ pub struct Encoder {
     pub version: u32,
     /// The features by name.
     pub features: BTreeMap<String, FittedFeature>,
-    /// The target; its column is not needed for prediction.
-    pub target: Option<FittedTarget>,
+    /// The targets by column; the columns are not needed for prediction.
+    #[serde(alias = "target", deserialize_with = "targets")]
+    pub targets: Vec<FittedTarget>,
 }
 
 impl Encoder {
@@ -36,11 +37,14 @@ impl Encoder {
             return Err(StageError::data(format!("`{}` has no rows, so nothing can be learnt from it", spec.fit))
                 .at(vec!["fit".into()]));
         }
-        let target = spec.target.iter().next().map(|(column, target)| {
-            target.fit(column, frame).map_err(|failure| failure.at(vec!["target".into(), column.into()]))
-        });
-        let target = target.transpose()?;
-        let training = Training { frame, targets: target.as_slice() };
+        let targets: Vec<FittedTarget> = spec
+            .target
+            .iter()
+            .map(|(column, target)| {
+                target.fit(column, frame).map_err(|failure| failure.at(vec!["target".into(), column.into()]))
+            })
+            .collect::<Result<_, StageError>>()?;
+        let training = Training { frame, targets: &targets };
         let features = spec
             .features
             .iter()
@@ -49,7 +53,7 @@ impl Encoder {
                 Ok((name.clone(), fitted))
             })
             .collect::<Result<_, StageError>>()?;
-        Ok(Self { version: ENCODER_VERSION, features, target })
+        Ok(Self { version: ENCODER_VERSION, features, targets })
     }
 
     /// Encodes the table that it was fitted on; `table` names it in messages. What would show a row its own target, as
@@ -58,7 +62,7 @@ impl Encoder {
     /// # Errors
     /// As [`Encoder::apply`].
     pub fn apply_training(&self, frame: &DataFrame, table: &str) -> Result<Encoded, StageError> {
-        let training = Training { frame, targets: self.target.as_slice() };
+        let training = Training { frame, targets: &self.targets };
         self.encode(frame, table, true, |name, feature| feature.apply_training(name, &training))
     }
 
@@ -87,24 +91,29 @@ impl Encoder {
                 Ok((name.clone(), tensor))
             })
             .collect::<Result<_, StageError>>()?;
-        let target = match &self.target {
-            Some(target) if with_target => Some(
-                target
+        let targets = self
+            .targets
+            .iter()
+            .filter(|_| with_target)
+            .map(|target| {
+                let tensor = target
                     .apply(frame, table)
-                    .map_err(|failure| failure.at(vec!["target".into(), target.column.as_str().into()]))?,
-            ),
-            _ => None,
-        };
-        Ok(Encoded { features, target, rows: frame.height() })
+                    .map_err(|failure| failure.at(vec!["target".into(), target.column.as_str().into()]))?;
+                Ok((target.column.clone(), tensor))
+            })
+            .collect::<Result<_, StageError>>()?;
+        Ok(Encoded { features, targets, rows: frame.height() })
     }
 
     /// The type of the datasets that it makes.
     #[must_use]
     pub fn dataset_type(&self, rows: Option<u64>, with_target: bool) -> DatasetType {
-        let target = self.target.as_ref().filter(|_| with_target);
+        let targets = self.targets.iter().filter(|_| with_target);
         DatasetType {
             features: self.features.iter().map(|(name, feature)| feature.ty(name)).collect(),
-            target: target.map(|target| TargetType { name: target.column.clone(), task: target.task.clone() }),
+            targets: targets
+                .map(|target| TargetType { name: target.column.clone(), task: target.task.clone() })
+                .collect(),
             rows,
             complete: true,
         }
@@ -153,6 +162,22 @@ impl Encoder {
         }
         Ok(encoder)
     }
+}
+
+/// Targets as a list; encoders of version 1 hold one or none.
+fn targets<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<FittedTarget>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Targets {
+        Many(Vec<FittedTarget>),
+        One(FittedTarget),
+        None,
+    }
+    Ok(match Targets::deserialize(deserializer)? {
+        Targets::Many(targets) => targets,
+        Targets::One(target) => vec![target],
+        Targets::None => Vec::new(),
+    })
 }
 
 fn at_feature(failure: StageError, name: &str) -> StageError {

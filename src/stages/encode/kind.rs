@@ -2,7 +2,7 @@
 
 use super::ports::{ENCODER, dataset_ports};
 use super::spec::EncodeSpec;
-use super::{Encoder, Feature};
+use super::{Encoder, Feature, Target};
 use crate::diag::{codes, did_you_mean};
 use crate::numbers;
 use crate::path;
@@ -21,7 +21,7 @@ impl Kind for Encode {
     const INFO: StageInfo = StageInfo {
         name: "encode",
         family: Family::Encode,
-        version: 1,
+        version: 2,
         summary: "Turns tables into tensors, with statistics from the training table alone",
         ports: &[
             Port {
@@ -141,24 +141,19 @@ fn check_fit<'a>(spec: &'a EncodeSpec, schema: &TableSchema, cx: &mut CheckCx<'_
             selected.push((name, feature, columns));
         }
     }
-    let target = check_target(spec, schema, &selected, cx);
-    (DatasetType { features, target, rows: None, complete: true }, selected)
+    let targets =
+        spec.target.iter().map(|(column, target)| check_target(column, target, spec, schema, &selected, cx)).collect();
+    (DatasetType { features, targets, rows: None, complete: true }, selected)
 }
 
 fn check_target(
+    column: &str,
+    target: &Target,
     spec: &EncodeSpec,
     schema: &TableSchema,
     selected: &Selected<'_>,
     cx: &mut CheckCx<'_>,
-) -> Option<TargetType> {
-    if spec.target.len() > 1 {
-        let second = spec.target.keys().nth(1)?;
-        cx.error(path!["target", second], codes::CONFLICT, "a stage encodes one target")
-            .at_key()
-            .label("the second one")
-            .hint("for another target, encode the same tables in a second stage");
-    }
-    let (column, target) = spec.target.iter().next()?;
+) -> TargetType {
     let dtype = match schema.lookup(column) {
         Lookup::Found(found) => found.dtype.clone(),
         Lookup::Unknown => DType::Unknown,
@@ -169,7 +164,7 @@ fn check_target(
     };
     let leaking = spec.features.iter().filter(|(_, feature)| feature.shows_its_row()).find(|(name, feature)| {
         let exact = feature.columns().0.iter().any(|entry| entry == column);
-        exact || selected.iter().any(|(other, _, columns)| other == name && columns.contains(column))
+        exact || selected.iter().any(|(other, _, columns)| other == name && columns.iter().any(|name| name == column))
     });
     if let Some((name, feature)) = leaking {
         let mut place = feature.columns_path(name);
@@ -184,7 +179,7 @@ fn check_target(
                 false => format!("leave it out of the pattern with \"!{column}\""),
             });
     }
-    Some(TargetType { name: column.clone(), task: target.check(column, &dtype, cx) })
+    TargetType { name: column.to_owned(), task: target.check(column, &dtype, cx) }
 }
 
 fn missing_target(column: &str, schema: &TableSchema, table: &Ref, place: Path, cx: &mut CheckCx<'_>) {
@@ -212,7 +207,7 @@ fn check_apply(
             }
         }
     }
-    if let Some((column, target)) = spec.target.iter().next() {
+    for (column, target) in &spec.target {
         has_column(column, "the target", schema, table, &place, &|dtype: &DType| target.accepts(dtype), cx);
     }
 }
@@ -260,7 +255,7 @@ fn summary(encoder: &Encoder) -> String {
     if encoder.features.len() > 4 {
         parts.push(format!("{} more features", encoder.features.len() - 4));
     }
-    parts.extend(encoder.target.as_ref().map(|target| match &target.task {
+    parts.extend(encoder.targets.iter().map(|target| match &target.task {
         Task::Category { classes } => format!("{} classes", classes.as_ref().map_or(0, Vec::len)),
         Task::Binary { positive } => format!("{} is {positive}", target.column),
         Task::Number { .. } => format!("target {}", target.column),

@@ -20,7 +20,8 @@ pub struct EncodeSpec {
     /// `image = { image = [1, 28, 28], columns = "pixel_*", scale = 255 }`.
     #[serde(deserialize_with = "named")]
     pub features: BTreeMap<String, Feature>,
-    /// What the model is to predict: one column, and `"category"`, `"binary"` or `"number"`.
+    /// What models are to predict: a column, and `"category"`, `"binary"` or `"number"`. Where there are several, each
+    /// `model` stage says which is its `target`.
     #[serde(default)]
     pub target: BTreeMap<String, Target>,
 }

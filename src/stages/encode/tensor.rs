@@ -9,10 +9,8 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
 
-/// The file of a dataset's tensors: `feature.NAME` for every feature, or its compressed rows, and `target`.
+/// The file of a dataset's tensors: `feature.NAME` for every feature, or its compressed rows, and `target.NAME` for every target.
 pub const DATA_FILE: &str = "data.safetensors";
-/// The name of the target's tensor.
-const TARGET: &str = "target";
 
 /// A tensor, outermost dimension (the rows) first.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,8 +48,8 @@ impl Tensor {
 pub struct Encoded {
     /// The features by name.
     pub features: BTreeMap<String, Tensor>,
-    /// The target, where the encoder has one and it was asked for.
-    pub target: Option<Tensor>,
+    /// The targets by name, where the encoder has some and they were asked for.
+    pub targets: BTreeMap<String, Tensor>,
     /// How many rows there are.
     pub rows: usize,
 }
@@ -63,8 +61,8 @@ impl Encoded {
     /// When the file cannot be written.
     pub fn write_data(&self, path: &Path) -> Result<(), StageError> {
         let features = self.features.iter().flat_map(|(name, tensor)| stored(&format!("feature.{name}"), tensor));
-        let target = self.target.iter().flat_map(|tensor| stored(TARGET, tensor));
-        safetensors::serialize_to_file(features.chain(target), None, path).map_err(|error| match error {
+        let targets = self.targets.iter().flat_map(|(name, tensor)| stored(&format!("target.{name}"), tensor));
+        safetensors::serialize_to_file(features.chain(targets), None, path).map_err(|error| match error {
             safetensors::SafeTensorError::IoError(error) => StageError::io("write", path, &error),
             other => StageError::bug(format!("cannot write `{}`: {other}", path.display())),
         })
@@ -76,7 +74,7 @@ impl Encoded {
     /// When a file cannot be written.
     pub fn write(&self, encoder: &Encoder, folder: &Path) -> Result<(), StageError> {
         self.write_data(&folder.join(DATA_FILE))?;
-        let ty = encoder.dataset_type(Some(self.rows as u64), self.target.is_some());
+        let ty = encoder.dataset_type(Some(self.rows as u64), !self.targets.is_empty());
         super::encoder::write_json(&ty, &folder.join("dataset.json"))?;
         encoder.write(folder)
     }
@@ -104,13 +102,13 @@ pub fn interleave<T: Copy + Default + Send + Sync>(columns: &[&[T]], rows: usize
     out
 }
 
-/// Reads the target of a `dataset` artefact as numbers: class indices, 0 and 1, or standardised numbers.
+/// Reads a target of a `dataset` artefact as numbers: class indices, 0 and 1, or standardised numbers.
 ///
 /// # Errors
-/// When the file cannot be read or has no target.
-pub fn read_target(dataset: &Input) -> Result<Vec<f64>, StageError> {
+/// When the file cannot be read or has no such target.
+pub fn read_target(dataset: &Input, name: &str) -> Result<Vec<f64>, StageError> {
     let file = dataset.file(DATA_FILE).ok_or_else(|| StageError::bug(format!("a dataset without `{DATA_FILE}`")))?;
-    read_tensor(&file.path, TARGET).map(|(_, values)| values)
+    read_tensor(&file.path, &format!("target.{name}")).map(|(_, values)| values)
 }
 
 /// Reads one tensor of a safetensors file as `f64`, with its shape.

@@ -63,7 +63,8 @@ fn feature_difference(input: &FeatureType, feature: &FeatureType) -> Option<Stri
 }
 
 fn target_difference(model: &ModelType, data: &DatasetType) -> Option<String> {
-    let (wanted, found) = (model.target.as_ref()?, data.target.as_ref()?);
+    let wanted = model.target.as_ref()?;
+    let found = data.target(&wanted.name).or(data.targets.first())?;
     if wanted.name != found.name || wanted.task.name() != found.task.name() {
         return Some(format!(
             "its target is {} `{}`, the model predicts {} `{}`",

@@ -13,7 +13,7 @@ use crate::stage::{
     CheckCx, Family, GateResult, Input, Kind, Outputs, Port, Produced, Ref, RunCx, StageError, StageInfo,
 };
 use crate::stages::encode::{DATA_FILE, Encoder, read_target, write_json};
-use crate::types::{ArtifactType, Column, DType, TableSchema, TargetType, Task};
+use crate::types::{ArtifactType, Column, DType, DatasetType, ModelType, TableSchema, TargetType, Task};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -111,14 +111,14 @@ require.accuracy = { min = 0.928 }
             check_dataset(model, &spec.model, data, &spec.data, cx);
         }
         if let Some(data) = data
-            && data.target.is_none()
+            && data.targets.is_empty()
         {
             cx.error(path!["data"], codes::NO_TARGET, format!("`{}` has no target to judge by", spec.data))
                 .label("only features")
                 .from_stage(&spec.data, "encoded here")
                 .hint("for rows without a target, use `predict`");
         }
-        let target = data.and_then(|data| data.target.as_ref());
+        let target = data.and_then(|data| target_in(model, data));
         check_metrics(spec, target, cx);
         check_limits(spec, cx);
         check_compute(spec.batch_size, spec.threads, cx);
@@ -132,8 +132,8 @@ require.accuracy = { min = 0.928 }
     fn run(spec: &EvaluateSpec, cx: &RunCx<'_>) -> Result<Produced, StageError> {
         let (model, data) = (cx.input(&spec.model)?, cx.input(&spec.data)?);
         same_encoder(spec, model, data)?;
-        let target = target_of(data)?;
-        let right = read_target(data)?;
+        let target = target_of(model, data)?;
+        let right = read_target(data, &target.name)?;
         if right.is_empty() {
             return Err(StageError::data(format!("`{}` has no rows to judge on", spec.data)).at(path!["data"]));
         }
@@ -266,9 +266,17 @@ pub(super) fn check_compute(batch_size: u64, threads: u64, cx: &mut CheckCx<'_>)
     }
 }
 
-fn target_of(data: &Input) -> Result<&TargetType, StageError> {
-    let target = match &data.ty {
-        ArtifactType::Dataset(dataset) => dataset.target.as_ref(),
+/// The target of the data that the model predicts; while the model is not known, the only one.
+fn target_in<'a>(model: Option<&ModelType>, data: &'a DatasetType) -> Option<&'a TargetType> {
+    match model.and_then(|model| model.target.as_ref()) {
+        Some(target) => data.target(&target.name),
+        None => data.only_target(),
+    }
+}
+
+fn target_of<'a>(model: &Input, data: &'a Input) -> Result<&'a TargetType, StageError> {
+    let target = match (&model.ty, &data.ty) {
+        (ArtifactType::Model(model), ArtifactType::Dataset(dataset)) => target_in(Some(model), dataset),
         _ => None,
     };
     target.ok_or_else(|| StageError::bug("a dataset without a target"))

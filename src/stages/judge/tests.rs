@@ -78,13 +78,13 @@ fn bench(target: &str) -> Bench {
         let files: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
         bench.input(name, ty.clone(), &files);
     }
-    let task = dataset.target.clone().unwrap().task;
+    let task = dataset.only_target().cloned().unwrap().task;
     let width = if task.name() == "category" { 3 } else { 1 };
     let model = |trained| {
         ArtifactType::Model(ModelType {
             inputs: dataset.features.clone(),
             output: Shape::fixed(&[width]),
-            target: dataset.target.clone(),
+            target: dataset.only_target().cloned(),
             layers: 1,
             parameters: Some(2),
             trained,

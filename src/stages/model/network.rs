@@ -6,7 +6,7 @@ use crate::nn::{Architecture, Inferred, LayerSpec, NetworkError, Tower, infer, l
 use crate::numbers;
 use crate::path;
 use crate::stage::{CheckCx, Family, Kind, Outputs, Port, Produced, Ref, RunCx, StageError, StageInfo};
-use crate::types::{ArtifactType, DatasetType, FeatureType, ModelType, Shape};
+use crate::types::{ArtifactType, DatasetType, FeatureType, ModelType, Shape, TargetType};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -28,6 +28,9 @@ pub struct ModelSpec {
     /// The only feature to use; all of them are used, joined in the order of their names, where it is left away.
     #[serde(default)]
     pub input: Option<String>,
+    /// Which target to predict, where the dataset has several.
+    #[serde(default)]
+    pub target: Option<String>,
 }
 
 /// Layers over one feature.
@@ -57,6 +60,42 @@ impl ModelSpec {
             None => self.towers.is_empty() || self.towers.values().any(|tower| tower.input == feature.name),
         };
         data.features.iter().filter(used).cloned().collect()
+    }
+
+    /// The target that it predicts: the named one, or the only one.
+    fn target<'a>(&self, data: &'a DatasetType) -> Option<&'a TargetType> {
+        match &self.target {
+            Some(name) => data.target(name),
+            None => data.only_target(),
+        }
+    }
+
+    /// Reports a target that is not there, or that has to be chosen, and gives whether there was no mistake.
+    fn check_target(&self, data: &DatasetType, cx: &mut CheckCx<'_>) -> bool {
+        let names = || data.targets.iter().map(|target| target.name.as_str());
+        match &self.target {
+            Some(name) if data.target(name).is_none() => {
+                cx.error(path!["target"], codes::NO_TARGET, format!("the data has no target `{name}`"))
+                    .label("no such target")
+                    .maybe_hint(did_you_mean(name, names()))
+                    .from_stage(
+                        &self.data,
+                        match data.targets.is_empty() {
+                            true => "encoded here, without a target".to_owned(),
+                            false => format!("its targets are {}", list(names(), 8)),
+                        },
+                    );
+                false
+            }
+            None if data.targets.len() > 1 => {
+                let message = format!("the data has several targets: {}", list(names(), 8));
+                cx.error(path!["data"], codes::MISSING_FIELD, message)
+                    .label("a model predicts one of them")
+                    .hint(format!("target = \"{}\" says which", data.targets[0].name));
+                false
+            }
+            _ => true,
+        }
     }
 
     /// Whether every feature that the network takes is known. While the dataset is not, towers and `input` still name some.
@@ -131,11 +170,12 @@ layers = [
     fn check(spec: &ModelSpec, cx: &mut CheckCx<'_>) -> Outputs {
         let unknown = Outputs::one("model", ArtifactType::Unknown);
         let Some(data) = cx.dataset(&spec.data, path!["data"]) else { return unknown };
-        if !spec.check_names(data, cx) || !spec.is_known(data) {
+        let sound = spec.check_target(data, cx) & spec.check_names(data, cx);
+        if !sound || !spec.is_known(data) {
             return unknown;
         }
         let (inputs, towers) = (spec.inputs(data), spec.towers());
-        let inferred = infer(&inputs, &towers, &spec.layers, data.target.as_ref());
+        let inferred = infer(&inputs, &towers, &spec.layers, spec.target(data));
         report(&inferred, &inputs, &spec.data, cx);
         let Some(output) = inferred.output.filter(|_| inferred.errors.is_empty()) else { return unknown };
         Outputs::one("model", model_type(spec, &towers, inputs, output, inferred.parameters, data))
@@ -146,8 +186,9 @@ layers = [
         let ArtifactType::Dataset(data) = &input.ty else {
             return Err(StageError::bug(format!("`{}` is a {}, not a dataset", spec.data, input.ty.name())));
         };
-        let network = Architecture::new(spec.inputs(data), spec.towers(), spec.layers.clone(), data.target.clone())
-            .map_err(|mistakes| refuse(&mistakes))?;
+        let network =
+            Architecture::new(spec.inputs(data), spec.towers(), spec.layers.clone(), spec.target(data).cloned())
+                .map_err(|mistakes| refuse(&mistakes))?;
         let folder = cx.out("model")?;
         let file = folder.join("architecture.json");
         let mut text = serde_json::to_string_pretty(&network).map_err(|error| StageError::bug(error.to_string()))?;
@@ -187,7 +228,7 @@ fn model_type(
     ArtifactType::Model(ModelType {
         inputs,
         output,
-        target: data.target.clone(),
+        target: spec.target(data).cloned(),
         layers: layers_with_weights(towers, &spec.layers),
         parameters,
         trained: false,

@@ -20,7 +20,7 @@ fn category(classes: usize) -> TargetType {
 }
 
 fn dataset(features: Vec<FeatureType>, target: TargetType) -> DatasetType {
-    DatasetType { features, target: Some(target), rows: Some(100), complete: true }
+    DatasetType { features, targets: vec![target], rows: Some(100), complete: true }
 }
 
 fn images() -> DatasetType {
@@ -85,7 +85,7 @@ fn class_counts_are_compared_where_they_are_known() {
     assert_eq!(findings[0].diagnostic.code, codes::CLASS_COUNT);
     assert_eq!(findings[0].path, path!["layers", 7]);
     let mut open = images();
-    open.target = Some(TargetType { name: "label".to_owned(), task: Task::Category { classes: None } });
+    open.targets = vec![TargetType { name: "label".to_owned(), task: Task::Category { classes: None } }];
     let (outputs, findings) = check(open, &DIGITS.replace("'classes'", "12"));
     assert!(findings.is_empty() && matches!(outputs.get("model"), Some(ArtifactType::Model(_))));
 }

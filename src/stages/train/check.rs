@@ -16,7 +16,7 @@ pub(super) fn check(spec: &TrainSpec, cx: &mut CheckCx<'_>) -> Outputs {
     let model = cx.model(&spec.model, path!["model"]);
     let data = cx.dataset(&spec.data, path!["data"]);
     let validation = spec.validate.as_ref().and_then(|reference| cx.dataset(reference, path!["validate"]));
-    let task = data.and_then(|data| target(spec, data, cx));
+    let task = data.and_then(|data| target(spec, model, data, cx));
     if let Some(task) = task {
         loss_fits(spec, task, cx);
     }
@@ -104,9 +104,16 @@ fn choice(field: &str, name: &str, problems: Vec<Problem>, cx: &mut CheckCx<'_>)
     }
 }
 
-fn target<'a>(spec: &TrainSpec, data: &'a DatasetType, cx: &mut CheckCx<'_>) -> Option<&'a Task> {
-    match &data.target {
+fn target<'a>(
+    spec: &TrainSpec,
+    model: Option<&ModelType>,
+    data: &'a DatasetType,
+    cx: &mut CheckCx<'_>,
+) -> Option<&'a Task> {
+    let chosen = model.and_then(|model| data.target(&model.target.as_ref()?.name));
+    match chosen.or(data.only_target()) {
         Some(target) => Some(&target.task),
+        None if !data.targets.is_empty() => None,
         None => {
             cx.error(path!["data"], codes::NO_TARGET, format!("`{}` has no target to learn", spec.data))
                 .label("only features")
@@ -173,7 +180,7 @@ fn validation_fits(spec: &TrainSpec, model: &ModelType, data: &DatasetType, cx: 
             .hint("its numbers will look better than they are; hold out a part of the rows with a `split` stage");
         return;
     }
-    let why = if data.target.is_none() { Some("it has no target".to_owned()) } else { model.misfit(data) };
+    let why = if data.targets.is_empty() { Some("it has no target".to_owned()) } else { model.misfit(data) };
     if let Some(why) = why {
         let message = format!("`{reference}` is not the data that the model was made for: {why}");
         cx.error(path!["validate"], codes::DATASETS_DIFFER, message)

@@ -9,7 +9,7 @@ use crate::numbers;
 use crate::numbers::{number, rate, sparkline};
 use crate::plot::{self, Curve};
 use crate::stage::{Input, Produced, Progress, RunCx, StageError};
-use crate::types::{ArtifactType, ModelType, Task};
+use crate::types::{ArtifactType, ModelType, TargetType};
 use polars::prelude::{Column, DataFrame};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ use std::path::PathBuf;
 pub(super) fn run(spec: &TrainSpec, cx: &RunCx<'_>) -> Result<Produced, StageError> {
     let model = cx.input(&spec.model)?;
     let ArtifactType::Model(untrained) = &model.ty else { return Err(StageError::bug("the model is none")) };
-    let task = task(cx.input(&spec.data)?)?;
+    let target = target(model, cx.input(&spec.data)?)?;
     let out = cx.out(MODEL)?;
     for name in ["architecture.json", "encoder.json"] {
         let (from, to) = (path(model, name)?, out.join(name));
@@ -31,7 +31,8 @@ pub(super) fn run(spec: &TrainSpec, cx: &RunCx<'_>) -> Result<Produced, StageErr
         weights: model.file("model.safetensors").map(|file| file.path.clone()),
         data: path(cx.input(&spec.data)?, "data.safetensors")?,
         validate: spec.validate.as_ref().map(|data| path(cx.input(data)?, "data.safetensors")).transpose()?,
-        task: task.clone(),
+        target: target.name.clone(),
+        task: target.task.clone(),
         loss: spec.loss.clone(),
         optimizer: spec.optimizer.clone(),
         schedule: spec.schedule.clone(),
@@ -55,7 +56,7 @@ pub(super) fn run(spec: &TrainSpec, cx: &RunCx<'_>) -> Result<Produced, StageErr
     produced.metrics = metrics(&result);
     let trained = ModelType { trained: true, ..untrained.clone() };
     let produced = produced.port(MODEL, ArtifactType::Model(trained));
-    let names = names(spec, Some(task));
+    let names = names(spec, Some(&target.task));
     let produced = frame::write_table(cx, HISTORY, history(&display.epochs, &names)?, produced)?;
     let produced = frame::write_table(cx, TRACE, trace(&display.trace)?, produced)?;
     let picture = cx.out(CURVES)?.join("curves.svg");
@@ -77,9 +78,12 @@ fn curves(epochs: &[(u64, BTreeMap<String, f64>)], names: &[&str], best: Option<
     plot::curves("Training", "epoch", "", &lines, best.map(|epoch| (epoch, "best")))
 }
 
-fn task(data: &Input) -> Result<&Task, StageError> {
-    match &data.ty {
-        ArtifactType::Dataset(dataset) => dataset.target.as_ref().map(|target| &target.task),
+/// The target that the model learns, as the data has it.
+fn target<'a>(model: &Input, data: &'a Input) -> Result<&'a TargetType, StageError> {
+    match (&model.ty, &data.ty) {
+        (ArtifactType::Model(ModelType { target: Some(target), .. }), ArtifactType::Dataset(dataset)) => {
+            dataset.target(&target.name)
+        }
         _ => None,
     }
     .ok_or_else(|| StageError::bug("the training data has no target"))

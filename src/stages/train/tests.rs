@@ -23,7 +23,7 @@ fn image(shape: &[u64]) -> FeatureType {
 
 fn dataset(shape: &[u64], task: Option<Task>) -> DatasetType {
     let target = task.map(|task| TargetType { name: "label".into(), task });
-    DatasetType { features: vec![image(shape)], target, rows: Some(100), complete: true }
+    DatasetType { features: vec![image(shape)], targets: target.into_iter().collect(), rows: Some(100), complete: true }
 }
 
 fn digits() -> DatasetType {
@@ -35,7 +35,7 @@ fn model(data: &DatasetType) -> ModelType {
     ModelType {
         inputs: data.features.clone(),
         output: Shape(vec![Dim::Fixed(10)]),
-        target: data.target.clone(),
+        target: data.only_target().cloned(),
         layers: 1,
         parameters: Some(7850),
         trained: false,
@@ -86,7 +86,7 @@ fn what_does_not_fit_the_data_is_an_error_at_its_field() {
     assert_eq!(message, "`mse` is a loss for a number target, and this target is a category");
     let (code, at, _) = finding("loss = 'mse'", number());
     assert_eq!((code, at.as_str()), (codes::DATASETS_DIFFER.id, "data"));
-    let (code, at, message) = finding("", dataset(&[1, 32, 32], digits().target.map(|target| target.task)));
+    let (code, at, message) = finding("", dataset(&[1, 32, 32], digits().targets.pop().map(|target| target.task)));
     assert_eq!((code, at.as_str()), (codes::DATASETS_DIFFER.id, "data"));
     assert!(message.ends_with("`image` has shape [batch, 1, 32, 32], the model takes [batch, 1, 28, 28]"), "{message}");
     assert_eq!(finding("", dataset(&[1, 28, 28], None)).0, codes::NO_TARGET.id);

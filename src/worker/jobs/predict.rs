@@ -17,7 +17,7 @@ use tch::{Device, Kind, Tensor};
 pub fn run(job: &PredictJob, events: Events<'_>, cancel: &Cancel) -> Result<JobResult, Failure> {
     let device = numerics::apply(job.setting)?;
     let network = network::load(&job.architecture, Some(&job.weights), 0, device)?;
-    let data = Dataset::open(&job.data, device)?;
+    let data = Dataset::open(&job.data, None, device)?;
     let mut outputs: Vec<Tensor> = Vec::new();
     let _no_grad = tch::no_grad_guard();
     let mut done: u64 = 0;

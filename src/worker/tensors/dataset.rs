@@ -1,5 +1,5 @@
-//! A dataset on a device: `feature.NAME` tensors and `target`, all with the rows as their first dimension. Sparse features stay
-//! on the CPU; a batch of them at a time is made dense.
+//! A dataset on a device: `feature.NAME` tensors and one `target.NAME`, all with the rows as their first dimension. Sparse
+//! features stay on the CPU; a batch of them at a time is made dense.
 
 use super::Sparse;
 use super::file::TensorFile;
@@ -23,18 +23,18 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// Opens `data.safetensors`. On the CPU nothing is copied.
+    /// Opens `data.safetensors`, of its targets the one of this name. On the CPU nothing is copied.
     ///
     /// # Errors
     /// When it cannot be read, or its tensors differ in their rows.
-    pub fn open(path: &Path, device: Device) -> Result<Self, Failure> {
+    pub fn open(path: &Path, wanted: Option<&str>, device: Device) -> Result<Self, Failure> {
         let file = TensorFile::open(path)?;
         let mut features = BTreeMap::new();
         let mut target = None;
         for (name, tensor) in file.tensors() {
             if let Some(feature) = name.strip_prefix("feature.") {
                 features.insert(feature.to_owned(), tensor.f_to_device(device)?);
-            } else if name == "target" {
+            } else if wanted.is_some() && name.strip_prefix("target.") == wanted {
                 target = Some(tensor.f_to_device(device)?);
             }
         }

@@ -33,8 +33,8 @@ pub fn run(job: &TrainJob, events: Events<'_>, cancel: &Cancel) -> Result<JobRes
     let device = numerics::apply(job.setting)?;
     let network = network::load(&job.architecture, job.weights.as_deref(), job.seed, device)?;
     let weights = Weights::of(network.store());
-    let data = Dataset::open(&job.data, device)?;
-    let validation = job.validate.as_deref().map(|path| Dataset::open(path, device)).transpose()?;
+    let data = Dataset::open(&job.data, Some(&job.target), device)?;
+    let validation = job.validate.as_deref().map(|path| Dataset::open(path, Some(&job.target), device)).transpose()?;
     let target = data.target.as_ref().ok_or_else(|| Failure::new("the training data has no target"))?;
     let criterion = Criterion::new(&job.loss, &job.task, target, device)?;
     let forward = |features: &BTreeMap<String, tch::Tensor>, train: bool| network.forward(features, train);
