@@ -80,6 +80,103 @@ pub fn median(values: &[f64]) -> f64 {
     }
 }
 
+/// A quantile of sorted values, between two of them in a straight line, as numpy has it; 0 of nothing.
+pub fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let Some(last) = sorted.len().checked_sub(1) else { return 0.0 };
+    let place = share.clamp(0.0, 1.0) * last as f64;
+    let below = (place.floor() as usize).min(last);
+    let (low, high) = (sorted[below], sorted[(below + 1).min(last)]);
+    let part = place - below as f64;
+    // Towards the nearer end, so that equal values give themselves.
+    if part >= 0.5 { high - (high - low) * (1.0 - part) } else { low + (high - low) * part }
+}
+
+/// The value below which a share of the normal distribution lies (Wichura, "Algorithm AS 241", 1988: 16 digits).
+pub fn normal_quantile(share: f64) -> f64 {
+    let q = share - 0.5;
+    if q.abs() <= 0.425 {
+        let r = 0.180_625 - q * q;
+        return q * polynomial(&CENTRE[0], r) / polynomial(&CENTRE[1], r);
+    }
+    let r = (-(if q < 0.0 { share } else { 1.0 - share }).ln()).sqrt();
+    let (tail, r) = if r <= 5.0 { (&MIDDLE, r - 1.6) } else { (&FAR, r - 5.0) };
+    (polynomial(&tail[0], r) / polynomial(&tail[1], r)).copysign(q)
+}
+
+fn polynomial(coefficients: &[f64; 8], x: f64) -> f64 {
+    coefficients.iter().rev().fold(0.0, |sum, coefficient| sum * x + coefficient)
+}
+
+/// Numerator and denominator near the middle, lowest power first.
+const CENTRE: [[f64; 8]; 2] = [
+    [
+        3.387_132_872_796_366_5,
+        1.331_416_678_917_843_8e2,
+        1.971_590_950_306_551_3e3,
+        1.373_169_376_550_946e4,
+        4.592_195_393_154_987e4,
+        6.726_577_092_700_87e4,
+        3.343_057_558_358_813e4,
+        2.509_080_928_730_122_7e3,
+    ],
+    [
+        1.0,
+        4.231_333_070_160_091e1,
+        6.871_870_074_920_579e2,
+        5.394_196_021_424_751e3,
+        2.121_379_430_158_659_7e4,
+        3.930_789_580_009_271e4,
+        2.872_908_573_572_194_3e4,
+        5.226_495_278_852_854e3,
+    ],
+];
+/// In the tails.
+const MIDDLE: [[f64; 8]; 2] = [
+    [
+        1.423_437_110_749_683_5,
+        4.630_337_846_156_546,
+        5.769_497_221_460_691,
+        3.647_848_324_763_204_5,
+        1.270_458_252_452_368_4,
+        2.417_807_251_774_506e-1,
+        2.272_384_498_926_918_4e-2,
+        7.745_450_142_783_414e-4,
+    ],
+    [
+        1.0,
+        2.053_191_626_637_759,
+        1.676_384_830_183_803_8,
+        6.897_673_349_851e-1,
+        1.481_039_764_274_800_8e-1,
+        1.519_866_656_361_645_7e-2,
+        5.475_938_084_995_345e-4,
+        1.050_750_071_644_416_9e-9,
+    ],
+];
+/// Far out.
+const FAR: [[f64; 8]; 2] = [
+    [
+        6.657_904_643_501_103,
+        5.463_784_911_164_114,
+        1.784_826_539_917_291_3,
+        2.965_605_718_285_048_7e-1,
+        2.653_218_952_657_612_4e-2,
+        1.242_660_947_388_078_4e-3,
+        2.711_555_568_743_487_6e-5,
+        2.010_334_399_292_288_1e-7,
+    ],
+    [
+        1.0,
+        5.998_322_065_558_88e-1,
+        1.369_298_809_227_358e-1,
+        1.487_536_129_085_061_5e-2,
+        7.868_691_311_456_133e-4,
+        1.846_318_317_510_054_7e-5,
+        1.421_511_758_316_446e-7,
+        2.044_263_103_389_939_8e-15,
+    ],
+];
+
 /// A statistic as it is kept: rounded to 15 significant digits, which JSON gives back bit for bit. So an encoder that
 /// was read from its file encodes exactly as the one that was fitted.
 pub fn stored(value: f64) -> f64 {
@@ -118,6 +215,26 @@ mod tests {
         assert_eq!(mean_and_std(&[0.1, 0.1, 0.1]), (0.1, 1.0));
         assert_eq!(median(&[3.0, 1.0, 2.0]), 2.0);
         assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), 2.5);
+        assert_eq!(
+            [0.0, 0.25, 0.5, 0.9, 1.0].map(|share| quantile(&[1.0, 2.0, 4.0, 8.0], share)),
+            [1.0, 1.75, 3.0, 6.800_000_000_000_001, 8.0]
+        );
+    }
+
+    #[test]
+    fn quantiles_of_the_normal_distribution_are_those_of_scipy() {
+        // scipy.stats.norm.ppf
+        let known = [
+            (0.5, 0.0),
+            (0.25, -0.674_489_750_196_081_7),
+            (0.975, 1.959_963_984_540_054),
+            (1e-3, -3.090_232_306_167_813_5),
+            (1e-7, -5.199_337_582_192_817),
+            (1e-13, -7.348_796_102_800_677),
+        ];
+        for (share, value) in known {
+            assert!((normal_quantile(share) - value).abs() < 1e-12, "{share}: {}", normal_quantile(share));
+        }
     }
 
     #[test]

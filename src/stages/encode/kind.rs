@@ -133,9 +133,8 @@ type Selected<'a> = Vec<(&'a str, &'a Feature, Vec<String>)>;
 fn check_fit<'a>(spec: &'a EncodeSpec, schema: &TableSchema, cx: &mut CheckCx<'_>) -> (DatasetType, Selected<'a>) {
     let mut features = Vec::new();
     let mut selected: Selected<'a> = Vec::new();
-    let targets: Vec<&str> = spec.target.keys().map(String::as_str).collect();
     for (name, feature) in &spec.features {
-        let (ty, columns) = feature.check(name, schema, &spec.fit, &targets, cx);
+        let (ty, columns) = feature.check(name, schema, &spec.fit, &spec.target, cx);
         features.push(ty);
         if let Some(columns) = columns {
             selected.push((name, feature, columns));

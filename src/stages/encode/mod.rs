@@ -22,8 +22,11 @@ mod features;
 mod kind;
 mod labels;
 mod names;
+mod order;
 pub mod ports;
 mod reads;
+#[cfg(test)]
+mod sklearn_tests;
 mod sparse;
 mod spec;
 mod target;

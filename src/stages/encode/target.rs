@@ -12,7 +12,7 @@ use super::{Tensor, TensorData};
 use crate::diag::{codes, list};
 use crate::path;
 use crate::stage::{CheckCx, Path, StageError};
-use crate::types::{DType, Task};
+use crate::types::{DType, Dim, Task};
 use polars::prelude::DataFrame;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -98,6 +98,17 @@ impl Target {
                 Self::Binary(_) => dtype.is_numeric() || matches!(dtype, DType::Bool | DType::Str),
                 Self::Number(_) => dtype.is_numeric(),
             }
+    }
+
+    /// How many means the rows of a category have: one, or for more than two classes one for each.
+    pub(super) fn mean_outputs(&self) -> Dim {
+        match self {
+            Self::Category(CategoryTarget { classes: None }) => Dim::Unknown,
+            Self::Category(CategoryTarget { classes: Some(classes) }) if classes.len() > 2 => {
+                Dim::Fixed(classes.len() as u64)
+            }
+            _ => Dim::Fixed(1),
+        }
     }
 
     /// What the target will be, before the data is seen.

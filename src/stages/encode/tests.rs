@@ -244,7 +244,9 @@ fn checking_finds_every_mistake_of_columns() {
 fn the_language_of_features_is_strict_and_says_so() {
     let error = |feature: &str| spec_error(&format!("fit = 'a'\nfeatures.x = {feature}"));
     assert!(error("'numerical'").contains("did you mean `numeric`?"));
-    assert!(error("{ numeric = 'a', encode = 'index' }").contains("`encode` belongs to `category` features"));
+    assert!(
+        error("{ numeric = 'a', encode = 'index' }").contains("`encode` belongs to `category` and `sequence` features")
+    );
     assert!(error("{ numeric = 'a', category = 'b' }").contains("exactly one"));
     assert!(error("{ image = [1, 2, 2] }").contains("columns"));
     assert!(error("{ numeric = 'a', scale = 'std' }").contains("standard"));

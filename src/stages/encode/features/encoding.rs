@@ -2,9 +2,10 @@
 
 use super::FittedFeature;
 use crate::stage::{CheckCx, StageError};
-use crate::stages::encode::{FittedTarget, Names, Tensor};
+use crate::stages::encode::{FittedTarget, Names, Target, Tensor};
 use crate::types::{DType, FeatureType, TableSchema};
 use polars::prelude::DataFrame;
+use std::collections::BTreeMap;
 
 /// The rows that everything is learnt from.
 #[derive(Clone, Copy)]
@@ -12,8 +13,18 @@ pub struct Training<'a> {
     /// The training table.
     pub frame: &'a DataFrame,
     /// The fitted targets.
-    #[expect(dead_code, reason = "encoding categories by their targets, which comes next, reads it")]
     pub targets: &'a [FittedTarget],
+}
+
+/// What is known before the data is seen.
+#[derive(Clone, Copy)]
+pub struct Known<'a> {
+    /// The feature's columns, where the table's are known and the feature's exist.
+    pub selected: Option<&'a [String]>,
+    /// The training table.
+    pub schema: &'a TableSchema,
+    /// What is predicted, by column.
+    pub targets: &'a BTreeMap<String, Target>,
 }
 
 /// An encoding as the manifest describes it.
@@ -53,9 +64,8 @@ pub trait Encoding {
     /// Puts the selected columns into the encoding's order.
     fn arrange(&self, _columns: &mut [String]) {}
 
-    /// Checks the fields and says what the feature will be; `selected` are its columns, where they are known.
-    fn check(&self, name: &str, selected: Option<&[String]>, schema: &TableSchema, cx: &mut CheckCx<'_>)
-    -> FeatureType;
+    /// Checks the fields and says what the feature will be.
+    fn check(&self, name: &str, known: &Known<'_>, cx: &mut CheckCx<'_>) -> FeatureType;
 
     /// Learns what encoding needs from the training table.
     ///

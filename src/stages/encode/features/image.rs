@@ -4,13 +4,13 @@
 use super::super::labels::column;
 use super::super::tensor::interleave;
 use super::FittedFeature;
-use super::encoding::{Encoding, Fitted, Training};
+use super::encoding::{Encoding, Fitted, Known, Training};
 use crate::diag::codes;
 use crate::numbers;
 use crate::path;
 use crate::stage::{CheckCx, StageError};
 use crate::stages::encode::{Names, Tensor, TensorData};
-use crate::types::{DType, FeatureType, Shape, TableSchema, TensorType};
+use crate::types::{DType, FeatureType, Shape, TensorType};
 use polars::prelude::*;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -92,12 +92,12 @@ impl Encoding for Image {
         by_number(columns);
     }
 
-    fn check(&self, name: &str, selected: Option<&[String]>, _: &TableSchema, cx: &mut CheckCx<'_>) -> FeatureType {
+    fn check(&self, name: &str, known: &Known<'_>, cx: &mut CheckCx<'_>) -> FeatureType {
         let [channels, height, width] = self.image;
         if self.image.contains(&0) {
             cx.error(path!["features", name, "image"], codes::OUT_OF_RANGE, "an image has no side of length 0")
                 .label("`[channels, height, width]`");
-        } else if let Some(columns) = selected
+        } else if let Some(columns) = known.selected
             && columns.len() as u64 != channels * height * width
         {
             let have = numbers::counted(columns.len(), "column");

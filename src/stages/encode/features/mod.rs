@@ -6,25 +6,31 @@
 mod category;
 mod encoding;
 mod form;
+mod hash;
 mod image;
 mod numeric;
+mod sequence;
 mod text;
+mod time;
 
-pub use category::{Category, CategoryEncoding, FittedCategory, Unseen};
+pub use category::{Category, FittedCategory, FittedHashed, FittedTargetMean};
 pub(super) use encoding::Training;
-use encoding::{Encoding, Fitted};
+use encoding::{Encoding, Fitted, Known};
 pub use form::named;
 pub use image::{FittedImage, Image};
-pub use numeric::{FittedNumeric, Impute, Numeric, Scale};
+pub use numeric::{FittedNumeric, Numeric};
+pub use sequence::{FittedSequence, Sequence};
 pub use text::{FittedText, Text};
+pub use time::{FittedTime, TimeFeature};
 
-use super::{Names, Tensor};
+use super::{Names, Target, Tensor};
 use crate::diag::codes;
 use crate::path;
 use crate::stage::{CheckCx, Path, Ref, StageError};
 use crate::types::{DType, FeatureType, TableSchema};
 use polars::prelude::DataFrame;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// A feature as the manifest describes it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -34,6 +40,10 @@ pub enum Feature {
     Numeric(Numeric),
     /// Categories, one-hot as `f32` or as `i64` indices.
     Category(Category),
+    /// Dates and times, as points on circles: `f32`.
+    Time(TimeFeature),
+    /// The last rows of a group, as `f32` or as `i64` indices.
+    Sequence(Sequence),
     /// Pixels, stored as `u8`; the model divides them by `scale`.
     Image(Image),
     /// Texts as bags of words: sparse `f32`.
@@ -48,6 +58,14 @@ pub enum FittedFeature {
     Numeric(FittedNumeric),
     /// See [`Feature::Category`].
     Category(FittedCategory),
+    /// See [`Feature::Category`]: hashed.
+    Hashed(FittedHashed),
+    /// See [`Feature::Category`]: means of a target.
+    TargetMean(FittedTargetMean),
+    /// See [`Feature::Time`].
+    Time(FittedTime),
+    /// See [`Feature::Sequence`].
+    Sequence(FittedSequence),
     /// See [`Feature::Image`].
     Image(FittedImage),
     /// See [`Feature::Text`].
@@ -59,6 +77,8 @@ impl Feature {
         match self {
             Self::Numeric(numeric) => numeric,
             Self::Category(category) => category,
+            Self::Time(time) => time,
+            Self::Sequence(sequence) => sequence,
             Self::Image(image) => image,
             Self::Text(text) => text,
         }
@@ -68,6 +88,8 @@ impl Feature {
         match self {
             Self::Numeric(numeric) => &mut numeric.columns,
             Self::Category(category) => &mut category.columns,
+            Self::Time(time) => &mut time.columns,
+            Self::Sequence(sequence) => &mut sequence.columns,
             Self::Image(image) => &mut image.columns,
             Self::Text(text) => &mut text.columns,
         }
@@ -110,7 +132,7 @@ impl Feature {
         name: &str,
         schema: &TableSchema,
         table: &Ref,
-        targets: &[&str],
+        targets: &BTreeMap<String, Target>,
         cx: &mut CheckCx<'_>,
     ) -> (FeatureType, Option<Vec<String>>) {
         let place = self.columns_path(name);
@@ -118,7 +140,8 @@ impl Feature {
         let mut selected = super::names::check_names(self.columns(), schema, table, &place, cx);
         if let Some(columns) = &mut selected {
             // The target as a feature is a mistake of its own.
-            let others: Vec<&str> = columns.iter().map(String::as_str).filter(|name| !targets.contains(name)).collect();
+            let others: Vec<&str> =
+                columns.iter().map(String::as_str).filter(|name| !targets.contains_key(*name)).collect();
             self.check_types(&others, schema, table, &place, cx);
             encoding.arrange(columns);
         }
@@ -126,7 +149,7 @@ impl Feature {
             let names = Names(vec![column.to_owned()]);
             super::names::check_names(&names, schema, table, &path!["features", name, key], cx);
         }
-        let mut ty = encoding.check(name, selected.as_deref(), schema, cx);
+        let mut ty = encoding.check(name, &Known { selected: selected.as_deref(), schema, targets }, cx);
         ty.columns = selected.clone().unwrap_or_else(|| self.columns().0.clone());
         for (_, column) in self.helpers() {
             if !ty.columns.iter().any(|known| known == column) {
@@ -165,6 +188,10 @@ impl FittedFeature {
         match self {
             Self::Numeric(fitted) => fitted,
             Self::Category(fitted) => fitted,
+            Self::Hashed(fitted) => fitted,
+            Self::TargetMean(fitted) => fitted,
+            Self::Time(fitted) => fitted,
+            Self::Sequence(fitted) => fitted,
             Self::Image(fitted) => fitted,
             Self::Text(fitted) => fitted,
         }

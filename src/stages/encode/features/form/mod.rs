@@ -1,12 +1,16 @@
 //! How features are written: `"numeric"`, or a table whose first key says what it is:
 //! `{ numeric = "bill_*", scale = "standard" }`, `{ image = [1, 28, 28], columns = "pixel_*" }`.
 
+mod build;
 mod keys;
 mod text;
 mod words;
 
+use super::Feature;
+use super::category::{Category, CategoryEncoding, Unseen};
+use super::numeric::{Clip, Distribution, Numeric, Transform};
 use super::text::{Analyzer, Frequency, Norm, Text, Weight};
-use super::{Category, CategoryEncoding, Feature, Image, Impute, Numeric, Scale, Unseen};
+use super::time::{TimeFeature, TimePart};
 use crate::diag::did_you_mean;
 use crate::stages::encode::Names;
 use keys::key_lists;
@@ -15,29 +19,60 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor, value::MapA
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
-use words::{ImputeForm, ScaleForm};
+use words::{ImputeForm, ScaleForm, SmoothForm};
 
-/// A feature as a table. Exactly one of `numeric`, `category`, `image` and `text` is given.
+/// A feature as a table. Exactly one of `numeric`, `category`, `image`, `time`, `sequence` and `text` is given.
 #[derive(serde::Deserialize, JsonSchema)]
 struct FeatureForm {
-    /// Numbers: the columns. Bools count as 0 and 1.
+    /// Numbers: the columns. Bools count as 0 and 1. Each goes through `impute`, `clip`, `transform` and `scale`, in this
+    /// order, each fitted on what the one before gives for the training rows.
     numeric: Option<Names>,
     /// Categories: the columns; text, bools or integers.
     category: Option<Names>,
     /// An image: its shape `[channels, height, width]`. The pixels are in `columns`, row by row, channel after channel.
     image: Option<[u64; 3]>,
+    /// Dates, datetimes and times of day: the columns. What comes round again becomes a point on a circle, two numbers.
+    time: Option<Names>,
+    /// For every row the last rows of its group up to itself, `[length, columns]`: the columns; numbers, or with
+    /// `encode = "index"` categories. Without `order`: columns of lists of numbers. What is missing at the beginning is
+    /// padding: 0, or of categories an index of its own.
+    sequence: Option<Names>,
     /// The columns of an image, one per pixel; when all their names end in a number, they are taken in the order of
     /// these numbers.
     columns: Option<Names>,
-    /// For `numeric`: `"standard"` (subtract the mean, divide by the standard deviation; the default), `"min_max"`
-    /// (to 0..1) or `"none"`. For `image`: the number that the model divides pixels by, 255 by default.
+    /// For numbers: `"standard"` (subtract the mean, divide by the standard deviation; the default), `"min_max"`
+    /// (to 0..1), `"robust"` (subtract the median, divide by the distance of the quartiles), `"quantile"` (to the share
+    /// of training rows below) or `"none"`. For `image`: the number that the model divides pixels by, 255 by default.
     scale: Option<ScaleForm>,
-    /// For `numeric`, what stands for nulls: `"mean"` or `"median"` of the training rows, a number, or `"none"` (the
-    /// default: a null is an error).
+    /// For numbers, what stands for nulls: `"mean"`, `"median"` or `"most_frequent"` of the training rows, a number, or
+    /// `"none"` (the default: a null is an error).
     impute: Option<ImputeForm>,
+    /// For numbers: bounds, `{ min = 0, max = 100 }` or `{ quantiles = [0.01, 0.99] }` of the training rows.
+    clip: Option<Clip>,
+    /// For numbers: `"log"`, `"log1p"` or `"yeo_johnson"`, a power transform whose exponent the training rows choose.
+    transform: Option<Transform>,
+    /// For `scale = "quantile"`: how many quantiles are learnt; 1,000 by default.
+    n_quantiles: Option<u64>,
+    /// For `scale = "quantile"`: `"uniform"` (0 to 1; the default) or `"normal"`.
+    output_distribution: Option<Distribution>,
+    /// For `numeric`: after the columns, one more for each, 1 where it was null. For `time`: nulls are zeros and one
+    /// number more for each column says so. For `sequence`: one number more in each step, 1 where it is padding.
+    indicator: Option<bool>,
+    /// For `numeric`: instead of the row's own value those of the rows so many places before it, in `order` and within
+    /// `by`, such as `[1, 7]`; 0 is the row itself.
+    lags: Option<Vec<u64>>,
+    /// For `lags` and `sequence`: the column that orders the rows.
+    order: Option<String>,
+    /// For `lags` and `sequence`: the columns in which rows agree that belong together.
+    by: Option<Names>,
     /// For `numeric`: the shape of one row, such as `[6, 3]` for six steps of three values; the columns fill it in order.
     shape: Option<Vec<u64>>,
-    /// For `category`: `"one_hot"` (the default) or `"index"`, for an embedding layer.
+    /// For `sequence`: how many steps it has.
+    length: Option<u64>,
+    /// For `sequence`: how many rows before the row itself it ends; 0, the default, ends with the row.
+    offset: Option<u64>,
+    /// For `category`: `"one_hot"` (the default), `"index"`, for an embedding layer, `"hashed"`, `"hashed_index"` or
+    /// `"target"`, the mean target of the training rows with the value. For `sequence`: `"index"`.
     encode: Option<CategoryEncoding>,
     /// For `category`, what becomes of nulls and of values that the training rows do not have: `"error"` (the default)
     /// or `"other"`, one more category.
@@ -65,6 +100,7 @@ struct FeatureForm {
     max_features: Option<u64>,
     /// For `text`: terms are hashed into so many columns instead of each having its own; nothing has to be learnt or carried
     /// then, and terms may share a column.
+    /// For hashed categories: how many places there are; 1,024 by default.
     n_features: Option<u64>,
     /// For `text` with `n_features`: half of the terms count negatively, so that terms that share a column cancel out.
     alternate_sign: Option<bool>,
@@ -79,14 +115,32 @@ struct FeatureForm {
     /// For `text`: each text's numbers are divided by their Euclidean length (`"l2"`, the default of `"tfidf"`), by the sum of their
     /// magnitudes (`"l1"`) or by nothing (`"none"`, the default of `"count"`).
     norm: Option<Norm>,
+    /// For `category`: the same as a share of the training rows, such as 0.01.
+    min_frequency: Option<f64>,
+    /// For `category`: only the most frequent values are categories of their own, so many with the one for the unknown.
+    max_categories: Option<u64>,
+    /// For `encode = "target"`: the target, where there are several.
+    target: Option<String>,
+    /// For `encode = "target"`: `"auto"` (the default), or of how many rows the weight is that the mean of all rows has.
+    smooth: Option<SmoothForm>,
+    /// For `encode = "target"`: in how many parts the training rows are split, so that none is shown its own target; 5
+    /// by default.
+    folds: Option<u64>,
+    /// For `time`: `"second"`, `"minute"`, `"hour"`, `"time_of_day"`, `"weekday"`, `"day"`, `"day_of_year"`, `"week"`,
+    /// `"month"`, `"quarter"`, `"year"` or `"elapsed"` (days since 1970). By default what the column has of month,
+    /// weekday and hour.
+    parts: Option<Vec<TimePart>>,
 }
 
 key_lists! {
-    numeric: numeric scale impute shape;
-    category: category encode unknown min_count;
+    numeric: numeric scale impute clip transform n_quantiles output_distribution indicator lags order by shape;
+    category: category encode unknown min_count min_frequency max_categories n_features target smooth folds;
     image: image columns scale;
     text: text analyzer ngram_range lowercase stop_words token_pattern min_df max_df max_features n_features alternate_sign weight binary
         sublinear_tf smooth_idf norm;
+    time: time parts indicator;
+    sequence: sequence order by length offset scale impute clip transform n_quantiles output_distribution indicator
+        encode unknown min_count min_frequency max_categories;
 }
 
 impl FeatureForm {
@@ -102,41 +156,12 @@ impl FeatureForm {
         }
         match encoding.key {
             "numeric" => self.numeric().map(Feature::Numeric),
-            "category" => Ok(Feature::Category(self.category())),
+            "category" => self.category(&given).map(Feature::Category),
+            "time" => Ok(Feature::Time(self.time())),
+            "sequence" => self.sequence(&given).map(Feature::Sequence),
             "text" => Ok(Feature::Text(self.text())),
             _ => self.image().map(Feature::Image),
         }
-    }
-
-    fn numeric(self) -> Result<Numeric, String> {
-        let scale = match self.scale {
-            None => Scale::Standard,
-            Some(ScaleForm::Word(scale)) => scale,
-            Some(ScaleForm::Number(_)) => {
-                return Err("`scale` of a numeric feature is \"standard\", \"min_max\" or \"none\"".to_owned());
-            }
-        };
-        let impute = self.impute.map_or(Impute::None, |form| form.0);
-        Ok(Numeric { columns: self.numeric.unwrap_or_default(), scale, impute, shape: self.shape })
-    }
-
-    fn category(self) -> Category {
-        Category {
-            columns: self.category.unwrap_or_default(),
-            encode: self.encode.unwrap_or_default(),
-            unknown: self.unknown.unwrap_or_default(),
-            min_count: self.min_count.unwrap_or(1),
-        }
-    }
-
-    fn image(self) -> Result<Image, String> {
-        let scale = match self.scale {
-            None => 255.0,
-            Some(ScaleForm::Number(scale)) => scale,
-            Some(ScaleForm::Word(_)) => return Err("`scale` of an image is the number to divide pixels by".to_owned()),
-        };
-        let columns = self.columns.ok_or("an image needs `columns`, one per pixel: columns = \"pixel_*\"")?;
-        Ok(Image { image: self.image.unwrap_or_default(), columns, scale })
     }
 }
 
@@ -155,8 +180,8 @@ pub fn named<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<Stri
     Ok(features)
 }
 
-/// The encodings that a bare word stands for; `image` needs more than a word.
-const SHORT: [&str; 3] = ["numeric", "category", "text"];
+/// The encodings that a bare word stands for; the others need more than a word.
+const SHORT: [&str; 4] = ["numeric", "category", "time", "text"];
 
 /// The feature that a bare word stands for, with every default; its column is filled in by [`named`].
 fn shorthand(text: &str) -> Result<Feature, String> {
@@ -164,8 +189,12 @@ fn shorthand(text: &str) -> Result<Feature, String> {
         "numeric" => Ok(Feature::Numeric(Numeric::default())),
         "category" => Ok(Feature::Category(Category::default())),
         "text" => Ok(Feature::Text(Text::default())),
+        "time" => Ok(Feature::Time(TimeFeature::default())),
         "image" => {
             Err("an image needs its shape and columns: { image = [1, 28, 28], columns = \"pixel_*\" }".to_owned())
+        }
+        "sequence" => {
+            Err("a sequence needs its length and order: { sequence = \"x\", length = 10, order = \"day\" }".to_owned())
         }
         other => {
             let near = did_you_mean(other, ENCODINGS.iter().map(|encoding| encoding.key));
@@ -182,7 +211,7 @@ impl<'de> Deserialize<'de> for Feature {
             type Value = Feature;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("`numeric`, `category`, `text`, or a table such as { numeric = \"bill_*\" }")
+                f.write_str("`numeric`, `category`, `time`, `text`, or a table such as { numeric = \"bill_*\" }")
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Feature, E> {
@@ -208,7 +237,7 @@ impl JsonSchema for Feature {
             "description": format!(
                 "A feature: a table with one of the keys {}, or {} for the column of the feature's name.",
                 keys::words(ENCODINGS.iter(), "and"),
-                SHORT.map(|word| format!("`{word}`")).join(" or "),
+                SHORT.map(|word| format!("`{word}`")).join(", "),
             ),
             "anyOf": [{ "enum": SHORT }, form],
         })

@@ -1,0 +1,131 @@
+//! Bending skewed numbers towards a bell: logarithms and Yeo and Johnson's power transform.
+
+use crate::diag::list;
+use crate::stage::StageError;
+use crate::stages::encode::exact::{exact_sum, mean, stored};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// How values are bent before they are scaled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Transform {
+    /// The natural logarithm; every value must be above 0.
+    Log,
+    /// `log(1 + x)`; every value must be above -1.
+    Log1p,
+    /// Yeo and Johnson's power transform, its exponent chosen for the training rows by maximum likelihood.
+    YeoJohnson,
+}
+
+/// A fitted transform.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FittedTransform {
+    /// See [`Transform::Log`].
+    Log,
+    /// See [`Transform::Log1p`].
+    Log1p,
+    /// See [`Transform::YeoJohnson`]; the exponent.
+    YeoJohnson(f64),
+}
+
+impl Transform {
+    pub(super) fn fit(self, values: &[f64]) -> FittedTransform {
+        match self {
+            Self::Log => FittedTransform::Log,
+            Self::Log1p => FittedTransform::Log1p,
+            Self::YeoJohnson => FittedTransform::YeoJohnson(stored(best_exponent(values))),
+        }
+    }
+}
+
+impl FittedTransform {
+    /// Bends values; names the first one that has no result.
+    pub(super) fn apply(self, name: &str, values: &[f64]) -> Result<Vec<f64>, StageError> {
+        let (least, word) = match self {
+            Self::YeoJohnson(exponent) => return Ok(values.iter().map(|x| yeo_johnson(*x, exponent)).collect()),
+            Self::Log => (0.0, "log"),
+            Self::Log1p => (-1.0, "log1p"),
+        };
+        if let Some(row) = values.iter().position(|value| *value <= least) {
+            let others = if word == "log" { vec!["log1p", "yeo_johnson"] } else { vec!["yeo_johnson"] };
+            let shown = format!("column `{name}` is {} in row {}, which has no {word}", values[row], row + 1);
+            return Err(StageError::data(shown)
+                .note("rows are counted from 1; a null counts as what `impute` fills in")
+                .hint(format!("`clip` bounds it before, or transform it by {}", list(others, 2))));
+        }
+        Ok(values.iter().map(|x| if word == "log" { x.ln() } else { x.ln_1p() }).collect())
+    }
+}
+
+fn yeo_johnson(x: f64, exponent: f64) -> f64 {
+    // As scikit-learn has it: exponents this close to 0 and 2 count as them.
+    let near = f64::EPSILON;
+    if x >= 0.0 {
+        if exponent.abs() < near { x.ln_1p() } else { (exponent * x.ln_1p()).exp_m1() / exponent }
+    } else if (exponent - 2.0).abs() > near {
+        -((2.0 - exponent) * (-x).ln_1p()).exp_m1() / (2.0 - exponent)
+    } else {
+        -(-x).ln_1p()
+    }
+}
+
+/// The exponent of the greatest likelihood under a normal distribution, searched from -2 to 2 and beyond.
+/// A constant keeps its values: exponent 1.
+fn best_exponent(values: &[f64]) -> f64 {
+    let Some(first) = values.first() else { return 1.0 };
+    if values.iter().all(|value| value == first) {
+        return 1.0;
+    }
+    let logs = exact_sum(values.iter().map(|x| x.signum() * x.abs().ln_1p()));
+    let loss = |exponent: f64| {
+        let bent: Vec<f64> = values.iter().map(|x| yeo_johnson(*x, exponent)).collect();
+        if bent.iter().any(|value| !value.is_finite()) {
+            return f64::INFINITY;
+        }
+        let mean = mean(&bent);
+        let variance = exact_sum(bent.iter().map(|value| (value - mean) * (value - mean))) / bent.len() as f64;
+        if variance < f64::MIN_POSITIVE {
+            return f64::INFINITY;
+        }
+        bent.len() as f64 / 2.0 * variance.ln() - (exponent - 1.0) * logs
+    };
+    let (low, high) = bracket(&loss);
+    minimum(&loss, low, high)
+}
+
+/// Two places with a lower one between them: begun at -2 and 2, and widened while the loss falls outwards.
+fn bracket(loss: &dyn Fn(f64) -> f64) -> (f64, f64) {
+    let (mut low, mut high) = (-2.0_f64, 2.0_f64);
+    for _ in 0..30 {
+        let step = (high - low) * 0.1;
+        if loss(low) < loss(low + step) {
+            low -= high - low;
+        } else if loss(high) < loss(high - step) {
+            high += high - low;
+        } else {
+            break;
+        }
+    }
+    (low, high)
+}
+
+/// The place of the least loss between two places, by golden sections: the loss has one valley.
+fn minimum(loss: &dyn Fn(f64) -> f64, mut low: f64, mut high: f64) -> f64 {
+    const RATIO: f64 = 0.618_033_988_749_894_9;
+    let (mut left, mut right) = (high - RATIO * (high - low), low + RATIO * (high - low));
+    let (mut at_left, mut at_right) = (loss(left), loss(right));
+    while high - low > 1e-8 {
+        if at_left <= at_right {
+            (high, right, at_right) = (right, left, at_left);
+            left = high - RATIO * (high - low);
+            at_left = loss(left);
+        } else {
+            (low, left, at_left) = (left, right, at_right);
+            right = low + RATIO * (high - low);
+            at_right = loss(right);
+        }
+    }
+    f64::midpoint(low, high)
+}
