@@ -14,12 +14,12 @@ pub use weigh::{Norm, Weight, Weighting};
 
 use super::super::labels::column;
 use super::FittedFeature;
-use super::encoding::{Encoding, Fitted, Training, float_type};
+use super::encoding::{Encoding, Fitted, Known, Training, float_type};
 use crate::diag::codes;
 use crate::path;
 use crate::stage::{CheckCx, StageError};
 use crate::stages::encode::{Csr, Names, Tensor, TensorData};
-use crate::types::{DType, Dim, FeatureType, Shape, TableSchema};
+use crate::types::{DType, Dim, FeatureType, Shape};
 use polars::prelude::{DataFrame, DataType};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -186,7 +186,7 @@ impl Encoding for Text {
         ("text", "encode it as `numeric` or `category`, or cast it to `str` in a `table` stage")
     }
 
-    fn check(&self, name: &str, _: Option<&[String]>, _: &TableSchema, cx: &mut CheckCx<'_>) -> FeatureType {
+    fn check(&self, name: &str, _: &Known<'_>, cx: &mut CheckCx<'_>) -> FeatureType {
         self.check_values(name, cx);
         float_type(name, Shape(vec![self.n_features.map_or(Dim::Unknown, Dim::Fixed)]))
     }
