@@ -94,3 +94,42 @@ columns = [\"n\"]
     sandbox.kilter(&["status"]).success().prints("picture");
     sandbox.kilter(&["why", "picture"]).success();
 }
+
+const NOT_KEPT: &str = r#"
+[stage.clean]
+kind = "table"
+from = "table"
+keep = false
+steps = [{ filter = "n > 1" }, { derive = { double = "n * 2" } }]
+
+[stage.sums]
+kind = "sql"
+inputs = { t = "clean" }
+query = "SELECT sum(double) AS s FROM t"
+"#;
+
+#[test]
+fn a_table_that_is_not_kept_is_computed_where_it_is_used_and_followed_like_any_other() {
+    let sandbox = sandbox("n,other\n1,a\n2,b\n3,c\n", NOT_KEPT);
+    sandbox.run(&[]).success().says("not kept: 3 columns");
+    sandbox.run(&[]).all_cached();
+    sandbox.kilter(&["show", "pipeline.toml", "sums"]).success().prints("10");
+    sandbox.kilter(&["show", "pipeline.toml", "clean"]).exits(3).says("remove `keep = false`");
+    sandbox.kilter(&["verify", "pipeline.toml"]).success();
+    sandbox.kilter(&["verify", "pipeline.toml", "--twice"]).success();
+    let text = sandbox.read("pipeline.toml");
+    let sandbox = sandbox.file("pipeline.toml", text.replace("n > 1", "n > 2"));
+    sandbox.kilter(&["why", "pipeline.toml", "sums"]).success().prints("clean");
+    sandbox.run(&[]).success();
+    sandbox.kilter(&["show", "pipeline.toml", "sums"]).success().prints("6");
+}
+
+#[test]
+fn what_needs_a_file_refuses_a_table_that_is_not_kept() {
+    let stages =
+        format!("{NOT_KEPT}\n[stage.count]\nkind = \"exec\"\ncommand = [\"wc\", \"{{t}}\"]\ninputs.t = \"clean\"\n");
+    sandbox("n,other\n1,a\n", &stages)
+        .kilter(&["check", "pipeline.toml"])
+        .exits(2)
+        .says("is not kept, and `exec` needs its file");
+}
