@@ -62,6 +62,14 @@ impl TableSchema {
         self
     }
 
+    /// Gives a column this type; one that was not there comes last.
+    pub fn set(&mut self, name: &str, dtype: DType) {
+        match self.columns.iter_mut().find(|column| column.name == name) {
+            Some(column) => column.dtype = dtype,
+            None => self.columns.push(Column::new(name, dtype)),
+        }
+    }
+
     /// Looks a column up by its exact name.
     #[must_use]
     pub fn lookup(&self, name: &str) -> Lookup<'_> {

@@ -153,7 +153,7 @@ fn run(
 ) -> Result<Lines, StageError> {
     let text = serde_json::to_vec(request).map_err(|error| StageError::bug(format!("a half's request: {error}")))?;
     std::fs::write(file, text).map_err(|error| StageError::io("write", file, &error))?;
-    crate::exec::die_with_parent(&mut command);
+    crate::env::die_with_parent(&mut command);
     let failed = |what: String| StageError::new(ErrorKind::Process, what);
     let mut child = command
         .stdin(Stdio::null())

@@ -1,10 +1,12 @@
 //! Mistakes in queries and expressions, as findings of a stage.
 
+use super::columns::wrong_type;
 use crate::diag::{codes, did_you_mean};
-use crate::frame::sql::{Problem, ProblemKind};
+use crate::frame::FloatSums;
+use crate::frame::sql::{Problem, ProblemKind, check_expr};
 use crate::numbers;
 use crate::stage::{CheckCx, Path, Ref};
-use crate::types::TableSchema;
+use crate::types::{DType, TableSchema};
 use std::collections::BTreeMap;
 
 /// Where the tables of a query come from; empty for an expression over one table.
@@ -20,6 +22,43 @@ pub(super) fn report(
 ) {
     for problem in problems {
         one(problem, at, sources, tables, cx);
+    }
+}
+
+/// The type that an expression over one table gives, its problems reported; `None` where it cannot be told.
+pub(super) fn expr_type(
+    text: &str,
+    table: &TableSchema,
+    sums: FloatSums,
+    at: &Path,
+    cx: &mut CheckCx<'_>,
+) -> Option<DType> {
+    check_expr(text, table, sums).unwrap_or_else(|problems| {
+        report_expr(problems, table, at, cx);
+        None
+    })
+}
+
+/// Reports every problem of an expression over one table.
+pub(super) fn report_expr(problems: Vec<Problem>, table: &TableSchema, at: &Path, cx: &mut CheckCx<'_>) {
+    report(problems, at, &Sources::new(), &BTreeMap::from([(String::new(), table.clone())]), cx);
+}
+
+/// Checks an expression that must be true or false for each row of a table; `needs` says who wants it so.
+pub(super) fn condition(
+    text: &str,
+    table: &TableSchema,
+    sums: FloatSums,
+    needs: &str,
+    at: &Path,
+    cx: &mut CheckCx<'_>,
+) {
+    match expr_type(text, table, sums, at, cx) {
+        None | Some(DType::Bool | DType::Unknown) => {}
+        Some(dtype) => {
+            wrong_type(cx, at.clone(), "the expression", &dtype, "bool").diagnostic.message =
+                format!("the expression gives {dtype}, but {needs} needs bool");
+        }
     }
 }
 

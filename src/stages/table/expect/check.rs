@@ -1,7 +1,7 @@
 //! What is wrong with the fields of `expect`, before anything runs.
 
 use super::super::columns::{column, select, wrong_type};
-use super::super::report::report;
+use super::super::report::condition;
 use super::super::scalar::Scalar;
 use super::MARKS;
 use super::judge::whole;
@@ -9,11 +9,9 @@ use super::spec::{Check, Drift, Fresh, Range, Rule, Spec};
 use crate::diag::codes;
 use crate::frame::FloatSums;
 use crate::frame::file::time::datetime;
-use crate::frame::sql::check_expr;
 use crate::path;
 use crate::stage::{CheckCx, Path};
 use crate::types::{DType, Lookup, TableSchema};
-use std::collections::BTreeMap;
 
 /// The table's schema, after everything wrong was reported; `None` where the input is no table.
 pub(super) fn check(spec: &Spec, cx: &mut CheckCx<'_>) -> Option<TableSchema> {
@@ -93,7 +91,7 @@ fn check_one(name: &str, check: &Check, schema: &TableSchema, reference: Option<
         Rule::Pattern(patterns) => {
             patterns.iter().for_each(|(rule, pattern)| check_pattern(rule, pattern, schema, &below(&at, rule), cx));
         }
-        Rule::Holds(text) => check_condition(text, schema, &at, cx),
+        Rule::Holds(text) => condition(text, schema, FloatSums::Exact, "a check", &at, cx),
         Rule::Rows(rows) => {
             if rows.min.is_none() && rows.max.is_none() {
                 cx.error(at, codes::MISSING_FIELD, "neither `min` nor `max` is given")
@@ -132,20 +130,7 @@ fn check_common(name: &str, check: &Check, rule: Rule<'_>, schema: &TableSchema,
         .label("0.01 is one row in a hundred");
     }
     if let Some(text) = check.only.as_deref().filter(|_| rule.is_of_rows()) {
-        check_condition(text, schema, &path!["checks", name, "only"], cx);
-    }
-}
-
-fn check_condition(text: &str, schema: &TableSchema, at: &Path, cx: &mut CheckCx<'_>) {
-    match check_expr(text, schema, FloatSums::Exact) {
-        Ok(None | Some(DType::Bool | DType::Unknown)) => {}
-        Ok(Some(dtype)) => {
-            let finding = wrong_type(cx, at.clone(), "the expression", &dtype, "bool");
-            finding.diagnostic.message = format!("the expression gives {dtype}, but a truth value is needed here");
-        }
-        Err(problems) => {
-            report(problems, at, &BTreeMap::new(), &BTreeMap::from([(String::new(), schema.clone())]), cx);
-        }
+        condition(text, schema, FloatSums::Exact, "`only`", &path!["checks", name, "only"], cx);
     }
 }
 

@@ -1,11 +1,11 @@
 //! New columns by expressions.
 
-use super::super::report::report;
+use super::super::report::expr_type;
 use super::{Rule, Tables};
-use crate::frame::sql::{check_expr, plan_expr};
+use crate::frame::sql::plan_expr;
 use crate::frame::{FloatSums, failed};
 use crate::stage::{CheckCx, Path, StageError};
-use crate::types::{Column, DType, TableSchema};
+use crate::types::{DType, TableSchema};
 use polars::prelude::{Expr, LazyFrame, SchemaRef};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -19,18 +19,8 @@ impl Rule for Derive {
     fn check(&self, input: TableSchema, sums: FloatSums, at: &Path, cx: &mut CheckCx<'_>) -> TableSchema {
         let mut output = input.clone();
         for (name, text) in &self.0 {
-            let dtype = match check_expr(text, &input, sums) {
-                Ok(dtype) => dtype.unwrap_or(DType::Unknown),
-                Err(problems) => {
-                    let tables = BTreeMap::from([(String::new(), input.clone())]);
-                    report(problems, &[at.clone(), vec![name.into()]].concat(), &BTreeMap::new(), &tables, cx);
-                    DType::Unknown
-                }
-            };
-            match output.columns.iter_mut().find(|column| column.name == *name) {
-                Some(column) => column.dtype = dtype,
-                None => output.columns.push(Column::new(name.as_str(), dtype)),
-            }
+            let dtype = expr_type(text, &input, sums, &[at.clone(), vec![name.into()]].concat(), cx);
+            output.set(name, dtype.unwrap_or(DType::Unknown));
         }
         output
     }

@@ -1,10 +1,10 @@
 //! One row for each group.
 
 use super::super::columns::{OneOrMany, select};
-use super::super::report::report;
+use super::super::report::expr_type;
 use super::{Rule, Tables, after, matching};
 use crate::diag::codes;
-use crate::frame::sql::{check_expr, plan_expr};
+use crate::frame::sql::plan_expr;
 use crate::frame::{FloatSums, failed};
 use crate::stage::{CheckCx, Path, StageError};
 use crate::types::{DType, TableSchema};
@@ -68,13 +68,8 @@ impl Group {
                     .label("the name is taken")
                     .hint("give the aggregate another name");
             }
-            match check_expr(text, input, sums) {
-                Ok(dtype) => drop(types.insert(name.as_str(), dtype.unwrap_or(DType::Unknown))),
-                Err(problems) => {
-                    let tables = BTreeMap::from([(String::new(), input.clone())]);
-                    report(problems, &place, &BTreeMap::new(), &tables, cx);
-                }
-            }
+            let dtype = expr_type(text, input, sums, &place, cx);
+            types.insert(name.as_str(), dtype.unwrap_or(DType::Unknown));
         }
         types
     }

@@ -1,12 +1,12 @@
 //! New columns from the rows around each row.
 
 use super::super::columns::{OneOrMany, column};
-use super::super::report::report;
+use super::super::report::report_expr;
 use super::{Rule, Tables};
 use crate::frame::sql::{check_expr, plan_expr};
 use crate::frame::{FloatSums, failed};
 use crate::stage::{CheckCx, Path, StageError};
-use crate::types::{Column, DType, TableSchema};
+use crate::types::{DType, TableSchema};
 use polars::prelude::{Expr, LazyFrame, PolarsResult, SchemaRef};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -64,16 +64,11 @@ impl Rule for Window {
                 for problem in &mut problems {
                     problem.range = problem.range.take().filter(|range| range.end <= function.len());
                 }
-                let tables = BTreeMap::from([(String::new(), input.clone())]);
                 let place = [at.clone(), vec!["columns".into(), name.into()]].concat();
-                report(problems, &place, &BTreeMap::new(), &tables, cx);
+                report_expr(problems, &input, &place, cx);
                 None
             });
-            let dtype = dtype.unwrap_or(DType::Unknown);
-            match output.columns.iter_mut().find(|column| column.name == *name) {
-                Some(column) => column.dtype = dtype,
-                None => output.columns.push(Column::new(name.as_str(), dtype)),
-            }
+            output.set(name, dtype.unwrap_or(DType::Unknown));
         }
         output
     }
