@@ -200,6 +200,27 @@ pub fn is_network_file_system(path: &std::path::Path) -> bool {
     }
 }
 
+/// The child is killed when the thread that starts it ends, also when this process is killed.
+#[cfg(target_os = "linux")]
+pub fn die_with_parent(command: &mut std::process::Command) {
+    use std::os::unix::process::CommandExt;
+    let parent = std::process::id();
+    // SAFETY: between fork and exec only `prctl` and `getppid` are called, which are safe there.
+    unsafe {
+        command.pre_exec(move || {
+            if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) != 0 {
+                return Err(std::io::Error::last_os_error());
+            }
+            // The parent may have died before that.
+            if u32::try_from(libc::getppid()) == Ok(parent) { Ok(()) } else { Err(std::io::ErrorKind::NotFound.into()) }
+        });
+    }
+}
+
+/// The child is killed when the thread that starts it ends, where the system can do that.
+#[cfg(not(target_os = "linux"))]
+pub fn die_with_parent(_: &mut std::process::Command) {}
+
 /// The folder of the running program, where the worker lies too.
 #[must_use]
 pub fn program_folder() -> Option<PathBuf> {

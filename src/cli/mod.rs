@@ -35,6 +35,9 @@ use std::time::Instant;
 #[must_use]
 pub fn main() -> ExitCode {
     let started = Instant::now();
+    if let Some(exit) = crate::store::serve_mapped() {
+        return exit;
+    }
     bug::install_hook();
     let arguments = args::parse();
     if let Command::Run(args::Run { jobs: Some(jobs), .. }) = &arguments.command {

@@ -44,5 +44,4 @@ mod tests;
 pub use again::{Again, Given, NotRun};
 pub use board::Done;
 pub use nothing::run_nothing;
-pub use process::die_with_parent;
 pub use run::{Outcome, RunError, RunOptions, RunSummary, run, run_checking_again};

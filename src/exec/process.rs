@@ -1,5 +1,6 @@
 //! One worker process: starting it so that it cannot outlive us, talking to it, and telling how it died.
 
+use crate::env::die_with_parent;
 use crate::job::{CLEARED, Setting, WorkerEvent};
 use crossbeam_channel::{Receiver, Sender};
 use std::fs::File;
@@ -160,26 +161,6 @@ fn keep(mut stderr: impl Read, log: &Log) {
         }
     }
 }
-
-/// The child is killed when the thread that starts it ends, also when this process is killed.
-#[cfg(target_os = "linux")]
-pub fn die_with_parent(command: &mut Command) {
-    let parent = std::process::id();
-    // SAFETY: between fork and exec only `prctl` and `getppid` are called, which are safe there.
-    unsafe {
-        command.pre_exec(move || {
-            if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) != 0 {
-                return Err(std::io::Error::last_os_error());
-            }
-            // The parent may have died before that.
-            if u32::try_from(libc::getppid()) == Ok(parent) { Ok(()) } else { Err(std::io::ErrorKind::NotFound.into()) }
-        });
-    }
-}
-
-/// The child is killed when the thread that starts it ends, where the system can do that.
-#[cfg(not(target_os = "linux"))]
-pub fn die_with_parent(_: &mut Command) {}
 
 /// `  1234 kB` in bytes.
 fn kibibytes(text: &str) -> Option<u64> {

@@ -1,8 +1,10 @@
 //! Blobs by their digest: hashing, moving into the store, checking.
 //!
 //! Files are read in large pieces and hashed by all cores, rather than mapped: a mapped file that somebody shortens
-//! meanwhile ends the process with SIGBUS, and workspace files belong to the user.
+//! meanwhile ends the process with SIGBUS, and workspace files belong to the user. See [`super::mapped`] for the large
+//! ones.
 
+use super::mapped::hash_mapped;
 use super::{Store, StoreError};
 use crate::digest::Digest;
 use crate::env;
@@ -33,6 +35,9 @@ pub fn hash_file(path: &Path) -> Result<(Digest, u64), StoreError> {
 
 /// The digest and size of what an open file holds; `expected` is the size that it seems to have.
 pub(super) fn hash_open(file: &mut File, expected: u64) -> std::io::Result<(Digest, u64)> {
+    if let Some(found) = hash_mapped(file, expected) {
+        return Ok(found);
+    }
     let length = usize::try_from(expected).unwrap_or(PIECE).clamp(1, PIECE - 1) + 1;
     let mut piece = vec![0; length];
     let mut filled = fill(file, &mut piece)?;
