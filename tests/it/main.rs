@@ -13,6 +13,7 @@ mod history;
 mod import;
 mod keys;
 mod lock;
+mod mapped;
 mod maps;
 mod pipelines;
 mod sandbox;
