@@ -106,6 +106,21 @@ pub fn number(value: f64) -> String {
     }
 }
 
+/// How many decimals tell different numbers apart where [`number`] writes two of them alike: 4 for 0.9648 and 0.965. `None`
+/// where it does not.
+#[must_use]
+pub fn digits_apart(values: &[f64]) -> Option<usize> {
+    let alike = |text: &dyn Fn(f64) -> String| {
+        let pairs =
+            values.iter().enumerate().flat_map(|(at, one)| values[..at].iter().map(move |other| (*one, *other)));
+        pairs.filter(|(one, other)| one != other).any(|(one, other)| text(one) == text(other))
+    };
+    if !alike(&number) {
+        return None;
+    }
+    (1..=17).find(|digits| !alike(&|value| format!("{value:.digits$}")))
+}
+
 /// How many floats two floats lie apart; `None` where one is not a number. Both zeros are one place.
 #[must_use]
 pub fn ulps(a: f64, b: f64) -> Option<u64> {
@@ -213,6 +228,15 @@ mod tests {
         assert_eq!(rate(1940.2, "rows"), "1,940 rows/s");
         assert_eq!(rate(12.44, "steps"), "12.4 steps/s");
         assert_eq!(rate(3_100_000.0, "bytes"), "3.1 MB/s");
+    }
+
+    #[test]
+    fn numbers_that_differ_get_the_digits_that_show_it() {
+        assert_eq!(digits_apart(&[0.91, 0.928]), None);
+        assert_eq!(digits_apart(&[0.9648, 0.965]), Some(4));
+        assert_eq!(digits_apart(&[0.964_999_7, 0.965, 0.99]), Some(7));
+        assert_eq!(digits_apart(&[123_456.4, 123_456.0]), Some(1));
+        assert_eq!(digits_apart(&[0.965, 0.965, f64::NAN]), None);
     }
 
     #[test]

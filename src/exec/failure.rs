@@ -3,6 +3,7 @@
 use crate::check::Checked;
 use crate::diag::{Diagnostics, Format, render};
 use crate::event::Failure;
+use crate::numbers;
 use crate::stage::{ErrorKind, GateResult, StageError, StageResult, io_words};
 use crate::store::{Layout, StoreError};
 
@@ -106,13 +107,33 @@ pub(super) fn broken_gates(stage: &str, result: &StageResult, cached: bool) -> F
 
 /// `accuracy is 0.91, at least 0.928 is required`
 fn demand(gate: &GateResult) -> String {
+    let values: Vec<f64> = [Some(gate.value), gate.min, gate.max].into_iter().flatten().collect();
     // Counts of rows are whole, and said so.
-    let whole = [Some(gate.value), gate.min, gate.max].into_iter().flatten().all(|value| value.fract() == 0.0);
-    let number =
-        |value: f64| if whole && value.abs() < 1000.0 { value.to_string() } else { crate::numbers::number(value) };
+    let whole = values.iter().all(|value| value.fract() == 0.0);
+    let digits = numbers::digits_apart(&values);
+    let number = |value: f64| match digits {
+        _ if whole && value.abs() < 1000.0 => value.to_string(),
+        Some(digits) => format!("{value:.digits$}"),
+        None => numbers::number(value),
+    };
     let bounds: Vec<String> = [(gate.min, "at least"), (gate.max, "at most")]
         .iter()
         .filter_map(|(bound, words)| bound.map(|bound| format!("{words} {}", number(bound))))
         .collect();
     format!("{} is {}, {} is required", gate.metric, number(gate.value), bounds.join(" and "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gate_that_is_missed_narrowly_shows_by_how_much() {
+        let missed = |value, min| {
+            demand(&GateResult { metric: "accuracy".to_owned(), value, min: Some(min), max: None, holds: false })
+        };
+        assert_eq!(missed(0.9648, 0.965), "accuracy is 0.9648, at least 0.9650 is required");
+        assert_eq!(missed(0.91, 0.928), "accuracy is 0.910, at least 0.928 is required");
+        assert_eq!(missed(299.0, 300.0), "accuracy is 299, at least 300 is required");
+    }
 }
