@@ -19,7 +19,18 @@ macro_rules! modules {
 }
 
 /// Every module, sorted by name.
-pub const MODULES: &[StdModule] = modules!["sequence/lstm", "tabular/mlp", "vision/lenet", "vision/small_resnet"];
+pub const MODULES: &[StdModule] = modules![
+    "sequence/lstm",
+    "table/clip_outliers",
+    "table/dates",
+    "table/tidy",
+    "tabular/mlp",
+    "text/clean_en",
+    "text/clean_zh",
+    "text/unique",
+    "vision/lenet",
+    "vision/small_resnet",
+];
 
 /// The module that `use` names so.
 #[must_use]

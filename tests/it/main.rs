@@ -15,6 +15,7 @@ mod keys;
 mod lock;
 mod mapped;
 mod maps;
+mod modules;
 mod pipelines;
 mod sandbox;
 mod tables;

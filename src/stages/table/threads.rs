@@ -103,6 +103,11 @@ const STEPS: &[(&str, &str)] = &[
     ("filter", r#"{ filter = "x > avg(x) OVER (PARTITION BY key) AND few <> 1" }"#),
     ("derive", r#"{ derive = { z = "x / 3 + y", s = "sum(x)", d = "x - avg(x)", k = "upper(key)" } }"#),
     ("cast", r#"{ cast = { n = "f32", few = "str" } }"#),
+    (
+        "clean",
+        r#"{ clean = { columns = "*", form = "nfkc", lower = true, replace = [{ pattern = "[0-9]$" }], null_values = ["key 1"] } }"#,
+    ),
+    ("names", r#"{ names = "snake_case" }"#),
     ("rename", r#"{ rename = { key = "k", n = "key" } }"#),
     ("select", r#"{ select = ["y", "k*"] }"#),
     ("drop", r#"{ drop = ["x", "n"] }"#),

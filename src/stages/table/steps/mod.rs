@@ -1,6 +1,7 @@
 //! The steps of a `table` stage, a file each: what they say, what they make of a table's columns, how they run.
 
 mod cast;
+mod clean;
 mod concat;
 mod dedupe;
 mod derive;
@@ -10,6 +11,7 @@ mod fill;
 mod filter;
 mod group;
 mod join;
+mod names;
 mod pivot;
 mod rename;
 mod sample;
@@ -41,8 +43,13 @@ pub enum Step {
     /// Other column types, by name or pattern: `{ cast = { "pixel_*" = "f32" } }`. A value that the new type cannot
     /// hold is an error.
     Cast(cast::Cast),
+    /// Cleans texts: normal form, case, patterns, white space, markers of missing values:
+    /// `{ clean = { columns = "text", form = "nfkc", squeeze = true, null_values = [""] } }`.
+    Clean(clean::Clean),
     /// New names of columns: `{ rename = { old = "new" } }`.
     Rename(rename::Rename),
+    /// All names in one style: `{ names = "snake_case" }`.
+    Names(names::Names),
     /// Keeps these columns, in this order: `{ select = ["label", "pixel_*"] }`.
     Select(select::Select),
     /// Leaves columns out: `{ drop = ["notes", "tmp_*"] }`.
@@ -100,7 +107,9 @@ impl Step {
             Self::Filter(_) => "filter",
             Self::Derive(_) => "derive",
             Self::Cast(_) => "cast",
+            Self::Clean(_) => "clean",
             Self::Rename(_) => "rename",
+            Self::Names(_) => "names",
             Self::Select(_) => "select",
             Self::Drop(_) => "drop",
             Self::Fill(_) => "fill",
@@ -122,7 +131,9 @@ impl Step {
             Self::Filter(step) => step,
             Self::Derive(step) => step,
             Self::Cast(step) => step,
+            Self::Clean(step) => step,
             Self::Rename(step) => step,
+            Self::Names(step) => step,
             Self::Select(step) => step,
             Self::Drop(step) => step,
             Self::Fill(step) => step,

@@ -109,6 +109,10 @@ fn check_finds_mistakes_in_every_step() {
     assert_eq!(codes(r#"{ rename = { yeer = "y" } }"#), ["E0213"]);
     assert_eq!(codes(r#"{ rename = { year = "sex" } }"#), ["E0215"]);
     assert!(codes(r#"{ rename = { year = "sex", sex = "year" } }"#).is_empty());
+    assert_eq!(codes(r#"{ clean = { columns = "yeer" } }"#), ["E0213"]);
+    assert_eq!(codes(r#"{ clean = { columns = ["sex", "year"] } }"#), ["E0214"]);
+    assert_eq!(codes(r#"{ clean = { columns = "*", replace = [{ pattern = "a" }, { pattern = "(" }] } }"#), ["E0136"]);
+    assert_eq!(codes(r#"{ rename = { year = "Sex" } }, { names = "snake_case" }"#), ["E0215"]);
     assert_eq!(codes(r#"{ select = ["year", "x_*"] }"#), ["E0219"]);
     assert_eq!(codes(r#"{ drop = ["yeer"] }"#), ["E0213"]);
     assert_eq!(codes(r#"{ drop = "*" }"#), ["E0219"]);

@@ -1,0 +1,180 @@
+//! Cleans texts: normal form, case, patterns, white space, markers of missing values.
+
+use super::super::columns::{OneOrMany, is_pattern, select, wrong_type};
+use super::{Rule, Tables};
+use crate::diag::codes;
+use crate::frame::FloatSums;
+use crate::stage::{CheckCx, Path, StageError};
+use crate::types::{DType, TableSchema};
+use polars::prelude::{Column, DataType, IntoColumn, LazyFrame, PolarsResult, SchemaRef, StringChunked, col};
+use regex::Regex;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::sync::Arc;
+use unicode_normalization::UnicodeNormalization;
+
+/// What is done to the texts, in the order of these fields.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Clean {
+    /// The columns, names or patterns. A pattern takes the columns of texts among those that it fits.
+    pub columns: OneOrMany,
+    /// A Unicode normal form; `nfkc` also makes full-width letters, digits and punctuation narrow.
+    #[serde(default)]
+    pub form: Option<Form>,
+    /// All letters in lower case.
+    #[serde(default)]
+    pub lower: bool,
+    /// What replaces what, one after the other.
+    #[serde(default)]
+    pub replace: Vec<Replace>,
+    /// White space of any sort and length, line ends too, becomes one space; none is left at the ends.
+    #[serde(default)]
+    pub squeeze: bool,
+    /// Texts that stand for a missing value and become one, compared whole: `["", "NA"]`.
+    #[serde(default)]
+    pub null_values: Vec<String>,
+}
+
+/// A pattern and what replaces it, everywhere in the text.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Replace {
+    /// A regular expression, as in Rust's `regex`: `https?://\S+`.
+    pub pattern: String,
+    /// What stands there instead; `$1` or `${1}` is what the first group found, `$$` a dollar sign.
+    #[serde(default)]
+    pub with: String,
+}
+
+/// A Unicode normal form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Form {
+    /// Composed.
+    Nfc,
+    /// Decomposed.
+    Nfd,
+    /// Composed, compatible characters as one.
+    Nfkc,
+    /// Decomposed, compatible characters as one.
+    Nfkd,
+}
+
+impl Clean {
+    fn patterns(&self) -> Result<Vec<(Regex, String)>, (usize, regex::Error)> {
+        let compile = |(index, rule): (usize, &Replace)| match Regex::new(&rule.pattern) {
+            Ok(regex) => Ok((regex, rule.with.clone())),
+            Err(error) => Err((index, error)),
+        };
+        self.replace.iter().enumerate().map(compile).collect()
+    }
+
+    /// A text after all of it; `None` where it stands for a missing value.
+    fn text<'a>(&self, patterns: &[(Regex, String)], text: &'a str) -> Option<Cow<'a, str>> {
+        let mut text = match self.form {
+            None => Cow::Borrowed(text),
+            Some(_) if text.is_ascii() => Cow::Borrowed(text),
+            Some(Form::Nfc) => text.nfc().collect::<String>().into(),
+            Some(Form::Nfd) => text.nfd().collect::<String>().into(),
+            Some(Form::Nfkc) => text.nfkc().collect::<String>().into(),
+            Some(Form::Nfkd) => text.nfkd().collect::<String>().into(),
+        };
+        if self.lower {
+            text = text.to_lowercase().into();
+        }
+        for (pattern, with) in patterns {
+            if let Cow::Owned(replaced) = pattern.replace_all(&text, with.as_str()) {
+                text = replaced.into();
+            }
+        }
+        if self.squeeze {
+            text = text.split_whitespace().collect::<Vec<_>>().join(" ").into();
+        }
+        (!self.null_values.iter().any(|null| *null == text)).then_some(text)
+    }
+
+    fn column(&self, patterns: &[(Regex, String)], column: &Column) -> PolarsResult<Column> {
+        let texts = column.str()?;
+        let cleaned: StringChunked = texts.iter().map(|text| self.text(patterns, text?)).collect();
+        Ok(cleaned.with_name(texts.name().clone()).into_column())
+    }
+}
+
+impl Rule for Clean {
+    fn check(&self, input: TableSchema, _: FloatSums, at: &Path, cx: &mut CheckCx<'_>) -> TableSchema {
+        for (pattern, place) in self.columns.with_paths(&[at.clone(), vec!["columns".into()]].concat()) {
+            for name in select(&input, pattern, place.clone(), cx) {
+                let dtype = input.columns.iter().find(|column| column.name == name).map(|column| &column.dtype);
+                let other = dtype.filter(|dtype| !matches!(dtype, DType::Str | DType::Unknown));
+                if let Some(dtype) = other.filter(|_| !is_pattern(pattern)) {
+                    wrong_type(cx, place.clone(), &name, dtype, "a column of texts")
+                        .hint("leave it out, or cast it to `str` in a step before");
+                }
+            }
+        }
+        if let Err((index, error)) = self.patterns() {
+            let place = vec!["replace".into(), index.into(), "pattern".into()];
+            let said = error.to_string();
+            let reason = said.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+            cx.error(
+                [at.clone(), place].concat(),
+                codes::OUT_OF_RANGE,
+                format!("this is no regular expression: {reason}"),
+            )
+            .label("cannot be read")
+            .hint("in a TOML string between \" a backslash is written twice; between ' once");
+        }
+        input
+    }
+
+    fn apply(&self, lf: LazyFrame, schema: &SchemaRef, _: FloatSums, _: Tables<'_>) -> Result<LazyFrame, StageError> {
+        let patterns =
+            self.patterns().map_err(|(_, error)| StageError::data(format!("no regular expression: {error}")))?;
+        let work = Arc::new((self.clone(), patterns));
+        let is_text = |name: &String| schema.get(name).is_some_and(DataType::is_string);
+        let mut names: Vec<String> =
+            self.columns.0.iter().flat_map(|pattern| super::matching(schema, pattern)).collect();
+        names.retain(is_text);
+        names.sort();
+        names.dedup();
+        let clean = |name: String| {
+            let work = Arc::clone(&work);
+            col(name).map(move |column| work.0.column(&work.1, &column), |_, field| Ok(field.clone()))
+        };
+        let exprs: Vec<_> = names.into_iter().map(clean).collect();
+        Ok(if exprs.is_empty() { lf } else { lf.with_columns(exprs) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cleaned(fields: &str, text: &str) -> Option<String> {
+        let step: Clean = toml::from_str(&format!("columns = \"t\"\n{fields}")).expect("a step");
+        let patterns = step.patterns().expect("patterns");
+        step.text(&patterns, text).map(Cow::into_owned)
+    }
+
+    #[test]
+    fn each_field_does_one_thing() {
+        assert_eq!(cleaned("", " Ｋ\t1 ").as_deref(), Some(" Ｋ\t1 "));
+        assert_eq!(cleaned("form = \"nfkc\"", "Ｋ１，好").as_deref(), Some("K1,好"));
+        assert_eq!(cleaned("form = \"nfd\"", "é").map(|text| text.chars().count()), Some(2));
+        assert_eq!(cleaned("lower = true", "ÄB").as_deref(), Some("äb"));
+        assert_eq!(cleaned("squeeze = true", "\u{3000} a \r\n b\u{a0}").as_deref(), Some("a b"));
+        assert_eq!(cleaned("null_values = [\"\", \"NA\"]", "NA"), None);
+        assert_eq!(cleaned("null_values = [\"\", \"NA\"]", "NAN").as_deref(), Some("NAN"));
+        let swapped = "replace = [{ pattern = '(\\d+)-(\\d+)', with = '$2-$1' }, { pattern = '-' }]";
+        assert_eq!(cleaned(swapped, "10-20 x").as_deref(), Some("2010 x"));
+    }
+
+    #[test]
+    fn what_is_cleaned_away_is_missing_only_in_the_end() {
+        let fields = "replace = [{ pattern = '<[^>]*>', with = ' ' }]\nsqueeze = true\nnull_values = [\"\"]";
+        assert_eq!(cleaned(fields, " <br/> <p>"), None);
+        assert_eq!(cleaned(fields, "<b>a</b>").as_deref(), Some("a"));
+    }
+}
