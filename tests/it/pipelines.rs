@@ -96,3 +96,14 @@ fn chinese_reviews_are_judged_on_reviews_of_no_other_part() {
     let sandbox = sandbox.file("pipelines/naive.toml", naive);
     sandbox.kilter(&["run", "pipelines/naive.toml", "split"]).exits(1).says("rows stand in more than one part");
 }
+
+/// The whole census is little: only the training is cut short.
+#[test]
+fn census_incomes_are_checked_drawn_and_told_apart() {
+    if !cfg!(feature = "torch") {
+        return;
+    }
+    let sandbox = run_twice("census", &["epochs=2", "min_accuracy=0.84"]);
+    assert!(sandbox.path("out/census/picture/report/profile.html").is_file());
+    sandbox.kilter(&["show", "pipelines/census.toml", "checked"]).success().prints("one_capital");
+}

@@ -107,6 +107,7 @@ target.species = "category"
                 Some(encoder) => (encoder, encoder.apply(&frame, &table.0, true)?),
                 None => {
                     let fitted: &Encoder = encoder.insert(Encoder::fit(spec, &frame)?);
+                    super::leaks::look(spec, fitted, &frame, cx)?;
                     (fitted, fitted.apply_training(&frame, &table.0)?)
                 }
             };

@@ -21,6 +21,7 @@ mod exact;
 mod features;
 mod kind;
 mod labels;
+mod leaks;
 mod names;
 mod order;
 pub mod ports;

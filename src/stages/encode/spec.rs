@@ -3,6 +3,7 @@
 use super::features::{Feature, named};
 use super::target::Target;
 use crate::stage::Ref;
+use crate::stages::table::split::Leaks;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -24,6 +25,10 @@ pub struct EncodeSpec {
     /// `model` stage says which is its `target`.
     #[serde(default)]
     pub target: BTreeMap<String, Target>,
+    /// What to do about a column of the features that determines a target in the training table (each of its values, which
+    /// repeat, always has the same target; or the rows of each class follow each other in its order): `"warn"`, `"error"`, or
+    /// `"ignore"`, which does not look. `"warn"` where nothing else is said.
+    pub leaks: Option<Leaks>,
 }
 
 impl EncodeSpec {

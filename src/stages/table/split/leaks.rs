@@ -8,7 +8,7 @@ use super::assign::classes;
 use super::near;
 use super::spec::{Leaks, Spec};
 use crate::diag::list;
-use crate::frame::failed;
+use crate::frame::{failed, same_rows};
 use crate::numbers;
 use crate::path;
 use crate::stage::{RunCx, StageError};
@@ -158,17 +158,7 @@ impl<'a> Compared<'a> {
             None => self.df.column(name).cloned(),
         };
         let columns = self.names.iter().map(column).collect::<PolarsResult<Vec<_>>>().map_err(broken)?;
-        let groups = self.df.group_by_with_series(columns, true, false).map_err(broken)?.into_groups();
-        let mut out = vec![0; self.df.height()];
-        for (number, group) in groups.iter().enumerate() {
-            match group {
-                GroupsIndicator::Idx((_, rows)) => rows.iter().for_each(|row| out[*row as usize] = number as u32),
-                GroupsIndicator::Slice([first, length]) => {
-                    (first..first + length).for_each(|row| out[row as usize] = number as u32);
-                }
-            }
-        }
-        Ok(out)
+        same_rows(columns, self.df.height())
     }
 
     /// Of each part how many rows have a text that is nearly one of another part. Numbers and other types are not compared.

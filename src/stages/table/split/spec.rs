@@ -50,11 +50,11 @@ pub struct Spec {
     pub near_duplicates: Option<f64>,
 }
 
-/// What to do about rows that stand in more than one part.
+/// What to do about what a model should not see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Leaks {
-    /// Say how many there are.
+    /// Say what was found.
     Warn,
     /// Fail.
     Error,
