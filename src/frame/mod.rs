@@ -8,6 +8,7 @@
 //!
 //! And one more: of a table of which a stage reads some columns it can see no others ([`mod@read`], [`projection`]).
 
+pub mod cast;
 pub mod changes;
 pub mod compare;
 pub mod digest;
@@ -27,6 +28,7 @@ pub mod sums;
 pub mod view;
 pub mod write;
 
+pub use cast::{CastFault, cast_exactly, needs_care};
 pub use changes::{Matching, TableChanges, table_changes};
 pub use digest::{column_digest, table_digest};
 pub use dtype::{from_polars, to_polars};

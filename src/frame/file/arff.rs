@@ -57,7 +57,10 @@ pub(super) fn read(bytes: &[u8], layout: &Layout) -> Result<DataFrame, BadFile> 
         if line.is_empty() || line.starts_with('%') {
             continue;
         }
-        let told = |wrong: String| BadFile::new(format!("line {}{wrong}", line_at(&decoded.text, place)));
+        let told = |wrong: String| {
+            BadFile::new(format!("line {}{wrong}", line_at(&decoded.text, place)))
+                .hint("mend the line or its `@attribute`; a missing value is `?`")
+        };
         row(line, &attributes, &mut columns).map_err(told)?;
     }
     let height = columns.first().map_or(0, Values::len);

@@ -1,9 +1,9 @@
 //! Files that carry their own types: parquet and arrow. Declared types are casts that must not lose a value.
 
 use super::types::no_such_column;
-use super::{BadFile, Layout, TypeRules, time};
+use super::{BadFile, Layout, TypeRules};
 use crate::frame::schema::from_polars_schema;
-use crate::frame::{collect, from_polars, to_polars};
+use crate::frame::{CastFault, cast_exactly, collect, from_polars};
 use crate::types::{Column as ColumnType, DType, TableSchema};
 use polars::prelude::*;
 use std::fs::File;
@@ -158,37 +158,14 @@ fn cast(column: &Column, dtype: &DType) -> Result<Column, BadFile> {
         BadFile::new(format!("column `{name}` is {}, and cannot be read as {dtype}", from_polars(column.dtype())))
             .hint("leave it out of `types`, and cast it in a stage of kind `table`")
     };
-    let target = to_polars(dtype).ok_or_else(cannot)?;
-    let out = match moments(column, dtype) {
-        Some(moments) => moments.cast(&target).map_err(|_| cannot())?,
-        None => column.cast(&target).map_err(|_| cannot())?,
-    };
-    if out.null_count() == column.null_count() {
-        return Ok(out);
-    }
-    let lost = column.is_not_null().iter().zip(out.is_null().iter()).position(|pair| pair == (Some(true), Some(true)));
-    let row = lost.unwrap_or(0);
-    let found = column.get(row).map(|value| value.str_value().into_owned()).unwrap_or_default();
-    Err(BadFile::new(format!("row {}, column `{name}`: found `{found}`, expected a value of type {dtype}", row + 1))
-        .hint(format!("declare another type for `{name}`")))
-}
-
-/// Texts as dates and times: read as those of delimited text are.
-fn moments(column: &Column, dtype: &DType) -> Option<Column> {
-    let texts = column.str().ok()?;
-    let parsed = |parse: fn(&str) -> Option<i64>| {
-        let numbers: Int64Chunked = texts.iter().map(|text| parse(text?)).collect();
-        Some(numbers.with_name(column.name().clone()).into_column())
-    };
-    match dtype {
-        DType::Date => {
-            let days: Int32Chunked = texts.iter().map(|text| time::date(text?)).collect();
-            Some(days.with_name(column.name().clone()).into_column())
+    cast_exactly(column, dtype).map_err(|fault| match fault {
+        CastFault::NoForm => cannot(),
+        CastFault::Lost { row, found, .. } => {
+            let place = format!("row {}, column `{name}`", row + 1);
+            BadFile::new(format!("{place}: found `{found}`, expected a value of type {dtype}"))
+                .hint(format!("declare another type for `{name}`"))
         }
-        DType::Datetime => parsed(time::datetime),
-        DType::Time => parsed(time::time),
-        _ => None,
-    }
+    })
 }
 
 /// A panic inside polars, which a broken file may cause, becomes an error.
@@ -200,7 +177,9 @@ fn unpanicked<T>(read: impl FnOnce() -> PolarsResult<T>) -> PolarsResult<T> {
 fn not_readable(format: &str, path: &Path, error: &PolarsError) -> BadFile {
     match std::fs::metadata(path) {
         Err(error) => BadFile::io(path, &error),
-        Ok(meta) if meta.len() == 0 => BadFile::new(format!("the file is empty, expected {format}")),
+        Ok(meta) if meta.len() == 0 => {
+            BadFile::new(format!("the file is empty, expected {format}")).hint("give a file with rows")
+        }
         Ok(_) => {
             let words = super::super::polars_words(error);
             let bad = BadFile::new(format!("the file cannot be read as {format}: {words}"));

@@ -5,6 +5,9 @@ use crate::types::{Column as ColumnType, DType, TableSchema};
 use polars::prelude::*;
 use rayon::prelude::*;
 
+/// Images of more pixels are a sign of a header that is none.
+const MAX_COLUMNS: usize = 10_000_000;
+
 /// What the header of an IDX file says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdxHeader {
@@ -39,14 +42,21 @@ pub fn idx_header(bytes: &[u8]) -> Result<IdxHeader, BadFile> {
     };
     if element != 0x08 {
         let message = format!("the IDX file holds elements of type 0x{element:02x}, expected 0x08, unsigned bytes");
-        return Err(BadFile::new(message));
+        return Err(BadFile::new(message).hint("write it as unsigned bytes, or as parquet"));
     }
     let rank = usize::from(rank);
     if rank == 0 || rest.len() < rank * 4 {
         return Err(BadFile::new("the file is not IDX: its header breaks off").hint(hint));
     }
     let dims = rest.chunks_exact(4).take(rank);
-    let dims = dims.map(|dim| u32::from_be_bytes([dim[0], dim[1], dim[2], dim[3]]) as usize).collect();
+    let dims: Vec<usize> = dims.map(|dim| u32::from_be_bytes([dim[0], dim[1], dim[2], dim[3]]) as usize).collect();
+    let width = dims[1..].iter().try_fold(1_usize, |size, dim| size.checked_mul(*dim));
+    if width.is_none_or(|width| width > MAX_COLUMNS) {
+        let sizes: Vec<String> = dims[1..].iter().map(ToString::to_string).collect();
+        let sizes = sizes.join(" x ");
+        return Err(BadFile::new(format!("the header promises images of {sizes}, more than {MAX_COLUMNS} columns"))
+            .hint("the file is damaged, or no IDX: fetch it again, and compare its sha256"));
+    }
     Ok(IdxHeader { dims, start: 4 + rank * 4 })
 }
 
@@ -151,6 +161,9 @@ mod tests {
         assert!(message(b"").contains("empty"));
         assert!(message(b"a,b\n1,2\n").contains("two zero bytes"));
         assert!(message(&idx(&[2, 2], 0..3)).contains("promises 4"));
+        let huge = idx(&[u32::MAX, u32::MAX, u32::MAX], 0..3);
+        assert!(message(&huge).contains("promises images of 4294967295 x 4294967295"), "{}", message(&huge));
+        assert!(probe(&huge, &TypeRules::default()).is_err());
         let images = idx(&[2, 1, 1], 0..2);
         let bad = read(&images, Some(&idx(&[3], 0..3)), &TypeRules::default()).expect_err("bad");
         assert_eq!(bad.message, "there are 2 images, but 3 labels");

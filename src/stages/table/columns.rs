@@ -72,6 +72,13 @@ pub(super) fn column(schema: &TableSchema, name: &str, at: Path, cx: &mut CheckC
     }
 }
 
+/// Reports a list of columns that names none, where one is needed.
+pub(super) fn not_empty(names: &OneOrMany, at: Path, what: &str, cx: &mut CheckCx<'_>) {
+    if names.0.is_empty() {
+        cx.error(at, codes::OUT_OF_RANGE, format!("{what} needs at least one column")).label("names no column");
+    }
+}
+
 /// Whether a text is a pattern.
 pub(super) fn is_pattern(text: &str) -> bool {
     text.contains(['*', '?'])

@@ -64,7 +64,13 @@ pub(super) fn read_whole(bytes: &[u8], layout: &Layout) -> Result<DataFrame, Bad
         let at = format!("line {}, column {}", error.line(), error.column());
         let bad = BadFile::new(format!("{at}: {}", words(&error)));
         let lines = decoded.text.trim_start().starts_with('{') && error.to_string().contains("trailing characters");
-        bad.maybe_hint(lines.then(|| "if each line holds an object of its own: `format = \"jsonl\"`".to_owned()))
+        bad.hint(if lines {
+            "if each line holds an object of its own: `format = \"jsonl\"`"
+        } else if error.is_eof() {
+            "the file is cut off: fetch it again, and compare its sha256"
+        } else {
+            "mend the file there; it must be one list of objects"
+        })
     })?;
     for key in layout.records.iter().flat_map(|path| path.split('.')) {
         value = step_into(value, key, layout)?;
@@ -76,10 +82,11 @@ pub(super) fn read_whole(bytes: &[u8], layout: &Layout) -> Result<DataFrame, Bad
                 Json::Object(fields) => fields.iter().find(|(_, value)| matches!(value, Json::List(_))),
                 _ => None,
             };
-            let hint = list.map(|(key, _)| format!("say where the rows are: `records = \"{key}\"`"));
-            return Err(
-                BadFile::new(format!("the file holds {}, expected a list of objects", other.what())).maybe_hint(hint)
+            let hint = list.map_or_else(
+                || "write the rows as `[{…}, {…}]`, or say with `format` what the file is".to_owned(),
+                |(key, _)| format!("say where the rows are: `records = \"{key}\"`"),
             );
+            return Err(BadFile::new(format!("the file holds {}, expected a list of objects", other.what())).hint(hint));
         }
     };
     let mut shape = Shape::Null;
@@ -159,7 +166,7 @@ impl Wrong {
 
 /// What serde says, without the place, which is of no use outside of the line.
 fn words(error: &serde_json::Error) -> String {
-    let text = error.to_string();
+    let text = error.to_string().replace("recursion limit exceeded", "more than 128 levels deep");
     text.split(" at line").next().unwrap_or(&text).to_owned()
 }
 

@@ -3,10 +3,11 @@
 use super::super::columns::{is_pattern, select};
 use super::{Rule, Tables};
 use crate::diag::{codes, did_you_mean, list};
-use crate::frame::{FloatSums, to_polars};
+use crate::frame::{CastFault, FloatSums, cast_exactly, from_polars, needs_care, to_polars};
+use crate::numbers;
 use crate::stage::{CheckCx, Path, StageError};
 use crate::types::{DType, TableSchema};
-use polars::prelude::{Column, DataType, LazyFrame, SchemaRef, col};
+use polars::prelude::{Column, Expr, Field, LazyFrame, PolarsError, PolarsResult, SchemaRef, col};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -54,14 +55,40 @@ impl Rule for Cast {
     }
 
     fn apply(&self, lf: LazyFrame, schema: &SchemaRef, _: FloatSums, _: Tables<'_>) -> Result<LazyFrame, StageError> {
-        let mut targets: BTreeMap<String, DataType> = BTreeMap::new();
+        let mut targets: BTreeMap<String, &DType> = BTreeMap::new();
         for (rule, dtype) in self.in_order() {
-            let target = to_polars(dtype).ok_or_else(|| StageError::data(format!("`{dtype}` is not a column type")))?;
-            targets.extend(super::matching(schema, rule).into_iter().map(|name| (name, target.clone())));
+            targets.extend(super::matching(schema, rule).into_iter().map(|name| (name, dtype)));
         }
-        let exprs: Vec<_> = targets.into_iter().map(|(name, target)| col(name).strict_cast(target)).collect();
+        let exprs: Result<Vec<_>, _> = targets.into_iter().map(|(name, dtype)| cast(name, dtype, schema)).collect();
+        let exprs = exprs?;
         Ok(if exprs.is_empty() { lf } else { lf.with_columns(exprs) })
     }
+}
+
+fn cast(name: String, dtype: &DType, schema: &SchemaRef) -> Result<Expr, StageError> {
+    let target = to_polars(dtype).ok_or_else(|| StageError::data(format!("`{dtype}` is not a column type")))?;
+    let from = schema.get(&name).map_or(DType::Unknown, from_polars);
+    if !needs_care(&from, dtype) {
+        return Ok(col(name).strict_cast(target));
+    }
+    let dtype = dtype.clone();
+    let exactly = move |column: Column| exactly(&column, &dtype);
+    Ok(col(name).map(exactly, move |_, field| Ok(Field::new(field.name().clone(), target.clone()))))
+}
+
+fn exactly(column: &Column, dtype: &DType) -> PolarsResult<Column> {
+    cast_exactly(column, dtype).map_err(|fault| {
+        let (name, from) = (column.name(), from_polars(column.dtype()));
+        let message = match fault {
+            CastFault::NoForm => format!("column `{name}` is {from}, which has no form as {dtype}"),
+            CastFault::Lost { count, found, .. } => {
+                let all = numbers::count(column.len() as u64);
+                let (count, have) = (numbers::count(count as u64), if count == 1 { "has" } else { "have" });
+                format!("column `{name}`: {count} of {all} values {have} no form as {dtype}, the first is `{found}`")
+            }
+        };
+        PolarsError::ComputeError(message.into())
+    })
 }
 
 fn castable(from: &DType, to: &DType) -> bool {

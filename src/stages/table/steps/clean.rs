@@ -1,6 +1,6 @@
 //! Cleans texts: normal form, case, patterns, white space, markers of missing values.
 
-use super::super::columns::{OneOrMany, is_pattern, select, wrong_type};
+use super::super::columns::{OneOrMany, is_pattern, not_empty, select, wrong_type};
 use super::{Rule, Tables};
 use crate::diag::codes;
 use crate::frame::FloatSums;
@@ -104,7 +104,9 @@ impl Clean {
 
 impl Rule for Clean {
     fn check(&self, input: TableSchema, _: FloatSums, at: &Path, cx: &mut CheckCx<'_>) -> TableSchema {
-        for (pattern, place) in self.columns.with_paths(&[at.clone(), vec!["columns".into()]].concat()) {
+        let columns: Path = [at.clone(), vec!["columns".into()]].concat();
+        not_empty(&self.columns, columns.clone(), "`clean`", cx);
+        for (pattern, place) in self.columns.with_paths(&columns) {
             for name in select(&input, pattern, place.clone(), cx) {
                 let dtype = input.columns.iter().find(|column| column.name == name).map(|column| &column.dtype);
                 let other = dtype.filter(|dtype| !matches!(dtype, DType::Str | DType::Unknown));

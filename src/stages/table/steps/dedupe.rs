@@ -1,6 +1,6 @@
 //! Leaves out rows that repeat another.
 
-use super::super::columns::{OneOrMany, select};
+use super::super::columns::{OneOrMany, not_empty, select};
 use super::super::normal::normalised;
 use super::{Rule, Tables};
 use crate::frame::FloatSums;
@@ -40,7 +40,9 @@ pub enum Keep {
 impl Rule for Dedupe {
     fn check(&self, input: TableSchema, _: FloatSums, at: &Path, cx: &mut CheckCx<'_>) -> TableSchema {
         if let Some(by) = &self.by {
-            for (pattern, at) in by.with_paths(&[at.clone(), vec!["by".into()]].concat()) {
+            let place: Path = [at.clone(), vec!["by".into()]].concat();
+            not_empty(by, place.clone(), "`by` of a dedupe", cx);
+            for (pattern, at) in by.with_paths(&place) {
                 select(&input, pattern, at, cx);
             }
         }

@@ -1,6 +1,6 @@
 //! One row for each item of a list.
 
-use super::super::columns::{OneOrMany, column, wrong_type};
+use super::super::columns::{OneOrMany, column, not_empty, wrong_type};
 use super::{Rule, Tables};
 use crate::frame::FloatSums;
 use crate::stage::{CheckCx, Path, StageError};
@@ -16,6 +16,7 @@ pub struct Explode(OneOrMany);
 
 impl Rule for Explode {
     fn check(&self, mut input: TableSchema, _: FloatSums, at: &Path, cx: &mut CheckCx<'_>) -> TableSchema {
+        not_empty(&self.0, at.clone(), "`explode`", cx);
         // A single name stands at the field itself, also where an error names it.
         for (name, place) in self.0.with_paths(at) {
             match column(&input, name, place.clone(), cx) {

@@ -178,7 +178,13 @@ impl Step {
     /// Adds what to do about a failure of this step.
     pub(super) fn explain(&self, error: StageError) -> StageError {
         match self {
-            Self::Cast(_) => error.hint("filter or mend those values before, or cast to a type that holds them"),
+            Self::Cast(_) => error.hint(
+                "filter or mend those values before, or cast to a type that holds them; `round` and `strptime` of a \
+                 `derive` step make whole numbers and dates of others",
+            ),
+            Self::Derive(_) | Self::Filter(_) if error.message.contains("conversion from") => {
+                error.hint("filter or mend those values before, or make them missing: `TRY_CAST(a AS INT)`")
+            }
             Self::Pivot(_) => error.hint("list the value in `columns`, or filter those rows before"),
             Self::Explode(_) => error.hint("lists that are taken apart together must be equally long in each row"),
             _ => error,

@@ -1,6 +1,6 @@
 //! Columns into rows.
 
-use super::super::columns::{OneOrMany, select};
+use super::super::columns::{OneOrMany, not_empty, select};
 use super::{Rule, Tables, after, matching};
 use crate::diag::codes;
 use crate::frame::FloatSums;
@@ -55,7 +55,9 @@ impl Unpivot {
     /// Reports columns that cannot stand in one column.
     fn check_types(&self, input: &TableSchema, at: &Path, cx: &mut CheckCx<'_>) {
         let mut first: Option<(String, DType)> = None;
-        for (pattern, place) in self.on.with_paths(&[at.clone(), vec!["on".into()]].concat()) {
+        let on: Path = [at.clone(), vec!["on".into()]].concat();
+        not_empty(&self.on, on.clone(), "`on` of an unpivot", cx);
+        for (pattern, place) in self.on.with_paths(&on) {
             for name in select(input, pattern, place.clone(), cx) {
                 let Some(found) = input.columns.iter().find(|column| column.name == name) else { continue };
                 let dtype = found.dtype.clone();

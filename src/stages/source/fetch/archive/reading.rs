@@ -71,7 +71,7 @@ fn walk_zip(
             StageError::data(format!("`{}` is compressed in a way that kilter cannot read", source.name))
                 .hint("pack it again with `zip`, whose `deflate` every program reads")
         }
-        other => StageError::data(format!("`{}` is damaged: {other}", source.name)),
+        other => StageError::data(format!("`{}` is damaged: {other}", source.name)).hint(DAMAGED),
     };
     let mut archive = zip::ZipArchive::new(file).map_err(wrong)?;
     if archive.has_duplicate_names() {
@@ -173,6 +173,8 @@ impl<R: Read> Read for Capped<R> {
     }
 }
 
+const DAMAGED: &str = "where it is a file of yours, make it again; a download is checked before, so it came like this";
+
 /// What an error of unpacking means.
 pub(super) fn damaged(name: &str, error: &io::Error) -> StageError {
     if error.get_ref().is_some_and(|inner| inner.is::<TooMuch>()) || error.to_string().contains(&TooMuch.to_string()) {
@@ -180,6 +182,5 @@ pub(super) fn damaged(name: &str, error: &io::Error) -> StageError {
             .note(TooMuch.to_string())
             .hint("unpack it yourself where you trust it, and fetch the file by `path`");
     }
-    StageError::data(format!("`{name}` is damaged: {}", crate::stage::io_words(error)))
-        .hint("where it is a file of yours, make it again; a download is checked before, so it came like this")
+    StageError::data(format!("`{name}` is damaged: {}", crate::stage::io_words(error))).hint(DAMAGED)
 }

@@ -1,0 +1,115 @@
+//! Casts that lose nothing: a value that the new type cannot hold as it is, is told.
+
+use super::file::time;
+use super::{from_polars, to_polars};
+use crate::types::DType;
+use polars::prelude::*;
+
+/// Why a column cannot be cast.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CastFault {
+    /// The types have nothing to do with each other.
+    NoForm,
+    /// Values that the new type cannot hold.
+    Lost {
+        /// How many.
+        count: usize,
+        /// The first of them, as a row from 0.
+        row: usize,
+        /// What stands there.
+        found: String,
+    },
+}
+
+/// The column in another type. Texts become dates and times as in delimited files; what would lose its fraction, or has
+/// no form in the new type, is a fault.
+///
+/// # Errors
+/// Where it cannot be done, or not for every value.
+pub fn cast_exactly(column: &Column, dtype: &DType) -> Result<Column, CastFault> {
+    let target = to_polars(dtype).ok_or(CastFault::NoForm)?;
+    let moments = moments(column, dtype);
+    let out = moments.as_ref().unwrap_or(column).cast(&target).map_err(|_| CastFault::NoForm)?;
+    let gone = if may_lose_fractions(&from_polars(column.dtype()), dtype) {
+        let back = out.cast(column.dtype()).map_err(|_| CastFault::NoForm)?;
+        back.not_equal_missing(column).map_err(|_| CastFault::NoForm)?
+    } else if out.null_count() == column.null_count() {
+        return Ok(out);
+    } else {
+        column.is_not_null() & out.is_null()
+    };
+    let mut rows = gone.iter().enumerate().filter(|(_, gone)| *gone == Some(true)).map(|(row, _)| row);
+    let Some(row) = rows.next() else { return Ok(out) };
+    let found = column.get(row).map(|value| value.str_value().into_owned()).unwrap_or_default();
+    Err(CastFault::Lost { count: 1 + rows.count(), row, found })
+}
+
+/// Whether a cast must go through [`cast_exactly`] to lose nothing; of all others polars tells what they lose.
+#[must_use]
+pub fn needs_care(from: &DType, to: &DType) -> bool {
+    let moment = matches!(to, DType::Date | DType::Datetime | DType::Time);
+    (*from == DType::Str && moment) || may_lose_fractions(from, to)
+}
+
+fn may_lose_fractions(from: &DType, to: &DType) -> bool {
+    match (from, to) {
+        (DType::Decimal(_, before), DType::Decimal(_, after)) => after < before,
+        (from, to) => (from.is_float() || matches!(from, DType::Decimal(..))) && to.is_integer(),
+    }
+}
+
+/// Texts as dates and times, the numbers that polars keeps for them.
+fn moments(column: &Column, dtype: &DType) -> Option<Column> {
+    let texts = column.str().ok()?;
+    let parsed = |parse: fn(&str) -> Option<i64>| {
+        let numbers: Int64Chunked = texts.iter().map(|text| parse(text?)).collect();
+        Some(numbers.with_name(column.name().clone()).into_column())
+    };
+    match dtype {
+        DType::Date => {
+            let days: Int32Chunked = texts.iter().map(|text| time::date(text?)).collect();
+            Some(days.with_name(column.name().clone()).into_column())
+        }
+        DType::Datetime => parsed(time::datetime),
+        DType::Time => parsed(time::time),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lost(column: Column, dtype: &DType) -> Option<(usize, usize, String)> {
+        match cast_exactly(&column, dtype) {
+            Ok(_) => None,
+            Err(CastFault::Lost { count, row, found }) => Some((count, row, found)),
+            Err(CastFault::NoForm) => panic!("no form"),
+        }
+    }
+
+    #[test]
+    fn fractions_are_not_cut_off() {
+        let floats = |values: &[f64]| Column::new("x".into(), values);
+        assert_eq!(lost(floats(&[1.0, 2.5, -0.5]), &DType::I64), Some((2, 1, "2.5".to_owned())));
+        assert_eq!(lost(floats(&[1.0, -0.0, 1e15]), &DType::I64), None);
+        assert_eq!(lost(floats(&[1.0, f64::NAN]), &DType::I64).map(|lost| lost.1), Some(1));
+        assert_eq!(lost(floats(&[1.0, 300.0]), &DType::U8).map(|lost| lost.1), Some(1));
+        let missing = Column::new("x".into(), [None, Some(1.0)]);
+        assert_eq!(lost(missing, &DType::I32), None);
+        let prices = floats(&[1.25, 2.0]).cast(&DataType::Decimal(10, 2)).expect("decimals");
+        assert_eq!(lost(prices.clone(), &DType::I64).map(|lost| lost.1), Some(0));
+        assert_eq!(lost(prices.clone(), &DType::Decimal(10, 1)).map(|lost| lost.1), Some(0));
+        assert_eq!(lost(prices, &DType::Decimal(12, 3)), None);
+    }
+
+    #[test]
+    fn texts_become_moments() {
+        let texts = |values: &[&str]| Column::new("t".into(), values);
+        assert_eq!(lost(texts(&["2024-02-29", "2024-02-30"]), &DType::Date), Some((1, 1, "2024-02-30".to_owned())));
+        assert_eq!(lost(texts(&["2024-02-29", "2024-02-29T10:00Z"]), &DType::Datetime), None);
+        assert_eq!(lost(texts(&["10:30", "10:30:05.25"]), &DType::Time), None);
+        let days = cast_exactly(&texts(&["1970-01-02"]), &DType::Date).expect("a date");
+        assert_eq!(days.get(0).expect("a value").to_string(), "1970-01-02");
+    }
+}
