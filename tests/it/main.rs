@@ -9,6 +9,7 @@ mod cli;
 mod columns;
 mod database;
 mod docs;
+mod encodings;
 mod faults;
 mod history;
 mod import;

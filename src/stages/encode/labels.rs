@@ -118,29 +118,64 @@ pub fn column<'a>(frame: &'a DataFrame, name: &str) -> Result<&'a Column, StageE
     })
 }
 
+/// Where values stand, for messages.
+#[derive(Clone, Copy)]
+pub enum Places<'a> {
+    /// One in each row.
+    Rows,
+    /// In lists: where the values of each row begin and end.
+    Lists(&'a [(usize, usize)]),
+}
+
+impl Places<'_> {
+    /// `row 7`, `the list of row 7`.
+    pub fn told(self, at: usize) -> String {
+        match self {
+            Self::Rows => format!("row {}", at + 1),
+            Self::Lists(spans) => {
+                let row = spans.partition_point(|(_, end)| *end <= at);
+                format!("the list of row {}", row + 1)
+            }
+        }
+    }
+}
+
 /// A column as `f64`, `None` where it is null.
 ///
 /// # Errors
 /// When it does not exist, is not numeric, or holds NaN or an infinity.
 pub fn numbers(frame: &DataFrame, name: &str) -> Result<Vec<Option<f64>>, StageError> {
-    let column = column(frame, name)?;
-    let dtype = column.dtype();
+    let values = floats(column(frame, name)?.as_materialized_series(), name)?;
+    finite(name, &values, Places::Rows)?;
+    Ok(values)
+}
+
+/// The same, whatever the numbers are.
+///
+/// # Errors
+/// When it is not numeric.
+pub fn floats(series: &Series, name: &str) -> Result<Vec<Option<f64>>, StageError> {
+    let dtype = series.dtype();
     if !(dtype.is_numeric() || matches!(dtype, DataType::Boolean)) {
         return Err(StageError::data(format!("column `{name}` is {dtype}, not a number")));
     }
-    let cast = column
-        .as_materialized_series()
-        .cast(&DataType::Float64)
-        .map_err(|error| StageError::data(format!("column `{name}`: {error}")))?;
-    let values: Vec<Option<f64>> =
-        cast.f64().map_err(|error| StageError::bug(format!("column `{name}`: {error}")))?.iter().collect();
+    let cast =
+        series.cast(&DataType::Float64).map_err(|error| StageError::data(format!("column `{name}`: {error}")))?;
+    Ok(cast.f64().map_err(|error| StageError::bug(format!("column `{name}`: {error}")))?.iter().collect())
+}
+
+/// Refuses NaN and infinities.
+///
+/// # Errors
+/// Where there is one.
+pub fn finite(name: &str, values: &[Option<f64>], places: Places<'_>) -> Result<(), StageError> {
     if let Some(row) = values.iter().position(|value| value.is_some_and(|value| !value.is_finite())) {
         let found = values[row].unwrap_or(f64::NAN);
-        return Err(StageError::data(format!("column `{name}` is {} in row {}", number_word(found), row + 1))
+        return Err(StageError::data(format!("column `{name}` is {} in {}", number_word(found), places.told(row)))
             .note("rows are counted from 1; only finite numbers can be encoded")
             .hint("filter such rows, or turn the value into null with `fill`, in a `table` stage before"));
     }
-    Ok(values)
+    Ok(())
 }
 
 fn number_word(value: f64) -> &'static str {

@@ -10,7 +10,7 @@ use super::numeric::{FittedNumber, NumberSteps, is_number};
 use crate::diag::codes;
 use crate::path;
 use crate::stage::{CheckCx, StageError};
-use crate::stages::encode::labels::{column, numbers};
+use crate::stages::encode::labels::{Places, column, finite, floats, numbers};
 use crate::stages::encode::order::Groups;
 use crate::stages::encode::{Names, Tensor, TensorData};
 use crate::types::{DType, Dim, FeatureType, Shape, TensorType};
@@ -163,8 +163,11 @@ impl Encoding for Sequence {
                 columns
                     .into_par_iter()
                     .map(|name| {
-                        let values = if self.is_list() { lists(frame, &name)?.values } else { numbers(frame, &name)? };
-                        self.steps.fit(&name, &values)
+                        if self.is_list() {
+                            let Lists { values, spans } = lists(frame, &name)?;
+                            return self.steps.fit(&name, &values, Places::Lists(&spans));
+                        }
+                        self.steps.fit(&name, &numbers(frame, &name)?, Places::Rows)
                     })
                     .collect::<Result<_, StageError>>()?,
             ),
@@ -202,11 +205,11 @@ fn lists(frame: &DataFrame, name: &str) -> Result<Lists, StageError> {
     for row in 0..lists.len() {
         let start = parts.len();
         if let Some(list) = lists.get_as_series(row) {
-            let inner = DataFrame::new(list.len(), vec![list.with_name(name.into()).into_column()]).map_err(wrong)?;
-            parts.extend(numbers(&inner, name)?);
+            parts.extend(floats(&list, name)?);
         }
         spans.push((start, parts.len()));
     }
+    finite(name, &parts, Places::Lists(&spans))?;
     Ok(Lists { values: parts, spans })
 }
 
@@ -234,7 +237,7 @@ impl FittedSequence {
         order: &str,
     ) -> Result<Vec<f32>, StageError> {
         let steps = self.steps(frame, order)?;
-        let encode = |number: &FittedNumber| number.apply(feature, &numbers(frame, &number.name)?);
+        let encode = |number: &FittedNumber| number.apply(feature, &numbers(frame, &number.name)?, Places::Rows);
         let columns: Vec<Vec<f32>> = columns.par_iter().map(encode).collect::<Result<_, _>>()?;
         let mut data = Vec::with_capacity(frame.height() * steps.len() * (columns.len() + usize::from(self.indicator)));
         for row in 0..frame.height() {
@@ -250,7 +253,7 @@ impl FittedSequence {
     fn listed(&self, feature: &str, columns: &[FittedNumber], frame: &DataFrame) -> Result<Vec<f32>, StageError> {
         let encode = |number: &FittedNumber| {
             let lists = lists(frame, &number.name)?;
-            Ok((number.apply(feature, &lists.values)?, lists.spans))
+            Ok((number.apply(feature, &lists.values, Places::Lists(&lists.spans))?, lists.spans))
         };
         let columns = columns.par_iter().map(encode).collect::<Result<Vec<(Vec<f32>, Spans)>, StageError>>()?;
         let length = usize::try_from(self.length).unwrap_or(usize::MAX);

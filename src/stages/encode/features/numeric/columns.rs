@@ -7,6 +7,7 @@ use super::transform::{FittedTransform, Transform};
 use crate::diag::codes;
 use crate::path;
 use crate::stage::{CheckCx, StageError};
+use crate::stages::encode::labels::Places;
 use serde::{Deserialize, Serialize};
 
 /// What becomes of each column, in this order: `impute`, `clip`, `transform`, `scale`.
@@ -70,7 +71,12 @@ impl NumberSteps {
     }
 
     /// Fits every step on what the step before it gives for these values, those of the training rows.
-    pub(crate) fn fit(&self, name: &str, values: &[Option<f64>]) -> Result<FittedNumber, StageError> {
+    pub(crate) fn fit(
+        &self,
+        name: &str,
+        values: &[Option<f64>],
+        places: Places<'_>,
+    ) -> Result<FittedNumber, StageError> {
         let present: Vec<f64> = values.iter().copied().flatten().collect();
         if present.is_empty() && !matches!(self.impute, Impute::Value(_)) {
             return Err(StageError::data(format!("column `{name}` has no value in the training rows"))
@@ -86,11 +92,11 @@ impl NumberSteps {
             scale: 1.0,
             quantiles: None,
         };
-        let filled = fill_nulls(name, values, fitted.fill)?;
+        let filled = fill_nulls(name, values, fitted.fill, places)?;
         fitted.clip = self.clip.as_ref().map(|clip| clip.fit(&filled));
         let clipped = fitted.clipped(filled);
         fitted.transform = self.transform.map(|transform| transform.fit(&clipped));
-        let bent = fitted.bent(clipped)?;
+        let bent = fitted.bent(clipped, places)?;
         let count = usize::try_from(self.n_quantiles.unwrap_or(QUANTILES)).unwrap_or(usize::MAX);
         let scale = self.scale.fit(&bent, count, self.output_distribution);
         (fitted.shift, fitted.scale, fitted.quantiles) = (scale.shift, scale.scale, scale.quantiles);
@@ -112,17 +118,22 @@ impl FittedNumber {
         values
     }
 
-    fn bent(&self, values: Vec<f64>) -> Result<Vec<f64>, StageError> {
+    fn bent(&self, values: Vec<f64>, places: Places<'_>) -> Result<Vec<f64>, StageError> {
         match self.transform {
-            Some(transform) => transform.apply(&self.name, &values),
+            Some(transform) => transform.apply(&self.name, &values, places),
             None => Ok(values),
         }
     }
 
     /// Encodes values.
-    pub(crate) fn apply(&self, feature: &str, values: &[Option<f64>]) -> Result<Vec<f32>, StageError> {
-        let filled = fill_nulls(&self.name, values, self.fill)?;
-        let bent = self.bent(self.clipped(filled))?;
+    pub(crate) fn apply(
+        &self,
+        feature: &str,
+        values: &[Option<f64>],
+        places: Places<'_>,
+    ) -> Result<Vec<f32>, StageError> {
+        let filled = fill_nulls(&self.name, values, self.fill, places)?;
+        let bent = self.bent(self.clipped(filled), places)?;
         let place = |value: &f64| match &self.quantiles {
             Some(quantiles) => quantiles.apply(*value) as f32,
             None => ((value - self.shift) / self.scale) as f32,
@@ -131,10 +142,10 @@ impl FittedNumber {
         match scaled.iter().position(|value| !value.is_finite()) {
             None => Ok(scaled),
             Some(row) => Err(StageError::data(format!(
-                "column `{}` is {} in row {}, too large for a 32-bit float",
+                "column `{}` is {} in {}, too large for a 32-bit float",
                 self.name,
                 values[row].or(self.fill).unwrap_or(f64::NAN),
-                row + 1
+                places.told(row)
             ))
             .hint("bound it with `clip`")
             .at(path!["features", feature])),

@@ -2,6 +2,7 @@
 
 use crate::stage::StageError;
 use crate::stages::encode::exact::{mean, median, stored};
+use crate::stages::encode::labels::Places;
 use serde::Serialize;
 
 /// What stands for nulls.
@@ -42,13 +43,18 @@ fn most_frequent(values: &[f64]) -> f64 {
 }
 
 /// Values with nulls filled.
-pub(super) fn fill_nulls(name: &str, values: &[Option<f64>], fill: Option<f64>) -> Result<Vec<f64>, StageError> {
+pub(super) fn fill_nulls(
+    name: &str,
+    values: &[Option<f64>],
+    fill: Option<f64>,
+    places: Places<'_>,
+) -> Result<Vec<f64>, StageError> {
     values
         .iter()
         .enumerate()
         .map(|(row, value)| {
             value.or(fill).ok_or_else(|| {
-                StageError::data(format!("column `{name}` is null in row {}", row + 1))
+                StageError::data(format!("column `{name}` is null in {}", places.told(row)))
                     .note("rows are counted from 1")
                     .hint(
                         "say what stands for nulls with `impute`: \"mean\", \"median\", \"most_frequent\" or a number",

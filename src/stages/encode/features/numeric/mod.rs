@@ -23,7 +23,7 @@ use crate::diag::codes;
 use crate::numbers;
 use crate::path;
 use crate::stage::{CheckCx, StageError};
-use crate::stages::encode::labels::numbers as values_of;
+use crate::stages::encode::labels::{Places, numbers as values_of};
 use crate::stages::encode::tensor::interleave;
 use crate::stages::encode::{Names, Tensor, TensorData};
 use crate::types::{DType, Dim, FeatureType, Shape};
@@ -153,7 +153,7 @@ impl Encoding for Numeric {
             if let (Some(earlier), Some(lag)) = (&earlier, lag) {
                 values = earlier.values(&values, lag);
             }
-            self.steps.fit(&name, &values)
+            self.steps.fit(&name, &values, Places::Rows)
         };
         let count = self.lags.as_ref().map_or(1, |lags| lags.lags.len());
         let lagged = lags.is_some();
@@ -205,7 +205,7 @@ impl Fitted for FittedNumeric {
                 true => values.iter().map(|value| f32::from(u8::from(value.is_none()))).collect(),
                 false => Vec::new(),
             };
-            Ok((column.apply(feature, &values)?, missing))
+            Ok((column.apply(feature, &values, Places::Rows)?, missing))
         };
         let columns: Vec<(Vec<f32>, Vec<f32>)> =
             self.columns.par_iter().enumerate().map(encode).collect::<Result<_, _>>()?;

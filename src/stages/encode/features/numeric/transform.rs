@@ -3,6 +3,7 @@
 use crate::diag::list;
 use crate::stage::StageError;
 use crate::stages::encode::exact::{exact_sum, mean, stored};
+use crate::stages::encode::labels::Places;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -42,7 +43,7 @@ impl Transform {
 
 impl FittedTransform {
     /// Bends values; names the first one that has no result.
-    pub(super) fn apply(self, name: &str, values: &[f64]) -> Result<Vec<f64>, StageError> {
+    pub(super) fn apply(self, name: &str, values: &[f64], places: Places<'_>) -> Result<Vec<f64>, StageError> {
         let (least, word) = match self {
             Self::YeoJohnson(exponent) => return Ok(values.iter().map(|x| yeo_johnson(*x, exponent)).collect()),
             Self::Log => (0.0, "log"),
@@ -50,7 +51,7 @@ impl FittedTransform {
         };
         if let Some(row) = values.iter().position(|value| *value <= least) {
             let others = if word == "log" { vec!["log1p", "yeo_johnson"] } else { vec!["yeo_johnson"] };
-            let shown = format!("column `{name}` is {} in row {}, which has no {word}", values[row], row + 1);
+            let shown = format!("column `{name}` is {} in {}, which has no {word}", values[row], places.told(row));
             return Err(StageError::data(shown)
                 .note("rows are counted from 1; a null counts as what `impute` fills in")
                 .hint(format!("`clip` bounds it before, or transform it by {}", list(others, 2))));
