@@ -101,13 +101,31 @@ fn far_too_many_categories_are_told_before_the_memory_is_gone() {
 }
 
 #[test]
+fn far_too_many_columns_are_told_as_such() {
+    let names: Vec<String> = (0..900).map(|column| format!("c{column}")).collect();
+    let mut rows = names.join(",");
+    for row in 0..80 {
+        let _ = write!(rows, "\n{}", vec![format!("v{row}"); 900].join(","));
+    }
+    csv("", &rows, "features.c = { category = \"c*\" }")
+        .exits(1)
+        .says("feature `c` would be 72,000 wide as one-hot; it takes 900 columns")
+        .says("name fewer columns");
+}
+
+#[test]
 fn lists_are_sequences_and_nothing_else() {
     let json = |rows: &str, encode: &str| sandbox("jsonl", "", rows, encode).run(&[]);
     let lists = "{\"x\": [1.0, 2.0], \"y\": 1}\n{\"x\": [3.0], \"y\": 2}\n";
     json(lists, "features.x = { sequence = \"x\", length = 3 }").success();
     for feature in ["\"numeric\"", "\"category\"", "{ text = \"x\" }"] {
-        json(lists, &format!("features.x = {feature}")).exits(2).says("column `x`").says("list");
+        json(lists, &format!("features.x = {feature}"))
+            .exits(2)
+            .says("column `x` is list(f64)")
+            .says("encode lists of numbers as a `sequence`");
     }
+    let tags = lists.replace("1.0, 2.0", "\"a\", \"b\"").replace("3.0", "\"c\"");
+    json(&tags, "features.x = { text = \"x\" }").exits(2).says("column `x` is list(str)").says("ARRAY_TO_STRING");
     json(lists, "features.y = \"numeric\"\ntarget.x = \"number\"").exits(2).says("cannot be a number target");
     json(&lists.replace("2.0", "null"), "features.x = { sequence = \"x\", length = 2 }")
         .exits(1)

@@ -16,6 +16,17 @@ pub struct Training<'a> {
     pub targets: &'a [FittedTarget],
 }
 
+/// What can be done with a list where none is taken.
+pub fn list_hint(dtype: &DType) -> Option<&'static str> {
+    match dtype {
+        DType::List(inner) if inner.is_numeric() => Some("encode lists of numbers as a `sequence`"),
+        DType::List(_) => {
+            Some("join them to texts in a `table` stage, ARRAY_TO_STRING(column, ' '), and encode those as `text`")
+        }
+        _ => None,
+    }
+}
+
 /// What is known before the data is seen.
 #[derive(Clone, Copy)]
 pub struct Known<'a> {

@@ -5,7 +5,7 @@
 
 use super::FittedFeature;
 use super::category::{Category, FittedValues, Unseen, is_category};
-use super::encoding::{Encoding, Fitted, Known, Training, float_type};
+use super::encoding::{Encoding, Fitted, Known, Training, float_type, list_hint};
 use super::numeric::{FittedNumber, NumberSteps, is_number};
 use crate::diag::codes;
 use crate::path;
@@ -117,7 +117,10 @@ impl Encoding for Sequence {
 
     fn wanted(&self, dtype: &DType) -> (&'static str, &'static str) {
         match (self.is_list(), dtype) {
-            (true, _) => ("lists of numbers where there is no `order`", "order = \"COLUMN\" makes sequences of rows"),
+            (true, _) => (
+                "lists of numbers where there is no `order`",
+                list_hint(dtype).unwrap_or("order = \"COLUMN\" makes sequences of rows"),
+            ),
             (false, DType::Str) => ("numbers", "encode = \"index\" makes sequences of categories"),
             (false, _) if self.category.is_some() => ("text, bools or integers", "cast it in a `table` stage"),
             (false, _) => ("numbers", "derive a number from it in a `table` stage before"),

@@ -19,7 +19,7 @@ pub use target_mean::{FittedTargetMean, Smooth};
 pub use values::{FittedCategory, FittedValues};
 
 use super::FittedFeature;
-use super::encoding::{Encoding, Known, Training, float_type};
+use super::encoding::{Encoding, Known, Training, float_type, list_hint};
 use crate::diag::{codes, did_you_mean, list};
 use crate::path;
 use crate::stage::{CheckCx, StageError};
@@ -169,8 +169,9 @@ impl Encoding for Category {
         is_category(dtype)
     }
 
-    fn wanted(&self, _: &DType) -> (&'static str, &'static str) {
-        ("text, bools or integers", "encode it as `numeric`, or cast it in a `table` stage")
+    fn wanted(&self, dtype: &DType) -> (&'static str, &'static str) {
+        let hint = list_hint(dtype).unwrap_or("encode it as `numeric`, or cast it in a `table` stage");
+        ("text, bools or integers", hint)
     }
 
     fn check(&self, name: &str, known: &Known<'_>, cx: &mut CheckCx<'_>) -> FeatureType {

@@ -51,19 +51,31 @@ impl FittedCategory {
         let fitted = Self { columns, encode: spec.encode, unknown: spec.unknown };
         let width: usize = fitted.columns.iter().map(|column| fitted.size(column)).sum();
         if spec.encode == CategoryEncoding::OneHot && width > WIDEST {
-            let most = fitted.columns.iter().max_by_key(|column| column.values.len());
-            let name = most.map_or("", |column| column.name.as_str());
-            return Err(StageError::data(format!(
-                "feature `{feature}` would be {} wide as one-hot; column `{name}` alone has {}",
-                numbers::count(width as u64),
-                numbers::counted(most.map_or(0, |column| column.values.len()), "value")
-            ))
-            .note(format!("one-hot vectors are at most {} wide", numbers::count(WIDEST as u64)))
-            .hint("an id says nothing about rows that are not there yet: leave it out")
-            .hint("or keep frequent values with `max_categories` or `min_count` and unknown = \"other\"")
-            .hint("or encode = \"hashed\", \"target\" or \"index\""));
+            return Err(fitted.too_wide(feature, width));
         }
         Ok(fitted)
+    }
+
+    /// One column of far too many values, or far too many columns.
+    fn too_wide(&self, feature: &str, width: usize) -> StageError {
+        let most = self.columns.iter().max_by_key(|column| column.values.len());
+        let (name, values) = most.map_or(("", 0), |column| (column.name.as_str(), column.values.len()));
+        let (why, hint) = if values * 10 < width {
+            let columns = numbers::counted(self.columns.len(), "column");
+            (format!("it takes {columns}"), "name fewer columns")
+        } else {
+            let values = numbers::counted(values, "value");
+            (
+                format!("column `{name}` alone has {values}"),
+                "an id says nothing about rows that are not there yet: leave it out",
+            )
+        };
+        let width = numbers::count(width as u64);
+        StageError::data(format!("feature `{feature}` would be {width} wide as one-hot; {why}"))
+            .note(format!("one-hot vectors are at most {} wide", numbers::count(WIDEST as u64)))
+            .hint(hint)
+            .hint("or keep frequent values with `max_categories` or `min_count` and unknown = \"other\"")
+            .hint("or encode = \"hashed\", \"target\" or \"index\"")
     }
 
     /// How many categories a column has, with the one for the unknown.

@@ -18,7 +18,7 @@ pub use scale::{Distribution, Scale};
 pub use transform::Transform;
 
 use super::FittedFeature;
-use super::encoding::{Encoding, Fitted, Known, Training, float_type};
+use super::encoding::{Encoding, Fitted, Known, Training, float_type, list_hint};
 use crate::diag::codes;
 use crate::numbers;
 use crate::path;
@@ -119,7 +119,7 @@ impl Encoding for Numeric {
         match dtype {
             DType::Str => ("numbers", "encode text as a `category`"),
             DType::Date | DType::Datetime | DType::Time => ("numbers", "encode dates and times as `time`"),
-            _ => ("numbers", "derive a number from it in a `table` stage before"),
+            _ => ("numbers", list_hint(dtype).unwrap_or("derive a number from it in a `table` stage before")),
         }
     }
 

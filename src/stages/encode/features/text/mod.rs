@@ -14,7 +14,7 @@ pub use weigh::{Norm, Weight, Weighting};
 
 use super::super::labels::column;
 use super::FittedFeature;
-use super::encoding::{Encoding, Fitted, Known, Training, float_type};
+use super::encoding::{Encoding, Fitted, Known, Training, float_type, list_hint};
 use crate::diag::codes;
 use crate::path;
 use crate::stage::{CheckCx, StageError};
@@ -182,8 +182,10 @@ impl Encoding for Text {
         *dtype == DType::Str
     }
 
-    fn wanted(&self, _: &DType) -> (&'static str, &'static str) {
-        ("text", "encode it as `numeric` or `category`, or cast it to `str` in a `table` stage")
+    fn wanted(&self, dtype: &DType) -> (&'static str, &'static str) {
+        let hint =
+            list_hint(dtype).unwrap_or("encode it as `numeric` or `category`, or cast it to `str` in a `table` stage");
+        ("text", hint)
     }
 
     fn check(&self, name: &str, _: &Known<'_>, cx: &mut CheckCx<'_>) -> FeatureType {
