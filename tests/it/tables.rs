@@ -133,3 +133,12 @@ fn what_needs_a_file_refuses_a_table_that_is_not_kept() {
         .exits(2)
         .says("is not kept, and `exec` needs its file");
 }
+
+#[test]
+fn how_far_a_read_is_is_told_with_its_rate() {
+    let rows: String = (0..5_000).map(|row| format!("{row},{}\n", row % 7)).collect();
+    let ran = sandbox(&format!("n,k\n{rows}"), "").run(&["--json"]).success();
+    let told: Vec<&str> = ran.stdout.lines().filter(|line| line.contains("stage_progress")).collect();
+    let last = told.iter().find(|line| line.contains("2 of 2 columns of `rows.csv`"));
+    assert!(last.is_some_and(|line| line.contains("B/s") && line.contains("\"unit\":\"bytes\"")), "{told:?}");
+}

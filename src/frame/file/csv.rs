@@ -7,7 +7,7 @@
 use super::rejects::{Reject, Rejects};
 use super::splitter::{Rows, Splitter};
 use super::text::{Stray, Text, line_at};
-use super::{BadFile, Layout, cells, infer};
+use super::{BadFile, FileWatch, Layout, cells, infer};
 use crate::types::{Column, DType, TableSchema};
 use polars::prelude::{BooleanChunked, DataFrame, NewChunkedArray, PlSmallStr};
 use rayon::prelude::*;
@@ -73,7 +73,7 @@ impl Layout {
 }
 
 /// Reads a whole text: the table, and the lines that were left out of it.
-pub(super) fn read(bytes: &[u8], layout: &Layout) -> Result<(DataFrame, Vec<Reject>), BadFile> {
+pub(super) fn read(bytes: &[u8], layout: &Layout, watch: FileWatch<'_>) -> Result<(DataFrame, Vec<Reject>), BadFile> {
     let decoded = Text::decode(bytes, layout.encoding, true);
     if let Some(bad) = decoded.not_text(bytes) {
         return Err(bad);
@@ -95,7 +95,7 @@ pub(super) fn read(bytes: &[u8], layout: &Layout) -> Result<(DataFrame, Vec<Reje
     if let Some(unfitting) = layout.types.unfitting(fields.names.iter().map(String::as_str)).first() {
         return Err(super::types::no_such_column(unfitting, fields.names.iter().map(String::as_str)));
     }
-    let df = table(&fields, &mut rejects)?;
+    let df = table(&fields, &mut rejects, watch)?;
     Ok((df, rejects.finish(&decoded.text)))
 }
 
@@ -119,12 +119,14 @@ fn reject_strays(fields: &mut Fields<'_>, strays: &[Stray], rejects: &mut Reject
 }
 
 /// Reads the columns, every one with its type, and leaves out the rows that hold a value of another.
-fn table(fields: &Fields<'_>, rejects: &mut Rejects) -> Result<DataFrame, BadFile> {
+fn table(fields: &Fields<'_>, rejects: &mut Rejects, watch: FileWatch<'_>) -> Result<DataFrame, BadFile> {
     let layout = fields.layout;
+    let parts = watch.parts(fields.names.len(), "columns");
     let columns = (0..fields.names.len()).into_par_iter().map(|column| {
         let declared = layout.types.get(&fields.names[column]);
         let dtype = declared.cloned().unwrap_or_else(|| infer::dtype(fields, column));
         let read = cells::column(fields, column, &dtype);
+        parts.one();
         match (&read.bad[..], layout.reject) {
             ([row, ..], false) => Err(cells::bad_cell(fields, *row, column, &dtype, declared.is_some())),
             _ => Ok((read, dtype)),
@@ -183,7 +185,7 @@ mod tests {
     fn read_with(text: &[u8], change: impl FnOnce(&mut Layout)) -> (DataFrame, Vec<Reject>) {
         let mut layout = Layout::new(Format::Csv);
         change(&mut layout);
-        read(text, &layout).expect("read")
+        read(text, &layout, super::super::Watch::nobody().file("", 0)).expect("read")
     }
 
     /// Quoted text is split one field after the other, plain text in parallel pieces: both find the same.

@@ -1,6 +1,6 @@
 //! Bytes of a file, decompressed. What a file is compressed with is read from its first bytes, not from its name.
 
-use super::BadFile;
+use super::{BadFile, FileWatch, Watch};
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
@@ -33,15 +33,15 @@ pub fn compression_of(head: &[u8]) -> Compression {
 ///
 /// # Errors
 /// When it cannot be read or decompressed.
-pub fn load(path: &Path) -> Result<Vec<u8>, BadFile> {
+pub fn load(path: &Path, watch: FileWatch<'_>) -> Result<Vec<u8>, BadFile> {
     let size = std::fs::metadata(path).map_err(|error| BadFile::io(path, &error))?.len();
-    load_limited(path, (4_u64 << 30).saturating_add(size.saturating_mul(100)))
+    load_limited(path, watch, (4_u64 << 30).saturating_add(size.saturating_mul(100)))
 }
 
 /// What unpacks to more than `most` bytes is not data, but made to fill the memory.
-fn load_limited(path: &Path, most: u64) -> Result<Vec<u8>, BadFile> {
+fn load_limited(path: &Path, watch: FileWatch<'_>, most: u64) -> Result<Vec<u8>, BadFile> {
     let mut bytes = Vec::new();
-    open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| damaged(path, &error))?;
+    open(path, watch)?.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| damaged(path, &error))?;
     if bytes.len() as u64 > most {
         let shown = crate::numbers::bytes(most);
         return Err(BadFile::new(format!("the file unpacks to more than {shown}, far more than its size lets expect"))
@@ -56,16 +56,17 @@ fn load_limited(path: &Path, most: u64) -> Result<Vec<u8>, BadFile> {
 /// When it cannot be read or decompressed.
 pub fn head(path: &Path, most: u64) -> Result<Vec<u8>, BadFile> {
     let mut bytes = Vec::new();
-    open(path)?.take(most).read_to_end(&mut bytes).map_err(|error| damaged(path, &error))?;
+    let nobody = Watch::nobody();
+    open(path, nobody.file("", 0))?.take(most).read_to_end(&mut bytes).map_err(|error| damaged(path, &error))?;
     Ok(bytes)
 }
 
-fn open(path: &Path) -> Result<Box<dyn Read>, BadFile> {
+fn open<'w>(path: &Path, watch: FileWatch<'w>) -> Result<Box<dyn Read + 'w>, BadFile> {
     let io = |error: &std::io::Error| BadFile::io(path, error);
     let mut first = [0; 6];
     let mut file = File::open(path).map_err(|error| io(&error))?;
     let found = read_up_to(&mut file, &mut first).map_err(|error| io(&error))?;
-    let file = File::open(path).map_err(|error| io(&error))?;
+    let file = watch.counted(File::open(path).map_err(|error| io(&error))?);
     Ok(match compression_of(&first[..found]) {
         Compression::None => Box::new(file),
         Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::with_capacity(1 << 18, file))),
@@ -108,9 +109,9 @@ mod tests {
         let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
         gz.write_all(&vec![0; 1 << 20]).expect("written");
         std::fs::write(&path, gz.finish().expect("finished")).expect("written");
-        let bad = load_limited(&path, 1 << 16).expect_err("refused");
+        let bad = load_limited(&path, Watch::nobody().file("", 0), 1 << 16).expect_err("refused");
         assert!(bad.message.contains("unpacks to more than 65.5 kB"), "{}", bad.message);
-        assert_eq!(load_limited(&path, 1 << 20).expect("just fits").len(), 1 << 20);
+        assert_eq!(load_limited(&path, Watch::nobody().file("", 0), 1 << 20).expect("just fits").len(), 1 << 20);
     }
 
     #[test]
@@ -130,12 +131,12 @@ mod tests {
         for (index, bytes) in files.iter().enumerate() {
             let path = folder.path().join(index.to_string());
             std::fs::write(&path, bytes).expect("written");
-            assert_eq!(load(&path).expect("loaded"), text, "{index}");
+            assert_eq!(load(&path, Watch::nobody().file("", 0)).expect("loaded"), text, "{index}");
             assert_eq!(head(&path, 3).expect("loaded"), b"a,b");
         }
         let cut = folder.path().join("cut");
         std::fs::write(&cut, &files[1][..files[1].len() / 2]).expect("written");
-        let bad = load(&cut).expect_err("damaged");
+        let bad = load(&cut, Watch::nobody().file("", 0)).expect_err("damaged");
         assert!(!bad.unreadable && bad.notes[0].contains("breaks off"), "{bad:?}");
     }
 }

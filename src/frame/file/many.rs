@@ -1,7 +1,7 @@
 //! Several files of one layout, one table under the other.
 
 use super::rejects::Reject;
-use super::{BadFile, Format, Layout, TypeRules, read_with_rejects};
+use super::{BadFile, Format, Layout, Tell, TypeRules, Watch, read_with_rejects};
 use crate::frame::from_polars;
 use crate::types::DType;
 use polars::prelude::*;
@@ -18,7 +18,7 @@ pub struct BadOne {
 }
 
 /// Reads files in this order, each (name, place): their rows, with the file's name as a column where one is named, and
-/// the lines that were left out. All have the same columns; the order is that of the first.
+/// the lines that were left out. All have the same columns; the order is that of the first. `tell` sees how far it is.
 ///
 /// # Errors
 /// The first file that cannot be read, or does not fit those before it.
@@ -26,10 +26,13 @@ pub fn read_many(
     files: &[(String, PathBuf)],
     layout: &Layout,
     name_column: Option<&str>,
+    tell: Tell<'_>,
 ) -> Result<(DataFrame, Vec<Reject>), BadOne> {
+    let size = |path: &PathBuf| std::fs::metadata(path).map_or(0, |meta| meta.len());
+    let watch = Watch::new(files.iter().map(|(_, path)| size(path)).sum(), tell);
     let read = |(name, path): &(String, PathBuf), layout: &Layout| {
         let told = |bad| BadOne { file: name.clone(), bad };
-        let (df, mut rejects) = read_with_rejects(path, layout).map_err(told)?;
+        let (df, mut rejects) = read_with_rejects(path, layout, watch.file(name, size(path))).map_err(told)?;
         rejects.iter_mut().for_each(|reject| reject.file.clone_from(name));
         Ok((df, rejects))
     };

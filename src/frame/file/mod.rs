@@ -16,6 +16,7 @@ mod splitter;
 mod text;
 pub mod time;
 mod types;
+mod watch;
 
 pub use bad::BadFile;
 pub use binary::cast_declared;
@@ -26,6 +27,7 @@ pub use many::{BadOne, can_be_many, read_many, scan_many};
 pub use rejects::{Reject, rejects_table};
 pub use text::Encoding;
 pub use types::{TypeRules, TypesError};
+pub use watch::{FileWatch, Tell, Watch};
 
 use crate::types::TableSchema;
 use polars::prelude::DataFrame;
@@ -190,23 +192,28 @@ impl Layout {
 /// # Errors
 /// When the file cannot be read, or its content does not fit the layout: which line, which column, what was found.
 pub fn read_file(path: &Path, layout: &Layout) -> Result<DataFrame, BadFile> {
-    read_with_rejects(path, layout).map(|(df, _)| df)
+    let nobody = Watch::nobody();
+    read_with_rejects(path, layout, nobody.file("", 0)).map(|(df, _)| df)
 }
 
 /// Reads a whole file, and tells the lines that were left out of it.
 ///
 /// # Errors
 /// See [`read_file`].
-pub fn read_with_rejects(path: &Path, layout: &Layout) -> Result<(DataFrame, Vec<Reject>), BadFile> {
+pub fn read_with_rejects(
+    path: &Path,
+    layout: &Layout,
+    watch: FileWatch<'_>,
+) -> Result<(DataFrame, Vec<Reject>), BadFile> {
     let all = |df| (df, Vec::new());
     match layout.format {
-        Format::Csv | Format::Tsv => csv::read(&load(path)?, layout),
-        Format::Jsonl => json::read_lines(&load(path)?, layout),
-        Format::Json => json::read_whole(&load(path)?, layout).map(all),
-        Format::Arff => arff::read(&load(path)?, layout).map(all),
+        Format::Csv | Format::Tsv => csv::read(&load(path, watch)?, layout, watch),
+        Format::Jsonl => json::read_lines(&load(path, watch)?, layout, watch),
+        Format::Json => json::read_whole(&load(path, watch)?, layout).map(all),
+        Format::Arff => arff::read(&load(path, watch)?, layout).map(all),
         Format::Parquet => binary::read_parquet(path, layout).map(all),
         Format::Arrow => binary::read_arrow(path, layout).map(all),
-        Format::Idx => read_idx(path, None, &layout.types).map(all),
+        Format::Idx => read_idx(path, None, &layout.types, watch).map(all),
     }
 }
 
@@ -215,16 +222,21 @@ pub fn read_with_rejects(path: &Path, layout: &Layout) -> Result<(DataFrame, Vec
 /// # Errors
 /// See [`read_file`].
 pub fn read_text(bytes: &[u8], layout: &Layout) -> Result<DataFrame, BadFile> {
-    csv::read(bytes, layout).map(|(df, _)| df)
+    csv::read(bytes, layout, Watch::nobody().file("", 0)).map(|(df, _)| df)
 }
 
 /// Reads an IDX file as a table of its pixels, a row an image, and its labels beside them as column `label`.
 ///
 /// # Errors
 /// When a file cannot be read, is no IDX file of unsigned bytes, or the two have different lengths.
-pub fn read_idx(path: &Path, labels: Option<&Path>, types: &TypeRules) -> Result<DataFrame, BadFile> {
-    let labels = labels.map(load).transpose()?;
-    idx::read(&load(path)?, labels.as_deref(), types)
+pub fn read_idx(
+    path: &Path,
+    labels: Option<&Path>,
+    types: &TypeRules,
+    watch: FileWatch<'_>,
+) -> Result<DataFrame, BadFile> {
+    let labels = labels.map(|labels| load(labels, watch)).transpose()?;
+    idx::read(&load(path, watch)?, labels.as_deref(), types)
 }
 
 /// What can be said of a file's columns before a run. Small files are read whole; of large ones the names are known,

@@ -8,7 +8,8 @@ mod value;
 use super::rejects::{Reject, Rejects};
 use super::text::{Text, line_at};
 use super::types::no_such_column;
-use super::{BadFile, Layout, binary};
+use super::watch::Parts;
+use super::{BadFile, FileWatch, Layout, binary};
 use crate::types::DType;
 use polars::prelude::*;
 use rayon::prelude::*;
@@ -20,7 +21,11 @@ use value::Json;
 const BLOCK: usize = 1 << 14;
 
 /// Reads lines of objects: the table, and the lines that were left out of it.
-pub(super) fn read_lines(bytes: &[u8], layout: &Layout) -> Result<(DataFrame, Vec<Reject>), BadFile> {
+pub(super) fn read_lines(
+    bytes: &[u8],
+    layout: &Layout,
+    watch: FileWatch<'_>,
+) -> Result<(DataFrame, Vec<Reject>), BadFile> {
     let decoded = Text::decode(bytes, layout.encoding, true);
     if let Some(bad) = decoded.not_in(layout.encoding, bytes).or_else(|| decoded.not_text(bytes)) {
         return Err(bad);
@@ -31,14 +36,18 @@ pub(super) fn read_lines(bytes: &[u8], layout: &Layout) -> Result<(DataFrame, Ve
         return Err(BadFile::new("the file is empty: it has no rows").hint("give a file with rows"));
     }
     let mut rejects = Rejects::default();
-    let (shape, lines) = common_shape(text, lines, layout, &mut rejects)?;
+    // Each block is looked at twice: for its shape, and for its values.
+    let parts = watch.parts(2 * lines.len().div_ceil(BLOCK), "blocks of lines");
+    let (shape, lines) = common_shape(text, lines, layout, &parts, &mut rejects)?;
     let fields = fields_of(shape)?;
     let frames: Vec<DataFrame> = lines
         .par_chunks(BLOCK)
         .map(|lines| {
             let rows: Vec<Json> =
                 lines.iter().map(|line| parse(text, line)).collect::<Result<_, _>>().map_err(|bad| *bad)?;
-            frame(&rows, &fields, layout)
+            let made = frame(&rows, &fields, layout);
+            parts.one();
+            made
         })
         .collect::<Vec<_>>()
         .into_iter()
@@ -193,6 +202,7 @@ fn common_shape(
     text: &str,
     lines: Vec<Range<usize>>,
     layout: &Layout,
+    parts: &Parts<'_>,
     rejects: &mut Rejects,
 ) -> Result<(Shape, Vec<Range<usize>>), BadFile> {
     let row = |line: &Range<usize>| -> Result<Shape, Wrong> {
@@ -204,6 +214,7 @@ fn common_shape(
         for line in lines {
             shape.join(row(line).ok()?).ok()?;
         }
+        parts.one();
         Some(shape)
     };
     let blocks: Vec<Option<Shape>> = lines.par_chunks(BLOCK).map(block).collect();

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 fn lines_with(text: &str, change: impl FnOnce(&mut Layout)) -> Result<(DataFrame, Vec<Reject>), BadFile> {
     let mut layout = Layout::new(Format::Jsonl);
     change(&mut layout);
-    read_lines(text.as_bytes(), &layout)
+    read_lines(text.as_bytes(), &layout, super::super::Watch::nobody().file("", 0))
 }
 
 fn whole_with(text: &str, change: impl FnOnce(&mut Layout)) -> Result<DataFrame, BadFile> {

@@ -10,7 +10,7 @@ pub use spec::{BadLines, Spec};
 
 use crate::diag::codes;
 use crate::frame::file::{
-    BadFile, BadOne, Format, Layout, Reject, probe, read_idx, read_many, rejects_table, scan_many,
+    BadFile, BadOne, Format, Layout, Reject, Watch, probe, read_idx, read_many, rejects_table, scan_many,
 };
 use crate::frame::{rows_by_columns, write_plan, write_table, write_view};
 use crate::numbers;
@@ -172,16 +172,18 @@ fn read(
     layout: &Layout,
     cx: &RunCx<'_>,
 ) -> Result<(DataFrame, Vec<Reject>), StageError> {
+    let tell = |progress| cx.services.progress(progress);
     let told = |bad: BadFile, name: &str| StageError::from(bad).note(format!("in `{name}`"));
     if let (Format::Idx, [(name, path)]) = (layout.format, files.as_slice()) {
         let labels = spec.labels.as_ref().map(|labels| cx.input_file(labels)).transpose()?;
-        let df = read_idx(path, labels.map(|file| file.path.as_path()), &layout.types);
+        let nobody = Watch::nobody();
+        let df = read_idx(path, labels.map(|file| file.path.as_path()), &layout.types, nobody.file(name, 0));
         return Ok((df.map_err(|bad| told(bad, name))?, Vec::new()));
     }
     if spec.labels.is_some() {
         return Err(StageError::data("`labels` goes with `format = \"idx\"` alone").at(path!["labels"]));
     }
-    read_many(files, layout, spec.file_column.as_deref()).map_err(in_file)
+    read_many(files, layout, spec.file_column.as_deref(), &tell).map_err(in_file)
 }
 
 /// Looks into the files that lie there already: what their columns are, or what is wrong with which of them.

@@ -41,7 +41,7 @@ pub enum Step {
     /// Expressions of one step see the columns from before it; new columns come last, sorted by name.
     Derive(derive::Derive),
     /// Other column types, by name or pattern: `{ cast = { "pixel_*" = "f32" } }`. A value that the new type cannot
-    /// hold is an error.
+    /// hold is an error, a fraction in a whole number too; texts become dates and times as in csv files.
     Cast(cast::Cast),
     /// Cleans texts: normal form, case, patterns, white space, markers of missing values:
     /// `{ clean = { columns = "text", form = "nfkc", squeeze = true, null_values = [""] } }`.

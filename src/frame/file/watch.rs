@@ -1,0 +1,158 @@
+//! How far a long read is: every file's bytes count twice, once when they are loaded, once when they are columns.
+
+use crate::numbers;
+use crate::stage::Progress;
+use std::io::Read;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+/// Sees how far it is; is called from several threads.
+pub type Tell<'a> = &'a (dyn Fn(Progress) + Sync);
+
+/// How far the reading of files is, all of them together.
+pub struct Watch<'a> {
+    tell: Option<Tell<'a>>,
+    total: u64,
+    done: AtomicU64,
+}
+
+impl<'a> Watch<'a> {
+    /// For files of so many bytes together.
+    #[must_use]
+    pub fn new(bytes: u64, tell: Tell<'a>) -> Self {
+        Self { tell: Some(tell), total: bytes.saturating_mul(2), done: AtomicU64::new(0) }
+    }
+
+    /// Tells nobody.
+    #[must_use]
+    pub fn nobody() -> Self {
+        Self { tell: None, total: 0, done: AtomicU64::new(0) }
+    }
+
+    /// One of the files.
+    #[must_use]
+    pub fn file<'w>(&'w self, name: &'w str, size: u64) -> FileWatch<'w> {
+        FileWatch { watch: self, name, size }
+    }
+
+    fn add(&self, bytes: u64, detail: impl FnOnce() -> String) {
+        let Some(tell) = self.tell else { return };
+        // A file that is read twice, to give its columns the types of all files, does not count again.
+        let done = self.done.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes).min(self.total);
+        tell(Progress { done, total: Some(self.total), unit: "bytes", detail: detail() });
+    }
+}
+
+/// How far one file is.
+#[derive(Clone, Copy)]
+pub struct FileWatch<'w> {
+    watch: &'w Watch<'w>,
+    name: &'w str,
+    size: u64,
+}
+
+impl<'w> FileWatch<'w> {
+    /// What is read from here counts.
+    pub(super) fn counted<R: Read>(self, inner: R) -> Counted<'w, R> {
+        Counted { inner, watch: self, begin: Instant::now(), loaded: 0 }
+    }
+
+    /// The file in so many parts, which are worked on next: `columns`, `blocks of lines`.
+    pub(super) fn parts(self, count: usize, what: &'static str) -> Parts<'w> {
+        Parts { watch: self, count: count.max(1) as u64, what, begin: Instant::now(), done: AtomicU64::new(0) }
+    }
+}
+
+fn per_second(amount: u64, begin: Instant) -> f64 {
+    amount as f64 / begin.elapsed().as_secs_f64().max(1e-9)
+}
+
+/// A reader that tells what went through it.
+pub(super) struct Counted<'w, R> {
+    inner: R,
+    watch: FileWatch<'w>,
+    begin: Instant,
+    loaded: u64,
+}
+
+impl<R: Read> Read for Counted<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.loaded += count as u64;
+        let (watch, loaded, begin) = (self.watch, self.loaded, self.begin);
+        watch.watch.add(count as u64, || {
+            let rate = numbers::rate(per_second(loaded, begin), "bytes");
+            format!("{rate} · {} of `{}` loaded", numbers::bytes(loaded), watch.name)
+        });
+        Ok(count)
+    }
+}
+
+/// Parts of a file, done by several threads in any order.
+pub(super) struct Parts<'w> {
+    watch: FileWatch<'w>,
+    count: u64,
+    what: &'static str,
+    begin: Instant,
+    done: AtomicU64,
+}
+
+impl Parts<'_> {
+    /// One more is done.
+    pub(super) fn one(&self) {
+        let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
+        let share = |parts: u64| (u128::from(self.watch.size) * u128::from(parts) / u128::from(self.count)) as u64;
+        self.watch.watch.add(share(done) - share(done - 1), || {
+            let (parts, all) = (numbers::count(done), numbers::count(self.count));
+            let rate = numbers::rate(per_second(share(done), self.begin), "bytes");
+            format!("{rate} · {parts} of {all} {} of `{}`", self.what, self.watch.name)
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Format, Layout, read_many};
+    use super::*;
+    use std::sync::Mutex;
+
+    fn told(name: &str, bytes: &[u8], format: Format) -> Vec<Progress> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).expect("written");
+        let seen = Mutex::new(Vec::new());
+        let tell = |progress: Progress| seen.lock().expect("no panic").push(progress);
+        read_many(&[(name.to_owned(), path)], &Layout::new(format), None, &tell).expect("read");
+        seen.into_inner().expect("no panic")
+    }
+
+    /// It ends at the whole, never goes back, and names the file, the amount and the rate.
+    fn ends_whole(told: &[Progress], size: u64, says: &str) {
+        let last = told.iter().map(|progress| progress.done).max();
+        assert_eq!(last, Some(2 * size), "{told:?}");
+        assert!(told.iter().all(|progress| progress.total == Some(2 * size) && progress.unit == "bytes"));
+        assert!(told.iter().any(|progress| progress.detail.contains(says)), "{told:?}");
+        assert!(told.iter().all(|progress| progress.detail.contains("B/s · ")), "{told:?}");
+    }
+
+    #[test]
+    fn loading_and_columns_are_told_for_plain_and_packed_files() {
+        use std::io::Write;
+        let text: String = (0..20_000).map(|row| format!("{row},{},x\n", row * 7)).collect();
+        let csv = format!("a,b,c\n{text}").into_bytes();
+        let plain = told("a.csv", &csv, Format::Csv);
+        ends_whole(&plain, csv.len() as u64, "3 of 3 columns of `a.csv`");
+        let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        gz.write_all(&csv).expect("written");
+        let gz = gz.finish().expect("finished");
+        let packed = told("a.csv.gz", &gz, Format::Csv);
+        ends_whole(&packed, gz.len() as u64, "of `a.csv.gz` loaded");
+    }
+
+    #[test]
+    fn lines_of_json_are_told_in_blocks() {
+        let lines: String = (0..40_000).map(|row| format!("{{\"a\": {row}}}\n")).collect();
+        let seen = told("a.jsonl", lines.as_bytes(), Format::Jsonl);
+        ends_whole(&seen, lines.len() as u64, "6 of 6 blocks of lines of `a.jsonl`");
+    }
+}
