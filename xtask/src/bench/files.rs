@@ -1,4 +1,4 @@
-//! Hashing 100,000 small files and one of 4 GB against `b3sum`, and restoring 10,000 files.
+//! Hashing 100,000 small files and one of 4 GB against `b3sum` and `dvc add`, and restoring 10,000 files.
 //! Goal: within 1.1 times of b3sum's time.
 
 use super::timing::{Times, row, time};
@@ -42,13 +42,24 @@ pub fn bench() -> Result<(), Failure> {
                 command
             })?);
         }
+        let (dvc, again) = dvc_add(&folder)?;
         let ratios = ours.iter().zip(&theirs).map(|(our, their)| our / their).collect();
         row(&format!("kilter plan, {name}"), &Times::new(ours));
         row(&format!("b3sum, {name}"), &Times::new(theirs));
         println!("  kilter / b3sum: {:.2}", Times::new(ratios).median());
+        row(&format!("dvc add, {name}, once"), &Times::new(vec![dvc]));
+        row(&format!("dvc add, {name}, again"), &Times::new(vec![again]));
         let _ = fs::remove_dir_all(&folder);
     }
     restore(&kilter)
+}
+
+/// What DVC takes to put the same files under its care (it hashes them with MD5 and copies them to its cache where links cannot be
+/// made), and to see that nothing has changed since.
+fn dvc_add(folder: &Path) -> Result<(f64, f64), Failure> {
+    let dvc = super::stages::dvc_init(folder)?;
+    let add = || time(&|| on(&dvc, folder, &["add", "--quiet", "d"]));
+    Ok((add()?, add()?))
 }
 
 fn on(program: &Path, folder: &Path, args: &[&str]) -> Command {

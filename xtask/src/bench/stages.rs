@@ -19,11 +19,16 @@ const MOST_FOR_SLOW: usize = 1_000;
 const AGAIN: usize = 3;
 
 pub fn bench() -> Result<(), Failure> {
-    let python = python_environment("runners", &["ninja==1.13.2", "dvc==3.67.1", "snakemake==9.27.1"])?;
+    let python = runners()?;
     for (stages, rounds) in SIZES {
         bench_of(*stages, *rounds, &python)?;
     }
     Ok(())
+}
+
+/// The folder of programs of an environment that has ninja, DVC and Snakemake.
+pub fn runners() -> Result<PathBuf, Failure> {
+    python_environment("runners", &["ninja==1.13.2", "dvc==3.67.1", "snakemake==9.27.1"])
 }
 
 fn bench_of(stages: usize, rounds: usize, python: &Path) -> Result<(), Failure> {
@@ -166,10 +171,7 @@ fn snakemake_project(folder: &Path, stages: usize) -> Result<(), Failure> {
 }
 
 fn dvc_project(folder: &Path, stages: usize) -> Result<(), Failure> {
-    let dvc = dvc_program()?;
-    for args in [&["init", "--no-scm", "--quiet"][..], &["config", "core.analytics", "false"]] {
-        time(&|| on(&dvc, folder, args))?;
-    }
+    dvc_init(folder)?;
     let mut text = String::from("stages:\n");
     for index in 0..stages {
         let _ =
@@ -178,6 +180,11 @@ fn dvc_project(folder: &Path, stages: usize) -> Result<(), Failure> {
     write(&folder.join("dvc.yaml"), &text)
 }
 
-fn dvc_program() -> Result<PathBuf, Failure> {
-    Ok(super::target()?.join("bench/python-runners/bin/dvc"))
+/// Makes a folder DVC's, and gives DVC's program.
+pub fn dvc_init(folder: &Path) -> Result<PathBuf, Failure> {
+    let dvc = runners()?.join("dvc");
+    for args in [&["init", "--no-scm", "--quiet"][..], &["config", "core.analytics", "false"]] {
+        time(&|| on(&dvc, folder, args))?;
+    }
+    Ok(dvc)
 }
