@@ -3,7 +3,7 @@
 use super::names::{Found, Names};
 use crate::diag::Diagnostics;
 use crate::digest::Segment;
-use crate::manifest::{Common, Manifest};
+use crate::manifest::{Common, Manifest, Point};
 use crate::span::SourceMap;
 use crate::stage::{Outputs, Seed, StageInfo, StageSpec};
 use crate::types::ArtifactType;
@@ -52,7 +52,8 @@ impl Checked {
     #[must_use]
     pub fn named(&self, reference: &str) -> Option<(usize, Option<String>)> {
         let place = self.manifest.stages.first()?.header;
-        match Names::default().resolve(&self.manifest, 0, reference, place) {
+        let root = (0, &Point::default());
+        match Names::default().resolve(&self.manifest, root, reference, place) {
             Ok(Found::Stage { index, port, .. }) => {
                 self.stages.iter().position(|stage| stage.entry == index).map(|stage| (stage, port))
             }

@@ -8,11 +8,13 @@
 //! |---|---|
 //! | `decode.rs`, `schema.rs`, `words.rs` | fields to specs, serde's errors to diagnostics, which keys may stand where |
 //! | `names.rs` | references to stages and outputs, through modules |
+//! | `axes.rs` | axes along references: which stages a stage with axes stands for |
 //! | `order.rs` | topological order, cycles |
 //! | `walk.rs`, `late.rs` | the walk in that order, and the late check |
 //! | `place.rs`, `files.rs` | findings to spans; files that are not there |
 //! | `checked.rs` | [`Checked`], and [`Results`]: what is known of stored results |
 
+mod axes;
 mod checked;
 mod decode;
 mod files;

@@ -1,7 +1,7 @@
 //! What references name: stages, outputs of modules, inputs that the user of a module gave.
 
 use crate::diag::{Diagnostic, Diagnostics, codes, did_you_mean, list};
-use crate::manifest::{Manifest, Scope, Target, with_uses};
+use crate::manifest::{Manifest, Point, Reference, Scope, Target, with_uses};
 use crate::span::Span;
 
 /// Names that lead to names deeper than this go round in a circle.
@@ -20,10 +20,73 @@ pub(super) enum Found {
         /// Whether an entry of `[outputs]` says so: what is wrong with the output is reported there.
         through_output: bool,
     },
+    /// A stage with axes, or one of which a value on an axis is asked: the stages of this name.
+    Points {
+        members: Vec<usize>,
+        /// The values that the reference says.
+        pinned: Point,
+        port: Option<String>,
+        through_output: bool,
+    },
     /// An input of a module that is checked by itself: the artefact's type.
     Open(String),
     /// Something whose lack was reported already.
     Broken,
+}
+
+impl Found {
+    /// With values on axes that the reference says.
+    fn pinned(self, point: &Point) -> Self {
+        match self {
+            Self::Stage { index, port, through_output } if !point.is_empty() => {
+                Self::Points { members: vec![index], pinned: point.clone(), port, through_output }
+            }
+            Self::Points { members, pinned, port, through_output } => {
+                Self::Points { members, pinned: pinned.and(point), port, through_output }
+            }
+            other => other,
+        }
+    }
+}
+
+/// The one of some points that has the wanted values.
+fn one_of(
+    manifest: &Manifest,
+    members: &[usize],
+    pinned: &Point,
+    wanted: &Point,
+    (text, place): (&str, Span),
+) -> Result<usize, Box<Diagnostic>> {
+    let stage = |index: usize| &manifest.stages[index];
+    let axis = |message: String| Diagnostic::new(codes::AXIS, message).at(place);
+    let family = members.first().map(|first| stage(*first).family.clone()).unwrap_or_default();
+    if let Some(first) = members.first()
+        && let Some(unknown) = pinned.axes().find(|name| stage(*first).point.get(name).is_none())
+    {
+        let label = match stage(*first).point.axes().next() {
+            None => "it has no axes".to_owned(),
+            Some(_) => format!("its axes are {}", list(stage(*first).point.axes(), 8)),
+        };
+        let hint = did_you_mean(unknown, stage(*first).point.axes());
+        return Err(Box::new(axis(format!("`{family}` has no axis `{unknown}`")).label(label).maybe_hint(hint)));
+    }
+    let found: Vec<usize> = members.iter().copied().filter(|index| stage(*index).point.agrees(wanted)).collect();
+    let names = || members.iter().map(|index| stage(*index).name.as_str());
+    match found.as_slice() {
+        [only] => Ok(*only),
+        [] => Err(Box::new(
+            axis(format!("`{text}` names no stage{}", at(wanted))).label(format!("there are {}", list(names(), 8))),
+        )),
+        [first, ..] => Err(Box::new(
+            axis(format!("`{text}` names {} stages", found.len()))
+                .label(format!("one of {}", list(names(), 8)))
+                .hint(format!("say which: `{}`", stage(*first).name)),
+        )),
+    }
+}
+
+fn at(point: &Point) -> String {
+    if point.is_empty() { String::new() } else { format!(" at {point}") }
 }
 
 /// Looks references up, and counts how often it suggested something.
@@ -33,8 +96,26 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// What a reference names.
+    /// What a reference names that stands in a scope, in a stage at a point: of a stage with axes the one that stands there.
     pub(super) fn resolve(
+        &mut self,
+        manifest: &Manifest,
+        user: (usize, &Point),
+        text: &str,
+        place: Span,
+    ) -> Result<Found, Box<Diagnostic>> {
+        match self.look_up(manifest, user.0, text, place)? {
+            Found::Points { members, pinned, port, through_output } => {
+                let wanted = pinned.and(user.1);
+                let index = one_of(manifest, &members, &pinned, &wanted, (text, place))?;
+                Ok(Found::Stage { index, port, through_output })
+            }
+            found => Ok(found),
+        }
+    }
+
+    /// What a reference names, all points of a stage with axes.
+    pub(super) fn look_up(
         &mut self,
         manifest: &Manifest,
         scope: usize,
@@ -56,15 +137,19 @@ impl Names {
             let message = format!("`{text}` leads through modules back to itself");
             return Err(Box::new(Diagnostic::new(codes::CYCLE, message).at(place)));
         }
-        let (name, port) = text.split_once('.').map_or((text, None), |(name, port)| (name, Some(port)));
+        let Reference { name, point, port } = Reference::parse(text);
         let names = &manifest.scopes[scope];
         match names.names.get(name) {
             None => Err(Box::new(self.unknown_stage(names, name, place))),
             Some(Target::Stage(index)) => {
-                let port = port.map(str::to_owned);
-                Ok(Found::Stage { index: *index, port, through_output: false })
+                let found = Found::Stage { index: *index, port: port.map(str::to_owned), through_output: false };
+                Ok(found.pinned(&point))
             }
-            Some(Target::Module(inner)) => self.output(manifest, *inner, name, port, place, depth),
+            Some(Target::Points(members)) => {
+                let (members, port) = (members.clone(), port.map(str::to_owned));
+                Ok(Found::Points { members, pinned: point, port, through_output: false })
+            }
+            Some(Target::Module(inner)) => Ok(self.output(manifest, *inner, name, port, place, depth)?.pinned(&point)),
             Some(Target::Broken) => Ok(Found::Broken),
             Some(Target::Input { .. } | Target::OpenInput(_)) if port.is_some() => {
                 let message = format!("input `{name}` is one artefact, it has no outputs");
@@ -73,7 +158,7 @@ impl Names {
             Some(Target::OpenInput(artifact)) => Ok(Found::Open(artifact.clone())),
             Some(Target::Input { text, span, scope, .. }) => {
                 // Where this fails it is reported at the input itself.
-                Ok(self.follow(manifest, *scope, text, *span, depth - 1).unwrap_or(Found::Broken))
+                Ok(self.follow(manifest, *scope, text, *span, depth - 1).unwrap_or(Found::Broken).pinned(&point))
             }
         }
     }
@@ -100,6 +185,9 @@ impl Names {
         let found = self.follow(manifest, inner, &output.text, output.span, depth - 1).unwrap_or(Found::Broken);
         Ok(match found {
             Found::Stage { index, port, .. } => Found::Stage { index, port, through_output: true },
+            Found::Points { members, pinned, port, .. } => {
+                Found::Points { members, pinned, port, through_output: true }
+            }
             other => other,
         })
     }
@@ -158,12 +246,12 @@ pub(super) fn check_scopes(names: &mut Names, manifest: &Manifest, diagnostics: 
     for (index, scope) in manifest.scopes.iter().enumerate() {
         for target in scope.names.values() {
             let Target::Input { text, span, scope: outer, .. } = target else { continue };
-            if let Err(diagnostic) = names.resolve(manifest, *outer, text, *span) {
+            if let Err(diagnostic) = names.look_up(manifest, *outer, text, *span) {
                 diagnostics.push(with_uses(*diagnostic, &manifest.scopes[*outer].uses));
             }
         }
         for output in &scope.outputs {
-            if let Err(found) = names.resolve(manifest, index, &output.text, output.span) {
+            if let Err(found) = names.look_up(manifest, index, &output.text, output.span) {
                 let message = format!("output `{}` names nothing: {}", output.name, found.message);
                 let mut diagnostic = Diagnostic::new(codes::MODULE_OUTPUT, message).at(output.span);
                 diagnostic.hints = found.hints;

@@ -44,6 +44,7 @@ fn place(finding: Finding, entry: &StageEntry, manifest: &Manifest, sources: &So
 fn stage_place(manifest: &Manifest, scope: usize, name: &str) -> Option<Span> {
     match manifest.scopes[scope].names.get(name)? {
         Target::Stage(index) => Some(manifest.stages[*index].header),
+        Target::Points(members) => members.first().map(|index| manifest.stages[*index].header),
         Target::Module(inner) => manifest.scopes[*inner].uses.first().copied(),
         Target::Input { span, .. } => Some(*span),
         Target::OpenInput(_) | Target::Broken => None,

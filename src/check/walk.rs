@@ -1,5 +1,6 @@
 //! The walk: decodes every stage, orders them, and lets each say what it gives, with what is known of its inputs.
 
+use super::axes::expand;
 use super::checked::{Checked, CheckedStage, ResolvedRef, Results, StageView};
 use super::decode::{Decoded, Decoder};
 use super::files::check_files;
@@ -8,7 +9,7 @@ use super::order::order;
 use super::place::place_all;
 use crate::diag::{Diagnostic, Diagnostics, Severity, codes};
 use crate::digest::Segment;
-use crate::manifest::{Loaded, Manifest, StageEntry, Target, with_uses};
+use crate::manifest::{Loaded, Manifest, Reference, StageEntry, Target, with_uses};
 use crate::span::{SourceMap, Span};
 use crate::stage::{CheckCx, CheckInput, Outputs, Seed, Stage, StageSpec};
 use crate::types::{ArtifactType, TableSchema};
@@ -34,9 +35,10 @@ pub fn check(
     workspace: &Path,
 ) -> Checked {
     let Loaded { sources, manifest, mut diagnostics } = loaded;
-    let manifest = manifest.unwrap_or_default();
+    let mut manifest = manifest.unwrap_or_default();
     let workspace = workspace.canonicalize().unwrap_or_else(|_| workspace.to_path_buf());
     let mut decoder = Decoder::new(registry, &sources);
+    expand(&mut manifest, &sources, &mut decoder, &mut diagnostics);
     let decoded = decoder.decode_all(&manifest.stages, &mut diagnostics);
     let mut names = Names::default();
     check_scopes(&mut names, &manifest, &mut diagnostics);
@@ -93,7 +95,7 @@ fn edges_of(
     let Some(spec) = &decoded.spec else { return edges };
     spec.tree().visit_refs(&mut |path, text| {
         let span = entry.value_span(sources, path);
-        let found = match names.resolve(manifest, entry.scope, text, span) {
+        let found = match names.resolve(manifest, (entry.scope, &entry.point), text, span) {
             Ok(found) => Some(found),
             Err(diagnostic) => {
                 diagnostics.push(with_uses(*diagnostic, &entry.uses));
@@ -166,7 +168,7 @@ impl Walk<'_> {
     fn visit(&mut self, index: usize, decoded: &Decoded, edges: &[Edge]) {
         let entry = &self.manifest.stages[index];
         let taken = self.take(entry, decoded, edges);
-        let seed = Seed::derive(self.manifest.pipeline.seed, &entry.name);
+        let seed = Seed::derive(self.manifest.pipeline.seed, &entry.seed_name());
         let found = match &decoded.spec {
             Some(spec) => self.outputs_of(entry, spec.as_ref(), &taken, seed),
             None => FoundOutputs::default(),
@@ -244,6 +246,11 @@ impl Walk<'_> {
                     taken.complete = false;
                     unknown
                 }
+                // `Names::resolve` gives single stages.
+                Some(Found::Points { .. }) => {
+                    taken.complete = false;
+                    unknown
+                }
                 Some(Found::Open(artifact)) => {
                     taken.complete = false;
                     CheckInput { ty: open_type(artifact), files: None }
@@ -315,7 +322,7 @@ impl Walk<'_> {
 
     /// Compares what a module's input was given with what it declares.
     fn declared(&mut self, entry: &StageEntry, edge: &Edge, input: CheckInput) -> CheckInput {
-        let name = edge.text.split('.').next().unwrap_or_default();
+        let name = Reference::parse(&edge.text).name;
         let scope = &self.manifest.scopes[entry.scope];
         let Some(Target::Input { text, span, artifact, scope: outer }) = scope.names.get(name) else { return input };
         if input.ty == ArtifactType::Unknown || input.ty.name() == artifact {
@@ -338,7 +345,7 @@ impl Walk<'_> {
     fn check_outputs(&mut self, names: &mut Names) {
         for (index, scope) in self.manifest.scopes.iter().enumerate() {
             for output in &scope.outputs {
-                let found = names.resolve(self.manifest, index, &output.text, output.span);
+                let found = names.look_up(self.manifest, index, &output.text, output.span);
                 let Ok(Found::Stage { index, port, through_output: false }) = found else { continue };
                 let Some(stage) = self.positions[index] else { continue };
                 let stage = (&self.stages[stage], self.trusted[stage]);

@@ -3,6 +3,7 @@
 use super::CommandError;
 use crate::check::Checked;
 use crate::diag::{did_you_mean, list};
+use crate::manifest::Reference;
 
 /// The stage and the output that a name means: `split`, `split.train`, and `model.model` for a module's output.
 pub(super) fn stage(checked: &Checked, name: &str) -> Result<(String, Option<String>), CommandError> {
@@ -17,6 +18,14 @@ pub(super) fn stage(checked: &Checked, name: &str) -> Result<(String, Option<Str
     if let Some((index, port)) = checked.named(name) {
         return Ok((checked.stages[index].name.clone(), port));
     }
+    let points = points(checked, name);
+    if let [only] = points.as_slice() {
+        return Ok((only.clone(), Reference::parse(name).port.map(str::to_owned)));
+    }
+    if !points.is_empty() {
+        let error = CommandError::usage(format!("`{name}` is {} stages", points.len()));
+        return Err(error.hint(format!("ask for one of them: {}", list(points.iter().map(String::as_str), 8))));
+    }
     let names = || checked.stages.iter().map(|stage| stage.name.as_str());
     let inner: Vec<&str> = names().filter(|inner| inner.starts_with(&format!("{stage}/"))).collect();
     let (message, hint) = match inner.as_slice() {
@@ -30,4 +39,16 @@ pub(super) fn stage(checked: &Checked, name: &str) -> Result<(String, Option<Str
         }
     };
     Err(CommandError::usage(message).hint(hint))
+}
+
+/// The points of a stage with axes that have the values said.
+pub(super) fn points(checked: &Checked, name: &str) -> Vec<String> {
+    let wanted = Reference::parse(name);
+    checked
+        .stages
+        .iter()
+        .map(|stage| stage.name.as_str())
+        .filter(|stage| wanted.means(stage))
+        .map(str::to_owned)
+        .collect()
 }

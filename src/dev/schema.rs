@@ -134,10 +134,22 @@ pub(super) fn common() -> Map<String, Value> {
         "type": "boolean",
     });
     let about = json!({ "description": "What the stage is for.", "type": "string" });
-    [("about", about), ("needs", needs), ("retry", retry), ("cache", cache), ("tolerance", tolerance())]
-        .into_iter()
-        .map(|(name, schema)| (name.to_owned(), schema))
-        .collect()
+    let matrix = json!({
+        "description": "Axes: the stage is made once for every combination of their values, and `${axis}` is the value in it. Stages that take its result get the axes too.",
+        "type": "object",
+        "additionalProperties": { "type": ["array", "string"], "items": { "type": ["number", "string", "boolean"] }, "minItems": 1 },
+    });
+    [
+        ("about", about),
+        ("needs", needs),
+        ("retry", retry),
+        ("cache", cache),
+        ("tolerance", tolerance()),
+        ("matrix", matrix),
+    ]
+    .into_iter()
+    .map(|(name, schema)| (name.to_owned(), schema))
+    .collect()
 }
 
 /// How far outputs may differ when a stage is run again.

@@ -62,6 +62,7 @@ codes! {
     MISSING_FIELD = "E0134", "a missing field", "The kind cannot do without this field.";
     CONFLICT = "E0135", "fields that exclude each other", "Exactly one of these fields must be given.";
     OUT_OF_RANGE = "E0136", "a value out of range", "The number or text is outside of what the field allows.";
+    AXIS = "E0137", "axes that do not fit", "`matrix` is a table of lists of values; a reference to a stage with axes leads to one stage on each axis, the user's own or one that it says: `stage[axis=value].port`.";
     // Names, files, columns.
     UNKNOWN_STAGE = "E0201", "unknown stage", "A reference names no stage of the manifest.";
     UNKNOWN_PORT = "E0202", "unknown output", "The stage exists, but has no output of this name.";

@@ -112,10 +112,10 @@ pub struct Diagnostics {
 }
 
 impl Diagnostics {
-    /// Adds one, unless the same was said of the same place already.
+    /// Adds one, unless the same was said of the same place already, be it of another point of a stage with axes.
     pub fn push(&mut self, diagnostic: Diagnostic) {
         let place = diagnostic.primary.as_ref().map(|label| label.span);
-        if self.said.insert((place, diagnostic.code.id, diagnostic.message.clone())) {
+        if self.said.insert((place, diagnostic.code.id, without_points(&diagnostic.message))) {
             self.list.push(diagnostic);
         }
     }
@@ -165,4 +165,23 @@ impl<'a> IntoIterator for &'a Diagnostics {
     fn into_iter(self) -> Self::IntoIter {
         self.list.iter()
     }
+}
+
+/// A message without the values of axes in the names of stages: `train[lr=0.1]` reads `train`.
+fn without_points(message: &str) -> String {
+    let mut out = String::with_capacity(message.len());
+    let mut rest = message;
+    while let Some((before, after)) = rest.split_once('[') {
+        out.push_str(before);
+        let inner = after.split_once(']').filter(|(inner, _)| inner.split(',').all(|axis| axis.contains('=')));
+        rest = match inner {
+            Some((_, behind)) => behind,
+            None => {
+                out.push('[');
+                after
+            }
+        };
+    }
+    out.push_str(rest);
+    out
 }

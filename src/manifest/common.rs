@@ -11,7 +11,7 @@ use std::time::Duration;
 const BACKOFF: Duration = Duration::from_secs(2);
 
 /// The names of the fields that every stage may carry.
-pub const COMMON_FIELDS: &[&str] = &["about", "needs", "retry", "cache", "tolerance"];
+pub const COMMON_FIELDS: &[&str] = &["about", "needs", "retry", "cache", "tolerance", "matrix"];
 
 /// What a stage needs of a machine. `None`: nothing was said.
 #[derive(Clone, Debug, Default, PartialEq)]

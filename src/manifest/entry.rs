@@ -4,6 +4,7 @@ use super::common::Common;
 use super::envelope::{InputDecl, OutputDecl, Pipeline};
 use super::node::{Data, Located, Node, ParamUse};
 use super::params::ParamType;
+use super::reference::Point;
 use super::text::part_of;
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::digest::Segment;
@@ -68,8 +69,12 @@ pub struct Param {
 /// One stage.
 #[derive(Clone, Debug)]
 pub struct StageEntry {
-    /// Its name; inside of modules with a prefix: `clean/dedupe`.
+    /// Its name; inside of modules with a prefix, and with its axes: `clean/dedupe`, `train[lr=0.1]`.
     pub name: String,
+    /// Its name without axes.
+    pub family: String,
+    /// Its values on the axes that it has.
+    pub point: Point,
     /// The kind as written, and where; `None` after its lack was reported.
     pub kind: Option<(String, Span)>,
     /// Where the stage begins: `[stage.NAME]`.
@@ -95,6 +100,23 @@ impl StageEntry {
     pub fn fields(&self) -> serde_json::Value {
         let kept = self.node.entries().iter().filter(|(key, _)| !self.dropped.contains(key));
         serde_json::Value::Object(kept.map(|(key, node)| (key.clone(), node.to_json())).collect())
+    }
+
+    /// Puts it at a point of its axes, which its name then says.
+    pub fn stand_at(&mut self, point: Point) {
+        self.name = format!("{}{point}", self.family);
+        self.point = point;
+    }
+
+    /// What its random choices derive from beside the pipeline's seed: its name, and its value on an axis called `seed`.
+    /// Not its other axes: the folds of one split have to be dealt alike, and trials that differ in a setting alone are
+    /// compared best with the same random numbers.
+    #[must_use]
+    pub fn seed_name(&self) -> String {
+        match self.point.get("seed") {
+            Some(seed) => format!("{}[seed={seed}]", self.family),
+            None => self.family.clone(),
+        }
     }
 
     /// The node that a key path leads to, or the deepest one on the way.
@@ -178,6 +200,8 @@ pub struct Scope {
 pub enum Target {
     /// A stage: index into [`Manifest::stages`].
     Stage(usize),
+    /// A stage with axes, one stage for every point: indices into [`Manifest::stages`].
+    Points(Vec<usize>),
     /// A use of a module: index into [`Manifest::scopes`].
     Module(usize),
     /// An input that the user of the module gave.

@@ -6,6 +6,7 @@
 //! | `envelope.rs`, `common.rs`, `tolerance.rs` | the root node | `[pipeline]`, `[params]`, `[inputs]`, `[outputs]`, stages; what every stage may carry |
 //! | `overrides.rs`, `params.rs` | `--set`, `${name}` | nodes with params filled in, and where they came from |
 //! | `module.rs`, `stdlib.rs` | `use` and `with` | the stages of modules, under prefixed names |
+//! | `matrix.rs`, `reference.rs` | `matrix` | a stage for every combination of values; references that say which |
 //! | `entry.rs`, `text.rs` | key paths, bytes of strings | [`Span`](crate::span::Span)s |
 //! | `load.rs` | a file | [`Loaded`]: a [`Manifest`] and diagnostics |
 //!
@@ -16,10 +17,12 @@ mod document;
 mod entry;
 mod envelope;
 mod load;
+mod matrix;
 mod module;
 mod node;
 mod overrides;
 mod params;
+mod reference;
 pub mod stdlib;
 mod text;
 mod tolerance;
@@ -30,4 +33,5 @@ pub use envelope::{ARTIFACTS, EDITIONS, InputDecl, OutputDecl, Pipeline};
 pub use load::{LoadOptions, load, load_text};
 pub use node::{Data, Located, Node, Origin, ParamUse, Piece};
 pub use params::{ParamDecl, ParamType};
+pub use reference::{Point, Reference};
 pub use tolerance::{Tolerance, Tolerances};

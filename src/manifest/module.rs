@@ -6,6 +6,7 @@ use super::entry::{Scope, StageEntry, Target, with_uses};
 use super::envelope::{self, Envelope};
 use super::node::{Data, Node};
 use super::params::{Params, fill};
+use super::reference::Point;
 use super::stdlib;
 use crate::diag::{Diagnostic, Diagnostics, codes, did_you_mean, list};
 use crate::span::{Source, SourceMap, Span};
@@ -58,30 +59,33 @@ impl Expander<'_> {
             if self.stages.len() >= MOST_STAGES {
                 return;
             }
-            let mut found = Diagnostics::default();
-            fill(&mut node, &mut instance.params, self.sources, &mut found);
-            self.report(found, instance);
+            let matrix = node.take("matrix");
+            if matrix.is_none() {
+                let mut found = Diagnostics::default();
+                fill(&mut node, &mut instance.params, self.sources, &mut found);
+                self.report(found, instance);
+            }
             if self.scopes[instance.scope].names.contains_key(&name) {
                 let message = format!("`{name}` is both an input and a stage");
                 let diagnostic = Diagnostic::new(codes::BAD_NAME, message).at(node.key_or_value());
                 self.push(diagnostic.label("taken by an entry of `[inputs]`"), instance);
                 continue;
             }
-            let target = if node.get("use").is_some() {
-                self.open_use(name.clone(), node, instance)
-            } else {
-                self.stage(&name, node, instance)
+            let target = match matrix {
+                Some(matrix) => self.open_points(&name, matrix, &node, instance),
+                None if node.get("use").is_some() => self.open_use(name.clone(), node, instance),
+                None => self.stage(&name, node, instance),
             };
             self.scopes[instance.scope].names.insert(name, target);
         }
     }
 
-    fn push(&mut self, diagnostic: Diagnostic, instance: &Instance) {
+    pub(super) fn push(&mut self, diagnostic: Diagnostic, instance: &Instance) {
         let uses = &self.scopes[instance.scope].uses;
         self.diagnostics.push(with_uses(diagnostic, uses));
     }
 
-    fn report(&mut self, found: Diagnostics, instance: &Instance) {
+    pub(super) fn report(&mut self, found: Diagnostics, instance: &Instance) {
         for diagnostic in &found {
             self.push(diagnostic.clone(), instance);
         }
@@ -93,7 +97,7 @@ impl Expander<'_> {
         if is_header { node.span } else { node.key_or_value() }
     }
 
-    fn stage(&mut self, name: &str, mut node: Node, instance: &Instance) -> Target {
+    pub(super) fn stage(&mut self, name: &str, mut node: Node, instance: &Instance) -> Target {
         let header = self.header(&node);
         let mut found = Diagnostics::default();
         let common = common::take(&mut node, &instance.common, &mut found);
@@ -102,8 +106,11 @@ impl Expander<'_> {
         let holed = node.entries().iter().filter(|(_, value)| value.has_holes());
         let dropped = holed.map(|(key, _)| key.clone()).collect();
         let scope = &self.scopes[instance.scope];
+        let name = format!("{}{name}", scope.prefix);
         self.stages.push(StageEntry {
-            name: format!("{}{name}", scope.prefix),
+            family: name.clone(),
+            point: Point::default(),
+            name,
             kind,
             header,
             common,

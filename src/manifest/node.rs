@@ -171,6 +171,17 @@ impl Node {
         out
     }
 
+    /// The value at a path that leaves out no step.
+    pub fn at_mut(&mut self, path: &[Segment]) -> Option<&mut Node> {
+        path.iter().try_fold(self, |node, segment| match (segment, &mut node.data) {
+            (Segment::Index(index), Data::List(items)) => items.get_mut(*index),
+            (Segment::Key(key), Data::Table(entries)) => {
+                entries.iter_mut().find(|(name, _)| name == key).map(|(_, node)| node)
+            }
+            _ => None,
+        })
+    }
+
     fn step(&self, segment: &Segment) -> Option<&Node> {
         match (segment, &self.data) {
             (Segment::Index(index), Data::List(items)) => items.get(*index),

@@ -125,7 +125,7 @@ impl ParamDecl {
 
 /// A param with its value in one use of its file.
 #[derive(Clone, Debug)]
-struct Bound {
+pub(super) struct Bound {
     decl: ParamDecl,
     value: Option<Node>,
     set: Option<String>,
@@ -174,6 +174,37 @@ impl Params {
             }
         }
         bound.set = set;
+    }
+
+    /// Gives an axis' value for one stage, in the place of a param of the same name, whose declaration then holds. Gives
+    /// what was there before, for [`Params::unshadow`].
+    pub(super) fn shadow(&mut self, name: &str, value: Node, diagnostics: &mut Diagnostics) -> Option<Bound> {
+        let before = self.bound.get(name).cloned();
+        let decl = before.as_ref().map(|bound| bound.decl.clone());
+        let decl = decl.unwrap_or_else(|| ParamDecl {
+            name: name.to_owned(),
+            span: value.span,
+            ty: ParamType::of(&value.data).unwrap_or(ParamType::Str),
+            default: None,
+            min: None,
+            max: None,
+            choices: Vec::new(),
+            about: None,
+        });
+        let admitted = decl.admit(value).map_err(|diagnostic| diagnostics.push(diagnostic)).ok();
+        let refused = admitted.is_none();
+        self.bound.insert(name.to_owned(), Bound { decl, value: admitted, set: None, used: false, refused });
+        before
+    }
+
+    /// Ends [`Params::shadow`]; whether the value was used.
+    pub(super) fn unshadow(&mut self, name: &str, before: Option<Bound>) -> bool {
+        let used = self.bound.remove(name).is_some_and(|bound| bound.used);
+        if let Some(mut before) = before {
+            before.used |= used;
+            self.bound.insert(name.to_owned(), before);
+        }
+        used
     }
 
     /// Params that nothing gave a value, in order of their names.

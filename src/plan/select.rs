@@ -3,12 +3,14 @@
 use super::dag::Dag;
 use crate::check::Checked;
 use crate::diag::{did_you_mean, list};
+use crate::manifest::Reference;
 use std::collections::BTreeSet;
 
 /// What a command was asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
-    /// Names of stages, or of modules for all of their stages. Empty: everything.
+    /// Names of stages, or of modules for all of their stages; of a stage with axes all points, or those that have the
+    /// values said. Empty: everything.
     pub targets: Vec<String>,
     /// Make the targets (without targets: every stage) anew although their results are there.
     pub force: bool,
@@ -69,7 +71,10 @@ pub fn named(checked: &Checked, targets: &[String]) -> Result<Vec<usize>, Unknow
 
 fn matching(names: &[&str], target: &str) -> Result<Vec<usize>, UnknownTarget> {
     let of_module = format!("{}/", target.trim_end_matches('/'));
-    let meant = |name: &&str| **name == *target || name.starts_with(&of_module);
+    let wanted = Reference::parse(target);
+    let meant = |name: &&str| {
+        **name == *target || name.starts_with(&of_module) || (wanted.port.is_none() && wanted.means(name))
+    };
     let found: Vec<usize> = names.iter().enumerate().filter(|(_, name)| meant(name)).map(|(index, _)| index).collect();
     if !found.is_empty() {
         return Ok(found);
@@ -88,6 +93,12 @@ mod tests {
         let names = ["raw", "clean/dedupe", "clean/sort", "cleaner", "train"];
         assert_eq!(matching(&names, "clean").unwrap(), [1, 2]);
         assert_eq!(matching(&names, "train").unwrap(), [4]);
+        let points = ["fit[lr=0.1,seed=1]", "fit[lr=0.1,seed=2]", "fit[lr=1,seed=1]", "fitted"];
+        assert_eq!(matching(&points, "fit").unwrap(), [0, 1, 2]);
+        assert_eq!(matching(&points, "fit[lr=0.1]").unwrap(), [0, 1]);
+        assert_eq!(matching(&points, "fit[seed=1,lr=1]").unwrap(), [2]);
+        assert!(matching(&points, "fit[lr=2]").is_err());
+        assert!(matching(&points, "fit[fold=1]").is_err());
         assert_eq!(matching(&names, "trian").unwrap_err().hint, "did you mean `train`?");
         assert!(matching(&names, "x").unwrap_err().hint.starts_with("the stages are `raw`, "));
     }

@@ -11,16 +11,17 @@ use std::fmt;
 pub struct Ref(pub String);
 
 impl Ref {
-    /// The stage's name: everything before the first `.`.
+    /// The stage's name without values of axes: everything before the first `.` or `[`.
     #[must_use]
     pub fn stage(&self) -> &str {
-        self.0.split_once('.').map_or(self.0.as_str(), |(stage, _)| stage)
+        self.0.split_once(['.', '[']).map_or(self.0.as_str(), |(stage, _)| stage)
     }
 
     /// The port, where the reference names one.
     #[must_use]
     pub fn port(&self) -> Option<&str> {
-        self.0.split_once('.').map(|(_, port)| port)
+        let behind_axes = self.0.rsplit_once(']').map_or(self.0.as_str(), |(_, behind)| behind);
+        behind_axes.split_once('.').map(|(_, port)| port)
     }
 }
 
@@ -44,8 +45,8 @@ impl schemars::JsonSchema for Ref {
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
             "type": "string",
-            "description": "A stage's output: `stage.port`, or `stage` where it has one output.",
-            "pattern": r"^[A-Za-z$][A-Za-z0-9_/${}-]*(\.[A-Za-z0-9_-]+)?$",
+            "description": "A stage's output: `stage.port`, or `stage` where it has one output; `stage[axis=value].port` of a stage with axes.",
+            "pattern": r"^[A-Za-z$][A-Za-z0-9_/${}-]*(\[[^\]]+\])?(\.[A-Za-z0-9_-]+)?$",
         })
     }
 }

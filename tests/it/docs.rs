@@ -18,6 +18,7 @@ const PAGES: &[&str] = &[
     "sources",
     "tables",
     "training",
+    "axes",
     "many-stages",
     "import",
     "ci",

@@ -4,6 +4,7 @@ mod files;
 mod find;
 mod metrics;
 mod model;
+mod points;
 mod table;
 
 use super::session::{Session, size};
@@ -27,6 +28,15 @@ struct View<'a> {
 pub(super) fn run(options: &args::Show, output: Output) -> Outcome {
     let (manifest, name) = locate::manifest_and_name(&options.words, "stage")?;
     let session = Session::sound(&manifest, &options.params.set, output)?;
+    let points = named::points(&session.checked, &name);
+    if points.len() > 1 {
+        let points = points::Points::find(&session, &name, &points, output)?;
+        match options.json {
+            true => output.json(&points.json())?,
+            false => output.data(&points.text(output))?,
+        }
+        return Ok(Exit::Done);
+    }
     let (stage, port) = named::stage(&session.checked, &name)?;
     let plan = session.plan(std::slice::from_ref(&stage), false)?;
     let planned = session.checked.find(&stage).and_then(|index| plan.get(index));

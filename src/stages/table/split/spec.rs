@@ -24,7 +24,7 @@ pub struct Spec {
     pub parts: BTreeMap<String, Part>,
     /// Divides the rows into so many equal folds, of which `fold` is the output `test` and the others are `train`.
     pub folds: Option<u32>,
-    /// Which of the folds is `test`, from 1: with a param (`fold = "${params.fold}"`) `kilter run --set fold=2` takes the next.
+    /// Which of the folds is `test`, from 1: with an axis (`matrix.fold = [1, 2, 3, 4, 5]` and `fold = "${fold}"`) all of them are made.
     pub fold: Option<u32>,
     /// A column whose values are spread over the parts alike: a class.
     pub stratify: Option<String>,

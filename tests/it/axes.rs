@@ -1,0 +1,161 @@
+//! Axes: stages that are made once for every value, by the program itself.
+
+use crate::sandbox::Sandbox;
+
+const FOLDS: &str = r#"
+[pipeline]
+name = "folds"
+edition = "2026"
+seed = 1
+
+[stage]
+raw = { kind = "fetch", path = "penguins.csv" }
+table = { kind = "read", from = "raw", null_values = ["NA"] }
+none = { kind = "table", from = "table", steps = [{ filter = "body_mass_g < 0" }] }
+
+[stage.split]
+kind = "split"
+from = "table"
+folds = 5
+fold = "${fold}"
+matrix.fold = [1, 2, 3, 4, 5]
+
+[stage.sizes]
+kind = "sql"
+inputs = { t = "split.test" }
+query = "SELECT count(*) AS n FROM t"
+
+[stage.together]
+kind = "table"
+from = "none"
+steps = [{ concat = { with = ["split.test"] } }]
+
+[stage.once]
+kind = "expect"
+from = "together"
+checks.rows = { rows = { min = 344, max = 344 } }
+"#;
+
+fn sandbox(more: &str) -> Sandbox {
+    Sandbox::with_manifest(&format!("{FOLDS}\n{more}")).data("penguins.csv")
+}
+
+#[test]
+fn folds_are_dealt_alike_and_a_list_gathers_them() {
+    let sandbox = sandbox("");
+    sandbox.run(&[]).success().says("split[fold=5]");
+    sandbox.run(&[]).all_cached();
+    let sizes: i64 = (1..=5)
+        .map(|fold| {
+            let shown = sandbox.kilter(&["show", &format!("sizes[fold={fold}]"), "--json"]).success().json();
+            let head = shown["outputs"]["table"]["head"].to_string();
+            head.chars().filter(char::is_ascii_digit).collect::<String>().parse::<i64>().expect("a count")
+        })
+        .sum();
+    assert_eq!(sizes, 344, "every row is in one fold");
+    // Every row once: the parts of the folds are disjoint.
+    let read = |name: &str| sandbox.kilter(&["show", name, "--json"]).success().json()["outputs"].to_string();
+    assert_ne!(read("split[fold=1].test"), read("split[fold=2].test"));
+}
+
+#[test]
+fn one_more_value_makes_only_what_it_needs() {
+    let sandbox = sandbox("");
+    sandbox.run(&["split", "sizes"]).success();
+    let manifest = FOLDS.replace("folds = 5", "folds = 5 # five").replace("[1, 2, 3, 4, 5]", "[1, 2, 3]");
+    sandbox.write("pipeline.toml", &manifest);
+    sandbox.run(&["sizes"]).all_cached();
+    sandbox.run(&["sizes[fold=2]"]).all_cached();
+    sandbox.run(&["sizes[fold=4]"]).exits(2).says("there is no stage `sizes[fold=4]`");
+    sandbox.kilter(&["why", "sizes"]).exits(2).says("`sizes` is 3 stages").says("`sizes[fold=1]`");
+}
+
+#[test]
+fn axes_cross_pair_and_are_summed_up() {
+    let training = r#"
+[stage.encode]
+kind = "encode"
+fit = "split.train"
+apply = ["split.test"]
+features.body = { numeric = ["bill_*"], impute = "mean" }
+target.species = "category"
+
+[stage.model]
+kind = "model"
+data = "encode.train"
+layers = [{ linear = 8 }, "relu", { linear = "classes" }]
+
+[stage.train]
+kind = "train"
+model = "model"
+data = "encode.train"
+loss = "cross_entropy"
+optimizer.adam = { lr = "${lr}" }
+epochs = 4
+batch_size = 32
+matrix = { lr = [0.02, 0.001], seed = [1, 2] }
+
+[stage.judge]
+kind = "evaluate"
+model = "train.model"
+data = "encode.test"
+metrics = ["accuracy"]
+"#;
+    if !cfg!(feature = "torch") {
+        return;
+    }
+    let sandbox = sandbox(training);
+    sandbox.run(&[]).success().says("judge[fold=5,lr=0.001,seed=2]");
+    let shown = sandbox.kilter(&["show", "judge", "--json"]).success().json();
+    assert_eq!(shown["points"].as_array().map(Vec::len), Some(20));
+    assert_eq!(shown["all"]["accuracy"]["n"], 20);
+    let by = |axis: &str| shown["by"][axis].as_array().expect("values").len();
+    assert_eq!((by("fold"), by("lr"), by("seed")), (5, 2, 2));
+    let mean =
+        |axis: &str, place: usize| shown["by"][axis][place]["metrics"]["accuracy"]["mean"].as_f64().expect("a mean");
+    let halves = (mean("lr", 0) + mean("lr", 1)) / 2.0;
+    assert!((halves - shown["all"]["accuracy"]["mean"].as_f64().expect("a mean")).abs() < 1e-12);
+    assert!(mean("lr", 0) > mean("lr", 1), "4 epochs at 0.001 are too few");
+    sandbox.kilter(&["show", "judge"]).success().prints("20 stages over fold, lr, seed").prints("accuracy, mean ± sd");
+    // Repeats differ: the axis `seed` is a part of the stage's seed.
+    let curve = |seed: u32| {
+        let name = format!("train[fold=1,lr=0.02,seed={seed}]");
+        sandbox.kilter(&["show", &name, "--json"]).success().json()["metrics"].to_string()
+    };
+    assert_ne!(curve(1), curve(2));
+    sandbox.kilter(&["verify"]).success();
+}
+
+#[test]
+fn axes_go_through_modules() {
+    let sandbox = sandbox(
+        r#"
+[stage.heavy]
+use = "./heavy.toml"
+rows = "split.test"
+
+[stage.count]
+kind = "sql"
+inputs = { t = "heavy" }
+query = "SELECT count(*) AS n FROM t"
+"#,
+    )
+    .file(
+        "heavy.toml",
+        r#"
+[pipeline]
+name = "heavy"
+edition = "2026"
+[inputs]
+rows = "table"
+[outputs]
+table = "kept"
+[stage.kept]
+kind = "table"
+from = "rows"
+steps = [{ filter = "body_mass_g > 4000" }]
+"#,
+    );
+    sandbox.run(&["count"]).success().says("heavy/kept[fold=3]").says("count[fold=3]");
+    sandbox.run(&["count[fold=3]"]).all_cached();
+}
