@@ -49,6 +49,7 @@ pub const NOT_IN_KEY: &[(&str, &str)] = &[
     ("retry", "an attempt that failed leaves nothing behind"),
     ("cache", "says whether a result is looked for, not which"),
     ("tolerance", "says what is made of a difference when the stage is run again, not what it gives"),
+    ("matrix", "each of its values stands in the field that it is for, and in the seed of the stage that it makes"),
     ("exec.timeout", "a program that it stops leaves no result, and any other writes the same"),
 ];
 

@@ -323,6 +323,14 @@ fn what_is_not_in_a_key_is_on_the_list_with_its_reason() {
         assert!(listed.contains(&field));
         assert_eq!(key(&format!("{field} = {value}")), base, "{field}");
     }
+    // A list of values makes a stage for each; what enters its key is the value, where it is for.
+    let made = |values: &str| {
+        let text = manifest(&format!("matrix.path = {values}")).replace("path = \"a.csv\"", "path = \"${path}\"");
+        let sandbox = Sandbox::with_manifest(&text).file("a.csv", "a\n1\n").file("b.csv", "a\n2\n");
+        sandbox.kilter(&["plan", "pipeline.toml", "--json"]).success().json()["stages"].clone()
+    };
+    assert_eq!(made("[\"b.csv\", \"a.csv\"]")[1]["key"], base);
+    assert_ne!(made("[\"b.csv\"]")[0]["key"], base);
 }
 
 /// `encode` calls its outputs after its references, so a key that does not know them would give outputs of old names.
