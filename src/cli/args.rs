@@ -243,6 +243,10 @@ pub struct Show {
     #[arg(long, short = 'n', value_name = "N", default_value_t = 10)]
     pub rows: usize,
 
+    /// Rows of a batch, for a model's memory
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u64).range(1..=1 << 20))]
+    pub batch_size: u64,
+
     /// Print it as JSON
     #[arg(long)]
     pub json: bool,

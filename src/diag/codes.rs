@@ -95,13 +95,14 @@ codes! {
     UNKNOWN_LAYER = "E0345", "unknown layer", "No such layer. The reference lists them.";
     LOSS_TASK = "E0346", "a loss that does not fit the target", "The loss is for another kind of target.";
     INDIVISIBLE = "E0347", "sizes that do not divide", "The sizes do not divide or multiply as the layer needs.";
-    RESIDUAL = "E0348", "a residual block that changes its shape", "A residual block adds its input to its result, so both have one shape; `shortcut` can adapt the input.";
+    RESIDUAL = "E0348", "shapes that do not go together", "What is added has one shape: a residual block's input and its result (`shortcut` can adapt the input), what `add` adds, what towers give that are summed. What `concat` puts side by side differs in one dimension alone.";
     NO_TARGET = "E0350", "data without a target", "Training and judging need a dataset that has a target.";
     UNKNOWN_FEATURE = "E0351", "unknown feature", "The dataset has no feature of this name.";
     NEEDS_INDICES = "E0352", "category indices in the wrong place", "An embedding takes category indices and no numbers; every other layer takes numbers.";
     FEATURES_DO_NOT_JOIN = "E0353", "features that do not join", "Without towers, all features are joined into one vector, so each must be a vector of numbers.";
     DATASETS_DIFFER = "E0354", "data that the model was not made for", "The dataset's features or target differ from those that the model expects.";
     EMPTY_MODEL = "E0355", "a model without layers", "A model has at least one layer.";
+    NOT_SAVED = "E0356", "nothing saved under a name", "`add`, `concat` and the `memory` of attention take what `{ save = … }` kept before them.";
     // The kinds' own rules.
     METRIC_TASK = "E0402", "a metric that does not fit the target", "The metric is for another kind of target.";
     GATE_METRIC = "E0403", "a gate on a metric that is not computed", "`require` names metrics from the stage's `metrics`.";

@@ -17,6 +17,8 @@ pub struct TrainJob {
     pub architecture: PathBuf,
     /// The weights to start from: a trained model's `model.safetensors`. Without them they are drawn from the seed.
     pub weights: Option<PathBuf>,
+    /// The weights of the layers that the model took from another one: its `base.safetensors`. The others are drawn from the seed.
+    pub base: Option<PathBuf>,
     /// The training data's `data.safetensors`.
     pub data: PathBuf,
     /// The validation data's `data.safetensors`.

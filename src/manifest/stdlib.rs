@@ -20,16 +20,26 @@ macro_rules! modules {
 
 /// Every module, sorted by name.
 pub const MODULES: &[StdModule] = modules![
+    "rec/two_tower",
     "sequence/lstm",
     "table/clip_outliers",
     "table/dates",
     "table/tidy",
+    "tabular/linear_regression",
+    "tabular/logistic_regression",
     "tabular/mlp",
+    "text/bert_tiny",
+    "text/bert_tiny_classifier",
     "text/clean_en",
     "text/clean_zh",
+    "text/gpt_tiny",
+    "text/lstm",
+    "text/textcnn",
     "text/unique",
     "vision/lenet",
+    "vision/resnet18",
     "vision/small_resnet",
+    "vision/small_vgg",
 ];
 
 /// The module that `use` names so.

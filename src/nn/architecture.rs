@@ -1,11 +1,14 @@
 //! A whole network: its inputs, towers, layers and output, as `architecture.json` holds it.
 
-use super::layer::{Content, InferCx, ShapeError, Signal};
+use super::join::Join;
+use super::layer::{Content, InferCx, Saved, ShapeError, Signal};
+use super::layers::Embedding;
 use super::sequence;
 use super::spec::LayerSpec;
-use crate::diag::{codes, did_you_mean, list};
+use crate::diag::codes;
 use crate::digest::Segment;
-use crate::types::{Dim, FeatureType, ModelType, Shape, TargetType, Task};
+use crate::types::{Dim, FeatureType, Shape, TargetType, Task};
+use mistakes::{do_not_match, does_not_join, indices_at_the_end, unknown_feature};
 use serde::{Deserialize, Serialize};
 
 /// Layers over one feature, whose flattened result is joined with that of the other towers.
@@ -27,12 +30,36 @@ pub struct Architecture {
     pub inputs: Vec<FeatureType>,
     /// The towers, sorted by name; none where the inputs go straight into `layers`.
     pub towers: Vec<Tower>,
+    /// How the towers' flattened results become one.
+    #[serde(default, skip_serializing_if = "Join::is_concat")]
+    pub join: Join,
     /// The layers after them.
     pub layers: Vec<LayerSpec>,
     /// The shape of the output for one row: `[classes]` for a category, `[1]` for a binary target or a number.
     pub output: Shape,
     /// What it predicts; `None` for a network that only transforms.
     pub target: Option<TargetType>,
+    /// Which of its layers come from a trained model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<Base>,
+}
+
+/// The part of a network that comes from a trained one: its towers and its first layers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Base {
+    /// How many of `layers`.
+    pub layers: u64,
+    /// Whether they stay as they are while the others train.
+    pub frozen: bool,
+}
+
+impl Base {
+    /// Whether a parameter of this name belongs to that part.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        let index = |rest: &str| rest.split('.').next()?.parse::<u64>().ok();
+        name.starts_with("towers.") || name.strip_prefix("layers.").and_then(index).is_some_and(|at| at < self.layers)
+    }
 }
 
 /// One line of a network's description.
@@ -48,6 +75,10 @@ pub struct LayerRow {
     pub output: Shape,
     /// How many parameters it trains, those inside it counted; `None` while a dimension is not known.
     pub parameters: Option<u64>,
+    /// How many floating-point operations a row takes on its way forward; `None` while a dimension is not known.
+    pub flops: Option<u64>,
+    /// How many numbers of a row are kept for the backward pass; `None` while a dimension is not known.
+    pub activations: Option<u64>,
 }
 
 /// A mistake in a network, with the paths that a manifest has.
@@ -72,16 +103,43 @@ pub struct Inferred {
     pub errors: Vec<NetworkError>,
 }
 
-/// The context of a network that is to predict `target`.
+/// What the layers of a network may know besides their inputs.
 #[must_use]
-pub fn infer_cx(target: Option<&TargetType>) -> InferCx {
-    InferCx { outputs: target.map(|target| target.task.outputs()) }
+pub fn infer_cx(
+    inputs: &[FeatureType],
+    towers: &[Tower],
+    layers: &[LayerSpec],
+    target: Option<&TargetType>,
+) -> InferCx {
+    let feature = |name: &str| inputs.iter().find(|feature| feature.name == name);
+    let in_towers = towers.iter().find_map(|tower| Some((first_embedding(&tower.layers)?, feature(&tower.input)?)));
+    let embedding =
+        in_towers.or_else(|| first_embedding(layers).zip(if towers.is_empty() { inputs.first() } else { None }));
+    InferCx {
+        outputs: target.map(|target| target.task.outputs()),
+        embedding: embedding.map(|(embedding, feature)| {
+            (embedding.dim, embedding.vectors(&Signal::of(feature)).map_or(Dim::Unknown, Dim::Fixed))
+        }),
+    }
+}
+
+fn first_embedding(layers: &[LayerSpec]) -> Option<&Embedding> {
+    layers.iter().find_map(|layer| match layer {
+        LayerSpec::Embedding(embedding) => Some(embedding),
+        other => other.inner().into_iter().find_map(|layers| first_embedding(layers)),
+    })
 }
 
 /// Works out every shape of a network, and what is wrong with it.
 #[must_use]
-pub fn infer(inputs: &[FeatureType], towers: &[Tower], layers: &[LayerSpec], target: Option<&TargetType>) -> Inferred {
-    let cx = infer_cx(target);
+pub fn infer(
+    inputs: &[FeatureType],
+    towers: &[Tower],
+    join: Join,
+    layers: &[LayerSpec],
+    target: Option<&TargetType>,
+) -> Inferred {
+    let cx = infer_cx(inputs, towers, layers, target);
     let mut inferred = Inferred { parameters: Some(0), ..Inferred::default() };
     if towers.is_empty() && layers.is_empty() {
         let error = ShapeError::new(codes::EMPTY_MODEL, "a model has at least one layer");
@@ -91,7 +149,7 @@ pub fn infer(inputs: &[FeatureType], towers: &[Tower], layers: &[LayerSpec], tar
     let (input, feature) = if towers.is_empty() {
         (inferred.joined_features(inputs), only_name(inputs))
     } else {
-        (inferred.joined_towers(inputs, towers, &cx), None)
+        (inferred.joined_towers(inputs, towers, join, &cx), None)
     };
     let Some(input) = input else {
         inferred.parameters = None;
@@ -113,6 +171,13 @@ fn only_name(inputs: &[FeatureType]) -> Option<String> {
 }
 
 impl Inferred {
+    /// How many floating-point operations a row takes on its way forward, where all are known.
+    #[must_use]
+    pub fn flops(&self) -> Option<u64> {
+        let whole = self.rows.iter().filter(|row| row.depth == 0);
+        whole.map(|row| row.flops).try_fold(0_u64, |total, part| total.checked_add(part?))
+    }
+
     fn fail(&mut self, error: ShapeError, feature: Option<&str>) {
         let feature = feature.filter(|_| error.given_by.is_none()).map(str::to_owned);
         self.errors.push(NetworkError { error, feature });
@@ -136,9 +201,10 @@ impl Inferred {
         (!inputs.is_empty()).then(|| Signal::numbers(Shape(vec![width])))
     }
 
-    fn joined_towers(&mut self, inputs: &[FeatureType], towers: &[Tower], cx: &InferCx) -> Option<Signal> {
-        let mut total = Some(0_u64);
+    fn joined_towers(&mut self, inputs: &[FeatureType], towers: &[Tower], join: Join, cx: &InferCx) -> Option<Signal> {
+        let mut results = Vec::new();
         let mut sound = true;
+        let mut saved = Saved::new();
         for tower in towers {
             let base: [Segment; 2] = ["towers".into(), tower.name.as_str().into()];
             let Some(feature) = inputs.iter().find(|feature| feature.name == tower.input) else {
@@ -147,11 +213,13 @@ impl Inferred {
                 continue;
             };
             let path = [base.as_slice(), &["layers".into()]].concat();
-            let input = Signal::of(feature);
+            let input = Signal { saved: saved.clone(), ..Signal::of(feature) };
             let output = self.walk(Some(&tower.name), &path, &tower.layers, &input, cx, Some(&feature.name));
             match output {
                 Some(output) if output.content == Content::Numbers => {
-                    total = total.and_then(|total| total.checked_add(output.shape.elements()?));
+                    let width = output.shape.elements().map_or(Dim::Unknown, Dim::Fixed);
+                    results.push(Signal::numbers(Shape(vec![width])));
+                    saved = output.saved;
                 }
                 Some(_) => {
                     self.fail(indices_at_the_end(tower).nest(&base), None);
@@ -160,7 +228,17 @@ impl Inferred {
                 None => sound = false,
             }
         }
-        sound.then(|| Signal::numbers(Shape(vec![total.map_or(Dim::Unknown, Dim::Fixed)])))
+        if !sound {
+            return None;
+        }
+        match join.infer(&results) {
+            Ok(joined) => Some(Signal { saved, ..joined }),
+            Err((index, message)) => {
+                let (first, other) = (&towers[0], &towers[index]);
+                self.fail(do_not_match(join, first, other, &message), None);
+                None
+            }
+        }
     }
 
     fn walk(
@@ -205,51 +283,13 @@ fn add_rows(
         text: layer.text(),
         output: output.shape.clone(),
         parameters: layer.parameters(input, cx),
+        flops: layer.flops(input, cx),
+        activations: layer.activations(input, cx),
     });
-    if let LayerSpec::Residual(block) = layer {
-        for part in [&block.layers, &block.shortcut] {
-            sequence::walk(part, input, cx, &mut |_, inner, before, after| {
-                add_rows(rows, tower, depth + 1, inner, before, after, cx);
-            });
-        }
-    }
-}
-
-fn does_not_join(feature: &FeatureType) -> ShapeError {
-    let name = &feature.name;
-    let what = match Signal::of(feature).content {
-        Content::Indices(_) => "holds category indices".to_owned(),
-        Content::Numbers => format!("has the shape {}", feature.shape),
-    };
-    ShapeError::new(
-        codes::FEATURES_DO_NOT_JOIN,
-        format!("`{name}` {what} and cannot be joined with the other features"),
-    )
-    .at("data")
-    .label("several features, not all of them vectors of numbers")
-    .hint(format!("give each its own layers: `towers.{name} = {{ input = \"{name}\", layers = [ … ] }}`"))
-    .hint(format!("or take one of them: `input = \"{name}\"`"))
-}
-
-fn indices_at_the_end(tower: &Tower) -> ShapeError {
-    ShapeError::new(
-        codes::NEEDS_INDICES,
-        format!("tower `{}` gives category indices, which cannot be joined", tower.name),
-    )
-    .at(if tower.layers.is_empty() { "input" } else { "layers" })
-    .label("gives indices")
-    .hint("begin its layers with `{ embedding = 16 }`")
-}
-
-/// A feature that the dataset does not have.
-pub(crate) fn unknown_feature(name: &str, inputs: &[FeatureType]) -> ShapeError {
-    let names = || inputs.iter().map(|feature| feature.name.as_str());
-    let error = ShapeError::new(codes::UNKNOWN_FEATURE, format!("the data has no feature `{name}`"))
-        .at("input")
-        .label("no such feature");
-    match did_you_mean(name, names()) {
-        Some(hint) => error.hint(hint),
-        None => error.hint(format!("its features are {}", list(names(), 8))),
+    for part in layer.inner() {
+        sequence::walk(part, input, cx, &mut |_, inner, before, after| {
+            add_rows(rows, tower, depth + 1, inner, before, after, cx);
+        });
     }
 }
 
@@ -285,100 +325,13 @@ fn check_output(output: &Shape, target: &TargetType, layers: &[LayerSpec]) -> Op
     Some(ShapeError { field, ..error })
 }
 
-impl Architecture {
-    /// A network for real inputs, with widths and counts filled in.
-    ///
-    /// # Errors
-    /// The mistakes, where there are any; or one that says that a dimension is still not known.
-    pub fn new(
-        inputs: Vec<FeatureType>,
-        towers: Vec<Tower>,
-        layers: Vec<LayerSpec>,
-        target: Option<TargetType>,
-    ) -> Result<Self, Vec<NetworkError>> {
-        let inferred = infer(&inputs, &towers, &layers, target.as_ref());
-        if !inferred.errors.is_empty() {
-            return Err(inferred.errors);
-        }
-        let Some(output) = inferred.output.filter(|shape| shape.sizes().is_some()) else {
-            let error = ShapeError::new(codes::RANK, "the shape of the model's output is not known");
-            return Err(vec![NetworkError { error, feature: None }]);
-        };
-        let mut network = Self { inputs, towers, layers, output, target };
-        network.resolve();
-        Ok(network)
-    }
-
-    fn resolve(&mut self) {
-        let cx = self.cx();
-        let input = self.join();
-        for tower in &mut self.towers {
-            if let Some(feature) = self.inputs.iter().find(|feature| feature.name == tower.input) {
-                tower.layers = sequence::resolved(&tower.layers, &Signal::of(feature), &cx);
-            }
-        }
-        self.layers = sequence::resolved(&self.layers, &input, &cx);
-    }
-
-    /// What its layers may know besides their input.
-    #[must_use]
-    pub fn cx(&self) -> InferCx {
-        infer_cx(self.target.as_ref())
-    }
-
-    /// What goes into `layers`: the feature, or what features or towers give, joined.
-    #[must_use]
-    pub fn join(&self) -> Signal {
-        let mut scratch = Inferred::default();
-        let joined = if self.towers.is_empty() {
-            scratch.joined_features(&self.inputs)
-        } else {
-            scratch.joined_towers(&self.inputs, &self.towers, &self.cx())
-        };
-        joined.unwrap_or_else(|| Signal::numbers(Shape(vec![Dim::Unknown])))
-    }
-
-    /// A line per layer, with shapes and parameter counts.
-    #[must_use]
-    pub fn rows(&self) -> Vec<LayerRow> {
-        self.infer().rows
-    }
-
-    /// How many parameters are trained.
-    #[must_use]
-    pub fn parameters(&self) -> Option<u64> {
-        self.infer().parameters
-    }
-
-    /// How many layers have weights.
-    #[must_use]
-    pub fn layers_with_weights(&self) -> u64 {
-        layers_with_weights(&self.towers, &self.layers)
-    }
-
-    /// Its type as an artefact.
-    #[must_use]
-    pub fn model_type(&self, trained: bool) -> ModelType {
-        ModelType {
-            inputs: self.inputs.clone(),
-            output: self.output.clone(),
-            target: self.target.clone(),
-            layers: self.layers_with_weights(),
-            parameters: self.parameters(),
-            trained,
-        }
-    }
-
-    fn infer(&self) -> Inferred {
-        infer(&self.inputs, &self.towers, &self.layers, self.target.as_ref())
-    }
-}
-
 /// How many layers have weights, in towers, residual blocks and after them.
 #[must_use]
 pub fn layers_with_weights(towers: &[Tower], layers: &[LayerSpec]) -> u64 {
     towers.iter().map(|tower| sequence::with_weights(&tower.layers)).sum::<u64>() + sequence::with_weights(layers)
 }
 
+mod mistakes;
+mod network;
 #[cfg(test)]
 mod tests;

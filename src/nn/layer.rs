@@ -5,6 +5,7 @@ use crate::digest::Segment;
 use crate::types::{Dim, FeatureType, Shape, TensorType};
 use serde::de::SeqAccess;
 use serde::{Serialize, de::DeserializeOwned};
+use std::collections::BTreeMap;
 
 /// What is known of a layer without a manifest; the reference is generated from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -21,14 +22,23 @@ pub struct LayerInfo {
     pub weights: bool,
 }
 
-/// What flows from layer to layer: a shape without the batch, and whether its elements are numbers or indices.
+/// What flows from layer to layer: a shape without the batch, whether its elements are numbers or indices, which of its
+/// places are padding, and what was saved on the way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signal {
     /// The shape of one row.
     pub shape: Shape,
     /// What its elements are.
     pub content: Content,
+    /// The index that tokens are filled up with, while the first dimension is that of the tokens: a mask of the
+    /// places that are none goes along, for attention, recurrent layers and pools over tokens.
+    pub padding: Option<u64>,
+    /// What `{ save = "NAME" }` kept before this place.
+    pub saved: Saved,
 }
+
+/// Signals by the names under which they were saved.
+pub type Saved = BTreeMap<String, Signal>;
 
 /// What a signal's elements are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +53,7 @@ impl Signal {
     /// Numbers of this shape.
     #[must_use]
     pub fn numbers(shape: Shape) -> Self {
-        Self { shape, content: Content::Numbers }
+        Self { shape, content: Content::Numbers, padding: None, saved: Saved::new() }
     }
 
     /// What a feature feeds into a network: `u8` features come as numbers, divided by their scale.
@@ -53,13 +63,28 @@ impl Signal {
             TensorType::U8 | TensorType::F32 => Content::Numbers,
             TensorType::I64 => Content::Indices(feature.cardinality.clone().unwrap_or(Dim::Unknown)),
         };
-        Self { shape: feature.shape.clone(), content }
+        Self { shape: feature.shape.clone(), content, padding: feature.padding, saved: Saved::new() }
     }
 
-    /// The same content in another shape.
+    /// What a layer does not save anew stays saved.
+    pub(crate) fn keep_saved(&mut self, before: &Self) {
+        for (name, kept) in &before.saved {
+            self.saved.entry(name.clone()).or_insert_with(|| kept.clone());
+        }
+    }
+
+    /// The same content in another shape, whose first dimension is not that of tokens.
     #[must_use]
     pub fn with_shape(&self, shape: Shape) -> Self {
-        Self { shape, content: self.content.clone() }
+        Self { shape, content: self.content.clone(), padding: None, saved: Saved::new() }
+    }
+
+    /// Numbers at the same tokens, `width` of them at each.
+    #[must_use]
+    pub fn at_each_place(&self, width: Dim) -> Self {
+        let places = self.shape.0.len().saturating_sub(1);
+        let shape = Shape([&self.shape.0[..places], &[width]].concat());
+        Self { padding: self.padding, ..Self::numbers(shape) }
     }
 }
 
@@ -68,6 +93,8 @@ impl Signal {
 pub struct InferCx {
     /// How many outputs the target asks for, which is what `"classes"` stands for; `None` for data without a target.
     pub outputs: Option<Dim>,
+    /// The length of the vectors of the network's first embedding, and how many there are: what a tied layer shares.
+    pub embedding: Option<(u64, Dim)>,
 }
 
 /// A layer that cannot take its input: what a diagnostic needs, with paths relative to the layer.
@@ -200,6 +227,19 @@ pub trait Layer: Serialize + DeserializeOwned + schemars::JsonSchema + Clone + P
     fn parameters(&self, input: &Signal, cx: &InferCx) -> Option<u64> {
         let _ = (input, cx);
         Some(0)
+    }
+
+    /// How many floating-point operations its forward pass takes for one row, counted as PyTorch's `FlopCounterMode` does:
+    /// matrix products, convolutions and attention, a multiplication with an addition being two; recurrent layers by their matrix
+    /// products. `None` while a dimension is not known.
+    fn flops(&self, input: &Signal, cx: &InferCx) -> Option<u64> {
+        let _ = (input, cx);
+        Some(0)
+    }
+
+    /// How many numbers of one row it keeps for the backward pass, its output counted; `None` while a dimension is not known.
+    fn activations(&self, input: &Signal, cx: &InferCx) -> Option<u64> {
+        self.infer(input, cx).ok()?.shape.elements()
     }
 
     /// The layer with everything filled in that follows from its input and the target.

@@ -5,6 +5,8 @@
 
 mod architecture;
 pub mod choice;
+pub mod init;
+mod join;
 mod layer;
 pub mod layers;
 pub mod losses;
@@ -16,7 +18,10 @@ mod spec;
 mod testing;
 mod values;
 
-pub use architecture::{Architecture, Inferred, LayerRow, NetworkError, Tower, infer, infer_cx, layers_with_weights};
-pub use layer::{Content, InferCx, Layer, LayerInfo, ShapeError, Short, Signal};
+pub use architecture::{
+    Architecture, Base, Inferred, LayerRow, NetworkError, Tower, infer, infer_cx, layers_with_weights,
+};
+pub use join::Join;
+pub use layer::{Content, InferCx, Layer, LayerInfo, Saved, ShapeError, Short, Signal};
 pub use spec::{LAYERS, LayerSpec};
 pub use values::{Padding, Size, Width};

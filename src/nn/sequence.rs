@@ -18,7 +18,7 @@ pub(crate) fn walk(
     let mut shapes = vec![input.clone()];
     for (index, layer) in layers.iter().enumerate() {
         let before = &shapes[index];
-        let after = match layer.infer(before, cx) {
+        let mut after = match layer.infer(before, cx) {
             Ok(after) => after,
             Err(error) => {
                 let recover = error.recover.clone();
@@ -29,6 +29,7 @@ pub(crate) fn walk(
                 }
             }
         };
+        after.keep_saved(before);
         visit(index, layer, before, &after);
         shapes.push(after);
     }
@@ -46,11 +47,16 @@ pub(crate) fn infer(layers: &[LayerSpec], input: &Signal, cx: &InferCx) -> Resul
     output.ok_or_else(|| ShapeError::new(codes::RANK, "these layers give no shape"))
 }
 
-/// The sum of the layers' parameters, where all are known.
-pub(crate) fn parameters(layers: &[LayerSpec], input: &Signal, cx: &InferCx) -> Option<u64> {
+/// The sum of a number of each layer, such as its parameters, where all are known.
+pub(crate) fn sum(
+    layers: &[LayerSpec],
+    input: &Signal,
+    cx: &InferCx,
+    of: fn(&LayerSpec, &Signal, &InferCx) -> Option<u64>,
+) -> Option<u64> {
     let mut total = Some(0_u64);
     let mut add = |_: usize, layer: &LayerSpec, before: &Signal, _: &Signal| {
-        total = total.and_then(|total| total.checked_add(layer.parameters(before, cx)?));
+        total = total.and_then(|total| total.checked_add(of(layer, before, cx)?));
     };
     let (output, errors) = walk(layers, input, cx, &mut add);
     output.filter(|_| errors.is_empty()).and(total)
@@ -68,9 +74,9 @@ pub(crate) fn resolved(layers: &[LayerSpec], input: &Signal, cx: &InferCx) -> Ve
 pub(crate) fn with_weights(layers: &[LayerSpec]) -> u64 {
     layers
         .iter()
-        .map(|layer| match layer {
-            LayerSpec::Residual(block) => with_weights(&block.layers) + with_weights(&block.shortcut),
-            other => u64::from(other.info().weights),
+        .map(|layer| match layer.inner().as_slice() {
+            [] => u64::from(layer.info().weights),
+            parts => parts.iter().map(|part| with_weights(part)).sum(),
         })
         .sum()
 }
@@ -78,7 +84,9 @@ pub(crate) fn with_weights(layers: &[LayerSpec]) -> u64 {
 /// Puts the layer's place into the error, and says which layer before it gives the shape.
 fn blame(error: ShapeError, layers: &[LayerSpec], shapes: &[Signal], index: usize) -> ShapeError {
     let mut error = error.nest(&[Segment::Index(index), layers[index].name().into()]);
-    if error.given_by.is_some() {
+    // Some mistakes have nothing to do with what the layer receives.
+    let alone = error.code == codes::NOT_SAVED || error.field.iter().any(|part| *part == "init".into());
+    if error.given_by.is_some() || alone {
         return error;
     }
     // The last layer before it that decides its output's shape, rather than passing its input's on.

@@ -2,8 +2,10 @@
 
 use super::layer::{Content, InferCx, Layer, LayerInfo, ShapeError, Short, Signal};
 use super::layers::{
-    AvgPool, BatchNorm, Conv, Dropout, Embedding, Flatten, Gelu, GlobalAvgPool, LayerNorm, Linear, MaxPool, Recurrent,
-    Relu, Reshape, Residual, Sigmoid, Softmax, Tanh,
+    AdaptiveAvgPool, AdaptiveMaxPool, Add, AvgPool, BatchNorm, Concat, Conv, ConvTranspose, Dropout, Elu, Embedding,
+    Flatten, Gelu, GlobalAvgPool, GroupNorm, Hardsigmoid, Hardswish, LayerNorm, LeakyRelu, Linear, MaxPool, Mish,
+    MultiHeadAttention, Parallel, Pool, Position, Recurrent, Relu, Reshape, Residual, RmsNorm, Save, Selu, Sigmoid,
+    Silu, Softmax, Softplus, Tanh, TransformerDecoder, TransformerEncoder, Transpose,
 };
 use crate::diag::{codes, did_you_mean, list};
 use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
@@ -41,6 +43,18 @@ macro_rules! layers {
             #[must_use]
             pub fn parameters(&self, input: &Signal, cx: &InferCx) -> Option<u64> {
                 match self { $(Self::$variant(layer) => layer.parameters(input, cx),)* }
+            }
+
+            /// How many floating-point operations a row takes on its way forward; `None` while a dimension is not known.
+            #[must_use]
+            pub fn flops(&self, input: &Signal, cx: &InferCx) -> Option<u64> {
+                match self { $(Self::$variant(layer) => layer.flops(input, cx),)* }
+            }
+
+            /// How many numbers of a row are kept for the backward pass; `None` while a dimension is not known.
+            #[must_use]
+            pub fn activations(&self, input: &Signal, cx: &InferCx) -> Option<u64> {
+                match self { $(Self::$variant(layer) => layer.activations(input, cx),)* }
             }
 
             fn describe(&self) -> String {
@@ -102,8 +116,15 @@ impl LayerSpec {
     /// # Errors
     /// When the input cannot go through it whatever the unknown dimensions turn out to be.
     pub fn infer(&self, input: &Signal, cx: &InferCx) -> Result<Signal, ShapeError> {
-        let takes_indices =
-            matches!(self, Self::Embedding(_) | Self::Flatten(_) | Self::Reshape(_) | Self::Residual(_));
+        let takes_indices = matches!(
+            self,
+            Self::Embedding(_)
+                | Self::Flatten(_)
+                | Self::Reshape(_)
+                | Self::Residual(_)
+                | Self::Parallel(_)
+                | Self::Save(_)
+        );
         if matches!(input.content, Content::Indices(_)) && !takes_indices {
             let name = self.name();
             return Err(ShapeError::new(
@@ -116,21 +137,53 @@ impl LayerSpec {
         self.infer_any(input, cx)
     }
 
+    /// As [`LayerSpec::infer`], with what was saved before still saved: what the next layer receives.
+    ///
+    /// # Errors
+    /// As [`LayerSpec::infer`].
+    pub fn infer_next(&self, input: &Signal, cx: &InferCx) -> Result<Signal, ShapeError> {
+        let mut output = self.infer(input, cx)?;
+        output.keep_saved(input);
+        Ok(output)
+    }
+
     /// Whether it works element by element or row by row, so that every input keeps its shape.
     #[must_use]
     pub fn keeps_shape(&self) -> bool {
         match self {
             Self::BatchNorm(_)
             | Self::LayerNorm(_)
+            | Self::RmsNorm(_)
+            | Self::GroupNorm(_)
+            | Self::Position(_)
+            | Self::MultiHeadAttention(_)
+            | Self::TransformerEncoder(_)
+            | Self::TransformerDecoder(_)
+            | Self::Save(_)
+            | Self::Add(_)
             | Self::Dropout(_)
             | Self::Relu(_)
+            | Self::LeakyRelu(_)
+            | Self::Elu(_)
+            | Self::Selu(_)
             | Self::Gelu(_)
+            | Self::Silu(_)
+            | Self::Mish(_)
+            | Self::Hardswish(_)
+            | Self::Hardsigmoid(_)
+            | Self::Softplus(_)
             | Self::Tanh(_)
             | Self::Sigmoid(_)
             | Self::Softmax(_) => true,
             Self::Linear(_)
             | Self::Conv1d(_)
             | Self::Conv2d(_)
+            | Self::ConvTranspose1d(_)
+            | Self::ConvTranspose2d(_)
+            | Self::AdaptiveAvgPool1d(_)
+            | Self::AdaptiveAvgPool2d(_)
+            | Self::AdaptiveMaxPool1d(_)
+            | Self::AdaptiveMaxPool2d(_)
             | Self::MaxPool1d(_)
             | Self::MaxPool2d(_)
             | Self::AvgPool1d(_)
@@ -138,11 +191,25 @@ impl LayerSpec {
             | Self::GlobalAvgPool(_)
             | Self::Flatten(_)
             | Self::Reshape(_)
+            | Self::Transpose(_)
             | Self::Embedding(_)
+            | Self::Pool(_)
             | Self::Residual(_)
+            | Self::Parallel(_)
+            | Self::Concat(_)
             | Self::Rnn(_)
             | Self::Lstm(_)
             | Self::Gru(_) => false,
+        }
+    }
+
+    /// The lists of layers that it consists of.
+    #[must_use]
+    pub fn inner(&self) -> Vec<&[LayerSpec]> {
+        match self {
+            Self::Residual(block) => vec![&block.layers, &block.shortcut],
+            Self::Parallel(block) => block.branches.iter().map(Vec::as_slice).collect(),
+            _ => Vec::new(),
         }
     }
 
@@ -298,88 +365,53 @@ layers! {
     Linear(Linear) = "linear";
     Conv1d(Conv<1>) = "conv1d";
     Conv2d(Conv<2>) = "conv2d";
+    ConvTranspose1d(ConvTranspose<1>) = "conv_transpose1d";
+    ConvTranspose2d(ConvTranspose<2>) = "conv_transpose2d";
     MaxPool1d(MaxPool<1>) = "max_pool1d";
     MaxPool2d(MaxPool<2>) = "max_pool2d";
     AvgPool1d(AvgPool<1>) = "avg_pool1d";
     AvgPool2d(AvgPool<2>) = "avg_pool2d";
+    AdaptiveAvgPool1d(AdaptiveAvgPool<1>) = "adaptive_avg_pool1d";
+    AdaptiveAvgPool2d(AdaptiveAvgPool<2>) = "adaptive_avg_pool2d";
+    AdaptiveMaxPool1d(AdaptiveMaxPool<1>) = "adaptive_max_pool1d";
+    AdaptiveMaxPool2d(AdaptiveMaxPool<2>) = "adaptive_max_pool2d";
     GlobalAvgPool(GlobalAvgPool) = "global_avg_pool";
     BatchNorm(BatchNorm) = "batch_norm";
     LayerNorm(LayerNorm) = "layer_norm";
+    RmsNorm(RmsNorm) = "rms_norm";
+    GroupNorm(GroupNorm) = "group_norm";
     Dropout(Dropout) = "dropout";
     Flatten(Flatten) = "flatten";
     Reshape(Reshape) = "reshape";
+    Transpose(Transpose) = "transpose";
     Relu(Relu) = "relu";
+    LeakyRelu(LeakyRelu) = "leaky_relu";
+    Elu(Elu) = "elu";
+    Selu(Selu) = "selu";
     Gelu(Gelu) = "gelu";
+    Silu(Silu) = "silu";
+    Mish(Mish) = "mish";
+    Hardswish(Hardswish) = "hardswish";
+    Hardsigmoid(Hardsigmoid) = "hardsigmoid";
+    Softplus(Softplus) = "softplus";
     Tanh(Tanh) = "tanh";
     Sigmoid(Sigmoid) = "sigmoid";
     Softmax(Softmax) = "softmax";
     Embedding(Embedding) = "embedding";
+    Position(Position) = "position";
+    MultiHeadAttention(MultiHeadAttention) = "multi_head_attention";
+    TransformerEncoder(TransformerEncoder) = "transformer_encoder";
+    TransformerDecoder(TransformerDecoder) = "transformer_decoder";
+    Pool(Pool) = "pool";
     Residual(Residual) = "residual";
+    Parallel(Parallel) = "parallel";
+    Save(Save) = "save";
+    Add(Add) = "add";
+    Concat(Concat) = "concat";
     Rnn(Recurrent<1>) = "rnn";
     Lstm(Recurrent<4>) = "lstm";
     Gru(Recurrent<3>) = "gru";
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn error(value: serde_json::Value) -> (String, String) {
-        let error = serde_path_to_error::deserialize::<_, Vec<LayerSpec>>(value).expect_err("not a layer");
-        (error.path().to_string(), error.inner().to_string())
-    }
-
-    #[test]
-    fn every_layer_has_docs_and_an_example_that_decodes_to_it() {
-        for info in LAYERS {
-            let text = format!("layer = {}", info.example);
-            let table: toml::Table = text.parse().unwrap_or_else(|error| panic!("{}: {error}", info.name));
-            let layer: LayerSpec =
-                table["layer"].clone().try_into().unwrap_or_else(|error| panic!("{}: {error}", info.name));
-            assert_eq!(layer.name(), info.name);
-            assert_eq!(layer.info(), *info);
-            let json = serde_json::to_value(&layer).expect("json");
-            assert_eq!(serde_json::from_value::<LayerSpec>(json.clone()).expect(info.name), layer, "{json}");
-            assert!(info.summary.ends_with('.') && info.docs.ends_with('.'), "{}", info.name);
-        }
-    }
-
-    #[test]
-    fn short_and_long_forms_are_one_layer_with_its_defaults_written() {
-        let read = |value| serde_json::from_value::<LayerSpec>(value).expect("a layer");
-        let canonical = |value| serde_json::to_value(read(value)).expect("json");
-        assert_eq!(canonical(json!("relu")), json!("relu"));
-        assert_eq!(canonical(json!({ "linear": 10 })), json!({ "linear": { "out": 10, "in": null, "bias": true } }));
-        assert_eq!(read(json!({ "max_pool2d": [2, 2] })), read(json!({ "max_pool2d": { "kernel": 2 } })));
-        assert_eq!(read(json!("batch_norm")), read(json!({ "batch_norm": { "eps": 1e-5 } })));
-        assert_eq!(read(json!({ "residual": ["relu"] })), read(json!({ "residual": { "layers": ["relu"] } })));
-        assert_eq!(
-            read(json!({ "conv2d": { "out": 8, "kernel": 3, "stride": [2, 1] } })).text(),
-            "conv2d 8, kernel 3, stride 2 x 1"
-        );
-    }
-
-    #[test]
-    fn mistakes_name_the_place_and_the_way_out() {
-        assert_eq!(
-            error(json!(["relu", "rleu"])),
-            ("[1]".to_owned(), "unknown layer `rleu`; did you mean `relu`?".to_owned())
-        );
-        let (path, message) = error(json!([{ "convd2": { "out": 3 } }]));
-        assert_eq!((path.as_str(), message.as_str()), ("[0]", "unknown layer `convd2`; did you mean `conv2d`?"));
-        assert!(
-            error(json!(["attention"])).1.starts_with("unknown layer `attention`; the layers are `linear`, `conv1d`,")
-        );
-        assert_eq!(error(json!(["linear"])).1, "E0134: linear needs its fields, as in `{ linear = 10 }`");
-        assert_eq!(error(json!([{ "linear": { "out": "clases" } }])).0, "[0].linear.out");
-        assert_eq!(
-            error(json!([{ "conv2d": 32 }])).1,
-            "invalid type: integer `32`, expected a value as in `{ conv2d = { out = 32, kernel = 3, padding = 1 } }`"
-        );
-        let two = error(json!([{ "linear": 3, "relu": {} }]));
-        assert_eq!(two.1, "E0135: a layer is one name, but `relu` follows `linear`; write it in a table of its own");
-        assert_eq!(error(json!([{ "residual": ["relu", "gleu"] }])).0, "[0].residual[1]");
-        assert_eq!(error(json!([{ "conv2d": { "out": 8 } }])).1, "missing field `kernel`");
-    }
-}
+mod tests;

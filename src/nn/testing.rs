@@ -11,7 +11,7 @@ pub(crate) fn decode(json: &str) -> LayerSpec {
 
 /// A target with 10 classes.
 fn ten_classes() -> InferCx {
-    InferCx { outputs: Some(Dim::Fixed(10)) }
+    InferCx { outputs: Some(Dim::Fixed(10)), embedding: None }
 }
 
 /// The output shape and the number of parameters.

@@ -28,6 +28,10 @@ pub struct FeatureType {
     pub scale: Option<f64>,
     /// For category indices: how many different indices there are, `Named` until the encoder is fitted.
     pub cardinality: Option<Dim>,
+    /// For tokens: the index that fills rows up to the common length, at their end. Attention and pools over tokens leave such
+    /// places out, and an embedding gives them a vector of zeros.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub padding: Option<u64>,
     /// The table columns that it is made of, in order; patterns while the table's columns are not known. What uses the
     /// model on raw rows checks them.
     #[serde(default)]

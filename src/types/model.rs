@@ -18,6 +18,9 @@ pub struct ModelType {
     pub parameters: Option<u64>,
     /// Whether it has weights.
     pub trained: bool,
+    /// The network as `architecture.json` has it, with what is known of its shapes: what a model that begins with this one is checked against.
+    #[serde(default)]
+    pub network: Option<serde_json::Value>,
 }
 
 impl ModelType {
@@ -46,6 +49,9 @@ fn feature_misfit(wanted: &FeatureType, found: &FeatureType) -> Option<String> {
     }
     if wanted.dtype != found.dtype || wanted.scale != found.scale {
         return Some(format!("`{name}` is encoded in another way than the model expects"));
+    }
+    if wanted.padding.zip(found.padding).is_some_and(|(a, b)| a != b) {
+        return Some(format!("`{name}` is filled up with another index than the model expects"));
     }
     match (&wanted.cardinality, &found.cardinality) {
         (Some(a), Some(b)) if !a.compatible(b) => Some(format!("`{name}` has {b} categories, the model knows {a}")),

@@ -18,19 +18,32 @@ pub struct Loaded {
     outputs: i64,
 }
 
+/// Where a network's weights come from.
+#[derive(Clone, Copy)]
+pub enum Start<'a> {
+    /// All from a file.
+    Weights(&'a Path),
+    /// Those of the layers that were taken from another model from a file, the others drawn.
+    Base(&'a Path),
+    /// All drawn.
+    Drawn,
+}
+
 /// Builds the network of an `architecture.json`, with the weights of a file, or else drawn from the seed. They are drawn
 /// on the CPU, so that a device does not change them.
 ///
 /// # Errors
 /// When the files cannot be read or do not fit each other.
-pub fn load(architecture: &Path, weights: Option<&Path>, seed: u64, device: Device) -> Result<Loaded, Failure> {
+pub fn load(architecture: &Path, start: Start<'_>, seed: u64, device: Device) -> Result<Loaded, Failure> {
     let bytes = std::fs::read(architecture).map_err(|error| Failure::file("read", architecture, error))?;
     let described: Architecture =
         serde_json::from_slice(&bytes).map_err(|error| Failure::file("understand", architecture, error))?;
     let mut loaded = build(&described, seed)?;
     let values = Weights::of(&loaded.store);
-    if let Some(path) = weights {
-        values.load(path)?;
+    match (start, described.base) {
+        (Start::Drawn, _) => {}
+        (Start::Base(path), Some(base)) => values.load_part(path, |name| base.has(name))?,
+        (Start::Weights(path) | Start::Base(path), _) => values.load(path)?,
     }
     values.channels_last()?;
     drop(values);
@@ -46,6 +59,13 @@ fn build(described: &Architecture, seed: u64) -> Result<Loaded, Failure> {
     let store = VarStore::new(Device::Cpu);
     let network = Network::build(described, &store.root())
         .map_err(|message| Failure::new(format!("the network cannot be built: {message}")))?;
+    if let Some(base) = described.base.filter(|base| base.frozen) {
+        for (name, variable) in store.variables() {
+            if base.has(&name) && variable.requires_grad() {
+                let _ = variable.set_requires_grad(false);
+            }
+        }
+    }
     let outputs = described.output.elements().unwrap_or(1).cast_signed();
     Ok(Loaded { network, store, outputs })
 }

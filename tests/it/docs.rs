@@ -17,6 +17,7 @@ const PAGES: &[&str] = &[
     "data",
     "sources",
     "tables",
+    "models",
     "training",
     "axes",
     "many-stages",

@@ -217,8 +217,10 @@ fn others(value: &Value, site: &Site) -> Vec<Value> {
         }
         _ => {}
     }
-    // A name is short for the name with an empty table.
-    out.retain(|other| other != value && !other.as_str().is_some_and(|name| *value == json!({ name: {} })));
+    // A name is short for the name with an empty table, and a layer's only field for the table with it.
+    let only = value.as_object().filter(|table| table.len() == 1).and_then(|table| table.values().next());
+    out.retain(|other| other != value && Some(other) != only);
+    out.retain(|other| !other.as_str().is_some_and(|name| *value == json!({ name: {} })));
     out
 }
 

@@ -4,7 +4,7 @@
 use kilter::job::{
     Augment, Device, EarlyStop, Job, JobFile, LIBTORCH, Numerics, PROTOCOL, PredictJob, Setting, TrainJob, WorkerEvent,
 };
-use kilter::nn::Architecture;
+use kilter::nn::{Architecture, Join};
 use kilter::types::{FeatureType, Shape, TargetType, Task, TensorType};
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::json;
@@ -81,16 +81,26 @@ impl Drop for Worker {
 
 fn feature(name: &str, shape: &[u64], dtype: TensorType) -> FeatureType {
     let scale = (dtype == TensorType::U8).then_some(255.0);
-    FeatureType { name: name.into(), shape: Shape::fixed(shape), dtype, scale, cardinality: None, columns: Vec::new() }
+    FeatureType {
+        name: name.into(),
+        shape: Shape::fixed(shape),
+        dtype,
+        scale,
+        cardinality: None,
+        padding: None,
+        columns: Vec::new(),
+    }
 }
 
 fn architecture(folder: &Path, input: FeatureType, layers: serde_json::Value, outputs: u64, task: Task) -> PathBuf {
     let architecture = Architecture {
         inputs: vec![input],
         towers: Vec::new(),
+        join: Join::Concat,
         layers: serde_json::from_value(layers).expect("layers"),
         output: Shape::fixed(&[outputs]),
         target: Some(TargetType { name: "label".into(), task }),
+        base: None,
     };
     let path = folder.join("architecture.json");
     std::fs::write(&path, serde_json::to_vec(&architecture).expect("json")).expect("written");
@@ -137,6 +147,7 @@ fn job(folder: &Path) -> TrainJob {
         setting: SETTING,
         architecture: architecture(folder, feature("image", &[1, 8, 8], TensorType::U8), layers, 4, four()),
         weights: None,
+        base: None,
         validate: Some(data.clone()),
         data,
         target: "label".to_owned(),

@@ -1,5 +1,6 @@
 //! `kilter show`: a stage's result, or one of its outputs, as what it is.
 
+mod cost;
 mod files;
 mod find;
 mod metrics;
@@ -23,6 +24,8 @@ struct View<'a> {
     store: &'a Store,
     output: Output,
     rows: usize,
+    /// Rows of a batch, for a model's memory.
+    batch: u64,
 }
 
 pub(super) fn run(options: &args::Show, output: Output) -> Outcome {
@@ -43,7 +46,7 @@ pub(super) fn run(options: &args::Show, output: Output) -> Outcome {
     let planned = planned.ok_or_else(|| CommandError::usage(format!("there is no stage `{stage}`")))?;
     let result = result(&session, planned, &stage, output)?;
     let ports = ports(&result, &stage, port.as_deref())?;
-    let view = View { store: &session.store, output, rows: options.rows };
+    let view = View { store: &session.store, output, rows: options.rows, batch: options.batch_size };
     if options.json {
         output.json(&as_json(&stage, &result, &ports, view)?)?;
     } else {

@@ -1,8 +1,8 @@
-//! A model's layers with their shapes and parameter counts; a dataset's tensors.
+//! A model's layers with their shapes, parameters, operations and memory; a dataset's tensors.
 
-use super::View;
+use super::{View, cost};
 use crate::cli::CommandError;
-use crate::nn::{Architecture, infer};
+use crate::nn::{Architecture, LayerRow};
 use crate::numbers;
 use crate::report::{Align, Table};
 use crate::stage::ArtifactRecord;
@@ -17,13 +17,17 @@ pub(super) fn text(artifact: &ArtifactRecord, view: View<'_>) -> Result<String, 
     let file = input.file(ARCHITECTURE).ok_or_else(|| damaged("it has no architecture.json"))?;
     let text = std::fs::read(&file.path).map_err(|error| CommandError::io("read", &file.path, &error))?;
     let network: Architecture = serde_json::from_slice(&text).map_err(|error| damaged(&error.to_string()))?;
-    let inferred = infer(&network.inputs, &network.towers, &network.layers, network.target.as_ref());
+    let inferred = network.infer();
     let paint = view.output.out;
-    let mut table = Table::new(["layer", "gives", "parameters"]).align(&[Align::Left, Align::Left, Align::Right]);
+    let right = [Align::Left, Align::Left, Align::Right, Align::Right, Align::Right];
+    let mut table = Table::new(["layer", "gives", "parameters", "forward, a row", "kept, a batch"]).align(&right);
+    let batch = view.batch;
     for feature in &network.inputs {
         table.row([paint.dim(format!("input {}", feature.name)), feature.shape.to_string()]);
     }
     let mut tower = None;
+    let wholes = cost::wholes(&network, &inferred);
+    let frozen = |row: &LayerRow| wholes.iter().any(|(whole, frozen)| *frozen && std::ptr::eq(*whole, row));
     for row in &inferred.rows {
         if row.tower != tower {
             tower.clone_from(&row.tower);
@@ -35,13 +39,20 @@ pub(super) fn text(artifact: &ArtifactRecord, view: View<'_>) -> Result<String, 
             Some(count) => numbers::count(count),
             None => "?".to_owned(),
         };
-        table.row([format!("{indent}{}", row.text), row.output.to_string(), parameters]);
+        let operations = row.flops.filter(|flops| *flops > 0).map_or_else(String::new, cost::flops);
+        let kept = cost::kept(row, batch).filter(|bytes| *bytes > 0 && !frozen(row));
+        let kept = kept.map_or_else(String::new, numbers::bytes);
+        let text = format!("{indent}{}{}", row.text, if frozen(row) { ", frozen" } else { "" });
+        table.row([text, row.output.to_string(), parameters, operations, kept]);
     }
     if let Some(total) = inferred.parameters {
-        table.row([paint.dim("in all"), String::new(), numbers::count(total)]);
+        let operations = inferred.flops().map_or_else(String::new, cost::flops);
+        table.row([paint.dim("in all"), String::new(), numbers::count(total), operations, String::new()]);
     }
+    let memory = cost::memory(&network, &inferred, batch).map_or_else(String::new, |text| format!("\n{text}"));
     let target = network.target.as_ref().map(|target| format!("\n  predicts {}\n", target_text(target)));
-    Ok(format!("\n{}{}", table.render(view.output.width, 2, paint), target.unwrap_or_default()))
+    let target = target.unwrap_or_default();
+    Ok(format!("\n{}{memory}{target}", table.render(view.output.width, 2, paint)))
 }
 
 pub(super) fn dataset(dataset: &DatasetType, view: View<'_>) -> String {

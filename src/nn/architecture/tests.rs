@@ -13,6 +13,7 @@ fn feature(name: &str, shape: &[u64], dtype: TensorType) -> FeatureType {
         dtype,
         scale: None,
         cardinality,
+        padding: None,
         columns: Vec::new(),
     }
 }
@@ -38,7 +39,8 @@ fn digits(last: serde_json::Value) -> (Vec<FeatureType>, Vec<LayerSpec>) {
 #[test]
 fn shapes_and_parameters_of_the_first_example() {
     let (inputs, layers) = digits(json!({ "linear": "classes" }));
-    let network = Architecture::new(inputs, Vec::new(), layers, Some(category(10))).expect("a sound network");
+    let network =
+        Architecture::new(inputs, Vec::new(), Join::Concat, layers, Some(category(10))).expect("a sound network");
     assert_eq!(network.output, Shape::fixed(&[10]));
     // 32·(9 + 1) + 64·(32·9 + 1) + 10·(1600 + 1)
     assert_eq!(network.parameters(), Some(320 + 18_496 + 16_010));
@@ -54,7 +56,7 @@ fn shapes_and_parameters_of_the_first_example() {
 #[test]
 fn a_wrong_width_shows_the_sum_and_the_layer_behind_flatten() {
     let (inputs, layers) = digits(json!({ "linear": { "in": 3136, "out": 10 } }));
-    let inferred = infer(&inputs, &[], &layers, Some(&category(10)));
+    let inferred = infer(&inputs, &[], Join::Concat, &layers, Some(&category(10)));
     let [mistake] = inferred.errors.as_slice() else { panic!("{:?}", inferred.errors) };
     assert_eq!(mistake.error.field, path!["layers", 8, "linear", "in"]);
     assert_eq!(mistake.error.label, "flatten gives 64 x 5 x 5 = 1600");
@@ -65,7 +67,7 @@ fn a_wrong_width_shows_the_sum_and_the_layer_behind_flatten() {
 fn two_mistakes_are_both_told_where_the_first_leaves_no_doubt() {
     let inputs = [feature("x", &[8], TensorType::F32)];
     let layers = layers(json!([{ "linear": { "in": 9, "out": 4 } }, "relu", { "linear": 7 }]));
-    let inferred = infer(&inputs, &[], &layers, Some(&category(10)));
+    let inferred = infer(&inputs, &[], Join::Concat, &layers, Some(&category(10)));
     let codes: Vec<_> = inferred.errors.iter().map(|mistake| mistake.error.code.id).collect();
     assert_eq!(codes, ["E0341", "E0344"]);
     assert_eq!(inferred.errors[0].feature.as_deref(), Some("x"));
@@ -78,14 +80,15 @@ fn features_join_in_towers_or_as_vectors() {
     let more = feature("pixels", &[3], TensorType::U8);
     let carrier = feature("carrier", &[], TensorType::I64);
     let head = layers(json!([{ "linear": "classes" }]));
-    let joined = infer(&[numbers.clone(), more], &[], &head, Some(&category(2)));
+    let joined = infer(&[numbers.clone(), more], &[], Join::Concat, &head, Some(&category(2)));
     assert_eq!((joined.errors.len(), joined.parameters), (0, Some(18)));
     let inputs = [carrier, numbers];
-    let refused = infer(&inputs, &[], &head, Some(&category(2)));
+    let refused = infer(&inputs, &[], Join::Concat, &head, Some(&category(2)));
     assert_eq!(refused.errors[0].error.code, codes::FEATURES_DO_NOT_JOIN);
     let tower = |name: &str, layers| Tower { name: name.to_owned(), input: name.to_owned(), layers };
     let towers = [tower("carrier", layers(json!([{ "embedding": 4 }]))), tower("numbers", Vec::new())];
-    let network = Architecture::new(inputs.to_vec(), towers.to_vec(), head, Some(category(2))).expect("sound");
+    let network =
+        Architecture::new(inputs.to_vec(), towers.to_vec(), Join::Concat, head, Some(category(2))).expect("sound");
     assert_eq!(network.parameters(), Some(16 * 4 + 9 * 2 + 2));
     assert_eq!(network.rows()[0].tower.as_deref(), Some("carrier"));
     let json = serde_json::to_value(&network.towers[0].layers).expect("json");
@@ -97,7 +100,7 @@ fn towers_are_blamed_in_their_place() {
     let inputs = [feature("carrier", &[], TensorType::I64)];
     let tower = |input: &str, list| Tower { name: "a".to_owned(), input: input.to_owned(), layers: layers(list) };
     let head = layers(json!([{ "linear": 1 }]));
-    let error = |tower| infer(&inputs, &[tower], &head, None).errors.remove(0).error;
+    let error = |tower| infer(&inputs, &[tower], Join::Concat, &head, None).errors.remove(0).error;
     let unknown = error(tower("carier", json!([])));
     assert_eq!((unknown.code, unknown.field), (codes::UNKNOWN_FEATURE, path!["towers", "a", "input"]));
     let indices = error(tower("carrier", json!([])));
@@ -112,7 +115,7 @@ fn what_is_unknown_is_no_mistake() {
     words.shape = Shape(vec![Dim::Named("words".to_owned())]);
     let target = TargetType { name: "label".to_owned(), task: Task::Category { classes: None } };
     let layers = layers(json!([{ "linear": 64 }, "batch_norm", "relu", { "linear": "classes" }]));
-    let inferred = infer(&[words], &[], &layers, Some(&target));
+    let inferred = infer(&[words], &[], Join::Concat, &layers, Some(&target));
     assert_eq!(inferred.errors, []);
     assert_eq!(inferred.output, Some(Shape(vec![Dim::Named("classes".to_owned())])));
     assert_eq!(inferred.parameters, None);
@@ -121,9 +124,9 @@ fn what_is_unknown_is_no_mistake() {
 #[test]
 fn an_image_at_the_end_is_no_vector_of_classes() {
     let inputs = [feature("image", &[1, 28, 28], TensorType::U8)];
-    let inferred = infer(&inputs, &[], &layers(json!([{ "max_pool2d": 2 }])), Some(&category(10)));
+    let inferred = infer(&inputs, &[], Join::Concat, &layers(json!([{ "max_pool2d": 2 }])), Some(&category(10)));
     let error = &inferred.errors[0].error;
     assert_eq!(error.message, "the model gives [batch, 1, 14, 14], but target `label` has 10 classes");
     assert_eq!(error.field, path!["layers", 0]);
-    assert_eq!(infer(&inputs, &[], &[], None).errors[0].error.code, codes::EMPTY_MODEL);
+    assert_eq!(infer(&inputs, &[], Join::Concat, &[], None).errors[0].error.code, codes::EMPTY_MODEL);
 }

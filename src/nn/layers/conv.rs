@@ -2,6 +2,7 @@
 
 use super::window::{Window, split};
 use crate::diag::codes;
+use crate::nn::init::{self, Init};
 use crate::nn::layer::{InferCx, Layer, LayerInfo, ShapeError, Short, Signal};
 use crate::nn::values::{Padding, Size, yes};
 use crate::types::{Dim, Shape};
@@ -31,6 +32,9 @@ pub struct Conv<const N: usize> {
     /// Whether a bias is added.
     #[serde(default = "yes")]
     pub bias: bool,
+    /// How the weights start; as in PyTorch where it is left away. With it, biases start at 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub init: Option<Init>,
 }
 
 fn one_group() -> u64 {
@@ -79,8 +83,7 @@ impl<const N: usize> Layer for Conv<N> {
             name: "conv1d",
             summary: "A convolution over one dimension.",
             docs: "`[channels, length]` gives `[out, length']` with `length' = floor((length + 2 padding − dilation (kernel − 1) − 1) \
-                   / stride) + 1`. A sequence of vectors is `[length, features]`, so it needs its dimensions swapped by the \
-                   encoder. Weights start uniform in ±1/√(in / groups × kernel), as in PyTorch.",
+                   / stride) + 1`. A sequence of vectors is `[length, features]`, which `\"transpose\"` turns around. Weights start uniform in ±1/√(in / groups × kernel), as in PyTorch.",
             example: "{ conv1d = { out = 32, kernel = 5, padding = 2 } }",
             weights: true,
         }
@@ -104,6 +107,7 @@ impl<const N: usize> Layer for Conv<N> {
     fn infer(&self, input: &Signal, _: &InferCx) -> Result<Signal, ShapeError> {
         let (channels, spatial) = split::<N>(Self::INFO.name, &input.shape)?;
         self.check_groups(channels)?;
+        init::check(Self::INFO.name, self.init.as_ref())?;
         let mut shape = vec![Dim::Fixed(self.out)];
         shape.extend(self.window().infer(spatial, &input.shape)?);
         Ok(Signal::numbers(Shape(shape)))
@@ -114,6 +118,12 @@ impl<const N: usize> Layer for Conv<N> {
         let window = self.kernel.0.iter().try_fold(1_u64, |product, size| product.checked_mul(*size))?;
         let weights = self.out.checked_mul(channels)?.checked_mul(window)?;
         weights.checked_add(if self.bias { self.out } else { 0 })
+    }
+
+    fn flops(&self, input: &Signal, cx: &InferCx) -> Option<u64> {
+        let channels = input.shape.0.first()?.size()?.checked_div(self.groups)?;
+        let window = self.kernel.0.iter().try_fold(channels, |product, size| product.checked_mul(*size))?;
+        self.infer(input, cx).ok()?.shape.elements()?.checked_mul(window)?.checked_mul(2)
     }
 
     fn describe(&self) -> String {

@@ -1,6 +1,7 @@
 //! `embedding`: a vector for each index.
 
 use crate::diag::codes;
+use crate::nn::init::{self, Init};
 use crate::nn::layer::{Content, InferCx, Layer, LayerInfo, ShapeError, Short, Signal};
 use crate::types::{Dim, Shape};
 use schemars::JsonSchema;
@@ -15,6 +16,9 @@ pub struct Embedding {
     /// How many vectors there are; as many as the feature has values where it is left away.
     #[serde(default)]
     pub count: Option<u64>,
+    /// How the weights start; as in PyTorch where it is left away. With it, biases start at 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub init: Option<Init>,
 }
 
 impl Embedding {
@@ -34,13 +38,13 @@ impl Layer for Embedding {
         name: "embedding",
         summary: "A trained vector for each category index.",
         docs: "Indices `[…]` give `[…, dim]`. It takes a category feature that is encoded as indices, and as many vectors as the feature has \
-               values unless `count` is given. Vectors start as normal random numbers, as in PyTorch.",
+               values unless `count` is given. Vectors start as normal random numbers, as in PyTorch; that of padding is and stays zero.",
         example: "{ embedding = 16 }",
         weights: true,
     };
 
     fn from_short(short: Short) -> Option<Self> {
-        if let Short::Int(dim) = short { Some(Self { dim, count: None }) } else { None }
+        if let Short::Int(dim) = short { Some(Self { dim, count: None, init: None }) } else { None }
     }
 
     fn short_schemas(_: &mut schemars::SchemaGenerator) -> Vec<schemars::Schema> {
@@ -51,6 +55,7 @@ impl Layer for Embedding {
         if self.dim == 0 {
             return Err(ShapeError::zero(Self::INFO.name, "dim"));
         }
+        init::check(Self::INFO.name, self.init.as_ref())?;
         let shape = Shape([input.shape.0.as_slice(), &[Dim::Fixed(self.dim)]].concat());
         let Content::Indices(cardinality) = &input.content else {
             let message = "embedding takes category indices but receives numbers";
@@ -68,7 +73,7 @@ impl Layer for Embedding {
                     .hint("leave out `count`: kilter works it out")
                     .recover(shape))
             }
-            _ => Ok(Signal::numbers(shape)),
+            _ => Ok(Signal { padding: input.padding, ..Signal::numbers(shape) }),
         }
     }
 
@@ -77,7 +82,7 @@ impl Layer for Embedding {
     }
 
     fn resolved(&self, input: &Signal, _: &InferCx) -> Self {
-        Self { dim: self.dim, count: self.vectors(input) }
+        Self { count: self.vectors(input), ..self.clone() }
     }
 
     fn describe(&self) -> String {
@@ -93,8 +98,10 @@ mod tests {
     #[test]
     fn indices_become_vectors() {
         let cx = InferCx::default();
-        let signal =
-            |shape: &[u64], count| Signal { shape: Shape::fixed(shape), content: Content::Indices(Dim::Fixed(count)) };
+        let signal = |shape: &[u64], count| Signal {
+            content: Content::Indices(Dim::Fixed(count)),
+            ..Signal::numbers(Shape::fixed(shape))
+        };
         let layer = decode(r#"{"embedding":4}"#);
         assert_eq!(layer.infer(&signal(&[], 16), &cx), Ok(Signal::numbers(Shape::fixed(&[4]))));
         assert_eq!(layer.infer(&signal(&[3], 16), &cx), Ok(Signal::numbers(Shape::fixed(&[3, 4]))));
@@ -107,7 +114,7 @@ mod tests {
     #[test]
     fn numbers_and_indices_do_not_mix() {
         assert_eq!(infer_error(r#"{"embedding":4}"#, &[3]).code, codes::NEEDS_INDICES);
-        let indices = Signal { shape: Shape::fixed(&[]), content: Content::Indices(Dim::Unknown) };
+        let indices = Signal { content: Content::Indices(Dim::Unknown), ..Signal::numbers(Shape::fixed(&[])) };
         let error = decode(r#"{"linear":4}"#).infer(&indices, &InferCx::default()).expect_err("indices");
         assert_eq!(error.code, codes::NEEDS_INDICES);
     }

@@ -51,6 +51,10 @@ impl Layer for Flatten {
         Ok(input.with_shape(Shape([kept, &[size]].concat())))
     }
 
+    fn activations(&self, _: &Signal, _: &InferCx) -> Option<u64> {
+        Some(0)
+    }
+
     fn describe(&self) -> String {
         if self.start_dim == 1 { String::new() } else { format!("from dimension {}", self.start_dim) }
     }

@@ -78,7 +78,7 @@ fn describe<const N: usize>(kernel: Size<N>, stride: Option<Size<N>>, padding: S
     text
 }
 
-fn size_schemas<const N: usize>() -> Vec<schemars::Schema> {
+pub(super) fn size_schemas<const N: usize>() -> Vec<schemars::Schema> {
     let number = schemars::json_schema!({ "type": "integer", "minimum": 1 });
     let list =
         schemars::json_schema!({ "type": "array", "items": { "type": "integer" }, "minItems": N, "maxItems": N });

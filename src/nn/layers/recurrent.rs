@@ -1,6 +1,8 @@
 //! `rnn`, `lstm`, `gru`: recurrent layers over sequences.
 
+use super::probability;
 use crate::diag::codes;
+use crate::nn::init::{self, Init};
 use crate::nn::layer::{InferCx, Layer, LayerInfo, ShapeError, Short, Signal};
 use crate::nn::values::yes;
 use crate::types::{Dim, Shape};
@@ -25,9 +27,13 @@ pub struct Recurrent<const GATES: u64> {
     /// Whether biases are added.
     #[serde(default = "yes")]
     pub bias: bool,
-    /// `"last"`: the state after the whole sequence; `"sequence"`: the state at every place.
+    /// `"last"`: the state after the whole sequence; `"sequence"`: the state at every place. Padding at the end of tokens is not
+    /// read: the last state is that of the last token, and the states of padding are zeros.
     #[serde(default)]
     pub output: RecurrentOutput,
+    /// How the weights start; as in PyTorch where it is left away. With it, biases start at 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub init: Option<Init>,
 }
 
 /// What a recurrent layer gives.
@@ -59,14 +65,8 @@ impl<const GATES: u64> Recurrent<GATES> {
         if self.layers == 0 {
             return Err(ShapeError::zero(name, "layers"));
         }
-        if !(0.0..=1.0).contains(&self.dropout) {
-            return Err(ShapeError::new(
-                codes::OUT_OF_RANGE,
-                format!("`dropout` of {name} is a probability between 0 and 1"),
-            )
-            .at("dropout")
-            .label(format!("is {}", self.dropout)));
-        }
+        probability(name, "dropout", self.dropout)?;
+        init::check(name, self.init.as_ref())?;
         if self.dropout > 0.0 && self.layers == 1 {
             return Err(ShapeError::new(
                 codes::CONFLICT,
@@ -85,8 +85,8 @@ impl<const GATES: u64> Layer for Recurrent<GATES> {
         1 => LayerInfo {
             name: "rnn",
             summary: "A simple recurrent layer over a sequence.",
-            docs: "`hₜ = tanh(W_ih xₜ + b_ih + W_hh hₜ₋₁ + b_hh)`. `[length, features]` gives `[hidden]` (the state after the whole sequence), or \
-                   `[length, hidden]` with `output = \"sequence\"`; twice as many when `bidirectional`. Weights start uniform in ±1/√hidden, \
+            docs: "`hₜ = tanh(W_ih xₜ + b_ih + W_hh hₜ₋₁ + b_hh)`. `[seq, features]` gives `[hidden]` (the state after the whole sequence), or \
+                   `[seq, hidden]` with `output = \"sequence\"`; twice as many when `bidirectional`. Weights start uniform in ±1/√hidden, \
                    as in PyTorch.",
             example: "{ rnn = 64 }",
             weights: true,
@@ -95,8 +95,8 @@ impl<const GATES: u64> Layer for Recurrent<GATES> {
             name: "gru",
             summary: "A gated recurrent layer over a sequence.",
             docs: "`r = σ(W_ir x + b_ir + W_hr h + b_hr)`, `z = σ(W_iz x + b_iz + W_hz h + b_hz)`, `n = tanh(W_in x + b_in + r ∘ (W_hn h + \
-                   b_hn))`, `h = (1 − z) ∘ n + z ∘ h` (Cho et al., 2014). `[length, features]` gives `[hidden]` (the state after the whole sequence), \
-                   or `[length, hidden]` with `output = \"sequence\"`; twice as many when `bidirectional`. Weights start uniform in ±1/√hidden.",
+                   b_hn))`, `h = (1 − z) ∘ n + z ∘ h` (Cho et al., 2014). `[seq, features]` gives `[hidden]` (the state after the whole sequence), \
+                   or `[seq, hidden]` with `output = \"sequence\"`; twice as many when `bidirectional`. Weights start uniform in ±1/√hidden.",
             example: "{ gru = 64 }",
             weights: true,
         },
@@ -104,8 +104,8 @@ impl<const GATES: u64> Layer for Recurrent<GATES> {
             name: "lstm",
             summary: "A long short-term memory over a sequence.",
             docs: "`i = σ(W_ii x + b_ii + W_hi h + b_hi)`, `f`, `o` alike, `g = tanh(W_ig x + b_ig + W_hg h + b_hg)`, `c = f ∘ c + i ∘ g`, \
-                   `h = o ∘ tanh(c)` (Hochreiter and Schmidhuber, 1997). `[length, features]` gives `[hidden]` (the state after the whole sequence), \
-                   or `[length, hidden]` with `output = \"sequence\"`; twice as many when `bidirectional`. Weights start uniform in ±1/√hidden.",
+                   `h = o ∘ tanh(c)` (Hochreiter and Schmidhuber, 1997). `[seq, features]` gives `[hidden]` (the state after the whole sequence), \
+                   or `[seq, hidden]` with `output = \"sequence\"`; twice as many when `bidirectional`. Weights start uniform in ±1/√hidden.",
             example: "{ lstm = { hidden = 64, layers = 2, dropout = 0.2 } }",
             weights: true,
         },
@@ -114,7 +114,7 @@ impl<const GATES: u64> Layer for Recurrent<GATES> {
     fn from_short(short: Short) -> Option<Self> {
         let Short::Int(hidden) = short else { return None };
         let output = RecurrentOutput::Last;
-        Some(Self { hidden, layers: 1, bidirectional: false, dropout: 0.0, bias: true, output })
+        Some(Self { hidden, layers: 1, bidirectional: false, dropout: 0.0, bias: true, output, init: None })
     }
 
     fn short_schemas(_: &mut schemars::SchemaGenerator) -> Vec<schemars::Schema> {
@@ -123,20 +123,36 @@ impl<const GATES: u64> Layer for Recurrent<GATES> {
 
     fn infer(&self, input: &Signal, _: &InferCx) -> Result<Signal, ShapeError> {
         self.check_numbers()?;
-        let [length, _] = input.shape.0.as_slice() else {
-            let error = ShapeError::rank(Self::INFO.name, "length, features", &input.shape);
+        let [seq, _] = input.shape.0.as_slice() else {
+            let error = ShapeError::rank(Self::INFO.name, "seq, features", &input.shape);
             return Err(match input.shape.rank() {
                 1 => error.hint(
-                    "`{ reshape = [length, features] }` makes a sequence of a vector; use `linear` where there is none",
+                    "`{ reshape = [seq, features] }` makes a sequence of a vector; use `linear` where there is none",
                 ),
                 _ => error,
             });
         };
         let width = Dim::Fixed(self.hidden.saturating_mul(self.directions()));
-        Ok(Signal::numbers(Shape(match self.output {
-            RecurrentOutput::Last => vec![width],
-            RecurrentOutput::Sequence => vec![length.clone(), width],
-        })))
+        Ok(match self.output {
+            RecurrentOutput::Last => Signal::numbers(Shape(vec![width])),
+            RecurrentOutput::Sequence => {
+                Signal { padding: input.padding, ..Signal::numbers(Shape(vec![seq.clone(), width])) }
+            }
+        })
+    }
+
+    fn flops(&self, input: &Signal, _: &InferCx) -> Option<u64> {
+        let (seq, features) = (input.shape.0.first()?.size()?, input.shape.0.get(1)?.size()?);
+        let wide = self.hidden.checked_mul(self.directions())?;
+        let inputs = features.checked_add(wide.checked_mul(self.layers.checked_sub(1)?)?)?;
+        let columns = inputs.checked_add(self.hidden.checked_mul(self.layers)?)?;
+        GATES.checked_mul(wide)?.checked_mul(columns)?.checked_mul(seq)?.checked_mul(2)
+    }
+
+    /// Of each step the gates and the states.
+    fn activations(&self, input: &Signal, _: &InferCx) -> Option<u64> {
+        let wide = self.hidden.checked_mul(self.directions())?;
+        (GATES + 2).checked_mul(wide)?.checked_mul(self.layers)?.checked_mul(input.shape.0.first()?.size()?)
     }
 
     fn parameters(&self, input: &Signal, _: &InferCx) -> Option<u64> {
@@ -185,7 +201,7 @@ mod tests {
         let error = infer_error(r#"{"lstm":16}"#, &[10]);
         assert_eq!(
             (error.code, error.message.as_str()),
-            (codes::RANK, "lstm takes [batch, length, features] but receives [batch, 10]")
+            (codes::RANK, "lstm takes [batch, seq, features] but receives [batch, 10]")
         );
         assert_eq!(error.hints.len(), 1);
         assert_eq!(infer_error(r#"{"gru":{"hidden":4,"dropout":0.5}}"#, &[10, 2]).code, codes::CONFLICT);

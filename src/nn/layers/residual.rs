@@ -80,8 +80,18 @@ impl Layer for Residual {
     }
 
     fn parameters(&self, input: &Signal, cx: &InferCx) -> Option<u64> {
-        let body = sequence::parameters(&self.layers, input, cx)?;
-        body.checked_add(sequence::parameters(&self.shortcut, input, cx)?)
+        let of = |layers: &[LayerSpec]| sequence::sum(layers, input, cx, LayerSpec::parameters);
+        of(&self.layers)?.checked_add(of(&self.shortcut)?)
+    }
+
+    fn flops(&self, input: &Signal, cx: &InferCx) -> Option<u64> {
+        let of = |layers: &[LayerSpec]| sequence::sum(layers, input, cx, LayerSpec::flops);
+        of(&self.layers)?.checked_add(of(&self.shortcut)?)
+    }
+
+    fn activations(&self, input: &Signal, cx: &InferCx) -> Option<u64> {
+        let of = |layers: &[LayerSpec]| sequence::sum(layers, input, cx, LayerSpec::activations);
+        of(&self.layers)?.checked_add(of(&self.shortcut)?)
     }
 
     fn resolved(&self, input: &Signal, cx: &InferCx) -> Self {

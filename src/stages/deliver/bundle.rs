@@ -92,14 +92,7 @@ fn place<'a>(found: &'a Found, name: &str) -> Option<&'a Path> {
 }
 
 fn model_type(config: &BundleConfig) -> ModelType {
-    ModelType {
-        inputs: config.architecture.inputs.clone(),
-        output: config.architecture.output.clone(),
-        target: config.architecture.target.clone(),
-        layers: config.layers,
-        parameters: config.parameters,
-        trained: true,
-    }
+    ModelType { layers: config.layers, parameters: config.parameters, ..config.architecture.model_type(true) }
 }
 
 /// Compares every file that `SHA256SUMS` lists.

@@ -24,10 +24,13 @@ fn bench(holds: bool) -> Bench {
     let architecture = Architecture {
         inputs: features.clone(),
         towers: Vec::new(),
+        join: crate::nn::Join::Concat,
         layers: serde_json::from_value(serde_json::json!([{ "linear": 2 }])).unwrap(),
         output: Shape::fixed(&[2]),
         target: target.clone(),
+        base: None,
     };
+    let network = serde_json::to_value(&architecture).ok();
     let json = |value: String| value.into_bytes();
     let architecture = json(serde_json::to_string(&architecture).unwrap());
     let encoder = json(serde_json::to_string(&encoder).unwrap());
@@ -40,6 +43,7 @@ fn bench(holds: bool) -> Bench {
             layers: 1,
             parameters: Some(8),
             trained,
+            network: network.clone(),
         })
     };
     let files: [(&str, &[u8]); 3] =

@@ -99,6 +99,7 @@ mod tests {
             dtype: TensorType::F32,
             scale: None,
             cardinality: None,
+            padding: None,
             columns: Vec::new(),
         };
         let unknown = feature(vec![Dim::Unknown]);

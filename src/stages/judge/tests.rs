@@ -88,6 +88,7 @@ fn bench(target: &str) -> Bench {
             layers: 1,
             parameters: Some(2),
             trained,
+            network: None,
         })
     };
     let encoder = datasets[0].2.iter().find(|(name, _)| name == "encoder.json").unwrap().1.clone();

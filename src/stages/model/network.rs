@@ -1,8 +1,9 @@
 //! `model`: a network for a dataset, without weights yet. All shapes are worked out, and mistakes in them told, before
 //! anything runs.
 
+use super::base::{self, Tune, Until};
 use crate::diag::{codes, did_you_mean, list};
-use crate::nn::{Architecture, Inferred, LayerSpec, NetworkError, Tower, infer, layers_with_weights};
+use crate::nn::{Architecture, Join, LayerSpec, NetworkError, Tower};
 use crate::numbers;
 use crate::path;
 use crate::stage::{CheckCx, Family, Kind, Outputs, Port, Produced, Ref, RunCx, StageError, StageInfo};
@@ -19,15 +20,28 @@ pub struct Model;
 pub struct ModelSpec {
     /// The dataset that it is for. Input shapes, the number of classes and the encoder come from it.
     pub data: Ref,
-    /// The layers, in order: names, or tables with one key. With towers, they follow the joined towers.
+    /// The layers, in order: names, or tables with one key. With towers, they follow the joined towers; with `base`, its layers.
     #[serde(default)]
     pub layers: Vec<LayerSpec>,
-    /// Layers per feature: what they give is flattened and joined in the order of their names, and goes into `layers`.
+    /// Layers per feature: what they give is flattened, joined in the order of their names, and goes into `layers`.
     #[serde(default)]
     pub towers: BTreeMap<String, TowerSpec>,
+    /// How the towers' flattened results become one: side by side, or results of one width added, multiplied, or multiplied and
+    /// summed up to one number.
+    #[serde(default)]
+    pub join: Join,
     /// The only feature to use; all of them are used, joined in the order of their names, where it is left away.
     #[serde(default)]
     pub input: Option<String>,
+    /// A trained model that this one begins with: `"pretrain.model"`. Its first layers come with their weights, and `layers` follow them.
+    #[serde(default)]
+    pub base: Option<Ref>,
+    /// Up to where the base's layers are taken: up to and with the `save` of a name, or so many; all but the last where it is left away.
+    #[serde(default)]
+    pub until: Option<Until>,
+    /// Which layers train: `"all"`, or `"head"`: those of `layers` alone.
+    #[serde(default)]
+    pub tune: Tune,
     /// Which target to predict, where the dataset has several.
     #[serde(default)]
     pub target: Option<String>,
@@ -51,6 +65,21 @@ impl ModelSpec {
             layers: tower.layers.clone(),
         };
         self.towers.iter().map(tower).collect()
+    }
+
+    /// The network as it is declared; its first layers are those of a base, where there is one.
+    fn declared(&self, base: Option<&(Architecture, usize)>, data: &DatasetType) -> Architecture {
+        let target = self.target(data).cloned();
+        let output = Shape(Vec::new());
+        let Some((base, count)) = base else {
+            let (inputs, towers, layers) = (self.inputs(data), self.towers(), self.layers.clone());
+            return Architecture { inputs, towers, join: self.join, layers, output, target, base: None };
+        };
+        let layers = base::joined(base, *count, &self.layers);
+        // The data's features, whose columns may be others than those of the base's data.
+        let inputs = base.inputs.iter().filter_map(|input| data.feature(&input.name)).cloned().collect();
+        let (towers, join) = (base.towers.clone(), base.join);
+        Architecture { inputs, towers, join, layers, output, target, base: Some(base::record(*count, self.tune)) }
     }
 
     /// The features that the network takes, in the dataset's order. Those that do not exist are left out.
@@ -129,6 +158,19 @@ impl ModelSpec {
                 finding.hint(format!("its features are {}", list(names(), 8)));
             }
         }
+        if self.towers.is_empty() && !self.join.is_concat() {
+            sound = false;
+            cx.error(path!["join"], codes::CONFLICT, "`join` says how towers become one, but there are none")
+                .label("joins nothing")
+                .hint("give each feature its tower: `towers.user = { input = \"user\", layers = [ … ] }`");
+        }
+        let of_base = [("until", self.until.is_some()), ("tune", self.tune != Tune::All)];
+        for (field, _) in of_base.iter().filter(|(_, given)| *given && self.base.is_none()) {
+            sound = false;
+            cx.error(path![*field], codes::CONFLICT, format!("`{field}` is about a base, but there is none"))
+                .label("of which base?")
+                .hint("base = \"train.model\" names a trained model");
+        }
         for name in self.towers.keys().filter(|name| !is_name(name)) {
             sound = false;
             cx.error(path!["towers", name], codes::BAD_NAME, format!("`{name}` cannot be the name of a tower"))
@@ -174,11 +216,24 @@ layers = [
         if !sound || !spec.is_known(data) {
             return unknown;
         }
-        let (inputs, towers) = (spec.inputs(data), spec.towers());
-        let inferred = infer(&inputs, &towers, &spec.layers, spec.target(data));
-        report(&inferred, &inputs, &spec.data, cx);
-        let Some(output) = inferred.output.filter(|_| inferred.errors.is_empty()) else { return unknown };
-        Outputs::one("model", model_type(spec, &towers, inputs, output, inferred.parameters, data))
+        let found = match &spec.base {
+            None => None,
+            Some(reference) => match base::check(spec, reference, data, cx) {
+                None => return unknown,
+                found => found,
+            },
+        };
+        let network = spec.declared(found.as_ref(), data);
+        let mut inferred = network.infer();
+        for mistake in &mut inferred.errors {
+            let giver = found.as_ref().and_then(|(base, count)| base::own_paths(mistake, base, *count));
+            report(mistake, &network.inputs, spec, giver, cx);
+        }
+        match inferred.output.filter(|_| inferred.errors.is_empty()) {
+            // As far as it is known: what a model that begins with this one is checked against.
+            Some(output) => Outputs::one("model", ArtifactType::Model(network.filled(output).model_type(false))),
+            None => unknown,
+        }
     }
 
     fn run(spec: &ModelSpec, cx: &RunCx<'_>) -> Result<Produced, StageError> {
@@ -186,9 +241,9 @@ layers = [
         let ArtifactType::Dataset(data) = &input.ty else {
             return Err(StageError::bug(format!("`{}` is a {}, not a dataset", spec.data, input.ty.name())));
         };
-        let network =
-            Architecture::new(spec.inputs(data), spec.towers(), spec.layers.clone(), spec.target(data).cloned())
-                .map_err(|mistakes| refuse(&mistakes))?;
+        let base = spec.base.as_ref().map(|reference| cx.input(reference)).transpose()?;
+        let found = base.map(|base| base::of(spec, base)).transpose()?;
+        let network = spec.declared(found.as_ref(), data).finished().map_err(|mistakes| refuse(&mistakes))?;
         let folder = cx.out("model")?;
         let file = folder.join("architecture.json");
         let mut text = serde_json::to_string_pretty(&network).map_err(|error| StageError::bug(error.to_string()))?;
@@ -197,6 +252,9 @@ layers = [
         let encoder = input.file("encoder.json").ok_or_else(|| StageError::bug("the dataset has no encoder.json"))?;
         let copy = folder.join("encoder.json");
         std::fs::copy(&encoder.path, &copy).map_err(|error| StageError::io("write", &copy, &error))?;
+        if let Some((base, taken)) = base.zip(network.base) {
+            base::write_weights(base, taken, &folder)?;
+        }
         let ty = network.model_type(false);
         let mut produced = Produced::new(summary(&ty));
         if let Some(parameters) = ty.parameters {
@@ -216,44 +274,33 @@ fn summary(ty: &ModelType) -> String {
     }
 }
 
-/// The type of the model, with everything that is filled in at the run where it is known already.
-fn model_type(
+/// Turns a mistake in the network into a finding at the layer that causes it. `giver` says of a layer of the base that it gives the shape.
+fn report(
+    mistake: &NetworkError,
+    inputs: &[FeatureType],
     spec: &ModelSpec,
-    towers: &[Tower],
-    inputs: Vec<FeatureType>,
-    output: Shape,
-    parameters: Option<u64>,
-    data: &DatasetType,
-) -> ArtifactType {
-    ArtifactType::Model(ModelType {
-        inputs,
-        output,
-        target: spec.target(data).cloned(),
-        layers: layers_with_weights(towers, &spec.layers),
-        parameters,
-        trained: false,
-    })
-}
-
-/// Turns mistakes in the network into findings at the layers that cause them.
-fn report(inferred: &Inferred, inputs: &[FeatureType], data: &Ref, cx: &mut CheckCx<'_>) {
-    for NetworkError { error, feature } in &inferred.errors {
-        let finding = cx.error(error.field.clone(), error.code, error.message.clone());
-        finding.label(error.label.clone());
-        for hint in &error.hints {
-            finding.hint(hint.clone());
-        }
-        if let Some((path, text)) = &error.given_by {
-            finding.related(path.clone(), text.clone());
-        }
-        let feature = feature.as_ref().and_then(|name| inputs.iter().find(|feature| feature.name == *name));
-        if let Some(feature) = feature {
-            finding.from_stage(data, format!("gives `{}` {}", feature.name, feature.shape));
-        }
-        let about_target = [codes::CLASS_COUNT, codes::NO_TARGET, codes::FEATURES_DO_NOT_JOIN];
-        if about_target.contains(&error.code) {
-            finding.from_stage(data, "encoded here");
-        }
+    giver: Option<String>,
+    cx: &mut CheckCx<'_>,
+) {
+    let NetworkError { error, feature } = mistake;
+    let finding = cx.error(error.field.clone(), error.code, error.message.clone());
+    finding.label(error.label.clone());
+    for hint in &error.hints {
+        finding.hint(hint.clone());
+    }
+    if let Some((path, text)) = &error.given_by {
+        finding.related(path.clone(), text.clone());
+    }
+    if let (Some(text), Some(base)) = (giver, &spec.base) {
+        finding.from_stage(base, text);
+    }
+    let feature = feature.as_ref().and_then(|name| inputs.iter().find(|feature| feature.name == *name));
+    if let Some(feature) = feature {
+        finding.from_stage(&spec.data, format!("gives `{}` {}", feature.name, feature.shape));
+    }
+    let about_target = [codes::CLASS_COUNT, codes::NO_TARGET, codes::FEATURES_DO_NOT_JOIN];
+    if about_target.contains(&error.code) {
+        finding.from_stage(&spec.data, "encoded here");
     }
 }
 

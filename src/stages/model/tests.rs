@@ -11,7 +11,15 @@ use crate::types::{ArtifactType, DatasetType, Dim, FeatureType, Shape, TargetTyp
 fn feature(name: &str, shape: &[u64], dtype: TensorType) -> FeatureType {
     let scale = (dtype == TensorType::U8).then_some(255.0);
     let cardinality = (dtype == TensorType::I64).then_some(Dim::Fixed(16));
-    FeatureType { name: name.to_owned(), shape: Shape::fixed(shape), dtype, scale, cardinality, columns: Vec::new() }
+    FeatureType {
+        name: name.to_owned(),
+        shape: Shape::fixed(shape),
+        dtype,
+        scale,
+        cardinality,
+        padding: None,
+        columns: Vec::new(),
+    }
 }
 
 fn category(classes: usize) -> TargetType {
@@ -145,40 +153,11 @@ fn the_first_mistake_of_a_run_is_its_failure() {
     assert_eq!(failure.at, Some(path!["layers", 0, "linear"]));
 }
 
-/// The fields of a standard module's only stage, its params set to their defaults or to `set`.
-fn module(text: &str, set: &[(&str, toml::Value)]) -> String {
-    let module: toml::Table = text.parse().expect("TOML");
-    assert_eq!(module["inputs"]["data"].as_str(), Some("dataset"));
-    assert_eq!(module["outputs"]["model"].as_str(), Some("model"));
-    let params = module["params"].as_table().expect("params");
-    let mut stage = module["stage"]["model"].clone();
-    fill(&mut stage, &|name| match set.iter().find(|(key, _)| *key == name) {
-        Some((_, value)) => value.clone(),
-        None => params[name]["default"].clone(),
-    });
-    let table = stage.as_table_mut().expect("a stage");
-    assert_eq!(table.remove("kind").and_then(|kind| kind.as_str().map(str::to_owned)).as_deref(), Some("model"));
-    assert_eq!(table.insert("data".to_owned(), "encode.train".into()), Some("data".into()));
-    toml::to_string(&stage).expect("TOML")
-}
-
-fn fill(value: &mut toml::Value, param: &dyn Fn(&str) -> toml::Value) {
-    match value {
-        toml::Value::String(text) => {
-            let name = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')).map(str::to_owned);
-            if let Some(name) = name {
-                *value = param(&name);
-            }
-        }
-        toml::Value::Array(items) => items.iter_mut().for_each(|item| fill(item, param)),
-        toml::Value::Table(table) => table.iter_mut().for_each(|(_, item)| fill(item, param)),
-        _ => {}
-    }
-}
-
 /// How many parameters a standard module has for a dataset, in a check and in a run.
-fn parameters(text: &str, data: DatasetType, set: &[(&str, toml::Value)]) -> u64 {
-    let (bench, fields) = (bench(data), module(text, set));
+fn parameters(text: &str, data: DatasetType, set: &[(&str, serde_json::Value)]) -> u64 {
+    let mut fields = super::testing::fields(text, set);
+    fields.insert("data".to_owned(), "encode.train".into());
+    let (bench, fields) = (bench(data), toml::to_string(&fields).expect("TOML"));
     let (outputs, findings) = bench.check::<Model>(&fields);
     assert!(findings.is_empty(), "{findings:?}");
     let produced = bench.run::<Model>(&fields).expect("a model");
@@ -222,4 +201,85 @@ fn std_vision_small_resnet() {
     let conv = |inputs: u64, out: u64, kernel: u64| inputs * out * kernel * kernel + 2 * out;
     let block = |inputs, out| conv(inputs, out, 3) + conv(out, out, 3) + conv(inputs, out, 1);
     assert_eq!(parameters(text, images(), &[]), conv(1, 32, 3) + block(32, 64) + block(64, 128) + 1290);
+}
+
+/// A model with weights, as a training stage gives it: `linear 8`, `relu`, a `save`, `linear 10`.
+fn trained(bench: &mut Bench) {
+    let fields = "data = 'encode.train'\nlayers = ['flatten', { linear = 8 }, 'relu', { save = 'encoded' }, { linear = 'classes' }]";
+    let produced = bench.run::<Model>(fields).expect("a model");
+    let ArtifactType::Model(model) = produced.ports[0].ty.clone() else { panic!("{produced:?}") };
+    let files = bench.output("model");
+    let sizes = [
+        ("layers.1.bias", vec![8]),
+        ("layers.1.weight", vec![8, 784]),
+        ("layers.4.bias", vec![10]),
+        ("layers.4.weight", vec![10, 8]),
+    ];
+    let bytes: Vec<(&str, Vec<usize>, Vec<u8>)> = sizes
+        .into_iter()
+        .map(|(name, shape)| (name, shape.clone(), vec![7; 4 * shape.iter().product::<usize>()]))
+        .collect();
+    let views = bytes.iter().map(|(name, shape, bytes)| {
+        let dtype = safetensors::Dtype::F32;
+        (*name, safetensors::tensor::TensorView::new(dtype, shape.clone(), bytes).expect("a tensor"))
+    });
+    let weights = safetensors::serialize(views, None).expect("serialised");
+    let ty = ArtifactType::Model(crate::types::ModelType { trained: true, ..model });
+    let architecture = files.iter().find(|(name, _)| name == "architecture.json").expect("written").1.clone();
+    bench.input("train.model", ty, &[("architecture.json", &architecture), ("model.safetensors", &weights)]);
+}
+
+#[test]
+fn a_base_gives_its_layers_and_weights() {
+    let mut bench = bench(images());
+    trained(&mut bench);
+    let fields = "data = 'encode.train'\nbase = 'train.model'\nuntil = 'encoded'\ntune = 'head'\n\
+                  layers = [{ linear = 4 }, 'relu', { linear = 'classes' }]";
+    let (outputs, findings) = bench.check::<Model>(fields);
+    assert!(findings.is_empty(), "{findings:?}");
+    let produced = bench.run::<Model>(fields).expect("a model");
+    assert_eq!(Some(&produced.ports[0].ty), outputs.get("model"));
+    let files = bench.output("model");
+    let file = |wanted: &str| &files.iter().find(|(name, _)| name == wanted).expect(wanted).1;
+    let network: Architecture = serde_json::from_slice(file("architecture.json")).expect("an architecture");
+    assert_eq!(network.base, Some(crate::nn::Base { layers: 4, frozen: true }));
+    let texts: Vec<String> = network.layers.iter().map(crate::nn::LayerSpec::text).collect();
+    assert_eq!(texts, ["flatten", "linear 8", "relu", "save encoded", "linear 4", "relu", "linear 10"]);
+    let weights = safetensors::SafeTensors::deserialize(file("base.safetensors")).expect("safetensors");
+    let mut names: Vec<&str> = weights.names();
+    names.sort_unstable();
+    assert_eq!(names, ["layers.1.bias", "layers.1.weight"]);
+    // All but the last layer, where nothing says up to where.
+    let (outputs, _) =
+        bench.check::<Model>("data = 'encode.train'\nbase = 'train.model'\nlayers = [{ linear = 'classes' }]");
+    let Some(ArtifactType::Model(model)) = outputs.get("model") else { panic!("{outputs:?}") };
+    assert_eq!(model.parameters, Some(784 * 8 + 8 + 90));
+}
+
+#[test]
+fn a_mistake_behind_a_base_is_told_at_the_layer_of_the_stage() {
+    let mut bench = bench(images());
+    trained(&mut bench);
+    let fields = "data = 'encode.train'\nbase = 'train.model'\nuntil = 'encoded'\nlayers = ['relu', { linear = { in = 9, out = 10 } }]";
+    let (_, findings) = bench.check::<Model>(fields);
+    let [finding] = findings.as_slice() else { panic!("{findings:?}") };
+    assert_eq!(finding.path, path!["layers", 1, "linear", "in"]);
+    assert_eq!(finding.stages, [("train".to_owned(), "its `linear 8` gives [batch, 8]".to_owned())]);
+}
+
+#[test]
+fn what_a_base_cannot_be() {
+    let mut bench = bench(images());
+    trained(&mut bench);
+    let code = |fields: &str| {
+        let (outputs, findings) = bench.check::<Model>(&format!("data = 'encode.train'\n{fields}"));
+        assert_eq!(outputs, Outputs::one("model", ArtifactType::Unknown));
+        (findings[0].diagnostic.code, findings[0].path.clone())
+    };
+    let head = "layers = [{ linear = 'classes' }]";
+    assert_eq!(code(&format!("base = 'train.model'\nuntil = 'encode'\n{head}")), (codes::NOT_SAVED, path!["until"]));
+    assert_eq!(code(&format!("base = 'train.model'\nuntil = 6\n{head}")), (codes::NOT_SAVED, path!["until"]));
+    assert_eq!(code(&format!("base = 'train.model'\ninput = 'image'\n{head}")), (codes::CONFLICT, path!["input"]));
+    assert_eq!(code(&format!("tune = 'head'\n{head}")), (codes::CONFLICT, path!["tune"]));
+    assert_eq!(code(&format!("join = 'sum'\n{head}")), (codes::CONFLICT, path!["join"]));
 }

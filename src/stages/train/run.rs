@@ -9,6 +9,7 @@ use crate::numbers;
 use crate::numbers::{number, rate, sparkline};
 use crate::plot::{self, Curve};
 use crate::stage::{Input, Produced, Progress, RunCx, StageError};
+use crate::stages::model::BASE_WEIGHTS;
 use crate::types::{ArtifactType, ModelType, TargetType};
 use polars::prelude::{Column, DataFrame};
 use std::collections::BTreeMap;
@@ -29,6 +30,7 @@ pub(super) fn run(spec: &TrainSpec, cx: &RunCx<'_>) -> Result<Produced, StageErr
         setting: Setting { threads: size(spec.threads), numerics: spec.numerics, device: spec.device },
         architecture: path(model, "architecture.json")?,
         weights: model.file("model.safetensors").map(|file| file.path.clone()),
+        base: model.file(BASE_WEIGHTS).map(|file| file.path.clone()),
         data: path(cx.input(&spec.data)?, "data.safetensors")?,
         validate: spec.validate.as_ref().map(|data| path(cx.input(data)?, "data.safetensors")).transpose()?,
         target: target.name.clone(),

@@ -17,6 +17,7 @@ fn image(shape: &[u64]) -> FeatureType {
         dtype: TensorType::U8,
         scale: Some(255.0),
         cardinality: None,
+        padding: None,
         columns: Vec::new(),
     }
 }
@@ -39,6 +40,7 @@ fn model(data: &DatasetType) -> ModelType {
         layers: 1,
         parameters: Some(7850),
         trained: false,
+        network: None,
     }
 }
 

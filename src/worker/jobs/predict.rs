@@ -2,7 +2,7 @@
 
 use super::{Events, train::batches};
 use crate::failure::Failure;
-use crate::network;
+use crate::network::{self, Start};
 use crate::numerics;
 use crate::tensors::{Dataset, write};
 use kilter::env::Cancel;
@@ -16,7 +16,7 @@ use tch::{Device, Kind, Tensor};
 /// When the files do not fit each other, libtorch fails, or the job is cancelled.
 pub fn run(job: &PredictJob, events: Events<'_>, cancel: &Cancel) -> Result<JobResult, Failure> {
     let device = numerics::apply(job.setting)?;
-    let network = network::load(&job.architecture, Some(&job.weights), 0, device)?;
+    let network = network::load(&job.architecture, Start::Weights(&job.weights), 0, device)?;
     let data = Dataset::open(&job.data, None, device)?;
     let mut outputs: Vec<Tensor> = Vec::new();
     let _no_grad = tch::no_grad_guard();

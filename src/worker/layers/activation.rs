@@ -1,5 +1,6 @@
-//! `relu`, `gelu`, `tanh`, `sigmoid`, `softmax`.
+//! Activations: what maps each element for itself, and `softmax`.
 
+use super::pass::Pass;
 use super::{Module, Site};
 use kilter::nn::layers::{self, Approximate};
 use tch::{TchError, Tensor};
@@ -15,7 +16,7 @@ impl Relu {
 }
 
 impl Module for Relu {
-    fn forward(&self, mut x: Tensor, _: bool) -> Result<Tensor, TchError> {
+    fn forward(&self, mut x: Tensor, _: &mut Pass) -> Result<Tensor, TchError> {
         if self.overwrite { x.f_relu_() } else { x.f_relu() }
     }
 }
@@ -35,7 +36,7 @@ impl Gelu {
 }
 
 impl Module for Gelu {
-    fn forward(&self, x: Tensor, _: bool) -> Result<Tensor, TchError> {
+    fn forward(&self, x: Tensor, _: &mut Pass) -> Result<Tensor, TchError> {
         x.f_gelu(self.approximate)
     }
 }
@@ -43,7 +44,7 @@ impl Module for Gelu {
 pub(super) struct Tanh;
 
 impl Module for Tanh {
-    fn forward(&self, x: Tensor, _: bool) -> Result<Tensor, TchError> {
+    fn forward(&self, x: Tensor, _: &mut Pass) -> Result<Tensor, TchError> {
         x.f_tanh()
     }
 }
@@ -51,7 +52,7 @@ impl Module for Tanh {
 pub(super) struct Sigmoid;
 
 impl Module for Sigmoid {
-    fn forward(&self, x: Tensor, _: bool) -> Result<Tensor, TchError> {
+    fn forward(&self, x: Tensor, _: &mut Pass) -> Result<Tensor, TchError> {
         x.f_sigmoid()
     }
 }
@@ -67,7 +68,104 @@ impl Softmax {
 }
 
 impl Module for Softmax {
-    fn forward(&self, x: Tensor, _: bool) -> Result<Tensor, TchError> {
+    fn forward(&self, x: Tensor, _: &mut Pass) -> Result<Tensor, TchError> {
         x.f_softmax(self.dim, None)
+    }
+}
+
+pub(super) struct Silu;
+
+impl Module for Silu {
+    fn forward(&self, x: Tensor, _: &mut Pass) -> Result<Tensor, TchError> {
+        x.f_silu()
+    }
+}
+
+pub(super) struct Hardswish;
+
+impl Module for Hardswish {
+    fn forward(&self, x: Tensor, _: &mut Pass) -> Result<Tensor, TchError> {
+        x.f_hardswish()
+    }
+}
+
+pub(super) struct Hardsigmoid;
+
+impl Module for Hardsigmoid {
+    fn forward(&self, x: Tensor, _: &mut Pass) -> Result<Tensor, TchError> {
+        x.f_hardsigmoid()
+    }
+}
+
+pub(super) struct Mish;
+
+impl Module for Mish {
+    fn forward(&self, x: Tensor, _: &mut Pass) -> Result<Tensor, TchError> {
+        x.f_mish()
+    }
+}
+
+pub(super) struct Selu;
+
+impl Module for Selu {
+    fn forward(&self, x: Tensor, _: &mut Pass) -> Result<Tensor, TchError> {
+        x.f_selu()
+    }
+}
+
+/// What is below 0 times a number; `tch` has libtorch's own operators only with their default numbers.
+fn below_zero(x: &Tensor, factor: f64) -> Result<Tensor, TchError> {
+    x.f_prelu(&Tensor::f_full([1], factor, (x.kind(), x.device()))?)
+}
+
+pub(super) struct LeakyRelu {
+    slope: f64,
+}
+
+impl LeakyRelu {
+    pub fn new(spec: &layers::LeakyRelu) -> Self {
+        Self { slope: spec.negative_slope }
+    }
+}
+
+impl Module for LeakyRelu {
+    fn forward(&self, x: Tensor, _: &mut Pass) -> Result<Tensor, TchError> {
+        if self.slope == 0.01 { x.f_leaky_relu() } else { below_zero(&x, self.slope) }
+    }
+}
+
+pub(super) struct Elu {
+    alpha: f64,
+}
+
+impl Elu {
+    pub fn new(spec: &layers::Elu) -> Self {
+        Self { alpha: spec.alpha }
+    }
+}
+
+impl Module for Elu {
+    fn forward(&self, x: Tensor, _: &mut Pass) -> Result<Tensor, TchError> {
+        let y = x.f_elu()?;
+        if self.alpha == 1.0 { Ok(y) } else { below_zero(&y, self.alpha) }
+    }
+}
+
+pub(super) struct Softplus {
+    beta: f64,
+}
+
+impl Softplus {
+    pub fn new(spec: &layers::Softplus) -> Self {
+        Self { beta: spec.beta }
+    }
+}
+
+impl Module for Softplus {
+    fn forward(&self, x: Tensor, _: &mut Pass) -> Result<Tensor, TchError> {
+        if self.beta == 1.0 {
+            return x.f_softplus();
+        }
+        x.f_mul_scalar(self.beta)?.f_softplus()?.f_div_scalar(self.beta)
     }
 }

@@ -1,5 +1,6 @@
 //! `batch_norm`.
 
+use super::pass::Pass;
 use super::{Module, Site, init, words};
 use kilter::nn::layers;
 use tch::{TchError, Tensor, nn::Path};
@@ -26,8 +27,8 @@ impl BatchNorm {
 }
 
 impl Module for BatchNorm {
-    fn forward(&self, x: Tensor, train: bool) -> Result<Tensor, TchError> {
-        if train && x.numel() == usize::try_from(x.size().get(1).copied().unwrap_or(0)).unwrap_or(0) {
+    fn forward(&self, x: Tensor, pass: &mut Pass) -> Result<Tensor, TchError> {
+        if pass.train && x.numel() == usize::try_from(x.size().get(1).copied().unwrap_or(0)).unwrap_or(0) {
             let message =
                 "batch_norm has one value per channel to train on; use a batch size that leaves no single row over";
             return Err(TchError::Shape(message.to_owned()));
@@ -37,7 +38,7 @@ impl Module for BatchNorm {
             self.affine.as_ref().map(|(_, bias)| bias),
             Some(&self.running_mean),
             Some(&self.running_var),
-            train,
+            pass.train,
             self.momentum,
             self.eps,
             true,

@@ -1,5 +1,6 @@
 //! `conv1d` and `conv2d`.
 
+use super::pass::Pass;
 use super::{Module, Site, init, int};
 use kilter::nn::{Padding, layers};
 use tch::{TchError, Tensor, nn::Path};
@@ -19,10 +20,10 @@ impl<const N: usize> Conv<N> {
         let channels = site.input_size(0)? / groups;
         let fan_in = channels * kernel.iter().product::<i64>();
         let dims = [[out, channels].as_slice(), &kernel].concat();
-        let weight = init::weight(vs, &dims, fan_in)?;
+        let weight = init::weight(vs, &dims, fan_in, spec.init.as_ref())?;
         Ok(Self {
             weight,
-            bias: init::bias(vs, spec.bias, out, fan_in)?,
+            bias: init::bias(vs, spec.bias, out, fan_in, spec.init.as_ref())?,
             stride: spec.stride.signed(),
             padding: match spec.padding {
                 Padding::Size(size) => Some(size.signed()),
@@ -35,7 +36,7 @@ impl<const N: usize> Conv<N> {
 }
 
 impl<const N: usize> Module for Conv<N> {
-    fn forward(&self, x: Tensor, _: bool) -> Result<Tensor, TchError> {
+    fn forward(&self, x: Tensor, _: &mut Pass) -> Result<Tensor, TchError> {
         let (weight, bias, groups) = (&self.weight, self.bias.as_ref(), self.groups);
         match (N, self.padding) {
             (1, Some(padding)) => x.f_conv1d(weight, bias, self.stride, padding, self.dilation, groups),

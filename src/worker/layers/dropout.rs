@@ -1,6 +1,7 @@
 //! `dropout`.
 
 use super::Module;
+use super::pass::Pass;
 use kilter::nn::layers;
 use tch::{TchError, Tensor};
 
@@ -15,7 +16,7 @@ impl Dropout {
 }
 
 impl Module for Dropout {
-    fn forward(&self, x: Tensor, train: bool) -> Result<Tensor, TchError> {
-        if train { x.f_dropout(self.p, true) } else { Ok(x) }
+    fn forward(&self, x: Tensor, pass: &mut Pass) -> Result<Tensor, TchError> {
+        if pass.train { x.f_dropout(self.p, true) } else { Ok(x) }
     }
 }

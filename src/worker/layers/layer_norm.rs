@@ -1,5 +1,6 @@
 //! `layer_norm`.
 
+use super::pass::Pass;
 use super::{Module, Site, init, int};
 use kilter::nn::layers;
 use tch::{TchError, Tensor, nn::Path};
@@ -19,7 +20,7 @@ impl LayerNorm {
 }
 
 impl Module for LayerNorm {
-    fn forward(&self, x: Tensor, _: bool) -> Result<Tensor, TchError> {
+    fn forward(&self, x: Tensor, _: &mut Pass) -> Result<Tensor, TchError> {
         let weight = self.affine.as_ref().map(|(weight, _)| weight);
         let bias = self.affine.as_ref().map(|(_, bias)| bias);
         x.f_layer_norm(self.shape.as_slice(), weight, bias, self.eps, true)

@@ -1,5 +1,6 @@
 //! `linear`.
 
+use super::pass::Pass;
 use super::{Module, Site, init, int};
 use kilter::nn::{Width, layers};
 use tch::{TchError, Tensor, nn::Path};
@@ -14,13 +15,19 @@ impl Linear {
         let inputs = site.input_size(site.input_rank().saturating_sub(1))?;
         let Width::Fixed(out) = spec.out else { return Err("the width of a linear layer is not known".to_owned()) };
         let out = int(out)?;
-        let weight = init::weight(vs, &[out, inputs], inputs)?;
-        Ok(Self { weight, bias: init::bias(vs, spec.bias, out, inputs)? })
+        let weight = match spec.tie {
+            false => init::weight(vs, &[out, inputs], inputs, spec.init.as_ref())?,
+            true => {
+                let table = site.shared.embedding.borrow();
+                table.as_ref().ok_or("it is tied to an embedding, and none is before it")?.shallow_clone()
+            }
+        };
+        Ok(Self { weight, bias: init::bias(vs, spec.bias, out, inputs, spec.init.as_ref())? })
     }
 }
 
 impl Module for Linear {
-    fn forward(&self, x: Tensor, _: bool) -> Result<Tensor, TchError> {
+    fn forward(&self, x: Tensor, _: &mut Pass) -> Result<Tensor, TchError> {
         x.f_linear(&self.weight, self.bias.as_ref())
     }
 }

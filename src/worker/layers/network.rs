@@ -1,8 +1,12 @@
 //! A whole network.
 
+use super::Shared;
+use super::parallel::joined;
+use super::pass::{Mask, Pass};
 use super::sequence::Sequence;
-use kilter::nn::{Architecture, Content, Signal};
+use kilter::nn::{Architecture, Content, Join, Signal};
 use kilter::types::{FeatureType, TensorType};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use tch::{Kind, TchError, Tensor, nn::Path};
 
@@ -10,7 +14,10 @@ use tch::{Kind, TchError, Tensor, nn::Path};
 pub struct Network {
     inputs: Vec<FeatureType>,
     towers: Vec<(String, Sequence)>,
+    join: Join,
     layers: Sequence,
+    /// How many of the layers are frozen, with the towers: they compute as in prediction while the others train.
+    frozen: Option<usize>,
 }
 
 impl Network {
@@ -21,18 +28,17 @@ impl Network {
     /// # Errors
     /// When a width is not filled in, or libtorch cannot make a parameter.
     pub fn build(architecture: &Architecture, vs: &Path<'_>) -> Result<Self, String> {
+        let shared = Shared { cx: architecture.cx(), embedding: RefCell::new(None) };
         let mut towers = Vec::new();
-        for tower in &architecture.towers {
-            let feature = architecture.inputs.iter().find(|feature| feature.name == tower.input);
-            let feature =
-                feature.ok_or_else(|| format!("tower `{}` takes `{}`, which is no input", tower.name, tower.input))?;
+        for (tower, input) in architecture.towers.iter().zip(architecture.tower_inputs()) {
             let path = vs.sub("towers").sub(&tower.name);
-            let layers = Sequence::new(&tower.layers, &Signal::of(feature), &path)
+            let layers = Sequence::new(&tower.layers, &input, &path, &shared)
                 .map_err(|message| format!("tower `{}`, {message}", tower.name))?;
             towers.push((tower.input.clone(), layers));
         }
-        let layers = Sequence::new(&architecture.layers, &architecture.join(), &vs.sub("layers"))?;
-        Ok(Self { inputs: architecture.inputs.clone(), towers, layers })
+        let layers = Sequence::new(&architecture.layers, &architecture.joined(), &vs.sub("layers"), &shared)?;
+        let frozen = architecture.base.filter(|base| base.frozen).map(|base| base.layers as usize);
+        Ok(Self { inputs: architecture.inputs.clone(), towers, join: architecture.join, layers, frozen })
     }
 
     /// The outputs for a batch of rows. `inputs` holds every feature as it is stored, the batch first: `u8` is divided by
@@ -43,21 +49,33 @@ impl Network {
     /// # Errors
     /// When an input is missing or has another shape, or libtorch runs out of memory.
     pub fn forward(&self, inputs: &BTreeMap<String, Tensor>, train: bool) -> Result<Tensor, TchError> {
+        let mut pass = Pass::new(train && self.frozen.is_none());
         let joined = match (self.inputs.as_slice(), self.towers.as_slice()) {
-            ([only], []) => numbers(only, inputs)?,
+            ([only], []) => {
+                let x = numbers(only, inputs)?;
+                pass.mask = mask(only, &x)?;
+                x
+            }
             (features, []) => {
                 let parts = features.iter().map(|feature| flat(numbers(feature, inputs)?));
                 Tensor::f_cat(&parts.collect::<Result<Vec<_>, TchError>>()?, 1)?
             }
             (_, towers) => {
                 let parts = towers.iter().map(|(input, layers)| {
-                    let x = numbers(self.feature(input)?, inputs)?;
-                    flat(layers.forward(x, train)?)
+                    let feature = self.feature(input)?;
+                    let x = numbers(feature, inputs)?;
+                    pass.mask = mask(feature, &x)?;
+                    flat(layers.forward(x, &mut pass)?)
                 });
-                Tensor::f_cat(&parts.collect::<Result<Vec<_>, TchError>>()?, 1)?
+                let joined = joined(&parts.collect::<Result<Vec<_>, TchError>>()?, self.join);
+                pass.mask = None;
+                joined?
             }
         };
-        self.layers.forward(joined, train)
+        let (first, last) = self.layers.split_at(self.frozen.unwrap_or(0));
+        let taken = Sequence::through(first, joined, &mut pass)?;
+        pass.train = train;
+        Sequence::through(last, taken, &mut pass)
     }
 
     fn feature(&self, name: &str) -> Result<&FeatureType, TchError> {
@@ -82,6 +100,14 @@ fn numbers(feature: &FeatureType, inputs: &BTreeMap<String, Tensor>) -> Result<T
         }
         _ if stored.kind() == Kind::Uint8 => stored.f_to_kind(Kind::Float),
         _ => Ok(stored.shallow_clone()),
+    }
+}
+
+/// Which places of a feature of tokens are none.
+fn mask(feature: &FeatureType, tokens: &Tensor) -> Result<Option<Mask>, TchError> {
+    match feature.padding {
+        Some(padding) if tokens.dim() == 2 => Mask::of(tokens, padding.cast_signed()).map(Some),
+        _ => Ok(None),
     }
 }
 

@@ -1,5 +1,6 @@
 //! `max_pool1d`, `max_pool2d`, `avg_pool1d`, `avg_pool2d`, `global_avg_pool`.
 
+use super::pass::Pass;
 use super::{Module, Site};
 use kilter::nn::layers;
 use tch::{TchError, Tensor};
@@ -23,7 +24,7 @@ impl<const N: usize> MaxPool<N> {
 }
 
 impl<const N: usize> Module for MaxPool<N> {
-    fn forward(&self, x: Tensor, _: bool) -> Result<Tensor, TchError> {
+    fn forward(&self, x: Tensor, _: &mut Pass) -> Result<Tensor, TchError> {
         let Self { kernel, stride, padding, dilation } = *self;
         if N == 1 {
             x.f_max_pool1d(kernel, stride, padding, dilation, false)
@@ -52,7 +53,7 @@ impl<const N: usize> AvgPool<N> {
 }
 
 impl<const N: usize> Module for AvgPool<N> {
-    fn forward(&self, x: Tensor, _: bool) -> Result<Tensor, TchError> {
+    fn forward(&self, x: Tensor, _: &mut Pass) -> Result<Tensor, TchError> {
         let Self { kernel, stride, padding, count_include_pad } = *self;
         if N == 1 {
             x.f_avg_pool1d(kernel, stride, padding, false, count_include_pad)
@@ -74,7 +75,7 @@ impl GlobalAvgPool {
 }
 
 impl Module for GlobalAvgPool {
-    fn forward(&self, x: Tensor, _: bool) -> Result<Tensor, TchError> {
+    fn forward(&self, x: Tensor, _: &mut Pass) -> Result<Tensor, TchError> {
         x.f_mean_dim(self.dims.as_slice(), false, None)
     }
 }

@@ -1,6 +1,7 @@
 //! `rnn`, `gru`, `lstm`.
 
-use super::{Module, Site, init, int};
+use super::pass::{Mask, Pass, at, at_each};
+use super::{Module, Site, init, int, words};
 use kilter::nn::layers::{self, RecurrentOutput};
 use tch::{TchError, Tensor, nn::Path};
 
@@ -15,6 +16,13 @@ pub(super) struct Recurrent<const GATES: u64> {
     output: RecurrentOutput,
 }
 
+/// Some of the stacked layers, with their parameters.
+struct Part<'a> {
+    params: &'a [Tensor],
+    layers: i64,
+    bidirectional: bool,
+}
+
 impl<const GATES: u64> Recurrent<GATES> {
     pub fn new(spec: &layers::Recurrent<GATES>, site: &Site<'_>, vs: &Path<'_>) -> Result<Self, String> {
         let (features, hidden, layers) = (site.input_size(1)?, int(spec.hidden)?, int(spec.layers)?);
@@ -27,7 +35,13 @@ impl<const GATES: u64> Recurrent<GATES> {
             for direction in directions {
                 let mut add = |name: &str, dims: &[i64]| {
                     let name = format!("{name}_l{layer}{direction}");
-                    init::uniform(vs, &name, dims, bound).map(|param| params.push(param))
+                    let param = match &spec.init {
+                        None => init::uniform(vs, &name, dims, bound)?,
+                        Some(init) if dims.len() > 1 => init::declared(vs, &name, dims, init)?,
+                        Some(_) => vs.f_zeros(&name, dims).map_err(words)?,
+                    };
+                    params.push(param);
+                    Ok::<(), String>(())
                 };
                 add("weight_ih", &[rows, inputs])?;
                 add("weight_hh", &[rows, hidden])?;
@@ -48,34 +62,74 @@ impl<const GATES: u64> Recurrent<GATES> {
         })
     }
 
-    /// The states at every place, `[batch, length, width]`, and the last ones, `[layers · directions, batch, hidden]`.
-    fn states(&self, x: &Tensor, train: bool) -> Result<(Tensor, Tensor), TchError> {
-        let Self { params, layers, bidirectional, dropout, bias, .. } = self;
-        let directions = if *bidirectional { 2 } else { 1 };
+    /// The states at every place, `[batch, seq, width]`, and the last ones, `[layers · directions, batch, hidden]`.
+    fn states(&self, x: &Tensor, part: &Part<'_>, train: bool) -> Result<(Tensor, Tensor), TchError> {
+        let Part { params, layers, bidirectional } = *part;
+        let (bias, dropout) = (self.bias, if layers > 1 { self.dropout } else { 0.0 });
+        let directions = if bidirectional { 2 } else { 1 };
         let batch = x.size().first().copied().unwrap_or(0);
         let zeros = Tensor::f_zeros([layers * directions, batch, self.hidden], (x.kind(), x.device()))?;
         match GATES {
-            1 => x.f_rnn_tanh(&zeros, params, *bias, *layers, *dropout, train, *bidirectional, true),
-            3 => x.f_gru(&zeros, params, *bias, *layers, *dropout, train, *bidirectional, true),
-            _ => x
-                .f_lstm(
-                    &[&zeros, &zeros],
-                    &params.iter().collect::<Vec<_>>(),
-                    *bias,
-                    *layers,
-                    *dropout,
-                    train,
-                    *bidirectional,
-                    true,
-                )
-                .map(|(states, last, _)| (states, last)),
+            1 => x.f_rnn_tanh(&zeros, params, bias, layers, dropout, train, bidirectional, true),
+            3 => x.f_gru(&zeros, params, bias, layers, dropout, train, bidirectional, true),
+            _ => {
+                let params: Vec<&Tensor> = params.iter().collect();
+                x.f_lstm(&[&zeros, &zeros], &params, bias, layers, dropout, train, bidirectional, true)
+                    .map(|(states, last, _)| (states, last))
+            }
         }
+    }
+
+    fn whole(&self) -> Part<'_> {
+        Part { params: &self.params, layers: self.layers, bidirectional: self.bidirectional }
+    }
+
+    /// One direction of one layer: 0 forwards, 1 backwards.
+    fn one(&self, layer: i64, direction: i64) -> Part<'_> {
+        let count = if self.bias { 4 } else { 2 };
+        let start = (layer * 2 + direction) as usize * count;
+        Part { params: &self.params[start..start + count], layers: 1, bidirectional: false }
+    }
+
+    /// Both directions over tokens of which some are padding at the end: as PyTorch over packed sequences, without asking
+    /// the device for lengths. A backward layer reads each row from its own last token.
+    fn both_ways(&self, x: &Tensor, mask: &Mask, train: bool) -> Result<Tensor, TchError> {
+        let turn = mask.turned()?;
+        let mut x = x.shallow_clone();
+        for layer in 0..self.layers {
+            if layer > 0 && train && self.dropout > 0.0 {
+                x = x.f_dropout(self.dropout, true)?;
+            }
+            let (forwards, _) = self.states(&x, &self.one(layer, 0), train)?;
+            let (backwards, _) = self.states(&at_each(&x, &turn)?, &self.one(layer, 1), train)?;
+            x = Tensor::f_cat(&[forwards, at_each(&backwards, &turn)?], -1)?;
+        }
+        Ok(x)
+    }
+
+    fn masked(&self, x: &Tensor, mask: &Mask, train: bool) -> Result<Tensor, TchError> {
+        let states = match self.bidirectional {
+            true => self.both_ways(x, mask, train)?,
+            false => self.states(x, &self.whole(), train)?.0,
+        };
+        if self.output == RecurrentOutput::Sequence {
+            return states.f_mul(&mask.factor(&states)?);
+        }
+        let end = mask.lengths()?.f_sub_scalar(1)?;
+        if !self.bidirectional {
+            return at(&states, &end);
+        }
+        let forwards = at(&states.f_narrow(2, 0, self.hidden)?, &end)?;
+        Tensor::f_cat(&[forwards, states.f_narrow(2, self.hidden, self.hidden)?.f_select(1, 0)?], 1)
     }
 }
 
 impl<const GATES: u64> Module for Recurrent<GATES> {
-    fn forward(&self, x: Tensor, train: bool) -> Result<Tensor, TchError> {
-        let (states, last) = self.states(&x, train)?;
+    fn forward(&self, x: Tensor, pass: &mut Pass) -> Result<Tensor, TchError> {
+        if let Some(mask) = &pass.mask {
+            return self.masked(&x, mask, pass.train);
+        }
+        let (states, last) = self.states(&x, &self.whole(), pass.train)?;
         match (self.output, self.bidirectional) {
             (RecurrentOutput::Sequence, _) => Ok(states),
             (RecurrentOutput::Last, false) => last.f_select(0, -1),

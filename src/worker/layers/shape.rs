@@ -1,5 +1,6 @@
-//! `flatten` and `reshape`.
+//! `flatten`, `reshape` and `transpose`.
 
+use super::pass::Pass;
 use super::{Module, Site, int};
 use kilter::nn::layers;
 use tch::{TchError, Tensor};
@@ -15,7 +16,7 @@ impl Flatten {
 }
 
 impl Module for Flatten {
-    fn forward(&self, x: Tensor, _: bool) -> Result<Tensor, TchError> {
+    fn forward(&self, x: Tensor, _: &mut Pass) -> Result<Tensor, TchError> {
         if x.dim() == 1 { x.f_unsqueeze(1) } else { x.f_flatten(self.start_dim, -1) }
     }
 }
@@ -37,7 +38,15 @@ impl Reshape {
 }
 
 impl Module for Reshape {
-    fn forward(&self, x: Tensor, _: bool) -> Result<Tensor, TchError> {
+    fn forward(&self, x: Tensor, _: &mut Pass) -> Result<Tensor, TchError> {
         x.f_reshape(self.shape.as_slice())
+    }
+}
+
+pub(super) struct Transpose;
+
+impl Module for Transpose {
+    fn forward(&self, x: Tensor, _: &mut Pass) -> Result<Tensor, TchError> {
+        x.f_transpose(1, 2)
     }
 }

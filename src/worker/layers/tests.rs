@@ -2,7 +2,7 @@
 //! values, gradients, names, start values, and a round trip through a file.
 
 use super::Network;
-use kilter::nn::{Architecture, LAYERS, LayerSpec, Tower};
+use kilter::nn::{Architecture, Join, LAYERS, LayerSpec, Tower};
 use kilter::types::{Dim, FeatureType, Shape, TensorType};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,7 +10,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tch::nn::VarStore;
 use tch::{Device, Kind, Tensor};
 
+mod blocks;
 mod exact;
+mod pytorch;
+mod zoo;
 
 /// libtorch has one generator for all threads, so tests that draw take turns.
 fn seeded(seed: i64) -> MutexGuard<'static, ()> {
@@ -27,6 +30,7 @@ fn feature(name: &str, shape: &[u64], dtype: TensorType) -> FeatureType {
         dtype,
         scale: (dtype == TensorType::U8).then_some(255.0),
         cardinality: (dtype == TensorType::I64).then_some(Dim::Fixed(7)),
+        padding: None,
         columns: Vec::new(),
     }
 }
@@ -37,7 +41,7 @@ fn layers(value: serde_json::Value) -> Vec<LayerSpec> {
 
 fn one_input(shape: &[u64], value: serde_json::Value) -> Architecture {
     let inputs = vec![feature("x", shape, TensorType::F32)];
-    Architecture::new(inputs, Vec::new(), layers(value), None).expect("a sound network")
+    Architecture::new(inputs, Vec::new(), Join::Concat, layers(value), None).expect("a sound network")
 }
 
 struct Built {
@@ -141,10 +145,65 @@ fn cases() -> Vec<(TensorType, Vec<u64>, serde_json::Value)> {
             json!([{ "lstm": { "hidden": 4, "layers": 2, "dropout": 0.1, "output": "sequence", "bias": false } }]),
         ),
         (vec![5, 3], json!([{ "lstm": { "hidden": 4, "bidirectional": true } }])),
+        (
+            vec![4, 5],
+            json!([{ "conv_transpose1d": { "out": 6, "kernel": 3, "stride": 2, "output_padding": 1, "groups": 2 } }]),
+        ),
+        (
+            vec![3, 5, 4],
+            json!([{ "conv_transpose2d": { "out": 2, "kernel": [2, 3], "stride": 2, "padding": [0, 1], "bias": false } }]),
+        ),
+        (vec![3, 8], json!([{ "adaptive_avg_pool1d": 4 }])),
+        (vec![3, 7, 8], json!([{ "adaptive_avg_pool2d": [3, 4] }])),
+        (vec![3, 7], json!([{ "adaptive_max_pool1d": 3 }])),
+        (vec![3, 6, 8], json!([{ "adaptive_max_pool2d": [3, 4] }])),
+        (vec![6], json!(["leaky_relu"])),
+        (vec![6], json!([{ "elu": { "alpha": 0.5 } }])),
+        (vec![6], json!(["selu", "silu", "mish", "hardswish", "hardsigmoid"])),
+        (vec![6], json!([{ "softplus": { "beta": 2.0 } }])),
+        (
+            vec![6],
+            json!([{ "parallel": [[{ "linear": 4 }, "relu"], [{ "linear": 3 }, { "save": "x" }], []] }, { "concat": "x" }]),
+        ),
+        (
+            vec![6],
+            json!([{ "parallel": { "branches": [[{ "linear": 4 }], [{ "linear": 4 }, "sigmoid"]], "join": "product" } }]),
+        ),
+        (vec![6], json!([{ "parallel": { "branches": [[{ "linear": 4 }], [{ "linear": 4 }]], "join": "dot" } }])),
+        (vec![5, 6], json!(["rms_norm"])),
+        (vec![6, 4, 3], json!([{ "group_norm": 3 }])),
+        (vec![5, 6], json!(["transpose"])),
+        (vec![5, 6], json!([{ "position": "learned" }])),
+        (vec![5, 6], json!([{ "position": { "kind": "learned", "count": 9 } }])),
+        (vec![5, 6], json!([{ "position": "sinusoidal" }])),
+        (vec![5, 6], json!([{ "multi_head_attention": { "heads": 3, "causal": true, "dropout": 0.1 } }])),
+        (vec![5, 8], json!([{ "multi_head_attention": { "heads": 2, "rotary": true, "bias": false } }])),
+        (
+            vec![5, 6],
+            json!([{ "save": "m" }, { "linear": 6 }, { "multi_head_attention": { "heads": 3, "memory": "m" } }]),
+        ),
+        (vec![5, 6], json!([{ "transformer_encoder": { "heads": 3, "layers": 2, "feedforward": 7 } }])),
+        (
+            vec![5, 8],
+            json!([{ "transformer_encoder": { "heads": 2, "norm": "pre", "activation": "silu", "bias": false, "rotary": true } }]),
+        ),
+        (vec![5, 6], json!([{ "transformer_decoder": { "heads": 3, "activation": "gelu_tanh" } }])),
+        (vec![5, 6], json!([{ "save": "m" }, { "transformer_decoder": { "heads": 3, "memory": "m", "norm": "pre" } }])),
+        (vec![5, 6], json!([{ "pool": "cls" }])),
+        (vec![5, 6], json!([{ "pool": "mean" }])),
+        (vec![5, 6], json!([{ "pool": "max" }])),
+        (vec![5, 6], json!([{ "pool": "last" }])),
+        (vec![6], json!([{ "save": "x" }, { "linear": 6 }, "relu", { "add": "x" }, "relu", { "concat": "x" }])),
+        (vec![5, 6], json!([{ "save": "x" }, { "linear": 3 }, { "concat": { "name": "x", "dim": -1 } }])),
     ];
     let mut cases: Vec<_> = f32_cases.into_iter().map(|(shape, layers)| (TensorType::F32, shape, layers)).collect();
     cases.push((TensorType::I64, vec![], json!([{ "embedding": 4 }])));
     cases.push((TensorType::I64, vec![3], json!([{ "embedding": { "dim": 4, "count": 9 } }])));
+    cases.push((
+        TensorType::I64,
+        vec![3],
+        json!([{ "embedding": 4 }, "relu", { "linear": { "out": 7, "tie": true } }]),
+    ));
     cases
 }
 
@@ -164,7 +223,8 @@ fn shapes_and_parameters_are_what_the_rules_say() {
     for (dtype, shape, value) in cases() {
         let text = value.to_string();
         let input = feature("x", &shape, dtype);
-        let network = Architecture::new(vec![input.clone()], Vec::new(), layers(value), None).expect(&text);
+        let network =
+            Architecture::new(vec![input.clone()], Vec::new(), Join::Concat, layers(value), None).expect(&text);
         let built = Built::new(&network);
         let x = sample(&input, 3);
         for train in [true, false] {
@@ -192,7 +252,8 @@ fn every_parameter_gets_a_gradient_and_the_input_is_left_alone() {
     for (dtype, shape, value) in cases() {
         let text = value.to_string();
         let input = feature("x", &shape, dtype);
-        let network = Architecture::new(vec![input.clone()], Vec::new(), layers(value), None).expect(&text);
+        let network =
+            Architecture::new(vec![input.clone()], Vec::new(), Join::Concat, layers(value), None).expect(&text);
         let built = Built::new(&network);
         let x = sample(&input, 3);
         let before = x.copy();
@@ -251,7 +312,7 @@ fn two_towers() -> Architecture {
     let head = layers(json!([{ "linear": 4 }, { "lstm": 2 }]));
     // The head's LSTM needs a sequence.
     let head = [vec![head[0].clone()], layers(json!([{ "reshape": [2, 2] }])), vec![head[1].clone()]].concat();
-    Architecture::new(inputs, towers, head, None).expect("a sound network")
+    Architecture::new(inputs, towers, Join::Concat, head, None).expect("a sound network")
 }
 
 #[test]
@@ -298,7 +359,7 @@ fn a_saved_network_reads_back_bit_for_bit() {
 #[test]
 fn bytes_are_divided_by_their_scale_and_vectors_joined_in_name_order() {
     let inputs = vec![feature("a", &[2], TensorType::U8), feature("b", &[1], TensorType::F32)];
-    let network = Architecture::new(inputs, Vec::new(), layers(json!(["relu"])), None).expect("sound");
+    let network = Architecture::new(inputs, Vec::new(), Join::Concat, layers(json!(["relu"])), None).expect("sound");
     let built = Built::new(&network);
     let mut batch = BTreeMap::from([("a".to_owned(), Tensor::from_slice(&[255_u8, 51]).reshape([1, 2]))]);
     let missing = built.network.forward(&batch, false).expect_err("`b` is missing");

@@ -6,6 +6,8 @@ mod sparse;
 mod weights;
 
 pub use dataset::Dataset;
+#[cfg(test)]
+pub use file::TensorFile;
 pub use file::write;
 pub use sparse::Sparse;
 pub use weights::{Snapshot, Weights};

@@ -35,11 +35,20 @@ impl Weights {
     /// # Errors
     /// When a name is missing on either side, or a shape differs.
     pub fn load(&self, path: &Path) -> Result<(), Failure> {
+        self.load_part(path, |_| true)
+    }
+
+    /// Takes the values of a file for the weights whose names are among the wanted ones.
+    ///
+    /// # Errors
+    /// When a wanted name is missing on either side, or a shape differs.
+    pub fn load_part(&self, path: &Path, wanted: impl Fn(&str) -> bool) -> Result<(), Failure> {
         let file = TensorFile::open(path)?;
-        if let Some(extra) = file.tensors().keys().find(|name| !self.0.contains_key(*name)) {
+        let has = |name: &String| self.0.contains_key(name) && wanted(name);
+        if let Some(extra) = file.tensors().keys().find(|name| !has(name)) {
             return Err(Failure::file("use", path, format!("the network has no weights `{extra}`")));
         }
-        for (name, tensor) in &self.0 {
+        for (name, tensor) in self.0.iter().filter(|(name, _)| wanted(name)) {
             let stored = file
                 .tensors()
                 .get(name)

@@ -122,6 +122,7 @@ pub fn float_type(name: &str, shape: crate::types::Shape) -> FeatureType {
         dtype: crate::types::TensorType::F32,
         scale: None,
         cardinality: None,
+        padding: None,
         columns: Vec::new(),
     }
 }

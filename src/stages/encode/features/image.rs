@@ -159,6 +159,7 @@ impl Fitted for FittedImage {
             dtype: TensorType::U8,
             scale: Some(self.scale),
             cardinality: None,
+            padding: None,
             columns: Vec::new(),
         }
     }

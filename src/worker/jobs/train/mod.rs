@@ -12,8 +12,9 @@ mod validate;
 use super::Events;
 use crate::failure::Failure;
 use crate::losses::Criterion;
+use crate::network::{self, Start};
 use crate::tensors::{Dataset, Snapshot, Weights};
-use crate::{network, numerics, optim};
+use crate::{numerics, optim};
 use early_stop::{Verdict, Watch};
 use epoch::Trainer;
 use kilter::env::Cancel;
@@ -31,7 +32,7 @@ const VALIDATION_ROWS: usize = 512;
 /// Nothing is written then.
 pub fn run(job: &TrainJob, events: Events<'_>, cancel: &Cancel) -> Result<JobResult, Failure> {
     let device = numerics::apply(job.setting)?;
-    let network = network::load(&job.architecture, job.weights.as_deref(), job.seed, device)?;
+    let network = network::load(&job.architecture, start(job), job.seed, device)?;
     let weights = Weights::of(network.store());
     let data = Dataset::open(&job.data, Some(&job.target), device)?;
     let validation = job.validate.as_deref().map(|path| Dataset::open(path, Some(&job.target), device)).transpose()?;
@@ -52,6 +53,14 @@ pub fn run(job: &TrainJob, events: Events<'_>, cancel: &Cancel) -> Result<JobRes
     let values = epochs(trainer, &weights, validation.as_ref(), events)?;
     weights.save(&job.out)?;
     Ok(JobResult { values, environment: numerics::environment(job.setting), files: vec![job.out.clone()] })
+}
+
+fn start(job: &TrainJob) -> Start<'_> {
+    match (&job.weights, &job.base) {
+        (Some(weights), _) => Start::Weights(weights),
+        (None, Some(base)) => Start::Base(base),
+        (None, None) => Start::Drawn,
+    }
 }
 
 /// Runs the epochs. Afterwards the weights are those of the best epoch, where that is wanted. Gives the values of that

@@ -89,7 +89,8 @@ fn shapes_embeddings_and_blocks() {
     );
     assert_eq!(block.values(&tensor(&[2.0], &[1, 1])), [8.0]);
     let input = feature("x", &[], TensorType::I64);
-    let network = Architecture::new(vec![input], Vec::new(), layers(json!([{ "embedding": 2 }])), None).expect("sound");
+    let network = Architecture::new(vec![input], Vec::new(), Join::Concat, layers(json!([{ "embedding": 2 }])), None)
+        .expect("sound");
     let embedding = Built::new(&network);
     embedding.set("layers.0.weight", &(0..14).map(|i| i as f32).collect::<Vec<_>>());
     assert_eq!(embedding.values(&Tensor::from_slice(&[3_i64, 0])), [6.0, 7.0, 0.0, 1.0]);

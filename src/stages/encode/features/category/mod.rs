@@ -221,6 +221,7 @@ pub(super) fn index_type(name: &str, columns: Option<usize>, cardinality: Dim) -
         dtype: TensorType::I64,
         scale: None,
         cardinality: Some(cardinality),
+        padding: None,
         columns: Vec::new(),
     }
 }

@@ -1,0 +1,98 @@
+//! What a model costs: operations, and memory for a batch.
+
+use crate::nn::{Architecture, Inferred, LayerRow};
+use crate::numbers;
+
+/// Bytes of a number.
+const FLOAT: u64 = 4;
+
+/// `3.63 GFLOP`, in powers of 1000.
+pub(super) fn flops(count: u64) -> String {
+    let units = [(1e15, "PFLOP"), (1e12, "TFLOP"), (1e9, "GFLOP"), (1e6, "MFLOP"), (1e3, "kFLOP")];
+    match units.into_iter().find(|(unit, _)| count as f64 >= *unit) {
+        Some((unit, name)) => format!("{} {name}", numbers::number(count as f64 / unit)),
+        None => format!("{count} FLOP"),
+    }
+}
+
+/// The layers as wholes, those in blocks not counted, each with whether it stays as it is while others train.
+pub(super) fn wholes<'a>(network: &Architecture, inferred: &'a Inferred) -> Vec<(&'a LayerRow, bool)> {
+    let base = network.base.filter(|base| base.frozen);
+    let mut own = 0;
+    let mut frozen = |row: &LayerRow| {
+        own += u64::from(row.tower.is_none());
+        base.is_some_and(|base| row.tower.is_some() || own <= base.layers)
+    };
+    inferred.rows.iter().filter(|row| row.depth == 0).map(|row| (row, frozen(row))).collect()
+}
+
+/// The bytes of a batch that a layer keeps for the backward pass.
+pub(super) fn kept(row: &LayerRow, batch: u64) -> Option<u64> {
+    row.activations?.checked_mul(batch)?.checked_mul(FLOAT)
+}
+
+/// Memory for a batch; `None` while a shape is not known. Numbers of 4 bytes; what libtorch needs for itself and for its
+/// working space comes on top.
+pub(super) fn memory(network: &Architecture, inferred: &Inferred, batch: u64) -> Option<String> {
+    let sum = |of: &dyn Fn(&LayerRow) -> Option<u64>| {
+        let trained = wholes(network, inferred).into_iter().filter(|(_, frozen)| !frozen);
+        trained.map(|(row, _)| of(row)).try_fold(0_u64, |total, part| total.checked_add(part?))
+    };
+    let weights = inferred.parameters?.checked_mul(FLOAT)?;
+    let trained = sum(&|row| row.parameters)?.checked_mul(FLOAT)?;
+    let kept_in_all = sum(&|row| kept(row, batch))?;
+    let largest = inferred.rows.iter().filter_map(|row| kept(row, batch)).max().unwrap_or(0);
+    let to_train = weights.checked_add(trained.checked_mul(3)?)?.checked_add(kept_in_all)?;
+    let size = numbers::bytes;
+    Some(format!(
+        "  a batch of {}\n    to predict  about {}: weights {}, the largest layer {}\n    \
+         to train    about {}: weights {}, gradients {}, state of Adam {} (SGD with momentum {}), activations {}\n",
+        numbers::count(batch),
+        size(weights.checked_add(largest)?),
+        size(weights),
+        size(largest),
+        size(to_train),
+        size(weights),
+        size(trained),
+        size(trained.checked_mul(2)?),
+        size(trained),
+        size(kept_in_all),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::{Base, Join};
+    use crate::types::{FeatureType, Shape, TensorType};
+    use serde_json::json;
+
+    fn network(base: Option<Base>) -> Architecture {
+        let shape = Shape::fixed(&[8]);
+        let (name, dtype) = ("x".to_owned(), TensorType::F32);
+        let input =
+            FeatureType { name, shape, dtype, scale: None, cardinality: None, padding: None, columns: Vec::new() };
+        let layers = serde_json::from_value(json!([{ "linear": 100 }, "relu", { "linear": 10 }])).expect("layers");
+        let network = Architecture::new(vec![input], Vec::new(), Join::Concat, layers, None).expect("sound");
+        Architecture { base, ..network }
+    }
+
+    #[test]
+    fn operations_in_the_unit_that_fits() {
+        assert_eq!(flops(3_628_146_688), "3.628 GFLOP");
+        assert_eq!(flops(10), "10 FLOP");
+    }
+
+    #[test]
+    fn memory_counts_what_trains() {
+        let whole = network(None);
+        // 900 and 1,010 parameters; 100 + 100 + 10 numbers of a row.
+        let text = memory(&whole, &whole.infer(), 1000).expect("known");
+        assert!(text.contains("to predict  about 408 kB: weights 7.6 kB, the largest layer 400 kB"), "{text}");
+        assert!(text.contains("gradients 7.6 kB, state of Adam 15.3 kB (SGD with momentum 7.6 kB)"), "{text}");
+        assert!(text.contains("activations 840 kB"), "{text}");
+        let head = network(Some(Base { layers: 2, frozen: true }));
+        let text = memory(&head, &head.infer(), 1000).expect("known");
+        assert!(text.contains("gradients 4.0 kB") && text.contains("activations 40.0 kB"), "{text}");
+    }
+}
