@@ -2,7 +2,7 @@
 
 use super::locate::Words;
 use super::session::Session;
-use super::{CommandError, Exit, Outcome, Output, args, locate};
+use super::{CommandError, Exit, Outcome, Output, args, locate, merge};
 use crate::check::Checked;
 use crate::diag::list;
 use crate::digest::Digest;
@@ -21,6 +21,9 @@ use std::sync::Arc;
 const MOST_NAMES: usize = 8;
 
 pub(super) fn run(options: &args::Lock, output: Output) -> Outcome {
+    if let [base, ours, theirs] = options.merge.as_slice() {
+        return merge::run(base, ours, theirs, output);
+    }
     let manifest = locate::manifest(&options.words)?;
     let session = Session::sound(&manifest, &[], output)?;
     let plan = outline(&session.checked, &session.store, &Selection::default())?;

@@ -12,6 +12,7 @@ mod graph;
 mod import;
 mod locate;
 mod lock;
+mod merge;
 mod named;
 mod new;
 mod output;

@@ -2,9 +2,11 @@
 //! revisions. Without git, or outside of a repository, there is simply nothing to know.
 
 mod files;
+mod merge;
 mod run;
 
 pub use files::LockedFile;
+pub use merge::merge_lines;
 
 use std::path::{Path, PathBuf};
 

@@ -4,6 +4,11 @@
 use super::{Lock, Record};
 use std::collections::BTreeSet;
 
+/// Git's markers, as lines of their own.
+pub(super) const OURS: &str = "<<<<<<< ours\n";
+pub(super) const SPLIT: &str = "=======\n";
+pub(super) const THEIRS: &str = ">>>>>>> theirs\n";
+
 /// The line of the first conflict marker, from 1.
 pub(super) fn first_marker(text: &str) -> Option<usize> {
     text.lines().position(|line| is_marker(line, '<')).map(|line| line + 1)

@@ -10,15 +10,18 @@
 //! | `claim.rs` | [`Claim`]: how far a result can be repeated |
 //! | `text.rs` | the TOML; alone knows `toml` here |
 //! | `conflict.rs` | what a merge leaves in the text, and how it is mended |
+//! | `merge.rs` | [`merge`]: three locks record by record, for git |
 //! | `file.rs` | the file: where it lies, reading, writing |
 
 mod claim;
 mod conflict;
 mod file;
+mod merge;
 mod record;
 mod text;
 
 pub use claim::Claim;
 pub use conflict::{Mended, mend, sides};
 pub use file::{LockError, lock_path, read, read_text, write};
+pub use merge::{Merged, merge};
 pub use record::{Lock, LockedOutput, Record};

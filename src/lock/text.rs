@@ -16,6 +16,7 @@
 //! Every fact has a line of its own, in a fixed order, and between two records stand lines that never change: what two
 //! branches do to two stages does not touch.
 
+use super::conflict::{OURS, SPLIT, THEIRS};
 use super::{Lock, Record};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -32,12 +33,47 @@ pub(super) type Wrong = (usize, String);
 /// The text of a lock.
 #[must_use]
 pub(super) fn write(lock: &Lock) -> String {
-    let mut out = String::with_capacity(HEAD.len() + lock.stages.len() * 512);
-    out.push_str(HEAD);
-    // Writing to a string cannot fail.
-    let _ = writeln!(out, "format = {FORMAT}");
+    let mut out = head(lock.stages.len());
     for (name, record) in &lock.stages {
+        // Writing to a string cannot fail.
         let _ = record_text(&mut out, name, record);
+    }
+    out
+}
+
+fn head(records: usize) -> String {
+    let mut out = String::with_capacity(HEAD.len() + records * 512);
+    out.push_str(HEAD);
+    let _ = writeln!(out, "format = {FORMAT}");
+    out
+}
+
+/// What two sides say of a stage.
+pub(super) enum Side<'a> {
+    /// One record.
+    Both(&'a Record),
+    /// Two, or one that the other side does not have.
+    Apart(Option<&'a Record>, Option<&'a Record>),
+}
+
+/// The text of a lock in which two sides may disagree: those records stand between git's markers.
+#[must_use]
+pub(super) fn write_sides(records: &BTreeMap<&str, Side<'_>>) -> String {
+    let mut out = head(records.len());
+    for (name, side) in records {
+        let add = |out: &mut String, record: &Record| {
+            let _ = record_text(out, name, record);
+        };
+        match side {
+            Side::Both(record) => add(&mut out, record),
+            Side::Apart(ours, theirs) => {
+                out.push_str(OURS);
+                ours.iter().for_each(|record| add(&mut out, record));
+                out.push_str(SPLIT);
+                theirs.iter().for_each(|record| add(&mut out, record));
+                out.push_str(THEIRS);
+            }
+        }
     }
     out
 }

@@ -135,7 +135,9 @@ fn a_lock_that_cannot_be_read_is_named_and_left_alone() {
 
 fn git(sandbox: &Sandbox, line: &str) -> bool {
     let line = format!("git -c user.name=kilter -c user.email=kilter@example.org -c commit.gpgsign=false {line}");
-    let out = Command::new("sh").args(["-c", &line]).current_dir(sandbox.path("")).output().expect("git runs");
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &line]).env("PATH", crate::docs::path_with_kilter()).current_dir(sandbox.path(""));
+    let out = shell.output().expect("git runs");
     out.status.success()
 }
 
@@ -178,4 +180,88 @@ fn git_merges_locks_and_what_it_cannot_is_resolved() {
     sandbox.run(&["--locked"]).exits(4).says("no record of `beside`");
     sandbox.run(&[]).success().says("1 record changed, `beside`");
     sandbox.run(&["--locked"]).success();
+}
+
+/// The two lines of the guide that make kilter git's merge driver for locks.
+fn configure_merging(sandbox: &Sandbox) {
+    let guide = include_str!("../../docs/guide/lock.md");
+    let block =
+        guide.split("```").find(|block| block.contains("merge.kilter.driver")).expect("the lines are in the guide");
+    for line in block.lines().filter_map(|line| line.strip_prefix("$ ")) {
+        let line = line.replace("first.lock", "pipeline.lock");
+        let mut shell = Command::new("sh");
+        let out = shell.args(["-c", &line]).current_dir(sandbox.path("")).output().expect("a shell");
+        assert!(out.status.success(), "{line}");
+    }
+}
+
+/// A stage that writes a word.
+fn stage(name: &str, word: &str) -> String {
+    format!(
+        "[stage.{name}]\nkind = \"exec\"\ncommand = [\"sh\", \"-c\", \"echo {word} > {name}.txt\"]\n\
+         outputs.text = \"{name}.txt\"\n"
+    )
+}
+
+#[test]
+fn new_neighbours_merge_where_kilter_is_the_driver() {
+    let sandbox = sandbox();
+    sandbox.write(".gitignore", ".kilter\nout\n");
+    let base = sandbox.read("pipeline.toml");
+    sandbox.run(&[]).success();
+    assert!(git(&sandbox, "init -q -b main") && git(&sandbox, "add -A") && git(&sandbox, "commit -qm base"));
+    let branch = |name: &str, from: &str, manifest: &str| {
+        assert!(git(&sandbox, &format!("checkout -q -b {name} {from}")));
+        sandbox.write("pipeline.toml", manifest);
+        sandbox.run(&[]).success().says("locked in pipeline.lock");
+        assert!(git(&sandbox, &format!("commit -qam {name}")));
+    };
+    // Stages that are neighbours in the lock, at two ends of the manifest.
+    branch("left", "main", &base.replace("[stage.first]", &format!("{}\n[stage.first]", stage("new_a", "a"))));
+    branch("right", "main", &format!("{base}\n{}", stage("new_b", "b")));
+    assert!(!git(&sandbox, "merge -q left -m merged"), "git alone cannot");
+    assert!(git(&sandbox, "merge --abort"));
+    configure_merging(&sandbox);
+    assert!(git(&sandbox, "add -A") && git(&sandbox, "commit -qm attributes"));
+    assert!(git(&sandbox, "merge -q left -m merged"), "{}", sandbox.read("pipeline.lock"));
+    let lock = sandbox.read("pipeline.lock");
+    assert!(lock.contains("[stage.new_a]") && lock.contains("[stage.new_b]") && !lock.contains("<<<"), "{lock}");
+    sandbox.run(&["--locked"]).all_cached();
+    sandbox.kilter(&["lock"]).success();
+    assert_eq!(sandbox.read("pipeline.lock"), lock, "as a run writes it");
+
+    // Both changed `beside`; each added a stage of its own as well. Only `beside` is left, and `--resolve` takes it from the store.
+    let merged = sandbox.read("pipeline.toml");
+    let one = merged.replace("word = \"one\"", "word = \"two\"");
+    branch("three", "right", &one.replace("[stage.new_b]", &format!("{}\n[stage.new_b]", stage("third", "3"))));
+    branch("four", "right", &format!("{}\n{}", merged.replace("word = \"one\"", "word = \"four\""), stage("u", "4")));
+    assert!(!git(&sandbox, "merge -q three -m merged"));
+    let lock = sandbox.read("pipeline.lock");
+    assert_eq!((lock.matches("<<<<<<<").count(), lock.matches("[stage.beside]").count()), (1, 2), "{lock}");
+    assert_eq!(lock.matches("[stage.third]").count() + lock.matches("[stage.u]").count(), 2, "{lock}");
+    let both = one.replace("[stage.new_b]", &format!("{}\n[stage.new_b]", stage("third", "3")));
+    sandbox.write("pipeline.toml", format!("{both}\n{}", stage("u", "4")));
+    sandbox.kilter(&["lock", "--resolve"]).success().says("beside  taken from the store");
+    sandbox.run(&["--locked"]).all_cached();
+}
+
+#[test]
+fn what_is_no_lock_is_merged_line_by_line() {
+    let lines = |words: &[&str]| words.iter().map(|word| format!("{word}\n")).collect::<String>();
+    let sandbox = Sandbox::new()
+        .file("base", lines(&["a", "b", "c", "d", "e"]))
+        .file("ours", lines(&["A", "b", "c", "d", "e"]))
+        .file("theirs", lines(&["a", "b", "c", "d", "E"]));
+    let merge = ["lock", "--merge", "base", "ours", "theirs"];
+    sandbox.kilter(&merge).success().says("line by line").says("base:1");
+    assert_eq!(sandbox.read("ours"), lines(&["A", "b", "c", "d", "E"]));
+    sandbox.write("theirs", lines(&["x", "b", "c", "d", "E"]));
+    sandbox.kilter(&merge).exits(1);
+    assert!(
+        sandbox.read("ours").starts_with("<<<<<<< ours\nA\n=======\nx\n>>>>>>> theirs\n"),
+        "{}",
+        sandbox.read("ours")
+    );
+    sandbox.kilter(&["lock", "--merge", "base", "ours", "gone"]).exits(3).says("git merge-file");
+    sandbox.kilter(&["lock", "--merge", "base", "ours"]).exits(2);
 }

@@ -15,6 +15,12 @@ pub struct Lock {
     /// Mend a lock that a merge left conflicts in: what the sides disagree on is taken from the store, or dropped
     #[arg(long)]
     pub resolve: bool,
+
+    /// Merge three locks into OURS, record by record, as a merge driver of git; what both sides changed is left between
+    /// conflict markers, for `--resolve`
+    #[arg(long, num_args = 3, value_names = ["BASE", "OURS", "THEIRS"], conflicts_with_all = ["resolve", "words"])]
+    #[arg(value_hint = clap::ValueHint::FilePath)]
+    pub merge: Vec<PathBuf>,
 }
 
 /// `kilter verify`
