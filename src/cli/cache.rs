@@ -3,13 +3,18 @@
 use super::gc::wait_alone;
 use super::runs::workspace;
 use super::{CommandError, Exit, Outcome, Output, args};
+use crate::diag::list;
 use crate::digest::Digest;
+use crate::history::History;
 use crate::numbers;
 use crate::report::{Align, Table};
 use crate::store::{Contents, Damage, Store, Stored};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+
+/// More names than this are not listed.
+const MOST_NAMES: usize = 8;
 
 /// What a check found.
 struct Found {
@@ -186,17 +191,57 @@ fn repair(store: &Store, contents: &Contents, found: Option<&Found>, output: Out
         said.push(format!("{} moved to {place}", numbers::counted(moved, "damaged file")));
     }
     if !keys.is_empty() {
-        said.push(format!(
-            "{} dropped: the next `kilter run` makes what it needs again",
-            numbers::counted(keys.len(), "result")
-        ));
+        said.push(format!("{} dropped", numbers::counted(keys.len(), "result")));
     }
     let removed = contents.unreadable.len() + contents.strangers.len();
     if removed > 0 {
         said.push(format!("{} removed", numbers::counted(removed, "unreadable file")));
     }
     output.say(&said.join("; "));
+    if !keys.is_empty() {
+        output.say(&made_again(store, &keys));
+    }
     Ok(())
+}
+
+/// What becomes of dropped results: those that the last run of a pipeline has are made by its next one.
+fn made_again(store: &Store, dropped: &[Digest]) -> String {
+    let mut by_manifest: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut named = BTreeSet::new();
+    for (key, users) in last_users(store) {
+        if dropped.contains(&key) {
+            named.insert(key);
+            for (manifest, stage) in users {
+                by_manifest.entry(manifest).or_default().insert(stage);
+            }
+        }
+    }
+    let mut lines: Vec<String> = by_manifest
+        .iter()
+        .map(|(manifest, stages)| {
+            let stages = list(stages.iter().map(String::as_str), MOST_NAMES);
+            format!("the next `kilter run {manifest}` makes {stages} again")
+        })
+        .collect();
+    let others = dropped.len() - named.len();
+    if others > 0 {
+        let are = if others == 1 { "result is" } else { "results are" };
+        lines.push(format!("{others} {are} of no last run, and made again where a run comes to need it"));
+    }
+    lines.join("\n")
+}
+
+/// Which stages of which manifests have a result, by the last run of each pipeline of this workspace. Without a history none are
+/// known, which is no reason not to mend.
+fn last_users(store: &Store) -> BTreeMap<Digest, BTreeSet<(String, String)>> {
+    let mut users: BTreeMap<Digest, BTreeSet<(String, String)>> = BTreeMap::new();
+    let Ok(Some(history)) = History::open(&store.layout().history()) else { return users };
+    for run in history.parted(store.boot(), 1).map(|parted| parted.last).unwrap_or_default() {
+        for member in history.results(&run).unwrap_or_default() {
+            users.entry(member.key).or_default().insert((run.manifest.clone(), member.stage));
+        }
+    }
+    users
 }
 
 fn as_json(store: &Store, contents: &Contents, found: Option<&Found>) -> Value {

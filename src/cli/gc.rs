@@ -1,10 +1,10 @@
-//! `kilter gc`: plans what of the store may go, shows it, and removes it.
+//! `kilter gc`: plans what of the store and of the history may go, shows it, and removes it.
 
 use super::runs::workspace;
 use super::{CommandError, Exit, Level, Outcome, Output, args};
 use crate::digest::Digest;
 use crate::git::Git;
-use crate::history::{History, Run};
+use crate::history::{History, HistoryError, Parted, Run};
 use crate::report::{Align, Table};
 use crate::store::{GcPlan, Limits, Need, Store, StoreError, Workspace, plan_gc};
 use crate::{env, numbers};
@@ -15,6 +15,8 @@ use std::path::{Path, PathBuf};
 
 /// So many results are listed unless `--verbose`.
 const LISTED: usize = 20;
+/// How old runs become where nothing else is said. They take little room, and nothing can make them again.
+const RUNS_AGE: u64 = 90 * 86_400;
 
 /// What is needed, and when it was last used.
 #[derive(Default)]
@@ -24,6 +26,13 @@ struct Roots {
     /// Locks that were read, and runs.
     locks: usize,
     runs: usize,
+}
+
+/// What of this workspace's history goes, newest first, and how many runs stay.
+#[derive(Default)]
+struct Forgotten {
+    runs: Vec<Run>,
+    stay: usize,
 }
 
 pub(super) fn run(options: &args::Gc, output: Output) -> Outcome {
@@ -38,10 +47,13 @@ pub(super) fn run(options: &args::Gc, output: Output) -> Outcome {
     let guard = wait_alone(&store, output)?;
     let roots = roots(&store, &workspace, options.keep_runs)?;
     let plan = plan_gc(&store.contents(), roots.needed.clone(), &roots.used, limits);
+    let mut history = History::open(&store.layout().history())?;
+    let old = history.as_ref().map(|history| forgotten(history, &store, options.keep_runs, limits)).transpose()?;
+    let old = old.unwrap_or_default();
     if options.json {
-        output.json(&as_json(&plan, &roots, options.dry_run))?;
+        output.json(&as_json(&plan, &roots, &old, options.dry_run))?;
     } else {
-        output.data(&as_text(&plan, &roots, output))?;
+        output.data(&as_text(&plan, &roots, &old, output))?;
     }
     if options.dry_run {
         output.say("nothing was removed: this was a dry run");
@@ -49,6 +61,9 @@ pub(super) fn run(options: &args::Gc, output: Output) -> Outcome {
     }
     let keys: Vec<Digest> = plan.removed.iter().map(|(stored, _)| stored.key).collect();
     store.remove(&keys, &plan.blobs)?;
+    if let Some(history) = &mut history {
+        history.forget(&old.runs)?;
+    }
     drop(guard);
     output.say(&format!("{} freed", numbers::bytes(plan.freed)));
     Ok(Exit::Done)
@@ -124,19 +139,15 @@ fn digests(text: &str) -> BTreeSet<Digest> {
     words.filter_map(|word| word.parse().ok()).collect()
 }
 
-fn of_runs(history: &History, store: &Store, keep: usize, roots: &mut Roots) -> Result<(), CommandError> {
-    let mut kept: BTreeMap<String, usize> = BTreeMap::new();
-    for run in history.runs(None, store.boot(), usize::MAX)? {
-        let keys = history.keys(&run)?;
-        for key in &keys {
-            let used = roots.used.entry(*key).or_default();
-            *used = (*used).max(ended(&run));
-        }
-        let of_pipeline = kept.entry(run.pipeline.clone()).or_default();
-        if *of_pipeline < keep && !keys.is_empty() {
-            *of_pipeline += 1;
-            roots.runs += 1;
-            for key in keys {
+fn of_runs(history: &History, store: &Store, keep: usize, roots: &mut Roots) -> Result<(), HistoryError> {
+    let Parted { last, others } = history.parted(store.boot(), keep)?;
+    for (run, is_last) in last.iter().map(|run| (run, true)).chain(others.iter().map(|run| (run, false))) {
+        let keys = history.keys(run)?;
+        roots.runs += usize::from(is_last && !keys.is_empty());
+        for key in keys {
+            let used = roots.used.entry(key).or_default();
+            *used = (*used).max(ended(run));
+            if is_last {
                 roots.needed.entry(key).or_default().insert(Need::Run);
             }
         }
@@ -144,11 +155,20 @@ fn of_runs(history: &History, store: &Store, keep: usize, roots: &mut Roots) -> 
     Ok(())
 }
 
+/// The runs that go: none of the last ones, and of the others the old ones.
+fn forgotten(history: &History, store: &Store, keep: usize, limits: Limits) -> Result<Forgotten, HistoryError> {
+    let Parted { last, others } = history.parted(store.boot(), keep)?;
+    let before = limits.before.unwrap_or_else(|| env::unix_seconds().saturating_sub(RUNS_AGE));
+    let all = last.len() + others.len();
+    let runs: Vec<Run> = others.into_iter().filter(|run| ended(run) < before).collect();
+    Ok(Forgotten { stay: all - runs.len(), runs })
+}
+
 fn ended(run: &Run) -> u64 {
     run.started + run.seconds.unwrap_or(0.0).max(0.0) as u64
 }
 
-fn as_text(plan: &GcPlan, roots: &Roots, output: Output) -> String {
+fn as_text(plan: &GcPlan, roots: &Roots, old: &Forgotten, output: Output) -> String {
     let paint = output.out;
     let mut out = String::new();
     let mut table = Table::new(["goes", "made", "last used", "size", "result"]).align(&[
@@ -193,10 +213,22 @@ fn as_text(plan: &GcPlan, roots: &Roots, output: Output) -> String {
         numbers::bytes(plan.stays)
     );
     out.push_str(&format!("{}\n", paint.bold(total)));
+    out.push_str(&runs_text(old));
     out
 }
 
-fn as_json(plan: &GcPlan, roots: &Roots, dry_run: bool) -> Value {
+/// `12 runs go, from 2026-01-02 to 2026-02-03; 40 stay`
+fn runs_text(old: &Forgotten) -> String {
+    let (Some(newest), Some(oldest)) = (old.runs.first(), old.runs.last()) else { return String::new() };
+    let (goes, from, to) = match old.runs.len() {
+        1 => ("goes", "of", String::new()),
+        _ => ("go", "from", format!(" to {}", env::local_time(newest.started))),
+    };
+    let (count, since) = (numbers::counted(old.runs.len(), "run"), env::local_time(oldest.started));
+    format!("{count} {goes} out of the history, {from} {since}{to}; {} stay\n", numbers::count(old.stay as u64))
+}
+
+fn as_json(plan: &GcPlan, roots: &Roots, old: &Forgotten, dry_run: bool) -> Value {
     let needs = |needs: &BTreeSet<Need>| -> Vec<&str> {
         let name = |need: &Need| match need {
             Need::Lock => "lock",
@@ -222,6 +254,7 @@ fn as_json(plan: &GcPlan, roots: &Roots, dry_run: bool) -> Value {
         "runs": roots.runs,
         "needed": kept,
         "removed": removed.collect::<Vec<_>>(),
+        "forgotten_runs": old.runs.iter().map(|run| &run.id).collect::<Vec<_>>(),
         "blobs": plan.blobs.len(),
         "freed_bytes": plan.freed,
         "stays_bytes": plan.stays,

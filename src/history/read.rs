@@ -70,7 +70,7 @@ pub struct Run {
     pub failed: u64,
     /// Stages that were not run.
     pub skipped: u64,
-    snapshot: Option<i64>,
+    pub(super) snapshot: Option<i64>,
 }
 
 /// What a stage did in a run.
@@ -186,7 +186,7 @@ impl History {
     }
 }
 
-fn unpack<T: serde::de::DeserializeOwned>(packed: &[u8]) -> Result<T, HistoryError> {
+pub(super) fn unpack<T: serde::de::DeserializeOwned>(packed: &[u8]) -> Result<T, HistoryError> {
     let text = zstd::stream::decode_all(packed).map_err(|error| HistoryError::Entry(error.to_string()))?;
     serde_json::from_slice(&text).map_err(|error| HistoryError::Entry(error.to_string()))
 }

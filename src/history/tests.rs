@@ -3,7 +3,7 @@
 use super::*;
 use crate::digest::Digest;
 use crate::event::{EVENT_VERSION, Event, Failure};
-use crate::stage::StageResult;
+use crate::stage::{ByPort, KeyText, StageResult};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,14 +13,14 @@ fn result(made: u64) -> Arc<StageResult> {
     Arc::new(StageResult {
         kind: "exec".into(),
         version: 1,
-        outputs: BTreeMap::new(),
+        outputs: ByPort::new(),
         summary: "done".into(),
         metrics: BTreeMap::from([("accuracy".to_owned(), 0.5)]),
         gates: Vec::new(),
         seconds: 1.5,
         made,
         environment: BTreeMap::new(),
-        key: json!({"kind": "exec"}),
+        key: KeyText::of(&json!({"kind": "exec"})),
     })
 }
 
@@ -59,14 +59,23 @@ fn recorder(path: &Path) -> Recorder {
     Recorder::new(path, Revision::ask(path.parent().unwrap()), "boot", facts)
 }
 
-fn record(path: &Path, id: &str) -> Option<String> {
+pub(super) fn record(path: &Path, id: &str) -> Option<String> {
+    record_of(path, id, 7)
+}
+
+/// Records a run whose results were made at a time.
+pub(super) fn record_of(path: &Path, id: &str, made: u64) -> Option<String> {
     let recorder = recorder(path);
     recorder.event(&started(id));
     recorder.event(&Event::StageStarted { stage: "a".into(), kind: "exec".into() });
     // In whatever order they end.
     recorder.event(&done("b", true));
     recorder.event(&done("a", false));
-    recorder.finish(&finished(0), &|_| Some((result(7).made, result(7).seconds)), &|_| Some(result(7)))
+    recorder.finish(&finished(0), &|_| Some((result(made).made, result(made).seconds)), &|_| Some(result(made)))
+}
+
+pub(super) fn count(history: &History, table: &str) -> i64 {
+    history.db.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
 }
 
 #[test]
@@ -90,10 +99,7 @@ fn a_run_is_found_again_with_its_results() {
     let attempts = history.attempts(&runs[0]).unwrap();
     assert_eq!((attempts.len(), attempts[0].state.as_str()), (1, "ran"));
     // Both runs have the same results, which are kept once.
-    let count = |table: &str| -> i64 {
-        history.db.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
-    };
-    assert_eq!((count("runs"), count("snapshots"), count("results")), (2, 1, 2));
+    assert_eq!(["runs", "snapshots", "results"].map(|table| count(&history, table)), [2, 1, 2]);
 }
 
 #[test]

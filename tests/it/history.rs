@@ -180,6 +180,42 @@ fn gc_keeps_what_is_needed_and_says_what_goes() {
 }
 
 #[test]
+fn gc_forgets_old_runs_and_keeps_the_last_ones() {
+    let sandbox = rows();
+    for least in ["1", "2", "3", "3"] {
+        sandbox.run(&["--set", &format!("least={least}")]).success();
+    }
+    let runs = || sandbox.kilter(&["runs", "--all", "--json"]).json().as_array().map_or(0, Vec::len);
+    let old = ["gc", "--keep-runs", "1", "--older-than", "1h"];
+    sandbox.kilter(&old).success();
+    sandbox.kilter(&["gc", "--keep-runs", "1"]).success();
+    assert_eq!(runs(), 4, "none is old, neither by what is said nor by itself");
+
+    // As if they had been made long ago.
+    let days_ago = |days: u64| env_seconds() - days * 86_400;
+    let db = rusqlite::Connection::open(sandbox.path(".kilter/history.db")).expect("a database");
+    let age = |state: &str, days| {
+        db.execute(&format!("UPDATE runs SET started = {} WHERE {state}", days_ago(days)), []).expect("updated")
+    };
+    assert_eq!(age("ran > 0", 200), 3);
+    assert_eq!(age("ran = 0", 100), 1);
+    let plan = sandbox.kilter(&["gc", "--keep-runs", "2", "--dry-run", "--json"]).success().json();
+    assert_eq!(plan["forgotten_runs"].as_array().map(Vec::len), Some(1), "{plan:#}");
+    let told = sandbox.kilter(&["gc", "--keep-runs", "1", "--dry-run"]).success();
+    told.prints("3 runs go out of the history, from 20").prints("; 1 stay");
+    assert_eq!(runs(), 4, "a dry run forgets nothing");
+    sandbox.kilter(&["gc", "--keep-runs", "1"]).success().prints("3 runs go");
+    assert_eq!(runs(), 1);
+    sandbox.kilter(&["runs", "last"]).success().prints("least = 3").prints("accuracy");
+    sandbox.run(&["--set", "least=3"]).all_cached();
+    assert_eq!(runs(), 2);
+}
+
+fn env_seconds() -> u64 {
+    std::time::UNIX_EPOCH.elapsed().expect("after 1970").as_secs()
+}
+
+#[test]
 fn gc_keeps_what_locks_of_other_branches_name() {
     let sandbox = rows();
     git(&sandbox, &["init", "-q"]);
@@ -230,8 +266,30 @@ fn a_damaged_store_is_found_and_mended() {
     sandbox.kilter(&["cache", "--check"]).exits(3).prints("changed").prints("its name is no key").says("--repair");
     let json = sandbox.kilter(&["cache", "--check", "--json"]).exits(3).json();
     assert_eq!((&json["sound"], json["damaged"].as_array().map(Vec::len)), (&false.into(), Some(1)), "{json:#}");
-    sandbox.kilter(&["cache", "--repair"]).success().says("1 damaged file moved to").says("1 result dropped");
+    let told = sandbox.kilter(&["cache", "--repair"]).success().says("1 damaged file moved to");
+    told.says("1 result dropped").says("the next `kilter run pipeline.toml` makes `raw` again");
     sandbox.kilter(&["cache", "--check"]).success().prints("sound").prints("quarantine");
+    sandbox.run(&[]).success().says("1 stage ran, 3 cached");
+
+    // What only an older run has is dropped, and nobody is told to wait for it.
+    sandbox.run(&["--set", "least=9"]).success();
+    let scores = |run: &str| {
+        let run = sandbox.kilter(&["runs", run, "--json"]).json();
+        let stages = run["stages"].as_array().expect("a list").clone();
+        stages.iter().find(|stage| stage["stage"] == "judge").expect("it")["key"].as_str().expect("a key").to_owned()
+    };
+    let old = scores("last");
+    sandbox.run(&[]).all_cached();
+    let now = scores("last");
+    for key in [&old, &now] {
+        let entry = sandbox.read(&format!(".kilter/store-v1/index/{}/{}.json", &key[..2], &key[2..]));
+        let entry: serde_json::Value = serde_json::from_str(&entry).expect("a record");
+        let digest = entry["result"]["outputs"]["scores"]["files"][0]["digest"].as_str().expect("a digest").to_owned();
+        std::fs::remove_file(sandbox.path(&format!(".kilter/store-v1/objects/{}/{}", &digest[..2], &digest[2..])))
+            .expect("removed");
+    }
+    let told = sandbox.kilter(&["cache", "--repair"]).success().says("2 results dropped");
+    told.says("makes `judge` again").says("1 result is of no last run");
     sandbox.run(&[]).success().says("1 stage ran, 3 cached");
 }
 

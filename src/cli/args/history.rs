@@ -58,11 +58,11 @@ pub struct Gc {
     #[arg(long)]
     pub dry_run: bool,
 
-    /// Keep what the last N runs of every pipeline need
+    /// Keep the last N runs of every pipeline that came to different results, and what they need
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub keep_runs: usize,
 
-    /// Remove only what was not used for so long, as in `30d` or `12h`
+    /// Remove only what was not used for so long, as in `30d` or `12h`; for runs [default: 90d]
     #[arg(long, value_name = "AGE")]
     pub older_than: Option<String>,
 
