@@ -64,7 +64,7 @@ impl SideStage {
             name: name.to_owned(),
             kind: result.kind.clone(),
             key: Some(key),
-            fields: Some(result.key.clone()),
+            fields: Some(result.key.json()),
             open: None,
             outputs: result.outputs.iter().map(|(port, record)| (port.clone(), record.into())).collect(),
             metrics: result.metrics.clone(),

@@ -24,12 +24,14 @@
 //! [`Ref`](crate::stage::Ref) and [`FilePath`](crate::stage::FilePath) mark themselves by the newtype names
 //! [`REF_MARK`] and [`FILE_MARK`]; no other type may use those names.
 
+mod fields;
 mod hash;
 mod segment;
 mod serializer;
 mod table;
 mod tree;
 
+pub use fields::Fields;
 pub use hash::{Digest, ParseDigestError};
 pub use segment::{Segment, dotted};
 pub use serializer::TreeError;

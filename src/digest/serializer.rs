@@ -1,6 +1,6 @@
 //! From any value that serde can serialise to its canonical tree.
 
-use super::{FILE_MARK, REF_MARK, Tree};
+use super::{FILE_MARK, Fields, REF_MARK, Tree};
 use serde::ser::{self, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -33,7 +33,7 @@ pub(super) struct MapBuilder {
 
 fn in_variant(variant: Option<&'static str>, tree: Tree) -> Tree {
     match variant {
-        Some(name) => Tree::Map(BTreeMap::from([(name.to_owned(), tree)])),
+        Some(name) => Tree::Map(Fields::from([(name.to_owned(), tree)])),
         None => tree,
     }
 }
@@ -227,7 +227,7 @@ impl ser::SerializeMap for MapBuilder {
     }
 
     fn end(self) -> Result<Tree, TreeError> {
-        Ok(in_variant(self.variant, Tree::Map(self.entries)))
+        Ok(in_variant(self.variant, Tree::Map(self.entries.into())))
     }
 }
 
@@ -240,7 +240,7 @@ macro_rules! struct_builder {
                 self.insert(key.to_owned(), value)
             }
             fn end(self) -> Result<Tree, TreeError> {
-                Ok(in_variant(self.variant, Tree::Map(self.entries)))
+                Ok(in_variant(self.variant, Tree::Map(self.entries.into())))
             }
         })*
     };

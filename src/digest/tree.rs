@@ -1,9 +1,8 @@
 //! The canonical tree, and its encoding.
 
 use super::serializer::{TreeError, TreeSerializer};
-use super::{Digest, Segment};
+use super::{Digest, Fields, Segment};
 use serde::ser::Serialize;
-use std::collections::BTreeMap;
 
 /// A canonical value: what serde sees of a spec, with references and files marked.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,7 +20,7 @@ pub enum Tree {
     /// A list.
     Seq(Vec<Tree>),
     /// A map or struct, sorted by key.
-    Map(BTreeMap<String, Tree>),
+    Map(Fields),
     /// A reference to another stage's output, as written (`"split.train"`).
     Ref(String),
     /// A file of the workspace, as written.

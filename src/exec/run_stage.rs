@@ -10,7 +10,9 @@ use crate::digest::Digest;
 use crate::env::{self, Cancel};
 use crate::numbers;
 use crate::plan::{Key, KeyParts, NoKey, key, origin_of};
-use crate::stage::{CheckInput, ErrorKind, Input, Outputs, Produced, RunCx, StageError, StageResult, StageSpec};
+use crate::stage::{
+    ByPort, CheckInput, ErrorKind, Input, KeyText, Outputs, Produced, RunCx, StageError, StageResult, StageSpec,
+};
 use crate::store::{Begin, Pending, Store, StoreError};
 use std::any::Any;
 use std::cell::RefCell;
@@ -161,14 +163,14 @@ fn make(
     let result = StageResult {
         kind: task.stage().kind.clone(),
         version: spec.info().version,
-        outputs: BTreeMap::new(),
+        outputs: ByPort::new(),
         summary: produced.summary,
         metrics: produced.metrics,
         gates: produced.gates,
         seconds,
         made: env::unix_seconds(),
         environment: services.facts(),
-        key: task.key.json(),
+        key: KeyText::of(&task.key.json(task.stage())),
     };
     pending.commit(result, &produced.ports).map_err(store_trouble)
 }

@@ -24,7 +24,8 @@ pub(super) struct Explainer<'a> {
     checked: &'a Checked,
     store: &'a Store,
     last: LastKeys,
-    by_kind: OnceCell<BTreeMap<String, Vec<Arc<StageResult>>>>,
+    /// Of each kind the results, with what entered their keys.
+    by_kind: OnceCell<BTreeMap<String, Vec<(Value, Arc<StageResult>)>>>,
 }
 
 /// What is known of a stage's earlier result.
@@ -74,20 +75,21 @@ impl<'a> Explainer<'a> {
 
     /// The result of the kind that differs in the fewest places.
     fn nearest(&self, stage: &CheckedStage, key: &Key) -> Option<Arc<StageResult>> {
-        let key_json = key.json();
+        let key_json = key.json(stage);
         let all = self.by_kind.get_or_init(|| self.scan());
         let distances = all.get(stage.kind.as_str())?.iter();
-        let distances = distances.map(|result| (differences(&result.key, &key_json).len(), result));
+        let distances = distances.map(|(entered, result)| (differences(entered, &key_json).len(), result));
         let (distance, nearest) =
             distances.min_by_key(|(distance, result)| (*distance, std::cmp::Reverse(result.made)))?;
         (distance <= NEAR).then(|| Arc::clone(nearest))
     }
 
-    fn scan(&self) -> BTreeMap<String, Vec<Arc<StageResult>>> {
+    fn scan(&self) -> BTreeMap<String, Vec<(Value, Arc<StageResult>)>> {
         let mut all = BTreeMap::new();
         for stage in &self.checked.stages {
             all.entry(stage.kind.clone()).or_insert_with(|| {
-                self.store.entries_of_kind(&stage.kind).into_iter().map(|(_, result)| result).collect::<Vec<_>>()
+                let entries = self.store.entries_of_kind(&stage.kind).into_iter();
+                entries.map(|(_, result)| (result.key.json(), result)).collect::<Vec<_>>()
             });
         }
         all
@@ -105,8 +107,7 @@ impl<'a> Explainer<'a> {
 
     /// In what a key differs from that of a result.
     fn compared(&self, stage: &CheckedStage, key: &Key, result: &StageResult) -> Vec<Reason> {
-        let key_json = key.json();
-        differences(&result.key, &key_json).iter().map(|found| self.reason(stage, found)).collect()
+        differences(&result.key.json(), &key.json(stage)).iter().map(|found| self.reason(stage, found)).collect()
     }
 
     fn reason(&self, stage: &CheckedStage, found: &Difference<'_>) -> Reason {

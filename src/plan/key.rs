@@ -50,6 +50,8 @@ pub const NOT_IN_KEY: &[(&str, &str)] = &[
     ("cache", "says whether a result is looked for, not which"),
     ("tolerance", "says what is made of a difference when the stage is run again, not what it gives"),
     ("matrix", "each of its values stands in the field that it is for, and in the seed of the stage that it makes"),
+    ("database.ssl_mode", "how a server is reached does not change what it answers"),
+    ("database.ssl_root_cert", "who is trusted to name a server does not change what it answers"),
     ("exec.timeout", "a program that it stops leaves no result, and any other writes the same"),
 ];
 
@@ -64,23 +66,24 @@ pub struct Key {
     pub reads: Reads,
     /// Where its inputs come from, where its kind tells that.
     pub origin: Option<Digest>,
-    tree: Tree,
     resolved: Resolved,
 }
 
 impl Key {
     /// The inputs that entered.
     pub(super) fn taken(&self) -> impl Iterator<Item = &Taken> {
-        self.resolved.values().filter_map(|content| match content {
+        self.resolved.0.iter().filter_map(|(_, content)| match content {
             Content::Input(taken) => Some(taken),
             Content::File(_) => None,
         })
     }
 
-    /// Everything that entered, for people; kept beside the result.
+    /// Everything that entered, for people; kept beside the result. `stage` is the one whose key it is: what its fields say is not
+    /// held here a second time.
     #[must_use]
-    pub fn json(&self) -> Value {
-        as_json(&self.tree, &self.resolved)
+    pub fn json(&self, stage: &CheckedStage) -> Value {
+        let parts = KeyParts::of(stage).map(|parts| KeyParts { origin: self.origin, ..parts });
+        parts.map_or(Value::Null, |parts| as_json(&key_tree(parts), &self.resolved))
     }
 }
 
@@ -126,8 +129,24 @@ enum Content {
     File(Arc<UsedFiles>),
 }
 
-/// What stands for the references and files of a stage, by whether it is a reference and its text.
-type Resolved = BTreeMap<(bool, String), Content>;
+/// What stands for the references and files of a stage, by whether it is a reference and its text; sorted by these.
+#[derive(Clone, Debug, Default)]
+struct Resolved(Vec<((bool, String), Content)>);
+
+impl Resolved {
+    fn insert(&mut self, is_reference: bool, text: &str, content: Content) {
+        let key = (is_reference, text.to_owned());
+        match self.0.binary_search_by(|(known, _)| known.cmp(&key)) {
+            Ok(at) => self.0[at].1 = content,
+            Err(at) => self.0.insert(at, (key, content)),
+        }
+    }
+
+    fn get(&self, is_reference: bool, text: &str) -> Option<&Content> {
+        let found = |((kind, known), _): &((bool, String), Content)| (*kind, known.as_str()).cmp(&(is_reference, text));
+        self.0.binary_search_by(found).ok().map(|at| &self.0[at].1)
+    }
+}
 
 /// The key of a stage, given the results of the stages that it refers to.
 ///
@@ -139,8 +158,10 @@ pub fn key(
     result_of: &dyn Fn(usize) -> Option<Arc<StageResult>>,
 ) -> Result<Key, NoKey> {
     let (taken, reads) = take(parts.spec, parts.refs, result_of).map_err(NoKey::Waits)?;
-    let mut resolved: Resolved =
-        taken.into_iter().map(|taken| ((true, taken.text.clone()), Content::Input(taken))).collect();
+    let mut resolved = Resolved(Vec::with_capacity(taken.len()));
+    for taken in taken {
+        resolved.insert(true, &taken.text.clone(), Content::Input(taken));
+    }
     let files = resolve_files(parts, &store.stat_cache, &mut resolved)?;
     let tree = key_tree(parts);
     let mut hasher = blake3::Hasher::new_derive_key("kilter 2026 stage key");
@@ -150,14 +171,14 @@ pub fn key(
         None => Err(NoKey::Files("a reference or file stands for nothing".to_owned())),
     })?;
     let digest = Digest::from_bytes(*hasher.finalize().as_bytes());
-    Ok(Key { digest, files, reads, origin: parts.origin, tree, resolved })
+    Ok(Key { digest, files, reads, origin: parts.origin, resolved })
 }
 
 /// What stands for a node of a tree; `None` where it is neither a reference nor a file.
 fn lookup<'a>(resolved: &'a Resolved, node: &Tree) -> Option<&'a Content> {
     match node {
-        Tree::Ref(text) => resolved.get(&(true, text.clone())),
-        Tree::File(text) => resolved.get(&(false, text.clone())),
+        Tree::Ref(text) => resolved.get(true, text),
+        Tree::File(text) => resolved.get(false, text),
         _ => None,
     }
 }
@@ -193,7 +214,7 @@ fn key_tree(parts: KeyParts<'_>) -> Tree {
         ];
         entries.insert("environment".to_owned(), Tree::Map(environment.into()));
     }
-    Tree::Map(entries)
+    Tree::Map(entries.into())
 }
 
 fn as_json(tree: &Tree, resolved: &Resolved) -> Value {
@@ -219,7 +240,7 @@ fn files_json(used: &UsedFiles) -> Value {
 /// # Errors
 /// [`NoKey`], where one cannot be read or a pattern matches nothing.
 pub fn used_files(parts: KeyParts<'_>, store: &Store) -> Result<Vec<Arc<UsedFiles>>, NoKey> {
-    resolve_files(parts, &store.stat_cache, &mut Resolved::new())
+    resolve_files(parts, &store.stat_cache, &mut Resolved::default())
 }
 
 fn resolve_files(
@@ -238,7 +259,7 @@ fn resolve_files(
             NoFiles::Words(words) => NoKey::Files(words),
         })?;
         all.push(Arc::clone(&used));
-        resolved.insert((false, text), Content::File(used));
+        resolved.insert(false, &text, Content::File(used));
     }
     Ok(all)
 }

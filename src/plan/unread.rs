@@ -35,7 +35,8 @@ pub struct ColumnChanges {
 #[must_use]
 pub fn unread(stage: &CheckedStage, checked: &Checked, store: &Store, key: &Key, result: &StageResult) -> Vec<Unread> {
     let mut then = BTreeMap::new();
-    tables(result.key.get("spec").unwrap_or(&Value::Null), &mut then);
+    let entered = result.key.json();
+    tables(entered.get("spec").unwrap_or(&Value::Null), &mut then);
     let changed = |taken: &Taken| {
         let (artifact, whole) = (taken.artifact()?, *then.get(taken.text.as_str())?);
         if artifact.digest == whole {

@@ -1,6 +1,6 @@
 //! Artefacts as they are stored and as a stage receives them.
 
-use super::View;
+use super::{ByPort, KeyText, View};
 use crate::digest::{Digest, TableDigest};
 use crate::types::{ArtifactType, Column, TableSchema};
 use serde::{Deserialize, Serialize};
@@ -80,7 +80,7 @@ pub struct StageResult {
     /// The kind's implementation version.
     pub version: u32,
     /// The outputs by port.
-    pub outputs: BTreeMap<String, ArtifactRecord>,
+    pub outputs: ByPort<ArtifactRecord>,
     /// A line for people.
     pub summary: String,
     /// Numbers for history and comparison.
@@ -94,7 +94,7 @@ pub struct StageResult {
     /// Facts about the environment it was made in; none of them is in the key.
     pub environment: BTreeMap<String, String>,
     /// Everything that entered the key, for `why`: see `plan/key.rs`.
-    pub key: serde_json::Value,
+    pub key: KeyText,
 }
 
 impl StageResult {

@@ -4,12 +4,14 @@
 //! its `run`. It sees typed fields, its inputs and a [`RunCx`]; it knows nothing of manifests, plans, stores or
 //! terminals, and cannot read what it did not declare.
 
+mod by_port;
 mod check_cx;
 mod decode;
 mod error;
 pub mod files;
 mod info;
 mod input;
+mod key_text;
 mod kind;
 mod marks;
 mod outcome;
@@ -20,10 +22,12 @@ mod seed;
 pub mod testing;
 mod view;
 
+pub use by_port::ByPort;
 pub use check_cx::{CheckCx, CheckInput, DiagBuilder, Finding, Path};
 pub use error::{ErrorKind, StageError, io_words};
 pub use info::{Family, Port, StageInfo};
 pub use input::{ArtifactRecord, FileRecord, GateResult, Input, InputFile, StageResult};
+pub use key_text::KeyText;
 pub use kind::{DecodeError, Erased, Kind, Outputs, Stage, StageSpec};
 pub use marks::{FilePath, Ref};
 pub use outcome::{Outcome, outcomes_digest};

@@ -105,7 +105,7 @@ fn of_releases(contents: &Contents) -> BTreeSet<Digest> {
             continue;
         }
         let mut inputs = Vec::new();
-        digests_of_references(&stored.result.key, &mut inputs);
+        digests_of_references(&stored.result.key.json(), &mut inputs);
         open.extend(inputs.iter().filter_map(|digest| makers.get(digest)).flatten());
     }
     found
@@ -130,7 +130,7 @@ fn digests_of_references(key: &serde_json::Value, found: &mut Vec<Digest>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stage::{ArtifactRecord, FileRecord, StageResult};
+    use crate::stage::{ArtifactRecord, FileRecord, KeyText, StageResult};
     use crate::types::ArtifactType;
     use serde_json::json;
     use std::sync::Arc;
@@ -161,7 +161,7 @@ mod tests {
             seconds: 1.0,
             made,
             environment: BTreeMap::new(),
-            key: json!({"spec": {"inputs": refs}}),
+            key: KeyText::of(&json!({"spec": {"inputs": refs}})),
         };
         Stored { key: digest(&format!("key of {name}")), result: Arc::new(result), entry_bytes: 10 }
     }

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::env;
-use crate::stage::ProducedPort;
+use crate::stage::{ByPort, KeyText, ProducedPort};
 use crate::types::ArtifactType;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -29,14 +29,14 @@ fn result(seconds: f64) -> StageResult {
     StageResult {
         kind: "test".into(),
         version: 1,
-        outputs: BTreeMap::new(),
+        outputs: ByPort::new(),
         summary: String::new(),
         metrics: BTreeMap::new(),
         gates: Vec::new(),
         seconds,
         made: 0,
         environment: BTreeMap::new(),
-        key: serde_json::Value::Null,
+        key: KeyText::of(&serde_json::Value::Null),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::env;
 use crate::git::{self, Git};
 use crate::history::{History, Run};
 use crate::lock::{self, Lock, Record};
-use crate::plan::{Decision, Key};
+use crate::plan::Decision;
 use crate::store::Store;
 use std::path::{Path, PathBuf};
 
@@ -130,7 +130,7 @@ impl Finder<'_> {
                 (_, key) => {
                     let mut side = SideStage::open(&stage.name, &stage.kind, "would run");
                     side.key = key.as_ref().map(|key| key.digest);
-                    side.fields = key.as_ref().map(Key::json);
+                    side.fields = key.as_ref().map(|key| key.json(stage));
                     side
                 }
             };

@@ -7,7 +7,7 @@ use self::key::made_of;
 use super::plan::unknown;
 use super::session::Session;
 use super::{CommandError, Exit, Level, Outcome, Output, args, locate, named};
-use crate::plan::{Decision, Key, PlannedStage, Reason, Unread, nearest, unread};
+use crate::plan::{Decision, PlannedStage, Reason, Unread, nearest, unread};
 use crate::report::Paint;
 use crate::stage::StageResult;
 use crate::{env, numbers};
@@ -51,7 +51,7 @@ fn as_text(session: &Session, plan: &crate::plan::Plan, name: &str, planned: &Pl
     let cached = planned.cached().is_some();
     if let Some(key) = planned.key.as_ref().filter(|_| cached || output.level == Level::Verbose) {
         out.push_str(if cached { "\nIt was made of\n" } else { "\nIt would be made of\n" });
-        out.push_str(&made_of(&key.json(), paint));
+        out.push_str(&made_of(&key.json(&session.checked.stages[planned.index]), paint));
     }
     out
 }
@@ -131,8 +131,8 @@ fn as_json(session: &Session, name: &str, planned: &PlannedStage) -> Value {
         "reasons": reasons,
         "waits_for": waits_for,
         "not_read": unread,
-        "key": planned.key.as_ref().map(Key::json),
-        "earlier_key": earlier.map(|result| &result.key),
+        "key": planned.key.as_ref().map(|key| key.json(&session.checked.stages[planned.index])),
+        "earlier_key": earlier.map(|result| result.key.json()),
         "made": earlier.map(|result| result.made),
     })
 }
