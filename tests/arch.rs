@@ -75,6 +75,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("toml", &["src/manifest/", "src/store/workspace.rs", "src/import/", "src/lock/text.rs"]),
     ("rusqlite", &["src/history/", "src/stages/source/database/"]),
     ("postgres", &["src/stages/source/database/"]),
+    ("rustls", &["src/stages/source/database/tls.rs"]),
     ("jieba_rs", &["src/stages/encode/features/text/"]),
     ("encoding_rs", &["src/frame/file/text.rs"]),
     ("saphyr", &["src/yaml.rs"]),

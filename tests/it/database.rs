@@ -142,6 +142,7 @@ fn a_postgres_server_is_read_repeatably() {
     types_are_kept(&server, &sandbox);
     results_are_kept_until_asked_again(&server, &sandbox);
     mistakes_are_told(&server, &sandbox);
+    connections_are_protected(&server, &sandbox);
 }
 
 fn types_are_kept(server: &Server, sandbox: &Sandbox) {
@@ -222,4 +223,68 @@ fn mistakes_are_told(server: &Server, sandbox: &Sandbox) {
     let wrong = Sandbox::new().env("SHOP_PASSWORD", "another");
     wrong.write("shop.toml", manifest(server, "SELECT 1 AS a", ""));
     wrong.kilter(&["run", "shop.toml"]).exits(1).says("is the password in `SHOP_PASSWORD` right?").says_not("another");
+}
+
+/// A certificate authority, and a certificate for this machine that it signed, in PEM: authority, certificate, key.
+fn certificates() -> [String; 3] {
+    let ca_key = rcgen::KeyPair::generate().expect("a key");
+    let mut ca = rcgen::CertificateParams::new(Vec::new()).expect("params");
+    ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    ca.distinguished_name.push(rcgen::DnType::CommonName, "the test's authority");
+    let authority = ca.self_signed(&ca_key).expect("signed").pem();
+    let issuer = rcgen::Issuer::new(ca, ca_key);
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let names = vec!["localhost".to_owned()];
+    let certificate = rcgen::CertificateParams::new(names).expect("params").signed_by(&key, &issuer).expect("signed");
+    [authority, certificate.pem(), key.serialize_pem()]
+}
+
+/// TLS: with whom, and what is said where it cannot be.
+fn connections_are_protected(server: &Server, sandbox: &Sandbox) {
+    const QUERY: &str = "SELECT ssl::int AS protected FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
+    let ask = |host: &str, more: &str| {
+        let text = manifest(server, QUERY, more).replace("@127.0.0.1:", &format!("@{host}:"));
+        sandbox.write("shop.toml", text);
+        sandbox.kilter(&["run", "shop.toml", "orders", "--force"])
+    };
+    let protected = |host: &str, more: &str, expected: &str| {
+        ask(host, more).success();
+        sandbox.kilter(&["show", "shop.toml", "orders", "--json"]).success().prints(expected);
+    };
+    let [yes, no] = ["\"protected\": \"1\"", "\"protected\": \"0\""];
+    // The server does not have it yet.
+    protected("127.0.0.1", "", no);
+    ask("127.0.0.1", "ssl_mode = \"require\"").exits(1).says("does not support TLS").says("ssl_mode = \"disable\"");
+
+    let [authority, certificate, key] = certificates();
+    let data = server.folder.path().join("data");
+    for (name, text) in [("server.crt", certificate), ("server.key", key)] {
+        std::fs::write(data.join(name), text).expect("written");
+        run(Command::new("chmod").arg("600").arg(data.join(name)));
+        if user_id() == "0" {
+            run(Command::new("chown").arg("nobody").arg(data.join(name)));
+        }
+    }
+    server.sql("ALTER SYSTEM SET ssl = on");
+    server.sql("SELECT pg_reload_conf()");
+    let begin = Instant::now();
+    while String::from_utf8_lossy(&server.psql("SHOW ssl").stdout).contains("off") {
+        assert!(begin.elapsed() < Duration::from_secs(30), "the server does not begin to speak TLS");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    sandbox.write("ca.pem", &authority);
+    protected("127.0.0.1", "", yes);
+    protected("127.0.0.1", "ssl_mode = \"disable\"", no);
+    protected("127.0.0.1", "ssl_mode = \"require\"", yes);
+    protected("localhost", "ssl_root_cert = \"ca.pem\"", yes);
+    protected("localhost", "ssl_mode = \"verify_full\"\nssl_root_cert = \"ca.pem\"", yes);
+    // Another name, an authority that nobody trusts, a file that is none.
+    let told = ask("127.0.0.1", "ssl_root_cert = \"ca.pem\"").exits(1);
+    told.says("certificate").says("must be one that the certificate names");
+    ask("localhost", "ssl_mode = \"verify_full\"").exits(1).says("certificate").says("ssl_root_cert = \"ca.pem\"");
+    ask("localhost", "ssl_root_cert = \"other.pem\"").exits(2).says("`other.pem` does not exist");
+    sandbox.write("other.pem", "no certificate");
+    ask("localhost", "ssl_root_cert = \"other.pem\"").exits(1).says("there is no certificate in it");
+    let conflict = "ssl_mode = \"require\"\nssl_root_cert = \"ca.pem\"";
+    ask("localhost", conflict).exits(2).says("authorities are named, and no certificate is looked at");
 }

@@ -6,6 +6,7 @@ mod spec;
 mod sqlite;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 pub use spec::Spec;
 

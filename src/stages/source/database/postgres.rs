@@ -1,6 +1,7 @@
 //! PostgreSQL servers. A query runs in a transaction that can only read and sees one state of the database; its rows come
 //! as the server's own csv, in which a missing value and an empty text differ, and are read as every csv is.
 
+use super::tls::Protection;
 use super::{BadQuery, Spec, declared, numeric, one_of_each};
 use crate::env;
 use crate::frame::file::{Format, Layout, TypeRules, read_text};
@@ -9,7 +10,7 @@ use crate::stage::{ErrorKind, Progress, RunCx, StageError};
 use crate::types::DType;
 use ::postgres::error::{ErrorPosition, SqlState};
 use ::postgres::types::Type;
-use ::postgres::{Client, Config, NoTls};
+use ::postgres::{Client, Config};
 use polars::prelude::{DataFrame, SortMultipleOptions};
 use sqlparser::ast::Statement;
 use sqlparser::dialect::PostgreSqlDialect;
@@ -52,7 +53,7 @@ pub(super) fn address(url: &str) -> Result<bool, String> {
 /// The rows of a query.
 pub(super) fn read(url: &str, spec: &Spec, cx: &RunCx<'_>) -> Result<DataFrame, StageError> {
     super::super::fetch::need_network(cx)?;
-    let mut client = connect(url, spec)?;
+    let mut client = connect(url, spec, cx)?;
     client.batch_execute(SETTINGS).map_err(|error| failed(&error, &spec.query, 0))?;
     let query = spec.query.trim().trim_end_matches(';');
     let lead = spec.query.len() - spec.query.trim_start().len();
@@ -74,7 +75,7 @@ pub(super) fn read(url: &str, spec: &Spec, cx: &RunCx<'_>) -> Result<DataFrame, 
     if is_ordered(query) { Ok(df) } else { sorted(&df) }
 }
 
-fn connect(url: &str, spec: &Spec) -> Result<Client, StageError> {
+fn connect(url: &str, spec: &Spec, cx: &RunCx<'_>) -> Result<Client, StageError> {
     let mut config: Config =
         url.parse().map_err(|error: ::postgres::Error| StageError::data(words(&error)).at(path!["url"]))?;
     let variable = spec.password_variable.as_deref();
@@ -94,7 +95,12 @@ fn connect(url: &str, spec: &Spec) -> Result<Client, StageError> {
     if config.get_connect_timeout().is_none() {
         config.connect_timeout(Duration::from_secs(30));
     }
-    config.application_name("kilter").connect(NoTls).map_err(|error| unreachable(&error, spec))
+    let Protection { mode, connector } = Protection::of(spec, cx)?;
+    // What `url` says with `?sslmode=` counts where the field says nothing.
+    if spec.ssl_mode.is_some() || spec.ssl_root_cert.is_some() {
+        config.ssl_mode(mode);
+    }
+    config.application_name("kilter").connect(connector).map_err(|error| unreachable(&error, spec))
 }
 
 fn unreachable(error: &::postgres::Error, spec: &Spec) -> StageError {
@@ -105,8 +111,12 @@ fn unreachable(error: &::postgres::Error, spec: &Spec) -> StageError {
             failure.hint("put the password into an environment variable, and name that by `password_variable`")
         }
         (true, Some(name)) => failure.hint(format!("is the password in `{name}` right?")),
+        (false, _) if words(error).contains("certificate") => failure.hint(
+            "the host in `url` must be one that the certificate names, and whoever signed it must be trusted: \
+             `ssl_root_cert = \"ca.pem\"` names the authority's file",
+        ),
         (false, _) if words(error).contains("TLS") => {
-            failure.hint("kilter speaks to servers without TLS: go through a tunnel, or a proxy on this machine")
+            failure.hint("let the server offer TLS, or say `ssl_mode = \"disable\"` where the way to it is safe")
         }
         (false, _) => failure.hint("is the server running, and do host, port and database stand right in `url`?"),
     };

@@ -1,5 +1,6 @@
 //! The fields of `database`, and what can be said of them without the database.
 
+use super::tls::SslMode;
 use crate::diag::{codes, list};
 use crate::numbers::parse_seconds;
 use crate::path;
@@ -17,6 +18,15 @@ pub struct Spec {
     /// The environment variable that holds the password; without it `PGPASSWORD`, where that is set. Neither its value
     /// nor whether there is one is in keys, locks or logs.
     pub password_variable: Option<String>,
+    /// PostgreSQL: how the connection is protected; `verify_full` with `ssl_root_cert`, `prefer` without it. Not part of the
+    /// stage's key: it does not change what the server answers.
+    // Left out of the canonical form, and so out of the key; `ssl_root_cert` as well.
+    #[serde(default, skip_serializing)]
+    pub ssl_mode: Option<SslMode>,
+    /// PostgreSQL: a PEM file of the workspace with the certificate authorities that are trusted to sign the server's
+    /// certificate; without it those that the system trusts. Not part of the stage's key.
+    #[serde(default, skip_serializing)]
+    pub ssl_root_cert: Option<FilePath>,
     /// An SQLite file of the workspace, relative to the manifest's folder. Its content decides what reruns.
     pub path: Option<FilePath>,
     /// An SQLite file that another stage gives.
@@ -35,6 +45,12 @@ pub struct Spec {
 }
 
 impl Spec {
+    /// How the connection is protected.
+    pub(super) fn ssl_mode(&self) -> SslMode {
+        let default = if self.ssl_root_cert.is_some() { SslMode::VerifyFull } else { SslMode::Prefer };
+        self.ssl_mode.unwrap_or(default)
+    }
+
     /// Reports what no database could make right.
     pub(super) fn check_values(&self, cx: &mut CheckCx<'_>) -> bool {
         let before = cx.count();
@@ -88,11 +104,25 @@ impl Spec {
                 Ok(false) => {}
             }
         }
-        let server_only = [("password_variable", &self.password_variable), ("refresh", &self.refresh)];
-        for (field, _) in server_only.iter().filter(|(_, value)| value.is_some() && self.url.is_none()) {
-            cx.error(path![*field], codes::CONFLICT, format!("`{field}` goes with `url`, but this database is a file"))
+        let server_only = [
+            ("password_variable", self.password_variable.is_some()),
+            ("ssl_mode", self.ssl_mode.is_some()),
+            ("ssl_root_cert", self.ssl_root_cert.is_some()),
+            ("refresh", self.refresh.is_some()),
+        ];
+        for (field, _) in server_only.into_iter().filter(|(_, given)| *given && self.url.is_none()) {
+            cx.error(path![field], codes::CONFLICT, format!("`{field}` goes with `url`, but this database is a file"))
                 .at_key()
                 .label("a file changes when its content does");
+        }
+        if let Some(root) = &self.ssl_root_cert {
+            cx.workspace_file(root, path!["ssl_root_cert"]);
+            if self.ssl_mode() != SslMode::VerifyFull {
+                cx.error(path!["ssl_mode"], codes::CONFLICT, "authorities are named, and no certificate is looked at")
+                    .label("does not look at the server's certificate")
+                    .related(path!["ssl_root_cert"], "named here")
+                    .hint("write `ssl_mode = \"verify_full\"`, or leave it out");
+            }
         }
         if let Some(text) = &self.refresh
             && parse_seconds(text).is_none()
