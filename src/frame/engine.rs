@@ -100,7 +100,7 @@ fn run_plan(
 
 /// Whether a plan is for memory alone. Where it puts aggregates beside rows (windows, and aggregates of a whole table in a
 /// derived column), the streaming engine joins each row with what was gathered for it, which for an exact sum is all values:
-/// many times the table. And what it unpivots comes in the order of its pieces.
+/// many times the table; and a frame of rows needs all of its group. And what it unpivots comes in the order of its pieces.
 fn needs_memory(lf: &LazyFrame) -> bool {
     let Ok(plan) = unpanicked(|| lf.clone().to_alp_optimized()) else { return false };
     let beside_rows = |node: &IR| {
@@ -110,7 +110,8 @@ fn needs_memory(lf: &LazyFrame) -> bool {
             return true;
         }
         let mut exprs = node.exprs().map(|expr| expr.display(&plan.expr_arena).to_string());
-        !matches!(node, IR::GroupBy { .. }) && exprs.any(|text| text.contains(".over(") || text.contains(".implode("))
+        !matches!(node, IR::GroupBy { .. })
+            && exprs.any(|text| [".over(", ".implode(", "Rolling {"].iter().any(|word| text.contains(word)))
     };
     let mut nodes = plan.lp_arena.iter(plan.lp_top);
     nodes.any(|(_, node)| beside_rows(node))

@@ -21,6 +21,7 @@ pub mod order;
 pub mod profile;
 pub mod projection;
 pub mod read;
+pub mod rolling;
 pub mod same;
 pub mod schema;
 pub mod sql;

@@ -225,7 +225,11 @@ impl Fixer {
             Expr::Alias(inner, name) => Expr::Alias(one(inner)?, name.clone()),
             Expr::BinaryExpr { left, op, right } => Expr::BinaryExpr { left: one(left)?, op: *op, right: one(right)? },
             Expr::Cast { expr, dtype, options } => {
-                Expr::Cast { expr: one(expr)?, dtype: dtype.clone(), options: *options }
+                let inner = one(expr)?;
+                if options.is_strict() {
+                    keeps_fractions(&inner, dtype, scope)?;
+                }
+                Expr::Cast { expr: inner, dtype: dtype.clone(), options: *options }
             }
             Expr::Ternary { predicate, truthy, falsy } => {
                 Expr::Ternary { predicate: one(predicate)?, truthy: one(truthy)?, falsy: one(falsy)? }
@@ -342,6 +346,29 @@ fn joinable(left_on: &[Expr], left: &DslPlan, right_on: &[Expr], right: &DslPlan
             let (x, y) = (super::from_polars(&a.dtype), super::from_polars(&b.dtype));
             polars_bail!(InvalidOperation: "`{}` is {x}, but `{}` of the other table is {y}: cast one of them before joining", a.name, b.name);
         }
+    }
+    Ok(())
+}
+
+/// What the message of a lossy cast begins with.
+pub(super) const LOSSY: &str = "`CAST`";
+
+/// Refuses a cast of floats to whole numbers that does not say what becomes of fractions.
+fn keeps_fractions(inner: &Expr, to: &DataTypeExpr, scope: &Scope<'_>) -> PolarsResult<()> {
+    let DataTypeExpr::Literal(to) = to else { return Ok(()) };
+    let says_how = |expr: &Expr| match expr {
+        Expr::Function { function, .. } => {
+            matches!(function.to_string().as_str(), "round" | "floor" | "ceil" | "truncate" | "round_sig_figs" | "sign")
+        }
+        _ => false,
+    };
+    if !to.is_integer() || says_how(inner) || has_selector(inner) || !has_column(inner) {
+        return Ok(());
+    }
+    let from = inner.to_field(scope.schema()?)?.dtype;
+    if from.is_float() {
+        let (from, to) = (super::from_polars(&from), super::from_polars(to));
+        polars_bail!(InvalidOperation: "{LOSSY} of {from} to {to} cuts fractions off without saying so: ROUND, FLOOR, CEIL or TRUNC before it, or TRY_CAST");
     }
     Ok(())
 }

@@ -107,3 +107,14 @@ fn census_incomes_are_checked_drawn_and_told_apart() {
     assert!(sandbox.path("out/census/picture/report/profile.html").is_file());
     sandbox.kilter(&["show", "pipelines/census.toml", "checked"]).success().prints("one_capital");
 }
+
+/// Of the 3,000,000 flights every hundredth or so; what a month was like is learnt from the months before it.
+#[test]
+fn many_flights_run_on_a_slice() {
+    if !cfg!(feature = "torch") {
+        return;
+    }
+    let sandbox = run_twice("flights_big", &["share=0.01", "rows=29000", "epochs=2", "min_auc=0.6"]);
+    let shown = sandbox.kilter(&["show", "pipelines/flights_big.toml", "lately", "--json"]).success().json();
+    assert!(shown.to_string().contains("left_lately"), "{shown}");
+}

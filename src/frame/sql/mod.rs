@@ -1,9 +1,11 @@
 //! SQL queries over tables, and SQL expressions over the columns of one: what they will give, what is wrong with them
 //! and where, and their plans with a fixed row order and exact sums.
 
+mod frames;
 mod names;
 mod place;
 
+use super::order::LOSSY;
 use super::schema::{from_polars_schema, polars_schema};
 use super::{FloatSums, fixed, fixed_expr, polars_words};
 use crate::types::{DType, TableSchema};
@@ -68,7 +70,8 @@ pub fn check_query(
     sums: FloatSums,
 ) -> Result<TableSchema, Vec<Problem>> {
     let statement = parse(query).map_err(|problem| vec![problem])?;
-    let problems = Names::new(query, tables).check(&statement);
+    let mut problems = Names::new(query, tables).check(&statement);
+    problems.extend(frames::problems(query, &statement));
     if !problems.is_empty() {
         return Err(problems);
     }
@@ -91,7 +94,11 @@ pub fn plan_query(query: &str, tables: &BTreeMap<String, LazyFrame>, sums: Float
     for (name, table) in tables {
         context.register(name, table.clone());
     }
-    fixed(context.execute(query)?, sums)
+    if !frames::may_be_in(query) {
+        return fixed(context.execute(query)?, sums);
+    }
+    let (query, frames) = frames::query(query)?;
+    fixed(context.with_function_registry(Arc::new(frames)).execute(&query)?, sums)
 }
 
 /// The type of an expression over a table of this schema; `None` where it cannot be known yet.
@@ -101,7 +108,8 @@ pub fn plan_query(query: &str, tables: &BTreeMap<String, LazyFrame>, sums: Float
 pub fn check_expr(text: &str, schema: &TableSchema, sums: FloatSums) -> Result<Option<DType>, Vec<Problem>> {
     let expr = parse_expr(text).map_err(|problem| vec![problem])?;
     let tables = BTreeMap::from([(String::new(), schema.clone())]);
-    let problems = Names::new(text, &tables).check_expr(&expr);
+    let mut problems = Names::new(text, &tables).check_expr(&expr);
+    problems.extend(frames::problems(text, &expr));
     if !problems.is_empty() {
         return Err(problems);
     }
@@ -120,7 +128,11 @@ pub fn check_expr(text: &str, schema: &TableSchema, sums: FloatSums) -> Result<O
 /// # Errors
 /// What polars says of it; [`check_expr`] says it better.
 pub fn plan_expr(text: &str, schema: &SchemaRef, sums: FloatSums) -> PolarsResult<Expr> {
-    fixed_expr(&polars::sql::sql_expr(text)?, schema, sums)
+    if !frames::may_be_in(text) {
+        return fixed_expr(&polars::sql::sql_expr(text)?, schema, sums);
+    }
+    let ast = parse_expr(text).map_err(|problem| polars_err!(SQLSyntax: "{}", problem.message))?;
+    fixed_expr(&frames::expr(text, ast)?, schema, sums)
 }
 
 fn empty(schema: &TableSchema) -> Option<LazyFrame> {
@@ -201,7 +213,10 @@ fn problem_of(text: &str, error: &PolarsError) -> Problem {
         }
         _ => ProblemKind::Syntax,
     };
-    let range = place::quoted(&message).and_then(|name| place::word(text, &name));
+    let range = match message.starts_with(LOSSY) {
+        true => place::cast(text),
+        false => place::quoted(&message).and_then(|name| place::word(text, &name)),
+    };
     Problem { kind, message: plain(&message), range }
 }
 
@@ -287,6 +302,23 @@ mod tests {
         assert_eq!(problem.kind, ProblemKind::Type, "{problem:?}");
         let problem = &problems("SELECT sum(carrier) AS s FROM flights")[0];
         assert_eq!(problem.kind, ProblemKind::Type, "{problem:?}");
+    }
+
+    #[test]
+    fn a_cast_that_cuts_off_and_a_key_that_two_tables_have_are_pointed_at() {
+        let query = "SELECT day, cast(dep_delay AS INT) AS d FROM flights";
+        let [problem] = problems(query).try_into().expect("one");
+        assert_eq!(&query[problem.range.expect("a place")], "cast");
+        assert!(problem.message.contains("f64 to i32 cuts fractions off"), "{}", problem.message);
+        for said in
+            ["CAST(ROUND(dep_delay) AS INT)", "TRY_CAST(dep_delay AS INT)", "CAST(day AS TINYINT)", "CAST(7.5 AS INT)"]
+        {
+            check_query(&format!("SELECT {said} AS d FROM flights"), &tables(), FloatSums::Exact).expect(said);
+        }
+        let query = "SELECT a.name FROM flights f JOIN airlines a ON carrier = a.carrier AND dep_delay > 1";
+        let [problem] = problems(query).try_into().expect("one");
+        assert_eq!(&query[problem.range.expect("a place")], "carrier");
+        assert_eq!(problem.message, "`carrier` is in `f` and in `a`: write `f.carrier` or `a.carrier`");
     }
 
     #[test]

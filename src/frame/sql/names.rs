@@ -5,8 +5,8 @@ use super::place::range;
 use super::{Problem, ProblemKind};
 use crate::types::TableSchema;
 use sqlparser::ast::{
-    Expr, Ident, ObjectName, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, Statement, TableFactor, Visit,
-    Visitor,
+    Expr, Ident, JoinConstraint, JoinOperator, ObjectName, Query, Select, SelectItem, SelectItemQualifiedWildcardKind,
+    Statement, TableFactor, TableWithJoins, Visit, Visitor, visit_expressions,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -105,6 +105,38 @@ impl<'a> Names<'a> {
         }
     }
 
+    /// Columns that a join's condition names without their table, and that two of the joined tables have.
+    fn judge_keys(&mut self, from: &TableWithJoins) {
+        let joined = std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation));
+        let tables: Vec<(String, &TableSchema)> = joined.filter_map(|factor| self.joined(factor)).collect();
+        let mut found = Vec::new();
+        for join in &from.joins {
+            let Some(condition) = condition(&join.join_operator) else { continue };
+            let _ = visit_expressions(condition, |expr| {
+                if let Expr::Identifier(ident) = expr {
+                    let has = |(_, schema): &&(String, &TableSchema)| schema.names().any(|name| name == ident.value);
+                    if let [first, second, ..] = tables.iter().filter(has).collect::<Vec<_>>().as_slice() {
+                        let (name, one, other) = (&ident.value, &first.0, &second.0);
+                        let message = format!(
+                            "`{name}` is in `{one}` and in `{other}`: write `{one}.{name}` or `{other}.{name}`"
+                        );
+                        found.push(Problem::syntax(message, range(self.text, ident.span)));
+                    }
+                }
+                ControlFlow::<()>::Continue(())
+            });
+        }
+        self.problems.extend(found);
+    }
+
+    /// The name of a table in a query, and its columns where it is an input.
+    fn joined(&self, factor: &TableFactor) -> Option<(String, &'a TableSchema)> {
+        let TableFactor::Table { name, alias, args: None, .. } = factor else { return None };
+        let input = &name.0.first()?.as_ident()?.value;
+        let schema = self.tables.get(input).filter(|_| !self.ctes.contains(input))?;
+        Some((alias.as_ref().map_or_else(|| input.clone(), |alias| alias.name.value.clone()), schema))
+    }
+
     /// `t.column`, where `t` is an input or an alias of one whose columns are all known.
     fn judge_qualified(&self, table: &str, ident: &Ident) -> Option<Problem> {
         let input = match self.aliases.get(table) {
@@ -152,6 +184,31 @@ impl<'a> Names<'a> {
     }
 }
 
+/// The condition that a join is made by.
+fn condition(join: &JoinOperator) -> Option<&Expr> {
+    use JoinOperator as J;
+    let (J::Join(by)
+    | J::Inner(by)
+    | J::Left(by)
+    | J::LeftOuter(by)
+    | J::Right(by)
+    | J::RightOuter(by)
+    | J::FullOuter(by)
+    | J::Semi(by)
+    | J::LeftSemi(by)
+    | J::RightSemi(by)
+    | J::Anti(by)
+    | J::LeftAnti(by)
+    | J::RightAnti(by)) = join
+    else {
+        return None;
+    };
+    match by {
+        JoinConstraint::On(condition) => Some(condition),
+        _ => None,
+    }
+}
+
 impl Visitor for Names<'_> {
     type Break = ();
 
@@ -164,6 +221,9 @@ impl Visitor for Names<'_> {
     }
 
     fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
+        for from in &select.from {
+            self.judge_keys(from);
+        }
         for item in &select.projection {
             match item {
                 SelectItem::ExprWithAlias { alias, .. } => {

@@ -53,6 +53,16 @@ pub(super) fn word(text: &str, name: &str) -> Option<Range<usize>> {
     range(text, found.span)
 }
 
+/// The first `CAST` or `::` of a text.
+pub(super) fn cast(text: &str) -> Option<Range<usize>> {
+    let tokens = Tokenizer::new(&GenericDialect, text).tokenize_with_location().ok()?;
+    let found = tokens.into_iter().find(|token| match &token.token {
+        Token::Word(word) => word.value.eq_ignore_ascii_case("cast"),
+        token => *token == Token::DoubleColon,
+    })?;
+    range(text, found.span)
+}
+
 /// The first text in quotes of a message: where polars names a column.
 pub(super) fn quoted(message: &str) -> Option<String> {
     let start = message.find(['"', '\'', '`'])?;

@@ -95,6 +95,10 @@ const QUERIES: &[(&str, &str)] = &[
         "with",
         "WITH g AS (SELECT key, sum(x) AS s FROM t GROUP BY key) SELECT t.row, t.x / g.s AS share FROM t JOIN g ON t.key = g.key",
     ),
+    (
+        "frames",
+        "SELECT row, sum(x) OVER (PARTITION BY few ORDER BY n ROWS BETWEEN 9 PRECEDING AND CURRENT ROW) AS s, avg(y) OVER (PARTITION BY key ORDER BY n RANGE BETWEEN 50 PRECEDING AND 3 PRECEDING) AS m, max(x) OVER (ORDER BY row ROWS BETWEEN 99 PRECEDING AND 99 FOLLOWING) AS hi FROM t WHERE few <> 1",
+    ),
     ("listed", "SELECT few, string_agg(key, ',' ORDER BY row) AS keys FROM u GROUP BY few"),
 ];
 
@@ -141,6 +145,14 @@ const STEPS: &[(&str, &str)] = &[
         r#"{ window = { by = "key", order = "n", columns = { before = "lag(x)", place = "row_number()", total = "sum(y)", all = "count(*)" } } }"#,
     ),
     ("window_open", r#"{ window = { by = "few", columns = { m = "avg(x)", d = "stddev(y)" } } }"#),
+    (
+        "window_rows",
+        r#"{ window = { by = "few", order = "n", rows = { from = -20, to = -1 }, columns = { m = "avg(x)", d = "stddev(y)", lo = "min(x)", c = "count(x)" } } }"#,
+    ),
+    (
+        "window_range",
+        r#"{ window = { by = "key", order = "n", descending = true, range = { from = -40, to = 2 }, columns = { s = "sum(x)", f = "first_value(row)", n = "count(*)" } } }"#,
+    ),
     ("explode", r#"{ derive = { parts = "string_to_array(key, ' ')" } }, { explode = "parts" }"#),
     ("pivot", r#"{ pivot = { on = "few", columns = ["0", "1", "2"], by = "key", value = "x", agg = "mean" } }"#),
     ("unpivot", r#"{ unpivot = { on = ["few", "n"], index = ["row", "key"], variable = "name", value = "v" } }"#),

@@ -9,6 +9,7 @@ mod drop;
 mod explode;
 mod fill;
 mod filter;
+mod frame;
 mod group;
 mod join;
 mod names;
@@ -70,7 +71,8 @@ pub enum Step {
     /// One row for each group: `{ group = { by = "carrier", agg = { n = "count(*)", mean = "avg(dep_delay)" } } }`.
     Group(group::Group),
     /// New columns from the rows around each row:
-    /// `{ window = { by = "carrier", order = "day", columns = { before = "lag(delay)", total = "sum(delay)" } } }`.
+    /// `{ window = { by = "carrier", order = "day", columns = { before = "lag(delay)", total = "sum(delay)" } } }`;
+    /// of the rows near it alone: `{ window = { by = "origin", order = "time", range = { from = "-6h", to = "-2h" }, columns = { recent = "avg(delay)" } } }`.
     Window(window::Window),
     /// One row for each item of a list: `{ explode = "tags" }`.
     Explode(explode::Explode),

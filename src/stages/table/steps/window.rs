@@ -2,6 +2,7 @@
 
 use super::super::columns::{OneOrMany, column};
 use super::super::report::report_expr;
+use super::frame::{self, RangeFrame, RowFrame};
 use super::{Rule, Tables};
 use crate::frame::sql::{check_expr, plan_expr};
 use crate::frame::{FloatSums, failed};
@@ -25,6 +26,12 @@ pub struct Window {
     /// The largest first.
     #[serde(default)]
     pub descending: bool,
+    /// Only the rows near each row count, by their number: `{ from = -6, to = 0 }` are the six before it and itself. Then
+    /// the functions are count, sum, avg, min, max, stddev, variance, first_value and last_value; those of no row are missing.
+    pub rows: Option<RowFrame>,
+    /// Only the rows near each row count, by how far their value of `order` lies from its own:
+    /// `{ from = "-6h", to = "-2h" }`, or numbers where the order is one of numbers.
+    pub range: Option<RangeFrame>,
     /// Window functions by the name of the column they give: `{ before = "lag(delay)", total = "sum(delay)" }`.
     pub columns: BTreeMap<String, String>,
 }
@@ -44,7 +51,8 @@ impl Window {
         if !self.order.0.is_empty() {
             parts.push(format!("ORDER BY {}", quoted(&self.order, if self.descending { " DESC" } else { "" })));
         }
-        format!("{function} OVER ({})", parts.join(" "))
+        let frame = frame::sql(self.rows.as_ref(), self.range.as_ref());
+        format!("{function} OVER ({}{frame})", parts.join(" "))
     }
 }
 
@@ -56,6 +64,7 @@ impl Rule for Window {
                 column(&input, name, place, cx);
             }
         }
+        frame::check(self.rows.as_ref(), self.range.as_ref(), &self.order, at, cx);
         let known = cx.count() == before;
         let mut output = input.clone();
         for (name, function) in &self.columns {

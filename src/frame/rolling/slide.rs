@@ -1,0 +1,233 @@
+//! An aggregate while its frame moves over the rows of a group.
+
+use super::super::exact::{SlidingSum, exact_sum};
+use super::Aggregate;
+use super::sorted::Sorted;
+use polars::prelude::*;
+use std::collections::VecDeque;
+use std::ops::Range;
+
+/// What is aggregated, in the order of the groups.
+pub(super) enum Values {
+    /// Rows, whatever is in them.
+    Rows,
+    /// Whether each value is there.
+    Valid(Vec<bool>),
+    Floats(Vec<Option<f64>>),
+    Ints(Vec<Option<i64>>),
+    /// The place of each value among all of them, from the smallest; equal ones share it.
+    Ranks(Vec<Option<IdxSize>>),
+}
+
+impl Values {
+    pub(super) fn new(value: Option<&Column>, aggregate: Aggregate, sorted: &Sorted) -> PolarsResult<Self> {
+        let Some(value) = value else { return Ok(Self::Rows) };
+        let in_order = || value.take(&sorted.rows);
+        Ok(match aggregate {
+            Aggregate::First | Aggregate::Last => Self::Rows,
+            Aggregate::Count => {
+                Self::Valid(in_order()?.is_not_null().iter().map(|valid| valid == Some(true)).collect())
+            }
+            Aggregate::Min | Aggregate::Max => Self::Ranks(ranks(&in_order()?)?),
+            Aggregate::Sum if value.dtype().is_integer() => {
+                Self::Ints(in_order()?.cast(&DataType::Int64)?.i64()?.iter().collect())
+            }
+            Aggregate::Sum | Aggregate::Mean | Aggregate::Var { .. } => {
+                Self::Floats(in_order()?.cast(&DataType::Float64)?.f64()?.iter().collect())
+            }
+        })
+    }
+}
+
+fn ranks(column: &Column) -> PolarsResult<Vec<Option<IdxSize>>> {
+    let series = column.as_materialized_series();
+    let order = series.arg_sort(SortOptions::default().with_nulls_last(true));
+    let sorted = series.take(&order)?;
+    let differs = sorted.not_equal_missing(&sorted.shift(1))?;
+    let valid = sorted.is_not_null();
+    let mut ranks: Vec<Option<IdxSize>> = vec![None; series.len()];
+    let mut rank = 0;
+    for ((at, differs), valid) in order.iter().zip(differs.iter()).zip(valid.iter()) {
+        rank += IdxSize::from(differs == Some(true));
+        if let Some(place) = at.filter(|_| valid == Some(true)).and_then(|at| ranks.get_mut(at as usize)) {
+            *place = Some(rank);
+        }
+    }
+    if column.dtype().is_float() {
+        let values = column.cast(&DataType::Float64)?;
+        for (rank, value) in ranks.iter_mut().zip(values.f64()?.iter()) {
+            *rank = rank.filter(|_| value.is_some_and(|value| !value.is_nan()));
+        }
+    }
+    Ok(ranks)
+}
+
+/// An aggregate for each row of a group.
+pub(super) enum Out {
+    Counts(Vec<IdxSize>),
+    Floats(Vec<Option<f64>>),
+    Ints(Vec<Option<i64>>),
+    /// Places in the order.
+    Places(Vec<Option<usize>>),
+}
+
+/// The aggregate of each frame; neither end of the frames ever moves back.
+pub(super) fn aggregate(values: &Values, aggregate: Aggregate, frames: &[Range<usize>]) -> PolarsResult<Out> {
+    Ok(match (values, aggregate) {
+        (_, Aggregate::First) => {
+            Out::Places(frames.iter().map(|frame| (!frame.is_empty()).then_some(frame.start)).collect())
+        }
+        (_, Aggregate::Last) => {
+            Out::Places(frames.iter().map(|frame| (!frame.is_empty()).then(|| frame.end - 1)).collect())
+        }
+        (Values::Rows, _) => Out::Counts(frames.iter().map(|frame| frame.len() as IdxSize).collect()),
+        (Values::Valid(valid), _) => {
+            let mut count = 0;
+            Out::Counts(slide(frames, &mut count, &|count, at, enters| step(count, valid[at], enters), &|count, _| {
+                *count
+            }))
+        }
+        (Values::Ints(values), _) => {
+            let mut sum = (0_i128, 0);
+            let sums = slide(frames, &mut sum, &|sum, at, enters| add_int(sum, values[at], enters), &|sum, _| *sum);
+            let fit = |(sum, count): (i128, IdxSize)| match i64::try_from(sum) {
+                _ if count == 0 => Ok(None),
+                Ok(sum) => Ok(Some(sum)),
+                Err(_) => polars_bail!(ComputeError: "a sum over a frame does not fit i64: cast to f64 before it"),
+            };
+            Out::Ints(sums.into_iter().map(fit).collect::<PolarsResult<_>>()?)
+        }
+        (Values::Ranks(ranks), _) => Out::Places(extremes(ranks, frames, aggregate == Aggregate::Max)),
+        (Values::Floats(values), Aggregate::Var { ddof, root }) => {
+            let one = |frame: &Range<usize>| variance(values[frame.clone()].iter().copied().flatten(), ddof, root);
+            Out::Floats(frames.iter().map(one).collect())
+        }
+        (Values::Floats(values), _) => {
+            let mut sum = SlidingSum::default();
+            let told = |sum: &SlidingSum, _: &Range<usize>| match (sum.count(), aggregate) {
+                (0, _) => None,
+                (count, Aggregate::Mean) => Some(sum.value() / count as f64),
+                _ => Some(sum.value()),
+            };
+            let add = |sum: &mut SlidingSum, at: usize, enters: bool| match (values[at], enters) {
+                (Some(value), true) => sum.add(value),
+                (Some(value), false) => sum.remove(value),
+                (None, _) => {}
+            };
+            Out::Floats(slide(frames, &mut sum, &add, &told))
+        }
+    })
+}
+
+fn step(count: &mut IdxSize, counts: bool, enters: bool) {
+    if counts {
+        *count = if enters { *count + 1 } else { *count - 1 };
+    }
+}
+
+fn add_int((sum, count): &mut (i128, IdxSize), value: Option<i64>, enters: bool) {
+    step(count, value.is_some(), enters);
+    let value = i128::from(value.unwrap_or(0));
+    *sum += if enters { value } else { -value };
+}
+
+/// Moves a frame along: `change` is told of every row that enters (`true`) or leaves, `told` asked at every frame.
+fn slide<S, T>(
+    frames: &[Range<usize>],
+    state: &mut S,
+    change: &dyn Fn(&mut S, usize, bool),
+    told: &dyn Fn(&S, &Range<usize>) -> T,
+) -> Vec<T> {
+    let mut inside = frames.first().map_or(0..0, |frame| frame.start..frame.start);
+    let mut out = Vec::with_capacity(frames.len());
+    for frame in frames {
+        for leaving in inside.start..frame.start.min(inside.end) {
+            change(state, leaving, false);
+        }
+        inside.start = frame.start.max(inside.start);
+        for entering in inside.end.max(frame.start)..frame.end {
+            change(state, entering, true);
+        }
+        inside.end = frame.end.max(inside.end).max(inside.start);
+        out.push(told(state, frame));
+    }
+    out
+}
+
+/// The place of the smallest or largest of each frame: only those are kept that nothing smaller (or larger) follows.
+fn extremes(ranks: &[Option<IdxSize>], frames: &[Range<usize>], largest: bool) -> Vec<Option<usize>> {
+    let mut kept: VecDeque<(IdxSize, usize)> = VecDeque::new();
+    let mut next = frames.first().map_or(0, |frame| frame.start);
+    let one = |frame: &Range<usize>| {
+        for at in next.max(frame.start)..frame.end {
+            let Some(rank) = ranks[at] else { continue };
+            let beats = |other: IdxSize| if largest { rank > other } else { rank < other };
+            while kept.back().is_some_and(|(other, _)| beats(*other)) {
+                kept.pop_back();
+            }
+            kept.push_back((rank, at));
+        }
+        next = next.max(frame.end);
+        while kept.front().is_some_and(|(_, at)| *at < frame.start) {
+            kept.pop_front();
+        }
+        kept.front().map(|(_, at)| *at)
+    };
+    frames.iter().map(one).collect()
+}
+
+/// Around the rounded mean with the usual correction, each sum exact: as `VARIANCE` without a frame.
+fn variance(values: impl Iterator<Item = f64> + Clone, ddof: u8, root: bool) -> Option<f64> {
+    let count = values.clone().count();
+    if count <= usize::from(ddof) {
+        return None;
+    }
+    let n = count as f64;
+    let mean = exact_sum(values.clone()) / n;
+    let squares = exact_sum(values.clone().map(|value| (value - mean) * (value - mean)));
+    let rest = exact_sum(values.map(|value| value - mean));
+    let variance = ((squares - rest * rest / n) / (n - f64::from(ddof))).max(0.0);
+    Some(if root { variance.sqrt() } else { variance })
+}
+
+/// The groups' aggregates as one column, row by row of the table.
+pub(super) fn put_together(
+    groups: Vec<Out>,
+    sorted: &Sorted,
+    value: Option<&Column>,
+    dtype: &DataType,
+) -> PolarsResult<Column> {
+    let rows: Vec<usize> = sorted.rows.iter().map(|row| row.unwrap_or(0) as usize).collect();
+    let (mut counts, mut floats, mut ints, mut places) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for group in groups {
+        match group {
+            Out::Counts(more) => counts.extend(more),
+            Out::Floats(more) => floats.extend(more),
+            Out::Ints(more) => ints.extend(more),
+            Out::Places(more) => places.extend(more),
+        }
+    }
+    let name = PlSmallStr::EMPTY;
+    let column = if !floats.is_empty() {
+        Float64Chunked::from_iter(scattered(&rows, &floats)).into_column()
+    } else if !ints.is_empty() {
+        Int64Chunked::from_iter(scattered(&rows, &ints)).into_column()
+    } else if !counts.is_empty() {
+        IdxCa::from_vec(name.clone(), scattered(&rows, &counts)).into_column()
+    } else if let (Some(value), false) = (value, places.is_empty()) {
+        let rows_of: Vec<Option<IdxSize>> = places.iter().map(|at| at.map(|at| rows[at] as IdxSize)).collect();
+        return value.take(&IdxCa::from_iter(scattered(&rows, &rows_of)));
+    } else {
+        return Ok(Column::new_empty(name, dtype));
+    };
+    column.cast(dtype)
+}
+
+/// What stands at a place of the order, at the place of its row.
+fn scattered<T: Copy + Default>(rows: &[usize], values: &[T]) -> Vec<T> {
+    let mut out = vec![T::default(); rows.len()];
+    for (row, value) in rows.iter().zip(values) {
+        out[*row] = *value;
+    }
+    out
+}

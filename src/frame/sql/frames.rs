@@ -1,0 +1,379 @@
+//! Window functions with a frame, which polars does not know: each becomes a call of a function that does, over the same columns.
+
+use super::super::rolling::{Aggregate, Frame, Offset, Rolling, function};
+use super::Problem;
+use super::place::range;
+use polars::prelude::{Expr as PolarsExpr, PolarsResult, UserDefinedFunction, polars_bail, polars_err};
+use polars::sql::FunctionRegistry;
+use sqlparser::ast::{
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, Interval, ObjectName,
+    Select, SetExpr, Spanned, UnaryOperator, Value, Visit, VisitMut, Visitor, WindowFrame, WindowFrameBound,
+    WindowFrameUnits, WindowSpec, WindowType, visit_expressions, visit_expressions_mut,
+};
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+/// What the functions' names begin with.
+const MARK: &str = "__kilter_rolling_";
+
+/// The functions that stand in a text for its framed windows, by their names.
+#[derive(Default)]
+pub(super) struct Frames(BTreeMap<String, Rolling>);
+
+/// Whether a text can hold a frame at all: nearly none does, and is left as it is.
+pub(super) fn may_be_in(text: &str) -> bool {
+    let upper = text.to_ascii_uppercase();
+    upper.contains("OVER") && ["ORDER", "ROWS", "RANGE"].iter().any(|word| upper.contains(word))
+}
+
+/// What is wrong with the frames of a statement or expression.
+pub(super) fn problems<T: Visit>(text: &str, ast: &T) -> Vec<Problem> {
+    let mut found = Vec::new();
+    let _ = visit_expressions(ast, |expr| {
+        if let Expr::Function(call) = expr
+            && let Some((window, frame)) = framed(call)
+            && let Err(message) = rolling(call, window, &frame)
+        {
+            found.push(Problem::syntax(message, range(text, call.name.span())));
+        }
+        ControlFlow::<()>::Continue(())
+    });
+    let _ = ast.visit(&mut Grouped { text, found: &mut found });
+    found
+}
+
+/// Finds frames in a `SELECT` that makes groups.
+struct Grouped<'a> {
+    text: &'a str,
+    found: &'a mut Vec<Problem>,
+}
+
+impl Visitor for Grouped<'_> {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &sqlparser::ast::Query) -> ControlFlow<()> {
+        if let SetExpr::Select(select) = query.body.as_ref()
+            && makes_groups(select)
+        {
+            let _ = visit_expressions(&select.projection, |expr| {
+                if let Expr::Function(call) = expr
+                    && framed(call).is_some()
+                {
+                    let message = "a frame, which every AVG in an order has, cannot stand beside GROUP BY: make the \
+                                   groups in a `WITH` before it";
+                    self.found.push(Problem::syntax(message, range(self.text, call.name.span())));
+                }
+                ControlFlow::<()>::Continue(())
+            });
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn makes_groups(select: &Select) -> bool {
+    use sqlparser::ast::GroupByExpr;
+    match &select.group_by {
+        GroupByExpr::All(_) => true,
+        GroupByExpr::Expressions(keys, _) => !keys.is_empty(),
+    }
+}
+
+impl Frames {
+    /// Puts calls in the places of the framed windows, and keeps what they stand for.
+    pub(super) fn take<T: VisitMut>(ast: &mut T) -> PolarsResult<Self> {
+        let mut frames = Self::default();
+        let taken = visit_expressions_mut(ast, |expr| match frames.replace(expr) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(message) => ControlFlow::Break(message),
+        });
+        match taken {
+            ControlFlow::Continue(()) => Ok(frames),
+            ControlFlow::Break(message) => polars_bail!(SQLSyntax: "{message}"),
+        }
+    }
+
+    fn replace(&mut self, expr: &mut Expr) -> Result<(), String> {
+        let Expr::Function(call) = expr else { return Ok(()) };
+        let Some((window, frame)) = framed(call) else { return Ok(()) };
+        let (rolling, mut arguments) = rolling(call, window, &frame)?;
+        // So that two calls look different wherever plans are compared by their words.
+        arguments.push(Expr::value(Value::SingleQuotedString(format!("{rolling:?}"))));
+        let name = format!("{MARK}{}", self.0.len());
+        let unnamed = |argument| FunctionArg::Unnamed(FunctionArgExpr::Expr(argument));
+        let list = FunctionArgumentList {
+            duplicate_treatment: None,
+            args: arguments.into_iter().map(unnamed).collect(),
+            clauses: Vec::new(),
+        };
+        call.name = ObjectName::from(Ident::new(name.clone()));
+        (call.args, call.over) = (FunctionArguments::List(list), None);
+        self.0.insert(name, rolling);
+        Ok(())
+    }
+
+    /// Whether there was none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl FunctionRegistry for Frames {
+    fn register(&mut self, name: &str, _: UserDefinedFunction) -> PolarsResult<()> {
+        polars_bail!(SQLInterface: "`{name}` cannot be added")
+    }
+
+    fn get_udf(&self, name: &str) -> PolarsResult<Option<UserDefinedFunction>> {
+        Ok(self.0.get(name).cloned().map(function))
+    }
+
+    fn contains(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+}
+
+/// An expression with frames as polars' expression: the calls become columns of made-up names, and those the functions.
+pub(super) fn expr(text: &str, mut ast: Expr) -> PolarsResult<PolarsExpr> {
+    let mut calls: BTreeMap<String, PolarsExpr> = BTreeMap::new();
+    let frames = Frames::take(&mut ast)?;
+    if frames.is_empty() {
+        return polars::sql::sql_expr(text);
+    }
+    let taken = visit_expressions_mut(&mut ast, |expr| {
+        let Expr::Function(call) = expr else { return ControlFlow::Continue(()) };
+        let name = call.name.to_string();
+        let Some(rolling) = frames.0.get(&name) else { return ControlFlow::Continue(()) };
+        let FunctionArguments::List(list) = &call.args else { return ControlFlow::Continue(()) };
+        let arguments = list.args.iter().map(|argument| polars::sql::sql_expr(argument.to_string()));
+        match arguments.collect::<PolarsResult<Vec<_>>>() {
+            Ok(arguments) => {
+                calls.insert(name.clone(), function(rolling.clone()).call(arguments));
+                *expr = Expr::Identifier(Ident::with_quote('"', name));
+                ControlFlow::Continue(())
+            }
+            Err(error) => ControlFlow::Break(error),
+        }
+    });
+    if let ControlFlow::Break(error) = taken {
+        return Err(error);
+    }
+    let outer = polars::sql::sql_expr(ast.to_string())?;
+    Ok(outer.map_expr(|expr| match &expr {
+        PolarsExpr::Column(name) => calls.get(name.as_str()).cloned().unwrap_or(expr),
+        _ => expr,
+    }))
+}
+
+/// A window's frame: what is written, or for means and variances in an order what is meant: all rows up to the row itself, as
+/// polars has it for sums. It leaves the order of a mean out.
+fn framed(call: &Function) -> Option<(&WindowSpec, WindowFrame)> {
+    let Some(WindowType::WindowSpec(window)) = &call.over else { return None };
+    if let Some(frame) = &window.window_frame {
+        return Some((window, frame.clone()));
+    }
+    let aggregate = aggregate_of(&call.name.to_string().to_ascii_lowercase());
+    let running = matches!(aggregate, Ok(Aggregate::Mean | Aggregate::Var { .. })) && !window.order_by.is_empty();
+    running.then(|| {
+        let (start_bound, end_bound) = (WindowFrameBound::Preceding(None), Some(WindowFrameBound::CurrentRow));
+        (window, WindowFrame { units: WindowFrameUnits::Rows, start_bound, end_bound })
+    })
+}
+
+/// What a call tells, and of which columns.
+fn rolling(call: &Function, window: &WindowSpec, frame: &WindowFrame) -> Result<(Rolling, Vec<Expr>), String> {
+    let name = call.name.to_string().to_ascii_lowercase();
+    let value = value_of(call, &name)?;
+    let aggregate = aggregate_of(&name)?;
+    if value.is_none() && aggregate != Aggregate::Count {
+        return Err(format!("`{name}` needs a column"));
+    }
+    if call.filter.is_some() || !call.within_group.is_empty() || call.null_treatment.is_some() {
+        return Err("a window with a frame takes no FILTER and no treatment of nulls".to_owned());
+    }
+    if window.window_name.is_some() {
+        return Err("a window with a frame is written out in its OVER".to_owned());
+    }
+    if window.order_by.is_empty() && (value.is_none() || frame.units != WindowFrameUnits::Rows) {
+        return Err("a frame needs an ORDER BY".to_owned());
+    }
+    if window.order_by.len() > 1 && frame.units == WindowFrameUnits::Range {
+        return Err("a frame by RANGE goes by one column: ORDER BY a single one".to_owned());
+    }
+    if window.order_by.iter().any(|by| by.options.nulls_first == Some(false)) {
+        return Err("missing values come first in a window: leave NULLS LAST out".to_owned());
+    }
+    let rolling = Rolling {
+        aggregate,
+        frame: frame_of(frame)?,
+        of_column: value.is_some(),
+        descending: window.order_by.iter().map(|by| by.options.asc == Some(false)).collect(),
+        keys: window.partition_by.len(),
+    };
+    let order = window.order_by.iter().map(|by| by.expr.clone());
+    Ok((rolling, value.into_iter().chain(order).chain(window.partition_by.iter().cloned()).collect()))
+}
+
+fn value_of(call: &Function, name: &str) -> Result<Option<Expr>, String> {
+    let FunctionArguments::List(list) = &call.args else { return Err(format!("`{name}` needs a column")) };
+    if list.duplicate_treatment.is_some() || !list.clauses.is_empty() {
+        return Err("a window with a frame takes no DISTINCT and no ORDER BY among its arguments".to_owned());
+    }
+    match list.args.as_slice() {
+        [FunctionArg::Unnamed(FunctionArgExpr::Wildcard)] | [] => Ok(None),
+        [FunctionArg::Unnamed(FunctionArgExpr::Expr(value))] => Ok(Some(value.clone())),
+        _ => Err(format!("`{name}` takes one column in a window with a frame")),
+    }
+}
+
+fn aggregate_of(name: &str) -> Result<Aggregate, String> {
+    let var = |ddof, root| Ok(Aggregate::Var { ddof, root });
+    match name {
+        "count" => Ok(Aggregate::Count),
+        "sum" => Ok(Aggregate::Sum),
+        "avg" | "mean" => Ok(Aggregate::Mean),
+        "min" => Ok(Aggregate::Min),
+        "max" => Ok(Aggregate::Max),
+        "first_value" | "first" => Ok(Aggregate::First),
+        "last_value" | "last" => Ok(Aggregate::Last),
+        "variance" | "var" | "var_samp" => var(1, false),
+        "var_pop" => var(0, false),
+        "stddev" | "stdev" | "stddev_samp" => var(1, true),
+        "stddev_pop" => var(0, true),
+        _ => Err(format!(
+            "`{name}` has no frame: it goes with count, sum, avg, min, max, stddev, variance, first_value and last_value"
+        )),
+    }
+}
+
+fn frame_of(frame: &WindowFrame) -> Result<Frame, String> {
+    let end = frame.end_bound.as_ref().unwrap_or(&WindowFrameBound::CurrentRow);
+    match frame.units {
+        WindowFrameUnits::Rows => {
+            Ok(Frame::Rows { from: bound(&frame.start_bound, true, &rows)?, to: bound(end, false, &rows)? })
+        }
+        WindowFrameUnits::Range => {
+            Ok(Frame::Range { from: bound(&frame.start_bound, true, &distance)?, to: bound(end, false, &distance)? })
+        }
+        WindowFrameUnits::Groups => Err("frames are by ROWS or by RANGE".to_owned()),
+    }
+}
+
+/// One end of a frame; `None` where it is open.
+fn bound<T: Offsets>(
+    bound: &WindowFrameBound,
+    is_start: bool,
+    read: &dyn Fn(&Expr) -> Result<T, String>,
+) -> Result<Option<T>, String> {
+    match bound {
+        WindowFrameBound::CurrentRow => Ok(Some(T::ZERO)),
+        WindowFrameBound::Preceding(Some(by)) => Ok(Some(read(by)?.negated())),
+        WindowFrameBound::Following(Some(by)) => Ok(Some(read(by)?)),
+        WindowFrameBound::Preceding(None) if is_start => Ok(None),
+        WindowFrameBound::Following(None) if !is_start => Ok(None),
+        _ => Err("a frame begins before it ends".to_owned()),
+    }
+}
+
+/// Distances that have a direction.
+trait Offsets {
+    const ZERO: Self;
+    fn negated(self) -> Self;
+}
+
+impl Offsets for i64 {
+    const ZERO: Self = 0;
+
+    fn negated(self) -> Self {
+        -self
+    }
+}
+
+impl Offsets for Offset {
+    // Nothing is no distance in any unit.
+    const ZERO: Self = Offset::Zero;
+
+    fn negated(self) -> Self {
+        match self {
+            Offset::Zero => Offset::Zero,
+            Offset::Int(by) => Offset::Int(-by),
+            Offset::Float(by) => Offset::Float(-by),
+            Offset::Micros(by) => Offset::Micros(-by),
+        }
+    }
+}
+
+fn number(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::Value(value) => match &value.value {
+            Value::Number(text, _) => Some(text.clone()),
+            _ => None,
+        },
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => number(expr).map(|text| format!("-{text}")),
+        _ => None,
+    }
+}
+
+fn rows(expr: &Expr) -> Result<i64, String> {
+    let rows = number(expr).and_then(|text| text.parse::<i64>().ok()).filter(|rows| *rows >= 0);
+    rows.ok_or_else(|| format!("a frame by ROWS counts rows, found `{expr}`"))
+}
+
+fn distance(expr: &Expr) -> Result<Offset, String> {
+    if let Expr::Interval(interval) = expr {
+        return micros(interval).map(Offset::Micros);
+    }
+    let wrong =
+        || format!("a frame by RANGE needs a number or an interval such as `INTERVAL '6 hours'`, found `{expr}`");
+    let text = number(expr).ok_or_else(wrong)?;
+    let whole = text.parse::<i64>().ok().map(Offset::Int);
+    let offset = whole.or_else(|| text.parse::<f64>().ok().map(Offset::Float)).ok_or_else(wrong)?;
+    match offset {
+        Offset::Int(by) if by >= 0 => Ok(offset),
+        Offset::Float(by) if by >= 0.0 => Ok(offset),
+        _ => Err("the ends of a frame are not negative: PRECEDING and FOLLOWING say on which side they lie".to_owned()),
+    }
+}
+
+/// `'6 hours'`, `'1 day'`, `'90' MINUTE`, in microseconds.
+fn micros(interval: &Interval) -> Result<i64, String> {
+    let value = match interval.value.as_ref() {
+        Expr::Value(value) => match &value.value {
+            Value::SingleQuotedString(text) | Value::Number(text, _) => text.clone(),
+            other => other.to_string(),
+        },
+        other => other.to_string(),
+    };
+    let unit = interval.leading_field.as_ref().map(ToString::to_string).unwrap_or_default();
+    let text = format!("{value} {unit}");
+    let wrong = || {
+        format!("`{}` is no length of a frame: write `INTERVAL '6 hours'`, with microseconds up to weeks", text.trim())
+    };
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let (number, unit) = match words.as_slice() {
+        [number, unit] => (*number, (*unit).to_ascii_lowercase()),
+        [word] => {
+            let at = word.find(|c: char| c.is_ascii_alphabetic()).ok_or_else(wrong)?;
+            (&word[..at], word[at..].to_ascii_lowercase())
+        }
+        _ => return Err(wrong()),
+    };
+    let scale: i64 = match unit.trim_end_matches('s') {
+        "microsecond" | "u" => 1,
+        "millisecond" | "m" if unit != "m" => 1_000,
+        "" | "second" | "sec" => 1_000_000,
+        "minute" | "min" | "m" => 60_000_000,
+        "hour" | "h" => 3_600_000_000,
+        "day" | "d" => 86_400_000_000,
+        "week" | "w" => 604_800_000_000,
+        _ => return Err(wrong()),
+    };
+    let number: i64 = number.parse().map_err(|_| wrong())?;
+    number.checked_mul(scale).filter(|micros| *micros >= 0).ok_or_else(wrong)
+}
+
+/// A query whose frames were taken, for polars to read.
+pub(super) fn query(text: &str) -> PolarsResult<(String, Frames)> {
+    let mut statement = super::parse(text).map_err(|problem| polars_err!(SQLSyntax: "{}", problem.message))?;
+    let frames = Frames::take(&mut statement)?;
+    let text = if frames.is_empty() { text.to_owned() } else { statement.to_string() };
+    Ok((text, frames))
+}
