@@ -4,6 +4,7 @@
 
 mod axes;
 mod bad_input;
+mod bad_kinds;
 mod check;
 mod ci;
 mod cli;

@@ -146,7 +146,11 @@ fn counts(plan: &Plan) -> String {
     }
     match plan.estimate() {
         _ if run + unknown == 0 => parts.push("nothing to do".to_owned()),
-        Some(seconds) => parts.push(format!("about {}, from earlier runs", numbers::about(seconds))),
+        Some(seconds) => {
+            let time = numbers::about(seconds);
+            let about = if time.starts_with("less") { "" } else { "about " };
+            parts.push(format!("{about}{time}, from earlier runs"));
+        }
         None => {}
     }
     format!("{}\n", parts.join(" · "))

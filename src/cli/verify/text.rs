@@ -188,7 +188,8 @@ fn table(name: &str, found: &TableDifference, sides: &(String, String)) -> Vec<S
     facts.extend(
         found.retyped.iter().map(|(name, before, now)| format!("`{name}` is {before} {}, {now} {}", sides.0, sides.1)),
     );
-    lines.push(format!("{name}, {} rows: {}", count(before), facts.join("; ")));
+    let rows = if before == 1 { "row" } else { "rows" };
+    lines.push(format!("{name}, {} {rows}: {}", count(before), facts.join("; ")));
     if let Some(first) = found.first() {
         let lead = if found.columns.len() == 1 { String::new() } else { format!(", column `{}`", first.column) };
         let lead = format!("first at row {}{lead}:", count(first.row + 1));
