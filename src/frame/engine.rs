@@ -1,6 +1,7 @@
 //! Runs a stage's plan into the store: whole in memory, or where the stage says how much memory it may use
 //! (`needs.memory`), by the streaming engine, which reads, computes and writes in pieces. Both give the same bytes.
 
+use super::rolling::MARK;
 use super::write::{TableWriter, Written};
 use super::{failed, unpanicked};
 use crate::numbers;
@@ -111,7 +112,7 @@ fn needs_memory(lf: &LazyFrame) -> bool {
         }
         let mut exprs = node.exprs().map(|expr| expr.display(&plan.expr_arena).to_string());
         !matches!(node, IR::GroupBy { .. })
-            && exprs.any(|text| [".over(", ".implode(", "Rolling {"].iter().any(|word| text.contains(word)))
+            && exprs.any(|text| [".over(", ".implode(", MARK].iter().any(|word| text.contains(word)))
     };
     let mut nodes = plan.lp_arena.iter(plan.lp_top);
     nodes.any(|(_, node)| beside_rows(node))

@@ -4,6 +4,7 @@
 //! the left table and then of the right, rows that become equal keep the first, sorts are stable, unions follow their
 //! inputs. A sort that the user asked for stays the last word: rows that are equal in it keep the order from before.
 
+use super::rolling::{self, Rolling};
 use super::sums::{FloatSums, exact_aggregate, exact_correlation};
 use polars::prelude::*;
 use std::cell::{Cell, OnceCell};
@@ -308,6 +309,9 @@ impl Fixer {
     }
 
     fn function(&self, input: Vec<Expr>, function: &FunctionExpr, scope: &Scope<'_>) -> PolarsResult<Expr> {
+        if let (FunctionExpr::Coalesce, Some(window)) = (function, marked(&input)) {
+            return Ok(rolling::function(window).call(input));
+        }
         match function {
             FunctionExpr::Unique(_) => Ok(Expr::Function { input, function: FunctionExpr::Unique(true) }),
             FunctionExpr::Correlation { method } if self.sums == FloatSums::Exact && input.len() == 2 => {
@@ -348,6 +352,14 @@ fn joinable(left_on: &[Expr], left: &DslPlan, right_on: &[Expr], right: &DslPlan
         }
     }
     Ok(())
+}
+
+/// The window that a `COALESCE` stands for, which its last text says.
+fn marked(input: &[Expr]) -> Option<Rolling> {
+    match input.last()? {
+        Expr::Literal(text) => Rolling::of_mark(text.extract_str()?),
+        _ => None,
+    }
 }
 
 /// What the message of a lossy cast begins with.

@@ -18,11 +18,12 @@ mod tests;
 use polars::prelude::*;
 use polars_plan::prelude::{BaseColumnUdf, FunctionOptions, new_column_udf};
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 use slide::Values;
 use sorted::{Order, Sorted};
 
 /// What is told of a frame. Missing values do not count, except as first and last value.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Aggregate {
     /// How many there are.
     Count,
@@ -48,7 +49,7 @@ pub enum Aggregate {
 }
 
 /// How far from a row's order value another may lie.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Offset {
     /// Not at all.
     Zero,
@@ -61,7 +62,7 @@ pub enum Offset {
 }
 
 /// The rows of a group that count for a row: from the one to the other, both included; without an end all on that side.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Frame {
     /// By their distance in rows; negative ones come before.
     Rows {
@@ -79,8 +80,11 @@ pub enum Frame {
     },
 }
 
+/// What the text begins with that says of a plan's `COALESCE` that it is none.
+pub(super) const MARK: &str = "__kilter_rolling ";
+
 /// An aggregate over a frame.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rolling {
     /// What is told.
     pub aggregate: Aggregate,
@@ -111,6 +115,18 @@ pub fn function(rolling: Rolling) -> UserDefinedFunction {
 }
 
 impl Rolling {
+    /// Itself as a text.
+    #[must_use]
+    pub fn mark(&self) -> String {
+        format!("{MARK}{}", serde_json::to_string(self).unwrap_or_default())
+    }
+
+    /// What such a text says.
+    #[must_use]
+    pub fn of_mark(text: &str) -> Option<Self> {
+        serde_json::from_str(text.strip_prefix(MARK)?).ok()
+    }
+
     /// The type of the result.
     fn dtype(&self, inputs: &[&DataType]) -> PolarsResult<DataType> {
         let order = inputs.get(usize::from(self.of_column));

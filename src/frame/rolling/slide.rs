@@ -159,7 +159,8 @@ fn extremes(ranks: &[Option<IdxSize>], frames: &[Range<usize>], largest: bool) -
     let mut kept: VecDeque<(IdxSize, usize)> = VecDeque::new();
     let mut next = frames.first().map_or(0, |frame| frame.start);
     let one = |frame: &Range<usize>| {
-        for at in next.max(frame.start)..frame.end {
+        let entering = next.max(frame.start)..frame.end;
+        for at in entering {
             let Some(rank) = ranks[at] else { continue };
             let beats = |other: IdxSize| if largest { rank > other } else { rank < other };
             while kept.back().is_some_and(|(other, _)| beats(*other)) {

@@ -1,24 +1,17 @@
-//! Window functions with a frame, which polars does not know: each becomes a call of a function that does, over the same columns.
+//! Window functions with a frame, which polars does not know: each becomes a `COALESCE` of the columns that it is over, with a text
+//! at its end that says what is meant; in the plan that becomes the function (see `frame/order.rs`). A function of our own
+//! would not do: polars forgets those in subqueries.
 
-use super::super::rolling::{Aggregate, Frame, Offset, Rolling, function};
+use super::super::rolling::{Aggregate, Frame, Offset, Rolling};
 use super::Problem;
 use super::place::range;
-use polars::prelude::{Expr as PolarsExpr, PolarsResult, UserDefinedFunction, polars_bail, polars_err};
-use polars::sql::FunctionRegistry;
+use polars::prelude::{Expr as PolarsExpr, PolarsResult, polars_bail, polars_err};
 use sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, Interval, ObjectName,
     Select, SetExpr, Spanned, UnaryOperator, Value, Visit, VisitMut, Visitor, WindowFrame, WindowFrameBound,
     WindowFrameUnits, WindowSpec, WindowType, visit_expressions, visit_expressions_mut,
 };
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-
-/// What the functions' names begin with.
-const MARK: &str = "__kilter_rolling_";
-
-/// The functions that stand in a text for its framed windows, by their names.
-#[derive(Default)]
-pub(super) struct Frames(BTreeMap<String, Rolling>);
 
 /// Whether a text can hold a frame at all: nearly none does, and is left as it is.
 pub(super) fn may_be_in(text: &str) -> bool {
@@ -78,89 +71,42 @@ fn makes_groups(select: &Select) -> bool {
     }
 }
 
-impl Frames {
-    /// Puts calls in the places of the framed windows, and keeps what they stand for.
-    pub(super) fn take<T: VisitMut>(ast: &mut T) -> PolarsResult<Self> {
-        let mut frames = Self::default();
-        let taken = visit_expressions_mut(ast, |expr| match frames.replace(expr) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(message) => ControlFlow::Break(message),
-        });
-        match taken {
-            ControlFlow::Continue(()) => Ok(frames),
-            ControlFlow::Break(message) => polars_bail!(SQLSyntax: "{message}"),
+/// Puts calls in the places of the framed windows; says whether there was one.
+fn take<T: VisitMut>(ast: &mut T) -> PolarsResult<bool> {
+    let mut any = false;
+    let taken = visit_expressions_mut(ast, |expr| match replace(expr) {
+        Ok(replaced) => {
+            any |= replaced;
+            ControlFlow::Continue(())
         }
-    }
-
-    fn replace(&mut self, expr: &mut Expr) -> Result<(), String> {
-        let Expr::Function(call) = expr else { return Ok(()) };
-        let Some((window, frame)) = framed(call) else { return Ok(()) };
-        let (rolling, mut arguments) = rolling(call, window, &frame)?;
-        // So that two calls look different wherever plans are compared by their words.
-        arguments.push(Expr::value(Value::SingleQuotedString(format!("{rolling:?}"))));
-        let name = format!("{MARK}{}", self.0.len());
-        let unnamed = |argument| FunctionArg::Unnamed(FunctionArgExpr::Expr(argument));
-        let list = FunctionArgumentList {
-            duplicate_treatment: None,
-            args: arguments.into_iter().map(unnamed).collect(),
-            clauses: Vec::new(),
-        };
-        call.name = ObjectName::from(Ident::new(name.clone()));
-        (call.args, call.over) = (FunctionArguments::List(list), None);
-        self.0.insert(name, rolling);
-        Ok(())
-    }
-
-    /// Whether there was none.
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl FunctionRegistry for Frames {
-    fn register(&mut self, name: &str, _: UserDefinedFunction) -> PolarsResult<()> {
-        polars_bail!(SQLInterface: "`{name}` cannot be added")
-    }
-
-    fn get_udf(&self, name: &str) -> PolarsResult<Option<UserDefinedFunction>> {
-        Ok(self.0.get(name).cloned().map(function))
-    }
-
-    fn contains(&self, name: &str) -> bool {
-        self.0.contains_key(name)
-    }
-}
-
-/// An expression with frames as polars' expression: the calls become columns of made-up names, and those the functions.
-pub(super) fn expr(text: &str, mut ast: Expr) -> PolarsResult<PolarsExpr> {
-    let mut calls: BTreeMap<String, PolarsExpr> = BTreeMap::new();
-    let frames = Frames::take(&mut ast)?;
-    if frames.is_empty() {
-        return polars::sql::sql_expr(text);
-    }
-    let taken = visit_expressions_mut(&mut ast, |expr| {
-        let Expr::Function(call) = expr else { return ControlFlow::Continue(()) };
-        let name = call.name.to_string();
-        let Some(rolling) = frames.0.get(&name) else { return ControlFlow::Continue(()) };
-        let FunctionArguments::List(list) = &call.args else { return ControlFlow::Continue(()) };
-        let arguments = list.args.iter().map(|argument| polars::sql::sql_expr(argument.to_string()));
-        match arguments.collect::<PolarsResult<Vec<_>>>() {
-            Ok(arguments) => {
-                calls.insert(name.clone(), function(rolling.clone()).call(arguments));
-                *expr = Expr::Identifier(Ident::with_quote('"', name));
-                ControlFlow::Continue(())
-            }
-            Err(error) => ControlFlow::Break(error),
-        }
+        Err(message) => ControlFlow::Break(message),
     });
-    if let ControlFlow::Break(error) = taken {
-        return Err(error);
+    match taken {
+        ControlFlow::Continue(()) => Ok(any),
+        ControlFlow::Break(message) => polars_bail!(SQLSyntax: "{message}"),
     }
-    let outer = polars::sql::sql_expr(ast.to_string())?;
-    Ok(outer.map_expr(|expr| match &expr {
-        PolarsExpr::Column(name) => calls.get(name.as_str()).cloned().unwrap_or(expr),
-        _ => expr,
-    }))
+}
+
+fn replace(expr: &mut Expr) -> Result<bool, String> {
+    let Expr::Function(call) = expr else { return Ok(false) };
+    let Some((window, frame)) = framed(call) else { return Ok(false) };
+    let (rolling, mut arguments) = rolling(call, window, &frame)?;
+    arguments.push(Expr::value(Value::SingleQuotedString(rolling.mark())));
+    let unnamed = |argument| FunctionArg::Unnamed(FunctionArgExpr::Expr(argument));
+    let list = FunctionArgumentList {
+        duplicate_treatment: None,
+        args: arguments.into_iter().map(unnamed).collect(),
+        clauses: Vec::new(),
+    };
+    call.name = ObjectName::from(Ident::new("COALESCE"));
+    (call.args, call.over) = (FunctionArguments::List(list), None);
+    Ok(true)
+}
+
+/// An expression whose frames were taken, as polars' expression.
+pub(super) fn expr(text: &str, mut ast: Expr) -> PolarsResult<PolarsExpr> {
+    let any = take(&mut ast)?;
+    if any { polars::sql::sql_expr(ast.to_string()) } else { polars::sql::sql_expr(text) }
 }
 
 /// A window's frame: what is written, or for means and variances in an order what is meant: all rows up to the row itself, as
@@ -371,9 +317,8 @@ fn micros(interval: &Interval) -> Result<i64, String> {
 }
 
 /// A query whose frames were taken, for polars to read.
-pub(super) fn query(text: &str) -> PolarsResult<(String, Frames)> {
+pub(super) fn query(text: &str) -> PolarsResult<String> {
     let mut statement = super::parse(text).map_err(|problem| polars_err!(SQLSyntax: "{}", problem.message))?;
-    let frames = Frames::take(&mut statement)?;
-    let text = if frames.is_empty() { text.to_owned() } else { statement.to_string() };
-    Ok((text, frames))
+    let any = take(&mut statement)?;
+    Ok(if any { statement.to_string() } else { text.to_owned() })
 }

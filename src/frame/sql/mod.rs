@@ -97,8 +97,7 @@ pub fn plan_query(query: &str, tables: &BTreeMap<String, LazyFrame>, sums: Float
     if !frames::may_be_in(query) {
         return fixed(context.execute(query)?, sums);
     }
-    let (query, frames) = frames::query(query)?;
-    fixed(context.with_function_registry(Arc::new(frames)).execute(&query)?, sums)
+    fixed(context.execute(&frames::query(query)?)?, sums)
 }
 
 /// The type of an expression over a table of this schema; `None` where it cannot be known yet.
