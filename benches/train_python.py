@@ -6,8 +6,9 @@ Same libtorch version, same architecture.json, same data file, same threads, pre
 run in turn, round after round, each in a process of its own; the first epoch of a run warms up and does not count. What
 is compared is rows a second, as the ratio of the two within a round; the median of the rounds is reported.
 
-Python is measured twice: as a training loop is usually written (contiguous images, `torch.optim.Adam` as it comes), and
-tuned (channels last, `fused=True`). Neither reads the loss back in every step, and no row passes through a DataLoader.
+Python is measured three times: as a training loop is usually written (contiguous images, `torch.optim.Adam` as it comes),
+tuned (channels last, `fused=True`), and tuned with `torch.compile` around the network. None reads the loss back in every
+step, and no row passes through a DataLoader. The first epoch, in which `torch.compile` compiles, does not count.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from pathlib import Path
 
 THREADS = 2
 BATCH = 128
+HOW = ["plain", "tuned", "compiled"]
 
 
 def conv(out, kernel=3, stride=1, bias=True):
@@ -31,6 +33,10 @@ def conv(out, kernel=3, stride=1, bias=True):
 
 def linear(inputs, out):
     return {"linear": {"in": inputs, "out": out}}
+
+
+def lstm(hidden, layers):
+    return {"lstm": {"hidden": hidden, "layers": layers}}
 
 
 def block(out, stride):
@@ -59,6 +65,8 @@ CASES = {
         3,
     ),
     "64-256-10 MLP": ([64], "f32", [linear(64, 256), "relu", linear(256, 10)], 12800, 21),
+    "LSTM, 64 places": ([64, 32], "f32", [lstm(128, 1), linear(128, 10)], 3840, 4),
+    "LSTM, 2 layers": ([32, 64], "f32", [lstm(256, 2), linear(256, 10)], 2560, 3),
 }
 
 
@@ -140,15 +148,25 @@ def run_kilter(worker, job, rows, epochs):
     return rate(times, rows, epochs)
 
 
-def run_python(job, tuned, rows, epochs):
-    output = subprocess.run([sys.executable, __file__, "--train", str(job), "--tuned" if tuned else "--plain"], check=True, capture_output=True, text=True)
+def run_python(job, how, rows, epochs):
+    output = subprocess.run([sys.executable, __file__, "--train", str(job), "--how", how], check=True, capture_output=True, text=True)
     return rate([float(line) for line in output.stdout.split()], rows, epochs)
 
 
-def network(torch, layers, channels=None):
-    """The layers as modules; `channels` holds what the last convolution gave, in a list so that blocks share it."""
+def network(torch, layers, shape, channels=None):
+    """The layers as modules for rows of this shape; `channels` holds what the last convolution gave, in a list so that blocks share it."""
     nn = torch.nn
     channels = channels or [1]
+
+    class Last(nn.Module):
+        """The state of the top layer after the whole sequence."""
+
+        def __init__(self, spec, features):
+            super().__init__()
+            self.recurrent = nn.LSTM(features, spec["hidden"], spec["layers"], batch_first=True)
+
+        def forward(self, x):
+            return self.recurrent(x)[1][0][-1]
 
     class Residual(nn.Module):
         def __init__(self, inner, shortcut):
@@ -163,8 +181,8 @@ def network(torch, layers, channels=None):
         return nn.Conv2d(before, spec["out"], spec["kernel"], spec["stride"], spec["padding"], bias=spec["bias"])
 
     def residual(spec):
-        inner = network(torch, spec["layers"], [*channels])
-        return Residual(inner, network(torch, spec["shortcut"], channels))
+        inner = network(torch, spec["layers"], shape, [*channels])
+        return Residual(inner, network(torch, spec["shortcut"], shape, channels))
 
     def one(layer):
         name, spec = (layer, {}) if isinstance(layer, str) else next(iter(layer.items()))
@@ -177,13 +195,15 @@ def network(torch, layers, channels=None):
             "global_avg_pool": lambda: nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()),
             "batch_norm": lambda: nn.BatchNorm2d(channels[0]),
             "residual": lambda: residual(spec),
+            "lstm": lambda: Last(spec, shape[-1]),
         }[name]()
 
     return nn.Sequential(*(one(layer) for layer in layers))
 
 
-def train(job_path, tuned):
+def train(job_path, how):
     """The Python side, in a process of its own: prints a time after each epoch."""
+    tuned = how != "plain"
     import torch
     import torch.nn.functional as functional
 
@@ -201,10 +221,12 @@ def train(job_path, tuned):
         return torch.frombuffer(bytearray(raw[begin:end]), dtype=types[entry["dtype"]]).view(entry["shape"])
 
     x, y = tensor("feature.x"), tensor("target.label")
-    model = network(torch, json.loads(Path(job["architecture"]).read_text())["layers"]).train()
-    if tuned:
+    model = network(torch, json.loads(Path(job["architecture"]).read_text())["layers"], x.shape[1:]).train()
+    if tuned and x.dim() == 4:
         model = model.to(memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, **({"fused": True} if tuned else {}))
+    if how == "compiled":
+        model = torch.compile(model)
     for _ in range(job["epochs"]):
         order = torch.randperm(len(x))
         total = torch.zeros(())
@@ -230,14 +252,13 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only")
     parser.add_argument("--train")
-    parser.add_argument("--tuned", action="store_true")
-    parser.add_argument("--plain", action="store_true")
+    parser.add_argument("--how", choices=HOW)
     arguments = parser.parse_args()
     if arguments.train:
-        return train(arguments.train, arguments.tuned)
+        return train(arguments.train, arguments.how)
     worker = Path(arguments.kilter).with_name("kilter-torch")
     print(f"batch {BATCH}, {THREADS} threads, fp32, Adam; rows/s, median of {arguments.rounds} rounds in turn")
-    print(f"{'network':22} {'kilter':>9} {'Python':>9} {'ratio':>6} {'tuned':>9} {'ratio':>6}")
+    print(f"{'network':22} {'kilter':>9}" + "".join(f" {how:>9} {'ratio':>6}" for how in HOW))
     for name, case in CASES.items():
         if arguments.only and arguments.only not in name:
             continue
@@ -245,13 +266,15 @@ def main():
             job = prepare(Path(folder), case)
             rows, epochs = case[3] // BATCH * BATCH, case[4]
             rounds = [
-                (run_kilter(worker, job, rows, epochs), run_python(job, False, rows, epochs), run_python(job, True, rows, epochs))
+                (run_kilter(worker, job, rows, epochs), *(run_python(job, how, rows, epochs) for how in HOW))
                 for _ in range(arguments.rounds)
             ]
-        kilter, plain, tuned = (statistics.median(values) for values in zip(*rounds))
-        over_plain = statistics.median(a / b for a, b, _ in rounds)
-        over_tuned = statistics.median(a / c for a, _, c in rounds)
-        print(f"{name:22} {kilter:9,.0f} {plain:9,.0f} {over_plain:5.2f}x {tuned:9,.0f} {over_tuned:5.2f}x", flush=True)
+        kilter, *python = zip(*rounds)
+        line = f"{name:22} {statistics.median(kilter):9,.0f}"
+        for rates in python:
+            ratio = statistics.median(ours / theirs for ours, theirs in zip(kilter, rates))
+            line += f" {statistics.median(rates):9,.0f} {ratio:5.2f}x"
+        print(line, flush=True)
 
 
 if __name__ == "__main__":

@@ -40,6 +40,7 @@ pub const MODULES: &[StdModule] = modules![
     "vision/resnet18",
     "vision/small_resnet",
     "vision/small_vgg",
+    "vision/wide_resnet",
 ];
 
 /// The module that `use` names so.

@@ -283,3 +283,23 @@ fn what_a_base_cannot_be() {
     assert_eq!(code(&format!("tune = 'head'\n{head}")), (codes::CONFLICT, path!["tune"]));
     assert_eq!(code(&format!("join = 'sum'\n{head}")), (codes::CONFLICT, path!["join"]));
 }
+
+#[test]
+fn std_vision_small_vgg() {
+    let text = include_str!("../../../stdlib/vision/small_vgg.toml");
+    let conv = |inputs: u64, out: u64| inputs * out * 9 + 2 * out;
+    let pairs = [(1, 32), (32, 32), (32, 64), (64, 64), (64, 128), (128, 128)];
+    assert_eq!(parameters(text, images(), &[]), pairs.into_iter().map(|(i, o)| conv(i, o)).sum::<u64>() + 1290);
+}
+
+#[test]
+fn std_vision_wide_resnet() {
+    let text = include_str!("../../../stdlib/vision/wide_resnet.toml");
+    let group = |from: u64, to: u64| {
+        let first = 2 * from + from * to * 9 + 2 * to + to * to * 9 + from * to;
+        first + 2 * (2 * to + to * to * 9)
+    };
+    let last = 2 * 256 + 256 * 10 + 10;
+    // As of WRN-16-4 on three channels, 2,748,890, but for the two channels that a grey image lacks.
+    assert_eq!(parameters(text, images(), &[]), 16 * 9 + group(16, 64) + group(64, 128) + group(128, 256) + last);
+}

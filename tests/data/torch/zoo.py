@@ -148,6 +148,32 @@ class BasicBlock(nn.Module):
             w.fill(self.downsample, f"{prefix}.shortcut")
 
 
+class WideBlock(nn.Module):
+    """Norms and activations before the convolutions; where the width changes they stand before both sides."""
+
+    def __init__(self, inputs, out, stride, adapt):
+        super().__init__()
+        self.bn1, self.bn2 = nn.BatchNorm2d(inputs), nn.BatchNorm2d(out)
+        self.conv1 = nn.Conv2d(inputs, out, 3, stride, 1, bias=False)
+        self.conv2 = nn.Conv2d(out, out, 3, 1, 1, bias=False)
+        self.shortcut = nn.Conv2d(inputs, out, 1, stride, bias=False) if adapt else None
+
+    def forward(self, x):
+        active = F.relu(self.bn1(x))
+        out = self.conv2(F.relu(self.bn2(self.conv1(active))))
+        return out + (self.shortcut(active) if self.shortcut else x)
+
+    def fill(self, w, place):
+        if not self.shortcut:
+            for at, part in [(0, self.bn1), (2, self.conv1), (3, self.bn2), (6, self.conv2)]:
+                w.fill(part, f"layers.{place}.layers.{at}")
+            return
+        w.fill(self.bn1, f"layers.{place}")
+        for at, part in [(0, self.conv1), (1, self.bn2), (4, self.conv2)]:
+            w.fill(part, f"layers.{place + 2}.layers.{at}")
+        w.fill(self.shortcut, f"layers.{place + 2}.shortcut.0")
+
+
 def vision():
     image = lambda c, h: [feature("image", [c, h, h])]
     w = Weights()
@@ -179,6 +205,18 @@ def vision():
     w.fill(head, "layers.22")
     vgg = nn.Sequential(*parts, nn.AdaptiveAvgPool2d(1), nn.Flatten(), head).eval()
     model("vision/small_vgg", image(1, 28), [number_input("image", 2, 1, 28, 28)], vgg, w, outputs=10)
+
+    w = Weights()
+    stem, norm, head = nn.Conv2d(1, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.Linear(16, 10)
+    w.fill(stem, "layers.0")
+    blocks = []
+    for place, inputs, out, stride in [(1, 16, 8, 1), (5, 8, 12, 2), (9, 12, 16, 2)]:
+        blocks += [WideBlock(inputs, out, stride, True), WideBlock(out, out, 1, False)]
+        blocks[-2].fill(w, place), blocks[-1].fill(w, place + 3)
+    w.fill(norm, "layers.13"), w.fill(head, "layers.16")
+    wide = nn.Sequential(stem, *blocks, norm, nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), head).eval()
+    widths = {"width_1": 8, "width_2": 12, "width_3": 16}
+    model("vision/wide_resnet", image(1, 28), [number_input("image", 2, 1, 28, 28)], wide, w, outputs=10, set=widths)
 
     w = Weights()
     stem, norm = nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64)
