@@ -67,6 +67,15 @@ fn fashion_runs_on_a_slice() {
     run_twice("fashion", &slice);
 }
 
+/// The same manifest on a processor: only the device is another.
+#[test]
+fn the_fashion_network_for_a_gpu_learns_on_a_processor_too() {
+    if !cfg!(feature = "torch") {
+        return;
+    }
+    run_twice("fashion_gpu", &["device=cpu", "train_rows=300", "test_rows=100", "epochs=1", "min_accuracy=0.0"]);
+}
+
 #[test]
 fn flights_run_on_a_slice() {
     if !cfg!(feature = "torch") {
