@@ -19,13 +19,16 @@ use std::sync::Arc;
 /// A result found by looking through the index is "the earlier one" only if it differs in at most so many places.
 const NEAR: usize = 3;
 
+/// What entered a result's key, and the result.
+type Candidate = (Value, Arc<StageResult>);
+
 /// Finds earlier results of one pipeline's stages and compares with them.
 pub(super) struct Explainer<'a> {
     checked: &'a Checked,
     store: &'a Store,
     last: LastKeys,
     /// Of each kind the results, with what entered their keys.
-    by_kind: OnceCell<BTreeMap<String, Vec<(Value, Arc<StageResult>)>>>,
+    by_kind: OnceCell<BTreeMap<String, Vec<Candidate>>>,
 }
 
 /// What is known of a stage's earlier result.
@@ -84,7 +87,7 @@ impl<'a> Explainer<'a> {
         (distance <= NEAR).then(|| Arc::clone(nearest))
     }
 
-    fn scan(&self) -> BTreeMap<String, Vec<(Value, Arc<StageResult>)>> {
+    fn scan(&self) -> BTreeMap<String, Vec<Candidate>> {
         let mut all = BTreeMap::new();
         for stage in &self.checked.stages {
             all.entry(stage.kind.clone()).or_insert_with(|| {

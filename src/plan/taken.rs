@@ -46,7 +46,7 @@ pub(super) fn take(
         waits.dedup();
         return Err(waits);
     }
-    let artifact = |text: &str| found.get(text).and_then(|(result, port)| result.outputs.get(*port));
+    let artifact = |text: &str| found.get(text).and_then(|(result, port)| result.outputs.get(port));
     let reads = believed(spec, &found.keys().filter_map(|text| Some((*text, artifact(text)?))).collect());
     let taken = |text: &str, result: &Arc<StageResult>, port: &str| {
         let artifact = result.outputs.get(port)?;

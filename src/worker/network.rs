@@ -60,7 +60,8 @@ fn build(described: &Architecture, seed: u64) -> Result<Loaded, Failure> {
     let network = Network::build(described, &store.root())
         .map_err(|message| Failure::new(format!("the network cannot be built: {message}")))?;
     if let Some(base) = described.base.filter(|base| base.frozen) {
-        for (name, variable) in store.variables() {
+        let variables: BTreeMap<String, Tensor> = store.variables().into_iter().collect();
+        for (name, variable) in variables {
             if base.has(&name) && variable.requires_grad() {
                 let _ = variable.set_requires_grad(false);
             }

@@ -113,7 +113,7 @@ impl Layer for Linear {
             self.check_tie(&width, last, cx)?;
         }
         init::check(Self::INFO.name, self.init.as_ref())?;
-        let shape = Shape([before, &[width.clone()]].concat());
+        let shape = Shape([before, std::slice::from_ref(&width)].concat());
         match (self.inputs, last.size()) {
             (Some(declared), Some(real)) if declared != real => {
                 let message = format!("linear expects {declared} inputs but receives {real}");

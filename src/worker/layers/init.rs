@@ -104,6 +104,6 @@ fn orthogonal_matrix(x: &mut Tensor, gain: f64) -> Result<Tensor, TchError> {
     let (q, r) = Tensor::f_linalg_qr(&if wide { flat.f_transpose(0, 1)? } else { flat }, "reduced")?;
     let q = q.f_mul(&r.f_diagonal(0, 0, 1)?.f_sign()?)?;
     let q = if wide { q.f_transpose(0, 1)? } else { q };
-    let _ = x.f_copy_(&q.f_reshape(x.size().as_slice())?)?;
+    x.f_copy_(&q.f_reshape(x.size().as_slice())?)?;
     x.f_mul_scalar_(gain)
 }

@@ -72,6 +72,11 @@ impl Built {
         tch::no_grad(|| variable.copy_(&values));
     }
 
+    /// The parameters, sorted by name.
+    fn variables(&self) -> BTreeMap<String, Tensor> {
+        self.vs.variables().into_iter().collect()
+    }
+
     fn forward(&self, x: &Tensor, train: bool) -> Tensor {
         let inputs = BTreeMap::from([("x".to_owned(), x.shallow_clone())]);
         self.network.forward(&inputs, train).expect("a forward pass")

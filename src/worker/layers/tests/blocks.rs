@@ -76,7 +76,7 @@ fn a_frozen_base_computes_as_in_prediction() {
         built.vs.variables().into_iter().map(|(name, value)| (name, value.detach().copy())).collect();
     let (a, b) = (built.forward(&x, true), built.forward(&x, true));
     assert!(!a.equal(&b), "the head still drops");
-    for (name, value) in built.vs.variables() {
+    for (name, value) in built.variables() {
         assert!(value.detach().equal(&before[&name]), "{name}");
     }
     // Where the head keeps an element, it is that of prediction, scaled.

@@ -59,7 +59,7 @@ fn outputs_and_gradients_are_those_of_pytorch() {
     for (name, case) in &reference.cases {
         let x = reference.tensor(name, "x");
         let built = Built::new(&network(case, &x));
-        for (parameter, mut variable) in built.vs.variables() {
+        for (parameter, mut variable) in built.variables() {
             let value = reference.tensor(name, &parameter);
             assert_eq!(variable.size(), value.size(), "{name}: {parameter}");
             tch::no_grad(|| variable.copy_(&value));
@@ -67,7 +67,7 @@ fn outputs_and_gradients_are_those_of_pytorch() {
         let y = built.forward(&x, false);
         same(name, &y, &reference.tensor(name, "y"), 2e-6);
         y.square().sum(Kind::Float).backward();
-        for (parameter, variable) in built.vs.variables() {
+        for (parameter, variable) in built.variables() {
             let gradient = format!("grad.{parameter}");
             if variable.requires_grad() {
                 let what = format!("{name}: {gradient}");
@@ -85,7 +85,7 @@ fn parameters_start_with_the_bits_of_pytorch() {
         let turn = seeded(0);
         let built = Built::new(&architecture);
         drop(turn);
-        for (parameter, variable) in built.vs.variables() {
+        for (parameter, variable) in built.variables() {
             let expected = reference.tensor(name, &parameter);
             assert!(variable.detach().equal(&expected), "{name}: {parameter}\n{variable:?}\n{expected:?}");
         }
