@@ -13,16 +13,18 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+mod generate;
 mod predict;
 mod setting;
 mod train;
 
-pub use predict::PredictJob;
+pub use generate::{GenerateJob, Generated, Sampling};
+pub use predict::{JudgeTokens, PredictJob};
 pub use setting::{CLEARED, Device, Numerics, Setting};
 pub use train::{Augment, Clip, EarlyStop, TRACE, TRACE_DIGEST, TrainJob, validation_metrics};
 
 /// Raised when [`JobFile`] or [`WorkerEvent`] change in a way that an older side would misread.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 /// The libtorch that the worker is built with. It enters the key of every numeric stage.
 pub const LIBTORCH: &str = "2.11.0";
 
@@ -45,6 +47,8 @@ pub enum Job {
     Train(Box<TrainJob>),
     /// Compute a model's outputs for a dataset.
     Predict(PredictJob),
+    /// Go on with sequences of tokens.
+    Generate(GenerateJob),
 }
 
 impl Job {
@@ -54,6 +58,7 @@ impl Job {
         match self {
             Self::Train(job) => job.setting,
             Self::Predict(job) => job.setting,
+            Self::Generate(job) => job.setting,
         }
     }
 }

@@ -78,7 +78,7 @@ impl Clip {
 #[serde(default)]
 pub struct EarlyStop {
     /// `loss`, or with `validate`: `val_loss`; for categories and binary targets `val_accuracy`; for numbers
-    /// `val_rmse` and `val_mae`.
+    /// `val_rmse` and `val_mae`; for tokens `val_accuracy`, `val_perplexity` and `val_bits_per_token`.
     pub metric: String,
     /// Epochs without improvement after which training stops.
     pub patience: u64,
@@ -133,6 +133,7 @@ pub const TRACE_DIGEST: &str = "digest";
 pub fn validation_metrics(task: &Task) -> &'static [&'static str] {
     match task {
         Task::Category { .. } | Task::Binary { .. } => &["val_accuracy"],
+        Task::NextToken { .. } | Task::MaskedToken { .. } => &["val_accuracy", "val_perplexity", "val_bits_per_token"],
         Task::Number { .. } => &["val_rmse", "val_mae"],
     }
 }

@@ -30,6 +30,21 @@ pub enum Outcome {
         /// The predicted one.
         predicted: Vec<f64>,
     },
+    /// Tokens of sequences, added up over each row.
+    Tokens {
+        /// Whether they were hidden, and not the next ones.
+        hidden: bool,
+        /// The sum of minus the logarithm of the probability of the right token, in nats.
+        log_loss: Vec<f64>,
+        /// How many tokens were to be predicted.
+        tokens: Vec<f64>,
+        /// How many of them were thought most probable.
+        correct: Vec<f64>,
+        /// How many characters of text they stand for.
+        characters: Vec<f64>,
+        /// How many of those the tokenizer does not know.
+        unknown: Vec<f64>,
+    },
 }
 
 /// An [`Outcome`], with what several metrics need of it computed once.
@@ -50,7 +65,7 @@ impl Judged {
                 (probabilities.chunks_exact((*classes).max(1)).map(argmax).collect(), *classes)
             }
             Outcome::Binary { probabilities, .. } => (probabilities.iter().map(|p| usize::from(*p > 0.5)).collect(), 1),
-            Outcome::Number { .. } => (Vec::new(), 0),
+            Outcome::Number { .. } | Outcome::Tokens { .. } => (Vec::new(), 0),
         };
         Self { outcome, predicted, orders: (0..columns).map(|_| OnceLock::new()).collect() }
     }
@@ -68,6 +83,8 @@ impl Judged {
             Outcome::Category { .. } => TaskKind::Category,
             Outcome::Binary { .. } => TaskKind::Binary,
             Outcome::Number { .. } => TaskKind::Number,
+            Outcome::Tokens { hidden: true, .. } => TaskKind::MaskedToken,
+            Outcome::Tokens { hidden: false, .. } => TaskKind::NextToken,
         }
     }
 
@@ -78,26 +95,27 @@ impl Judged {
             Outcome::Category { truth, .. } => truth.len(),
             Outcome::Binary { truth, .. } => truth.len(),
             Outcome::Number { truth, .. } => truth.len(),
+            Outcome::Tokens { tokens, .. } => tokens.len(),
         }
     }
 
-    /// How many classes there are; 2 for a binary task (no, yes), 0 for numbers.
+    /// How many classes there are; 2 for a binary task (no, yes), 0 for numbers and tokens.
     #[must_use]
     pub fn classes(&self) -> usize {
         match &self.outcome {
             Outcome::Category { classes, .. } => *classes,
             Outcome::Binary { .. } => 2,
-            Outcome::Number { .. } => 0,
+            Outcome::Number { .. } | Outcome::Tokens { .. } => 0,
         }
     }
 
-    /// The right class of a row. 0 for numbers.
+    /// The right class of a row. 0 for numbers and tokens.
     #[must_use]
     pub fn truth(&self, row: usize) -> usize {
         match &self.outcome {
             Outcome::Category { truth, .. } => truth[row],
             Outcome::Binary { truth, .. } => usize::from(truth[row]),
-            Outcome::Number { .. } => 0,
+            Outcome::Number { .. } | Outcome::Tokens { .. } => 0,
         }
     }
 
@@ -114,7 +132,7 @@ impl Judged {
             Outcome::Category { probabilities, classes, .. } => probabilities[row * classes + class],
             Outcome::Binary { probabilities, .. } if class == 1 => probabilities[row],
             Outcome::Binary { probabilities, .. } => 1.0 - probabilities[row],
-            Outcome::Number { .. } => f64::NAN,
+            Outcome::Number { .. } | Outcome::Tokens { .. } => f64::NAN,
         }
     }
 

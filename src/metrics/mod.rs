@@ -22,6 +22,7 @@ mod rmse;
 mod roc_auc;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
 pub use calibration::{Bin, CALIBRATION_BINS, bins};
 pub use confusion::Confusion;
@@ -41,16 +42,22 @@ pub enum TaskKind {
     Binary,
     /// A number.
     Number,
+    /// The tokens after others.
+    NextToken,
+    /// Hidden tokens.
+    MaskedToken,
 }
 
 impl TaskKind {
-    /// `category`, `binary` or `number`.
+    /// `category`, `binary`, `number`, `next_token` or `masked_token`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Category => "category",
             Self::Binary => "binary",
             Self::Number => "number",
+            Self::NextToken => "next_token",
+            Self::MaskedToken => "masked_token",
         }
     }
 }
@@ -61,6 +68,8 @@ impl From<&crate::types::Task> for TaskKind {
             crate::types::Task::Category { .. } => Self::Category,
             crate::types::Task::Binary { .. } => Self::Binary,
             crate::types::Task::Number { .. } => Self::Number,
+            crate::types::Task::NextToken { .. } => Self::NextToken,
+            crate::types::Task::MaskedToken { .. } => Self::MaskedToken,
         }
     }
 }
@@ -122,6 +131,10 @@ pub const METRICS: &[Metric] = &[
     rmse::RMSE,
     mae::MAE,
     r2::R2,
+    tokens::PERPLEXITY,
+    tokens::BITS_PER_TOKEN,
+    tokens::BITS_PER_CHARACTER,
+    tokens::TOKEN_ACCURACY,
 ];
 
 /// The metric of this name.

@@ -22,6 +22,7 @@ mod modules;
 mod pipelines;
 mod sandbox;
 mod tables;
+mod text;
 mod verify;
 #[cfg(feature = "torch")]
 mod worker;

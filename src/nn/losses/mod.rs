@@ -40,7 +40,7 @@ impl Loss {
     /// Whether it fits a target.
     #[must_use]
     pub fn fits(&self, task: &Task) -> bool {
-        self.task() == task.name()
+        self.task() == task.name() || (matches!(self, Self::CrossEntropy(_)) && task.is_tokens())
     }
 
     /// The names of the losses that fit a target.
@@ -49,6 +49,7 @@ impl Loss {
         match task {
             Task::Category { .. } => vec![CrossEntropy::ENTRY.name],
             Task::Binary { .. } => vec![BinaryCrossEntropy::ENTRY.name],
+            Task::NextToken { .. } | Task::MaskedToken { .. } => vec![CrossEntropy::ENTRY.name],
             Task::Number { .. } => vec![Mse::ENTRY.name, L1::ENTRY.name, Huber::ENTRY.name],
         }
     }

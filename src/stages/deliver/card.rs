@@ -232,6 +232,8 @@ describes the network and how raw columns become its inputs.
 fn pipeline_tag(task: &Task) -> &'static str {
     match task {
         Task::Category { .. } | Task::Binary { .. } => "classification",
+        Task::NextToken { .. } => "text-generation",
+        Task::MaskedToken { .. } => "fill-mask",
         Task::Number { .. } => "regression",
     }
 }
@@ -247,6 +249,8 @@ fn predicts(task: &Task) -> String {
         Task::Category { classes: None } => "one of several classes".to_owned(),
         Task::Binary { positive } => format!("whether it is `{positive}`"),
         Task::Number { .. } => "a number".to_owned(),
+        Task::NextToken { .. } => "the token that comes next".to_owned(),
+        Task::MaskedToken { .. } => "tokens that are hidden".to_owned(),
     }
 }
 

@@ -8,11 +8,12 @@
 
 use super::exact::mean_and_std;
 use super::labels::{Labels, numbers};
+use super::token_targets::{MaskedTokenTarget, NextTokenTarget};
 use super::{Tensor, TensorData};
 use crate::diag::{codes, list};
 use crate::path;
 use crate::stage::{CheckCx, Path, StageError};
-use crate::types::{DType, Dim, Task};
+use crate::types::{DType, Dim, Masking, Task, TokenizerType};
 use polars::prelude::DataFrame;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,10 @@ pub enum Target {
     Binary(BinaryTarget),
     /// A number.
     Number(NumberTarget),
+    /// At every place of a feature of tokens the one after it.
+    NextToken(NextTokenTarget),
+    /// Tokens of a feature that are hidden.
+    MaskedToken(MaskedTokenTarget),
 }
 
 /// One of several classes.
@@ -87,7 +92,14 @@ impl Target {
             Self::Category(_) => "category",
             Self::Binary(_) => "binary",
             Self::Number(_) => "number",
+            Self::NextToken(_) => "next_token",
+            Self::MaskedToken(_) => "masked_token",
         }
+    }
+
+    /// Whether it is made of the tokens of a feature, whose name it has, and not of a column.
+    pub fn is_tokens(&self) -> bool {
+        matches!(self, Self::NextToken(_) | Self::MaskedToken(_))
     }
 
     /// Whether a column of this type can be the target.
@@ -97,6 +109,7 @@ impl Target {
                 Self::Category(_) => dtype.is_integer() || matches!(dtype, DType::Bool | DType::Str),
                 Self::Binary(_) => dtype.is_numeric() || matches!(dtype, DType::Bool | DType::Str),
                 Self::Number(_) => dtype.is_numeric(),
+                Self::NextToken(_) | Self::MaskedToken(_) => true,
             }
     }
 
@@ -139,6 +152,7 @@ impl Target {
             }
             Self::Number(NumberTarget { scale: TargetScale::None }) => Task::Number { mean: Some(0.0), std: Some(1.0) },
             Self::Number(_) => Task::Number { mean: None, std: None },
+            Self::NextToken(_) | Self::MaskedToken(_) => self.task(TokenizerType::default()),
         }
     }
 
@@ -168,6 +182,20 @@ impl Target {
                 };
                 Ok(fitted(Task::Number { mean: Some(mean), std: Some(std) }, None))
             }
+            Self::NextToken(_) | Self::MaskedToken(_) => {
+                Err(StageError::bug("a target of tokens is fitted on columns"))
+            }
+        }
+    }
+
+    /// What is predicted of the tokens of a tokenizer.
+    pub(super) fn task(&self, ty: TokenizerType) -> Task {
+        match self {
+            Self::MaskedToken(MaskedTokenTarget { probability }) => Task::MaskedToken {
+                vocabulary: ty.vocabulary,
+                masking: Masking { probability: *probability, special: ty.special },
+            },
+            _ => Task::NextToken { vocabulary: ty.vocabulary },
         }
     }
 }
@@ -350,6 +378,9 @@ impl FittedTarget {
                 let values = present(&self.column, frame)?;
                 let data = values.iter().map(|value| ((value - mean) / std) as f32).collect();
                 Ok(Tensor::of_rows(rows, &[], TensorData::F32(data)))
+            }
+            Task::NextToken { .. } | Task::MaskedToken { .. } => {
+                Err(StageError::bug("a target of tokens is made of a feature"))
             }
         }
     }

@@ -5,6 +5,8 @@
 //! | category | `str`, the class | `probability` of it, and `p_CLASS` for every class |
 //! | binary | `bool`, whether yes is more probable | `probability` of yes |
 //! | number | `f64` in the target's unit | none |
+//!
+//! Of tokens there is a row for each sequence, with `tokens`, `bits_per_token` and `correct`, the share of right ones.
 
 use super::forward::Answers;
 use crate::frame;
@@ -26,6 +28,11 @@ pub(super) fn schema(task: &Task) -> Vec<SchemaColumn> {
             vec![SchemaColumn::new("prediction", DType::Bool), SchemaColumn::new("probability", DType::F64)]
         }
         Task::Number { .. } => vec![SchemaColumn::new("prediction", DType::F64)],
+        Task::NextToken { .. } | Task::MaskedToken { .. } => vec![
+            SchemaColumn::new("tokens", DType::I64),
+            SchemaColumn::new("bits_per_token", DType::F64),
+            SchemaColumn::new("correct", DType::F64),
+        ],
     }
 }
 
@@ -51,6 +58,17 @@ pub(super) fn columns(answers: &Answers, task: &Task) -> Vec<Column> {
             }
             columns
         }
+        (Answers::Tokens { log_loss, tokens, correct }, _) => {
+            let over = |values: &[f64]| -> Vec<Option<f64>> {
+                values.iter().zip(tokens).map(|(value, count)| (*count > 0.0).then(|| value / count)).collect()
+            };
+            let bits: Vec<f64> = log_loss.iter().map(|nats| nats / std::f64::consts::LN_2).collect();
+            vec![
+                Column::new("tokens".into(), tokens.iter().map(|count| *count as i64).collect::<Vec<_>>()),
+                Column::new("bits_per_token".into(), over(&bits)),
+                Column::new("correct".into(), over(correct)),
+            ]
+        }
         (Answers::Binary(probabilities), _) => {
             let yes: Vec<bool> = probabilities.iter().map(|p| *p > 0.5).collect();
             vec![Column::new("prediction".into(), yes), Column::new("probability".into(), probabilities.as_slice())]
@@ -72,9 +90,10 @@ fn best_of(row: &[f64]) -> usize {
     best
 }
 
-/// The columns `row` (from 0) and `target` of an evaluation.
+/// The columns `row` (from 0) and, but for tokens, `target` of an evaluation.
 pub(super) fn row_and_target(judged: &Judged, task: &Task) -> Vec<Column> {
     let rows: Vec<i64> = (0..judged.rows() as i64).collect();
+    let rows = Column::new("row".into(), rows);
     let target = match (judged.outcome(), task) {
         (Outcome::Category { truth, .. }, Task::Category { classes: Some(classes) }) => {
             let texts: Vec<&str> = truth.iter().map(|class| classes[*class].as_str()).collect();
@@ -85,16 +104,18 @@ pub(super) fn row_and_target(judged: &Judged, task: &Task) -> Vec<Column> {
         }
         (Outcome::Binary { truth, .. }, _) => Column::new("target".into(), truth.as_slice()),
         (Outcome::Number { truth, .. }, _) => Column::new("target".into(), truth.as_slice()),
+        (Outcome::Tokens { .. }, _) => return vec![rows],
     };
-    vec![Column::new("row".into(), rows), target]
+    vec![rows, target]
 }
 
-/// The type of `target`.
-pub(super) fn target_dtype(task: &Task) -> DType {
+/// The type of `target`; tokens have none.
+pub(super) fn target_dtype(task: &Task) -> Option<DType> {
     match task {
-        Task::Category { .. } => DType::Str,
-        Task::Binary { .. } => DType::Bool,
-        Task::Number { .. } => DType::F64,
+        Task::Category { .. } => Some(DType::Str),
+        Task::Binary { .. } => Some(DType::Bool),
+        Task::Number { .. } => Some(DType::F64),
+        Task::NextToken { .. } | Task::MaskedToken { .. } => None,
     }
 }
 

@@ -5,7 +5,7 @@ use super::spec::TrainSpec;
 use crate::diag::{codes, did_you_mean, list};
 use crate::job::{TRACE, validation_metrics};
 use crate::nn::choice::Problem;
-use crate::nn::losses::Loss;
+use crate::nn::losses::{CrossEntropy, Loss};
 use crate::path;
 use crate::stage::{CheckCx, Outputs};
 use crate::types::{ArtifactType, Column, DType, DatasetType, ModelType, TableSchema, Task};
@@ -139,6 +139,14 @@ fn loss_fits(spec: &TrainSpec, task: &Task, cx: &mut CheckCx<'_>) {
             .label(format!("for a {} target", spec.loss.task()))
             .from_stage(&spec.data, format!("the target is a {}", task.name()))
             .hint(format!("for this target there is {}", list(fitting, 6)));
+    }
+    if let Loss::CrossEntropy(CrossEntropy { weight: Some(_), .. }) = &spec.loss
+        && task.is_tokens()
+    {
+        let message = "tokens of a vocabulary all count the same: `weight` is for classes";
+        cx.error(path!["loss", "cross_entropy", "weight"], codes::LOSS_TASK, message)
+            .label("not for tokens")
+            .hint("leave it out");
     }
 }
 

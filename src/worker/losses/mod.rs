@@ -1,6 +1,7 @@
 //! Losses on tensors: the twins of `nn/losses`.
 
 use crate::failure::Failure;
+use crate::jobs::tokens;
 use kilter::nn::losses::{ClassWeight, CrossEntropy, Loss};
 use kilter::types::Task;
 use tch::{Device, Kind, Reduction, Tensor};
@@ -32,13 +33,15 @@ impl Criterion {
         Ok(Self { loss: spec.clone(), weight })
     }
 
-    /// The mean loss of a batch: `output` is `[rows, outputs]`, `target` `[rows]`.
+    /// The mean loss of a batch: `output` is `[rows, outputs]`, `target` `[rows]`; of tokens `[rows, places, outputs]` and
+    /// `[rows, places]`, and the mean is taken over the places that have a target.
     ///
     /// # Errors
     /// What libtorch says.
     pub fn mean(&self, output: &Tensor, target: &Tensor) -> Result<Tensor, Failure> {
         let weight = self.weight.as_ref();
         Ok(match &self.loss {
+            Loss::CrossEntropy(spec) if output.dim() == 3 => tokens::mean_loss(output, target, spec.label_smoothing)?,
             Loss::CrossEntropy(spec) => {
                 output.f_cross_entropy_loss(target, weight, Reduction::Mean, -100, spec.label_smoothing)?
             }

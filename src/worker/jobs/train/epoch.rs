@@ -1,5 +1,6 @@
 //! One pass through the training data.
 
+use super::super::tokens::Masker;
 use super::super::{Events, Forward};
 use super::batches::{self, Batch};
 use super::meter::Meter;
@@ -24,6 +25,10 @@ pub struct Trainer<'a> {
     pub forward: Forward<'a>,
     /// The loss.
     pub criterion: &'a Criterion,
+    /// Hides tokens, where those are to be guessed.
+    pub masker: Option<Masker<'a>>,
+    /// How many outputs a row has.
+    pub outputs: i64,
     /// The optimizer, with its state.
     pub optimizer: Optimizer,
     /// Set when the job is to stop.
@@ -67,6 +72,9 @@ impl Trainer<'_> {
             }
             if let Some(augment) = job.augment {
                 augment::apply(augment, &mut choices, &mut batch.features)?;
+            }
+            if let Some(masker) = &self.masker {
+                masker.hide(&mut batch, &mut masker.choices(epoch, at.step))?;
             }
             lr = job.schedule.lr(job.optimizer.lr(), at);
             let (loss, norm) = self.step(&batch, lr, trace::is_traced(at.step + 1, at.steps_per_epoch))?;

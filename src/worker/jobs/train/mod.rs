@@ -5,11 +5,12 @@ pub mod batches;
 mod early_stop;
 mod epoch;
 mod meter;
-mod order;
+pub mod order;
 mod trace;
 mod validate;
 
 use super::Events;
+use super::tokens::{self, Masker};
 use crate::failure::Failure;
 use crate::losses::Criterion;
 use crate::network::{self, Start};
@@ -34,16 +35,22 @@ pub fn run(job: &TrainJob, events: Events<'_>, cancel: &Cancel) -> Result<JobRes
     let device = numerics::apply(job.setting)?;
     let network = network::load(&job.architecture, start(job), job.seed, device)?;
     let weights = Weights::of(network.store());
-    let data = Dataset::open(&job.data, Some(&job.target), device)?;
-    let validation = job.validate.as_deref().map(|path| Dataset::open(path, Some(&job.target), device)).transpose()?;
+    let open = |path: &std::path::Path| {
+        tokens::with_target(Dataset::open(path, Some(&job.target), device)?, &job.task, &job.target)
+    };
+    let data = open(&job.data)?;
+    let validation = job.validate.as_deref().map(open).transpose()?;
     let target = data.target.as_ref().ok_or_else(|| Failure::new("the training data has no target"))?;
     let criterion = Criterion::new(&job.loss, &job.task, target, device)?;
     let forward = |features: &BTreeMap<String, tch::Tensor>, train: bool| network.forward(features, train);
+    tokens::check_causal(&forward, &data, &job.task, &job.target)?;
     let trainer = Trainer {
         job,
         data: &data,
         forward: &forward,
         criterion: &criterion,
+        masker: Masker::new(&job.task, &job.target, job.seed),
+        outputs: network.outputs(),
         optimizer: optim::build(&job.optimizer, &weights.trained())?,
         cancel,
     };
@@ -82,8 +89,10 @@ fn epochs(
         ran = epoch;
         last = BTreeMap::from([("loss".to_owned(), result.loss), ("lr".to_owned(), result.lr)]);
         if let Some(data) = validation {
-            let rows = job.batch_size.max(VALIDATION_ROWS);
-            last.extend(validate::validate(trainer.forward, data, trainer.criterion, &job.task, rows, trainer.cancel)?);
+            let rows = tokens::rows_at_once(&job.task, trainer.outputs, job.batch_size.max(VALIDATION_ROWS));
+            let masker = trainer.masker.as_ref();
+            let (forward, criterion) = (trainer.forward, trainer.criterion);
+            last.extend(validate::validate(forward, data, criterion, &job.task, masker, rows, trainer.cancel)?);
         }
         events(WorkerEvent::Epoch { epoch, epochs: job.epochs, values: last.clone() });
         let Some(watch) = &mut watch else { continue };
