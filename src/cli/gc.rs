@@ -6,7 +6,7 @@ use crate::digest::Digest;
 use crate::git::Git;
 use crate::history::{History, Run};
 use crate::report::{Align, Table};
-use crate::store::{GcPlan, Limits, Need, Store, StoreError, Workspace, plan_gc};
+use crate::store::{GcPlan, Limits, Need, Store, StoreError, Unfinished, Workspace, plan_gc};
 use crate::{env, numbers};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +15,9 @@ use std::path::{Path, PathBuf};
 
 /// So many results are listed unless `--verbose`.
 const LISTED: usize = 20;
+
+/// Checkpoints that were written within so many seconds stay: a week.
+const CHECKPOINTS_STAY: u64 = 7 * 24 * 3600;
 
 /// What is needed, and when it was last used.
 #[derive(Default)]
@@ -38,10 +41,11 @@ pub(super) fn run(options: &args::Gc, output: Output) -> Outcome {
     let guard = wait_alone(&store, output)?;
     let roots = roots(&store, &workspace, options.keep_runs)?;
     let plan = plan_gc(&store.contents(), roots.needed.clone(), &roots.used, limits);
+    let checkpoints = Checkpoints::of(&store, limits);
     if options.json {
-        output.json(&as_json(&plan, &roots, options.dry_run))?;
+        output.json(&as_json(&plan, &checkpoints, &roots, options.dry_run))?;
     } else {
-        output.data(&as_text(&plan, &roots, output))?;
+        output.data(&as_text(&plan, &checkpoints, &roots, output))?;
     }
     if options.dry_run {
         output.say("nothing was removed: this was a dry run");
@@ -49,9 +53,41 @@ pub(super) fn run(options: &args::Gc, output: Output) -> Outcome {
     }
     let keys: Vec<Digest> = plan.removed.iter().map(|(stored, _)| stored.key).collect();
     store.remove(&keys, &plan.blobs)?;
+    store.clear_members();
+    for gone in &checkpoints.go {
+        store.forget_checkpoints(gone.series, gone.key);
+    }
     drop(guard);
-    output.say(&format!("{} freed", numbers::bytes(plan.freed)));
+    output.say(&format!("{} freed", numbers::bytes(plan.freed + bytes(&checkpoints.go))));
     Ok(Exit::Done)
+}
+
+/// The checkpoints of stages that have no result yet.
+struct Checkpoints {
+    go: Vec<Unfinished>,
+    stay: Vec<Unfinished>,
+}
+
+impl Checkpoints {
+    /// Those that were written within the last week stay, or within the time of `--older-than`: their stage may be run again.
+    fn of(store: &Store, limits: Limits) -> Self {
+        let before = limits.before.unwrap_or_else(|| env::unix_seconds().saturating_sub(CHECKPOINTS_STAY));
+        let (go, stay) = store.unfinished().into_iter().partition(|unfinished| unfinished.written < before);
+        Self { go, stay }
+    }
+
+    /// `checkpoints of 1 unfinished stage go, 3.1 MB`
+    fn lines(&self) -> Vec<String> {
+        let line = |all: &[Unfinished], verb: &str| {
+            let (stages, bytes) = (numbers::counted(all.len(), "unfinished stage"), numbers::bytes(bytes(all)));
+            (!all.is_empty()).then(|| format!("checkpoints of {stages} {verb}, {bytes}"))
+        };
+        line(&self.go, "go").into_iter().chain(line(&self.stay, "stay")).collect()
+    }
+}
+
+fn bytes(all: &[Unfinished]) -> u64 {
+    all.iter().map(|unfinished| unfinished.bytes).sum()
 }
 
 /// The store alone, saying so where that takes time.
@@ -148,7 +184,7 @@ fn ended(run: &Run) -> u64 {
     run.started + run.seconds.unwrap_or(0.0).max(0.0) as u64
 }
 
-fn as_text(plan: &GcPlan, roots: &Roots, output: Output) -> String {
+fn as_text(plan: &GcPlan, checkpoints: &Checkpoints, roots: &Roots, output: Output) -> String {
     let paint = output.out;
     let mut out = String::new();
     let mut table = Table::new(["goes", "made", "last used", "size", "result"]).align(&[
@@ -185,6 +221,9 @@ fn as_text(plan: &GcPlan, roots: &Roots, output: Output) -> String {
         needs.iter().filter(|(count, _)| *count > 0).map(|(count, who)| format!("{count} {who}")).collect();
     let why = if needs.is_empty() { String::new() } else { format!(": {}", needs.join(", ")) };
     out.push_str(&format!("{} needed{why}\n", numbers::counted(plan.needed.len(), "result")));
+    for line in checkpoints.lines() {
+        out.push_str(&format!("{line}\n"));
+    }
     let total = format!(
         "{} and {} go, {}; {} stay",
         numbers::counted(plan.removed.len(), "result"),
@@ -196,7 +235,7 @@ fn as_text(plan: &GcPlan, roots: &Roots, output: Output) -> String {
     out
 }
 
-fn as_json(plan: &GcPlan, roots: &Roots, dry_run: bool) -> Value {
+fn as_json(plan: &GcPlan, checkpoints: &Checkpoints, roots: &Roots, dry_run: bool) -> Value {
     let needs = |needs: &BTreeSet<Need>| -> Vec<&str> {
         let name = |need: &Need| match need {
             Need::Lock => "lock",
@@ -225,6 +264,7 @@ fn as_json(plan: &GcPlan, roots: &Roots, dry_run: bool) -> Value {
         "blobs": plan.blobs.len(),
         "freed_bytes": plan.freed,
         "stays_bytes": plan.stays,
+        "checkpoints": { "freed_bytes": bytes(&checkpoints.go), "stays_bytes": bytes(&checkpoints.stay) },
     })
 }
 
