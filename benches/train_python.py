@@ -39,6 +39,17 @@ def lstm(hidden, layers):
     return {"lstm": {"hidden": hidden, "layers": layers}}
 
 
+def transformer(width, heads, blocks):
+    """Blocks as most small models have them, and what follows after the last one's sums."""
+    spec = {"layers": blocks, "heads": heads, "norm": "pre", "activation": "gelu", "dropout": 0.1, "attention_dropout": 0.0, "feedforward": 4 * width}
+    return [{"transformer_encoder": spec}, "layer_norm", {"pool": "mean"}, linear(width, 10)]
+
+
+def pair(out):
+    """Two convolutions of std/vision/small_vgg."""
+    return [conv(out, bias=False), "batch_norm", "relu"] * 2
+
+
 def block(out, stride):
     """A residual block of std/vision/small_resnet."""
     inner = [conv(out, stride=stride, bias=False), "batch_norm", "relu", conv(out, bias=False), "batch_norm"]
@@ -47,7 +58,16 @@ def block(out, stride):
 
 # name: (shape of a row, stored type, layers, rows, epochs)
 CASES = {
-    "fashion (small_resnet)": (
+    "fashion (small_vgg)": (
+        [1, 28, 28],
+        "u8",
+        [
+            *pair(32), {"max_pool2d": 2}, *pair(64), {"max_pool2d": 2}, *pair(128), "global_avg_pool", linear(128, 10),
+        ],
+        2560,
+        3,
+    ),
+    "small_resnet": (
         [1, 28, 28],
         "u8",
         [
@@ -67,6 +87,8 @@ CASES = {
     "64-256-10 MLP": ([64], "f32", [linear(64, 256), "relu", linear(256, 10)], 12800, 21),
     "LSTM, 64 places": ([64, 32], "f32", [lstm(128, 1), linear(128, 10)], 3840, 4),
     "LSTM, 2 layers": ([32, 64], "f32", [lstm(256, 2), linear(256, 10)], 2560, 3),
+    "small transformer": ([32, 64], "f32", transformer(64, 4, 2), 3840, 4),
+    "wider transformer": ([64, 128], "f32", transformer(128, 4, 2), 1280, 3),
 }
 
 
@@ -168,6 +190,10 @@ def network(torch, layers, shape, channels=None):
         def forward(self, x):
             return self.recurrent(x)[1][0][-1]
 
+    class Mean(nn.Module):
+        def forward(self, x):
+            return x.mean(1)
+
     class Residual(nn.Module):
         def __init__(self, inner, shortcut):
             super().__init__()
@@ -184,6 +210,16 @@ def network(torch, layers, shape, channels=None):
         inner = network(torch, spec["layers"], shape, [*channels])
         return Residual(inner, network(torch, spec["shortcut"], shape, channels))
 
+    def encoder(spec):
+        def block():
+            layer = nn.TransformerEncoderLayer(
+                shape[-1], spec["heads"], spec["feedforward"], spec["dropout"], activation="gelu", batch_first=True, norm_first=True
+            )
+            layer.self_attn.dropout = spec["attention_dropout"]
+            return layer
+
+        return nn.Sequential(*(block() for _ in range(spec["layers"])))
+
     def one(layer):
         name, spec = (layer, {}) if isinstance(layer, str) else next(iter(layer.items()))
         return {
@@ -196,6 +232,9 @@ def network(torch, layers, shape, channels=None):
             "batch_norm": lambda: nn.BatchNorm2d(channels[0]),
             "residual": lambda: residual(spec),
             "lstm": lambda: Last(spec, shape[-1]),
+            "transformer_encoder": lambda: encoder(spec),
+            "layer_norm": lambda: nn.LayerNorm(shape[-1]),
+            "pool": Mean,
         }[name]()
 
     return nn.Sequential(*(one(layer) for layer in layers))

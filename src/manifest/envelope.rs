@@ -230,6 +230,7 @@ fn param(name: String, node: Node, diagnostics: &mut Diagnostics) -> Option<Para
         max: None,
         choices: Vec::new(),
         about: None,
+        broken: false,
     };
     if !matches!(node.data, Data::Table(_)) {
         let ty = ParamType::of(&node.data)?;
@@ -246,27 +247,15 @@ fn long_param(plain: ParamDecl, table: &Node, diagnostics: &mut Diagnostics) -> 
     }
     let declared = text_field(table, "type", &what, diagnostics);
     let default = table.get("default").cloned();
-    let ty = match (declared, &default) {
-        (Some(name), _) => ParamType::parse(&name).or_else(|| {
-            let span = table.get("type").map_or(table.span, |node| node.span);
-            diagnostics.push(
-                Diagnostic::new(codes::ENVELOPE, format!("`{name}` is not a type of params"))
-                    .at(span)
-                    .label(format!("the types are {}", list(ParamType::names(), 8)))
-                    .maybe_hint(did_you_mean(&name, ParamType::names())),
-            );
-            None
-        })?,
-        (None, Some(default)) => ParamType::of(&default.data)?,
-        (None, None) => {
-            diagnostics.push(
-                Diagnostic::new(codes::ENVELOPE, format!("{what} has neither a `type` nor a `default`"))
-                    .at(plain.span)
-                    .label("what values it takes cannot be told"),
-            );
-            return None;
-        }
+    let own = default.as_ref().and_then(|default| ParamType::of(&default.data));
+    let ty = match &declared {
+        Some(name) => ParamType::parse(name),
+        None => own,
     };
+    if ty.is_none() && (declared.is_some() || (default.is_none() && table.get("type").is_none())) {
+        diagnostics.push(without_type(&plain, table, declared.as_deref()));
+    }
+    let plain = ParamDecl { broken: ty.is_none(), ty: ty.or(own).unwrap_or(ParamType::Str), ..plain };
     let choices = match table.get("choices") {
         None => Vec::new(),
         Some(Node { data: Data::List(items), .. }) => items.clone(),
@@ -276,7 +265,6 @@ fn long_param(plain: ParamDecl, table: &Node, diagnostics: &mut Diagnostics) -> 
         }
     };
     let mut decl = ParamDecl {
-        ty,
         choices,
         min: number_field(table, "min", &what, diagnostics),
         max: number_field(table, "max", &what, diagnostics),
@@ -293,6 +281,19 @@ fn long_param(plain: ParamDecl, table: &Node, diagnostics: &mut Diagnostics) -> 
         }
     }
     Some(decl)
+}
+
+/// A param whose `type` is none, or that tells neither a type nor a value.
+fn without_type(param: &ParamDecl, table: &Node, declared: Option<&str>) -> Diagnostic {
+    let Some(name) = declared else {
+        let message = format!("param `{}` has neither a `type` nor a `default`", param.name);
+        return Diagnostic::new(codes::ENVELOPE, message).at(param.span).label("what values it takes cannot be told");
+    };
+    let span = table.get("type").map_or(table.span, |node| node.span);
+    Diagnostic::new(codes::ENVELOPE, format!("`{name}` is not a type of params"))
+        .at(span)
+        .label(format!("the types are {}", list(ParamType::names(), 8)))
+        .maybe_hint(did_you_mean(name, ParamType::names()))
 }
 
 fn input(name: String, node: Node, diagnostics: &mut Diagnostics) -> Option<InputDecl> {

@@ -84,6 +84,8 @@ pub struct ParamDecl {
     pub choices: Vec<Node>,
     /// What it is for.
     pub about: Option<String>,
+    /// What it takes could not be read, which was reported: any value will do, and none is missed.
+    pub broken: bool,
 }
 
 impl ParamDecl {
@@ -92,6 +94,9 @@ impl ParamDecl {
     /// # Errors
     /// A diagnostic at the value.
     pub fn admit(&self, mut node: Node) -> Result<Node, Diagnostic> {
+        if self.broken {
+            return Ok(node);
+        }
         if let (ParamType::Float, Data::Int(value)) = (self.ty, &node.data) {
             node.data = Data::Float(*value as f64);
         }
@@ -144,8 +149,8 @@ impl Params {
     /// Params with their defaults.
     pub(super) fn new(decls: Vec<ParamDecl>) -> Self {
         let bound = decls.into_iter().map(|decl| {
-            let value = decl.default.clone();
-            (decl.name.clone(), Bound { decl, value, set: None, used: false, refused: false })
+            let (value, refused) = (decl.default.clone(), decl.broken);
+            (decl.name.clone(), Bound { decl, value, set: None, used: false, refused })
         });
         Self { bound: bound.collect() }
     }
@@ -190,6 +195,7 @@ impl Params {
             max: None,
             choices: Vec::new(),
             about: None,
+            broken: false,
         });
         let admitted = decl.admit(value).map_err(|diagnostic| diagnostics.push(diagnostic)).ok();
         let refused = admitted.is_none();
@@ -404,6 +410,7 @@ mod tests {
             max: None,
             choices: Vec::new(),
             about: None,
+            broken: false,
         });
         let mut params = Params::new(decls.collect());
         let mut diagnostics = Diagnostics::default();
