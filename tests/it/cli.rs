@@ -127,6 +127,9 @@ fn a_pipeline_runs_once_and_says_why_it_would_again() {
     let sandbox = Sandbox::with_manifest(HELLO);
     sandbox.kilter(&["check"]).success().prints_nothing().says("no mistakes, checked 2 stages in ");
     sandbox.kilter(&["plan"]).success().prints("has not run yet").prints("1 will run · 1 unknown");
+    sandbox.kilter(&["why", "first"]).success().prints("first has not run yet.\nIt would run.\n");
+    let second = sandbox.kilter(&["why", "second"]).success();
+    second.prints("Whether it would run is unknown until first has run.\nfirst has not run yet, and would run.\n");
     sandbox.run(&[]).success().prints_nothing().says("2 stages ran in ").says("Results in out/hello");
     assert_eq!(sandbox.read("out/hello/second/copy.txt"), "hello\n");
     sandbox.run(&[]).all_cached().prints_nothing();

@@ -31,20 +31,25 @@ pub(super) fn run(options: &args::Why, output: Output) -> Outcome {
 fn as_text(session: &Session, plan: &crate::plan::Plan, name: &str, planned: &PlannedStage, output: Output) -> String {
     let paint = output.out;
     let mut out = history(name, planned, paint);
+    let again = if planned.earlier.is_some() { " again" } else { "" };
     match &planned.decision {
         Decision::Cached(result) => out.push_str(&would_not(session, planned, result)),
         Decision::Run(reasons) => {
-            let again = if planned.earlier.is_some() { " again" } else { "" };
-            out.push_str(&format!("It would run{again} because\n{}", lines(&looked::at_rows(session, reasons))));
+            out.push_str(&match reasons.as_slice() {
+                [Reason::NeverRan] => "It would run.\n".to_owned(),
+                _ => format!("It would run{again} because\n{}", lines(&looked::at_rows(session, reasons))),
+            });
             out.push_str(&nearer(session, planned, reasons));
         }
         Decision::Unknown { waits_for } => {
-            out.push_str(&format!("Whether it would run again is {}.\n", unknown(session, waits_for)));
+            out.push_str(&format!("Whether it would run{again} is {}.\n", unknown(session, waits_for)));
             for index in waits_for.iter() {
                 let Some(Decision::Run(reasons)) = plan.get(*index).map(|waited| &waited.decision) else { continue };
                 let stage = paint.bold(&session.checked.stages[*index].name);
-                let reasons = looked::at_rows(session, reasons);
-                out.push_str(&format!("{stage} would run because\n{}", lines(&reasons)));
+                out.push_str(&match reasons.as_slice() {
+                    [Reason::NeverRan] => format!("{stage} has not run yet, and would run.\n"),
+                    _ => format!("{stage} would run because\n{}", lines(&looked::at_rows(session, reasons))),
+                });
             }
         }
     }
