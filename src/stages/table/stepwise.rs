@@ -46,7 +46,7 @@ impl Kind for Table {
     const INFO: StageInfo = StageInfo {
         name: "table",
         family: Family::Table,
-        version: 3,
+        version: 4,
         summary: "Changes a table by steps: filter, derive, cast, clean, rename, names, select, drop, fill, dedupe, sort, join, concat, group, window, explode, pivot, unpivot, sample.",
         ports: &[Port { name: TABLE, about: "the changed table" }],
         example: r#"[stage.clean]
@@ -132,7 +132,12 @@ fn first_failure(spec: &Spec, cx: &RunCx<'_>, tables: Tables<'_>) -> StageError 
         let result = apply(spec, count, tables).and_then(|lf| {
             try_plan(cx, lf).map_err(|failure| {
                 let doing = format!("do step {count}, `{}`", step.name());
-                step.explain(failure.while_doing(&doing)).at(path!["steps", count - 1, step.name()])
+                let told = step.blame(cx, || apply(spec, count - 1, tables).ok());
+                let error = match (told, failure) {
+                    (Some(told), PlanFailure::Plan(_)) => StageError::data(format!("cannot {doing}: {told}")),
+                    (_, failure) => failure.while_doing(&doing),
+                };
+                step.explain(error).at(path!["steps", count - 1, step.name()])
             })
         });
         if let Err(error) = result {

@@ -25,7 +25,7 @@ mod window;
 
 use crate::frame::schema::from_polars_schema;
 use crate::frame::{FloatSums, failed, polars_schema};
-use crate::stage::{CheckCx, Path, Ref, StageError};
+use crate::stage::{CheckCx, Path, Ref, RunCx, StageError};
 use crate::types::TableSchema;
 use polars::prelude::{DataFrame, IntoLazy, LazyFrame, PolarsResult, SchemaRef};
 use schemars::JsonSchema;
@@ -42,7 +42,8 @@ pub enum Step {
     /// Expressions of one step see the columns from before it; new columns come last, sorted by name.
     Derive(derive::Derive),
     /// Other column types, by name or pattern: `{ cast = { "pixel_*" = "f32" } }`. A value that the new type cannot
-    /// hold is an error, a fraction in a whole number too; texts become dates and times as in csv files.
+    /// hold is an error that names its row: a fraction in a whole number, a whole number that a float type would round, a
+    /// time of day in a date; fractions are rounded to what a float type holds. Texts become dates and times as in csv files.
     Cast(cast::Cast),
     /// Cleans texts: normal form, case, patterns, white space, markers of missing values:
     /// `{ clean = { columns = "text", form = "nfkc", squeeze = true, null_values = [""] } }`.
@@ -189,6 +190,15 @@ impl Step {
             }
             Self::Pivot(_) => error.hint("list the value in `columns`, or filter those rows before"),
             Self::Explode(_) => error.hint("lists that are taken apart together must be equally long in each row"),
+    /// What went wrong with which row, after the step failed on the table that `before` gives; `None` where only polars
+    /// knows.
+    pub(super) fn blame(&self, cx: &RunCx<'_>, before: impl FnOnce() -> Option<LazyFrame>) -> Option<String> {
+        match self {
+            Self::Cast(step) => step.blame(cx, before()?),
+            _ => None,
+        }
+    }
+
             _ => error,
         }
     }

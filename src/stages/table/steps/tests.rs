@@ -247,6 +247,34 @@ fn lists_are_taken_apart() {
 fn samples_repeat() {
     let (one, two) =
         (steps(r#"{ sample = { rows = 20 } }"#), steps(r#"{ sample = { rows = 20 } }, { select = ["year"] }"#));
+#[test]
+fn a_value_that_a_type_cannot_hold_is_named_with_its_row() {
+    let mut bench = Bench::default();
+    let day = 86_400_000_000_i64;
+    let df =
+        df!["f" => [1.0, 2.5, 3.25], "n" => [1_i64, 2, (1 << 24) + 1], "at" => [0, day, day + 1]].expect("a frame");
+    let df = df.lazy().with_column(col("at").cast(DataType::Datetime(TimeUnit::Microseconds, None))).collect();
+    table_input(&mut bench, "t", df.expect("times"));
+    for (step, wanted) in [
+        ("f = \"i64\"", "column `f`: 2 of 3 values have no form as i64, the first is `2.5` in row 2"),
+        ("n = \"f32\"", "column `n`: 1 of 3 values has no form as f32, the first is `16777217` in row 3"),
+        ("n = \"u8\"", "column `n`: 1 of 3 values has no form as u8, the first is `16777217` in row 3"),
+        ("at = \"date\"", "in row 3"),
+        ("n = \"u8\", f = \"i64\"", "in row 2"),
+    ] {
+        for memory in [None, Some(1 << 30)] {
+            bench.memory = memory;
+            let error =
+                run::<Table>(&bench, &format!("from = \"t\"\nsteps = [{{ cast = {{ {step} }} }}]")).expect_err(step);
+            let told =
+                error.message.starts_with("cannot do step 1, `cast`: column `") && error.message.ends_with(wanted);
+            assert!(told, "{step}: {}", error.message);
+        }
+    }
+    let fine = "from = \"t\"\nsteps = [{ cast = { f = \"f32\", n = \"f64\" } }]";
+    run::<Table>(&bench, fine).expect("fractions are rounded");
+}
+
     assert_eq!((one.height(), numbers(&one, "year")), (20, numbers(&two, "year")));
     assert_ne!(numbers(&one, "body_mass_g"), numbers(&steps(r#"{ sample = { rows = 20, seed = 1 } }"#), "body_mass_g"));
     assert_eq!(steps(r#"{ sample = { fraction = 0.25 } }"#).height(), 86);
