@@ -83,6 +83,10 @@ fn tables_are_joined_in_the_order_of_the_left() {
     assert_eq!(steps(r#"{ join = { with = "islands", on = "island", how = "anti" } }"#).height(), 52);
     assert_eq!(steps(r#"{ join = { with = "islands", on = "island", how = "semi" } }"#).height(), 292);
     assert_eq!(steps(r#"{ join = { with = "islands", on = "island", how = "full" } }"#).height(), 345);
+    let df = steps(r#"{ join = { with = "islands", on = "island", how = "right" } }"#);
+    assert_eq!((df.height(), texts(&df, "island")[292].as_deref()), (293, Some("Nowhere")));
+    assert_eq!(texts(&df, "island")[0].as_deref(), Some("Biscoe"), "the order is that of the other table");
+    assert_eq!((df.column("species").expect("there").null_count(), numbers(&df, "area").len()), (1, 293));
     assert_eq!(steps(r#"{ join = { with = "islands", how = "cross", suffix = "_2" } }"#).height(), 344 * 3);
     let df = steps(
         r#"{ rename = { island = "home" } }, { join = { with = "islands", left_on = "home", right_on = "island" } }"#,
