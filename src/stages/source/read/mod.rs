@@ -15,7 +15,7 @@ use crate::frame::file::{
 use crate::frame::{rows_by_columns, write_plan, write_table, write_view};
 use crate::numbers;
 use crate::path;
-use crate::stage::{CheckCx, Family, Input, Kind, Outputs, Plan, Port, Produced, RunCx, StageError, StageInfo};
+use crate::stage::{CheckCx, Family, Input, Kind, Outputs, Plan, Port, Produced, RunCx, Seed, StageError, StageInfo};
 use crate::types::{ArtifactType, Column, DType, TableSchema};
 use polars::prelude::{DataFrame, LazyFrame};
 use std::collections::BTreeMap;
@@ -126,7 +126,7 @@ types = { year = "i32" }
         !spec.keep
     }
 
-    fn plan(spec: &Spec, inputs: &BTreeMap<String, Input>) -> Result<Plan, StageError> {
+    fn plan(spec: &Spec, inputs: &BTreeMap<String, Input>, _: Seed) -> Result<Plan, StageError> {
         let input = inputs.get(&spec.from.0).ok_or_else(|| StageError::bug("the file was not prepared"))?;
         let files = input::of_run(spec, input)?;
         let layout = spec.layout(input::format(spec, &files)?).map_err(StageError::data)?;

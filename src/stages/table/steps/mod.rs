@@ -169,12 +169,33 @@ impl Step {
         self.rule().apply(lf, &schema, sums, tables)
     }
 
+    /// Whether it makes a random choice without saying what that derives from.
+    pub(super) fn needs_seed(&self) -> bool {
+        matches!(self, Self::Sample(sample) if sample.seed.is_none())
+    }
+
+    /// Gives it a seed, where it needs one.
+    pub(super) fn take_seed(&mut self, seed: u64) {
+        if let Self::Sample(sample) = self {
+            sample.seed.get_or_insert(seed);
+        }
+    }
+
     /// The other tables that it needs.
     pub(super) fn others(&self) -> &[Ref] {
         match self {
             Self::Join(join) => std::slice::from_ref(&join.with),
             Self::Concat(concat) => &concat.with,
             _ => &[],
+        }
+    }
+
+    /// What went wrong with which row, after the step failed on the table that `before` gives; `None` where only polars
+    /// knows.
+    pub(super) fn blame(&self, cx: &RunCx<'_>, before: impl FnOnce() -> Option<LazyFrame>) -> Option<String> {
+        match self {
+            Self::Cast(step) => step.blame(cx, before()?),
+            _ => None,
         }
     }
 
@@ -190,15 +211,6 @@ impl Step {
             }
             Self::Pivot(_) => error.hint("list the value in `columns`, or filter those rows before"),
             Self::Explode(_) => error.hint("lists that are taken apart together must be equally long in each row"),
-    /// What went wrong with which row, after the step failed on the table that `before` gives; `None` where only polars
-    /// knows.
-    pub(super) fn blame(&self, cx: &RunCx<'_>, before: impl FnOnce() -> Option<LazyFrame>) -> Option<String> {
-        match self {
-            Self::Cast(step) => step.blame(cx, before()?),
-            _ => None,
-        }
-    }
-
             _ => error,
         }
     }

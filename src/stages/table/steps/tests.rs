@@ -248,10 +248,6 @@ fn lists_are_taken_apart() {
 }
 
 #[test]
-fn samples_repeat() {
-    let (one, two) =
-        (steps(r#"{ sample = { rows = 20 } }"#), steps(r#"{ sample = { rows = 20 } }, { select = ["year"] }"#));
-#[test]
 fn a_value_that_a_type_cannot_hold_is_named_with_its_row() {
     let mut bench = Bench::default();
     let day = 86_400_000_000_i64;
@@ -279,12 +275,21 @@ fn a_value_that_a_type_cannot_hold_is_named_with_its_row() {
     run::<Table>(&bench, fine).expect("fractions are rounded");
 }
 
+#[test]
+fn samples_repeat() {
+    let (one, two) =
+        (steps(r#"{ sample = { rows = 20 } }"#), steps(r#"{ sample = { rows = 20 } }, { select = ["year"] }"#));
     assert_eq!((one.height(), numbers(&one, "year")), (20, numbers(&two, "year")));
     assert_ne!(numbers(&one, "body_mass_g"), numbers(&steps(r#"{ sample = { rows = 20, seed = 1 } }"#), "body_mass_g"));
     assert_eq!(steps(r#"{ sample = { fraction = 0.25 } }"#).height(), 86);
     // What follows sees the chosen rows alone.
     let adelie = steps(r#"{ sample = { rows = 20 } }, { filter = "species = 'Adelie'" }"#).height();
     assert_eq!(texts(&one, "species").iter().filter(|name| name.as_deref() == Some("Adelie")).count(), adelie);
+    // Steps before it that choose nothing do not shift the choice; another random step has a choice of its own.
+    let later = steps(r#"{ derive = { a = "1" } }, { sample = { rows = 20 } }"#);
+    assert_eq!(numbers(&one, "body_mass_g"), numbers(&later, "body_mass_g"));
+    let other = steps(r#"{ sample = { rows = 344 } }, { sample = { rows = 20 } }"#);
+    assert_ne!(numbers(&one, "body_mass_g"), numbers(&other, "body_mass_g"));
     assert_eq!(codes(r#"{ sample = {} }"#), ["E0135"]);
     assert_eq!(codes(r#"{ sample = { fraction = 2.0 } }"#), ["E0136"]);
 }
