@@ -200,6 +200,20 @@ pub fn is_network_file_system(path: &std::path::Path) -> bool {
     }
 }
 
+/// How much memory programs here can still get, in bytes: what the machine has free, or what is left of the control group's
+/// limit. `None` where the system does not tell.
+#[must_use]
+pub fn free_memory() -> Option<u64> {
+    let number = |file: &str| std::fs::read_to_string(file).ok()?.trim().parse::<u64>().ok();
+    let machine = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
+        let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:")?.trim().strip_suffix("kB"))?;
+        line.trim().parse::<u64>().ok()?.checked_mul(1024)
+    });
+    let group = number("/sys/fs/cgroup/memory.max");
+    let group = group.map(|limit| limit.saturating_sub(number("/sys/fs/cgroup/memory.current").unwrap_or(0)));
+    [machine, group].into_iter().flatten().min()
+}
+
 /// The child is killed when the thread that starts it ends, also when this process is killed.
 #[cfg(target_os = "linux")]
 pub fn die_with_parent(command: &mut std::process::Command) {

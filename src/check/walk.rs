@@ -231,7 +231,7 @@ impl Walk<'_> {
         }
         let (outputs, findings) = run_check(spec, &taken.inputs, &entry.base, self.workspace);
         let wrong = findings.iter().any(|finding| finding.diagnostic.severity == Severity::Error);
-        let trusted = !wrong && !named_after_nothing(&outputs, taken);
+        let trusted = !wrong && !named_after_nothing(spec, &outputs, taken);
         place_all(findings, entry, self.manifest, self.sources, self.diagnostics);
         let files = files_lying(&outputs);
         FoundOutputs { outputs, trusted, files }
@@ -362,11 +362,12 @@ impl Walk<'_> {
 }
 
 /// Whether an output is called after something that is not there: `encode.vla` after a mistyped `split.vla`. Then what the
-/// outputs would be called is not known.
-fn named_after_nothing(outputs: &Outputs, taken: &Taken) -> bool {
+/// outputs would be called is not known, nor where names follow from all references together.
+fn named_after_nothing(spec: &dyn StageSpec, outputs: &Outputs, taken: &Taken) -> bool {
     let led_nowhere = |text: &&String| !taken.refs.iter().any(|found| found.text == **text);
     let name = |text: &String| text.rsplit(['.', '/']).next().is_some_and(|name| outputs.get(name).is_some());
-    !taken.complete && taken.inputs.keys().filter(led_nowhere).any(name)
+    let mut lost = taken.inputs.keys().filter(led_nowhere);
+    !taken.complete && if spec.names().is_empty() { lost.any(name) } else { lost.next().is_some() }
 }
 
 /// Which output a reference means. `Ok(None)`: it cannot be told after a mistake in the stage.

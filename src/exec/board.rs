@@ -50,7 +50,7 @@ impl Origin {
             Some((behind.text.clone(), self.narrowed(behind, &reads, input)))
         };
         let inputs = maker.refs.iter().map(seen).collect::<Option<_>>()?;
-        Some(input.made_by(View::new(&maker.name, Arc::clone(spec), inputs)))
+        Some(input.made_by(View::new(&maker.name, Arc::clone(spec), inputs, maker.seed)))
     }
 
     /// What a stage that reads so much sees of an input.

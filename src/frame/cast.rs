@@ -21,8 +21,9 @@ pub enum CastFault {
     },
 }
 
-/// The column in another type. Texts become dates and times as in delimited files; what would lose its fraction, or has
-/// no form in the new type, is a fault.
+/// The column in another type. Texts become dates and times as in delimited files; what would lose its fraction or its time
+/// of day, is too large to be held exactly, or has no form in the new type, is a fault. Fractions themselves are rounded to
+/// what a float type holds of them.
 ///
 /// # Errors
 /// Where it cannot be done, or not for every value.
@@ -30,13 +31,18 @@ pub fn cast_exactly(column: &Column, dtype: &DType) -> Result<Column, CastFault>
     let target = to_polars(dtype).ok_or(CastFault::NoForm)?;
     let moments = moments(column, dtype);
     let out = moments.as_ref().unwrap_or(column).cast(&target).map_err(|_| CastFault::NoForm)?;
-    let gone = if may_lose_fractions(&from_polars(column.dtype()), dtype) {
-        let back = out.cast(column.dtype()).map_err(|_| CastFault::NoForm)?;
-        back.not_equal_missing(column).map_err(|_| CastFault::NoForm)?
-    } else if out.null_count() == column.null_count() {
-        return Ok(out);
-    } else {
-        column.is_not_null() & out.is_null()
+    let no_form = |_| CastFault::NoForm;
+    let gone = match may_lose(&from_polars(column.dtype()), dtype) {
+        Some(Loss::Part) => {
+            let back = out.cast(column.dtype()).map_err(no_form)?;
+            back.not_equal_missing(column).map_err(no_form)?
+        }
+        Some(Loss::Size) => {
+            let wide = column.cast(&DataType::Float64).map_err(no_form)?;
+            infinite(&out).map_err(no_form)? & !infinite(&wide).map_err(no_form)?
+        }
+        None if out.null_count() == column.null_count() => return Ok(out),
+        None => column.is_not_null() & out.is_null(),
     };
     let mut rows = gone.iter().enumerate().filter(|(_, gone)| *gone == Some(true)).map(|(row, _)| row);
     let Some(row) = rows.next() else { return Ok(out) };
@@ -44,18 +50,37 @@ pub fn cast_exactly(column: &Column, dtype: &DType) -> Result<Column, CastFault>
     Err(CastFault::Lost { count: 1 + rows.count(), row, found })
 }
 
+fn infinite(column: &Column) -> PolarsResult<BooleanChunked> {
+    column.as_materialized_series().is_infinite()
+}
+
 /// Whether a cast must go through [`cast_exactly`] to lose nothing; of all others polars tells what they lose.
 #[must_use]
 pub fn needs_care(from: &DType, to: &DType) -> bool {
     let moment = matches!(to, DType::Date | DType::Datetime | DType::Time);
-    (*from == DType::Str && moment) || may_lose_fractions(from, to)
+    (*from == DType::Str && moment) || may_lose(from, to).is_some()
 }
 
-fn may_lose_fractions(from: &DType, to: &DType) -> bool {
-    match (from, to) {
-        (DType::Decimal(_, before), DType::Decimal(_, after)) => after < before,
-        (from, to) => (from.is_float() || matches!(from, DType::Decimal(..))) && to.is_integer(),
-    }
+/// What a cast may lose without polars telling.
+enum Loss {
+    /// A part of the value: what comes back from the new type is another value.
+    Part,
+    /// The value is too large for the new type.
+    Size,
+}
+
+fn may_lose(from: &DType, to: &DType) -> Option<Loss> {
+    use DType as D;
+    let wide = matches!(from, D::I64 | D::I128 | D::U64);
+    let lost = match (from, to) {
+        (D::Decimal(_, before), D::Decimal(_, after)) => after < before,
+        (D::F64 | D::Decimal(..), D::F32) => return Some(Loss::Size),
+        (D::I32 | D::U32, D::F32) => true,
+        (D::Datetime, D::Date) => true,
+        (from, D::F32 | D::F64) => wide && from.is_integer(),
+        (from, to) => (from.is_float() || matches!(from, D::Decimal(..))) && to.is_integer(),
+    };
+    lost.then_some(Loss::Part)
 }
 
 /// Texts as dates and times, the numbers that polars keeps for them.
@@ -101,6 +126,23 @@ mod tests {
         assert_eq!(lost(prices.clone(), &DType::I64).map(|lost| lost.1), Some(0));
         assert_eq!(lost(prices.clone(), &DType::Decimal(10, 1)).map(|lost| lost.1), Some(0));
         assert_eq!(lost(prices, &DType::Decimal(12, 3)), None);
+    }
+
+    #[test]
+    fn what_a_type_cannot_hold_is_told() {
+        let whole = Column::new("x".into(), [1_i64 << 24, (1 << 24) + 1, 3]);
+        assert_eq!(lost(whole.clone(), &DType::F32), Some((1, 1, "16777217".to_owned())));
+        assert_eq!(lost(whole, &DType::F64), None);
+        let ids = Column::new("x".into(), [1_i64 << 53, (1 << 53) + 1, i64::MAX]);
+        assert_eq!(lost(ids, &DType::F64), Some((2, 1, "9007199254740993".to_owned())));
+        let floats = Column::new("x".into(), [0.1, f64::INFINITY, f64::NAN, 1e39]);
+        assert_eq!(lost(floats.clone(), &DType::F32).map(|lost| (lost.0, lost.1)), Some((1, 3)));
+        assert_eq!(lost(floats.head(Some(3)), &DType::F32), None, "fractions are rounded");
+        let day = 86_400_000_000_i64;
+        let times = Column::new("t".into(), [Some(0), Some(day), None, Some(day + 1)]);
+        let times = times.cast(&DataType::Datetime(TimeUnit::Microseconds, None)).expect("times");
+        assert_eq!(lost(times.clone(), &DType::Date).map(|lost| lost.1), Some(3));
+        assert_eq!(lost(times.head(Some(3)), &DType::Date), None);
     }
 
     #[test]

@@ -66,7 +66,10 @@ pub fn try_plan(cx: &RunCx<'_>, lf: LazyFrame) -> Result<(), PlanFailure> {
 }
 
 /// Gives the rows to `take`, in order, and their columns at the end.
-fn run_plan(
+///
+/// # Errors
+/// [`PlanFailure`].
+pub fn run_plan(
     cx: &RunCx<'_>,
     mut lf: LazyFrame,
     take: &mut dyn FnMut(DataFrame) -> Result<(), StageError>,

@@ -33,7 +33,7 @@ pub use cast::{CastFault, cast_exactly, needs_care};
 pub use changes::{Matching, TableChanges, table_changes};
 pub use digest::{column_digest, table_digest};
 pub use dtype::{from_polars, to_polars};
-pub use engine::{PlanFailure, try_plan, write_plan};
+pub use engine::{PlanFailure, run_plan, try_plan, write_plan};
 pub use head::head_rows;
 pub use order::{fixed, fixed_expr};
 pub use profile::{ColumnProfile, profile};

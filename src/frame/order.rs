@@ -228,7 +228,7 @@ impl Fixer {
             Expr::Cast { expr, dtype, options } => {
                 let inner = one(expr)?;
                 if options.is_strict() {
-                    keeps_fractions(&inner, dtype, scope)?;
+                    keeps_values(&inner, dtype, scope)?;
                 }
                 Expr::Cast { expr: inner, dtype: dtype.clone(), options: *options }
             }
@@ -362,27 +362,40 @@ fn marked(input: &[Expr]) -> Option<Rolling> {
     }
 }
 
-/// What the message of a lossy cast begins with.
-pub(super) const LOSSY: &str = "`CAST`";
-
-/// Refuses a cast of floats to whole numbers that does not say what becomes of fractions.
-fn keeps_fractions(inner: &Expr, to: &DataTypeExpr, scope: &Scope<'_>) -> PolarsResult<()> {
+/// Refuses a cast that loses a part of values and does not say what becomes of it.
+fn keeps_values(inner: &Expr, to: &DataTypeExpr, scope: &Scope<'_>) -> PolarsResult<()> {
     let DataTypeExpr::Literal(to) = to else { return Ok(()) };
-    let says_how = |expr: &Expr| match expr {
+    let rounded = match inner {
         Expr::Function { function, .. } => {
             matches!(function.to_string().as_str(), "round" | "floor" | "ceil" | "truncate" | "round_sig_figs" | "sign")
         }
         _ => false,
     };
-    if !to.is_integer() || says_how(inner) || has_selector(inner) || !has_column(inner) {
+    let may_lose = to.is_integer() || matches!(to, DataType::Float32 | DataType::Date | DataType::Decimal(..));
+    if !may_lose || has_selector(inner) || !has_column(inner) {
         return Ok(());
     }
     let from = inner.to_field(scope.schema()?)?.dtype;
-    if from.is_float() {
-        let (from, to) = (super::from_polars(&from), super::from_polars(to));
-        polars_bail!(InvalidOperation: "{LOSSY} of {from} to {to} cuts fractions off without saying so: ROUND, FLOOR, CEIL or TRUNC before it, or TRY_CAST");
+    let Some((loses, says_how)) = loses(&from, to).filter(|_| !rounded || matches!(to, DataType::Float32)) else {
+        return Ok(());
+    };
+    let (from, to) = (super::from_polars(&from), super::from_polars(to));
+    polars_bail!(InvalidOperation: "`CAST` of {from} to {to} {loses} without saying so: {says_how}");
+}
+
+/// What a cast leaves out, and how to say that it is meant.
+fn loses(from: &DataType, to: &DataType) -> Option<(&'static str, &'static str)> {
+    use DataType as D;
+    let cut = Some(("cuts fractions off", "ROUND, FLOOR, CEIL or TRUNC before it, or TRY_CAST"));
+    match (from, to) {
+        (D::Float32 | D::Float64 | D::Decimal(..), to) if to.is_integer() => cut,
+        (D::Decimal(_, before), D::Decimal(_, after)) if after < before => cut,
+        (D::Int32 | D::Int64 | D::Int128 | D::UInt32 | D::UInt64 | D::Float64 | D::Decimal(..), D::Float32) => {
+            Some(("rounds to 24 bits", "CAST to DOUBLE, or TRY_CAST"))
+        }
+        (D::Datetime(..), D::Date) => Some(("cuts the time of day off", "TRY_CAST")),
+        _ => None,
     }
-    Ok(())
 }
 
 fn has_selector(expr: &Expr) -> bool {

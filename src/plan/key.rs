@@ -9,7 +9,7 @@
 //! | … a file in it | the path as written, and the content digest; for a pattern those of every file that it matches | programs see names; a fetched file keeps its own |
 //! | `names` | names in the result that follow from references: the ports of `encode` | they are part of it |
 //! | `origin` | for kinds whose result tells where it comes from (`release`): names, kinds and keys of all stages before, and how references are written | its provenance is part of it |
-//! | `seed` | the seed's digest, for kinds that make random choices | it follows from the pipeline's seed and the stage's name |
+//! | `seed` | the seed's digest, for stages that make random choices | it follows from the pipeline's seed and the stage's name |
 //! | `environment` | libtorch's version and the device class, for kinds whose numbers come from libtorch | other versions round differently |
 //!
 //! | never enters | why |
@@ -19,7 +19,7 @@
 //! | absolute paths, times, hosts, user names, environment variables | they differ between machines |
 //! | how many cores or workers there are | what depends on them must be a field (`threads`) |
 //! | key order, comments, white space, where a value came from (`--set`, a param, a default) | the canonical tree has none of them |
-//! | the pipeline's seed, for kinds that make no random choices | |
+//! | the pipeline's seed, for stages that make no random choices | |
 //!
 //! One tree is built; the digest and the JSON that is kept beside the result are read from it in one traversal each,
 //! with the same resolution of references and files, so `why` cannot show something else than what was hashed.
@@ -200,7 +200,7 @@ fn key_tree(parts: KeyParts<'_>) -> Tree {
     if let Some(origin) = parts.origin {
         entries.insert("origin".to_owned(), text(&origin.to_string()));
     }
-    if info.seeded {
+    if parts.spec.seeded() {
         entries.insert("seed".to_owned(), Tree::Str(parts.seed.digest().to_string()));
     }
     if info.numeric {

@@ -1,7 +1,7 @@
 //! Kinds, with and without their types.
 
 use super::decode::decode_fields;
-use super::{CheckCx, Input, InputTypes, Plan, Produced, Reads, RunCx, StageError, StageInfo};
+use super::{CheckCx, Input, InputTypes, Plan, Produced, Reads, RunCx, Seed, StageError, StageInfo};
 use crate::digest::{Segment, Tree};
 use crate::types::ArtifactType;
 use schemars::JsonSchema;
@@ -104,11 +104,17 @@ pub trait Kind: Send + Sync + 'static {
         false
     }
 
-    /// The plan of its table, given its inputs; only of a kind that can be a view.
+    /// Whether the stage makes random choices that derive from its seed: of kinds that make none unless some field asks for one,
+    /// so that the key of a stage without that field does not depend on the seed.
+    fn seeded(_spec: &Self::Spec) -> bool {
+        Self::INFO.seeded
+    }
+
+    /// The plan of its table, given its inputs and its seed; only of a kind that can be a view.
     ///
     /// # Errors
     /// When an input cannot be opened.
-    fn plan(_spec: &Self::Spec, _inputs: &BTreeMap<String, Input>) -> Result<Plan, StageError> {
+    fn plan(_spec: &Self::Spec, _inputs: &BTreeMap<String, Input>, _seed: Seed) -> Result<Plan, StageError> {
         Err(StageError::bug("this kind is no view"))
     }
 
@@ -193,11 +199,14 @@ pub trait StageSpec: Send + Sync {
     /// See [`Kind::is_view`].
     fn is_view(&self) -> bool;
 
+    /// See [`Kind::seeded`].
+    fn seeded(&self) -> bool;
+
     /// See [`Kind::plan`].
     ///
     /// # Errors
     /// See [`Kind::plan`].
-    fn plan(&self, inputs: &BTreeMap<String, Input>) -> Result<Plan, StageError>;
+    fn plan(&self, inputs: &BTreeMap<String, Input>, seed: Seed) -> Result<Plan, StageError>;
 }
 
 /// Makes a registry entry of a [`Kind`].
@@ -258,8 +267,12 @@ impl<K: Kind> StageSpec for Decoded<K> {
         K::is_view(&self.spec)
     }
 
-    fn plan(&self, inputs: &BTreeMap<String, Input>) -> Result<Plan, StageError> {
-        K::plan(&self.spec, inputs)
+    fn seeded(&self) -> bool {
+        K::seeded(&self.spec)
+    }
+
+    fn plan(&self, inputs: &BTreeMap<String, Input>, seed: Seed) -> Result<Plan, StageError> {
+        K::plan(&self.spec, inputs, seed)
     }
 }
 

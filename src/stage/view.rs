@@ -1,7 +1,7 @@
 //! Tables that are not kept: the plan of the stage that would make one becomes a part of the plan of each stage that
 //! uses it.
 
-use super::{Input, StageError, StageSpec};
+use super::{Input, Seed, StageError, StageSpec};
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,13 +16,19 @@ pub struct View {
     stage: String,
     spec: Arc<dyn StageSpec>,
     inputs: BTreeMap<String, Input>,
+    seed: Seed,
 }
 
 impl View {
-    /// Of the stage of this name, with its inputs by reference text, as it would see them if it ran.
+    /// Of the stage of this name, with its inputs by reference text and its seed, as it would see them if it ran.
     #[must_use]
-    pub fn new(stage: impl Into<String>, spec: Arc<dyn StageSpec>, inputs: BTreeMap<String, Input>) -> Self {
-        Self { stage: stage.into(), spec, inputs }
+    pub fn new(
+        stage: impl Into<String>,
+        spec: Arc<dyn StageSpec>,
+        inputs: BTreeMap<String, Input>,
+        seed: Seed,
+    ) -> Self {
+        Self { stage: stage.into(), spec, inputs, seed }
     }
 
     /// The name of its stage.
@@ -36,7 +42,7 @@ impl View {
     /// # Errors
     /// When its inputs cannot be opened.
     pub fn plan(&self) -> Result<Plan, StageError> {
-        self.spec.plan(&self.inputs).map_err(|error| StageError { at: None, ..error }.note(self.note()))
+        self.spec.plan(&self.inputs, self.seed).map_err(|error| StageError { at: None, ..error }.note(self.note()))
     }
 
     /// Where a failure comes from that its plan caused.

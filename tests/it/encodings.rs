@@ -68,6 +68,7 @@ fn a_constant_column_becomes_zeros_and_one_row_is_enough_for_features() {
         }
         csv("t = \"date\"", rows, "features.c = \"category\"\nfeatures.t = { time = \"t\" }").success();
         csv("t = \"date\"", rows, "features.x = { numeric = \"x\", transform = \"yeo_johnson\" }").success();
+        csv("t = \"date\"", rows, "features.x = { numeric = \"x\", transform = \"box_cox\" }").success();
         csv("t = \"date\"", rows, "features.x = \"numeric\"\ntarget.c = \"category\"")
             .exits(1)
             .says("target `c` has one class in the training rows: `a`")

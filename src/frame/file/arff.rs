@@ -3,7 +3,7 @@
 
 use super::text::{Text, line_at};
 use super::types::no_such_column;
-use super::{BadFile, Layout, binary, time};
+use super::{BadFile, Layout, binary, time, width};
 use polars::prelude::*;
 
 /// What an attribute holds.
@@ -72,6 +72,7 @@ pub(super) fn read(bytes: &[u8], layout: &Layout) -> Result<DataFrame, BadFile> 
 /// The attributes, and where the rows begin.
 fn header(text: &str) -> Result<(Vec<Attribute>, usize), BadFile> {
     let mut attributes: Vec<Attribute> = Vec::new();
+    let mut names = std::collections::BTreeSet::new();
     let mut at = 0;
     for line in text.split_inclusive('\n') {
         let place = at;
@@ -81,11 +82,11 @@ fn header(text: &str) -> Result<(Vec<Attribute>, usize), BadFile> {
         match word.to_ascii_lowercase().as_str() {
             "" | "@relation" => {}
             "@data" if attributes.is_empty() => break,
-            "@data" => return Ok((attributes, at)),
+            "@data" => return width::bounded(attributes.len(), "the header has").map(|()| (attributes, at)),
             "@attribute" => {
                 let wrong = |message: String| BadFile::new(format!("line {}: {message}", line_at(text, place)));
                 let found = attribute(rest.trim()).map_err(wrong)?;
-                if attributes.iter().any(|other| other.name == found.name) {
+                if !names.insert(found.name.clone()) {
                     return Err(wrong(format!("the attribute `{}` is declared twice", found.name)));
                 }
                 attributes.push(found);

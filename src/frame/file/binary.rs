@@ -1,7 +1,7 @@
 //! Files that carry their own types: parquet and arrow. Declared types are casts that must not lose a value.
 
 use super::types::no_such_column;
-use super::{BadFile, Layout, TypeRules};
+use super::{BadFile, Format, Layout, TypeRules, width};
 use crate::frame::schema::from_polars_schema;
 use crate::frame::{CastFault, cast_exactly, collect, from_polars};
 use crate::types::{Column as ColumnType, DType, TableSchema};
@@ -10,6 +10,7 @@ use std::fs::File;
 use std::path::Path;
 
 pub(super) fn read_parquet(path: &Path, layout: &Layout) -> Result<DataFrame, BadFile> {
+    probe_parquet(path, &Layout::new(Format::Parquet))?;
     let read = crate::frame::read::scan_parquet(path).and_then(collect);
     finish(read.map_err(|error| not_readable("parquet", path, &error))?, layout)
 }
@@ -37,6 +38,7 @@ pub(super) fn probe_parquet(path: &Path, layout: &Layout) -> Result<TableSchema,
 }
 
 pub(super) fn read_arrow(path: &Path, layout: &Layout) -> Result<DataFrame, BadFile> {
+    probe_arrow(path, &Layout::new(Format::Arrow))?;
     let file = File::open(path).map_err(|error| BadFile::io(path, &error))?;
     let read = unpanicked(|| IpcReader::new(file).finish());
     finish(read.map_err(|error| not_readable("arrow", path, &error))?, layout)
@@ -121,6 +123,7 @@ fn taken_apart(column: Column) -> PolarsResult<Vec<Column>> {
 }
 
 fn declared(schema: &Schema, layout: &Layout) -> Result<TableSchema, BadFile> {
+    width::bounded(schema.len(), "the file has")?;
     let schema = if layout.flatten {
         let empty = DataFrame::empty_with_schema(schema);
         from_polars_schema(flattened(empty, layout)?.schema())

@@ -32,22 +32,52 @@ pub fn compression_of(head: &[u8]) -> Compression {
 /// A file's whole content, decompressed.
 ///
 /// # Errors
-/// When it cannot be read or decompressed.
+/// When it cannot be read or decompressed, or unpacks to more than there is memory for.
 pub fn load(path: &Path, watch: FileWatch<'_>) -> Result<Vec<u8>, BadFile> {
     let size = std::fs::metadata(path).map_err(|error| BadFile::io(path, &error))?.len();
-    load_limited(path, watch, (4_u64 << 30).saturating_add(size.saturating_mul(100)))
+    load_limited(path, watch, &Limit::new(size, watch.memory(), crate::env::free_memory()))
 }
 
-/// What unpacks to more than `most` bytes is not data, but made to fill the memory.
-fn load_limited(path: &Path, watch: FileWatch<'_>, most: u64) -> Result<Vec<u8>, BadFile> {
-    let mut bytes = Vec::new();
-    open(path, watch)?.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| damaged(path, &error))?;
-    if bytes.len() as u64 > most {
-        let shown = crate::numbers::bytes(most);
-        return Err(BadFile::new(format!("the file unpacks to more than {shown}, far more than its size lets expect"))
-            .hint("if it is what it should be, unpack it, and read it as it is"));
+/// How much a compressed file may unpack to.
+struct Limit {
+    size: u64,
+    most: u64,
+    why: String,
+}
+
+impl Limit {
+    /// Far more than the size of a file lets expect is not data, but made to fill the memory; and nothing is larger than the
+    /// memory that the stage may use, or where it does not say how much, that is free.
+    fn new(size: u64, needs: Option<u64>, free: Option<u64>) -> Self {
+        let expected = (4_u64 << 30).saturating_add(size.saturating_mul(100));
+        let bounds = [
+            Some((expected, "far more than its size lets expect".to_owned())),
+            needs.map(|needs| (needs, "all the memory that the stage may use (`needs.memory`)".to_owned())),
+            free.filter(|_| needs.is_none()).map(|free| (free, "all the memory that this machine has free".to_owned())),
+        ];
+        let least = bounds.into_iter().flatten().min_by_key(|(most, _)| *most);
+        let (most, why) = least.unwrap_or((u64::MAX, String::new()));
+        Self { size, most, why }
     }
-    Ok(bytes)
+
+    fn bad(&self) -> BadFile {
+        let (size, most) = (crate::numbers::bytes(self.size), crate::numbers::bytes(self.most));
+        let bad = BadFile::new(format!("the file of {size} unpacks to more than {most}, {}", self.why));
+        match self.why.contains("needs.memory") {
+            true => {
+                bad.hint("say that the stage may use more: `needs.memory`; or unpack the file, and read it as it is")
+            }
+            false => bad.hint("if it is what it should be, unpack it, and read it as it is"),
+        }
+    }
+}
+
+fn load_limited(path: &Path, watch: FileWatch<'_>, limit: &Limit) -> Result<Vec<u8>, BadFile> {
+    let mut bytes = Vec::new();
+    let (reader, compression) = open(path, watch)?;
+    let most = if compression == Compression::None { u64::MAX } else { limit.most };
+    reader.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| damaged(path, &error))?;
+    if bytes.len() as u64 > most { Err(limit.bad()) } else { Ok(bytes) }
 }
 
 /// The first bytes of a file's content, decompressed: at most `most`.
@@ -57,22 +87,24 @@ fn load_limited(path: &Path, watch: FileWatch<'_>, most: u64) -> Result<Vec<u8>,
 pub fn head(path: &Path, most: u64) -> Result<Vec<u8>, BadFile> {
     let mut bytes = Vec::new();
     let nobody = Watch::nobody();
-    open(path, nobody.file("", 0))?.take(most).read_to_end(&mut bytes).map_err(|error| damaged(path, &error))?;
+    open(path, nobody.file("", 0))?.0.take(most).read_to_end(&mut bytes).map_err(|error| damaged(path, &error))?;
     Ok(bytes)
 }
 
-fn open<'w>(path: &Path, watch: FileWatch<'w>) -> Result<Box<dyn Read + 'w>, BadFile> {
+fn open<'w>(path: &Path, watch: FileWatch<'w>) -> Result<(Box<dyn Read + 'w>, Compression), BadFile> {
     let io = |error: &std::io::Error| BadFile::io(path, error);
     let mut first = [0; 6];
     let mut file = File::open(path).map_err(|error| io(&error))?;
     let found = read_up_to(&mut file, &mut first).map_err(|error| io(&error))?;
     let file = watch.counted(File::open(path).map_err(|error| io(&error))?);
-    Ok(match compression_of(&first[..found]) {
+    let compression = compression_of(&first[..found]);
+    let reader: Box<dyn Read + 'w> = match compression {
         Compression::None => Box::new(file),
         Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::with_capacity(1 << 18, file))),
         Compression::Zstd => Box::new(zstd::stream::read::Decoder::new(file).map_err(|error| io(&error))?),
         Compression::Xz => Box::new(liblzma::bufread::XzDecoder::new_multi_decoder(BufReader::new(file))),
-    })
+    };
+    Ok((reader, compression))
 }
 
 fn read_up_to(file: &mut File, buffer: &mut [u8]) -> std::io::Result<usize> {
@@ -109,9 +141,23 @@ mod tests {
         let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
         gz.write_all(&vec![0; 1 << 20]).expect("written");
         std::fs::write(&path, gz.finish().expect("finished")).expect("written");
-        let bad = load_limited(&path, Watch::nobody().file("", 0), 1 << 16).expect_err("refused");
-        assert!(bad.message.contains("unpacks to more than 65.5 kB"), "{}", bad.message);
-        assert_eq!(load_limited(&path, Watch::nobody().file("", 0), 1 << 20).expect("just fits").len(), 1 << 20);
+        let nobody = Watch::nobody();
+        let load_within = |needs: Option<u64>, free: u64| {
+            load_limited(&path, nobody.file("", 0), &Limit::new(1_100, needs, Some(free)))
+        };
+        let bad = load_within(Some(1 << 16), 1 << 40).expect_err("refused");
+        assert_eq!(
+            bad.message,
+            "the file of 1.1 kB unpacks to more than 65.5 kB, all the memory that the stage may use (`needs.memory`)"
+        );
+        let bad = load_within(None, 1 << 16).expect_err("refused");
+        assert!(bad.message.ends_with("65.5 kB, all the memory that this machine has free"), "{}", bad.message);
+        assert_eq!(load_within(Some(1 << 20), 1 << 16).expect("just fits").len(), 1 << 20);
+        assert_eq!(Limit::new(1 << 20, None, None).most, (4 << 30) + (100 << 20));
+        let plain = folder.path().join("zeros.csv");
+        std::fs::write(&plain, vec![0; 1 << 17]).expect("written");
+        let limit = Limit::new(1 << 17, Some(1 << 16), None);
+        assert!(load_limited(&plain, Watch::nobody().file("", 0), &limit).is_ok(), "it unpacks to nothing");
     }
 
     #[test]

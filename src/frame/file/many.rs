@@ -18,7 +18,8 @@ pub struct BadOne {
 }
 
 /// Reads files in this order, each (name, place): their rows, with the file's name as a column where one is named, and
-/// the lines that were left out. All have the same columns; the order is that of the first. `tell` sees how far it is.
+/// the lines that were left out. All have the same columns; the order is that of the first. None may unpack to more than
+/// `memory`; `tell` sees how far it is.
 ///
 /// # Errors
 /// The first file that cannot be read, or does not fit those before it.
@@ -26,10 +27,11 @@ pub fn read_many(
     files: &[(String, PathBuf)],
     layout: &Layout,
     name_column: Option<&str>,
+    memory: Option<u64>,
     tell: Tell<'_>,
 ) -> Result<(DataFrame, Vec<Reject>), BadOne> {
     let size = |path: &PathBuf| std::fs::metadata(path).map_or(0, |meta| meta.len());
-    let watch = Watch::new(files.iter().map(|(_, path)| size(path)).sum(), tell);
+    let watch = Watch::new(files.iter().map(|(_, path)| size(path)).sum(), tell).within(memory);
     let read = |(name, path): &(String, PathBuf), layout: &Layout| {
         let told = |bad| BadOne { file: name.clone(), bad };
         let (df, mut rejects) = read_with_rejects(path, layout, watch.file(name, size(path))).map_err(told)?;

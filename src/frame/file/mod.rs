@@ -17,6 +17,7 @@ mod text;
 pub mod time;
 mod types;
 mod watch;
+mod width;
 
 pub use bad::BadFile;
 pub use binary::cast_declared;

@@ -2,12 +2,9 @@
 
 use super::rejects::{Reject, Rejects};
 use super::text::line_at;
-use super::{BadFile, Layout, cells};
+use super::{BadFile, Layout, cells, width};
 use rayon::prelude::*;
 use std::ops::Range;
-
-/// So many columns at most: more is a separator that is not one, and would fill the memory.
-const MOST_COLUMNS: usize = 100_000;
 
 /// Bytes of a piece of text that is split by itself.
 pub(super) const PIECE: usize = 4 << 20;
@@ -109,15 +106,14 @@ impl<'a> Splitter<'a> {
             return Err(BadFile::new("the file is empty: it has no rows, not even column names").hint(hint));
         };
         let layout = self.layout;
+        width::bounded(ends.len(), "the first row has").map_err(|bad| {
+            bad.hint("say what separates fields with `separator`, and what encloses them with `quote`")
+        })?;
         let names = if !layout.names.is_empty() {
             if ends.len() != layout.names.len() {
                 return Err(self.ragged(&range, ends.len(), layout.names.len()));
             }
             layout.names.clone()
-        } else if ends.len() > MOST_COLUMNS {
-            let found = crate::numbers::count(ends.len() as u64);
-            return Err(BadFile::new(format!("the first row has {found} fields, more than {MOST_COLUMNS} columns"))
-                .hint("say what separates fields with `separator`, and what encloses them with `quote`"));
         } else if layout.header {
             header(layout, &self.text[range], &ends)?
         } else {

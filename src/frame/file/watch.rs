@@ -14,19 +14,26 @@ pub struct Watch<'a> {
     tell: Option<Tell<'a>>,
     total: u64,
     done: AtomicU64,
+    memory: Option<u64>,
 }
 
 impl<'a> Watch<'a> {
     /// For files of so many bytes together.
     #[must_use]
     pub fn new(bytes: u64, tell: Tell<'a>) -> Self {
-        Self { tell: Some(tell), total: bytes.saturating_mul(2), done: AtomicU64::new(0) }
+        Self { tell: Some(tell), total: bytes.saturating_mul(2), done: AtomicU64::new(0), memory: None }
     }
 
     /// Tells nobody.
     #[must_use]
     pub fn nobody() -> Self {
-        Self { tell: None, total: 0, done: AtomicU64::new(0) }
+        Self { tell: None, total: 0, done: AtomicU64::new(0), memory: None }
+    }
+
+    /// What is unpacked has to be smaller than this, in bytes, where a number is given.
+    #[must_use]
+    pub fn within(self, memory: Option<u64>) -> Self {
+        Self { memory, ..self }
     }
 
     /// One of the files.
@@ -52,6 +59,11 @@ pub struct FileWatch<'w> {
 }
 
 impl<'w> FileWatch<'w> {
+    /// See [`Watch::within`].
+    pub(super) fn memory(self) -> Option<u64> {
+        self.watch.memory
+    }
+
     /// What is read from here counts.
     pub(super) fn counted<R: Read>(self, inner: R) -> Counted<'w, R> {
         Counted { inner, watch: self, begin: Instant::now(), loaded: 0 }
@@ -122,7 +134,7 @@ mod tests {
         std::fs::write(&path, bytes).expect("written");
         let seen = Mutex::new(Vec::new());
         let tell = |progress: Progress| seen.lock().expect("no panic").push(progress);
-        read_many(&[(name.to_owned(), path)], &Layout::new(format), None, &tell).expect("read");
+        read_many(&[(name.to_owned(), path)], &Layout::new(format), None, None, &tell).expect("read");
         seen.into_inner().expect("no panic")
     }
 

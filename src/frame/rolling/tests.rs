@@ -92,7 +92,7 @@ fn intervals_measure_times() {
     let df = query(
         &df.collect().unwrap(),
         "SELECT sum(n) OVER (ORDER BY at RANGE BETWEEN INTERVAL '4 hours' PRECEDING AND INTERVAL '60' MINUTE PRECEDING) AS s,
-           n - avg(n) OVER (ORDER BY CAST(at AS DATE) RANGE BETWEEN INTERVAL '1 day' PRECEDING AND CURRENT ROW) AS d
+           n - avg(n) OVER (ORDER BY TRY_CAST(at AS DATE) RANGE BETWEEN INTERVAL '1 day' PRECEDING AND CURRENT ROW) AS d
          FROM t WHERE n > 1",
     );
     // The filter comes first: the first row is not there.

@@ -1,11 +1,12 @@
 //! SQL queries over tables, and SQL expressions over the columns of one: what they will give, what is wrong with them
 //! and where, and their plans with a fixed row order and exact sums.
 
+mod columns;
 mod frames;
 mod names;
 mod place;
+mod smallest;
 
-use super::order::LOSSY;
 use super::schema::{from_polars_schema, polars_schema};
 use super::{FloatSums, fixed, fixed_expr, polars_words};
 use crate::types::{DType, TableSchema};
@@ -78,11 +79,21 @@ pub fn check_query(
     let frames: Option<BTreeMap<String, LazyFrame>> =
         tables.iter().map(|(name, schema)| Some((name.clone(), empty(schema)?))).collect();
     let Some(frames) = frames else { return Ok(TableSchema::unknown()) };
-    let wrong = |error: &PolarsError| vec![problem_of(query, error)];
-    let mut lf = plan_query(query, &frames, sums).map_err(|error| wrong(&error))?;
-    let schema = lf.collect_schema().map_err(|error| wrong(&error))?;
-    dry_run(lf).map_err(|error| wrong(&error))?;
-    Ok(from_polars_schema(&schema))
+    let run = |query: &str| tried(|| plan_query(query, &frames, sums));
+    run(query).map(|schema| from_polars_schema(&schema)).map_err(|error| {
+        let said = |query: &str| run(query).err().map(|error| plain(&polars_words(&error)));
+        vec![problem_of(query, &error, |message| smallest::in_query(query, &statement, message, &said))]
+    })
+}
+
+/// What a plan over empty tables gives.
+fn tried(plan: impl FnOnce() -> PolarsResult<LazyFrame>) -> PolarsResult<SchemaRef> {
+    super::unpanicked(|| {
+        let mut lf = plan()?;
+        let schema = lf.collect_schema()?;
+        dry_run(lf)?;
+        Ok(schema)
+    })
 }
 
 /// The plan of a query over these tables.
@@ -114,12 +125,15 @@ pub fn check_expr(text: &str, schema: &TableSchema, sums: FloatSums) -> Result<O
     }
     let Some(table) = polars_schema(schema) else { return Ok(None) };
     let table = Arc::new(table);
-    let wrong = |error: &PolarsError| vec![problem_of(text, error)];
-    let expr = plan_expr(text, &table, sums).map_err(|error| wrong(&error))?;
-    let mut lf = DataFrame::empty_with_schema(&table).lazy().select([expr.alias("value")]);
-    let found = lf.collect_schema().map_err(|error| wrong(&error))?;
-    dry_run(lf).map_err(|error| wrong(&error))?;
-    Ok(found.get("value").map(super::from_polars))
+    let run = |text: &str| {
+        let plan =
+            |expr: polars::prelude::Expr| DataFrame::empty_with_schema(&table).lazy().select([expr.alias("value")]);
+        tried(|| plan_expr(text, &table, sums).map(plan))
+    };
+    run(text).map(|found| found.get("value").map(super::from_polars)).map_err(|error| {
+        let said = |text: &str| run(text).err().map(|error| plain(&polars_words(&error)));
+        vec![problem_of(text, &error, |message| smallest::in_expr(text, &expr, message, &said))]
+    })
 }
 
 /// The polars expression of a SQL expression over a table of this schema.
@@ -193,8 +207,9 @@ fn parse_expr(text: &str) -> Result<sqlparser::ast::Expr, Problem> {
     Err(Problem::syntax(format!("expected the end of the expression, found `{}`", rest.token), range))
 }
 
-/// What polars said, with the place of the column it names.
-fn problem_of(text: &str, error: &PolarsError) -> Problem {
+/// What polars said, with the place of what fails so by itself (as `smallest` tells from the message), or of the column that
+/// it names.
+fn problem_of(text: &str, error: &PolarsError, smallest: impl FnOnce(&str) -> Option<Range<usize>>) -> Problem {
     let message = polars_words(error);
     let kind = match innermost(error) {
         PolarsError::ColumnNotFound(_) | PolarsError::SchemaFieldNotFound(_) => {
@@ -212,11 +227,9 @@ fn problem_of(text: &str, error: &PolarsError) -> Problem {
         }
         _ => ProblemKind::Syntax,
     };
-    let range = match message.starts_with(LOSSY) {
-        true => place::cast(text),
-        false => place::quoted(&message).and_then(|name| place::word(text, &name)),
-    };
-    Problem { kind, message: plain(&message), range }
+    let message = plain(&message);
+    let range = smallest(&message).or_else(|| place::word(text, &place::quoted(&message)?));
+    Problem { kind, message, range }
 }
 
 fn innermost(error: &PolarsError) -> &PolarsError {
@@ -230,6 +243,9 @@ fn innermost(error: &PolarsError) -> &PolarsError {
 fn plain(message: &str) -> String {
     message.split("\n").next().unwrap_or(message).trim_end_matches(['.', ' ']).to_owned()
 }
+
+#[cfg(test)]
+mod places;
 
 #[cfg(test)]
 mod tests {

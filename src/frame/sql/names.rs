@@ -1,7 +1,9 @@
 //! Names in a query: tables and columns that do not exist, each with its place. What stays unresolved here (names
 //! through subqueries and aliases are taken on trust) is left to polars.
 
+use super::columns::{Columns, Tables};
 use super::place::range;
+use super::smallest::constraint;
 use super::{Problem, ProblemKind};
 use crate::types::TableSchema;
 use sqlparser::ast::{
@@ -15,8 +17,8 @@ use std::ops::ControlFlow;
 pub(super) struct Names<'a> {
     text: &'a str,
     tables: &'a BTreeMap<String, TableSchema>,
-    /// Names of `WITH` tables.
-    ctes: BTreeSet<String>,
+    /// The inputs, and the tables of every `WITH`.
+    known: Tables<'a>,
     /// Aliases of tables, and the input that each stands for.
     aliases: BTreeMap<String, Option<String>>,
     /// Names given to columns anywhere in the query.
@@ -33,7 +35,7 @@ impl<'a> Names<'a> {
         Self {
             text,
             tables,
-            ctes: BTreeSet::new(),
+            known: Tables::new(tables),
             aliases: BTreeMap::new(),
             made: BTreeSet::new(),
             used: BTreeSet::new(),
@@ -83,7 +85,7 @@ impl<'a> Names<'a> {
             let name = &ident.value;
             if self.tables.contains_key(name) {
                 self.used.insert(name.clone());
-            } else if !self.ctes.contains(name) {
+            } else if !self.known.makes(name) {
                 self.opaque = true;
                 self.problems.push(Problem {
                     kind: ProblemKind::UnknownTable { name: name.clone() },
@@ -108,13 +110,13 @@ impl<'a> Names<'a> {
     /// Columns that a join's condition names without their table, and that two of the joined tables have.
     fn judge_keys(&mut self, from: &TableWithJoins) {
         let joined = std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation));
-        let tables: Vec<(String, &TableSchema)> = joined.filter_map(|factor| self.joined(factor)).collect();
+        let tables: Vec<(String, Columns)> = joined.filter_map(|factor| self.known.of_factor(factor)).collect();
         let mut found = Vec::new();
         for join in &from.joins {
             let Some(condition) = condition(&join.join_operator) else { continue };
             let _ = visit_expressions(condition, |expr| {
                 if let Expr::Identifier(ident) = expr {
-                    let has = |(_, schema): &&(String, &TableSchema)| schema.names().any(|name| name == ident.value);
+                    let has = |(_, columns): &&(String, Columns)| columns.contains(&ident.value);
                     if let [first, second, ..] = tables.iter().filter(has).collect::<Vec<_>>().as_slice() {
                         let (name, one, other) = (&ident.value, &first.0, &second.0);
                         let message = format!(
@@ -127,14 +129,6 @@ impl<'a> Names<'a> {
             });
         }
         self.problems.extend(found);
-    }
-
-    /// The name of a table in a query, and its columns where it is an input.
-    fn joined(&self, factor: &TableFactor) -> Option<(String, &'a TableSchema)> {
-        let TableFactor::Table { name, alias, args: None, .. } = factor else { return None };
-        let input = &name.0.first()?.as_ident()?.value;
-        let schema = self.tables.get(input).filter(|_| !self.ctes.contains(input))?;
-        Some((alias.as_ref().map_or_else(|| input.clone(), |alias| alias.name.value.clone()), schema))
     }
 
     /// `t.column`, where `t` is an input or an alias of one whose columns are all known.
@@ -186,24 +180,7 @@ impl<'a> Names<'a> {
 
 /// The condition that a join is made by.
 fn condition(join: &JoinOperator) -> Option<&Expr> {
-    use JoinOperator as J;
-    let (J::Join(by)
-    | J::Inner(by)
-    | J::Left(by)
-    | J::LeftOuter(by)
-    | J::Right(by)
-    | J::RightOuter(by)
-    | J::FullOuter(by)
-    | J::Semi(by)
-    | J::LeftSemi(by)
-    | J::RightSemi(by)
-    | J::Anti(by)
-    | J::LeftAnti(by)
-    | J::RightAnti(by)) = join
-    else {
-        return None;
-    };
-    match by {
+    match constraint(join)? {
         JoinConstraint::On(condition) => Some(condition),
         _ => None,
     }
@@ -213,8 +190,8 @@ impl Visitor for Names<'_> {
     type Break = ();
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        self.known.learn(query);
         for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
-            self.ctes.insert(cte.alias.name.value.clone());
             self.made.extend(cte.alias.columns.iter().map(|column| column.name.value.clone()));
         }
         ControlFlow::Continue(())

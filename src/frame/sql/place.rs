@@ -1,10 +1,11 @@
 //! Places in a query: from the lines and columns of the parser, and from names in messages, to byte ranges.
 
 use super::Problem;
+use sqlparser::ast::{CastKind, Expr, Spanned, visit_expressions};
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::ParserError;
 use sqlparser::tokenizer::{Location, Span, Token, Tokenizer};
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 /// The byte that a line and column (both from 1, the column in characters) stand for.
 fn offset(text: &str, at: Location) -> Option<usize> {
@@ -53,14 +54,75 @@ pub(super) fn word(text: &str, name: &str) -> Option<Range<usize>> {
     range(text, found.span)
 }
 
-/// The first `CAST` or `::` of a text.
-pub(super) fn cast(text: &str) -> Option<Range<usize>> {
+/// The bytes of an expression; of a cast those of its `CAST` or `::`.
+pub(super) fn of_expr(text: &str, expr: &Expr) -> Option<Range<usize>> {
+    match expr {
+        Expr::Cast { kind, expr: inner, .. } => cast(text, kind, inner),
+        other => range(text, other.span()).map(|range| closed(text, range)),
+    }
+}
+
+/// The `CAST` or `::` of the cast of `inner`: casts that are right inside of it, in `CAST(CAST(a AS …) AS …)`, have the nearer ones.
+fn cast(text: &str, kind: &CastKind, inner: &Expr) -> Option<Range<usize>> {
+    let place = range(text, inner.span())?;
+    let behind = *kind == CastKind::DoubleColon;
+    let end = |place: &Range<usize>| if behind { place.end } else { place.start };
+    let mut nearer = 0;
+    let _ = visit_expressions(inner, |within| {
+        if let Expr::Cast { kind, expr, .. } = within
+            && (*kind == CastKind::DoubleColon) == behind
+            && range(text, expr.span()).is_some_and(|within| end(&within) == end(&place))
+        {
+            nearer += 1;
+        }
+        ControlFlow::<()>::Continue(())
+    });
     let tokens = Tokenizer::new(&GenericDialect, text).tokenize_with_location().ok()?;
-    let found = tokens.into_iter().find(|token| match &token.token {
-        Token::Word(word) => word.value.eq_ignore_ascii_case("cast"),
-        token => *token == Token::DoubleColon,
-    })?;
-    range(text, found.span)
+    let is_cast = |token: &Token| match token {
+        Token::DoubleColon => behind,
+        Token::Word(word) => {
+            !behind && ["cast", "try_cast", "safe_cast"].iter().any(|name| word.value.eq_ignore_ascii_case(name))
+        }
+        _ => false,
+    };
+    let found = tokens.into_iter().filter(|token| is_cast(&token.token)).filter_map(|token| range(text, token.span));
+    let mut found: Vec<Range<usize>> = match behind {
+        true => found.filter(|found| found.start >= place.end).collect(),
+        false => found.filter(|found| found.end <= place.start).collect(),
+    };
+    if !behind {
+        found.reverse();
+    }
+    found.into_iter().nth(nearer)
+}
+
+/// A range with the brackets that the parser leaves out at its ends.
+fn closed(text: &str, mut range: Range<usize>) -> Range<usize> {
+    let Ok(tokens) = Tokenizer::new(&GenericDialect, text).tokenize_with_location() else { return range };
+    let brackets: Vec<(bool, Range<usize>)> = tokens
+        .into_iter()
+        .filter(|token| matches!(token.token, Token::LParen | Token::RParen))
+        .filter_map(|token| Some((token.token == Token::LParen, self::range(text, token.span)?)))
+        .collect();
+    let inside = brackets.iter().filter(|(_, at)| range.contains(&at.start));
+    let (mut open, mut unopened) = (0_usize, 0_usize);
+    for (opens, _) in inside {
+        match (opens, open) {
+            (true, _) => open += 1,
+            (false, 0) => unopened += 1,
+            (false, _) => open -= 1,
+        }
+    }
+    let next = |at: usize| text[at..].find(|c: char| !c.is_whitespace()).map(|skip| at + skip);
+    while open > 0 && next(range.end).is_some_and(|at| text[at..].starts_with(')')) {
+        range.end = next(range.end).map_or(range.end, |at| at + 1);
+        open -= 1;
+    }
+    while unopened > 0 && text[..range.start].trim_end().ends_with('(') {
+        range.start = text[..range.start].trim_end().len() - 1;
+        unopened -= 1;
+    }
+    range
 }
 
 /// The first text in quotes of a message: where polars names a column.

@@ -10,7 +10,8 @@ use crate::frame::view::blame;
 use crate::frame::{FloatSums, Frames, failed, scan_table, write_plan, write_view};
 use crate::path;
 use crate::stage::{
-    CheckCx, Family, Input, InputTypes, Kind, Outputs, Plan, Port, Produced, Reads, Ref, RunCx, StageError, StageInfo,
+    CheckCx, Family, Input, InputTypes, Kind, Outputs, Plan, Port, Produced, Reads, Ref, RunCx, Seed, StageError,
+    StageInfo,
 };
 use crate::types::{ArtifactType, TableSchema};
 use polars::prelude::LazyFrame;
@@ -117,7 +118,7 @@ GROUP BY name
         !spec.keep
     }
 
-    fn plan(spec: &Spec, inputs: &BTreeMap<String, Input>) -> Result<Plan, StageError> {
+    fn plan(spec: &Spec, inputs: &BTreeMap<String, Input>, _: Seed) -> Result<Plan, StageError> {
         Ok(Plan(Box::new(query(spec, inputs)?)))
     }
 

@@ -8,7 +8,8 @@ use crate::frame::view::blame;
 use crate::frame::{FloatSums, PlanFailure, scan_table, try_plan, write_plan, write_view};
 use crate::path;
 use crate::stage::{
-    CheckCx, Family, Input, InputTypes, Kind, Outputs, Plan, Port, Produced, Reads, Ref, RunCx, StageError, StageInfo,
+    CheckCx, Family, Input, InputTypes, Kind, Outputs, Plan, Port, Produced, Reads, Ref, RunCx, Seed, StageError,
+    StageInfo,
 };
 use crate::types::ArtifactType;
 use polars::prelude::LazyFrame;
@@ -46,7 +47,7 @@ impl Kind for Table {
     const INFO: StageInfo = StageInfo {
         name: "table",
         family: Family::Table,
-        version: 3,
+        version: 4,
         summary: "Changes a table by steps: filter, derive, cast, clean, rename, names, select, drop, fill, dedupe, sort, join, concat, group, window, explode, pivot, unpivot, sample.",
         ports: &[Port { name: TABLE, about: "the changed table" }],
         example: r#"[stage.clean]
@@ -87,6 +88,7 @@ steps = [
     }
 
     fn run(spec: &Spec, cx: &RunCx<'_>) -> Result<Produced, StageError> {
+        let spec = &seeded(spec, cx.seed);
         let tables = |reference: &Ref| scan_table(cx.input(reference)?);
         let lf = apply(spec, spec.steps.len(), &tables)?;
         if !spec.keep {
@@ -103,14 +105,28 @@ steps = [
         !spec.keep
     }
 
-    fn plan(spec: &Spec, inputs: &BTreeMap<String, Input>) -> Result<Plan, StageError> {
+    fn seeded(spec: &Spec) -> bool {
+        spec.steps.iter().any(Step::needs_seed)
+    }
+
+    fn plan(spec: &Spec, inputs: &BTreeMap<String, Input>, seed: Seed) -> Result<Plan, StageError> {
         let tables = |reference: &Ref| scan_table(input_of(inputs, reference)?);
+        let spec = &seeded(spec, seed);
         Ok(Plan(Box::new(apply(spec, spec.steps.len(), &tables)?)))
     }
 
     fn bitwise(spec: &Spec) -> bool {
         spec.float_sums == FloatSums::Exact
     }
+}
+
+/// The steps, each random one with a seed of its own, which steps that make no choice do not shift.
+fn seeded(spec: &Spec, seed: Seed) -> Spec {
+    let mut spec = spec.clone();
+    for (index, step) in spec.steps.iter_mut().filter(|step| step.needs_seed()).enumerate() {
+        step.take_seed(seed.number(&format!("random step {index}")));
+    }
+    spec
 }
 
 /// The plan of the first `count` steps.
@@ -132,7 +148,12 @@ fn first_failure(spec: &Spec, cx: &RunCx<'_>, tables: Tables<'_>) -> StageError 
         let result = apply(spec, count, tables).and_then(|lf| {
             try_plan(cx, lf).map_err(|failure| {
                 let doing = format!("do step {count}, `{}`", step.name());
-                step.explain(failure.while_doing(&doing)).at(path!["steps", count - 1, step.name()])
+                let told = step.blame(cx, || apply(spec, count - 1, tables).ok());
+                let error = match (told, failure) {
+                    (Some(told), PlanFailure::Plan(_)) => StageError::data(format!("cannot {doing}: {told}")),
+                    (_, failure) => failure.while_doing(&doing),
+                };
+                step.explain(error).at(path!["steps", count - 1, step.name()])
             })
         });
         if let Err(error) = result {

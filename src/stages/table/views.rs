@@ -3,7 +3,7 @@
 use super::sql::Sql;
 use super::stepwise::Table;
 use crate::stage::testing::{Bench, fields};
-use crate::stage::{Erased, Stage, View};
+use crate::stage::{Erased, Seed, Stage, View};
 use crate::types::ArtifactType;
 use polars::prelude::*;
 
@@ -34,7 +34,7 @@ fn with_v(keep: bool) -> Bench {
     bench.input("v", produced.ports[0].ty.clone(), &files);
     if !keep {
         let spec = Erased::<Table>::NEW.decode(&fields(&text)).0.expect("decoded");
-        let view = View::new("v", spec.into(), bench.inputs.clone());
+        let view = View::new("v", spec.into(), bench.inputs.clone(), Seed::derive(7, "stage"));
         let input = bench.inputs.remove("v").expect("put there");
         bench.inputs.insert("v".to_owned(), input.made_by(view));
     }
@@ -60,7 +60,7 @@ fn a_failure_inside_names_the_stage() {
     let text = "from = \"t\"\nkeep = false\nsteps = [{ cast = { name = \"i64\" } }]";
     let spec = Erased::<Table>::NEW.decode(&fields(text)).0.expect("decoded");
     let input = bench.inputs.remove("v").expect("put there");
-    let view = View::new("numbers", spec.into(), bench.inputs.clone());
+    let view = View::new("numbers", spec.into(), bench.inputs.clone(), Seed::derive(7, "stage"));
     bench.inputs.insert("v".to_owned(), input.made_by(view));
     let error =
         bench.run::<Sql>("inputs = { v = \"v\" }\nquery = \"SELECT max(name) AS m FROM v\"").expect_err("fails");

@@ -50,6 +50,7 @@ numeric("quantile_ties", "scale = 'quantile', n_quantiles = 20", QuantileTransfo
 numeric("log", "impute = 'mean', transform = 'log'", mean(), keep(np.log), StandardScaler())
 numeric("log1p", "impute = 'mean', transform = 'log1p', scale = 'none'", mean(), keep(np.log1p))
 numeric("yeo_johnson", "impute = 'mean', transform = 'yeo_johnson'", mean(), PowerTransformer())
+numeric("box_cox", "impute = 'mean', transform = 'box_cox'", mean(), PowerTransformer(method="box-cox"))
 numeric("yeo_johnson_negative", "impute = 0, clip = { max = 45 }, transform = 'yeo_johnson', scale = 'none'",
         SimpleImputer(strategy="constant", fill_value=0), keep(lambda x: np.minimum(x, 45)),
         PowerTransformer(standardize=False), columns=["bill_length_mm"])

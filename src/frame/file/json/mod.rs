@@ -9,7 +9,7 @@ use super::rejects::{Reject, Rejects};
 use super::text::{Text, line_at};
 use super::types::no_such_column;
 use super::watch::Parts;
-use super::{BadFile, FileWatch, Layout, binary};
+use super::{BadFile, FileWatch, Layout, binary, width};
 use crate::types::DType;
 use polars::prelude::*;
 use rayon::prelude::*;
@@ -248,7 +248,9 @@ fn common_shape(
 
 fn fields_of(shape: Shape) -> Result<Vec<(String, Shape)>, BadFile> {
     match shape {
-        Shape::Object(fields) if !fields.is_empty() => Ok(fields),
+        Shape::Object(fields) if !fields.is_empty() => {
+            width::bounded(fields.len(), "the objects have").map_err(|bad| bad.hint(width::KEYS)).map(|()| fields)
+        }
         _ => {
             Err(BadFile::new("no object in the file has a key, so there are no columns").hint("give a file with rows"))
         }
@@ -273,6 +275,7 @@ fn empty(fields: &[(String, Shape)], layout: &Layout) -> DataFrame {
 
 fn declared(df: DataFrame, layout: &Layout) -> Result<DataFrame, BadFile> {
     let df = binary::flattened(df, layout)?;
+    width::bounded(df.width(), "taken apart the objects have")?;
     let names: Vec<String> = df.columns().iter().map(|column| column.name().to_string()).collect();
     if let Some(unfitting) = layout.types.unfitting(names.iter().map(String::as_str)).first() {
         return Err(no_such_column(unfitting, names.iter().map(String::as_str)));

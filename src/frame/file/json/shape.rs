@@ -1,5 +1,6 @@
 //! What all values of a JSON column have in common, told from every one of them.
 
+use super::super::width::MOST_COLUMNS;
 use super::value::Json;
 use polars::prelude::{DataType, Field};
 
@@ -71,6 +72,10 @@ impl Shape {
             (Self::List(inner), Self::List(other)) => inner.join(*other).map_err(|conflict| conflict.below("[]")),
             (Self::Object(fields), Self::Object(others)) => {
                 for (key, other) in others {
+                    // Far too many keys take no more time: they are refused in the end.
+                    if fields.len() > MOST_COLUMNS {
+                        return Ok(());
+                    }
                     match fields.iter_mut().find(|(name, _)| *name == key) {
                         Some((_, shape)) => shape.join(other).map_err(|conflict| conflict.below(&key))?,
                         None => fields.push((key, other)),

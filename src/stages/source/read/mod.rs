@@ -15,7 +15,7 @@ use crate::frame::file::{
 use crate::frame::{rows_by_columns, write_plan, write_table, write_view};
 use crate::numbers;
 use crate::path;
-use crate::stage::{CheckCx, Family, Input, Kind, Outputs, Plan, Port, Produced, RunCx, StageError, StageInfo};
+use crate::stage::{CheckCx, Family, Input, Kind, Outputs, Plan, Port, Produced, RunCx, Seed, StageError, StageInfo};
 use crate::types::{ArtifactType, Column, DType, TableSchema};
 use polars::prelude::{DataFrame, LazyFrame};
 use std::collections::BTreeMap;
@@ -126,7 +126,7 @@ types = { year = "i32" }
         !spec.keep
     }
 
-    fn plan(spec: &Spec, inputs: &BTreeMap<String, Input>) -> Result<Plan, StageError> {
+    fn plan(spec: &Spec, inputs: &BTreeMap<String, Input>, _: Seed) -> Result<Plan, StageError> {
         let input = inputs.get(&spec.from.0).ok_or_else(|| StageError::bug("the file was not prepared"))?;
         let files = input::of_run(spec, input)?;
         let layout = spec.layout(input::format(spec, &files)?).map_err(StageError::data)?;
@@ -176,14 +176,14 @@ fn read(
     let told = |bad: BadFile, name: &str| StageError::from(bad).note(format!("in `{name}`"));
     if let (Format::Idx, [(name, path)]) = (layout.format, files.as_slice()) {
         let labels = spec.labels.as_ref().map(|labels| cx.input_file(labels)).transpose()?;
-        let nobody = Watch::nobody();
+        let nobody = Watch::nobody().within(cx.memory);
         let df = read_idx(path, labels.map(|file| file.path.as_path()), &layout.types, nobody.file(name, 0));
         return Ok((df.map_err(|bad| told(bad, name))?, Vec::new()));
     }
     if spec.labels.is_some() {
         return Err(StageError::data("`labels` goes with `format = \"idx\"` alone").at(path!["labels"]));
     }
-    read_many(files, layout, spec.file_column.as_deref(), &tell).map_err(in_file)
+    read_many(files, layout, spec.file_column.as_deref(), cx.memory, &tell).map_err(in_file)
 }
 
 /// Looks into the files that lie there already: what their columns are, or what is wrong with which of them.

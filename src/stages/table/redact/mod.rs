@@ -3,6 +3,7 @@
 //! What is found, and where, is reported without repeating it. The key of hashes and pseudonyms comes from the
 //! environment and enters nothing that is kept.
 
+mod check;
 mod find;
 #[cfg(test)]
 mod labelled;
@@ -13,10 +14,8 @@ mod tests;
 
 pub use spec::{Action, Find, Spec};
 
-use super::columns::{is_pattern, select, wrong_type};
-use crate::diag::codes;
 use crate::env;
-use crate::frame::{failed, read_table, write_table};
+use crate::frame::{failed, from_polars, read_table, schema_of, write_table};
 use crate::numbers;
 use crate::path;
 use crate::stage::{CheckCx, Family, Kind, Outputs, Port, Produced, RunCx, StageError, StageInfo};
@@ -24,7 +23,7 @@ use crate::types::{ArtifactType, Column as ColumnType, DType, TableSchema};
 use find::Finder;
 use polars::prelude::*;
 use rayon::prelude::*;
-use replace::Replacer;
+use replace::{Meant, Replacer};
 use spec::Entity;
 use std::collections::BTreeMap;
 
@@ -35,9 +34,10 @@ const TABLE: &str = "table";
 const FOUND: &str = "found";
 
 /// The columns of the report.
-const REPORT: [(&str, DType); 6] = [
+const REPORT: [(&str, DType); 7] = [
     ("row", DType::I64),
     ("column", DType::Str),
+    ("item", DType::I64),
     ("entity", DType::Str),
     ("start", DType::I64),
     ("length", DType::I64),
@@ -50,13 +50,13 @@ impl Kind for Redact {
     const INFO: StageInfo = StageInfo {
         name: "redact",
         family: Family::Table,
-        version: 1,
+        version: 2,
         summary: "Finds personal data in texts and masks, hashes, removes or replaces it, and reports what was where.",
         ports: &[
             Port { name: TABLE, about: "the table without what was found" },
             Port {
                 name: FOUND,
-                about: "what was found: `row` (from 0 on), `column`, `entity`, `start` and `length` in characters, `action`; not the text itself",
+                about: "what was found: `row` (from 0 on), `column`, `item` (the place in a list, from 0 on), `entity`, `start` and `length` in characters, `action`; not the text itself",
             },
         ],
         example: r#"[stage.safe]
@@ -73,12 +73,12 @@ key_env = "TICKETS_KEY"
     const TAKES_VIEWS: bool = true;
 
     fn check(spec: &Spec, cx: &mut CheckCx<'_>) -> Outputs {
-        check_find(spec, cx);
+        check::find(spec, cx);
         for (index, file) in spec.names.iter().enumerate() {
             cx.workspace_files(file, path!["names", index]);
         }
         let table = cx.table(&spec.from, path!["from"]).map(|schema| {
-            check_columns(spec, &schema, cx);
+            check::columns(spec, &schema, cx);
             let drops = spec.actions().any(|(_, action)| action == Action::DropRow);
             TableSchema { rows: schema.rows.filter(|_| !drops), ..schema }
         });
@@ -92,11 +92,13 @@ key_env = "TICKETS_KEY"
         let names = names(spec, cx)?;
         let work = Work::new(spec, &names, key(spec)?.as_deref())?;
         warn_of_numbers(&df, &work, cx)?;
+        check::closed(spec, &schema_of(&df)).into_iter().for_each(|message| cx.services.warn(message));
         let mut done = Vec::new();
         for column in columns(spec, &df) {
             cx.check_cancelled()?;
             done.push(work.column(column)?);
         }
+        warn_of_shared(&mut done, cx);
         let (table, report) = finish(df, done).map_err(|error| failed("put the table together", &error))?;
         let counts = counts(spec, &report).map_err(|error| failed("count what was found", &error))?;
         let mut produced = Produced::new(summary(&counts));
@@ -107,65 +109,13 @@ key_env = "TICKETS_KEY"
     }
 }
 
-fn check_find(spec: &Spec, cx: &mut CheckCx<'_>) {
-    if spec.actions().next().is_none() {
-        cx.error(path!["find"], codes::MISSING_FIELD, "nothing is looked for")
-            .label("no sort of data is named")
-            .hint("find = { email = \"mask\" }, or leave `find` out to look for everything");
-    }
-    match (spec.find.as_ref().and_then(|find| find.name), spec.names.is_empty()) {
-        (Some(_), true) => {
-            cx.error(path!["find", "name"], codes::MISSING_FIELD, "names are found by lists, and none is given")
-                .label("which names?")
-                .hint("names = [\"names.txt\"], a file with a name on each line");
-        }
-        (None, false) if spec.find.is_some() => {
-            cx.error(path!["names"], codes::CONFLICT, "`find` does not say what becomes of names")
-                .label("not used")
-                .hint("add `name = \"mask\"` to `find`");
-        }
-        _ => {}
-    }
-    if spec.key_env.is_empty() || spec.key_env.contains(['=', '\0']) {
-        cx.error(
-            path!["key_env"],
-            codes::OUT_OF_RANGE,
-            format!("`{}` is no name of an environment variable", spec.key_env),
-        )
-        .label("the name, not the key itself");
-    }
-}
-
-fn check_columns(spec: &Spec, schema: &TableSchema, cx: &mut CheckCx<'_>) {
-    let Some(columns) = &spec.columns else {
-        if schema.complete && schema.columns.iter().all(|column| !matches!(column.dtype, DType::Str | DType::Unknown)) {
-            cx.error(path!["from"], codes::EMPTY_SELECTION, "the table has no column of text")
-                .label("nothing to look into")
-                .hint("cast numbers that may be telephone or card numbers to `str` in a step before");
-        }
-        return;
-    };
-    for (rule, at) in columns.with_paths(&path!["columns"]) {
-        for name in select(schema, rule, at.clone(), cx) {
-            let dtype = schema.columns.iter().find(|column| column.name == name).map(|column| column.dtype.clone());
-            // A pattern may take in other columns, a name is meant.
-            if let Some(dtype) =
-                dtype.filter(|dtype| !matches!(dtype, DType::Str | DType::Unknown) && !is_pattern(rule))
-            {
-                wrong_type(cx, at.clone(), &name, &dtype, "str")
-                    .hint("cast it in a step before: `{ cast = { … = \"str\" } }`");
-            }
-        }
-    }
-}
-
 /// The columns of text to look into.
 fn columns<'a>(spec: &'a Spec, df: &'a DataFrame) -> impl Iterator<Item = &'a Column> {
     let wanted = |column: &&Column| {
         let fits = |rule: &String| crate::types::matches_pattern(rule, column.name()) || column.name() == rule.as_str();
         spec.columns.as_ref().is_none_or(|columns| columns.0.iter().any(fits))
     };
-    df.columns().iter().filter(|column| column.dtype() == &DataType::String).filter(wanted)
+    df.columns().iter().filter(|column| check::is_text(&from_polars(column.dtype()))).filter(wanted)
 }
 
 fn key(spec: &Spec) -> Result<Option<Vec<u8>>, StageError> {
@@ -215,10 +165,14 @@ struct Cleaned {
 
 /// Something that was found: what, where in characters, and what became of it.
 struct Mark {
+    /// The place in a list.
+    item: Option<i64>,
     entity: Entity,
     start: usize,
     length: usize,
     action: Action,
+    /// What a pseudonym stands for.
+    meant: Option<Meant>,
 }
 
 /// A column after it was looked into; of each row what was found.
@@ -247,9 +201,10 @@ impl Work {
             let part = &text[found.range.clone()];
             letters += text[at..found.range.start].chars().count();
             let length = part.chars().count();
-            cleaned.found.push(Mark { entity: found.entity, start: letters, length, action });
+            let (instead, meant) = self.replacer.replacement(found.entity, action, part)?;
+            cleaned.found.push(Mark { item: None, entity: found.entity, start: letters, length, action, meant });
             cleaned.text.push_str(&text[at..found.range.start]);
-            cleaned.text.push_str(&self.replacer.replacement(found.entity, action, part)?);
+            cleaned.text.push_str(&instead);
             letters += length;
             at = found.range.end;
         }
@@ -258,6 +213,34 @@ impl Work {
     }
 
     fn column(&self, column: &Column) -> Result<Done, StageError> {
+        match column.dtype() {
+            DataType::List(_) => self.lists(column),
+            _ => self.texts(column),
+        }
+    }
+
+    /// Lists of texts: all their items at once, then back into the lists.
+    fn lists(&self, column: &Column) -> Result<Done, StageError> {
+        let broken = |error: PolarsError| failed("read the lists of texts", &error);
+        let lists = column.list().map_err(broken)?.rechunk().into_owned();
+        let offsets = lists.offsets().map_err(broken)?;
+        let mut items = self.texts(&lists.get_inner().into_column())?;
+        let new = lists.apply_to_inner(&|_| Ok(items.column.as_materialized_series().clone())).map_err(broken)?;
+        let missing = lists.is_null();
+        let mut found: Vec<Vec<Mark>> = Vec::with_capacity(lists.len());
+        for (missing, ends) in missing.iter().zip(offsets.windows(2)) {
+            // What lies behind a missing list is nobody's.
+            let range = if missing == Some(true) { 0..0 } else { ends[0] as usize..ends[1] as usize };
+            let marks = items.found[range].iter_mut().enumerate().flat_map(|(item, marks)| {
+                marks.iter_mut().for_each(|mark| mark.item = Some(item as i64));
+                std::mem::take(marks)
+            });
+            found.push(marks.collect());
+        }
+        Ok(Done { column: new.into_column(), found })
+    }
+
+    fn texts(&self, column: &Column) -> Result<Done, StageError> {
         let texts = column.str().map_err(|error| failed("read the texts", &error))?;
         let rows: Vec<Option<&str>> = texts.iter().collect();
         let cleaned: Vec<Option<Cleaned>> = rows
@@ -275,6 +258,7 @@ impl Work {
 fn finish(mut df: DataFrame, done: Vec<Done>) -> PolarsResult<(DataFrame, DataFrame)> {
     let mut kept = vec![true; df.height()];
     let (mut rows, mut starts, mut lengths): (Vec<i64>, Vec<i64>, Vec<i64>) = Default::default();
+    let mut items: Vec<Option<i64>> = Vec::new();
     let (mut columns, mut entities, mut actions): (Vec<String>, Vec<&str>, Vec<&str>) = Default::default();
     for (row, kept) in kept.iter_mut().enumerate() {
         for column in &done {
@@ -282,6 +266,7 @@ fn finish(mut df: DataFrame, done: Vec<Done>) -> PolarsResult<(DataFrame, DataFr
                 *kept &= mark.action != Action::DropRow;
                 rows.push(row as i64);
                 columns.push(column.column.name().to_string());
+                items.push(mark.item);
                 entities.push(mark.entity.name());
                 starts.push(mark.start as i64);
                 lengths.push(mark.length as i64);
@@ -290,10 +275,11 @@ fn finish(mut df: DataFrame, done: Vec<Done>) -> PolarsResult<(DataFrame, DataFr
         }
     }
     let count = rows.len();
-    let [row, column, entity, start, length, action] = REPORT.map(|(name, _)| PlSmallStr::from_static(name));
+    let [row, column, item, entity, start, length, action] = REPORT.map(|(name, _)| PlSmallStr::from_static(name));
     let report = vec![
         Column::new(row, rows),
         Column::new(column, columns),
+        Column::new(item, items),
         Column::new(entity, entities),
         Column::new(start, starts),
         Column::new(length, lengths),
@@ -330,6 +316,22 @@ fn summary(counts: &BTreeMap<Entity, usize>) -> String {
         return format!("nothing found of {}", looked.join(", "));
     }
     found.join(" · ")
+}
+
+/// Says how many pseudonyms stand for several originals each: with very many of them two may meet.
+fn warn_of_shared(done: &mut [Done], cx: &RunCx<'_>) {
+    let marks = done.iter_mut().flat_map(|done| &mut done.found).flatten();
+    let shared = replace::shared(marks.filter_map(|mark| mark.meant.take()).collect());
+    if shared > 0 {
+        cx.services.warn(format!(
+            "{} for more than one original each, which cannot be told apart any more: `hash` keeps them apart",
+            if shared == 1 {
+                "1 pseudonym stands".to_owned()
+            } else {
+                format!("{} pseudonyms stand", numbers::count(shared as u64))
+            }
+        ));
+    }
 }
 
 /// Numbers are not looked into; a column of them that holds card or telephone numbers throughout is warned of.

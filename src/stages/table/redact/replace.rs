@@ -34,18 +34,29 @@ impl Replacer {
         Ok(Self { mac: mac.transpose()? })
     }
 
-    /// What stands in the place of `text`.
-    pub(super) fn replacement(&self, entity: Entity, action: Action, text: &str) -> Result<String, StageError> {
-        Ok(match action {
+    /// What stands in the place of `text`; of a pseudonym also what it stands for.
+    pub(super) fn replacement(
+        &self,
+        entity: Entity,
+        action: Action,
+        text: &str,
+    ) -> Result<(String, Option<Meant>), StageError> {
+        if action == Action::Pseudonym {
+            let code = self.code(entity, text)?;
+            let pseudonym = made_up(entity, text, &mut Chance::new(&code));
+            let meant = Meant::new(entity, &pseudonym, &code);
+            return Ok((pseudonym, Some(meant)));
+        }
+        let text = match action {
             Action::Mask => format!("[{}]", entity.name()),
             Action::Hash => {
                 let code = self.code(entity, text)?;
                 let hex: String = code[..8].iter().map(|byte| format!("{byte:02x}")).collect();
                 format!("[{}:{hex}]", entity.name())
             }
-            Action::Pseudonym => made_up(entity, text, &mut Chance::new(&self.code(entity, text)?)),
-            Action::Drop | Action::DropRow => String::new(),
-        })
+            Action::Drop | Action::DropRow | Action::Pseudonym => String::new(),
+        };
+        Ok((text, None))
     }
 
     /// The HMAC of what is meant, however it is written.
@@ -56,6 +67,29 @@ impl Replacer {
         mac.update(meant(entity, text).as_bytes());
         Ok(mac.finalize().into_bytes().into())
     }
+}
+
+/// A pseudonym and what it stands for, as numbers that nobody can undo: those of one pseudonym begin with the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Meant {
+    pseudonym: u64,
+    original: u64,
+}
+
+impl Meant {
+    fn new(entity: Entity, pseudonym: &str, code: &[u8; 32]) -> Self {
+        let kind = entity.name();
+        let digest = blake3::hash(format!("{kind}\0{pseudonym}").as_bytes());
+        let number = |bytes: &[u8; 32]| bytes.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte));
+        Self { pseudonym: number(digest.as_bytes()), original: number(code) }
+    }
+}
+
+/// How many pseudonyms stand for more than one original each.
+pub(super) fn shared(mut meant: Vec<Meant>) -> usize {
+    meant.sort_unstable();
+    meant.dedup();
+    meant.chunk_by(|a, b| a.pseudonym == b.pseudonym).filter(|same| same.len() > 1).count()
 }
 
 /// One form for all ways of writing the same.
@@ -105,10 +139,10 @@ fn written(digits: &[u8]) -> String {
 fn made_up(entity: Entity, text: &str, chance: &mut Chance) -> String {
     match entity {
         // `example.com` belongs to nobody (RFC 2606).
-        Entity::Email => format!("user{:010x}@example.com", chance.below(1 << 40)),
-        // No Chinese mobile number begins with 100, and no country has the code 999.
-        Entity::CnMobile => format!("100{}", written(&chance.digits(8))),
-        Entity::Phone => format!("+999 {}", written(&chance.digits(9))),
+        Entity::Email => format!("user{:013x}@example.com", chance.below(1 << 52)),
+        // No Chinese mobile number begins with 10 or 11, and no country has the code 999.
+        Entity::CnMobile => format!("1{}{}", chance.below(2), written(&chance.digits(9))),
+        Entity::Phone => format!("+999 {}", written(&chance.digits(12))),
         Entity::Card => card(text, chance),
         Entity::CnId => {
             // No region has the number 99, and the check character is one that is never right.
@@ -158,11 +192,14 @@ const SURNAMES: &str = "赵钱孙李周吴郑王冯陈褚卫蒋沈韩杨朱秦�
 const GIVEN: &str =
     "安宁平和文雅明达清远思齐嘉言若谷怀瑾景行知秋晓星云舒雨桐子墨书涵沐阳海澜青松白石静好正则灵均望舒飞廉扶光";
 
-/// A name in the script of the original, of syllables that mean nobody.
+/// A name in the script of the original, of syllables that mean nobody: one of some hundred millions, so that even among the
+/// names of a city hardly any two get the same one.
 fn name(text: &str, chance: &mut Chance) -> String {
     if text.chars().next().is_some_and(is_unspaced) {
         let (surnames, given): (Vec<char>, Vec<char>) = (SURNAMES.chars().collect(), GIVEN.chars().collect());
-        return [*chance.one(&surnames), *chance.one(&given), *chance.one(&given)].iter().collect();
+        let name =
+            [chance.one(&surnames), chance.one(&surnames), chance.one(&given), chance.one(&given), chance.one(&given)];
+        return name.into_iter().collect();
     }
     let mut word = |syllables: usize| {
         let word: String = (0..syllables).map(|_| *chance.one(&SYLLABLES)).collect();
@@ -170,8 +207,8 @@ fn name(text: &str, chance: &mut Chance) -> String {
         letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
     };
     match text.split_whitespace().count() {
-        0 | 1 => word(3),
-        _ => format!("{} {}", word(2), word(3)),
+        0 | 1 => word(6),
+        _ => format!("{} {}", word(3), word(4)),
     }
 }
 
@@ -183,7 +220,7 @@ mod tests {
     const KEY: &[u8] = b"a key that is long enough";
 
     fn put(entity: Entity, action: Action, text: &str) -> String {
-        Replacer::new(Some(KEY)).and_then(|replacer| replacer.replacement(entity, action, text)).expect("replaced")
+        Replacer::new(Some(KEY)).and_then(|replacer| replacer.replacement(entity, action, text)).expect("replaced").0
     }
 
     #[test]
@@ -194,7 +231,7 @@ mod tests {
         assert_ne!(hash, put(Entity::CnMobile, Action::Hash, "13812345679"));
         assert_ne!(hash, put(Entity::Phone, Action::Hash, "13812345678").replace("phone", "cn_mobile"));
         let other = Replacer::new(Some(b"another key of this length")).expect("a key");
-        assert_ne!(hash, other.replacement(Entity::CnMobile, Action::Hash, "13812345678").expect("replaced"));
+        assert_ne!(hash, other.replacement(Entity::CnMobile, Action::Hash, "13812345678").expect("replaced").0);
         assert!(Replacer::new(Some(b"short")).is_err());
         assert_eq!(put(Entity::Email, Action::Hash, "A@B.org"), put(Entity::Email, Action::Hash, "a@b.org"));
     }
@@ -216,5 +253,22 @@ mod tests {
         assert_eq!(put(Entity::Card, Action::Pseudonym, "4111-1111-1111-1111").matches('-').count(), 3);
         assert!(put(Entity::Name, Action::Pseudonym, "王小明").chars().all(is_unspaced));
         assert_eq!(put(Entity::Name, Action::Pseudonym, "Ada Lovelace").split(' ').count(), 2);
+    }
+
+    #[test]
+    fn hardly_any_two_originals_share_a_pseudonym() {
+        let replacer = Replacer::new(Some(KEY)).expect("a key");
+        let shared_of = |entity: Entity, text: &dyn Fn(usize) -> String| {
+            let meant = |n: usize| replacer.replacement(entity, Action::Pseudonym, &text(n)).expect("replaced").1;
+            shared((0..20_000).chain(0..100).filter_map(meant).collect())
+        };
+        assert_eq!(shared_of(Entity::CnMobile, &|n| format!("138{n:08}")), 0);
+        for text in [&|n| format!("Ann{n}"), &|n| format!("Ann Lovelace{n}"), &|n| format!("王{n}")]
+            as [&dyn Fn(usize) -> String; 3]
+        {
+            assert!(shared_of(Entity::Name, text) <= 3);
+        }
+        let one = |pseudonym, original| Meant { pseudonym, original };
+        assert_eq!(shared(vec![one(1, 7), one(2, 8), one(1, 7), one(2, 9), one(2, 8)]), 1);
     }
 }

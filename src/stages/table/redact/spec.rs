@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 pub struct Spec {
     /// The table.
     pub from: Ref,
-    /// The columns of text to look into, by name or pattern; all columns of text without it.
+    /// The columns of text or of lists of texts to look into, by name or pattern; all of them without it. Structs and binary
+    /// columns are not looked into, which `check` says.
     pub columns: Option<OneOrMany>,
     /// What is looked for, and what becomes of it: `find = { email = "hash", card = "mask" }`. Without it everything is
     /// looked for (names where there are lists of them) and masked.
@@ -64,7 +65,8 @@ pub enum Action {
     /// It is taken out of the text.
     Drop,
     /// Something made up of the same sort stands in its place, the same for the same original everywhere, chosen by the
-    /// HMAC. Made-up numbers belong to nobody: their check digits are wrong, or their range is not given out.
+    /// HMAC. Made-up numbers belong to nobody: their check digits are wrong, or their range is not given out. Two originals
+    /// share a pseudonym only by rare chance, which is counted and said.
     Pseudonym,
     /// The whole row is left out.
     DropRow,

@@ -80,11 +80,67 @@ fn a_table_comes_out_clean_with_a_report() {
             report.columns().iter().map(|column| column.get(row).expect("a value").str_value().into_owned()).collect()
         })
         .collect();
-    assert_eq!(rows[0], ["0", "text", "email", "2", "15", "mask"]);
-    assert_eq!(rows[2], ["3", "text", "cn_mobile", "16", "11", "mask"]);
+    assert_eq!(rows[0], ["0", "text", "null", "email", "2", "15", "mask"]);
+    assert_eq!(rows[2], ["3", "text", "null", "cn_mobile", "16", "11", "mask"]);
     let produced = bench.run::<Redact>("from = \"notes\"").expect("it runs");
     assert_eq!(produced.summary, "email 1 · cn_mobile 2");
     assert_eq!((produced.metrics["found.cn_mobile"], produced.metrics["found.iban"]), (2.0, 0.0));
+}
+
+#[test]
+fn lists_of_texts_are_looked_into() {
+    let mut bench = Bench::default();
+    let list = |texts: &[&str]| Series::new("".into(), texts);
+    let lists = Column::new("tags".into(), [list(&["a", "ada@example.org"]), list(&[]), list(&["13812345678"])]);
+    let missing = lists.slice(0, 2).clear().extend_constant(AnyValue::Null, 1).expect("a missing list");
+    let mut all = lists.clone();
+    all.append(&missing).expect("longer");
+    all.append(&lists.slice(0, 1)).expect("longer");
+    table_input(&mut bench, "notes", DataFrame::new(5, vec![all]).expect("a frame"));
+    let ports = run::<Redact>(&bench, "from = \"notes\"").expect("it runs");
+    let items = |df: &DataFrame, column: &str| {
+        let values = df.column(column).expect("there").as_materialized_series().clone();
+        values.iter().map(|value| value.to_string()).collect::<Vec<_>>()
+    };
+    let table = ports[0].1.clone().lazy().select([col("tags").list().join(lit("|"), true)]).collect().expect("joined");
+    let tags: Vec<Option<&str>> = table.column("tags").expect("there").str().expect("text").iter().collect();
+    assert_eq!(tags, [Some("a|[email]"), Some(""), Some("[cn_mobile]"), None, Some("a|[email]")]);
+    assert_eq!(items(&ports[1].1, "row"), ["0", "2", "4"]);
+    assert_eq!(items(&ports[1].1, "item"), ["1", "0", "1"]);
+    run::<Redact>(&bench, "from = \"notes\"\ncolumns = \"tags\"").expect("it can be named");
+}
+
+#[test]
+fn what_is_not_looked_into_is_said_at_check_time() {
+    let found = |more: &str| {
+        let mut bench = Bench::default();
+        let types = ["str", "struct(mail: str, age: i64)", "struct(age: i64)", "list(list(str))", "list(i64)"];
+        let named = |(n, dtype): (usize, &&str)| ColumnType::new(format!("c{n}"), dtype.parse().expect("a type"));
+        let mut columns: Vec<ColumnType> = types.iter().enumerate().map(named).collect();
+        columns.push(ColumnType::new("raw", DType::Other("binary".to_owned())));
+        bench.input("notes", ArtifactType::Table(TableSchema::new(columns)), &[]);
+        findings::<Redact>(&bench, &format!("from = \"notes\"\n{more}"))
+    };
+    let warning = |names: &str| format!("columns {names} are not looked into, and may hold personal data");
+    assert_eq!(found(""), [("W0503".to_owned(), warning("`c1`, `c3` and `raw`"))]);
+    assert_eq!(found("columns = [\"c0\"]"), []);
+    assert_eq!(found("columns = [\"c*\"]"), [("W0503".to_owned(), warning("`c1` and `c3`"))]);
+    let [(code, message)] = found("columns = [\"c1\"]").try_into().expect("one");
+    assert_eq!(code, "E0214");
+    assert!(message.ends_with("but str or list(str) is needed here"), "{message}");
+}
+
+#[test]
+fn a_run_says_again_what_it_does_not_look_into() {
+    let mut bench = Bench::default();
+    let mail = df!["mail" => ["ada@example.org", "bob@example.org"]].expect("a frame").into_struct("who".into());
+    let df = DataFrame::new(2, vec![mail.into_column(), Column::new("text".into(), ["a", "b"])]).expect("a frame");
+    table_input(&mut bench, "notes", df);
+    bench.run::<Redact>("from = \"notes\"").expect("it runs");
+    bench.run::<Redact>("from = \"notes\"\ncolumns = [\"text\"]").expect("it runs");
+    let said = bench.warnings.lock().expect("no panic").clone();
+    let [said] = <[String; 1]>::try_from(said).expect("once");
+    assert!(said.starts_with("column `who` is struct(mail: str), which is not looked into"), "{said}");
 }
 
 #[test]

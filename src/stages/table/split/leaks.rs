@@ -5,7 +5,7 @@
 
 use super::super::normal::normalised;
 use super::assign::classes;
-use super::near;
+use super::near::{self, MOST_COMPARED};
 use super::spec::{Leaks, Spec};
 use crate::diag::list;
 use crate::frame::{failed, same_rows};
@@ -31,7 +31,8 @@ pub(super) fn look(
     if compared.is_empty() {
         return Ok(metrics);
     }
-    let counts = compared.counts(spec, parts, cx)?;
+    let (counts, unsure) = compared.counts(spec, parts, cx)?;
+    let unsure = (unsure > 0).then(|| boilerplate(unsure));
     for (how, counts) in &counts {
         for (name, count) in names.iter().zip(counts) {
             metrics.insert(format!("leaks.{name}.{how}"), *count as f64);
@@ -39,17 +40,28 @@ pub(super) fn look(
     }
     let lines = lines(names, parts, &counts);
     if lines.is_empty() {
+        unsure.into_iter().for_each(|unsure| cx.services.warn(unsure));
         return Ok(metrics);
     }
+    let told = [Some(compared.told()), unsure].into_iter().flatten().collect::<Vec<_>>().join(". ");
     let message = format!("rows stand in more than one part: {}", lines.join("; "));
     let remedy = "leave repeated rows out before the split (`dedupe` in a `table` stage), keep them together with `group`, \
                   or allow them with `leaks = \"ignore\"`";
     if spec.leaks == Some(Leaks::Error) {
-        return Err(StageError::data(message).note(compared.told()).hint(remedy).at(path!["leaks"]));
+        return Err(StageError::data(message).note(told).hint(remedy).at(path!["leaks"]));
     }
-    cx.services
-        .warn(format!("{message}. {}. What is measured there looks better than it is: {remedy}", compared.told()));
+    cx.services.warn(format!("{message}. {told}. What is measured there looks better than it is: {remedy}"));
     Ok(metrics)
+}
+
+/// What is said where texts have too many that may be like them.
+fn boilerplate(texts: usize) -> String {
+    format!(
+        "{} may be like more than {MOST_COMPARED} others and {} compared with {MOST_COMPARED} of them only, so there may be \
+         more near-duplicates than were counted",
+        numbers::counted(texts, "text"),
+        if texts == 1 { "was" } else { "were" }
+    )
 }
 
 /// `of the 7,025 rows of `test` 78 % are in another part too (5,461 word for word, …)`. Nothing of the largest part: what it shares
@@ -104,20 +116,17 @@ impl<'a> Compared<'a> {
         let mut names = Vec::new();
         for column in df.columns() {
             let name = column.name().as_str();
-            let decides = [&spec.by, &spec.group].into_iter().flatten().any(|other| other == name);
-            let takes = match &spec.compare {
-                Some(compare) => compare.0.iter().any(|pattern| crate::types::matches_pattern(pattern, name)),
-                None => !decides && !column.dtype().is_nested() && !is_number_of_rows(column)?,
-            };
-            if takes {
+            let only_numbers = spec.compare.is_none() && is_number_of_rows(column)?;
+            if spec.compares(name, column.dtype().is_nested()) && !only_numbers {
                 names.push(name.to_owned());
             }
         }
         let (mut texts, mut normalised) = (BTreeMap::new(), BTreeMap::new());
         for name in &names {
-            if df.column(name).is_ok_and(|column| column.dtype() == &DataType::String) {
+            if let Some(column) = df.column(name).ok().filter(|column| column.dtype() == &DataType::String) {
                 let (codes, values) = classes(df, name)?;
-                normalised.insert(name.clone(), recoded(&codes, &values));
+                let missing = column.is_null().iter().position(|missing| missing == Some(true));
+                normalised.insert(name.clone(), recoded(&codes, &values, missing.map(|row| codes[row])));
                 texts.insert(name.clone(), (codes, values));
             }
         }
@@ -132,21 +141,37 @@ impl<'a> Compared<'a> {
         format!("Rows were compared in {}", list(self.names.iter().map(String::as_str), 6))
     }
 
-    /// Of each way to compare its name, and of each part the rows that another part has too.
-    fn counts(&self, spec: &Spec, parts: &[Vec<u32>], cx: &RunCx<'_>) -> Result<Vec<Counts>, StageError> {
+    /// Of each way to compare its name, and of each part the rows that another part has too; then how many texts were not
+    /// compared with all that may be like them.
+    fn counts(&self, spec: &Spec, parts: &[Vec<u32>], cx: &RunCx<'_>) -> Result<(Vec<Counts>, usize), StageError> {
         let mut part_of = vec![None; self.df.height()];
         for (part, rows) in parts.iter().enumerate() {
             rows.iter().for_each(|row| part_of[*row as usize] = Some(part));
         }
-        let mut counts = vec![("exact", shared(&self.rows(false)?, &part_of, parts.len()))];
+        let count = |leaks: &[bool]| {
+            let mut counts = vec![0; parts.len()];
+            part_of
+                .iter()
+                .zip(leaks)
+                .for_each(|(part, leaks)| part.iter().for_each(|part| counts[*part] += usize::from(*leaks)));
+            counts
+        };
+        let mut leaks = shared(&self.rows(false)?, &part_of);
+        let mut counts = vec![("exact", count(&leaks))];
         if !self.texts.is_empty() {
-            counts.push(("normalised", shared(&self.rows(true)?, &part_of, parts.len())));
+            leaks = shared(&self.rows(true)?, &part_of);
+            counts.push(("normalised", count(&leaks)));
         }
+        let mut unsure = 0;
         if let Some(least) = spec.near_duplicates {
             cx.check_cancelled()?;
-            counts.push(("near", self.near(least, &part_of, parts.len())));
+            let (near, cut) = self.near(least, &part_of);
+            // Rows that are the same stay counted, also those without any text.
+            leaks.iter_mut().zip(near).for_each(|(leaks, near)| *leaks |= near);
+            counts.push(("near", count(&leaks)));
+            unsure = cut;
         }
-        Ok(counts)
+        Ok((counts, unsure))
     }
 
     /// Each row as a number, equal for rows that are the same.
@@ -161,46 +186,51 @@ impl<'a> Compared<'a> {
         same_rows(columns, self.df.height())
     }
 
-    /// Of each part how many rows have a text that is nearly one of another part. Numbers and other types are not compared.
-    fn near(&self, least: f64, part_of: &[Option<usize>], parts: usize) -> Vec<usize> {
-        // Each different text once, with the rows of each part that have it.
-        let mut texts: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-        for (row, part) in part_of.iter().enumerate() {
-            let Some(part) = part else { continue };
-            let words: Vec<&str> =
-                self.normalised.values().map(|(codes, texts)| texts[codes[row] as usize].as_str()).collect();
-            texts.entry(words.join(" ")).or_insert_with(|| vec![0; parts])[*part] += 1;
-        }
-        let (words, rows): (Vec<&str>, Vec<&Vec<usize>>) =
-            texts.iter().map(|(text, rows)| (text.as_str(), rows)).unzip();
-        // The parts that have a text, or one that is nearly the same.
-        let own = |rows: &&Vec<usize>| (0..parts).filter(|part| rows[*part] > 0).collect::<BTreeSet<usize>>();
-        let before: Vec<BTreeSet<usize>> = rows.iter().map(own).collect();
-        let mut seen = before.clone();
-        for (one, other) in near::alike(&words, least) {
-            seen[one].extend(&before[other]);
-            seen[other].extend(&before[one]);
-        }
-        let elsewhere = |seen: &BTreeSet<usize>, part: usize| seen.iter().any(|other| *other != part);
-        let count = |part: usize| {
-            rows.iter().zip(&seen).filter(|(_, seen)| elsewhere(seen, part)).map(|(rows, _)| rows[part]).sum()
+    /// Of each row whether its text is nearly one of another part; then how many texts were not compared with all that may be
+    /// like them. Numbers and other types are not compared, and what has no text is like nothing.
+    fn near(&self, least: f64, part_of: &[Option<usize>]) -> (Vec<bool>, usize) {
+        // Each different text once, with the parts that have it.
+        let mut texts: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
+        let text_of = |row: usize| {
+            let words = self.normalised.values().map(|(codes, texts)| texts[codes[row] as usize].as_str());
+            words.filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" ")
         };
-        (0..parts).map(count).collect()
+        let of_rows: Vec<String> = (0..part_of.len()).map(text_of).collect();
+        for (text, part) in of_rows.iter().zip(part_of).filter(|(text, _)| !text.is_empty()) {
+            texts.entry(text.clone()).or_default().extend(*part);
+        }
+        texts.retain(|_, parts| !parts.is_empty());
+        let (words, before): (Vec<&str>, Vec<&BTreeSet<usize>>) =
+            texts.iter().map(|(text, parts)| (text.as_str(), parts)).unzip();
+        // The parts that have a text, or one that is nearly the same.
+        let mut seen: Vec<BTreeSet<usize>> = before.iter().map(|parts| (*parts).clone()).collect();
+        let alike = near::alike(&words, least);
+        for (one, other) in alike.pairs {
+            seen[one].extend(before[other]);
+            seen[other].extend(before[one]);
+        }
+        let seen: BTreeMap<&str, BTreeSet<usize>> = words.into_iter().zip(seen).collect();
+        let elsewhere = |(text, part): (&String, &Option<usize>)| match (seen.get(text.as_str()), part) {
+            (Some(seen), Some(part)) => seen.iter().any(|other| other != part),
+            _ => false,
+        };
+        (of_rows.iter().zip(part_of).map(elsewhere).collect(), alike.cut)
     }
 }
 
-/// Of each part how many rows have a class that another part has too.
-fn shared(class_of: &[u32], part_of: &[Option<usize>], parts: usize) -> Vec<usize> {
-    let placed = class_of.iter().zip(part_of).filter_map(|(class, part)| Some((*class, (*part)?)));
-    let mut placed: Vec<(u32, usize)> = placed.collect();
+/// Of each row whether its class is in another part too.
+fn shared(class_of: &[u32], part_of: &[Option<usize>]) -> Vec<bool> {
+    let placed =
+        class_of.iter().zip(part_of).enumerate().filter_map(|(row, (class, part))| Some((*class, (*part)?, row)));
+    let mut placed: Vec<(u32, usize, usize)> = placed.collect();
     placed.sort_unstable();
-    let mut counts = vec![0; parts];
+    let mut leaks = vec![false; class_of.len()];
     for class in placed.chunk_by(|a, b| a.0 == b.0) {
         if class.first().map(|first| first.1) != class.last().map(|last| last.1) {
-            class.iter().for_each(|(_, part)| counts[*part] += 1);
+            class.iter().for_each(|(.., row)| leaks[*row] = true);
         }
     }
-    counts
+    leaks
 }
 
 /// Whether a column only numbers the rows: whole numbers or times, each of them once.
@@ -213,20 +243,21 @@ fn is_number_of_rows(column: &Column) -> Result<bool, StageError> {
     Ok(different == column.len())
 }
 
-/// The numbers of texts once they are normalised, and the normalised texts.
-fn recoded(codes: &[u32], texts: &[String]) -> (Vec<u32>, Vec<String>) {
-    let mut known: BTreeMap<String, u32> = BTreeMap::new();
+/// The numbers of texts once they are normalised, and the normalised texts. What leaves nothing is the same only as itself.
+fn recoded(codes: &[u32], texts: &[String], missing: Option<u32>) -> (Vec<u32>, Vec<String>) {
+    let mut known: BTreeMap<(String, Option<usize>), u32> = BTreeMap::new();
     let mut names = Vec::new();
-    let new: Vec<u32> = texts
-        .iter()
-        .map(|text| {
-            let next = names.len() as u32;
-            *known.entry(normalised(text)).or_insert_with_key(|text| {
-                names.push(text.clone());
-                next
-            })
-        })
-        .collect();
+    let mut new = Vec::with_capacity(texts.len());
+    for (code, text) in texts.iter().enumerate() {
+        let is_missing = missing.is_some_and(|missing| missing as usize == code);
+        let text = if is_missing { String::new() } else { normalised(text) };
+        let alone = text.is_empty().then_some(code);
+        let next = names.len() as u32;
+        new.push(*known.entry((text, alone)).or_insert_with_key(|(text, _)| {
+            names.push(text.clone());
+            next
+        }));
+    }
     (codes.iter().map(|code| new[*code as usize]).collect(), names)
 }
 
@@ -237,7 +268,15 @@ mod tests {
     #[test]
     fn rows_of_no_part_are_not_counted() {
         let parts = [Some(0), Some(1), None, Some(1), Some(1), Some(0)];
-        assert_eq!(shared(&[7, 7, 8, 8, 9, 9], &parts, 2), [2, 2]);
-        assert_eq!(shared(&[1, 2, 3, 3, 3, 4], &parts, 2), [0, 0]);
+        assert_eq!(shared(&[7, 7, 8, 8, 9, 9], &parts), [true, true, false, false, true, true]);
+        assert_eq!(shared(&[1, 2, 3, 3, 3, 4], &parts), [false; 6]);
+    }
+
+    #[test]
+    fn texts_that_leave_nothing_are_the_same_only_as_themselves() {
+        let texts = ["", "(missing)", "  ", "Missing!", "missing"].map(str::to_owned);
+        let (codes, names) = recoded(&[0, 1, 2, 3, 4, 0], &texts, Some(1));
+        assert_eq!(codes, [0, 1, 2, 3, 3, 0]);
+        assert_eq!(names, ["", "", "", "missing"]);
     }
 }

@@ -1,7 +1,7 @@
 //! Texts that are nearly the same, found by MinHash: a text is the set of its pieces of a few characters, two texts are alike as far
 //! as these sets overlap (Jaccard). Signatures only propose pairs; what counts is the overlap of the sets themselves.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Characters of a piece.
 const PIECE: usize = 5;
@@ -11,14 +11,22 @@ const HASHES: usize = 128;
 const FOUND: f64 = 0.95;
 /// Of texts that share a band a text is compared with at most so many that come after it: boilerplate would cost
 /// the square of its number.
-const MOST_COMPARED: usize = 256;
+pub(super) const MOST_COMPARED: usize = 256;
 
-/// The pairs of texts that are alike by at least `least`, smaller index first, sorted. Texts without a piece are like none.
-pub(super) fn alike(texts: &[&str], least: f64) -> Vec<(usize, usize)> {
+/// Texts that are nearly the same.
+pub(super) struct Alike {
+    /// The pairs, smaller index first, sorted.
+    pub(super) pairs: Vec<(usize, usize)>,
+    /// How many texts were not compared with all that share a band with them.
+    pub(super) cut: usize,
+}
+
+/// The pairs of texts that are alike by at least `least`. Texts without a piece are like none.
+pub(super) fn alike(texts: &[&str], least: f64) -> Alike {
     let pieces: Vec<Vec<u64>> = texts.iter().map(|text| pieces(text)).collect();
     let signatures: Vec<Vec<u32>> = pieces.iter().map(|pieces| signature(pieces)).collect();
     let rows = rows_of_band(least);
-    let mut found = BTreeMap::new();
+    let (mut found, mut cut) = (BTreeMap::new(), BTreeSet::new());
     for band in 0..HASHES / rows {
         let part = |text: usize| &signatures[text][band * rows..(band + 1) * rows];
         let mut order: Vec<usize> = (0..texts.len()).filter(|text| !pieces[*text].is_empty()).collect();
@@ -29,9 +37,13 @@ pub(super) fn alike(texts: &[&str], least: f64) -> Vec<(usize, usize)> {
                 let is_alike = || overlap(&pieces[*one], &pieces[*other]) >= least;
                 found.entry((*one, *other)).or_insert_with(is_alike);
             }
+            if order.get(at + 1 + MOST_COMPARED).is_some_and(|beyond| part(*one) == part(*beyond)) {
+                cut.insert(*one);
+            }
         }
     }
-    found.into_iter().filter(|(_, is_alike)| *is_alike).map(|(pair, _)| pair).collect()
+    let pairs = found.into_iter().filter(|(_, is_alike)| *is_alike).map(|(pair, _)| pair).collect();
+    Alike { pairs, cut: cut.len() }
 }
 
 /// The hashes of a text's pieces, sorted, each once; a text shorter than a piece is one piece.
@@ -110,7 +122,7 @@ mod tests {
                     }
                 }
             }
-            let found = alike(&texts, least);
+            let found = alike(&texts, least).pairs;
             assert!(!all.is_empty() && found.iter().all(|pair| all.contains(pair)), "{least}");
             assert!(found.len() as f64 >= 0.95 * all.len() as f64, "{least}: {} of {}", found.len(), all.len());
         }
@@ -120,7 +132,16 @@ mod tests {
     fn overlaps_are_exact_and_texts_may_be_empty() {
         assert!((overlap(&[1, 2, 3], &[2, 3, 4]) - 0.5).abs() < 1e-12);
         assert_eq!(overlap(&[], &[]), 0.0);
-        assert_eq!(alike(&["", "", "质量很好", "质量很好", "质量不好"], 0.9), [(2, 3)]);
+        assert_eq!(alike(&["", "", "质量很好", "质量很好", "质量不好"], 0.9).pairs, [(2, 3)]);
+    }
+
+    #[test]
+    fn what_was_not_compared_is_counted() {
+        let clauses: String = (100..200).map(|n| format!("clause {n} ")).collect();
+        let texts: Vec<String> = (0..400).map(|n| format!("{clauses}{n}")).collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        assert!((1..400 - MOST_COMPARED).contains(&alike(&texts, 0.9).cut));
+        assert_eq!(alike(&texts[..MOST_COMPARED], 0.9).cut, 0);
     }
 
     #[test]

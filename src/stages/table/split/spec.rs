@@ -46,7 +46,8 @@ pub struct Spec {
     /// lists, and columns that only number the rows.
     pub compare: Option<OneOrMany>,
     /// Counts near-duplicates too: rows whose texts share at least this part of their pieces of five characters (the Jaccard
-    /// similarity; 0.8 is usual), found by MinHash.
+    /// similarity; 0.8 is usual), found by MinHash. Some column that is compared has to hold texts; rows without any text are
+    /// like none. Where very many texts may be alike (boilerplate), not all of them are compared, and how many is said.
     pub near_duplicates: Option<f64>,
 }
 
@@ -195,7 +196,45 @@ impl Spec {
         for (pattern, at) in self.compare.iter().flat_map(|compare| compare.with_paths(&path!["compare"])) {
             select(&schema, pattern, at, cx);
         }
+        self.check_texts(&schema, cx);
         Some(TableSchema { rows: None, ..schema })
+    }
+
+    /// Whether rows are compared in a column, as far as its name and the user say.
+    pub(super) fn compares(&self, name: &str, nested: bool) -> bool {
+        match &self.compare {
+            Some(compare) => compare.0.iter().any(|pattern| crate::types::matches_pattern(pattern, name)),
+            None => !nested && ![&self.by, &self.group].into_iter().flatten().any(|other| other == name),
+        }
+    }
+
+    /// Near-duplicates are looked for in texts, so some column that is compared has to hold texts.
+    fn check_texts(&self, schema: &TableSchema, cx: &mut CheckCx<'_>) {
+        if self.near_duplicates.is_none() || !schema.complete {
+            return;
+        }
+        let nested = |dtype: &DType| matches!(dtype, DType::List(_) | DType::Array(..) | DType::Struct(_));
+        let compared: Vec<_> =
+            schema.columns.iter().filter(|column| self.compares(&column.name, nested(&column.dtype))).collect();
+        if compared.iter().any(|column| matches!(column.dtype, DType::Str | DType::Unknown)) {
+            return;
+        }
+        let message = match compared.as_slice() {
+            [] => "near-duplicates are looked for in texts, and no column is compared".to_owned(),
+            [one] => format!("near-duplicates are looked for in texts, and `{}` holds none", one.name),
+            many => {
+                let names = many.iter().map(|column| column.name.as_str());
+                format!("near-duplicates are looked for in texts, and none of {} holds any", list(names, 8))
+            }
+        };
+        let cx =
+            cx.error(path!["near_duplicates"], codes::EMPTY_SELECTION, message).at_key().label("no column of texts");
+        match &self.compare {
+            Some(_) => {
+                cx.related(path!["compare"], "these columns are compared").hint("name a column of texts in `compare`")
+            }
+            None => cx.hint("leave `near_duplicates` out: rows that are the same are counted without it"),
+        };
     }
 
     fn columns(&self) -> Vec<(&'static str, &str)> {

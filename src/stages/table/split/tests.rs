@@ -257,6 +257,35 @@ fn rows_in_more_than_one_part_are_counted() {
 }
 
 #[test]
+fn rows_without_text_are_no_near_duplicates() {
+    let mut bench = Bench::default();
+    let text = |row: usize| if row.is_multiple_of(4) { None } else { Some([" ", "", "  "][row % 3]) };
+    let texts: Vec<Option<&str>> = (0..60).map(text).collect();
+    let values: Vec<f64> = (0..60).map(f64::from).collect();
+    table_input(&mut bench, "table", df!["text" => texts, "value" => values.clone()].expect("a frame"));
+    let fields = "parts = { train = 0.5, test = 0.5 }\nnear_duplicates = 0.8";
+    let (metrics, warning) = counted(&bench, fields);
+    assert_eq!((metrics["leaks.test.near"], metrics["leaks.test.normalised"], warning.as_str()), (0.0, 0.0, ""));
+    table_input(&mut bench, "table", df!["id" => (0..60).collect::<Vec<i32>>(), "value" => values].expect("a frame"));
+    let [(code, message)] = findings::<Split>(&bench, &format!("from = \"table\"\n{fields}")).try_into().expect("one");
+    assert_eq!(code, "E0219");
+    assert_eq!(message, "near-duplicates are looked for in texts, and none of `id` and `value` holds any");
+}
+
+#[test]
+fn boilerplate_that_was_not_all_compared_is_told() {
+    let mut bench = Bench::default();
+    let clauses: String = (100..200).map(|n| format!("clause {n}, ")).collect();
+    let texts: Vec<String> = (0..400).map(|row| format!("{clauses}{row}")).collect();
+    table_input(&mut bench, "table", df!["text" => texts].expect("a frame"));
+    let (_, warning) = counted(&bench, "parts = { train = 0.5, test = 0.5 }\nnear_duplicates = 0.9");
+    assert!(
+        warning.contains(" texts may be like more than 256 others and were compared with 256 of them only"),
+        "{warning}"
+    );
+}
+
+#[test]
 fn parts_without_repeated_rows_are_not_warned_of() {
     let (metrics, warning) = counted(&bench(), THREE);
     assert_eq!((metrics["leaks.test.exact"], warning.as_str()), (0.0, ""));

@@ -3,11 +3,11 @@
 use super::super::columns::{is_pattern, select};
 use super::{Rule, Tables};
 use crate::diag::{codes, did_you_mean, list};
-use crate::frame::{CastFault, FloatSums, cast_exactly, from_polars, needs_care, to_polars};
+use crate::frame::{CastFault, FloatSums, cast_exactly, from_polars, needs_care, run_plan, to_polars};
 use crate::numbers;
-use crate::stage::{CheckCx, Path, StageError};
+use crate::stage::{CheckCx, Path, RunCx, StageError};
 use crate::types::{DType, TableSchema};
-use polars::prelude::{Column, Expr, Field, LazyFrame, PolarsError, PolarsResult, SchemaRef, col};
+use polars::prelude::{Column, Expr, Field, LazyFrame, PolarsError, PolarsResult, Scalar, SchemaRef, col};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -55,11 +55,8 @@ impl Rule for Cast {
     }
 
     fn apply(&self, lf: LazyFrame, schema: &SchemaRef, _: FloatSums, _: Tables<'_>) -> Result<LazyFrame, StageError> {
-        let mut targets: BTreeMap<String, &DType> = BTreeMap::new();
-        for (rule, dtype) in self.in_order() {
-            targets.extend(super::matching(schema, rule).into_iter().map(|name| (name, dtype)));
-        }
-        let exprs: Result<Vec<_>, _> = targets.into_iter().map(|(name, dtype)| cast(name, dtype, schema)).collect();
+        let exprs: Result<Vec<_>, _> =
+            self.targets(schema).into_iter().map(|(name, dtype)| cast(name, dtype, schema)).collect();
         let exprs = exprs?;
         Ok(if exprs.is_empty() { lf } else { lf.with_columns(exprs) })
     }
@@ -77,18 +74,62 @@ fn cast(name: String, dtype: &DType, schema: &SchemaRef) -> Result<Expr, StageEr
 }
 
 fn exactly(column: &Column, dtype: &DType) -> PolarsResult<Column> {
-    cast_exactly(column, dtype).map_err(|fault| {
-        let (name, from) = (column.name(), from_polars(column.dtype()));
-        let message = match fault {
-            CastFault::NoForm => format!("column `{name}` is {from}, which has no form as {dtype}"),
-            CastFault::Lost { count, found, .. } => {
-                let all = numbers::count(column.len() as u64);
-                let (count, have) = (numbers::count(count as u64), if count == 1 { "has" } else { "have" });
-                format!("column `{name}`: {count} of {all} values {have} no form as {dtype}, the first is `{found}`")
+    cast_exactly(column, dtype).map_err(|fault| PolarsError::ComputeError(told(column, dtype, &fault, None).into()))
+}
+
+/// What is wrong with a cast; the row, from 0, where it is known.
+fn told(column: &Column, dtype: &DType, fault: &CastFault, row: Option<usize>) -> String {
+    let (name, from) = (column.name(), from_polars(column.dtype()));
+    match fault {
+        CastFault::NoForm => format!("column `{name}` is {from}, which has no form as {dtype}"),
+        CastFault::Lost { count, found, .. } => {
+            let all = numbers::count(column.len() as u64);
+            let (count, have) = (numbers::count(*count as u64), if *count == 1 { "has" } else { "have" });
+            let row = row.map_or_else(String::new, |row| format!(" in row {}", numbers::count(row as u64 + 1)));
+            format!("column `{name}`: {count} of {all} values {have} no form as {dtype}, the first is `{found}`{row}")
+        }
+    }
+}
+
+impl Cast {
+    /// After the step failed: the first value of its table that a new type cannot hold, with its row.
+    pub(super) fn blame(&self, cx: &RunCx<'_>, mut before: LazyFrame) -> Option<String> {
+        let schema = before.collect_schema().ok()?;
+        let targets = self.targets(&schema);
+        let wanted: Vec<Expr> = targets.keys().map(|name| col(name.as_str())).collect();
+        let mut lost: BTreeMap<&str, (usize, usize, String)> = BTreeMap::new();
+        let (mut rows, mut wrong) = (0, None);
+        let ran = run_plan(cx, before.select(wanted), &mut |df| {
+            for (name, dtype) in &targets {
+                let Ok(column) = df.column(name) else { continue };
+                match cast_exactly(column, dtype) {
+                    Ok(_) => {}
+                    Err(CastFault::Lost { count, row, found }) => {
+                        lost.entry(name.as_str()).or_insert((0, rows + row, found)).0 += count;
+                    }
+                    Err(fault) => wrong = wrong.take().or_else(|| Some(told(column, dtype, &fault, None))),
+                }
             }
-        };
-        PolarsError::ComputeError(message.into())
-    })
+            rows += df.height();
+            Ok(())
+        });
+        ran.ok()?;
+        let first = lost.into_iter().min_by_key(|(_, (_, row, _))| *row);
+        let found = first.and_then(|(name, (count, row, found))| {
+            let fault = CastFault::Lost { count, row, found };
+            let column = Column::new_scalar(name.into(), Scalar::null(schema.get(name)?.clone()), rows);
+            Some(told(&column, targets.get(name)?, &fault, Some(row)))
+        });
+        found.or(wrong)
+    }
+
+    fn targets(&self, schema: &SchemaRef) -> BTreeMap<String, &DType> {
+        let mut targets = BTreeMap::new();
+        for (rule, dtype) in self.in_order() {
+            targets.extend(super::matching(schema, rule).into_iter().map(|name| (name, dtype)));
+        }
+        targets
+    }
 }
 
 fn castable(from: &DType, to: &DType) -> bool {

@@ -47,7 +47,7 @@ fn usual_suffix() -> String {
     "_right".to_owned()
 }
 
-/// Which rows a join keeps. The order is that of this table, then of the other.
+/// Which rows a join keeps. The order is that of this table, then of the other (with `right` the other way round).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum How {
@@ -56,6 +56,9 @@ pub enum How {
     Inner,
     /// All rows of this table, with missing values where nothing matches.
     Left,
+    /// All rows of the other table, in its order, with missing values where nothing matches. Key columns have the names of
+    /// the other table.
+    Right,
     /// All rows of both tables.
     Full,
     /// Rows of this table that match; no new columns.
@@ -86,6 +89,7 @@ impl Join {
         let how = match self.how {
             How::Inner => JoinType::Inner,
             How::Left => JoinType::Left,
+            How::Right => JoinType::Right,
             How::Full => JoinType::Full,
             How::Semi => JoinType::Semi,
             How::Anti => JoinType::Anti,
@@ -94,6 +98,7 @@ impl Join {
         };
         let order = match self.how {
             How::Semi | How::Anti => MaintainOrderJoin::Left,
+            How::Right => MaintainOrderJoin::RightLeft,
             _ => MaintainOrderJoin::LeftRight,
         };
         let join = left.join_builder().with(right).how(how).maintain_order(order).suffix(self.suffix.as_str());

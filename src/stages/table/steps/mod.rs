@@ -25,7 +25,7 @@ mod window;
 
 use crate::frame::schema::from_polars_schema;
 use crate::frame::{FloatSums, failed, polars_schema};
-use crate::stage::{CheckCx, Path, Ref, StageError};
+use crate::stage::{CheckCx, Path, Ref, RunCx, StageError};
 use crate::types::TableSchema;
 use polars::prelude::{DataFrame, IntoLazy, LazyFrame, PolarsResult, SchemaRef};
 use schemars::JsonSchema;
@@ -42,7 +42,8 @@ pub enum Step {
     /// Expressions of one step see the columns from before it; new columns come last, sorted by name.
     Derive(derive::Derive),
     /// Other column types, by name or pattern: `{ cast = { "pixel_*" = "f32" } }`. A value that the new type cannot
-    /// hold is an error, a fraction in a whole number too; texts become dates and times as in csv files.
+    /// hold is an error that names its row: a fraction in a whole number, a whole number that a float type would round, a
+    /// time of day in a date; fractions are rounded to what a float type holds. Texts become dates and times as in csv files.
     Cast(cast::Cast),
     /// Cleans texts: normal form, case, patterns, white space, markers of missing values:
     /// `{ clean = { columns = "text", form = "nfkc", squeeze = true, null_values = [""] } }`.
@@ -168,12 +169,33 @@ impl Step {
         self.rule().apply(lf, &schema, sums, tables)
     }
 
+    /// Whether it makes a random choice without saying what that derives from.
+    pub(super) fn needs_seed(&self) -> bool {
+        matches!(self, Self::Sample(sample) if sample.seed.is_none())
+    }
+
+    /// Gives it a seed, where it needs one.
+    pub(super) fn take_seed(&mut self, seed: u64) {
+        if let Self::Sample(sample) = self {
+            sample.seed.get_or_insert(seed);
+        }
+    }
+
     /// The other tables that it needs.
     pub(super) fn others(&self) -> &[Ref] {
         match self {
             Self::Join(join) => std::slice::from_ref(&join.with),
             Self::Concat(concat) => &concat.with,
             _ => &[],
+        }
+    }
+
+    /// What went wrong with which row, after the step failed on the table that `before` gives; `None` where only polars
+    /// knows.
+    pub(super) fn blame(&self, cx: &RunCx<'_>, before: impl FnOnce() -> Option<LazyFrame>) -> Option<String> {
+        match self {
+            Self::Cast(step) => step.blame(cx, before()?),
+            _ => None,
         }
     }
 

@@ -10,7 +10,7 @@ use polars::prelude::{AllowedOptimizations, DataFrame, IdxCa, IdxSize, LazyFrame
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How many rows stay: `rows` or `fraction`. They keep their order; which they are depends on `seed` and on how many rows
+/// How many rows stay: `rows` or `fraction`. They keep their order; which they are depends on the seed and on how many rows
 /// there are.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Sample {
@@ -18,9 +18,8 @@ pub struct Sample {
     pub rows: Option<u64>,
     /// This part of the rows, between 0 and 1, rounded to whole rows.
     pub fraction: Option<f64>,
-    /// What the choice derives from.
-    #[serde(default)]
-    pub seed: u64,
+    /// What the choice derives from; without it the pipeline's seed and the stage's name.
+    pub seed: Option<u64>,
 }
 
 impl Sample {
@@ -37,7 +36,7 @@ impl Sample {
 
     fn choose(&self, df: &DataFrame) -> PolarsResult<DataFrame> {
         let mut places: Vec<IdxSize> = (0..df.height() as IdxSize).collect();
-        shuffle(&mut places, &mut Seed::derive(self.seed, "sample").rng("rows"));
+        shuffle(&mut places, &mut Seed::derive(self.seed.unwrap_or_default(), "sample").rng("rows"));
         places.truncate(self.count(df.height()));
         places.sort_unstable();
         df.take(&IdxCa::from_vec("".into(), places))

@@ -83,6 +83,10 @@ fn tables_are_joined_in_the_order_of_the_left() {
     assert_eq!(steps(r#"{ join = { with = "islands", on = "island", how = "anti" } }"#).height(), 52);
     assert_eq!(steps(r#"{ join = { with = "islands", on = "island", how = "semi" } }"#).height(), 292);
     assert_eq!(steps(r#"{ join = { with = "islands", on = "island", how = "full" } }"#).height(), 345);
+    let df = steps(r#"{ join = { with = "islands", on = "island", how = "right" } }"#);
+    assert_eq!((df.height(), texts(&df, "island")[292].as_deref()), (293, Some("Nowhere")));
+    assert_eq!(texts(&df, "island")[0].as_deref(), Some("Biscoe"), "the order is that of the other table");
+    assert_eq!((df.column("species").expect("there").null_count(), numbers(&df, "area").len()), (1, 293));
     assert_eq!(steps(r#"{ join = { with = "islands", how = "cross", suffix = "_2" } }"#).height(), 344 * 3);
     let df = steps(
         r#"{ rename = { island = "home" } }, { join = { with = "islands", left_on = "home", right_on = "island" } }"#,
@@ -244,6 +248,34 @@ fn lists_are_taken_apart() {
 }
 
 #[test]
+fn a_value_that_a_type_cannot_hold_is_named_with_its_row() {
+    let mut bench = Bench::default();
+    let day = 86_400_000_000_i64;
+    let df =
+        df!["f" => [1.0, 2.5, 3.25], "n" => [1_i64, 2, (1 << 24) + 1], "at" => [0, day, day + 1]].expect("a frame");
+    let df = df.lazy().with_column(col("at").cast(DataType::Datetime(TimeUnit::Microseconds, None))).collect();
+    table_input(&mut bench, "t", df.expect("times"));
+    for (step, wanted) in [
+        ("f = \"i64\"", "column `f`: 2 of 3 values have no form as i64, the first is `2.5` in row 2"),
+        ("n = \"f32\"", "column `n`: 1 of 3 values has no form as f32, the first is `16777217` in row 3"),
+        ("n = \"u8\"", "column `n`: 1 of 3 values has no form as u8, the first is `16777217` in row 3"),
+        ("at = \"date\"", "in row 3"),
+        ("n = \"u8\", f = \"i64\"", "in row 2"),
+    ] {
+        for memory in [None, Some(1 << 30)] {
+            bench.memory = memory;
+            let error =
+                run::<Table>(&bench, &format!("from = \"t\"\nsteps = [{{ cast = {{ {step} }} }}]")).expect_err(step);
+            let told =
+                error.message.starts_with("cannot do step 1, `cast`: column `") && error.message.ends_with(wanted);
+            assert!(told, "{step}: {}", error.message);
+        }
+    }
+    let fine = "from = \"t\"\nsteps = [{ cast = { f = \"f32\", n = \"f64\" } }]";
+    run::<Table>(&bench, fine).expect("fractions are rounded");
+}
+
+#[test]
 fn samples_repeat() {
     let (one, two) =
         (steps(r#"{ sample = { rows = 20 } }"#), steps(r#"{ sample = { rows = 20 } }, { select = ["year"] }"#));
@@ -253,6 +285,11 @@ fn samples_repeat() {
     // What follows sees the chosen rows alone.
     let adelie = steps(r#"{ sample = { rows = 20 } }, { filter = "species = 'Adelie'" }"#).height();
     assert_eq!(texts(&one, "species").iter().filter(|name| name.as_deref() == Some("Adelie")).count(), adelie);
+    // Steps before it that choose nothing do not shift the choice; another random step has a choice of its own.
+    let later = steps(r#"{ derive = { a = "1" } }, { sample = { rows = 20 } }"#);
+    assert_eq!(numbers(&one, "body_mass_g"), numbers(&later, "body_mass_g"));
+    let other = steps(r#"{ sample = { rows = 344 } }, { sample = { rows = 20 } }"#);
+    assert_ne!(numbers(&one, "body_mass_g"), numbers(&other, "body_mass_g"));
     assert_eq!(codes(r#"{ sample = {} }"#), ["E0135"]);
     assert_eq!(codes(r#"{ sample = { fraction = 2.0 } }"#), ["E0136"]);
 }

@@ -49,7 +49,7 @@ struct FeatureForm {
     impute: Option<ImputeForm>,
     /// For numbers: bounds, `{ min = 0, max = 100 }` or `{ quantiles = [0.01, 0.99] }` of the training rows.
     clip: Option<Clip>,
-    /// For numbers: `"log"`, `"log1p"` or `"yeo_johnson"`, a power transform whose exponent the training rows choose.
+    /// For numbers: `"log"`, `"log1p"`, or a power transform whose exponent the training rows choose: `"yeo_johnson"`, or `"box_cox"` of values above 0.
     transform: Option<Transform>,
     /// For `scale = "quantile"`: how many quantiles are learnt; 1,000 by default.
     n_quantiles: Option<u64>,
