@@ -116,7 +116,7 @@ def prepare(folder, case):
         "augment": None, "seed": 7, "out": str(folder / "model.safetensors"),
     }
     path = folder / "job.json"
-    path.write_text(json.dumps({"protocol": 2, "stage": "bench", "job": job}))
+    path.write_text(json.dumps({"protocol": 3, "stage": "bench", "job": job}))
     return path
 
 

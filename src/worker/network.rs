@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use crate::layers::Network;
 use crate::numerics;
 use crate::tensors::Weights;
-use kilter::nn::Architecture;
+use kilter::nn::{Architecture, LayerSpec};
 use kilter::stage::Seed;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,6 +16,7 @@ pub struct Loaded {
     network: Network,
     store: VarStore,
     outputs: i64,
+    head: Option<String>,
 }
 
 /// Where a network's weights come from.
@@ -68,7 +69,9 @@ fn build(described: &Architecture, seed: u64) -> Result<Loaded, Failure> {
         }
     }
     let outputs = described.output.elements().unwrap_or(1).cast_signed();
-    Ok(Loaded { network, store, outputs })
+    let head = described.layers.last().filter(|layer| matches!(layer, LayerSpec::Linear(_)));
+    let head = head.map(|_| format!("layers.{}", described.layers.len() - 1));
+    Ok(Loaded { network, store, outputs, head })
 }
 
 impl Loaded {
@@ -83,6 +86,11 @@ impl Loaded {
     /// The store of its weights.
     pub fn store(&self) -> &VarStore {
         &self.store
+    }
+
+    /// The path of the layer that gives the outputs, where a linear layer does.
+    pub fn head(&self) -> Option<&str> {
+        self.head.as_deref()
     }
 
     /// How many outputs a row has.

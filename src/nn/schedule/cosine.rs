@@ -36,15 +36,11 @@ impl Cosine {
     }
 
     pub(super) fn problems(&self) -> Vec<Problem> {
-        let least = self.min_lr;
-        [
-            warm_up_problem(self.warmup_epochs),
-            Problem::unless(least >= 0.0 && least.is_finite(), "min_lr", || {
-                format!("min_lr is at least 0, found {least}")
-            }),
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
+        [warm_up_problem(self.warmup_epochs), least_problem(self.min_lr)].into_iter().flatten().collect()
     }
+}
+
+/// A least rate below 0.
+pub(super) fn least_problem(least: f64) -> Option<Problem> {
+    Problem::unless(least >= 0.0 && least.is_finite(), "min_lr", || format!("min_lr is at least 0, found {least}"))
 }

@@ -4,12 +4,16 @@ use super::choice::choice;
 
 mod constant;
 mod cosine;
+mod linear;
 mod one_cycle;
+mod plateau;
 mod step;
 
 pub use constant::Constant;
 pub use cosine::Cosine;
+pub use linear::Linear;
 pub use one_cycle::OneCycle;
+pub use plateau::Plateau;
 pub use step::Step;
 
 choice! {
@@ -19,6 +23,8 @@ choice! {
         Step(Step),
         Cosine(Cosine),
         OneCycle(OneCycle),
+        Linear(Linear),
+        Plateau(Plateau),
     }
 }
 
@@ -60,7 +66,17 @@ impl At {
 }
 
 impl Schedule {
-    /// The learning rate of the next step, for the optimizer's rate `lr`.
+    /// Whether the number of epochs decides the rate of steps before the last one. A training with such a schedule cannot be
+    /// extended: with more epochs it would have taken other steps from the beginning.
+    #[must_use]
+    pub fn ends_with_the_last_epoch(&self) -> bool {
+        match self {
+            Self::Constant(_) | Self::Step(_) | Self::Plateau(_) => false,
+            Self::Cosine(_) | Self::OneCycle(_) | Self::Linear(_) => true,
+        }
+    }
+
+    /// The learning rate of the next step, for the rate `lr` that [`Schedule::base`] gives.
     #[must_use]
     pub fn lr(&self, lr: f64, at: At) -> f64 {
         match self {
@@ -68,6 +84,27 @@ impl Schedule {
             Self::Step(spec) => spec.lr(lr, at),
             Self::Cosine(spec) => spec.lr(lr, at),
             Self::OneCycle(spec) => spec.lr(lr, at),
+            Self::Linear(spec) => spec.lr(lr, at),
+            Self::Plateau(spec) => spec.lr(lr, at),
+        }
+    }
+
+    /// The column of the history that it follows, where it follows one.
+    #[must_use]
+    pub fn metric(&self) -> Option<&str> {
+        match self {
+            Self::Plateau(spec) => Some(&spec.metric),
+            _ => None,
+        }
+    }
+
+    /// The rate to begin from after epochs with these values of its [`Schedule::metric`]: the optimizer's, `lr`, where it
+    /// follows none.
+    #[must_use]
+    pub fn base(&self, lr: f64, values: impl IntoIterator<Item = f64>) -> f64 {
+        match self {
+            Self::Plateau(spec) => spec.after(lr, values),
+            _ => lr,
         }
     }
 }
@@ -117,6 +154,16 @@ mod tests {
         assert_eq!(table("schedule = 'cosine'", &[0, 10, 20, 30]), [0.1, 0.085355, 0.05, 0.014645]);
         assert_eq!(
             table("schedule.cosine = { warmup_epochs = 1, min_lr = 0.01 }", &[0, 9, 10, 25, 40]),
+            [0.01, 0.1, 0.1, 0.055, 0.01]
+        );
+    }
+
+    #[test]
+    fn linear_falls_evenly_after_its_warm_up() {
+        // As torch.optim.lr_scheduler.LinearLR(start_factor=1, end_factor=0, total_iters=40) stepped every batch.
+        assert_eq!(table("schedule = 'linear'", &[0, 10, 20, 39]), [0.1, 0.075, 0.05, 0.0025]);
+        assert_eq!(
+            table("schedule.linear = { warmup_epochs = 1, min_lr = 0.01 }", &[0, 9, 10, 25, 40]),
             [0.01, 0.1, 0.1, 0.055, 0.01]
         );
     }

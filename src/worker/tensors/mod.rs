@@ -6,8 +6,6 @@ mod sparse;
 mod weights;
 
 pub use dataset::Dataset;
-#[cfg(test)]
-pub use file::TensorFile;
-pub use file::write;
+pub use file::{TensorFile, write, write_new};
 pub use sparse::Sparse;
 pub use weights::{Snapshot, Weights};

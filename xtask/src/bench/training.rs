@@ -11,3 +11,10 @@ pub fn bench() -> Result<(), Failure> {
     let kilter = super::kilter()?.to_string_lossy().into_owned();
     run(&python.to_string_lossy(), [script.to_string_lossy().as_ref(), &kilter], &[])
 }
+
+/// What checkpoints cost. Its Python needs no package.
+pub fn checkpoints() -> Result<(), Failure> {
+    let script = root().join("benches/checkpoints.py");
+    let kilter = super::kilter()?.to_string_lossy().into_owned();
+    run("python3", [script.to_string_lossy().as_ref(), &kilter], &[])
+}

@@ -1,6 +1,7 @@
 //! A dataset in batches. Rows are gathered for several batches at once, in the type they are stored in; a batch is then
 //! a view, and costs next to nothing. Sparse features are made dense batch by batch.
 
+use super::mixup::Mix;
 use crate::failure::Failure;
 use crate::tensors::Dataset;
 use std::collections::BTreeMap;
@@ -17,9 +18,26 @@ pub struct Batch {
     pub target: Option<Tensor>,
     /// How many rows.
     pub rows: i64,
+    /// What the rows were mixed with.
+    pub mix: Option<Mix>,
 }
 
 impl Batch {
+    /// Some of its rows.
+    ///
+    /// # Errors
+    /// What libtorch says.
+    pub fn narrow(&self, start: i64, rows: i64) -> Result<Self, Failure> {
+        let part = |tensor: &Tensor| tensor.f_narrow(0, start, rows);
+        let features = self.features.iter().map(|(name, tensor)| Ok((name.clone(), part(tensor)?)));
+        let features = features.collect::<Result<_, Failure>>()?;
+        let mix = match &self.mix {
+            Some(mix) => Some(Mix { share: mix.share, target: part(&mix.target)? }),
+            None => None,
+        };
+        Ok(Self { features, target: self.target.as_ref().map(part).transpose()?, rows, mix })
+    }
+
     /// The target of a dataset that must have one.
     ///
     /// # Errors
@@ -89,17 +107,37 @@ impl<'a> Batches<'a> {
         self
     }
 
+    /// Leaves out the first so many batches.
+    #[expect(clippy::wrong_self_convention, reason = "read as `batches.from_batch(3)`")]
+    #[must_use]
+    pub fn from_batch(mut self, batch: u64) -> Self {
+        self.at = batch.cast_signed().saturating_mul(self.batch_size).min(self.rows);
+        self
+    }
+
+    /// The numbers of the rows of the next batch.
+    pub fn next_rows(&self) -> Vec<i64> {
+        let range = self.at..(self.at + self.batch_size).min(self.rows);
+        match &self.order {
+            Some(order) => range.filter_map(|at| order.rows.get(at as usize).copied()).collect(),
+            None => range.collect(),
+        }
+    }
+
     /// The tensors that hold the rows from `self.at` on, and where in them those begin.
     fn chunk(&mut self) -> (&BTreeMap<String, Tensor>, Option<&Tensor>, i64) {
         let Some(order) = &self.order else { return (&self.data.features, self.data.target.as_ref(), self.at) };
         let stale = self.chunk.as_ref().is_none_or(|chunk| self.at >= chunk.start + chunk.rows);
         if stale {
             let batches = (CHUNK_BYTES / (self.data.row_bytes() * self.batch_size).max(1)).max(1);
-            let rows = (batches * self.batch_size).min(self.rows - self.at);
-            let wanted = order.tensor.narrow(0, self.at, rows);
+            // Always the same chunks, also where an epoch is entered in its middle: a batch has the same alignment then,
+            // which kernels may treat differently.
+            let start = self.at - self.at % (batches * self.batch_size);
+            let rows = (batches * self.batch_size).min(self.rows - start);
+            let wanted = order.tensor.narrow(0, start, rows);
             let gather = |tensor: &Tensor| tensor.index_select(0, &wanted);
             let features = self.data.features.iter().map(|(name, tensor)| (name.clone(), gather(tensor))).collect();
-            self.chunk = Some(Chunk { features, target: self.data.target.as_ref().map(gather), start: self.at, rows });
+            self.chunk = Some(Chunk { features, target: self.data.target.as_ref().map(gather), start, rows });
         }
         match &self.chunk {
             Some(chunk) => (&chunk.features, chunk.target.as_ref(), self.at - chunk.start),
@@ -134,7 +172,7 @@ impl Batches<'_> {
             features.insert(name.clone(), dense);
         }
         self.at += rows;
-        Ok(Batch { features, target, rows })
+        Ok(Batch { features, target, rows, mix: None })
     }
 }
 
@@ -164,6 +202,15 @@ mod tests {
             seen.extend(targets);
         }
         assert_eq!(seen, order);
+        for entered in [0, 1, 5, 12, 13] {
+            let rest = in_order(&data, 8).ordered(&order).expect("ordered").from_batch(entered);
+            let rest: Vec<i64> = rest
+                .flat_map(|batch| {
+                    Vec::<i64>::try_from(batch.expect("a batch").target().expect("target")).expect("numbers")
+                })
+                .collect();
+            assert_eq!(rest, order[(entered as usize * 8).min(100)..], "batch {entered}");
+        }
     }
 
     #[test]

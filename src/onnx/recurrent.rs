@@ -1,0 +1,121 @@
+//! `rnn`, `gru` and `lstm` as ONNX operators, which have their gates in another order than PyTorch.
+
+use super::graph::{Attribute, Graph};
+use super::layers::Site;
+use super::{Refusal, Weights};
+use crate::nn::layers::{Recurrent, RecurrentOutput};
+
+/// The layer's value: `[batch, length, width]`, or of the last place `[batch, width]`.
+pub(super) fn build<const GATES: u64>(
+    site: &Site<'_>,
+    spec: &Recurrent<GATES>,
+    graph: &mut Graph,
+) -> Result<String, Refusal> {
+    if site.before.padding.is_some() {
+        return Err(Refusal("a recurrent layer over padded tokens has no ONNX form".to_owned()));
+    }
+    let turn = |value: &str, perm: [i64; 3], graph: &mut Graph| {
+        graph.node("Transpose", &[value], &[("perm", Attribute::Ints(perm.to_vec()))])
+    };
+    // Sequences come first in ONNX.
+    let mut value = turn(site.input, [1, 0, 2], graph);
+    let mut last = String::new();
+    for layer in 0..spec.layers {
+        let outputs = stacked(site, spec, layer, &value, graph)?;
+        // [length, directions, batch, hidden] becomes [length, batch, directions · hidden].
+        let beside = graph.node("Transpose", &[&outputs[0]], &[("perm", Attribute::Ints(vec![0, 2, 1, 3]))]);
+        let shape = graph.ints(&[0, 0, -1]);
+        value = graph.node("Reshape", &[&beside, &shape], &[]);
+        last.clone_from(&outputs[1]);
+    }
+    Ok(match spec.output {
+        RecurrentOutput::Sequence => turn(&value, [1, 0, 2], graph),
+        RecurrentOutput::Last => {
+            let beside = turn(&last, [1, 0, 2], graph);
+            let shape = graph.ints(&[0, -1]);
+            graph.node("Reshape", &[&beside, &shape], &[])
+        }
+    })
+}
+
+/// One of the stacked layers: its states at every place, and the last ones.
+fn stacked<const GATES: u64>(
+    site: &Site<'_>,
+    spec: &Recurrent<GATES>,
+    layer: u64,
+    input: &str,
+    graph: &mut Graph,
+) -> Result<Vec<String>, Refusal> {
+    let directions: &[&str] = if spec.bidirectional { &["", "_reverse"] } else { &[""] };
+    let gather = |name: &str| {
+        let parts = directions.iter().map(|direction| {
+            let full = format!("{}.{name}_l{layer}{direction}", site.path);
+            Gates::of(&full, spec.hidden, site.weights).map(|gates| gates.in_order(order(GATES)))
+        });
+        parts.collect::<Result<Vec<(Vec<i64>, Vec<f32>)>, Refusal>>()
+    };
+    let matrix = |name: &str, graph: &mut Graph| {
+        let parts = gather(name)?;
+        let dims = [vec![parts.len() as i64], parts[0].0.clone()].concat();
+        let values: Vec<f32> = parts.into_iter().flat_map(|(_, values)| values).collect();
+        Ok::<_, Refusal>(graph.floats(&format!("{}.{name}_l{layer}", site.path), dims, &values))
+    };
+    let (inputs, states) = (matrix("weight_ih", graph)?, matrix("weight_hh", graph)?);
+    let bias = if spec.bias {
+        // Those of the inputs and those of the states, one behind the other.
+        let (first, second) = (gather("bias_ih")?, gather("bias_hh")?);
+        let width = first[0].1.len() + second[0].1.len();
+        let values: Vec<f32> = first.into_iter().zip(second).flat_map(|(a, b)| a.1.into_iter().chain(b.1)).collect();
+        let dims = vec![directions.len() as i64, width as i64];
+        graph.floats(&format!("{}.bias_l{layer}", site.path), dims, &values)
+    } else {
+        String::new()
+    };
+    let direction = if spec.bidirectional { "bidirectional" } else { "forward" };
+    let mut attributes =
+        vec![("hidden_size", Attribute::Int(spec.hidden.cast_signed())), ("direction", Attribute::Text(direction))];
+    let op = match GATES {
+        1 => "RNN",
+        3 => {
+            // PyTorch multiplies with the reset gate after the matrix.
+            attributes.push(("linear_before_reset", Attribute::Int(1)));
+            "GRU"
+        }
+        _ => "LSTM",
+    };
+    Ok(graph.node_with(op, &[input, &inputs, &states, &bias], &attributes, 2))
+}
+
+/// For each gate of ONNX its place in PyTorch: of an LSTM i, o, f, c of i, f, c, o; of a GRU z, r, h of r, z, h.
+fn order(gates: u64) -> &'static [usize] {
+    match gates {
+        1 => &[0],
+        3 => &[1, 0, 2],
+        _ => &[0, 3, 1, 2],
+    }
+}
+
+/// A matrix or vector whose rows are gate by gate.
+struct Gates {
+    dims: Vec<i64>,
+    values: Vec<f32>,
+    /// Values of one gate.
+    each: usize,
+}
+
+impl Gates {
+    fn of(name: &str, hidden: u64, weights: &Weights) -> Result<Self, Refusal> {
+        let (dims, data) = weights.get(name).ok_or_else(|| Refusal(format!("the weights `{name}` are missing")))?;
+        let values: Vec<f32> =
+            data.chunks_exact(4).map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])).collect();
+        let columns: i64 = dims.iter().skip(1).product();
+        let each = usize::try_from(hidden.saturating_mul(columns.unsigned_abs())).unwrap_or(usize::MAX);
+        Ok(Self { dims: dims.clone(), values, each })
+    }
+
+    fn in_order(self, order: &[usize]) -> (Vec<i64>, Vec<f32>) {
+        let gate = |place: &usize| self.values.iter().skip(place * self.each).take(self.each).copied();
+        let values = order.iter().flat_map(gate).collect();
+        (self.dims, values)
+    }
+}
