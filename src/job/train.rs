@@ -168,10 +168,11 @@ pub const TRACE: &str = "trace";
 /// The column of the trace that is a digest.
 pub const TRACE_DIGEST: &str = "digest";
 
-/// The columns that validation adds to the history, beside `val_loss`, for a target.
+/// The columns that validation adds to the history, beside `val_loss`, for a target and a loss.
 #[must_use]
-pub fn validation_metrics(task: &Task) -> &'static [&'static str] {
+pub fn validation_metrics(task: &Task, loss: &Loss) -> &'static [&'static str] {
     match task {
+        _ if loss.ranking().is_some() => &["val_pair_accuracy"],
         Task::Category { .. } | Task::Binary { .. } => &["val_accuracy"],
         Task::Number { .. } => &["val_rmse", "val_mae"],
         Task::MultiLabel { .. } => &["val_f1_micro", "val_subset_accuracy"],

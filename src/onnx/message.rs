@@ -88,7 +88,7 @@ pub struct AttributeProto {
 pub struct TensorProto {
     #[prost(int64, repeated, tag = "1")]
     pub dims: Vec<i64>,
-    /// [`FLOAT`], [`UINT8`] or [`INT64`].
+    /// [`FLOAT`], [`UINT8`], [`INT64`] or [`BOOL`].
     #[prost(int32, tag = "2")]
     pub data_type: i32,
     #[prost(string, tag = "8")]
@@ -150,5 +150,9 @@ pub enum DimensionValue {
 pub const FLOAT: i32 = 1;
 /// `u8`
 pub const UINT8: i32 = 2;
+/// `i32`
+pub const INT32: i32 = 6;
 /// `i64`
 pub const INT64: i32 = 7;
+/// Yes or no, a byte each.
+pub const BOOL: i32 = 9;

@@ -3,18 +3,24 @@
 //! Inputs are the features as they are stored, by their names, the batch first; the output is what the network gives:
 //! logits for categories, yes or no and labels, standardised numbers for numbers. Operators are those of opset 20.
 
+mod activations;
+mod attention;
 mod graph;
 mod layers;
 mod message;
+mod norms;
 mod recurrent;
+mod tokens;
+mod walk;
+mod windows;
 
 use crate::nn::{Architecture, Content, Signal};
 use crate::types::{FeatureType, Task, TensorType};
-use graph::Graph;
 use message::{FLOAT, INT64, ModelProto, OperatorSetIdProto, StringStringEntryProto, UINT8};
 use prost::Message;
 use std::collections::BTreeMap;
 use std::fmt;
+use walk::Flow;
 
 /// The operator set.
 pub const OPSET: i64 = 20;
@@ -37,98 +43,93 @@ impl fmt::Display for Refusal {
 /// The bytes of the ONNX file of a network.
 ///
 /// # Errors
-/// When one of its layers has no ONNX form, or weights are missing.
+/// When something in it has no ONNX form, or weights are missing.
 pub fn export(network: &Architecture, weights: &Weights) -> Result<Vec<u8>, Refusal> {
-    let mut graph = Graph::default();
+    let mut flow = Flow::new(weights, network.cx());
     let inputs: BTreeMap<&str, String> = network
         .inputs
         .iter()
-        .map(|feature| Ok((feature.name.as_str(), input(feature, &mut graph)?)))
+        .map(|feature| Ok((feature.name.as_str(), input(feature, &mut flow)?)))
         .collect::<Result<_, _>>()?;
     let joined = if network.towers.is_empty() {
-        join_features(network, &inputs, &mut graph)?
+        join_features(network, &inputs, &mut flow)?
     } else {
-        join_towers(network, &inputs, weights, &mut graph)?
+        join_towers(network, &inputs, &mut flow)?
     };
-    let (value, signal) = layers::walk(&network.layers, "layers", &joined, &network.join(), weights, &mut graph)?;
+    let (value, signal) = flow.walk(&network.layers, "layers", &joined, &network.joined())?;
     let sizes = sizes(&signal)?;
     let model = ModelProto {
         ir_version: IR_VERSION,
         producer_name: "kilter".to_owned(),
         producer_version: env!("CARGO_PKG_VERSION").to_owned(),
-        graph: Some(graph.finish(&value, &sizes)),
+        graph: Some(flow.graph.finish(&value, &sizes)),
         opset_import: vec![OperatorSetIdProto { domain: String::new(), version: OPSET }],
         metadata_props: facts(network),
     };
     Ok(model.encode_to_vec())
 }
 
-/// The first layer that has no ONNX form, by its path and name; `None` where all have one.
-#[must_use]
-pub fn refuses(network: &Architecture) -> Option<(String, &'static str)> {
-    let towers = network.towers.iter().map(|tower| (format!("towers.{}", tower.name), tower.layers.as_slice()));
-    let mut all = towers.chain([("layers".to_owned(), network.layers.as_slice())]);
-    all.find_map(|(path, specs)| layers::first_without(specs, &path))
-}
-
 /// Declares a feature's input; gives it as its layers take it.
-fn input(feature: &FeatureType, graph: &mut Graph) -> Result<String, Refusal> {
+fn input(feature: &FeatureType, flow: &mut Flow<'_>) -> Result<String, Refusal> {
     let sizes = sizes(&Signal::of(feature))?;
     let stored = match feature.dtype {
         TensorType::U8 => UINT8,
         TensorType::F32 => FLOAT,
         TensorType::I64 => INT64,
     };
+    let graph = &mut flow.graph;
     graph.input(&feature.name, stored, &sizes);
     if stored != UINT8 {
         return Ok(feature.name.clone());
     }
-    let numbers = graph.node("Cast", &[&feature.name], &[("to", graph::Attribute::Int(i64::from(FLOAT)))]);
+    let numbers = graph.cast(&feature.name, FLOAT);
     let Some(scale) = feature.scale else { return Ok(numbers) };
-    let scale = graph.floats(&format!("{}.scale", feature.name), Vec::new(), &[scale as f32]);
-    Ok(graph.node("Div", &[&numbers, &scale], &[]))
+    let scale = graph.number(scale);
+    Ok(graph.op("Div", &[&numbers, &scale]))
+}
+
+/// Notes where a feature's tokens are padding, where they may be.
+fn look_for_padding(feature: &FeatureType, value: &str, flow: &mut Flow<'_>) -> Result<(), Refusal> {
+    flow.mask = None;
+    if let (Some(padding), [seq]) = (feature.padding, sizes(&Signal::of(feature))?.as_slice()) {
+        flow.look_for(padding, value, *seq);
+    }
+    Ok(())
 }
 
 fn join_features(
     network: &Architecture,
     inputs: &BTreeMap<&str, String>,
-    graph: &mut Graph,
+    flow: &mut Flow<'_>,
 ) -> Result<String, Refusal> {
     if let [only] = network.inputs.as_slice() {
-        return Ok(inputs[only.name.as_str()].clone());
+        let value = &inputs[only.name.as_str()];
+        look_for_padding(only, value, flow)?;
+        return Ok(value.clone());
     }
-    let parts = network.inputs.iter().map(|feature| flat(&inputs[feature.name.as_str()], &Signal::of(feature), graph));
+    let parts = network.inputs.iter().map(|feature| flow.flat(&inputs[feature.name.as_str()], &Signal::of(feature)));
     let parts = parts.collect::<Result<Vec<_>, _>>()?;
-    Ok(concat(&parts, graph))
+    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    Ok(flow.graph.node("Concat", &parts, &[("axis", graph::Attribute::Int(1))]))
 }
 
 fn join_towers(
     network: &Architecture,
     inputs: &BTreeMap<&str, String>,
-    weights: &Weights,
-    graph: &mut Graph,
+    flow: &mut Flow<'_>,
 ) -> Result<String, Refusal> {
     let mut parts = Vec::new();
-    for tower in &network.towers {
+    for (tower, signal) in network.towers.iter().zip(network.tower_inputs()) {
         let feature = network.inputs.iter().find(|feature| feature.name == tower.input);
         let feature = feature.ok_or_else(|| Refusal(format!("tower `{}` takes no input", tower.name)))?;
-        let path = format!("towers.{}", tower.name);
         let start = &inputs[feature.name.as_str()];
-        let (value, signal) = layers::walk(&tower.layers, &path, start, &Signal::of(feature), weights, graph)?;
-        parts.push(flat(&value, &signal, graph)?);
+        look_for_padding(feature, start, flow)?;
+        let (value, signal) = flow.walk(&tower.layers, &format!("towers.{}", tower.name), start, &signal)?;
+        let flat = flow.flat(&value, &signal)?;
+        parts.push((flat, signal));
     }
-    Ok(concat(&parts, graph))
-}
-
-fn concat(parts: &[String], graph: &mut Graph) -> String {
-    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
-    graph.node("Concat", &parts, &[("axis", graph::Attribute::Int(1))])
-}
-
-/// A vector per row.
-fn flat(value: &str, signal: &Signal, graph: &mut Graph) -> Result<String, Refusal> {
-    let width: u64 = sizes(signal)?.iter().product();
-    Ok(layers::reshape(value, &[width], graph))
+    flow.mask = None;
+    flow.joined(&parts, network.join)
 }
 
 /// The sizes of a signal, which of a network that was trained are all known.

@@ -1,39 +1,33 @@
 //! `rnn`, `gru` and `lstm` as ONNX operators, which have their gates in another order than PyTorch.
 
-use super::graph::{Attribute, Graph};
-use super::layers::Site;
+use super::graph::Attribute;
+use super::walk::{Flow, Site};
 use super::{Refusal, Weights};
 use crate::nn::layers::{Recurrent, RecurrentOutput};
 
-/// The layer's value: `[batch, length, width]`, or of the last place `[batch, width]`.
+/// The layer's value: `[batch, length, width]`, or of the last place `[batch, width]`. Of tokens that are followed by padding
+/// ONNX's operators read each row up to its own length, as the worker does.
 pub(super) fn build<const GATES: u64>(
     site: &Site<'_>,
     spec: &Recurrent<GATES>,
-    graph: &mut Graph,
+    flow: &mut Flow<'_>,
 ) -> Result<String, Refusal> {
-    if site.before.padding.is_some() {
-        return Err(Refusal("a recurrent layer over padded tokens has no ONNX form".to_owned()));
-    }
-    let turn = |value: &str, perm: [i64; 3], graph: &mut Graph| {
-        graph.node("Transpose", &[value], &[("perm", Attribute::Ints(perm.to_vec()))])
-    };
+    let lengths = flow.mask.clone().map(|mask| flow.short_lengths(&mask)).unwrap_or_default();
     // Sequences come first in ONNX.
-    let mut value = turn(site.input, [1, 0, 2], graph);
+    let mut value = flow.graph.turn(site.input, &[1, 0, 2]);
     let mut last = String::new();
     for layer in 0..spec.layers {
-        let outputs = stacked(site, spec, layer, &value, graph)?;
+        let outputs = stacked(site, spec, layer, [&value, &lengths], flow)?;
         // [length, directions, batch, hidden] becomes [length, batch, directions · hidden].
-        let beside = graph.node("Transpose", &[&outputs[0]], &[("perm", Attribute::Ints(vec![0, 2, 1, 3]))]);
-        let shape = graph.ints(&[0, 0, -1]);
-        value = graph.node("Reshape", &[&beside, &shape], &[]);
+        let beside = flow.graph.turn(&outputs[0], &[0, 2, 1, 3]);
+        value = flow.graph.shaped(&beside, &[0, 0, -1]);
         last.clone_from(&outputs[1]);
     }
     Ok(match spec.output {
-        RecurrentOutput::Sequence => turn(&value, [1, 0, 2], graph),
+        RecurrentOutput::Sequence => flow.graph.turn(&value, &[1, 0, 2]),
         RecurrentOutput::Last => {
-            let beside = turn(&last, [1, 0, 2], graph);
-            let shape = graph.ints(&[0, -1]);
-            graph.node("Reshape", &[&beside, &shape], &[])
+            let beside = flow.graph.turn(&last, &[1, 0, 2]);
+            flow.graph.shaped(&beside, &[0, -1])
         }
     })
 }
@@ -43,31 +37,32 @@ fn stacked<const GATES: u64>(
     site: &Site<'_>,
     spec: &Recurrent<GATES>,
     layer: u64,
-    input: &str,
-    graph: &mut Graph,
+    [input, lengths]: [&str; 2],
+    flow: &mut Flow<'_>,
 ) -> Result<Vec<String>, Refusal> {
     let directions: &[&str] = if spec.bidirectional { &["", "_reverse"] } else { &[""] };
+    let weights = flow.weights;
     let gather = |name: &str| {
         let parts = directions.iter().map(|direction| {
             let full = format!("{}.{name}_l{layer}{direction}", site.path);
-            Gates::of(&full, spec.hidden, site.weights).map(|gates| gates.in_order(order(GATES)))
+            Gates::of(&full, spec.hidden, weights).map(|gates| gates.in_order(order(GATES)))
         });
         parts.collect::<Result<Vec<(Vec<i64>, Vec<f32>)>, Refusal>>()
     };
-    let matrix = |name: &str, graph: &mut Graph| {
+    let matrix = |name: &str, flow: &mut Flow<'_>| {
         let parts = gather(name)?;
         let dims = [vec![parts.len() as i64], parts[0].0.clone()].concat();
         let values: Vec<f32> = parts.into_iter().flat_map(|(_, values)| values).collect();
-        Ok::<_, Refusal>(graph.floats(&format!("{}.{name}_l{layer}", site.path), dims, &values))
+        Ok::<_, Refusal>(flow.graph.floats(&format!("{}.{name}_l{layer}", site.path), dims, &values))
     };
-    let (inputs, states) = (matrix("weight_ih", graph)?, matrix("weight_hh", graph)?);
+    let (inputs, states) = (matrix("weight_ih", flow)?, matrix("weight_hh", flow)?);
     let bias = if spec.bias {
         // Those of the inputs and those of the states, one behind the other.
         let (first, second) = (gather("bias_ih")?, gather("bias_hh")?);
         let width = first[0].1.len() + second[0].1.len();
         let values: Vec<f32> = first.into_iter().zip(second).flat_map(|(a, b)| a.1.into_iter().chain(b.1)).collect();
         let dims = vec![directions.len() as i64, width as i64];
-        graph.floats(&format!("{}.bias_l{layer}", site.path), dims, &values)
+        flow.graph.floats(&format!("{}.bias_l{layer}", site.path), dims, &values)
     } else {
         String::new()
     };
@@ -83,7 +78,7 @@ fn stacked<const GATES: u64>(
         }
         _ => "LSTM",
     };
-    Ok(graph.node_with(op, &[input, &inputs, &states, &bias], &attributes, 2))
+    Ok(flow.graph.node_with(op, &[input, &inputs, &states, &bias, lengths], &attributes, 2))
 }
 
 /// For each gate of ONNX its place in PyTorch: of an LSTM i, o, f, c of i, f, c, o; of a GRU z, r, h of r, z, h.

@@ -2,6 +2,7 @@
 
 use super::message::ModelProto;
 use super::*;
+use crate::nn::Join;
 use crate::types::{Shape, TargetType};
 
 fn network(layers: serde_json::Value) -> Architecture {
@@ -11,11 +12,12 @@ fn network(layers: serde_json::Value) -> Architecture {
         dtype: TensorType::F32,
         scale: None,
         cardinality: None,
+        padding: None,
         columns: Vec::new(),
     };
     let task = Task::Category { classes: Some(vec!["a".into(), "b".into()]) };
     let layers = serde_json::from_value(layers).expect("layers");
-    Architecture::new(vec![feature], Vec::new(), layers, Some(TargetType { name: "kind".into(), task }))
+    Architecture::new(vec![feature], Vec::new(), Join::Concat, layers, Some(TargetType { name: "kind".into(), task }))
         .expect("a network")
 }
 

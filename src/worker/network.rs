@@ -6,6 +6,7 @@ use crate::numerics;
 use crate::tensors::Weights;
 use kilter::nn::{Architecture, LayerSpec};
 use kilter::stage::Seed;
+use kilter::types::FeatureType;
 use std::collections::BTreeMap;
 use std::path::Path;
 use tch::nn::VarStore;
@@ -17,6 +18,7 @@ pub struct Loaded {
     store: VarStore,
     outputs: i64,
     head: Option<String>,
+    inputs: Vec<FeatureType>,
 }
 
 /// Where a network's weights come from.
@@ -71,7 +73,7 @@ fn build(described: &Architecture, seed: u64) -> Result<Loaded, Failure> {
     let outputs = described.output.elements().unwrap_or(1).cast_signed();
     let head = described.layers.last().filter(|layer| matches!(layer, LayerSpec::Linear(_)));
     let head = head.map(|_| format!("layers.{}", described.layers.len() - 1));
-    Ok(Loaded { network, store, outputs, head })
+    Ok(Loaded { network, store, outputs, head, inputs: described.inputs.clone() })
 }
 
 impl Loaded {
@@ -86,6 +88,11 @@ impl Loaded {
     /// The store of its weights.
     pub fn store(&self) -> &VarStore {
         &self.store
+    }
+
+    /// The features that it takes.
+    pub fn inputs(&self) -> &[FeatureType] {
+        &self.inputs
     }
 
     /// The path of the layer that gives the outputs, where a linear layer does.

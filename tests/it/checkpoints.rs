@@ -97,6 +97,7 @@ impl Trial {
         };
         let mut values = done(events).clone();
         values.remove("rows_per_second");
+        values.remove("data_wait");
         Outcome {
             weights: std::fs::read(&self.job.out).expect("weights"),
             state: files(&self.folder.path().join("state")),

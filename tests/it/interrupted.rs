@@ -171,10 +171,22 @@ fn a_schedule_that_ends_with_the_last_epoch_forbids_it_and_why_says_so() {
     let sandbox = sandbox(&text(10));
     sandbox.run(&[]).success();
     sandbox.write("pipeline.toml", text(20));
-    let words = "begins anew, because schedule.cosine ends with the last epoch";
+    let words = "begins anew, because schedule.cosine ends with the last epoch, not at a `horizon` of its own";
     sandbox.kilter(&["plan", "pipeline.toml"]).success().prints("epochs: 10 -> 20").prints(words);
     sandbox.kilter(&["why", "pipeline.toml", "train"]).success().prints(&format!("It {words}."));
     sandbox.run(&[]).success().says_not("continues");
+}
+
+#[test]
+fn a_schedule_with_a_horizon_can_be_extended() {
+    let text = |count: u64| epochs(count).replace("epochs =", "schedule.cosine.horizon = 20\nepochs =");
+    let extended = sandbox(&text(10));
+    extended.run(&[]).success();
+    extended.write("pipeline.toml", text(20));
+    extended.run(&[]).success().says("continues from epoch 10 of 20, an earlier result");
+    let straight = sandbox(&text(20));
+    straight.run(&[]).success();
+    same(&outputs(&extended), &outputs(&straight));
 }
 
 #[test]

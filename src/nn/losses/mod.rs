@@ -10,6 +10,7 @@ mod focal;
 mod huber;
 mod l1;
 mod mse;
+mod ranking;
 
 pub use binary_cross_entropy::BinaryCrossEntropy;
 pub use class_weight::ClassWeight;
@@ -18,6 +19,7 @@ pub use focal::Focal;
 pub use huber::Huber;
 pub use l1::L1;
 pub use mse::Mse;
+pub use ranking::{Bpr, Ranking, SampledSoftmax};
 
 choice! {
     /// A loss, as the manifest writes it: a name, or a table of one entry.
@@ -28,6 +30,8 @@ choice! {
         L1(L1),
         Huber(Huber),
         Focal(Focal),
+        Bpr(Bpr),
+        SampledSoftmax(SampledSoftmax),
     }
 }
 
@@ -40,6 +44,7 @@ impl Loss {
             Self::BinaryCrossEntropy(_) => &["binary", "multi_label"],
             Self::Mse(_) | Self::L1(_) | Self::Huber(_) => &["number"],
             Self::Focal(_) => &["category", "binary", "multi_label"],
+            Self::Bpr(_) | Self::SampledSoftmax(_) => &["binary"],
         }
     }
 
@@ -54,7 +59,10 @@ impl Loss {
     pub fn fitting(task: &Task) -> Vec<&'static str> {
         match task {
             Task::Category { .. } => vec![CrossEntropy::ENTRY.name, Focal::ENTRY.name],
-            Task::Binary { .. } | Task::MultiLabel { .. } => vec![BinaryCrossEntropy::ENTRY.name, Focal::ENTRY.name],
+            Task::Binary { .. } => {
+                vec![BinaryCrossEntropy::ENTRY.name, Focal::ENTRY.name, Bpr::ENTRY.name, SampledSoftmax::ENTRY.name]
+            }
+            Task::MultiLabel { .. } => vec![BinaryCrossEntropy::ENTRY.name, Focal::ENTRY.name],
             Task::Number { .. } => vec![Mse::ENTRY.name, L1::ENTRY.name, Huber::ENTRY.name],
         }
     }
@@ -65,6 +73,16 @@ impl Loss {
         match self {
             Self::CrossEntropy(spec) => spec.weight.as_ref(),
             Self::Focal(spec) => spec.weight.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// What it ranks, where it does.
+    #[must_use]
+    pub fn ranking(&self) -> Option<Ranking<'_>> {
+        match self {
+            Self::Bpr(spec) => Some(Ranking { items: &spec.items, negatives: spec.negatives }),
+            Self::SampledSoftmax(spec) => Some(Ranking { items: &spec.items, negatives: spec.negatives }),
             _ => None,
         }
     }

@@ -1,6 +1,6 @@
 //! A learning rate that falls along a line.
 
-use super::{At, constant::warm_up_problem, cosine::least_problem, warm_up};
+use super::{At, constant::warm_up_problem, cosine::least_problem, horizon_problem, warm_up};
 use crate::nn::choice::{Entry, Problem};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,10 @@ pub struct Linear {
     pub warmup_epochs: f64,
     /// The rate at the end.
     pub min_lr: f64,
+    /// The number of epochs that it is made for; that of the training where it is left away. With it a training of fewer epochs
+    /// can be extended, and after it the rate stays at its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub horizon: Option<u64>,
 }
 
 impl Linear {
@@ -27,6 +31,7 @@ impl Linear {
     };
 
     pub(super) fn lr(&self, lr: f64, at: At) -> f64 {
+        let at = at.over(self.horizon);
         let warm = (self.warmup_epochs * at.steps_per_epoch as f64).round();
         if (at.step as f64) < warm {
             return lr * warm_up(self.warmup_epochs, at);
@@ -36,6 +41,7 @@ impl Linear {
     }
 
     pub(super) fn problems(&self) -> Vec<Problem> {
-        [warm_up_problem(self.warmup_epochs), least_problem(self.min_lr)].into_iter().flatten().collect()
+        let problems = [warm_up_problem(self.warmup_epochs), least_problem(self.min_lr), horizon_problem(self.horizon)];
+        problems.into_iter().flatten().collect()
     }
 }

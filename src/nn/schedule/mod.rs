@@ -1,6 +1,6 @@
 //! Schedules: the learning rate as a function of how far training is. Pure numbers; the worker asks before each step.
 
-use super::choice::choice;
+use super::choice::{Problem, choice};
 
 mod constant;
 mod cosine;
@@ -61,7 +61,12 @@ impl At {
     /// Steps in all.
     #[must_use]
     pub fn steps(self) -> u64 {
-        self.steps_per_epoch * self.epochs
+        self.steps_per_epoch.saturating_mul(self.epochs)
+    }
+
+    /// The same place in a training of another number of epochs, where one is given.
+    fn over(self, horizon: Option<u64>) -> Self {
+        Self { epochs: horizon.unwrap_or(self.epochs), ..self }
     }
 }
 
@@ -72,7 +77,9 @@ impl Schedule {
     pub fn ends_with_the_last_epoch(&self) -> bool {
         match self {
             Self::Constant(_) | Self::Step(_) | Self::Plateau(_) => false,
-            Self::Cosine(_) | Self::OneCycle(_) | Self::Linear(_) => true,
+            Self::Cosine(spec) => spec.horizon.is_none(),
+            Self::OneCycle(spec) => spec.horizon.is_none(),
+            Self::Linear(spec) => spec.horizon.is_none(),
         }
     }
 
@@ -113,6 +120,11 @@ impl Schedule {
 fn warm_up(warmup_epochs: f64, at: At) -> f64 {
     let steps = (warmup_epochs * at.steps_per_epoch as f64).round();
     if (at.step as f64) < steps { (at.step + 1) as f64 / steps } else { 1.0 }
+}
+
+/// A schedule for no epoch.
+fn horizon_problem(horizon: Option<u64>) -> Option<Problem> {
+    Problem::unless(horizon != Some(0), "horizon", || "horizon is at least 1 epoch, found 0".to_owned())
 }
 
 /// From `from` to `to` along half a cosine, for `part` between 0 and 1.
@@ -166,6 +178,26 @@ mod tests {
             table("schedule.linear = { warmup_epochs = 1, min_lr = 0.01 }", &[0, 9, 10, 25, 40]),
             [0.01, 0.1, 0.1, 0.055, 0.01]
         );
+    }
+
+    #[test]
+    fn with_a_horizon_the_number_of_epochs_says_nothing() {
+        for name in ["cosine", "linear", "one_cycle"] {
+            let of = |text: &str| -> Schedule { serde_json::from_str(text).expect("decodes") };
+            let open = of(&format!("\"{name}\""));
+            let fixed = of(&format!("{{\"{name}\": {{\"horizon\": 4}}}}"));
+            assert!(open.ends_with_the_last_epoch() && !fixed.ends_with_the_last_epoch(), "{name}");
+            for step in 0..40 {
+                for epochs in [1, 2, 4, 9] {
+                    assert_eq!(fixed.lr(0.1, At { epochs, ..at(step) }), open.lr(0.1, at(step)), "{name} {step}");
+                }
+            }
+            // Behind it the rate stays where it ended.
+            let last = fixed.lr(0.1, At { epochs: 9, ..at(40) });
+            assert!(last < 0.001 && fixed.lr(0.1, At { epochs: 9, ..at(89) }) == last, "{name}: {last}");
+            let none = of(&format!("{{\"{name}\": {{\"horizon\": 0}}}}"));
+            assert_eq!(none.problems()[0].message, "horizon is at least 1 epoch, found 0");
+        }
     }
 
     #[test]

@@ -20,6 +20,9 @@ pub(super) fn check(spec: &TrainSpec, cx: &mut CheckCx<'_>) -> Outputs {
     if let Some(task) = task {
         loss_fits(spec, task, cx);
     }
+    if let Some(ranking) = spec.loss.ranking() {
+        super::ranking::check(spec, ranking, data, cx);
+    }
     watched(spec, task, cx);
     if let (Some(model), Some(data)) = (model, data) {
         data_fits(spec, model, data, cx);
@@ -74,7 +77,7 @@ pub(super) fn names(spec: &TrainSpec, task: Option<&Task>) -> Vec<&'static str> 
     let mut names = vec!["loss", "lr"];
     if spec.validate.is_some() {
         names.push("val_loss");
-        names.extend(task.map_or(&[][..], validation_metrics));
+        names.extend(task.map_or(&[][..], |task| validation_metrics(task, &spec.loss)));
     }
     names
 }

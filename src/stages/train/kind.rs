@@ -82,10 +82,10 @@ clip = { norm = 1.0 }
     }
 
     fn series(spec: &TrainSpec) -> Option<Series> {
-        let apart = spec
-            .schedule
-            .ends_with_the_last_epoch()
-            .then(|| Apart { field: path!["schedule", spec.schedule.name()], why: "ends with the last epoch" });
+        let apart = spec.schedule.ends_with_the_last_epoch().then(|| Apart {
+            field: path!["schedule", spec.schedule.name()],
+            why: "ends with the last epoch, not at a `horizon` of its own",
+        });
         Some(Series { free: &["epochs", "extendable"], length: spec.epochs, unit: "epoch", port: STATE, apart })
     }
 }

@@ -155,7 +155,7 @@ fn size(value: u64) -> usize {
 
 /// What of the job's values is worth comparing between runs: nothing that depends on the machine's speed.
 fn metrics(result: &JobResult) -> BTreeMap<String, f64> {
-    let speed = ["rows_per_second", "lr"];
+    let speed = ["rows_per_second", "data_wait", "lr"];
     result.values.iter().filter(|(name, _)| !speed.contains(&name.as_str())).map(|(k, v)| (k.clone(), *v)).collect()
 }
 

@@ -1,10 +1,14 @@
 //! Losses on tensors: the twins of `nn/losses`.
 
 mod focal;
+pub mod ranking;
 
 use crate::failure::Failure;
+use crate::jobs::Forward;
 use kilter::nn::losses::{ClassWeight, Loss};
 use kilter::types::Task;
+use ranking::Ranking;
+use std::collections::BTreeMap;
 use tch::{Device, Kind, Reduction, Tensor};
 
 /// A loss with what it needs besides outputs and targets, on the job's device.
@@ -12,6 +16,8 @@ pub struct Criterion {
     loss: Loss,
     /// Class weights, or the weight of positive rows.
     weight: Option<Tensor>,
+    /// What is compared with what, where it ranks.
+    ranking: Option<Ranking>,
 }
 
 impl Criterion {
@@ -29,10 +35,33 @@ impl Criterion {
             }
             _ => None,
         };
-        Ok(Self { loss: spec.clone(), weight })
+        let ranking =
+            spec.ranking().map(|ranking| Ranking { items: ranking.items.to_vec(), negatives: ranking.negatives });
+        Ok(Self { loss: spec.clone(), weight, ranking })
     }
 
-    /// The mean loss of a batch: `output` is `[rows, outputs]`, `target` `[rows]`, or `[rows, labels]`.
+    /// What the network gives for a batch, as [`Criterion::mean`] takes it: `[rows, outputs]`, or of rankings `[rows, 1 + others]`.
+    ///
+    /// # Errors
+    /// What libtorch says.
+    pub fn output(
+        &self,
+        forward: Forward<'_>,
+        features: &BTreeMap<String, Tensor>,
+        train: bool,
+    ) -> Result<Tensor, Failure> {
+        match &self.ranking {
+            Some(ranking) => ranking.scores(forward, features, train),
+            None => forward(features, train),
+        }
+    }
+
+    /// Whether it ranks.
+    pub fn ranks(&self) -> bool {
+        self.ranking.is_some()
+    }
+
+    /// The mean loss of a batch: `output` is what [`Criterion::output`] gives, `target` `[rows]`, or `[rows, labels]`.
     ///
     /// # Errors
     /// What libtorch says.
@@ -48,6 +77,8 @@ impl Criterion {
             }
             Loss::Mse(_) => output.f_squeeze_dim(-1)?.f_mse_loss(target, Reduction::Mean)?,
             Loss::L1(_) => output.f_squeeze_dim(-1)?.f_l1_loss(target, Reduction::Mean)?,
+            Loss::Bpr(_) => ranking::bpr(output, target)?,
+            Loss::SampledSoftmax(spec) => ranking::softmax(output, target, spec.temperature)?,
             Loss::Huber(spec) => output.f_squeeze_dim(-1)?.f_huber_loss(target, Reduction::Mean, spec.delta)?,
         })
     }

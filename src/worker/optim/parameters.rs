@@ -53,7 +53,7 @@ fn acts(no_decay: &[NoDecay], name: &str, group: usize) -> bool {
 mod tests {
     use super::*;
     use crate::layers::Network;
-    use kilter::nn::Architecture;
+    use kilter::nn::{Architecture, Join};
     use kilter::types::{Dim, FeatureType, Shape, TensorType};
     use tch::Device;
 
@@ -65,6 +65,7 @@ mod tests {
             dtype: TensorType::I64,
             scale: None,
             cardinality: Some(Dim::Fixed(7)),
+            padding: None,
             columns: Vec::new(),
         };
         let layers = serde_json::json!([
@@ -74,7 +75,7 @@ mod tests {
             { "linear": 2 },
         ]);
         let layers = serde_json::from_value(layers).expect("layers");
-        let architecture = Architecture::new(vec![tokens], Vec::new(), layers, None).expect("a network");
+        let architecture = Architecture::new(vec![tokens], Vec::new(), Join::Concat, layers, None).expect("a network");
         let store = VarStore::new(Device::Cpu);
         Network::build(&architecture, &store.root()).expect("built");
         let names: Vec<String> = {

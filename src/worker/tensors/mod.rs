@@ -2,10 +2,12 @@
 
 mod dataset;
 mod file;
+mod rows;
 mod sparse;
 mod weights;
 
 pub use dataset::Dataset;
 pub use file::{TensorFile, write, write_new};
+pub use rows::gather;
 pub use sparse::Sparse;
 pub use weights::{Snapshot, Weights};

@@ -1,11 +1,14 @@
-//! A dataset in batches. Rows are gathered for several batches at once, in the type they are stored in; a batch is then
-//! a view, and costs next to nothing. Sparse features are made dense batch by batch.
+//! A dataset in batches. Rows in their own order are views, which cost next to nothing. Rows in another order are gathered in
+//! the type they are stored in: on the CPU by a thread ahead of their use, on a GPU, where the data lies, for several batches at
+//! once. Sparse features are made dense batch by batch.
 
+use super::loader::Loader;
 use super::mixup::Mix;
 use crate::failure::Failure;
 use crate::tensors::Dataset;
 use std::collections::BTreeMap;
-use tch::Tensor;
+use std::time::Duration;
+use tch::{Device, Tensor};
 
 /// How many bytes are gathered at once, at most, where a batch is not larger.
 const CHUNK_BYTES: i64 = 4 << 20;
@@ -57,6 +60,8 @@ pub struct Batches<'a> {
     rows: i64,
     at: i64,
     chunk: Option<Chunk>,
+    /// What gathers on the CPU, once the first batch was asked for.
+    loader: Option<Loader>,
 }
 
 /// An order of rows, where it is needed.
@@ -77,7 +82,7 @@ struct Chunk {
 /// All rows, in their order.
 pub fn in_order(data: &Dataset, batch_size: usize) -> Batches<'_> {
     let batch_size = i64::try_from(batch_size.max(1)).unwrap_or(i64::MAX);
-    Batches { data, order: None, batch_size, rows: data.rows, at: 0, chunk: None }
+    Batches { data, order: None, batch_size, rows: data.rows, at: 0, chunk: None, loader: None }
 }
 
 /// How many batches an epoch has.
@@ -92,10 +97,20 @@ impl<'a> Batches<'a> {
     /// # Errors
     /// What libtorch says.
     pub fn ordered(mut self, order: &[i64]) -> Result<Self, Failure> {
-        let first = self.data.features.values().chain(&self.data.target).next();
-        let tensor = Tensor::f_from_slice(order)?.f_to_device(first.map_or(tch::Device::Cpu, Tensor::device))?;
+        let tensor = Tensor::f_from_slice(order)?.f_to_device(self.device())?;
         self.order = Some(Order { rows: order.to_vec(), tensor });
         Ok(self)
+    }
+
+    /// Where the data lies.
+    fn device(&self) -> Device {
+        let first = self.data.features.values().chain(&self.data.target).next();
+        first.map_or(Device::Cpu, Tensor::device)
+    }
+
+    /// How long batches that were not ready were waited for.
+    pub fn waited(&self) -> Duration {
+        self.loader.as_ref().map_or(Duration::ZERO, |loader| loader.waited)
     }
 
     /// Leaves out the rows that do not fill a batch.
@@ -158,6 +173,17 @@ impl Iterator for Batches<'_> {
 impl Batches<'_> {
     /// The next so many rows.
     fn batch(&mut self, rows: i64) -> Result<Batch, Failure> {
+        if let Some(order) = self.order.as_ref().filter(|_| self.device() == Device::Cpu) {
+            let loader = match &mut self.loader {
+                Some(loader) => loader,
+                none => {
+                    let left = order.rows[self.at as usize..self.rows as usize].to_vec();
+                    none.insert(Loader::start(self.data, left, self.batch_size as usize)?)
+                }
+            };
+            self.at += rows;
+            return loader.next();
+        }
         let at = self.at;
         let (features, target, start) = self.chunk();
         let view = |tensor: &Tensor| tensor.narrow(0, start, rows);

@@ -16,6 +16,7 @@ use crate::tensors::Weights;
 use kilter::job::{TrainJob, WorkerEvent};
 use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// A training under way.
 pub struct Course<'a> {
@@ -42,6 +43,8 @@ pub struct Course<'a> {
     pub best: Best,
     /// What was told.
     pub record: Record<'a>,
+    /// How long batches were waited for.
+    pub waited: Duration,
 }
 
 /// The generator of augmentation.
@@ -70,6 +73,7 @@ impl<'a> Course<'a> {
             watch: job.early_stop.as_ref().map(Watch::new),
             best: Best::default(),
             record,
+            waited: Duration::ZERO,
         }
     }
 

@@ -63,8 +63,11 @@ impl Trainer<'_> {
     /// The batches of an epoch that are left.
     fn batches(&self, course: &mut Course<'_>, keeper: &mut Option<&mut Keeper>) -> Result<(), Failure> {
         let base_lr = course.base_lr();
-        for batch in self.order(course.at.epoch)?.from_batch(course.at.batch) {
+        let mut batches = self.order(course.at.epoch)?.from_batch(course.at.batch);
+        let waited = course.waited;
+        while let Some(batch) = batches.next() {
             let mut batch = batch?;
+            course.waited = waited + batches.waited();
             if self.cancel.is_set() {
                 return Err(Failure::cancelled());
             }

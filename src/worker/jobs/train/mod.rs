@@ -9,6 +9,7 @@ mod diverged;
 mod early_stop;
 mod epoch;
 mod labels;
+mod loader;
 mod memory;
 mod meter;
 mod mixup;
@@ -19,7 +20,7 @@ mod step;
 mod trace;
 mod validate;
 
-use super::Events;
+use super::{Events, inputs};
 use crate::checkpoint::{Keeper, Kept, Origin, go_on, write_folder};
 use crate::failure::Failure;
 use crate::losses::Criterion;
@@ -54,6 +55,10 @@ pub fn run(job: &TrainJob, events: Events<'_>, cancel: &Cancel) -> Result<JobRes
     let data = Dataset::open(&job.data, Some(&job.target), device)?;
     let validation = job.validate.as_deref().map(|path| Dataset::open(path, Some(&job.target), device)).transpose()?;
     let target = data.target.as_ref().ok_or_else(|| Failure::new("the training data has no target"))?;
+    inputs::check(&data, "training data", network.inputs())?;
+    if let Some(data) = &validation {
+        inputs::check(data, "validation data", network.inputs())?;
+    }
     labels::check_all(&data, validation.as_ref(), &job.task, network.outputs())?;
     let criterion = Criterion::new(&job.loss, &job.task, target, device)?;
     let forward = |features: &BTreeMap<String, Tensor>, train: bool| network.forward(features, train);
@@ -181,7 +186,8 @@ fn judge(
 }
 
 /// Writes the state, where it is wanted, and the weights: those of the best epoch, where that is wanted. Gives the values of
-/// that epoch's row of the history, with `epochs` run and `best_epoch`.
+/// that epoch's row of the history, with `epochs` run and `best_epoch`,
+/// and the part of the time that was waited for batches.
 fn finish(
     trainer: &Trainer<'_>,
     course: &mut Course<'_>,
@@ -201,6 +207,7 @@ fn finish(
         values.insert("best_epoch".to_owned(), epoch as f64);
     }
     values.insert("rows_per_second".to_owned(), rows / seconds.max(1e-9));
+    values.insert("data_wait".to_owned(), course.waited.as_secs_f64() / seconds.max(1e-9));
     Ok(values)
 }
 

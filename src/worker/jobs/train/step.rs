@@ -46,7 +46,7 @@ impl Step<'_> {
 
     /// The mean loss of a batch; of a part of a whole one its share of the whole's mean, so that the parts' add up to it.
     fn loss(&self, batch: &Batch, whole: Option<&Batch>) -> Result<Tensor, Failure> {
-        let output = (self.forward)(&batch.features, true)?;
+        let output = self.criterion.output(self.forward, &batch.features, true)?;
         let mean = |target: &Tensor, of: Option<&Tensor>| -> Result<Tensor, Failure> {
             let mean = self.criterion.mean(&output, target)?;
             match of {

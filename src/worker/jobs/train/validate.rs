@@ -3,7 +3,7 @@
 use super::super::Forward;
 use super::batches;
 use crate::failure::Failure;
-use crate::losses::Criterion;
+use crate::losses::{Criterion, ranking};
 use crate::tensors::Dataset;
 use kilter::env::Cancel;
 use kilter::types::Task;
@@ -31,9 +31,13 @@ pub fn validate(
             return Err(Failure::cancelled());
         }
         let target = batch.target()?;
-        let output = forward(&batch.features, false)?;
+        let output = criterion.output(forward, &batch.features, false)?;
         let mean_loss = criterion.mean(&output, target)?;
-        batches.push(Sums { rows: batch.rows, mean_loss, parts: task_sums(task, &output, target)? });
+        let parts = match criterion.ranks() {
+            true => ranking::right(&output, target)?.into(),
+            false => task_sums(task, &output, target)?,
+        };
+        batches.push(Sums { rows: batch.rows, mean_loss, parts });
     }
     let rows = data.rows.max(1) as f64;
     let mut loss = 0.0;
@@ -46,6 +50,9 @@ pub fn validate(
     }
     let mut values = BTreeMap::from([("val_loss".to_owned(), loss / rows)]);
     match task {
+        _ if criterion.ranks() => {
+            values.insert("val_pair_accuracy".to_owned(), if totals[1] > 0.0 { totals[0] / totals[1] } else { 0.0 });
+        }
         Task::Category { .. } | Task::Binary { .. } => {
             values.insert("val_accuracy".to_owned(), totals[0] / rows);
         }
