@@ -212,7 +212,7 @@ impl Block<'_> {
     }
 
     fn feed_forward(&self, x: &str, flow: &mut Flow<'_>) -> Result<String, Refusal> {
-        let mut linear = |name: &str, x: &str, flow: &mut Flow<'_>| {
+        let linear = |name: &str, x: &str, flow: &mut Flow<'_>| {
             let weight = self.weight(&format!("{name}.weight"), flow)?;
             let bias = self.bias(&format!("{name}.bias"), flow)?;
             Ok(product(x, &weight, bias.as_deref(), flow))

@@ -125,7 +125,7 @@ fn an_entry_without_a_result_is_passed_over() {
     began(&bench, "upto = 3");
     began(&bench, "upto = 5");
     for entry in bench.store().entries_of_kind("count") {
-        if entry.1.key["spec"]["upto"] == 5 {
+        if entry.1.key.json()["spec"]["upto"] == 5 {
             std::fs::remove_file(bench.store().layout().entry(entry.0)).unwrap();
         }
     }
