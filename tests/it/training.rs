@@ -3,7 +3,8 @@
 
 use crate::worker::{SETTING, Worker, architecture, done, failed, feature, four, job, quarters};
 use kilter::job::{Accumulate, Ema, Job, Precision, TrainJob, WorkerEvent};
-use kilter::types::TensorType;
+use kilter::nn::{Architecture, Join, Tower};
+use kilter::types::{Dim, FeatureType, Shape, TargetType, Task, TensorType};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde_json::json;
 use std::path::Path;
@@ -220,4 +221,107 @@ fn a_feature_that_is_no_number_is_named_with_its_rows() {
     assert!(message.starts_with("the loss is NaN in epoch 1, at step 2 "), "{message}");
     assert!(message.ends_with(": the feature `x` holds no finite numbers in 1 of 16 rows"), "{message}");
     assert_eq!(hints[0], "the batch is rows 17, 18, 19, 20, 21, 22, 23, 24 and 8 more of the training data");
+}
+
+/// Tokens of a vocabulary of seven.
+fn tokens(seq: u64) -> FeatureType {
+    FeatureType { cardinality: Some(Dim::Fixed(7)), ..feature("x", &[seq], TensorType::I64) }
+}
+
+fn numbers_of(rows: &[i64]) -> Vec<u8> {
+    rows.iter().flat_map(|number| number.to_le_bytes()).collect()
+}
+
+#[test]
+fn sequences_longer_than_the_positions_and_indices_without_a_vector_are_told_before_a_step() {
+    let folder = tempfile::tempdir().expect("folder");
+    let data = folder.path().join("tokens.safetensors");
+    let write = |seq: usize, last: i64| {
+        let (mut rows, labels) = (vec![3_i64; 40 * seq], numbers_of(&[1_i64; 40]));
+        rows[40 * seq - 1] = last;
+        let rows = numbers_of(&rows);
+        let tensors = [
+            ("feature.x", TensorView::new(Dtype::I64, vec![40, seq], &rows).expect("a tensor")),
+            ("target.label", TensorView::new(Dtype::I64, vec![40], &labels).expect("a tensor")),
+        ];
+        std::fs::write(&data, safetensors::serialize(tensors, None).expect("serialised")).expect("written");
+    };
+    let layers = json!([
+        { "embedding": { "dim": 4, "count": 7 } }, { "position": { "kind": "learned", "count": 5 } }, { "pool": "mean" },
+        { "linear": { "in": 4, "out": 4 } },
+    ]);
+    let base = plain(folder.path());
+    let architecture = architecture(folder.path(), tokens(5), layers, 4, four());
+    let job = TrainJob { architecture, data: data.clone(), validate: None, epochs: 1, ..base };
+    let mut worker = Worker::start(SETTING);
+    write(5, 6);
+    done(&run(&mut worker, folder.path(), job.clone()));
+    write(6, 6);
+    let events = run(&mut worker, folder.path(), job.clone());
+    let told = "the feature `x` of the training data is [batch, 6], and the network takes [batch, 5]";
+    assert_eq!(failed(&events).0, told);
+    write(5, 7);
+    let events = run(&mut worker, folder.path(), job);
+    let told = "row 40 of the training data has the index 7 in `x`, and the network's embedding holds 7 vectors";
+    assert_eq!(failed(&events).0, told);
+}
+
+/// Two towers over users and items, whose vectors are multiplied.
+fn two_towers(folder: &Path) -> std::path::PathBuf {
+    let index = |name: &str| FeatureType { name: name.into(), cardinality: Some(Dim::Fixed(12)), ..tokens(0) };
+    let scalar = |name: &str| FeatureType { shape: Shape::fixed(&[]), ..index(name) };
+    let tower = |name: &str| Tower {
+        name: name.into(),
+        input: name.into(),
+        layers: serde_json::from_value(json!([{ "embedding": 8 }, { "linear": 8 }])).expect("layers"),
+    };
+    let target = TargetType { name: "label".into(), task: Task::Binary { positive: "yes".into() } };
+    let inputs = vec![scalar("item"), scalar("user")];
+    let towers = vec![tower("item"), tower("user")];
+    let network = Architecture::new(inputs, towers, Join::Dot, Vec::new(), Some(target)).expect("a network");
+    let path = folder.join("towers.json");
+    std::fs::write(&path, serde_json::to_vec(&network).expect("json")).expect("written");
+    path
+}
+
+#[test]
+fn losses_that_rank_put_the_items_of_a_user_above_others_and_repeat_bit_for_bit() {
+    let folder = tempfile::tempdir().expect("folder");
+    let base = plain(folder.path());
+    let data = folder.path().join("pairs.safetensors");
+    // A user likes the four items of its third of them.
+    let pairs = (0..240_i64).map(|row| (row % 12, row / 12 % 4 + row % 12 / 4 * 4));
+    let (users, items): (Vec<i64>, Vec<i64>) = pairs.unzip();
+    let labels: Vec<u8> = (0..240).flat_map(|_| 1.0_f32.to_le_bytes()).collect();
+    let (users, items) = (numbers_of(&users), numbers_of(&items));
+    let tensors = [
+        ("feature.item", TensorView::new(Dtype::I64, vec![240], &items).expect("a tensor")),
+        ("feature.user", TensorView::new(Dtype::I64, vec![240], &users).expect("a tensor")),
+        ("target.label", TensorView::new(Dtype::F32, vec![240], &labels).expect("a tensor")),
+    ];
+    std::fs::write(&data, safetensors::serialize(tensors, None).expect("serialised")).expect("written");
+    let mut worker = Worker::start(SETTING);
+    for loss in [
+        json!({ "bpr": { "items": ["item"], "negatives": 4 } }),
+        json!({ "sampled_softmax": { "items": ["item"], "negatives": 8, "temperature": 0.5 } }),
+    ] {
+        let job = TrainJob {
+            architecture: two_towers(folder.path()),
+            data: data.clone(),
+            validate: Some(data.clone()),
+            task: Task::Binary { positive: "yes".into() },
+            loss: serde_json::from_value(loss.clone()).expect("a loss"),
+            optimizer: serde_json::from_value(json!({ "adam": { "lr": 0.02 } })).expect("an optimizer"),
+            epochs: 30,
+            ..base.clone()
+        };
+        let mut train = || {
+            let events = run(&mut worker, folder.path(), job.clone());
+            (done(&events)["val_pair_accuracy"], std::fs::read(&job.out).expect("weights"))
+        };
+        let (accuracy, bytes) = train();
+        // About three of eleven other items are liked as well, which nothing can rank.
+        assert!(accuracy > 0.8, "{loss}: {accuracy}");
+        assert!(train().1 == bytes, "{loss}");
+    }
 }
