@@ -30,6 +30,7 @@ const BENCHES: &[Bench] = &[
         training::bench,
     ),
     ("checkpoints", "training with and without checkpoints", training::checkpoints),
+    ("loading", "how long training waits for batches", training::loading),
     ("pipelines", "every pipeline of pipelines/, whole", pipelines::bench),
 ];
 
