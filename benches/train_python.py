@@ -135,10 +135,10 @@ def prepare(folder, case):
         "architecture": str(folder / "architecture.json"), "weights": None, "data": str(data), "validate": None,
         "target": "label", "task": architecture["target"]["task"], "loss": "cross_entropy", "optimizer": "adam", "schedule": "constant",
         "epochs": epochs, "batch_size": BATCH, "shuffle": True, "drop_last": True, "clip": None, "early_stop": None,
-        "augment": None, "seed": 7, "out": str(folder / "model.safetensors"),
+        "augment": None, "accumulate": 1, "precision": "f32", "deterministic": True, "ema": None, "gradient_norms": False, "seed": 7, "out": str(folder / "model.safetensors"),
     }
     path = folder / "job.json"
-    path.write_text(json.dumps({"protocol": 2, "stage": "bench", "job": job}))
+    path.write_text(json.dumps({"protocol": 3, "stage": "bench", "job": job}))
     return path
 
 
@@ -146,14 +146,19 @@ def rate(times, rows, epochs):
     return rows * (epochs - 1) / (times[-1] - times[0])
 
 
-def run_kilter(worker, job, rows, epochs):
+def environment():
+    """That in which the engine starts its worker."""
     environment = {
         **os.environ, "OMP_NUM_THREADS": str(THREADS), "MKL_NUM_THREADS": str(THREADS), "OMP_DYNAMIC": "FALSE",
         "MKL_DYNAMIC": "FALSE", "GOMP_SPINCOUNT": "3000", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
     }
     environment.pop("LD_LIBRARY_PATH", None)
     environment.pop("OMP_WAIT_POLICY", None)
-    process = subprocess.Popen([worker], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+    return environment
+
+
+def run_kilter(worker, job, rows, epochs):
+    process = subprocess.Popen([worker], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment())
     process.stdin.write(f"{job}\n")
     process.stdin.flush()
     times = []

@@ -74,8 +74,24 @@ pub enum Event {
         /// How far.
         progress: StageProgress,
     },
+    /// A stage has new values of what it watches: losses, metrics.
+    StageValues {
+        /// The stage.
+        stage: String,
+        /// Its step.
+        step: u64,
+        /// The values by name: `train/loss`, `val/accuracy`.
+        values: BTreeMap<String, f64>,
+    },
     /// A stage wants to be heard although it goes on.
     StageWarning {
+        /// The stage.
+        stage: String,
+        /// What it says.
+        message: String,
+    },
+    /// A stage says how it goes about its work: that it goes on from an earlier result.
+    StageNote {
         /// The stage.
         stage: String,
         /// What it says.

@@ -14,7 +14,7 @@
 //!
 //! Under them lie [`span`], [`yaml`], [`digest`], [`types`], [`diag`], [`mod@env`], [`event`] and [`job`], which know nothing of
 //! each other beyond that order; [`stage`] is the contract that every kind in [`stages`] keeps; [`frame`], [`nn`] and
-//! [`metrics`] hold what kinds are made of; [`numbers`] puts numbers in words; [`xml`] text into XML; [`plot`] draws them as SVG; [`store`] keeps results;
+//! [`metrics`] hold what kinds are made of; [`numbers`] puts numbers in words; [`xml`] text into XML; [`mod@onnx`] turns networks into ONNX; [`plot`] draws them as SVG; [`store`] keeps results;
 //! [`history`] keeps what runs did, [`mod@diff`] compares them, [`git`] asks the program of that name; [`import`] reads other tools' pipelines; [`registry`] lists all there is.
 //! The second binary, `kilter-torch` (`src/worker/`), is the only code that sees libtorch, and not part of this library.
 
@@ -37,6 +37,7 @@ pub mod manifest;
 pub mod metrics;
 pub mod nn;
 pub mod numbers;
+pub mod onnx;
 pub mod plan;
 pub mod plot;
 pub mod registry;

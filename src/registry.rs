@@ -2,7 +2,7 @@
 //! (schema, reference, completion, suggestions) is generated from here.
 
 use crate::stage::{Erased, Stage};
-use crate::stages::deliver::{Bundle, Release};
+use crate::stages::deliver::{Bundle, Export, Release};
 use crate::stages::encode::Encode;
 use crate::stages::judge::{Evaluate, Predict};
 use crate::stages::model::Model;
@@ -45,6 +45,7 @@ pub const STAGES: &[&dyn Stage] = &[
     // deliver
     &Erased::<Release>::NEW,
     &Erased::<Bundle>::NEW,
+    &Erased::<Export>::NEW,
     // open
     &Erased::<Exec>::NEW,
 ];

@@ -21,7 +21,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("diag", &["span"]),
     ("event", &["types", "digest"]),
     ("nn", &["types", "diag", "digest"]),
-    ("job", &["types", "nn", "event"]),
+    ("onnx", &["types", "nn"]),
+    ("job", &["types", "nn", "event", "env"]),
     ("metrics", &["types"]),
     ("stage", &["types", "diag", "digest", "span", "env", "event", "job"]),
     ("frame", &["types", "digest", "stage", "diag", "env", "numbers"]),
@@ -30,7 +31,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "stages",
         &[
             "stage", "types", "frame", "nn", "job", "metrics", "diag", "event", "digest", "plot", "numbers", "env",
-            "yaml", "xml",
+            "yaml", "xml", "onnx",
         ],
     ),
     ("registry", &["stage", "stages", "nn", "metrics"]),
@@ -55,7 +56,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "manifest", "job",
         ],
     ),
-    ("report", &["event", "types", "store", "numbers", "stage", "digest", "xml"]),
+    ("report", &["event", "env", "types", "store", "numbers", "stage", "digest", "xml"]),
     (
         "dev",
         &[
@@ -79,6 +80,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("jieba_rs", &["src/stages/encode/features/text/"]),
     ("encoding_rs", &["src/frame/file/text.rs"]),
     ("saphyr", &["src/yaml.rs"]),
+    ("prost", &["src/onnx/", "src/report/tensorboard/"]),
     ("ureq", &["src/stages/source/fetch/"]),
 ];
 
@@ -234,4 +236,12 @@ fn the_library_does_not_mention_libtorch_bindings() {
         .map(|path| name(&path))
         .collect();
     assert!(guilty.is_empty(), "linking `tch` into the library would load libtorch into `kilter`: {guilty:?}");
+}
+
+/// `cargo xtask gpu` talks to a worker and has no dependencies.
+#[test]
+fn the_chores_speak_the_protocol_of_the_worker() {
+    let text = fs::read_to_string(root().join("xtask/src/gpu/job.rs")).expect("the chores' jobs");
+    let line = format!("pub const PROTOCOL: u32 = {};", kilter::job::PROTOCOL);
+    assert!(text.contains(&line), "xtask/src/gpu/job.rs wants `{line}`");
 }

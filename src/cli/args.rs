@@ -166,6 +166,10 @@ pub struct Run {
     /// Write a JUnit report, a test case for each stage, to this file
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub junit: Option<PathBuf>,
+
+    /// Write what trainings tell into TensorBoard's event files below this folder, while they run
+    #[arg(long, value_name = "FOLDER", value_hint = clap::ValueHint::DirPath)]
+    pub tensorboard: Option<PathBuf>,
 }
 
 /// `kilter plan`

@@ -101,6 +101,7 @@ fn sizes(store: &Store, contents: &Contents, output: Output) -> String {
         ("history", layout.history().metadata().map_or(0, |metadata| metadata.len())),
         ("quarantine", folder_bytes(&layout.quarantine())),
         ("unfinished", folder_bytes(&layout.tmp())),
+        ("checkpoints", folder_bytes(&layout.all_checkpoints())),
     ];
     let beside: Vec<String> = beside
         .iter()

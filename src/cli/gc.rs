@@ -6,7 +6,7 @@ use crate::digest::Digest;
 use crate::git::Git;
 use crate::history::{History, HistoryError, Parted, Run};
 use crate::report::{Align, Table};
-use crate::store::{GcPlan, Limits, Need, Store, StoreError, Workspace, plan_gc};
+use crate::store::{GcPlan, Limits, Need, Store, StoreError, Unfinished, Workspace, plan_gc};
 use crate::{env, numbers};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +17,9 @@ use std::path::{Path, PathBuf};
 const LISTED: usize = 20;
 /// How old runs become where nothing else is said. They take little room, and nothing can make them again.
 const RUNS_AGE: u64 = 90 * 86_400;
+
+/// Checkpoints that were written within so many seconds stay: a week.
+const CHECKPOINTS_STAY: u64 = 7 * 24 * 3600;
 
 /// What is needed, and when it was last used.
 #[derive(Default)]
@@ -50,23 +53,63 @@ pub(super) fn run(options: &args::Gc, output: Output) -> Outcome {
     let mut history = History::open(&store.layout().history())?;
     let old = history.as_ref().map(|history| forgotten(history, &store, options.keep_runs, limits)).transpose()?;
     let old = old.unwrap_or_default();
+    let goes = Going { plan, checkpoints: Checkpoints::of(&store, limits), runs: old };
     if options.json {
-        output.json(&as_json(&plan, &roots, &old, options.dry_run))?;
+        output.json(&as_json(&goes, &roots, options.dry_run))?;
     } else {
-        output.data(&as_text(&plan, &roots, &old, output))?;
+        output.data(&as_text(&goes, &roots, output))?;
     }
     if options.dry_run {
         output.say("nothing was removed: this was a dry run");
         return Ok(Exit::Done);
     }
-    let keys: Vec<Digest> = plan.removed.iter().map(|(stored, _)| stored.key).collect();
-    store.remove(&keys, &plan.blobs)?;
+    let keys: Vec<Digest> = goes.plan.removed.iter().map(|(stored, _)| stored.key).collect();
+    store.remove(&keys, &goes.plan.blobs)?;
+    store.clear_members();
+    for gone in &goes.checkpoints.go {
+        store.forget_checkpoints(gone.series, gone.key);
+    }
     if let Some(history) = &mut history {
-        history.forget(&old.runs)?;
+        history.forget(&goes.runs.runs)?;
     }
     drop(guard);
-    output.say(&format!("{} freed", numbers::bytes(plan.freed)));
+    output.say(&format!("{} freed", numbers::bytes(goes.plan.freed + bytes(&goes.checkpoints.go))));
     Ok(Exit::Done)
+}
+
+/// All that goes.
+struct Going {
+    plan: GcPlan,
+    checkpoints: Checkpoints,
+    runs: Forgotten,
+}
+
+/// The checkpoints of stages that have no result yet.
+struct Checkpoints {
+    go: Vec<Unfinished>,
+    stay: Vec<Unfinished>,
+}
+
+impl Checkpoints {
+    /// Those that were written within the last week stay, or within the time of `--older-than`: their stage may be run again.
+    fn of(store: &Store, limits: Limits) -> Self {
+        let before = limits.before.unwrap_or_else(|| env::unix_seconds().saturating_sub(CHECKPOINTS_STAY));
+        let (go, stay) = store.unfinished().into_iter().partition(|unfinished| unfinished.written < before);
+        Self { go, stay }
+    }
+
+    /// `checkpoints of 1 unfinished stage go, 3.1 MB`
+    fn lines(&self) -> Vec<String> {
+        let line = |all: &[Unfinished], verb: &str| {
+            let (stages, bytes) = (numbers::counted(all.len(), "unfinished stage"), numbers::bytes(bytes(all)));
+            (!all.is_empty()).then(|| format!("checkpoints of {stages} {verb}, {bytes}"))
+        };
+        line(&self.go, "go").into_iter().chain(line(&self.stay, "stay")).collect()
+    }
+}
+
+fn bytes(all: &[Unfinished]) -> u64 {
+    all.iter().map(|unfinished| unfinished.bytes).sum()
 }
 
 /// The store alone, saying so where that takes time.
@@ -168,7 +211,8 @@ fn ended(run: &Run) -> u64 {
     run.started + run.seconds.unwrap_or(0.0).max(0.0) as u64
 }
 
-fn as_text(plan: &GcPlan, roots: &Roots, old: &Forgotten, output: Output) -> String {
+fn as_text(goes: &Going, roots: &Roots, output: Output) -> String {
+    let Going { plan, checkpoints, runs } = goes;
     let paint = output.out;
     let mut out = String::new();
     let mut table = Table::new(["goes", "made", "last used", "size", "result"]).align(&[
@@ -205,6 +249,9 @@ fn as_text(plan: &GcPlan, roots: &Roots, old: &Forgotten, output: Output) -> Str
         needs.iter().filter(|(count, _)| *count > 0).map(|(count, who)| format!("{count} {who}")).collect();
     let why = if needs.is_empty() { String::new() } else { format!(": {}", needs.join(", ")) };
     out.push_str(&format!("{} needed{why}\n", numbers::counted(plan.needed.len(), "result")));
+    for line in checkpoints.lines() {
+        out.push_str(&format!("{line}\n"));
+    }
     let total = format!(
         "{} and {} go, {}; {} stay",
         numbers::counted(plan.removed.len(), "result"),
@@ -213,7 +260,7 @@ fn as_text(plan: &GcPlan, roots: &Roots, old: &Forgotten, output: Output) -> Str
         numbers::bytes(plan.stays)
     );
     out.push_str(&format!("{}\n", paint.bold(total)));
-    out.push_str(&runs_text(old));
+    out.push_str(&runs_text(runs));
     out
 }
 
@@ -228,7 +275,8 @@ fn runs_text(old: &Forgotten) -> String {
     format!("{count} {goes} out of the history, {from} {since}{to}; {} stay\n", numbers::count(old.stay as u64))
 }
 
-fn as_json(plan: &GcPlan, roots: &Roots, old: &Forgotten, dry_run: bool) -> Value {
+fn as_json(goes: &Going, roots: &Roots, dry_run: bool) -> Value {
+    let Going { plan, checkpoints, runs } = goes;
     let needs = |needs: &BTreeSet<Need>| -> Vec<&str> {
         let name = |need: &Need| match need {
             Need::Lock => "lock",
@@ -254,10 +302,11 @@ fn as_json(plan: &GcPlan, roots: &Roots, old: &Forgotten, dry_run: bool) -> Valu
         "runs": roots.runs,
         "needed": kept,
         "removed": removed.collect::<Vec<_>>(),
-        "forgotten_runs": old.runs.iter().map(|run| &run.id).collect::<Vec<_>>(),
+        "forgotten_runs": runs.runs.iter().map(|run| &run.id).collect::<Vec<_>>(),
         "blobs": plan.blobs.len(),
         "freed_bytes": plan.freed,
         "stays_bytes": plan.stays,
+        "checkpoints": { "freed_bytes": bytes(&checkpoints.go), "stays_bytes": bytes(&checkpoints.stay) },
     })
 }
 

@@ -10,7 +10,7 @@ use crate::exec::{self, RunError, RunOptions, RunSummary};
 use crate::history::{Recorder, Revision, RunFacts};
 use crate::manifest::Param;
 use crate::plan::Selection;
-use crate::report::{Frame, JsonLines, Live, Plain, Reporter, junit};
+use crate::report::{Frame, JsonLines, Live, Plain, Reporter, TensorBoard, junit};
 use crate::store::{Standing, Store};
 use std::collections::BTreeMap;
 use std::mem::ManuallyDrop;
@@ -48,10 +48,14 @@ pub(super) fn run(options: &args::Run, output: Output, started: Instant) -> Outc
     let value = |param: &Param| (param.name.clone(), param.value.clone().unwrap_or_default());
     let params = manifest.params.iter().map(value).collect();
     let recorder = recorder(revision, &session.store, &manifest.path, params, &words);
+    let board = options.tensorboard.as_deref().map(TensorBoard::new);
     let cases = Mutex::new(Vec::new());
     let finished = Mutex::new(None);
     let events = |event: Event| {
         recorder.event(&event);
+        if let Some(board) = &board {
+            board.event(&event);
+        }
         if options.junit.is_some() {
             cases.lock().unwrap_or_else(PoisonError::into_inner).extend(junit::case(&event));
         }
@@ -85,6 +89,9 @@ pub(super) fn run(options: &args::Run, output: Output, started: Instant) -> Outc
     let told = finished.as_ref().and_then(|event| recorder.finish(event, &moment, &|key| store.peek(key)));
     if let Some(warning) = told {
         reporter.say(&format!("warning: {warning}"));
+    }
+    if let Some(failure) = board.as_ref().and_then(TensorBoard::failed) {
+        reporter.say(&format!("warning: {failure}"));
     }
     if let Some(path) = &options.junit {
         let cases = cases.into_inner().unwrap_or_else(PoisonError::into_inner);

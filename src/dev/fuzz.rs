@@ -8,7 +8,7 @@ use crate::job::{Job, JobFile, JobResult, WorkerEvent};
 use crate::lock::{Lock, mend, sides};
 use crate::manifest::{LoadOptions, load_text};
 use crate::registry::STAGES;
-use crate::stage::{Progress, RunCx, Seed, Services, StageError};
+use crate::stage::{Onward, Progress, RunCx, Seed, Services, StageError};
 use crate::store::{Store, Workspace};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -135,6 +135,7 @@ pub fn archive(bytes: &[u8]) {
         services: &Nobody,
         inputs: &BTreeMap::new(),
         staging: &staging,
+        onward: &Onward::default(),
     };
     drop(spec.run(&cx));
 }
@@ -146,6 +147,8 @@ impl Services for Nobody {
     fn progress(&self, _: Progress) {}
 
     fn warn(&self, _: String) {}
+
+    fn note(&self, _: String) {}
 
     fn run_job(&self, _: &Job, _: &mut dyn FnMut(&WorkerEvent)) -> Result<JobResult, StageError> {
         Err(StageError::bug("there is no worker here"))

@@ -110,8 +110,8 @@ codes! {
     UNTRAINED = "E0405", "a model without weights", "The model has to be trained first.";
     COLUMN_COUNT = "E0406", "columns that do not fill the shape", "An image or a shape holds a fixed number of values, one per column, and the feature selects another number of columns.";
     UNKNOWN_METRIC = "E0407", "unknown metric", "No such metric. The reference lists them, and which targets they are for.";
-    EARLY_STOP = "E0410", "an early stop on a metric that is not computed", "`early_stop.metric` is a column of the history: `loss`, or with `validate` `val_loss` and the metrics of the target.";
-    AUGMENT = "E0411", "no image to vary", "`augment` changes features of the shape [channels, height, width], and the dataset has none.";
+    EARLY_STOP = "E0410", "a watched metric that is not computed", "What `early_stop` and the schedule `plateau` watch is a column of the history: `loss`, or with `validate` `val_loss` and the metrics of the target.";
+    AUGMENT = "E0411", "features that cannot be varied", "`augment` changes features of the shape [channels, height, width]; `mixup` mixes any numbers, and no category indices.";
     EXEC_PLACEHOLDER = "E0420", "a placeholder that names nothing", "A command may hold `{inputs.NAME}`, `{outputs.NAME}` and `{threads}`; `{{word}}` stands for the text `{word}`.";
     EXEC_OUTPUT = "E0421", "an output path that cannot be", "An output is a path below the folder that the program runs in, not a place of an input, a file or another output.";
     EXEC_COMMAND = "E0422", "no command", "`command` is a list that begins with a program; there is no shell.";

@@ -16,6 +16,18 @@ impl Fields {
         Some(&self.0[at].1)
     }
 
+    /// The value of a name, to change it.
+    pub fn get_mut(&mut self, name: &str) -> Option<&mut Tree> {
+        let at = self.0.binary_search_by(|(key, _)| key.as_str().cmp(name)).ok()?;
+        Some(&mut self.0[at].1)
+    }
+
+    /// Leaves only the entries whose names are to be kept.
+    pub fn retain(&mut self, mut keep: impl FnMut(&str) -> bool) {
+        let entries = std::mem::take(&mut self.0).into_vec();
+        self.0 = entries.into_iter().filter(|(name, _)| keep(name)).collect();
+    }
+
     /// The entries, sorted by name.
     pub fn iter(&self) -> std::slice::Iter<'_, (String, Tree)> {
         self.0.iter()
@@ -65,5 +77,9 @@ mod tests {
         assert_eq!(fields.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["a", "b", "c"]);
         assert_eq!(fields.get("b"), Some(&Tree::Str("B".to_owned())));
         assert_eq!((fields.get("d"), fields.len(), fields.is_empty()), (None, 3, false));
+        let mut fields = fields;
+        fields.retain(|name| name != "b");
+        assert_eq!((fields.get("b"), fields.len()), (None, 2));
+        assert!(fields.get_mut("c").is_some());
     }
 }

@@ -33,6 +33,15 @@ impl From<StoreError> for Trouble {
 }
 
 impl Trouble {
+    /// `interrupted`, and what is kept of the work.
+    pub(super) fn why_cancelled(&self) -> String {
+        let notes = match self {
+            Self::Stage(error) => error.notes.as_slice(),
+            _ => &[],
+        };
+        std::iter::once("interrupted").chain(notes.iter().map(String::as_str)).collect::<Vec<_>>().join("; ")
+    }
+
     pub(super) fn is_cancelled(&self) -> bool {
         match self {
             Self::Stage(error) => error.kind == ErrorKind::Cancelled,

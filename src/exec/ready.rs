@@ -70,9 +70,9 @@ impl Ready {
 mod tests {
     use super::*;
 
-    const SMALL: Need = Need { cpus: 1, gpus: 0, memory: 0 };
-    const LARGE: Need = Need { cpus: 4, gpus: 0, memory: 0 };
-    const GPU: Need = Need { cpus: 1, gpus: 1, memory: 0 };
+    const SMALL: Need = Need { cpus: 1, gpus: 0, gpu: None, memory: 0 };
+    const LARGE: Need = Need { cpus: 4, gpus: 0, gpu: None, memory: 0 };
+    const GPU: Need = Need { cpus: 1, gpus: 1, gpu: None, memory: 0 };
 
     #[test]
     fn the_most_urgent_goes_first_and_ties_follow_the_pipeline() {

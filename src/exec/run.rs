@@ -12,7 +12,7 @@ use crate::lock::Lock;
 use crate::plan::{self, Dag, Selection, UnknownTarget, outline, select};
 use crate::store::{Store, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 /// How to run.
@@ -115,6 +115,8 @@ pub(super) struct Session<'a> {
     pub(super) earlier: BTreeMap<String, Done>,
     /// What failed or was skipped in an earlier pass.
     pub(super) lost: BTreeSet<String>,
+    /// The keys of stages that were made anew, and so began without an earlier run's checkpoints.
+    anew: Mutex<BTreeSet<Digest>>,
     pub(super) summary: RunSummary,
 }
 
@@ -176,6 +178,11 @@ pub fn run_checking_again(
 }
 
 impl<'a> Session<'a> {
+    /// Whether a stage that is to be made anew begins its first attempt in this run.
+    pub(super) fn begins_anew(&self, key: Digest) -> bool {
+        self.anew.lock().unwrap_or_else(PoisonError::into_inner).insert(key)
+    }
+
     pub(super) fn new(
         store: &'a Store,
         options: &'a RunOptions,
@@ -198,6 +205,7 @@ impl<'a> Session<'a> {
             id,
             started,
             earlier: BTreeMap::new(),
+            anew: Mutex::default(),
             lost: BTreeSet::new(),
             summary,
         }

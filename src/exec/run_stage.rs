@@ -9,9 +9,10 @@ use crate::check::{Checked, CheckedStage, ResolvedRef, recheck};
 use crate::digest::Digest;
 use crate::env::{self, Cancel};
 use crate::numbers;
-use crate::plan::{Key, KeyParts, NoKey, key, origin_of};
+use crate::plan::{Key, KeyParts, NoKey, earlier, key, origin_of};
 use crate::stage::{
-    ByPort, CheckInput, ErrorKind, Input, KeyText, Outputs, Produced, RunCx, StageError, StageResult, StageSpec,
+    ByPort, CheckInput, ErrorKind, Input, KeyText, Onward, Outputs, Produced, RunCx, Series, StageError, StageResult,
+    StageSpec,
 };
 use crate::store::{Begin, Pending, Store, StoreError};
 use std::any::Any;
@@ -151,8 +152,10 @@ fn make(
     let limit = task.stage().common.needs.time.map(Duration::from_secs);
     let cancel = task.session.cancel.within(limit);
     let services = StageServices::new(task, &log, &cancel);
+    let series = spec.series().zip(task.key.series);
+    let onward = series.as_ref().map_or_else(Onward::default, |(series, id)| onward(task, series, *id));
     let started = Instant::now();
-    let produced = run_once(task, &pending, inputs, &*spec, &services);
+    let produced = run_once(task, &pending, inputs, &onward, &*spec, &services);
     let seconds = started.elapsed().as_secs_f64();
     let produced = produced.map_err(|error| stage_trouble(timed_out(error, task.session.cancel, limit)))?;
     if task.session.cancel.is_set() {
@@ -172,7 +175,31 @@ fn make(
         environment: services.facts(),
         key: KeyText::of(&task.key.json(task.stage())),
     };
-    pending.commit(result, &produced.ports).map_err(store_trouble)
+    let store = task.session.store;
+    if let Some((series, id)) = &series {
+        store.note_member(*id, series.length, task.key.digest).map_err(store_trouble)?;
+    }
+    let result = pending.commit(result, &produced.ports).map_err(store_trouble)?;
+    if let Some((_, id)) = series {
+        store.forget_checkpoints(id, task.key.digest);
+    }
+    Ok(result)
+}
+
+/// What the stage may go on from. One that is to be made anew goes on only from what an earlier attempt of this run left.
+fn onward(task: &Task<'_>, series: &Series, id: Digest) -> Onward {
+    let (store, own) = (task.session.store, task.key.digest);
+    let checkpoints = Some(store.layout().checkpoints(id, own));
+    if task.force {
+        if task.session.begins_anew(own) {
+            store.forget_checkpoints(id, own);
+        }
+        return Onward { checkpoints, ..Onward::default() };
+    }
+    let readable = if series.apart.is_none() { store.checkpoints_of_others(id, own) } else { Vec::new() };
+    let earlier = earlier(series, &task.key, store);
+    let earlier = earlier.and_then(|result| Some(store.input(result.outputs.get(series.port)?)));
+    Onward { checkpoints, readable, earlier }
 }
 
 /// A stage that stopped although the run was not interrupted has used up its time.
@@ -183,6 +210,7 @@ fn timed_out(error: StageError, run: &Cancel, limit: Option<Duration>) -> StageE
             let mut told =
                 StageError::new(ErrorKind::Process, format!("it was stopped after {limit}, its `needs.time`"))
                     .hint("raise `needs.time`, or find out what it waits for");
+            told.notes = error.notes;
             told.log = error.log;
             told
         }
@@ -194,6 +222,7 @@ fn run_once(
     task: &Task<'_>,
     pending: &Pending<'_>,
     inputs: &BTreeMap<String, Input>,
+    onward: &Onward,
     spec: &dyn StageSpec,
     services: &StageServices<'_>,
 ) -> Result<Produced, StageError> {
@@ -212,6 +241,7 @@ fn run_once(
         services,
         inputs,
         staging: &staging,
+        onward,
     };
     let outcome = quietly(|| catch_unwind(AssertUnwindSafe(|| spec.run(&cx))));
     outcome.unwrap_or_else(|(payload, place)| Err(panicked(&*payload, place)))

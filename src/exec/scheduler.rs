@@ -201,7 +201,7 @@ impl<'a> Scheduler<'a> {
         match outcome {
             Ok(Attempt::Made(made)) => self.set(stage, Step::Done(made, turn.key.digest)),
             Ok(Attempt::Elsewhere(owner)) => self.set(stage, Step::Elsewhere(turn, owner)),
-            Err(trouble) if trouble.is_cancelled() => self.set(stage, Step::Skip("interrupted".to_owned())),
+            Err(trouble) if trouble.is_cancelled() => self.set(stage, Step::Skip(trouble.why_cancelled())),
             Err(trouble) => self.failed(stage, turn, trouble),
         }
     }

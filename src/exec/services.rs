@@ -64,8 +64,16 @@ impl Services for StageServices<'_> {
         (self.task.session.events)(Event::StageProgress { stage: self.stage().to_owned(), progress });
     }
 
+    fn values(&self, step: u64, values: BTreeMap<String, f64>) {
+        (self.task.session.events)(Event::StageValues { stage: self.stage().to_owned(), step, values });
+    }
+
     fn warn(&self, message: String) {
         (self.task.session.events)(Event::StageWarning { stage: self.stage().to_owned(), message });
+    }
+
+    fn note(&self, message: String) {
+        (self.task.session.events)(Event::StageNote { stage: self.stage().to_owned(), message });
     }
 
     fn run_job(&self, job: &Job, watch: &mut dyn FnMut(&WorkerEvent)) -> Result<JobResult, StageError> {

@@ -2,6 +2,7 @@
 
 use crate::check::CheckedStage;
 use crate::digest::Tree;
+use crate::job::DeviceChoice;
 use crate::numbers::{bytes, count};
 
 /// What a stage takes while it runs.
@@ -11,13 +12,15 @@ pub(super) struct Need {
     pub(super) cpus: usize,
     /// GPUs.
     pub(super) gpus: usize,
+    /// The one GPU that it must be, by its place among all.
+    pub(super) gpu: Option<usize>,
     /// Memory in bytes.
     pub(super) memory: u64,
 }
 
 impl Need {
     /// What a stage takes while it runs. CPU cores: what it says it needs, else its field `threads`, else one; never more
-    /// than there are. Where it computes on a GPU without saying how many it needs, that is one.
+    /// than there are. Where it computes on a GPU without saying how many it needs, that is one; `cuda:1` is that one.
     pub(super) fn of(stage: &CheckedStage, slots: &Slots) -> Self {
         let field = |name: &str| match stage.spec.as_ref()?.tree() {
             Tree::Map(fields) => fields.get(name),
@@ -29,11 +32,23 @@ impl Need {
         };
         let size = |number: Option<u32>| number.and_then(|number| usize::try_from(number).ok());
         let needs = &stage.common.needs;
-        let on_gpu = matches!(field("device"), Some(Tree::Str(device)) if device == "cuda");
+        let device = match field("device") {
+            Some(Tree::Str(device)) => DeviceChoice::read(device),
+            _ => None,
+        };
+        let (on_gpu, gpu) = match device {
+            None | Some(DeviceChoice::Cpu) => (false, None),
+            Some(DeviceChoice::Cuda) => (true, None),
+            Some(DeviceChoice::CudaAt(place)) => (true, usize::try_from(place).ok()),
+        };
         let cpus = size(needs.cpus).or_else(threads).unwrap_or(1);
         Self {
             cpus: cpus.clamp(1, slots.cpus),
-            gpus: size(needs.gpus).unwrap_or(usize::from(on_gpu).min(slots.gpus)),
+            gpus: match gpu {
+                Some(_) => 1,
+                None => size(needs.gpus).unwrap_or(usize::from(on_gpu).min(slots.gpus())),
+            },
+            gpu,
             memory: needs.memory.unwrap_or(0),
         }
     }
@@ -50,6 +65,7 @@ impl Need {
         Need {
             cpus: self.cpus.saturating_add(other.cpus),
             gpus: self.gpus.saturating_add(other.gpus),
+            gpu: self.gpu.or(other.gpu),
             memory: self.memory.saturating_add(other.memory),
         }
     }
@@ -67,7 +83,7 @@ pub(super) struct Grant {
 #[derive(Debug)]
 pub(super) struct Slots {
     cpus: usize,
-    gpus: usize,
+    gpus: Vec<String>,
     memory: u64,
     free: Need,
     free_gpus: Vec<String>,
@@ -77,14 +93,22 @@ impl Slots {
     /// So many cores, these GPUs, so many bytes; without a number of bytes memory is not counted.
     pub(super) fn new(cpus: usize, gpus: &[String], memory: Option<u64>) -> Self {
         let (cpus, memory) = (cpus.max(1), memory.unwrap_or(u64::MAX));
-        let free = Need { cpus, gpus: gpus.len(), memory };
-        Self { cpus, gpus: gpus.len(), memory, free, free_gpus: gpus.to_vec() }
+        let free = Need { cpus, gpus: gpus.len(), gpu: None, memory };
+        Self { cpus, gpus: gpus.to_vec(), memory, free, free_gpus: gpus.to_vec() }
+    }
+
+    /// How many GPUs there are in all.
+    fn gpus(&self) -> usize {
+        self.gpus.len()
     }
 
     /// Why this can never be granted here, in words.
     pub(super) fn refuses(&self, need: &Need) -> Option<String> {
-        if need.gpus > self.gpus {
-            let there = if self.gpus == 0 { "none".to_owned() } else { count(self.gpus as u64) };
+        let there = if self.gpus.is_empty() { "none".to_owned() } else { count(self.gpus.len() as u64) };
+        if let Some(place) = need.gpu.filter(|place| *place >= self.gpus.len()) {
+            return Some(format!("it computes on `cuda:{place}`, and of GPUs this machine has {there}"));
+        }
+        if need.gpus > self.gpus.len() {
             let plural = if need.gpus == 1 { "" } else { "s" };
             return Some(format!("it needs {} GPU{plural}, and this machine has {there}", count(need.gpus as u64)));
         }
@@ -96,10 +120,19 @@ impl Slots {
     pub(super) fn lacking(&self, need: &Need) -> Option<Need> {
         let lacking = Need {
             cpus: need.cpus.saturating_sub(self.free.cpus),
-            gpus: need.gpus.saturating_sub(self.free.gpus),
+            gpus: match self.pinned(need) {
+                Some(name) => usize::from(!self.free_gpus.contains(name)),
+                None => need.gpus.saturating_sub(self.free.gpus),
+            },
+            gpu: None,
             memory: need.memory.saturating_sub(self.free.memory),
         };
         (lacking != Need::default()).then_some(lacking)
+    }
+
+    /// The name of the one GPU that it must be.
+    fn pinned(&self, need: &Need) -> Option<&String> {
+        self.gpus.get(need.gpu?)
     }
 
     /// Whether no core is free, so that nothing can be granted.
@@ -112,7 +145,13 @@ impl Slots {
         self.free.cpus = self.free.cpus.saturating_sub(need.cpus);
         self.free.gpus = self.free.gpus.saturating_sub(need.gpus);
         self.free.memory = self.free.memory.saturating_sub(need.memory);
-        let gpus = self.free_gpus.drain(..need.gpus.min(self.free_gpus.len())).collect();
+        let gpus = match self.pinned(&need).cloned() {
+            Some(name) => {
+                self.free_gpus.retain(|free| *free != name);
+                vec![name]
+            }
+            None => self.free_gpus.drain(..need.gpus.min(self.free_gpus.len())).collect(),
+        };
         Grant { need, gpus }
     }
 
@@ -131,7 +170,23 @@ mod tests {
     use super::*;
 
     fn need(cpus: usize, gpus: usize, memory: u64) -> Need {
-        Need { cpus, gpus, memory }
+        Need { cpus, gpus, gpu: None, memory }
+    }
+
+    #[test]
+    fn a_stage_that_names_its_gpu_gets_that_one_and_waits_for_it() {
+        let mut slots = Slots::new(4, &["0".into(), "1".into()], None);
+        let second = Need { gpu: Some(1), ..need(1, 1, 0) };
+        let held = slots.take(second);
+        assert_eq!(held.gpus, ["1"]);
+        assert_eq!(slots.lacking(&second).map(|lacking| lacking.gpus), Some(1));
+        assert_eq!(slots.lacking(&need(1, 1, 0)), None);
+        slots.give(held);
+        assert_eq!(slots.lacking(&second), None);
+        assert_eq!(
+            slots.refuses(&Need { gpu: Some(2), ..second }).unwrap(),
+            "it computes on `cuda:2`, and of GPUs this machine has 2"
+        );
     }
 
     #[test]

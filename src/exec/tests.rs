@@ -6,6 +6,7 @@ mod histories;
 mod kinds;
 mod locked;
 mod reasons;
+mod series;
 mod standing;
 mod turns;
 mod workers;

@@ -2,7 +2,7 @@
 
 use super::process::{Process, Said, how_it_ended, memory_limit};
 use crate::env::{self, Cancel};
-use crate::job::{Job, JobFile, JobResult, LIBTORCH, PROTOCOL, Setting, WorkerEvent};
+use crate::job::{Job, JobFile, JobResult, LIBTORCH, PROTOCOL, Setting, Start, WorkerEvent};
 use crate::numbers;
 use crate::stage::{ErrorKind, StageError};
 use crossbeam_channel::{RecvTimeoutError, Sender};
@@ -55,7 +55,17 @@ pub(super) struct Workers {
 struct Course {
     /// Step, and steps in all.
     step: Option<(u64, u64)>,
+    /// The step of the last checkpoint.
+    checkpoint: Option<u64>,
     cancelled: Option<Instant>,
+}
+
+impl Course {
+    /// What is kept of it if it ends now.
+    fn kept(&self) -> Option<String> {
+        let step = numbers::count(self.checkpoint?);
+        Some(format!("the checkpoint of step {step} is kept, and `kilter run` continues from it"))
+    }
 }
 
 impl Workers {
@@ -250,13 +260,23 @@ fn follow(
             Err(RecvTimeoutError::Disconnected) if course.cancelled.is_some() => return Err(interrupted()),
             Err(RecvTimeoutError::Disconnected) => return Err(died(worker, stage, log, course)),
         };
-        if let WorkerEvent::Step { step, steps, .. } = &*event {
-            course.step = Some((*step, *steps));
+        match &*event {
+            WorkerEvent::Step { step, steps, .. } => course.step = Some((*step, *steps)),
+            WorkerEvent::Checkpoint { step } => course.checkpoint = Some(*step),
+            WorkerEvent::Continues { step, steps, from, .. } => {
+                course.step = Some((*step, *steps));
+                course.checkpoint = (*from == Start::Checkpoint).then_some(*step);
+            }
+            _ => {}
         }
         watch(&event);
         match *event {
             WorkerEvent::Done(result) => return Ok(Ok(result)),
-            WorkerEvent::Failed { .. } if course.cancelled.is_some() => return Ok(Err(interrupted())),
+            WorkerEvent::Failed { .. } if course.cancelled.is_some() => {
+                let mut error = interrupted();
+                error.notes.extend(course.kept());
+                return Ok(Err(error));
+            }
             WorkerEvent::Failed { message, hints } => {
                 let mut error = StageError::new(ErrorKind::Data, message).log(log.to_owned());
                 error.hints = hints;
@@ -290,7 +310,8 @@ fn died(worker: &mut Process, stage: &str, log: &Path, course: &Course) -> Stage
     let how = status.as_ref().map_or_else(|_| "is gone".to_owned(), |status| how_it_ended(*status));
     let at = course.step.map(|(step, steps)| format!(" at step {} of {}", numbers::count(step), numbers::count(steps)));
     let message = format!("the worker for stage `{stage}` {how}{}", at.unwrap_or_default());
-    let error = StageError::new(ErrorKind::Process, message).log(log.to_owned());
+    let mut error = StageError::new(ErrorKind::Process, message).log(log.to_owned());
+    error.notes.extend(course.kept());
     let killed = status.is_ok_and(|status| status.signal() == Some(libc::SIGKILL));
     let held = numbers::bytes(worker.peak());
     let of = memory_limit().map_or_else(String::new, |limit| format!(" of {}", numbers::bytes(limit)));

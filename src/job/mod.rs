@@ -13,16 +13,24 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+mod accumulate;
+mod device;
+mod ema;
+mod precision;
 mod predict;
 mod setting;
 mod train;
 
+pub use accumulate::Accumulate;
+pub use device::{Device, DeviceChoice};
+pub use ema::Ema;
+pub use precision::Precision;
 pub use predict::PredictJob;
-pub use setting::{CLEARED, Device, Numerics, Setting};
-pub use train::{Augment, Clip, EarlyStop, TRACE, TRACE_DIGEST, TrainJob, validation_metrics};
+pub use setting::{CLEARED, Numerics, Setting};
+pub use train::{Augment, Checkpoints, Clip, EarlyStop, TRACE, TRACE_DIGEST, TrainJob, validation_metrics};
 
 /// Raised when [`JobFile`] or [`WorkerEvent`] change in a way that an older side would misread.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 /// The libtorch that the worker is built with. It enters the key of every numeric stage.
 pub const LIBTORCH: &str = "2.11.0";
 
@@ -99,6 +107,15 @@ pub enum WorkerEvent {
         /// Of the losses of all steps since the row before, and of this norm: 16 hexadecimal digits.
         digest: String,
     },
+    /// The norms of the gradients of each layer at a traced step, where they are wanted.
+    Gradients {
+        /// Epoch, from 1.
+        epoch: u64,
+        /// Optimizer steps since the start, this one included.
+        step: u64,
+        /// By the layer's path, before they were clipped; `None` where one is not finite.
+        norms: BTreeMap<String, Option<f32>>,
+    },
     /// An epoch's end.
     Epoch {
         /// Epoch, from 1.
@@ -107,6 +124,29 @@ pub enum WorkerEvent {
         epochs: u64,
         /// The history's row: `loss`, `val_loss`, `lr`, and the validation metrics.
         values: BTreeMap<String, f64>,
+    },
+    /// A training goes on from a state instead of beginning anew. What was told before that state is told again.
+    Continues {
+        /// What the state is.
+        from: Start,
+        /// Optimizer steps done.
+        step: u64,
+        /// Optimizer steps in all, if every epoch is run.
+        steps: u64,
+        /// The epoch that is under way, or the last that is done.
+        epoch: u64,
+        /// Epochs in all.
+        epochs: u64,
+    },
+    /// A checkpoint is written.
+    Checkpoint {
+        /// Optimizer steps done then.
+        step: u64,
+    },
+    /// Something that the user should see although the job goes on.
+    Warning {
+        /// What.
+        message: String,
     },
     /// So many rows were predicted.
     Rows {
@@ -124,6 +164,16 @@ pub enum WorkerEvent {
         /// What to do.
         hints: Vec<String>,
     },
+}
+
+/// What a training goes on from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Start {
+    /// A checkpoint of a training that was interrupted.
+    Checkpoint,
+    /// The result of a shorter one.
+    Result,
 }
 
 /// What a finished job tells, besides its files.

@@ -1,17 +1,7 @@
 //! What decides a worker process's numbers.
 
+use super::Device;
 use serde::{Deserialize, Serialize};
-
-/// Where a job computes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Device {
-    /// The processor.
-    #[default]
-    Cpu,
-    /// The first CUDA device.
-    Cuda,
-}
 
 /// How far the numbers are to be the same elsewhere.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]

@@ -1,6 +1,7 @@
 //! F1: the harmonic mean of precision and recall. 0 where a class occurs nowhere.
 
 use super::confusion::{Confusion, Ratio};
+use super::label_counts::{macro_average, micro_average};
 use super::{Judged, Method, Metric, TaskKind};
 
 /// `sklearn.metrics.f1_score` of the class yes.
@@ -20,9 +21,9 @@ pub(super) const F1: Metric = Metric {
 pub(super) const F1_MACRO: Metric = Metric {
     name: "f1_macro",
     title: "F1 (macro)",
-    about: "The mean of the classes' F1, each class counting the same. Classes that occur neither among the right nor among the predicted ones are left out.",
+    about: "The mean of the classes' F1, each class counting the same. Classes that occur neither among the right nor among the predicted ones are left out; labels are not.",
     formula: "mean over classes of 2 right / (given + there are)",
-    tasks: &[TaskKind::Category, TaskKind::Binary],
+    tasks: &[TaskKind::Category, TaskKind::Binary, TaskKind::MultiLabel],
     compute: over_classes,
     ..F1
 };
@@ -32,8 +33,8 @@ pub(super) const F1_MICRO: Metric = Metric {
     name: "f1_micro",
     title: "F1 (micro)",
     about: "F1 over all decisions at once. With one class per row it equals accuracy.",
-    formula: "right / rows",
-    tasks: &[TaskKind::Category, TaskKind::Binary],
+    formula: "right / rows; of labels as without micro, all decisions counted together",
+    tasks: &[TaskKind::Category, TaskKind::Binary, TaskKind::MultiLabel],
     compute: over_rows,
     method: Method::Wilson,
     ..F1
@@ -44,9 +45,9 @@ fn of_yes(judged: &Judged, weights: &[f64]) -> Option<f64> {
 }
 
 fn over_classes(judged: &Judged, weights: &[f64]) -> Option<f64> {
-    Confusion::of(judged, weights).macro_average(Ratio::F1)
+    macro_average(judged, weights, Ratio::F1, || Confusion::of(judged, weights).macro_average(Ratio::F1))
 }
 
 fn over_rows(judged: &Judged, weights: &[f64]) -> Option<f64> {
-    Confusion::of(judged, weights).micro_average()
+    micro_average(judged, weights, Ratio::F1, || Confusion::of(judged, weights).micro_average())
 }

@@ -56,14 +56,15 @@ fn draws(rows: usize) -> u64 {
 #[must_use]
 pub fn intervals(metrics: &[&Metric], judged: &Judged, seed: u64) -> Vec<Option<Interval>> {
     let rows = judged.rows();
-    let drawn: Vec<&Metric> = metrics.iter().copied().filter(|metric| metric.method == Method::Bootstrap).collect();
+    let method = |metric: &&Metric| metric.method_for(judged.task());
+    let drawn: Vec<&Metric> = metrics.iter().copied().filter(|metric| method(metric) == Method::Bootstrap).collect();
     let samples: Vec<Vec<Option<f64>>> = if drawn.is_empty() || rows < 2 {
         Vec::new()
     } else {
         (0..draws(rows)).into_par_iter().map(|draw| sample(&drawn, judged, seed, draw)).collect()
     };
     let mut columns = (0..drawn.len()).map(|column| samples.iter().filter_map(|s| s[column]).collect::<Vec<f64>>());
-    let one = |metric: &&Metric| match metric.method {
+    let one = |metric: &&Metric| match method(metric) {
         Method::Wilson => metric.value(judged).map(|share| wilson(share, rows as f64)),
         Method::Bootstrap => columns.next().and_then(|values| percentiles(values, samples.len())),
     };

@@ -30,6 +30,15 @@ pub enum Outcome {
         /// The predicted one.
         predicted: Vec<f64>,
     },
+    /// Any of several labels.
+    MultiLabel {
+        /// Whether a row has each label, row after row.
+        truth: Vec<bool>,
+        /// The probability of each label, row after row.
+        probabilities: Vec<f64>,
+        /// How many labels there are.
+        labels: usize,
+    },
 }
 
 /// An [`Outcome`], with what several metrics need of it computed once.
@@ -50,7 +59,7 @@ impl Judged {
                 (probabilities.chunks_exact((*classes).max(1)).map(argmax).collect(), *classes)
             }
             Outcome::Binary { probabilities, .. } => (probabilities.iter().map(|p| usize::from(*p > 0.5)).collect(), 1),
-            Outcome::Number { .. } => (Vec::new(), 0),
+            Outcome::Number { .. } | Outcome::MultiLabel { .. } => (Vec::new(), 0),
         };
         Self { outcome, predicted, orders: (0..columns).map(|_| OnceLock::new()).collect() }
     }
@@ -68,6 +77,7 @@ impl Judged {
             Outcome::Category { .. } => TaskKind::Category,
             Outcome::Binary { .. } => TaskKind::Binary,
             Outcome::Number { .. } => TaskKind::Number,
+            Outcome::MultiLabel { .. } => TaskKind::MultiLabel,
         }
     }
 
@@ -78,26 +88,39 @@ impl Judged {
             Outcome::Category { truth, .. } => truth.len(),
             Outcome::Binary { truth, .. } => truth.len(),
             Outcome::Number { truth, .. } => truth.len(),
+            Outcome::MultiLabel { truth, labels, .. } => truth.len().checked_div(*labels).unwrap_or(0),
         }
     }
 
-    /// How many classes there are; 2 for a binary task (no, yes), 0 for numbers.
+    /// How many classes there are; 2 for a binary task (no, yes), 0 for numbers and labels.
     #[must_use]
     pub fn classes(&self) -> usize {
         match &self.outcome {
             Outcome::Category { classes, .. } => *classes,
             Outcome::Binary { .. } => 2,
-            Outcome::Number { .. } => 0,
+            Outcome::Number { .. } | Outcome::MultiLabel { .. } => 0,
         }
     }
 
-    /// The right class of a row. 0 for numbers.
+    /// One label of several, as a task of yes and no; `None` where there is none of this number.
+    #[must_use]
+    pub fn label(&self, index: usize) -> Option<Self> {
+        let Outcome::MultiLabel { truth, probabilities, labels } = &self.outcome else { return None };
+        (index < *labels).then(|| {
+            Self::new(Outcome::Binary {
+                truth: truth.iter().skip(index).step_by(*labels).copied().collect(),
+                probabilities: probabilities.iter().skip(index).step_by(*labels).copied().collect(),
+            })
+        })
+    }
+
+    /// The right class of a row. 0 for numbers and labels.
     #[must_use]
     pub fn truth(&self, row: usize) -> usize {
         match &self.outcome {
             Outcome::Category { truth, .. } => truth[row],
             Outcome::Binary { truth, .. } => usize::from(truth[row]),
-            Outcome::Number { .. } => 0,
+            Outcome::Number { .. } | Outcome::MultiLabel { .. } => 0,
         }
     }
 
@@ -114,7 +137,7 @@ impl Judged {
             Outcome::Category { probabilities, classes, .. } => probabilities[row * classes + class],
             Outcome::Binary { probabilities, .. } if class == 1 => probabilities[row],
             Outcome::Binary { probabilities, .. } => 1.0 - probabilities[row],
-            Outcome::Number { .. } => f64::NAN,
+            Outcome::Number { .. } | Outcome::MultiLabel { .. } => f64::NAN,
         }
     }
 

@@ -9,8 +9,10 @@ mod brier;
 mod calibration;
 mod confusion;
 mod f1;
+mod hamming_loss;
 mod interval;
 mod judged;
+mod label_counts;
 mod log_loss;
 mod mae;
 mod mse;
@@ -20,6 +22,7 @@ mod rank;
 mod recall;
 mod rmse;
 mod roc_auc;
+mod subset_accuracy;
 #[cfg(test)]
 mod tests;
 
@@ -41,16 +44,19 @@ pub enum TaskKind {
     Binary,
     /// A number.
     Number,
+    /// Any of several labels.
+    MultiLabel,
 }
 
 impl TaskKind {
-    /// `category`, `binary` or `number`.
+    /// `category`, `binary`, `number` or `multi_label`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Category => "category",
             Self::Binary => "binary",
             Self::Number => "number",
+            Self::MultiLabel => "multi_label",
         }
     }
 }
@@ -61,6 +67,7 @@ impl From<&crate::types::Task> for TaskKind {
             crate::types::Task::Category { .. } => Self::Category,
             crate::types::Task::Binary { .. } => Self::Binary,
             crate::types::Task::Number { .. } => Self::Number,
+            crate::types::Task::MultiLabel { .. } => Self::MultiLabel,
         }
     }
 }
@@ -95,6 +102,15 @@ impl Metric {
         (self.compute)(judged, &vec![1.0; judged.rows()])
     }
 
+    /// How its interval is made for a task: a share of right rows is one where a row has one class.
+    #[must_use]
+    pub fn method_for(&self, task: TaskKind) -> Method {
+        if task == TaskKind::MultiLabel && self.name != subset_accuracy::SUBSET_ACCURACY.name {
+            return Method::Bootstrap;
+        }
+        self.method
+    }
+
     /// Whether it is for this task.
     #[must_use]
     pub fn fits(&self, task: TaskKind) -> bool {
@@ -114,6 +130,8 @@ pub const METRICS: &[Metric] = &[
     f1::F1,
     f1::F1_MACRO,
     f1::F1_MICRO,
+    subset_accuracy::SUBSET_ACCURACY,
+    hamming_loss::HAMMING_LOSS,
     roc_auc::ROC_AUC,
     log_loss::LOG_LOSS,
     brier::BRIER,

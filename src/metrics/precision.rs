@@ -1,6 +1,7 @@
 //! precision: of the rows that were given a class, the share that has it. 0 where no row was given it.
 
 use super::confusion::{Confusion, Ratio};
+use super::label_counts::{macro_average, micro_average};
 use super::{Judged, Method, Metric, TaskKind};
 
 /// `sklearn.metrics.precision_score` of the class yes.
@@ -20,9 +21,9 @@ pub(super) const PRECISION: Metric = Metric {
 pub(super) const PRECISION_MACRO: Metric = Metric {
     name: "precision_macro",
     title: "precision (macro)",
-    about: "The mean of the classes' precision, each class counting the same. Classes that occur neither among the right nor among the predicted ones are left out.",
+    about: "The mean of the classes' precision, each class counting the same. Classes that occur neither among the right nor among the predicted ones are left out; labels are not.",
     formula: "mean over classes of right / given",
-    tasks: &[TaskKind::Category, TaskKind::Binary],
+    tasks: &[TaskKind::Category, TaskKind::Binary, TaskKind::MultiLabel],
     compute: over_classes,
     ..PRECISION
 };
@@ -32,8 +33,8 @@ pub(super) const PRECISION_MICRO: Metric = Metric {
     name: "precision_micro",
     title: "precision (micro)",
     about: "precision over all decisions at once. With one class per row it equals accuracy.",
-    formula: "right / rows",
-    tasks: &[TaskKind::Category, TaskKind::Binary],
+    formula: "right / rows; of labels as without micro, all decisions counted together",
+    tasks: &[TaskKind::Category, TaskKind::Binary, TaskKind::MultiLabel],
     compute: over_rows,
     method: Method::Wilson,
     ..PRECISION
@@ -44,9 +45,9 @@ fn of_yes(judged: &Judged, weights: &[f64]) -> Option<f64> {
 }
 
 fn over_classes(judged: &Judged, weights: &[f64]) -> Option<f64> {
-    Confusion::of(judged, weights).macro_average(Ratio::Precision)
+    macro_average(judged, weights, Ratio::Precision, || Confusion::of(judged, weights).macro_average(Ratio::Precision))
 }
 
 fn over_rows(judged: &Judged, weights: &[f64]) -> Option<f64> {
-    Confusion::of(judged, weights).micro_average()
+    micro_average(judged, weights, Ratio::Precision, || Confusion::of(judged, weights).micro_average())
 }

@@ -1,6 +1,7 @@
 //! recall: of the rows that have a class, the share that was given it. 0 where no row has it.
 
 use super::confusion::{Confusion, Ratio};
+use super::label_counts::{macro_average, micro_average};
 use super::{Judged, Method, Metric, TaskKind};
 
 /// `sklearn.metrics.recall_score` of the class yes.
@@ -20,9 +21,9 @@ pub(super) const RECALL: Metric = Metric {
 pub(super) const RECALL_MACRO: Metric = Metric {
     name: "recall_macro",
     title: "recall (macro)",
-    about: "The mean of the classes' recall, each class counting the same. Classes that occur neither among the right nor among the predicted ones are left out.",
+    about: "The mean of the classes' recall, each class counting the same. Classes that occur neither among the right nor among the predicted ones are left out; labels are not.",
     formula: "mean over classes of right / there are",
-    tasks: &[TaskKind::Category, TaskKind::Binary],
+    tasks: &[TaskKind::Category, TaskKind::Binary, TaskKind::MultiLabel],
     compute: over_classes,
     ..RECALL
 };
@@ -32,8 +33,8 @@ pub(super) const RECALL_MICRO: Metric = Metric {
     name: "recall_micro",
     title: "recall (micro)",
     about: "recall over all decisions at once. With one class per row it equals accuracy.",
-    formula: "right / rows",
-    tasks: &[TaskKind::Category, TaskKind::Binary],
+    formula: "right / rows; of labels as without micro, all decisions counted together",
+    tasks: &[TaskKind::Category, TaskKind::Binary, TaskKind::MultiLabel],
     compute: over_rows,
     method: Method::Wilson,
     ..RECALL
@@ -44,9 +45,9 @@ fn of_yes(judged: &Judged, weights: &[f64]) -> Option<f64> {
 }
 
 fn over_classes(judged: &Judged, weights: &[f64]) -> Option<f64> {
-    Confusion::of(judged, weights).macro_average(Ratio::Recall)
+    macro_average(judged, weights, Ratio::Recall, || Confusion::of(judged, weights).macro_average(Ratio::Recall))
 }
 
 fn over_rows(judged: &Judged, weights: &[f64]) -> Option<f64> {
-    Confusion::of(judged, weights).micro_average()
+    micro_average(judged, weights, Ratio::Recall, || Confusion::of(judged, weights).micro_average())
 }

@@ -60,6 +60,25 @@ fn several_classes() {
     assert_metrics(&classes(), &WEIGHTS, &weighted);
 }
 
+fn labels() -> Judged {
+    let probabilities = vec![
+        0.7, 0.2, 0.9, 0.1, 0.8, 0.4, 0.6, 0.6, 0.6, 0.3, 0.4, 0.3, 0.25, 0.55, 0.25, 0.4, 0.35, 0.65, 0.05, 0.15, 0.8,
+        0.45, 0.35, 0.2, 0.6, 0.3, 0.1, 0.1, 0.3, 0.6,
+    ];
+    let truth = [1, 0, 1, 0, 1, 1, 0, 1, 1, 0, 0, 0, 1, 1, 0, 0, 0, 1, 0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 0, 0];
+    Judged::new(Outcome::MultiLabel { truth: truth.map(|yes| yes == 1).to_vec(), probabilities, labels: 3 })
+}
+
+#[test]
+fn several_labels() {
+    assert_metrics(&labels(), &[1.0; 10], &LABELS);
+    assert_metrics(&labels(), &WEIGHTS, &LABELS_WEIGHTED);
+    let chosen: Vec<&Metric> = ["f1_micro", "subset_accuracy"].into_iter().filter_map(metric).collect();
+    let methods: Vec<Method> =
+        intervals(&chosen, &labels(), 1).into_iter().map(|found| found.unwrap().method).collect();
+    assert_eq!(methods, [Method::Bootstrap, Method::Wilson]);
+}
+
 #[test]
 fn yes_and_no() {
     let plain = [
@@ -184,3 +203,27 @@ fn names_are_unique() {
     names.dedup();
     assert_eq!(names.len(), METRICS.len());
 }
+
+const LABELS: [(&str, f64); 9] = [
+    ("subset_accuracy", 0.4),
+    ("hamming_loss", 0.2),
+    ("precision_macro", 0.8222222222222223),
+    ("precision_micro", 0.8181818181818182),
+    ("recall_macro", 0.6833333333333332),
+    ("recall_micro", 0.6923076923076923),
+    ("f1_macro", 0.7428571428571429),
+    ("f1_micro", 0.75),
+    ("roc_auc", 0.8688888888888888),
+];
+
+const LABELS_WEIGHTED: [(&str, f64); 9] = [
+    ("subset_accuracy", 0.23076923076923078),
+    ("hamming_loss", 0.2564102564102564),
+    ("precision_macro", 0.8222222222222223),
+    ("precision_micro", 0.8571428571428571),
+    ("recall_macro", 0.6031746031746031),
+    ("recall_micro", 0.6),
+    ("f1_macro", 0.6834498834498834),
+    ("f1_micro", 0.7058823529411765),
+    ("roc_auc", 0.8849206349206349),
+];

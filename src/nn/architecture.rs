@@ -305,6 +305,7 @@ fn check_output(output: &Shape, target: &TargetType, layers: &[LayerSpec]) -> Op
         (Task::Category { .. }, None) => format!("target `{}` is a category", target.name),
         (Task::Binary { .. }, _) => format!("target `{}` is yes or no, which is one output", target.name),
         (Task::Number { .. }, _) => format!("target `{}` is one number", target.name),
+        (Task::MultiLabel { labels }, _) => format!("target `{}` has {} labels", target.name, labels.len()),
     };
     let gives = match width {
         Some(width) => format!("{width} outputs"),

@@ -239,7 +239,9 @@ mod tests {
         assert_eq!(decode("x.adma = {}").unwrap_err(), "adma: unknown optimizer `adma`; did you mean `adam`?");
         let both = decode("x.adam = {}\nx.sgd = {}").unwrap_err();
         assert_eq!(both, "sgd: one optimizer is wanted, found `adam` and `sgd`");
-        assert!(decode("x = {}").unwrap_err().contains("name an optimizer: `sgd`, `adam` and `adamw`"));
+        assert!(
+            decode("x = {}").unwrap_err().contains("name an optimizer: `sgd`, `adam`, `adamw`, `rmsprop` and `muon`")
+        );
         assert!(decode("x = 3").unwrap_err().contains("expected the name of an optimizer (`sgd`"));
         assert!(decode("x.adam.lr = 'fast'").unwrap_err().starts_with("adam.lr: invalid type: string"));
     }

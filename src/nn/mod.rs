@@ -25,3 +25,9 @@ pub use join::Join;
 pub use layer::{Content, InferCx, Layer, LayerInfo, Saved, ShapeError, Short, Signal};
 pub use spec::{LAYERS, LayerSpec};
 pub use values::{Padding, Size, Width};
+
+/// Whether more is better for a column of a training's history.
+#[must_use]
+pub fn higher_is_better(metric: &str) -> bool {
+    !(metric.ends_with("loss") || ["val_rmse", "val_mae"].contains(&metric))
+}

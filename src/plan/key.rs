@@ -17,6 +17,7 @@
 //! | the stage's name and its references' names | a renamed stage has the same result (unless it is seeded, or tells its origin) |
 //! | the fields of [`NOT_IN_KEY`] | the reasons stand there |
 //! | absolute paths, times, hosts, user names, environment variables | they differ between machines |
+//! | which of several GPUs computes (`cuda:1`) | they give the same numbers |
 //! | how many cores or workers there are | what depends on them must be a field (`threads`) |
 //! | key order, comments, white space, where a value came from (`--set`, a param, a default) | the canonical tree has none of them |
 //! | the pipeline's seed, for stages that make no random choices | |
@@ -53,6 +54,7 @@ pub const NOT_IN_KEY: &[(&str, &str)] = &[
     ("database.ssl_mode", "how a server is reached does not change what it answers"),
     ("database.ssl_root_cert", "who is trusted to name a server does not change what it answers"),
     ("exec.timeout", "a program that it stops leaves no result, and any other writes the same"),
+    ("train.checkpoint_every", "a training that goes on from a checkpoint ends with the same bits"),
 ];
 
 /// A stage's key.
@@ -66,6 +68,8 @@ pub struct Key {
     pub reads: Reads,
     /// Where its inputs come from, where its kind tells that.
     pub origin: Option<Digest>,
+    /// What it has in common with all stages of its [`Series`](crate::stage::Series): the key without the fields in which they differ.
+    pub series: Option<Digest>,
     resolved: Resolved,
 }
 
@@ -164,14 +168,31 @@ pub fn key(
     }
     let files = resolve_files(parts, &store.stat_cache, &mut resolved)?;
     let tree = key_tree(parts);
-    let mut hasher = blake3::Hasher::new_derive_key("kilter 2026 stage key");
-    tree.encode(&mut hasher, &mut |node| match lookup(&resolved, node) {
+    let digest = encode(&tree, "kilter 2026 stage key", &resolved)?;
+    let series = parts.spec.series().map(|series| without(&tree, series.free));
+    let series = series.map(|tree| encode(&tree, "kilter 2026 stage series", &resolved)).transpose()?;
+    Ok(Key { digest, files, reads, origin: parts.origin, series, resolved })
+}
+
+fn encode(tree: &Tree, purpose: &str, resolved: &Resolved) -> Result<Digest, NoKey> {
+    let mut hasher = blake3::Hasher::new_derive_key(purpose);
+    tree.encode(&mut hasher, &mut |node| match lookup(resolved, node) {
         Some(Content::Input(taken)) => Ok(taken.digest),
         Some(Content::File(used)) => Ok(used.digest),
         None => Err(NoKey::Files("a reference or file stands for nothing".to_owned())),
     })?;
-    let digest = Digest::from_bytes(*hasher.finalize().as_bytes());
-    Ok(Key { digest, files, reads, origin: parts.origin, resolved })
+    Ok(Digest::from_bytes(*hasher.finalize().as_bytes()))
+}
+
+/// A key's tree without some of the stage's fields.
+fn without(tree: &Tree, fields: &[&str]) -> Tree {
+    let mut tree = tree.clone();
+    if let Tree::Map(entries) = &mut tree
+        && let Some(Tree::Map(spec)) = entries.get_mut("spec")
+    {
+        spec.retain(|name| !fields.contains(&name));
+    }
+    tree
 }
 
 /// What stands for a node of a tree; `None` where it is neither a reference nor a file.
@@ -185,13 +206,15 @@ fn lookup<'a>(resolved: &'a Resolved, node: &Tree) -> Option<&'a Content> {
 
 /// The table of this module, as a tree.
 fn key_tree(parts: KeyParts<'_>) -> Tree {
-    let (info, fields) = (parts.spec.info(), parts.spec.tree());
+    let info = parts.spec.info();
+    let mut fields = parts.spec.tree().clone();
+    let device = if info.numeric { by_class(&mut fields) } else { "cpu" };
     let text = |text: &str| Tree::Str(text.to_owned());
     let mut entries = BTreeMap::from([
         ("format".to_owned(), Tree::Int(i128::from(KEY_FORMAT))),
         ("kind".to_owned(), text(info.name)),
         ("version".to_owned(), Tree::Int(i128::from(info.version))),
-        ("spec".to_owned(), fields.clone()),
+        ("spec".to_owned(), fields),
     ]);
     let names = parts.spec.names();
     if !names.is_empty() {
@@ -204,17 +227,23 @@ fn key_tree(parts: KeyParts<'_>) -> Tree {
         entries.insert("seed".to_owned(), Tree::Str(parts.seed.digest().to_string()));
     }
     if info.numeric {
-        let device = match fields {
-            Tree::Map(fields) => fields.get("device").cloned(),
-            _ => None,
-        };
-        let environment = [
-            ("libtorch".to_owned(), text(job::LIBTORCH)),
-            ("device".to_owned(), device.unwrap_or_else(|| text("cpu"))),
-        ];
+        let environment = [("libtorch".to_owned(), text(job::LIBTORCH)), ("device".to_owned(), text(device))];
         entries.insert("environment".to_owned(), Tree::Map(environment.into()));
     }
     Tree::Map(entries.into())
+}
+
+/// Puts the class of the device in its place, and gives it: which of several GPUs computes does not change a result.
+fn by_class(fields: &mut Tree) -> &'static str {
+    let Tree::Map(fields) = fields else { return "cpu" };
+    match fields.get_mut("device") {
+        Some(Tree::Str(device)) => {
+            let class = job::DeviceChoice::read(device).map_or("cpu", job::DeviceChoice::class);
+            *device = class.to_owned();
+            class
+        }
+        _ => "cpu",
+    }
 }
 
 fn as_json(tree: &Tree, resolved: &Resolved) -> Value {

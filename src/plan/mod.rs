@@ -11,6 +11,7 @@
 //! | [`select`](self) | targets, what they come from, `--force` |
 //! | [`plan`](self) | cached, run, or unknown until something ran |
 //! | [`standing`](self) | what a look at the whole pipeline found, to be kept for the next command |
+//! | [`onward`](self) | what a stage that would run can go on from |
 //! | [`unread`](self) | why a stage does not run although an input changed |
 //! | [`reason`](self), [`table_change`](self), [`explain`](self) | why a stage would run: the difference to its earlier result |
 
@@ -18,6 +19,7 @@ mod dag;
 mod explain;
 mod inputs_read;
 mod key;
+mod onward;
 mod origin;
 #[expect(clippy::module_inception, reason = "the file holds what the folder is named for")]
 mod plan;
@@ -33,6 +35,7 @@ pub use dag::Dag;
 pub use explain::{Earlier, key_differences, nearest};
 pub use inputs_read::{ColumnsRead, InputRead, inputs_read};
 pub use key::{KEY_FORMAT, Key, KeyParts, NOT_IN_KEY, NoKey, key, used_files};
+pub use onward::{Beginning, earlier};
 pub use origin::origin_of;
 pub use plan::{Decision, Plan, PlannedStage, has_open_types, outline, plan, sources_to_fetch_first};
 pub use reason::{FileChange, Origin, Reason};

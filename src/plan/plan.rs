@@ -3,6 +3,7 @@
 use super::dag::Dag;
 use super::explain::{Earlier, Explainer};
 use super::key::{Key, KeyParts, NoKey, key};
+use super::onward::{Beginning, beginning};
 use super::origin::origin_of;
 use super::reason::Reason;
 use super::select::{Selection, UnknownTarget, select};
@@ -39,6 +40,8 @@ pub struct PlannedStage {
     pub key: Option<Key>,
     /// Its earlier result, which the reasons compare with.
     pub earlier: Option<Earlier>,
+    /// What it goes on from, where it would run and has something.
+    pub beginning: Option<Beginning>,
 }
 
 impl PlannedStage {
@@ -138,6 +141,7 @@ fn decide_all(
                 decision: Decision::Unknown { waits_for },
                 key: None,
                 earlier: explainer.and_then(|explainer| explainer.earlier(stage, None)),
+                beginning: None,
             },
         };
         keys[index] = planned.key.as_ref().map(|key| key.digest);
@@ -183,7 +187,7 @@ fn decide(
         Some(Ok(key)) => key,
         Some(Err(NoKey::Waits(waits_for))) => {
             let decision = Decision::Unknown { waits_for: waits_for.into() };
-            return PlannedStage { index, decision, key: None, earlier: None };
+            return PlannedStage { index, decision, key: None, earlier: None, beginning: None };
         }
         Some(Err(NoKey::File(error))) => return unreadable(index, error.to_string()),
         Some(Err(NoKey::Files(why))) => return unreadable(index, why),
@@ -191,6 +195,8 @@ fn decide(
     };
     let found = store.lookup(key.digest);
     let earlier = explainer.and_then(|explainer| explainer.earlier(stage, Some(&key)));
+    let takes_up = explainer.is_some() && !forced && stage.common.cache && !matches!(found, Found::Hit(_));
+    let beginning = stage.spec.as_deref().filter(|_| takes_up).and_then(|spec| beginning(spec, &key, store));
     let decision = match found {
         _ if forced => Decision::Run(vec![Reason::Forced]),
         _ if !stage.common.cache => Decision::Run(vec![Reason::NotCached]),
@@ -204,7 +210,7 @@ fn decide(
             Decision::Run(reasons.unwrap_or_default())
         }
     };
-    PlannedStage { index, decision, key: Some(key), earlier }
+    PlannedStage { index, decision, key: Some(key), earlier, beginning }
 }
 
 /// For how many seconds a stage's result is believed.
@@ -213,7 +219,13 @@ fn refresh(stage: &CheckedStage) -> Option<u64> {
 }
 
 fn unreadable(index: usize, why: String) -> PlannedStage {
-    PlannedStage { index, decision: Decision::Run(vec![Reason::Unreadable(why)]), key: None, earlier: None }
+    PlannedStage {
+        index,
+        decision: Decision::Run(vec![Reason::Unreadable(why)]),
+        key: None,
+        earlier: None,
+        beginning: None,
+    }
 }
 
 /// The sources that should run before anything else, by name: those that will run anyway, that need nothing but other

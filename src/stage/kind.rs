@@ -1,7 +1,7 @@
 //! Kinds, with and without their types.
 
 use super::decode::decode_fields;
-use super::{CheckCx, Input, InputTypes, Plan, Produced, Reads, RunCx, Seed, StageError, StageInfo};
+use super::{CheckCx, Input, InputTypes, Plan, Produced, Reads, RunCx, Seed, Series, StageError, StageInfo};
 use crate::digest::{Segment, Tree};
 use crate::types::ArtifactType;
 use schemars::JsonSchema;
@@ -118,6 +118,12 @@ pub trait Kind: Send + Sync + 'static {
         Err(StageError::bug("this kind is no view"))
     }
 
+    /// How its work is a part of longer work. The result must be the same bits however often it was interrupted and taken up
+    /// again, and whatever it goes on from: see [`RunCx::onward`].
+    fn series(_spec: &Self::Spec) -> Option<Series> {
+        None
+    }
+
     /// Whether the same inputs give the same bits again, with any number of threads (for a numeric kind: on one class of
     /// device). The lock records it, and `verify` holds the stage to it.
     fn bitwise(_spec: &Self::Spec) -> bool {
@@ -190,6 +196,9 @@ pub trait StageSpec: Send + Sync {
     /// See [`Kind::refresh`].
     fn refresh(&self) -> Option<u64>;
 
+    /// See [`Kind::series`].
+    fn series(&self) -> Option<Series>;
+
     /// See [`Kind::bitwise`].
     fn bitwise(&self) -> bool;
 
@@ -253,6 +262,10 @@ impl<K: Kind> StageSpec for Decoded<K> {
 
     fn refresh(&self) -> Option<u64> {
         K::refresh(&self.spec)
+    }
+
+    fn series(&self) -> Option<Series> {
+        K::series(&self.spec)
     }
 
     fn bitwise(&self) -> bool {

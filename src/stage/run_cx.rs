@@ -1,6 +1,6 @@
 //! What a kind sees while it runs.
 
-use super::{GateResult, Input, Ref, Seed, StageError};
+use super::{GateResult, Input, Onward, Ref, Seed, StageError};
 use crate::digest::{Digest, TableDigest};
 use crate::env::Cancel;
 use crate::job::{Job, JobResult, WorkerEvent};
@@ -27,8 +27,16 @@ pub trait Services: Sync {
     /// Shows how far the stage is; may be called often, is shown rarely.
     fn progress(&self, progress: Progress);
 
+    /// Tells the values of what it watches at a step: losses, metrics. Names have a `/` after what they belong to.
+    fn values(&self, step: u64, values: std::collections::BTreeMap<String, f64>) {
+        let _ = (step, values);
+    }
+
     /// Says something that the user should see although the stage goes on.
     fn warn(&self, message: String);
+
+    /// Says something of how the stage goes about its work.
+    fn note(&self, message: String);
 
     /// Runs a job in the worker and waits for it; `watch` sees every event of it.
     ///
@@ -86,6 +94,8 @@ pub struct RunCx<'a> {
     pub inputs: &'a BTreeMap<String, Input>,
     /// Where outputs are staged: a folder per port.
     pub staging: &'a Path,
+    /// What it may go on from; of a kind that has a [`Series`](super::Series).
+    pub onward: &'a Onward,
 }
 
 impl RunCx<'_> {

@@ -1,7 +1,7 @@
 //! Runs a kind without an engine: a workspace in a temporary folder, inputs from plain files, outputs to look at.
 
 use super::{
-    CheckCx, CheckInput, Finding, Input, InputFile, Kind, Outputs, Produced, Progress, RunCx, Seed, Services,
+    CheckCx, CheckInput, Finding, Input, InputFile, Kind, Onward, Outputs, Produced, Progress, RunCx, Seed, Services,
     StageError,
 };
 use crate::digest::Digest;
@@ -29,6 +29,10 @@ pub struct Bench {
     pub network: bool,
     /// What stands in for the worker.
     pub worker: Option<StandIn>,
+    /// What it may go on from.
+    pub onward: Onward,
+    /// What was noted.
+    pub notes: Mutex<Vec<String>>,
     /// What was warned of.
     pub warnings: Mutex<Vec<String>>,
     /// Every progress that was shown.
@@ -42,6 +46,10 @@ impl Services for Bench {
 
     fn warn(&self, message: String) {
         self.warnings.lock().expect("no panic while warning").push(message);
+    }
+
+    fn note(&self, message: String) {
+        self.notes.lock().expect("no panic while noting").push(message);
     }
 
     fn run_job(&self, job: &Job, _: &mut dyn FnMut(&WorkerEvent)) -> Result<JobResult, StageError> {
@@ -62,6 +70,8 @@ impl Default for Bench {
             cancel: Cancel::new(),
             network: true,
             worker: None,
+            onward: Onward::default(),
+            notes: Mutex::default(),
             warnings: Mutex::default(),
             progress: Mutex::default(),
         };
@@ -113,6 +123,7 @@ impl Bench {
             services: self,
             inputs: &self.inputs,
             staging: &self.place("staging"),
+            onward: &self.onward,
         })
     }
 

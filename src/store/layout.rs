@@ -8,6 +8,8 @@
 //!     store-v1/                       elsewhere where kilter.toml says `store = "path"`
 //!       objects/ab/cdef…              a blob, named by the BLAKE3 of its bytes; read-only
 //!       index/ab/cdef….json           a stage's result, named by its key
+//!       series/ab/cdef…/LENGTH-KEY    the results of stages that are equal but for how far they go
+//!       checkpoints/SERIES/KEY/STEP/  what a stage that has no result yet goes on from
 //!       tmp/KEY/                      what the holder of KEY's lock is writing
 //!       locks/KEY.lock                held while KEY is computed; freed by the system when the process dies
 //!       in-use.lock                   held by every run, shared, and by whoever removes results, alone
@@ -108,6 +110,42 @@ impl Layout {
         let head = entry.parent()?.file_name()?.to_str()?;
         let tail = entry.file_name()?.to_str()?.strip_suffix(".json")?;
         format!("{head}{tail}").parse().ok()
+    }
+
+    /// The folder of the entries of all series.
+    #[must_use]
+    pub fn all_series(&self) -> PathBuf {
+        self.store.join("series")
+    }
+
+    /// The folder of a series' entries.
+    #[must_use]
+    pub fn series(&self, series: Digest) -> PathBuf {
+        self.all_series().join(Self::object_name(series))
+    }
+
+    /// The entry of a result in its series.
+    #[must_use]
+    pub fn member(&self, series: Digest, length: u64, key: Digest) -> PathBuf {
+        self.series(series).join(format!("{length}-{key}"))
+    }
+
+    /// The folder of all checkpoints.
+    #[must_use]
+    pub fn all_checkpoints(&self) -> PathBuf {
+        self.store.join("checkpoints")
+    }
+
+    /// The folder of the checkpoints of a series.
+    #[must_use]
+    pub fn series_checkpoints(&self, series: Digest) -> PathBuf {
+        self.all_checkpoints().join(series.to_string())
+    }
+
+    /// The folder of a stage's checkpoints.
+    #[must_use]
+    pub fn checkpoints(&self, series: Digest, key: Digest) -> PathBuf {
+        self.series_checkpoints(series).join(key.to_string())
     }
 
     /// The folder of what is being written.

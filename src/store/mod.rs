@@ -13,6 +13,7 @@
 //! | [`proof`](self) | whether a file is still what it was when it was read |
 //! | [`look`](self) | what the file system says of a file |
 //! | [`restore`](self) | results as folders under `out/` |
+//! | [`series`](self) | what stages that are equal but for how far they go leave to each other |
 //! | [`share`](self) | runs use the store together, whoever removes results has it alone |
 //! | [`contents`](self), [`gc`](self) | everything that lies in it, what of it is damaged, what of it may go |
 //! | [`workspace`](self) | where the workspace is, and `kilter.toml` |
@@ -34,6 +35,7 @@ mod mapped;
 mod object;
 mod proof;
 mod restore;
+mod series;
 mod share;
 mod standing;
 mod statcache;
@@ -52,6 +54,7 @@ pub use layout::Layout;
 pub use lock::{Begin, Pending};
 pub use mapped::serve_mapped;
 pub use object::hash_file;
+pub use series::Unfinished;
 pub use standing::{Held, Noted, Standing, StandingStage};
 pub use statcache::StatCache;
 pub use used::{NoFiles, UsedFile, UsedFiles};

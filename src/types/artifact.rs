@@ -23,6 +23,8 @@ pub enum ArtifactType {
     Metrics,
     /// Something to look at: plots, pages.
     Report,
+    /// All that longer work of the same kind continues from.
+    State,
     /// A released model.
     Bundle,
     /// Cannot be known, because of a mistake that has been reported already.
@@ -42,6 +44,7 @@ impl ArtifactType {
             Self::Model(_) => "model",
             Self::Metrics => "metrics",
             Self::Report => "report",
+            Self::State => "state",
             Self::Bundle => "bundle",
             Self::Unknown => "unknown",
         }

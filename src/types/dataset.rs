@@ -59,16 +59,31 @@ pub enum Task {
         /// Standard deviation that was divided by; 1 where the target is left as it is. `None` until fitted.
         std: Option<f64>,
     },
+    /// Any of several labels. Target tensor: `f32` 0 or 1 of shape `[batch, labels]`.
+    MultiLabel {
+        /// The labels: columns of the table, in order.
+        labels: Vec<String>,
+    },
 }
 
 impl Task {
-    /// `category`, `binary` or `number`.
+    /// `category`, `binary`, `number` or `multi_label`.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
             Self::Category { .. } => "category",
             Self::Binary { .. } => "binary",
             Self::Number { .. } => "number",
+            Self::MultiLabel { .. } => "multi_label",
+        }
+    }
+
+    /// How many values the target of one row has; at least 1.
+    #[must_use]
+    pub fn targets(&self) -> usize {
+        match self {
+            Self::Category { .. } | Self::Binary { .. } | Self::Number { .. } => 1,
+            Self::MultiLabel { labels } => labels.len().max(1),
         }
     }
 
@@ -79,6 +94,7 @@ impl Task {
             Self::Category { classes: Some(classes) } => Dim::Fixed(classes.len() as u64),
             Self::Category { classes: None } => Dim::Named("classes".to_owned()),
             Self::Binary { .. } | Self::Number { .. } => Dim::Fixed(1),
+            Self::MultiLabel { labels } => Dim::Fixed(labels.len() as u64),
         }
     }
 }

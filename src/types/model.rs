@@ -79,6 +79,9 @@ fn target_misfit(wanted: &TargetType, found: &TargetType) -> Option<String> {
         {
             Some(format!("`{name}` is standardised by other numbers than the model expects"))
         }
+        (Task::MultiLabel { labels: a }, Task::MultiLabel { labels: b }) if a != b => {
+            Some(format!("`{name}` has the labels {} in the data, and the model knows {}", b.join(", "), a.join(", ")))
+        }
         (a, b) if a.name() != b.name() => {
             Some(format!("`{name}` is a {} in the data, and the model predicts a {}", b.name(), a.name()))
         }

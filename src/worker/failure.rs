@@ -33,20 +33,37 @@ impl Failure {
     /// What libtorch says, without its stack trace, with a hint where the cause is a common one.
     pub fn libtorch(text: &str) -> Self {
         let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("no message").trim();
+        if let Some((what, _)) = line.split_once(" does not have a deterministic implementation") {
+            let operation = what.rsplit(' ').next().unwrap_or(what).trim_matches('`');
+            return Self::new(format!("`{operation}` cannot be computed reproducibly on this device"))
+                .hint("`deterministic = false` computes it anyway; the result is then another one each time")
+                .hint("or choose another layer, or `device = \"cpu\"`");
+        }
         let failure = Self::new(format!("libtorch: {line}"));
         let lower = line.to_lowercase();
-        if lower.contains("out of memory") || lower.contains("can't allocate memory") {
+        if lower.contains("could not create a primitive") {
+            failure
+                .hint("this processor cannot compute a layer in so few bits: `precision = \"bf16\"`, or leave it out")
+        } else if lower.contains("out of memory") || lower.contains("can't allocate memory") {
             failure.hint("use a smaller `batch_size`, or a smaller network")
-        } else if lower.contains("does not have a deterministic implementation") {
-            failure.hint("this layer cannot be computed reproducibly on this device; use `device = \"cpu\"`")
         } else {
             failure
         }
     }
 
+    /// Whether a device had too little memory.
+    pub fn is_out_of_memory(&self) -> bool {
+        self.message.to_lowercase().contains("out of memory")
+    }
+
     /// A file that cannot be read or written.
     pub fn file(doing: &str, path: &Path, error: impl fmt::Display) -> Self {
         Self::new(format!("cannot {doing} `{}`: {error}", path.display()))
+    }
+
+    /// The same, for what the system says.
+    pub fn io(doing: &str, path: &Path, error: &std::io::Error) -> Self {
+        Self::file(doing, path, kilter::stage::io_words(error))
     }
 }
 
@@ -78,5 +95,17 @@ mod tests {
         let failure = Failure::libtorch(text);
         assert_eq!(failure.message, "libtorch: CUDA out of memory. Tried to allocate 2 GiB");
         assert_eq!(failure.hints.len(), 1);
+    }
+
+    #[test]
+    fn what_is_not_reproducible_is_named_in_our_words() {
+        let text = "adaptive_max_pool2d_backward_cuda does not have a deterministic implementation, but you set \
+                    'torch.use_deterministic_algorithms(True)'. You can turn off determinism just for this operation";
+        let failure = Failure::libtorch(text);
+        assert_eq!(
+            failure.message,
+            "`adaptive_max_pool2d_backward_cuda` cannot be computed reproducibly on this device"
+        );
+        assert!(failure.hints[0].starts_with("`deterministic = false`"), "{failure:?}");
     }
 }

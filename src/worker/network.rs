@@ -4,8 +4,9 @@ use crate::failure::Failure;
 use crate::layers::Network;
 use crate::numerics;
 use crate::tensors::Weights;
-use kilter::nn::Architecture;
+use kilter::nn::{Architecture, LayerSpec};
 use kilter::stage::Seed;
+use kilter::types::FeatureType;
 use std::collections::BTreeMap;
 use std::path::Path;
 use tch::nn::VarStore;
@@ -16,6 +17,8 @@ pub struct Loaded {
     network: Network,
     store: VarStore,
     outputs: i64,
+    head: Option<String>,
+    inputs: Vec<FeatureType>,
 }
 
 /// Where a network's weights come from.
@@ -68,7 +71,9 @@ fn build(described: &Architecture, seed: u64) -> Result<Loaded, Failure> {
         }
     }
     let outputs = described.output.elements().unwrap_or(1).cast_signed();
-    Ok(Loaded { network, store, outputs })
+    let head = described.layers.last().filter(|layer| matches!(layer, LayerSpec::Linear(_)));
+    let head = head.map(|_| format!("layers.{}", described.layers.len() - 1));
+    Ok(Loaded { network, store, outputs, head, inputs: described.inputs.clone() })
 }
 
 impl Loaded {
@@ -83,6 +88,16 @@ impl Loaded {
     /// The store of its weights.
     pub fn store(&self) -> &VarStore {
         &self.store
+    }
+
+    /// The features that it takes.
+    pub fn inputs(&self) -> &[FeatureType] {
+        &self.inputs
+    }
+
+    /// The path of the layer that gives the outputs, where a linear layer does.
+    pub fn head(&self) -> Option<&str> {
+        self.head.as_deref()
     }
 
     /// How many outputs a row has.

@@ -1,8 +1,9 @@
 //! What numbers depend on besides the job: threads, deterministic algorithms, the instruction set, the device, seeds.
 
+use crate::checkpoint::{Part, Stateful};
 use crate::failure::Failure;
 use crate::shim;
-use kilter::job::{Numerics, Setting};
+use kilter::job::{Numerics, Precision, Setting};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use tch::Device;
@@ -12,7 +13,15 @@ use tch::Device;
 /// # Errors
 /// When the instruction set is not the one that the setting pins, or there is no CUDA device.
 pub fn apply(setting: Setting) -> Result<Device, Failure> {
-    shim::set_up(setting.threads)?;
+    apply_to(setting, true, Precision::F32)
+}
+
+/// The same for a training, which may ask for less than reproducible numbers and fewer bits.
+///
+/// # Errors
+/// Those of [`apply`].
+pub fn apply_to(setting: Setting, deterministic: bool, precision: Precision) -> Result<Device, Failure> {
+    shim::set_up(setting.threads, deterministic, precision == Precision::Tf32)?;
     if setting.numerics == Numerics::Portable && shim::cpu_capability() != "avx2" {
         return Err(Failure::new(format!(
             "numerics = \"portable\" needs the AVX2 instruction set, but libtorch runs with {}",
@@ -40,6 +49,33 @@ pub fn keep_freed_memory() {
 /// Seeds libtorch's generators, for weights and dropout.
 pub fn seed(number: u64) {
     tch::manual_seed(number.cast_signed());
+}
+
+/// libtorch's own generators, as a part of checkpoints.
+pub struct Generators {
+    device: Device,
+}
+
+impl Generators {
+    /// Those that a job on this device draws from.
+    pub fn of(device: Device) -> Self {
+        Self { device }
+    }
+
+    fn devices(&self) -> impl Iterator<Item = (String, Device)> {
+        let own = (self.device != Device::Cpu).then_some(("device".to_owned(), self.device));
+        std::iter::once(("cpu".to_owned(), Device::Cpu)).chain(own)
+    }
+}
+
+impl Stateful for Generators {
+    fn save(&self, into: &mut Part) -> Result<(), Failure> {
+        self.devices().try_for_each(|(name, device)| into.fixed_tensor(name, &shim::generator_state(device)?))
+    }
+
+    fn restore(&mut self, from: &Part) -> Result<(), Failure> {
+        self.devices().try_for_each(|(name, device)| shim::set_generator_state(device, from.get_tensor(&name)?))
+    }
 }
 
 /// Facts about the environment of a job, for the record.
@@ -100,6 +136,20 @@ pub fn cuda_devices() -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn libtorchs_generator_goes_on_where_it_was() {
+        let draw = || tch::Tensor::rand([1001], (tch::Kind::Float, Device::Cpu));
+        seed(7);
+        drop(draw());
+        let (mut generators, mut part) = (Generators::of(Device::Cpu), Part::default());
+        generators.save(&mut part).expect("saved");
+        let then = draw();
+        seed(8);
+        assert_ne!(draw(), then);
+        generators.restore(&part).expect("restored");
+        assert_eq!(draw(), then);
+    }
 
     #[test]
     fn libtorch_is_found_where_it_was_loaded_from() {

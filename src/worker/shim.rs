@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use std::ffi::{CStr, CString, c_char};
 use std::path::Path;
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 /// The constants of an optimizer's rule, as `shim.cpp` lays them out.
 #[repr(C)]
@@ -16,6 +16,8 @@ pub struct Rates {
     pub beta2: f64,
     pub eps: f64,
     pub nesterov: i32,
+    pub centered: i32,
+    pub ns_steps: i32,
 }
 
 /// The rules that the shim knows, with its numbers.
@@ -25,6 +27,26 @@ pub enum Rule {
     Sgd = 0,
     Adam = 1,
     AdamW = 2,
+    /// Its `alpha` is `beta2`.
+    RmsProp = 3,
+    Muon = 4,
+}
+
+/// A parameter, and what it is to its optimizer.
+pub struct Parameter {
+    pub tensor: Tensor,
+    /// Whether the weight decay acts on it.
+    pub decays: bool,
+    /// Whether Muon steps with it as a matrix.
+    pub is_matrix: bool,
+}
+
+#[cfg(test)]
+impl Parameter {
+    /// One that decays and is a matrix where it has the dimensions.
+    pub fn plain(tensor: &Tensor) -> Self {
+        Self { tensor: tensor.shallow_clone(), decays: true, is_matrix: tensor.dim() > 1 }
+    }
 }
 
 #[repr(C)]
@@ -36,7 +58,14 @@ type RawTensor = torch_sys::C_tensor;
 
 unsafe extern "C" {
     fn kilter_free(text: *mut c_char);
-    fn kilter_set_up(threads: i32) -> *mut c_char;
+    fn kilter_set_up(threads: i32, deterministic: i32, tf32: i32) -> *mut c_char;
+    fn kilter_autocast(cuda: i32, bits: i32) -> *mut c_char;
+    fn kilter_lerp(
+        tensors: *const *mut RawTensor,
+        towards: *const *mut RawTensor,
+        count: usize,
+        weight: f64,
+    ) -> *mut c_char;
     fn kilter_cpu_capability() -> *mut c_char;
     fn kilter_load_library(path: *const c_char) -> *mut c_char;
     fn kilter_channels_last(tensor: *mut RawTensor) -> *mut c_char;
@@ -44,12 +73,27 @@ unsafe extern "C" {
         rule: i32,
         rates: *const Rates,
         params: *const *mut RawTensor,
+        roles: *const u8,
         count: usize,
         out: *mut *mut RawOptimizer,
     ) -> *mut c_char;
     fn kilter_optimizer_step(optimizer: *mut RawOptimizer, lr: f64, clip: i32, bound: f64) -> *mut c_char;
     fn kilter_optimizer_norm(optimizer: *mut RawOptimizer, out: *mut *mut RawTensor) -> *mut c_char;
+    fn kilter_optimizer_state(
+        optimizer: *mut RawOptimizer,
+        slot: usize,
+        param: usize,
+        out: *mut *mut RawTensor,
+    ) -> *mut c_char;
+    fn kilter_optimizer_slots(optimizer: *mut RawOptimizer) -> usize;
+    fn kilter_optimizer_started(optimizer: *mut RawOptimizer, set: i32) -> i32;
+    fn kilter_optimizer_unscale(optimizer: *mut RawOptimizer, scale: f64, overflow: *mut i32) -> *mut c_char;
+    fn kilter_optimizer_guard(optimizer: *mut RawOptimizer, loss: *mut RawTensor) -> *mut c_char;
+    fn kilter_optimizer_forget(optimizer: *mut RawOptimizer);
+    fn kilter_optimizer_norms(optimizer: *mut RawOptimizer, out: *mut *mut RawTensor) -> *mut c_char;
     fn kilter_optimizer_free(optimizer: *mut RawOptimizer);
+    fn kilter_generator_state(cuda: i32, out: *mut *mut RawTensor) -> *mut c_char;
+    fn kilter_set_generator_state(cuda: i32, state: *mut RawTensor) -> *mut c_char;
 }
 
 /// Takes a string that the shim allocated.
@@ -69,11 +113,35 @@ fn check(answer: *mut c_char) -> Result<(), Failure> {
     take(answer).map_or(Ok(()), |message| Err(Failure::libtorch(&message)))
 }
 
-/// Sets threads, deterministic algorithms, no TF32, flushed denormals, for the whole process.
-pub fn set_up(threads: usize) -> Result<(), Failure> {
+/// Sets threads, deterministic algorithms and TF32 as wanted, flushed denormals, for the whole process.
+pub fn set_up(threads: usize, deterministic: bool, tf32: bool) -> Result<(), Failure> {
     let threads = i32::try_from(threads).map_err(|_| Failure::new(format!("{threads} threads are too many")))?;
-    // SAFETY: takes a number, catches what it throws.
-    check(unsafe { kilter_set_up(threads) })
+    // SAFETY: takes numbers, catches what it throws.
+    check(unsafe { kilter_set_up(threads, i32::from(deterministic), i32::from(tf32)) })
+}
+
+/// In how many bits this thread computes what it can in fewer than 32.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
+pub enum Bits {
+    All = 0,
+    Bf16 = 1,
+    F16 = 2,
+}
+
+/// Sets that for a device.
+pub fn autocast(device: Device, bits: Bits) -> Result<(), Failure> {
+    // SAFETY: takes numbers, catches what it throws.
+    check(unsafe { kilter_autocast(i32::from(device != Device::Cpu), bits as i32) })
+}
+
+/// Moves each tensor by this part of the way towards the one at its place in `towards`.
+pub fn lerp(tensors: &[&Tensor], towards: &[&Tensor], weight: f64) -> Result<(), Failure> {
+    let raw = |list: &[&Tensor]| list.iter().map(|tensor| tensor.as_ptr().cast_mut()).collect::<Vec<_>>();
+    let (from, to) = (raw(tensors), raw(towards));
+    let count = from.len().min(to.len());
+    // SAFETY: the pointers are live tensors'; both lists are at least so long.
+    check(unsafe { kilter_lerp(from.as_ptr(), to.as_ptr(), count, weight) })
 }
 
 /// The instruction set that libtorch chose: `avx2`, `avx512`, `default`.
@@ -96,16 +164,43 @@ pub fn channels_last(tensor: &Tensor) -> Result<(), Failure> {
     check(unsafe { kilter_channels_last(tensor.as_ptr().cast_mut()) })
 }
 
+/// The index of a CUDA device; -1 for the CPU.
+fn cuda_index(device: Device) -> i32 {
+    match device {
+        Device::Cuda(index) => i32::try_from(index).unwrap_or(i32::MAX),
+        _ => -1,
+    }
+}
+
+/// The state of libtorch's generator for a device: bytes.
+pub fn generator_state(device: Device) -> Result<Tensor, Failure> {
+    let mut out = std::ptr::null_mut();
+    // SAFETY: what comes back is a new tensor that nobody else owns.
+    unsafe {
+        check(kilter_generator_state(cuda_index(device), &raw mut out))?;
+        Ok(Tensor::from_ptr(out))
+    }
+}
+
+/// Sets the state of libtorch's generator for a device.
+pub fn set_generator_state(device: Device, state: &Tensor) -> Result<(), Failure> {
+    // SAFETY: the pointer is a live tensor's; the shim copies its bytes.
+    check(unsafe { kilter_set_generator_state(cuda_index(device), state.as_ptr().cast_mut()) })
+}
+
 /// An optimizer and its state, in C++: a step is one call.
 pub struct Optimizer(*mut RawOptimizer);
 
 impl Optimizer {
     /// An optimizer over these parameters, whose storage it shares.
-    pub fn new(rule: Rule, rates: Rates, params: &[Tensor]) -> Result<Self, Failure> {
-        let raw: Vec<*mut RawTensor> = params.iter().map(|param| param.as_ptr().cast_mut()).collect();
+    pub fn new(rule: Rule, rates: Rates, params: &[Parameter]) -> Result<Self, Failure> {
+        let raw: Vec<*mut RawTensor> = params.iter().map(|param| param.tensor.as_ptr().cast_mut()).collect();
+        let roles: Vec<u8> =
+            params.iter().map(|param| u8::from(param.decays) | (u8::from(param.is_matrix) << 1)).collect();
         let mut out = std::ptr::null_mut();
-        // SAFETY: the pointers are live tensors'; the shim copies the handles before it returns.
-        check(unsafe { kilter_optimizer_new(rule as i32, &raw const rates, raw.as_ptr(), raw.len(), &raw mut out) })?;
+        let (tensors, roles) = (raw.as_ptr(), roles.as_ptr());
+        // SAFETY: the pointers are live tensors', one for each role; the shim copies the handles before it returns.
+        check(unsafe { kilter_optimizer_new(rule as i32, &raw const rates, tensors, roles, raw.len(), &raw mut out) })?;
         Ok(Self(out))
     }
 
@@ -118,6 +213,65 @@ impl Optimizer {
         };
         // SAFETY: the optimizer lives until drop.
         check(unsafe { kilter_optimizer_step(self.0, lr, kind, bound) })
+    }
+
+    /// What is kept for each parameter from step to step, by the number of the slot and of the parameter: tensors that share the
+    /// optimizer's memory. `None` where the rule does not use the slot, or there is no such slot.
+    pub fn state(&self, slot: usize, param: usize) -> Result<Option<Tensor>, Failure> {
+        let mut out = std::ptr::null_mut();
+        // SAFETY: the optimizer lives until drop; what comes back is null or a new handle.
+        unsafe {
+            check(kilter_optimizer_state(self.0, slot, param, &raw mut out))?;
+            Ok((!out.is_null()).then(|| Tensor::from_ptr(out)))
+        }
+    }
+
+    /// How many slots of state there are, used or not.
+    pub fn slots(&self) -> usize {
+        // SAFETY: the optimizer lives until drop.
+        unsafe { kilter_optimizer_slots(self.0) }
+    }
+
+    /// Whether it has made a step.
+    pub fn is_started(&self) -> bool {
+        // SAFETY: the optimizer lives until drop.
+        unsafe { kilter_optimizer_started(self.0, -1) != 0 }
+    }
+
+    /// Says whether it has made a step.
+    pub fn set_started(&mut self, started: bool) {
+        // SAFETY: the optimizer lives until drop.
+        unsafe { kilter_optimizer_started(self.0, i32::from(started)) };
+    }
+
+    /// Divides all gradients by a scale; says whether one of them is not finite. Waits for the device.
+    pub fn unscale(&mut self, scale: f64) -> Result<bool, Failure> {
+        let mut overflow = 0;
+        // SAFETY: the optimizer lives until drop; the number outlives the call.
+        check(unsafe { kilter_optimizer_unscale(self.0, scale, &raw mut overflow) })?;
+        Ok(overflow != 0)
+    }
+
+    /// On a GPU the next step is not made where this loss is no finite number, by the rules that can do so; nobody waits for it.
+    pub fn guard(&mut self, loss: &Tensor) -> Result<(), Failure> {
+        // SAFETY: the optimizer lives until drop, the tensor is alive.
+        check(unsafe { kilter_optimizer_guard(self.0, loss.as_ptr().cast_mut()) })
+    }
+
+    /// Forgets the gradients, without a step.
+    pub fn forget(&mut self) {
+        // SAFETY: the optimizer lives until drop.
+        unsafe { kilter_optimizer_forget(self.0) }
+    }
+
+    /// The norm of the gradients of each parameter, in their order: a tensor of floats, on the device.
+    pub fn gradient_norms(&self) -> Result<Tensor, Failure> {
+        let mut out = std::ptr::null_mut();
+        // SAFETY: the optimizer lives until drop; what comes back is a new tensor that nobody else owns.
+        unsafe {
+            check(kilter_optimizer_norms(self.0, &raw mut out))?;
+            Ok(Tensor::from_ptr(out))
+        }
     }
 
     /// The norm of all gradients together, before a step bounds and forgets them: a tensor of one float, on the device.
@@ -141,7 +295,7 @@ impl Drop for Optimizer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tch::{Device, Kind};
+    use tch::Kind;
 
     #[test]
     fn a_kernel_of_one_channel_is_laid_out_too_and_keeps_its_values() {

@@ -6,6 +6,8 @@ mod axes;
 mod bad_input;
 mod bad_kinds;
 mod check;
+#[cfg(feature = "torch")]
+mod checkpoints;
 mod ci;
 mod cli;
 mod columns;
@@ -15,14 +17,26 @@ mod encodings;
 mod faults;
 mod history;
 mod import;
+#[cfg(feature = "torch")]
+mod interrupted;
 mod keys;
+#[cfg(feature = "torch")]
+mod labels;
 mod lock;
 mod mapped;
 mod maps;
 mod modules;
+#[cfg(feature = "torch")]
+mod onnx;
 mod pipelines;
+#[cfg(feature = "torch")]
+mod python;
 mod sandbox;
 mod tables;
+#[cfg(feature = "torch")]
+mod tensorboard;
+#[cfg(feature = "torch")]
+mod training;
 mod verify;
 #[cfg(feature = "torch")]
 mod worker;

@@ -2,7 +2,8 @@
 //! stopped, killed or fed nonsense.
 
 use kilter::job::{
-    Augment, Device, EarlyStop, Job, JobFile, LIBTORCH, Numerics, PROTOCOL, PredictJob, Setting, TrainJob, WorkerEvent,
+    Accumulate, Augment, Device, EarlyStop, Job, JobFile, LIBTORCH, Numerics, PROTOCOL, Precision, PredictJob, Setting,
+    TrainJob, WorkerEvent,
 };
 use kilter::nn::{Architecture, Join};
 use kilter::types::{FeatureType, Shape, TargetType, Task, TensorType};
@@ -13,17 +14,17 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-const SETTING: Setting = Setting { threads: 2, numerics: Numerics::Native, device: Device::Cpu };
+pub(crate) const SETTING: Setting = Setting { threads: 2, numerics: Numerics::Native, device: Device::Cpu };
 
 /// A worker process, as the engine starts it.
-struct Worker {
-    process: Child,
+pub(crate) struct Worker {
+    pub(crate) process: Child,
     input: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
 }
 
 impl Worker {
-    fn start(setting: Setting) -> Self {
+    pub(crate) fn start(setting: Setting) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kilter-torch"));
         for name in kilter::job::CLEARED {
             command.env_remove(name);
@@ -44,17 +45,17 @@ impl Worker {
         worker
     }
 
-    fn say(&mut self, line: &str) {
+    pub(crate) fn say(&mut self, line: &str) {
         writeln!(self.input.as_mut().expect("open"), "{line}").expect("heard");
     }
 
-    fn hear(&mut self) -> Option<WorkerEvent> {
+    pub(crate) fn hear(&mut self) -> Option<WorkerEvent> {
         let mut line = String::new();
         let read = self.output.read_line(&mut line).expect("readable");
         (read > 0).then(|| serde_json::from_str(&line).expect("an event"))
     }
 
-    fn begin(&mut self, folder: &Path, job: Job) {
+    pub(crate) fn begin(&mut self, folder: &Path, job: Job) {
         let path = folder.join("job.json");
         let file = JobFile { protocol: PROTOCOL, stage: "test".into(), job };
         std::fs::write(&path, serde_json::to_vec(&file).expect("json")).expect("written");
@@ -62,7 +63,7 @@ impl Worker {
     }
 
     /// Runs a job to its answer; gives every event.
-    fn run(&mut self, folder: &Path, job: Job) -> Vec<WorkerEvent> {
+    pub(crate) fn run(&mut self, folder: &Path, job: Job) -> Vec<WorkerEvent> {
         self.begin(folder, job);
         let mut events = Vec::new();
         while !matches!(events.last(), Some(WorkerEvent::Done(_) | WorkerEvent::Failed { .. })) {
@@ -79,7 +80,7 @@ impl Drop for Worker {
     }
 }
 
-fn feature(name: &str, shape: &[u64], dtype: TensorType) -> FeatureType {
+pub(crate) fn feature(name: &str, shape: &[u64], dtype: TensorType) -> FeatureType {
     let scale = (dtype == TensorType::U8).then_some(255.0);
     FeatureType {
         name: name.into(),
@@ -92,7 +93,13 @@ fn feature(name: &str, shape: &[u64], dtype: TensorType) -> FeatureType {
     }
 }
 
-fn architecture(folder: &Path, input: FeatureType, layers: serde_json::Value, outputs: u64, task: Task) -> PathBuf {
+pub(crate) fn architecture(
+    folder: &Path,
+    input: FeatureType,
+    layers: serde_json::Value,
+    outputs: u64,
+    task: Task,
+) -> PathBuf {
     let architecture = Architecture {
         inputs: vec![input],
         towers: Vec::new(),
@@ -108,7 +115,7 @@ fn architecture(folder: &Path, input: FeatureType, layers: serde_json::Value, ou
 }
 
 /// Images of 8 x 8 with a bright quarter; the quarter is the class. Pseudo-random, the same every time.
-fn quarters(path: &Path, rows: usize) {
+pub(crate) fn quarters(path: &Path, rows: usize) {
     let mut state = 1_u64;
     let mut random = move || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -131,12 +138,12 @@ fn quarters(path: &Path, rows: usize) {
     std::fs::write(path, safetensors::serialize(tensors, None).expect("serialised")).expect("written");
 }
 
-fn four() -> Task {
+pub(crate) fn four() -> Task {
     Task::Category { classes: Some(["a", "b", "c", "d"].map(str::to_owned).to_vec()) }
 }
 
 /// A small convolutional network with everything that draws random numbers.
-fn job(folder: &Path) -> TrainJob {
+pub(crate) fn job(folder: &Path) -> TrainJob {
     let layers = json!([
         { "conv2d": { "in": 1, "out": 8, "kernel": 3, "padding": 1 } }, "batch_norm", "relu", { "max_pool2d": 2 },
         "flatten", { "dropout": 0.2 }, { "linear": { "in": 128, "out": 4 } },
@@ -161,20 +168,28 @@ fn job(folder: &Path) -> TrainJob {
         drop_last: false,
         clip: Some(kilter::job::Clip::Norm(1.0)),
         early_stop: None,
-        augment: Some(Augment { flip: false, shift: 1, erase: 2 }),
+        augment: Some(Augment { flip: false, shift: 1, erase: 2, mixup: 0.0 }),
+        accumulate: Accumulate::Parts(1),
+        precision: Precision::F32,
+        deterministic: true,
+        ema: None,
+        gradient_norms: false,
         seed: 7,
+        checkpoints: None,
+        earlier: None,
+        state: None,
         out: folder.join("model.safetensors"),
     }
 }
 
-fn done(events: &[WorkerEvent]) -> &BTreeMap<String, f64> {
+pub(crate) fn done(events: &[WorkerEvent]) -> &BTreeMap<String, f64> {
     match events.last() {
         Some(WorkerEvent::Done(result)) => &result.values,
         other => panic!("{other:?}"),
     }
 }
 
-fn failed(events: &[WorkerEvent]) -> (&str, &[String]) {
+pub(crate) fn failed(events: &[WorkerEvent]) -> (&str, &[String]) {
     match events.last() {
         Some(WorkerEvent::Failed { message, hints }) => (message, hints),
         other => panic!("{other:?}"),
@@ -224,8 +239,11 @@ fn a_loss_that_explodes_says_where_and_what_to_try_and_stores_nothing() {
     let events = worker.run(folder.path(), Job::Train(Box::new(job.clone())));
     let (message, hints) = failed(&events);
     assert!(message.starts_with("the loss is "), "{message}");
-    assert!(message.contains("in epoch 1, at step ") && message.ends_with("(learning rate 1e30)"), "{message}");
-    assert!(hints[0].contains("learning rate"), "{hints:?}");
+    assert!(
+        message.contains("in epoch 1, at step ") && message.contains("(learning rate 1e30): `layers."),
+        "{message}"
+    );
+    assert!(hints[0].starts_with("the batch is rows ") && hints[1].contains("learning rate"), "{hints:?}");
     assert!(!out.exists());
     // The failure was an answer: the worker takes the next job.
     let next = TrainJob { epochs: 1, ..self::job(folder.path()) };

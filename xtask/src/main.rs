@@ -1,10 +1,11 @@
-//! Repository chores: `cargo xtask run|test|setup|ci|bless|bench|faults|fuzz`. Has no dependency but `libc`, so that it builds in seconds;
+//! Repository chores: `cargo xtask run|test|setup|ci|bless|bench|faults|fuzz|gpu`. Has no dependency but `libc`, so that it builds in seconds;
 //! it needs cargo, python3 with pip, and a C++ compiler, and installs the rest into ignored folders of the workspace.
 
 mod bench;
 mod command;
 mod faults;
 mod fuzz;
+mod gpu;
 mod setup;
 
 use command::{Failure, run};
@@ -20,6 +21,7 @@ usage: cargo xtask COMMAND
   bless                    rewrite expectations and generated files from what the program does now
   bench [NAME ...]         measure; without names, everything
   faults [NAME ...]        kill, fail and compare with a model: --kills N, --histories N, --seed N
+  gpu [NAME ...]           what needs a CUDA GPU, where there is one: --worker PATH, --libtorch FOLDER of a worker built elsewhere
   fuzz [TARGET ...]        cargo-fuzz on what reads bytes from outside: --seconds N (an hour each if nothing is said)
 ";
 
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
         Some("bench") => bench::bench(rest),
         Some("fuzz") => fuzz::fuzz(rest),
         Some("faults") => faults::faults(rest),
+        Some("gpu") => gpu::gpu(rest),
         None | Some("help" | "--help" | "-h") => {
             print!("{USAGE}");
             return ExitCode::SUCCESS;

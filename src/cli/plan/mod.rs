@@ -48,6 +48,7 @@ fn as_json(session: &Session, plan: &Plan) -> serde_json::Value {
             "decision": decision,
             "reasons": reasons,
             "waits_for": waits_for,
+            "begins": planned.beginning.as_ref().map(ToString::to_string),
             "key": planned.key.as_ref().map(|key| key.digest),
             "reads": reads,
             "seconds_before": planned.earlier.as_ref().map(|earlier| earlier.result.seconds),

@@ -26,7 +26,9 @@ pub(super) fn as_text(session: &Session, plan: &Plan, explain: bool, output: Out
             Decision::Cached(result) => vec![paint.dim(format!("cached      {}", result.summary))],
             Decision::Run(reasons) => {
                 let lead = |at: usize| if at == 0 { "will run    " } else { "            " };
-                reasons.iter().enumerate().map(|(at, reason)| format!("{}{reason}", lead(at))).collect()
+                let beginning = planned.beginning.iter().map(ToString::to_string);
+                let lines = reasons.iter().map(ToString::to_string).chain(beginning);
+                lines.enumerate().map(|(at, line)| format!("{}{line}", lead(at))).collect()
             }
             Decision::Unknown { waits_for } => vec![paint.dim(self::unknown(session, waits_for))],
         };

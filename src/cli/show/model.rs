@@ -96,5 +96,7 @@ fn target_text(target: &TargetType) -> String {
             )
         }
         Task::Number { .. } => format!("{}: a number", target.name),
+        Task::MultiLabel { labels } if labels.len() <= 12 => format!("{}: any of {}", target.name, labels.join(", ")),
+        Task::MultiLabel { labels } => format!("{}: any of {} labels", target.name, labels.len()),
     }
 }

@@ -39,6 +39,9 @@ fn as_text(session: &Session, plan: &crate::plan::Plan, name: &str, planned: &Pl
                 [Reason::NeverRan] => "It would run.\n".to_owned(),
                 _ => format!("It would run{again} because\n{}", lines(&looked::at_rows(session, reasons))),
             });
+            if let Some(beginning) = &planned.beginning {
+                out.push_str(&format!("It {beginning}.\n"));
+            }
             out.push_str(&nearer(session, planned, reasons));
         }
         Decision::Unknown { waits_for } => {
@@ -135,6 +138,7 @@ fn as_json(session: &Session, name: &str, planned: &PlannedStage) -> Value {
         "decision": decision,
         "reasons": reasons,
         "waits_for": waits_for,
+        "begins": planned.beginning.as_ref().map(ToString::to_string),
         "not_read": unread,
         "key": planned.key.as_ref().map(|key| key.json(&session.checked.stages[planned.index])),
         "earlier_key": earlier.map(|result| result.key.json()),

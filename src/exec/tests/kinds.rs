@@ -18,14 +18,14 @@ pub(super) const STAGES: &[&dyn Stage] =
 /// The same, with `emit` implemented anew.
 pub(super) const STAGES_2: &[&dyn Stage] = &[&Erased::<Emit2>::NEW, &Erased::<Join>::NEW];
 
-const fn info(name: &'static str, family: Family, ports: &'static [Port]) -> StageInfo {
+pub(super) const fn info(name: &'static str, family: Family, ports: &'static [Port]) -> StageInfo {
     StageInfo { name, family, version: 1, summary: "", ports, example: "", seeded: false, numeric: false }
 }
 
 const FILE: &[Port] = &[Port { name: "file", about: "" }];
 const TABLE: &[Port] = &[Port { name: "table", about: "" }];
 
-fn trace(cx: &RunCx<'_>, what: &str) {
+pub(super) fn trace(cx: &RunCx<'_>, what: &str) {
     let mut file = std::fs::File::options().create(true).append(true).open(cx.base.join("trace")).unwrap();
     // In one piece: other stages write too.
     file.write_all(format!("{what} {}\n", cx.stage).as_bytes()).unwrap();

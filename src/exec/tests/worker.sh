@@ -1,6 +1,6 @@
 #!/bin/sh
 # A worker that misbehaves as its job's stage says: for tests of what the engine makes of it.
-protocol=2
+protocol=3
 [ "$OMP_NUM_THREADS" = 9 ] && protocol=99
 echo "{\"event\":\"hello\",\"protocol\":$protocol,\"libtorch\":\"2.11.0+cpu\",\"cpu_capability\":\"avx2\",\"cuda\":[]}"
 step='{"event":"step","epoch":1,"step":4210,"steps":4680,"loss":0.5,"rows_per_second":10.0}'

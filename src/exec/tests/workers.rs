@@ -86,7 +86,7 @@ fn the_death_of_a_worker_says_how_where_and_in_which_log() {
 fn a_worker_of_another_version_is_refused() {
     let error = Bench::new().job("good", &job(9, Numerics::Native)).unwrap_err();
     assert!(error.message.ends_with("is from another version of kilter"), "{}", error.message);
-    assert_eq!(error.notes, ["protocol 99, libtorch 2.11.0+cpu; expected 2 and 2.11.0"]);
+    assert_eq!(error.notes, ["protocol 99, libtorch 2.11.0+cpu; expected 3 and 2.11.0"]);
 }
 
 #[test]

@@ -1,16 +1,9 @@
 //! Cross-entropy, for one of several classes.
 
+use super::ClassWeight;
 use crate::nn::choice::{Entry, Problem};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-/// How much each class counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ClassWeight {
-    /// Rare classes count more: `rows / (classes * rows of the class)`, counted in the training data.
-    Balanced,
-}
 
 /// The mean of `-log softmax(logits)[target]`, for a target that is one of several classes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -19,7 +12,8 @@ pub struct CrossEntropy {
     /// Between 0 and 1: the share of each target that is spread evenly over all classes. It keeps the network from
     /// becoming too sure of itself.
     pub label_smoothing: f64,
-    /// `"balanced"`: rare classes count more. Without it every row counts the same.
+    /// `"balanced"`: rare classes count more. Or how much each class counts, by its name: `{ cat = 1.0, dog = 2.5 }`. Without
+    /// it every row counts the same.
     pub weight: Option<ClassWeight>,
 }
 
@@ -37,10 +31,9 @@ impl CrossEntropy {
 
     pub(super) fn problems(&self) -> Vec<Problem> {
         let smoothing = self.label_smoothing;
-        Problem::unless((0.0..1.0).contains(&smoothing), "label_smoothing", || {
+        let smoothing = Problem::unless((0.0..1.0).contains(&smoothing), "label_smoothing", || {
             format!("label_smoothing is at least 0 and below 1, found {smoothing}")
-        })
-        .into_iter()
-        .collect()
+        });
+        smoothing.into_iter().chain(self.weight.iter().flat_map(ClassWeight::problems)).collect()
     }
 }

@@ -4,16 +4,22 @@ use super::choice::choice;
 use crate::types::Task;
 
 mod binary_cross_entropy;
+mod class_weight;
 mod cross_entropy;
+mod focal;
 mod huber;
 mod l1;
 mod mse;
+mod ranking;
 
 pub use binary_cross_entropy::BinaryCrossEntropy;
-pub use cross_entropy::{ClassWeight, CrossEntropy};
+pub use class_weight::ClassWeight;
+pub use cross_entropy::CrossEntropy;
+pub use focal::Focal;
 pub use huber::Huber;
 pub use l1::L1;
 pub use mse::Mse;
+pub use ranking::{Bpr, Ranking, SampledSoftmax};
 
 choice! {
     /// A loss, as the manifest writes it: a name, or a table of one entry.
@@ -23,33 +29,73 @@ choice! {
         Mse(Mse),
         L1(L1),
         Huber(Huber),
+        Focal(Focal),
+        Bpr(Bpr),
+        SampledSoftmax(SampledSoftmax),
     }
 }
 
 impl Loss {
-    /// The task that it is for: `category`, `binary` or `number`.
+    /// The tasks that it is for: `category`, `binary`, `number`.
     #[must_use]
-    pub fn task(&self) -> &'static str {
+    pub fn tasks(&self) -> &'static [&'static str] {
         match self {
-            Self::CrossEntropy(_) => "category",
-            Self::BinaryCrossEntropy(_) => "binary",
-            Self::Mse(_) | Self::L1(_) | Self::Huber(_) => "number",
+            Self::CrossEntropy(_) => &["category"],
+            Self::BinaryCrossEntropy(_) => &["binary", "multi_label"],
+            Self::Mse(_) | Self::L1(_) | Self::Huber(_) => &["number"],
+            Self::Focal(_) => &["category", "binary", "multi_label"],
+            Self::Bpr(_) | Self::SampledSoftmax(_) => &["binary"],
         }
     }
 
     /// Whether it fits a target.
     #[must_use]
     pub fn fits(&self, task: &Task) -> bool {
-        self.task() == task.name()
+        self.tasks().contains(&task.name())
     }
 
     /// The names of the losses that fit a target.
     #[must_use]
     pub fn fitting(task: &Task) -> Vec<&'static str> {
         match task {
-            Task::Category { .. } => vec![CrossEntropy::ENTRY.name],
-            Task::Binary { .. } => vec![BinaryCrossEntropy::ENTRY.name],
+            Task::Category { .. } => vec![CrossEntropy::ENTRY.name, Focal::ENTRY.name],
+            Task::Binary { .. } => {
+                vec![BinaryCrossEntropy::ENTRY.name, Focal::ENTRY.name, Bpr::ENTRY.name, SampledSoftmax::ENTRY.name]
+            }
+            Task::MultiLabel { .. } => vec![BinaryCrossEntropy::ENTRY.name, Focal::ENTRY.name],
             Task::Number { .. } => vec![Mse::ENTRY.name, L1::ENTRY.name, Huber::ENTRY.name],
+        }
+    }
+
+    /// The weights of classes, where there are any.
+    #[must_use]
+    pub fn class_weight(&self) -> Option<&ClassWeight> {
+        match self {
+            Self::CrossEntropy(spec) => spec.weight.as_ref(),
+            Self::Focal(spec) => spec.weight.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// What it ranks, where it does.
+    #[must_use]
+    pub fn ranking(&self) -> Option<Ranking<'_>> {
+        match self {
+            Self::Bpr(spec) => Some(Ranking { items: &spec.items, negatives: spec.negatives }),
+            Self::SampledSoftmax(spec) => Some(Ranking { items: &spec.items, negatives: spec.negatives }),
+            _ => None,
+        }
+    }
+
+    /// Of its fields, one that is set and has no meaning for a target that the loss fits.
+    #[must_use]
+    pub fn idle_field(&self, task: &Task) -> Option<&'static str> {
+        match (self, task) {
+            (Self::Focal(Focal { alpha: Some(_), .. }), Task::Category { .. }) => Some("alpha"),
+            (Self::Focal(Focal { weight: Some(_), .. }), Task::Binary { .. } | Task::MultiLabel { .. }) => {
+                Some("weight")
+            }
+            _ => None,
         }
     }
 }
@@ -64,12 +110,13 @@ mod tests {
             Task::Category { classes: None },
             Task::Binary { positive: "yes".into() },
             Task::Number { mean: None, std: None },
+            Task::MultiLabel { labels: vec!["a".into()] },
         ];
         for name in Loss::NAMES {
             let loss: Loss = serde_json::from_value(serde_json::json!(name)).expect("decodes");
             let fitting: Vec<_> = tasks.iter().filter(|task| loss.fits(task)).collect();
-            assert_eq!(fitting.len(), 1, "{name}");
-            assert!(Loss::fitting(fitting[0]).contains(name), "{name}");
+            assert_eq!(fitting.len(), loss.tasks().len(), "{name}");
+            assert!(tasks.iter().all(|task| loss.fits(task) == Loss::fitting(task).contains(name)), "{name}");
             assert!(loss.problems().is_empty(), "{name}");
         }
     }

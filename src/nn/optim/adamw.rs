@@ -1,6 +1,6 @@
 //! AdamW.
 
-use super::adam_problems;
+use super::{NoDecay, adam_problems};
 use crate::nn::choice::{Entry, Problem};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,11 +17,14 @@ pub struct AdamW {
     pub eps: f64,
     /// Each step shrinks every weight by `lr` times this.
     pub weight_decay: f64,
+    /// Which parameters the weight decay leaves alone: any of `"bias"`, `"norm"` and `"embedding"`; none by default.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub no_decay: Vec<NoDecay>,
 }
 
 impl Default for AdamW {
     fn default() -> Self {
-        Self { lr: 0.001, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.01 }
+        Self { lr: 0.001, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.01, no_decay: Vec::new() }
     }
 }
 

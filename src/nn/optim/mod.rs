@@ -1,13 +1,19 @@
 //! Optimizers: how a step follows from the gradients. Names, defaults and formulas are PyTorch's.
 
 use super::choice::{Problem, choice};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 mod adam;
 mod adamw;
+mod muon;
+mod rmsprop;
 mod sgd;
 
 pub use adam::Adam;
 pub use adamw::AdamW;
+pub use muon::Muon;
+pub use rmsprop::RmsProp;
 pub use sgd::Sgd;
 
 choice! {
@@ -16,7 +22,22 @@ choice! {
         Sgd(Sgd),
         Adam(Adam),
         AdamW(AdamW),
+        RmsProp(RmsProp),
+        Muon(Muon),
     }
+}
+
+/// Parameters that a weight decay may leave alone. Shrinking them does not keep a network from learning by heart, and may
+/// keep it from learning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NoDecay {
+    /// What layers add, those of norms included.
+    Bias,
+    /// What norms multiply with and add.
+    Norm,
+    /// The vectors of embeddings.
+    Embedding,
 }
 
 impl Optimizer {
@@ -27,11 +48,25 @@ impl Optimizer {
             Self::Sgd(spec) => spec.lr,
             Self::Adam(spec) => spec.lr,
             Self::AdamW(spec) => spec.lr,
+            Self::RmsProp(spec) => spec.lr,
+            Self::Muon(spec) => spec.lr,
+        }
+    }
+
+    /// The parameters that its weight decay leaves alone.
+    #[must_use]
+    pub fn no_decay(&self) -> &[NoDecay] {
+        match self {
+            Self::Sgd(spec) => &spec.no_decay,
+            Self::Adam(spec) => &spec.no_decay,
+            Self::AdamW(spec) => &spec.no_decay,
+            Self::RmsProp(spec) => &spec.no_decay,
+            Self::Muon(spec) => &spec.no_decay,
         }
     }
 }
 
-/// The rules that the three share: a learning rate above 0, a weight decay of at least 0.
+/// The rules that all share: a learning rate above 0, a weight decay of at least 0.
 fn common_problems(lr: f64, weight_decay: f64) -> Vec<Problem> {
     [
         Problem::unless(lr > 0.0 && lr.is_finite(), "lr", || format!("lr is above 0, found {lr}")),
@@ -67,5 +102,10 @@ mod tests {
         let sgd: Optimizer =
             serde_json::from_value(serde_json::json!({ "sgd": { "nesterov": true } })).expect("decodes");
         assert_eq!(sgd.problems()[0].field, "nesterov");
+        let rmsprop: Optimizer =
+            serde_json::from_value(serde_json::json!({ "rmsprop": { "alpha": 1.0, "momentum": -0.1 } }))
+                .expect("decodes");
+        let fields: Vec<_> = rmsprop.problems().into_iter().map(|problem| problem.field).collect();
+        assert_eq!(fields, ["alpha", "momentum"]);
     }
 }

@@ -1,6 +1,6 @@
 //! Stochastic gradient descent.
 
-use super::common_problems;
+use super::{NoDecay, common_problems};
 use crate::nn::choice::{Entry, Problem};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,13 +17,16 @@ pub struct Sgd {
     pub dampening: f64,
     /// L2 penalty: this times the weight is added to its gradient.
     pub weight_decay: f64,
+    /// Which parameters the weight decay leaves alone: any of `"bias"`, `"norm"` and `"embedding"`; none by default.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub no_decay: Vec<NoDecay>,
     /// Nesterov's form of momentum; needs `momentum` and no `dampening`.
     pub nesterov: bool,
 }
 
 impl Default for Sgd {
     fn default() -> Self {
-        Self { lr: 0.001, momentum: 0.0, dampening: 0.0, weight_decay: 0.0, nesterov: false }
+        Self { lr: 0.001, momentum: 0.0, dampening: 0.0, weight_decay: 0.0, no_decay: Vec::new(), nesterov: false }
     }
 }
 

@@ -1,15 +1,19 @@
 //! Schedules: the learning rate as a function of how far training is. Pure numbers; the worker asks before each step.
 
-use super::choice::choice;
+use super::choice::{Problem, choice};
 
 mod constant;
 mod cosine;
+mod linear;
 mod one_cycle;
+mod plateau;
 mod step;
 
 pub use constant::Constant;
 pub use cosine::Cosine;
+pub use linear::Linear;
 pub use one_cycle::OneCycle;
+pub use plateau::Plateau;
 pub use step::Step;
 
 choice! {
@@ -19,6 +23,8 @@ choice! {
         Step(Step),
         Cosine(Cosine),
         OneCycle(OneCycle),
+        Linear(Linear),
+        Plateau(Plateau),
     }
 }
 
@@ -55,12 +61,29 @@ impl At {
     /// Steps in all.
     #[must_use]
     pub fn steps(self) -> u64 {
-        self.steps_per_epoch * self.epochs
+        self.steps_per_epoch.saturating_mul(self.epochs)
+    }
+
+    /// The same place in a training of another number of epochs, where one is given.
+    fn over(self, horizon: Option<u64>) -> Self {
+        Self { epochs: horizon.unwrap_or(self.epochs), ..self }
     }
 }
 
 impl Schedule {
-    /// The learning rate of the next step, for the optimizer's rate `lr`.
+    /// Whether the number of epochs decides the rate of steps before the last one. A training with such a schedule cannot be
+    /// extended: with more epochs it would have taken other steps from the beginning.
+    #[must_use]
+    pub fn ends_with_the_last_epoch(&self) -> bool {
+        match self {
+            Self::Constant(_) | Self::Step(_) | Self::Plateau(_) => false,
+            Self::Cosine(spec) => spec.horizon.is_none(),
+            Self::OneCycle(spec) => spec.horizon.is_none(),
+            Self::Linear(spec) => spec.horizon.is_none(),
+        }
+    }
+
+    /// The learning rate of the next step, for the rate `lr` that [`Schedule::base`] gives.
     #[must_use]
     pub fn lr(&self, lr: f64, at: At) -> f64 {
         match self {
@@ -68,6 +91,27 @@ impl Schedule {
             Self::Step(spec) => spec.lr(lr, at),
             Self::Cosine(spec) => spec.lr(lr, at),
             Self::OneCycle(spec) => spec.lr(lr, at),
+            Self::Linear(spec) => spec.lr(lr, at),
+            Self::Plateau(spec) => spec.lr(lr, at),
+        }
+    }
+
+    /// The column of the history that it follows, where it follows one.
+    #[must_use]
+    pub fn metric(&self) -> Option<&str> {
+        match self {
+            Self::Plateau(spec) => Some(&spec.metric),
+            _ => None,
+        }
+    }
+
+    /// The rate to begin from after epochs with these values of its [`Schedule::metric`]: the optimizer's, `lr`, where it
+    /// follows none.
+    #[must_use]
+    pub fn base(&self, lr: f64, values: impl IntoIterator<Item = f64>) -> f64 {
+        match self {
+            Self::Plateau(spec) => spec.after(lr, values),
+            _ => lr,
         }
     }
 }
@@ -76,6 +120,11 @@ impl Schedule {
 fn warm_up(warmup_epochs: f64, at: At) -> f64 {
     let steps = (warmup_epochs * at.steps_per_epoch as f64).round();
     if (at.step as f64) < steps { (at.step + 1) as f64 / steps } else { 1.0 }
+}
+
+/// A schedule for no epoch.
+fn horizon_problem(horizon: Option<u64>) -> Option<Problem> {
+    Problem::unless(horizon != Some(0), "horizon", || "horizon is at least 1 epoch, found 0".to_owned())
 }
 
 /// From `from` to `to` along half a cosine, for `part` between 0 and 1.
@@ -119,6 +168,36 @@ mod tests {
             table("schedule.cosine = { warmup_epochs = 1, min_lr = 0.01 }", &[0, 9, 10, 25, 40]),
             [0.01, 0.1, 0.1, 0.055, 0.01]
         );
+    }
+
+    #[test]
+    fn linear_falls_evenly_after_its_warm_up() {
+        // As torch.optim.lr_scheduler.LinearLR(start_factor=1, end_factor=0, total_iters=40) stepped every batch.
+        assert_eq!(table("schedule = 'linear'", &[0, 10, 20, 39]), [0.1, 0.075, 0.05, 0.0025]);
+        assert_eq!(
+            table("schedule.linear = { warmup_epochs = 1, min_lr = 0.01 }", &[0, 9, 10, 25, 40]),
+            [0.01, 0.1, 0.1, 0.055, 0.01]
+        );
+    }
+
+    #[test]
+    fn with_a_horizon_the_number_of_epochs_says_nothing() {
+        for name in ["cosine", "linear", "one_cycle"] {
+            let of = |text: &str| -> Schedule { serde_json::from_str(text).expect("decodes") };
+            let open = of(&format!("\"{name}\""));
+            let fixed = of(&format!("{{\"{name}\": {{\"horizon\": 4}}}}"));
+            assert!(open.ends_with_the_last_epoch() && !fixed.ends_with_the_last_epoch(), "{name}");
+            for step in 0..40 {
+                for epochs in [1, 2, 4, 9] {
+                    assert_eq!(fixed.lr(0.1, At { epochs, ..at(step) }), open.lr(0.1, at(step)), "{name} {step}");
+                }
+            }
+            // Behind it the rate stays where it ended.
+            let last = fixed.lr(0.1, At { epochs: 9, ..at(40) });
+            assert!(last < 0.001 && fixed.lr(0.1, At { epochs: 9, ..at(89) }) == last, "{name}: {last}");
+            let none = of(&format!("{{\"{name}\": {{\"horizon\": 0}}}}"));
+            assert_eq!(none.problems()[0].message, "horizon is at least 1 epoch, found 0");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A learning rate that rises to a peak and falls to almost nothing.
 
-use super::{At, half_cosine};
+use super::{At, half_cosine, horizon_problem};
 use crate::nn::choice::{Entry, Problem};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,11 +15,15 @@ pub struct OneCycle {
     pub div_factor: f64,
     /// The rate ends at where it began, divided by this.
     pub final_div_factor: f64,
+    /// The number of epochs that it is made for; that of the training where it is left away. With it a training of fewer epochs
+    /// can be extended, and after it the rate stays at its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub horizon: Option<u64>,
 }
 
 impl Default for OneCycle {
     fn default() -> Self {
-        Self { pct_start: 0.3, div_factor: 25.0, final_div_factor: 10_000.0 }
+        Self { pct_start: 0.3, div_factor: 25.0, final_div_factor: 10_000.0, horizon: None }
     }
 }
 
@@ -35,6 +39,7 @@ impl OneCycle {
     };
 
     pub(super) fn lr(&self, lr: f64, at: At) -> f64 {
+        let at = at.over(self.horizon);
         let first = lr / self.div_factor;
         let last_step = at.steps() as f64 - 1.0;
         let peak = self.pct_start * at.steps() as f64 - 1.0;
@@ -59,6 +64,7 @@ impl OneCycle {
             Problem::unless(last >= 1.0 && last.is_finite(), "final_div_factor", || {
                 format!("final_div_factor is at least 1, found {last}")
             }),
+            horizon_problem(self.horizon),
         ]
         .into_iter()
         .flatten()

@@ -162,6 +162,11 @@ impl Screen {
                     running.progress = Some(progress.clone());
                 }
             }
+            Event::StageValues { .. } => {}
+            Event::StageNote { stage, message } => {
+                let kind = self.find(stage).map_or(String::new(), |running| running.kind.clone());
+                self.pending.push(format!("{}{message}", self.columns.head(&kind, stage, self.frame.paint)));
+            }
             Event::StageWarning { stage, message } => {
                 let warning = self.frame.paint.yellow("warning");
                 self.pending.push(format!("{warning}: stage `{stage}`: {message}"));

@@ -66,6 +66,8 @@ impl Plain {
                     _ => Vec::new(),
                 }
             }
+            Event::StageValues { .. } => Vec::new(),
+            Event::StageNote { stage, message } => vec![format!("{}{message}", head(state, stage))],
             Event::StageWarning { stage, message } => {
                 vec![format!("{}: stage `{stage}`: {message}", frame.paint.yellow("warning"))]
             }

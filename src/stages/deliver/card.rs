@@ -231,7 +231,7 @@ describes the network and how raw columns become its inputs.
 
 fn pipeline_tag(task: &Task) -> &'static str {
     match task {
-        Task::Category { .. } | Task::Binary { .. } => "classification",
+        Task::Category { .. } | Task::Binary { .. } | Task::MultiLabel { .. } => "classification",
         Task::Number { .. } => "regression",
     }
 }
@@ -239,15 +239,21 @@ fn pipeline_tag(task: &Task) -> &'static str {
 fn predicts(task: &Task) -> String {
     match task {
         Task::Category { classes: Some(classes) } => {
-            let shown: Vec<String> = classes.iter().take(20).map(|class| format!("`{class}`")).collect();
-            let rest = classes.len().saturating_sub(20);
-            let rest = if rest > 0 { format!(" and {rest} more") } else { String::new() };
-            format!("one of {} classes, {}{rest}", classes.len(), shown.join(", "))
+            format!("one of {} classes, {}", classes.len(), quoted(classes))
         }
         Task::Category { classes: None } => "one of several classes".to_owned(),
         Task::Binary { positive } => format!("whether it is `{positive}`"),
         Task::Number { .. } => "a number".to_owned(),
+        Task::MultiLabel { labels } => format!("any of {} labels, {}", labels.len(), quoted(labels)),
     }
+}
+
+/// The first names, and how many more there are.
+fn quoted(names: &[String]) -> String {
+    let shown: Vec<String> = names.iter().take(20).map(|name| format!("`{name}`")).collect();
+    let rest = names.len().saturating_sub(20);
+    let rest = if rest > 0 { format!(" and {rest} more") } else { String::new() };
+    format!("{}{rest}", shown.join(", "))
 }
 
 fn columns(feature: &FittedFeature) -> String {

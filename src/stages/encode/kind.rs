@@ -154,32 +154,40 @@ fn check_target(
     selected: &Selected<'_>,
     cx: &mut CheckCx<'_>,
 ) -> TargetType {
-    let dtype = match schema.lookup(column) {
-        Lookup::Found(found) => found.dtype.clone(),
-        Lookup::Unknown => DType::Unknown,
-        Lookup::Missing => {
-            missing_target(column, schema, &spec.fit, path!["target", column], cx);
-            DType::Unknown
-        }
-    };
+    let mut dtypes = Vec::new();
+    for (index, name) in target.columns(column).into_iter().enumerate() {
+        let place = target.column_path(column, index);
+        dtypes.push(match schema.lookup(name) {
+            Lookup::Found(found) => found.dtype.clone(),
+            Lookup::Unknown => DType::Unknown,
+            Lookup::Missing => {
+                missing_target(name, schema, &spec.fit, place.clone(), cx);
+                DType::Unknown
+            }
+        });
+        shown_to_the_model(name, place, spec, selected, cx);
+    }
+    TargetType { name: column.to_owned(), task: target.check(column, &dtypes, cx) }
+}
+
+/// Reports a feature that holds a column of the target.
+fn shown_to_the_model(column: &str, target: Path, spec: &EncodeSpec, selected: &Selected<'_>, cx: &mut CheckCx<'_>) {
     let leaking = spec.features.iter().filter(|(_, feature)| feature.shows_its_row()).find(|(name, feature)| {
         let exact = feature.columns().0.iter().any(|entry| entry == column);
         exact || selected.iter().any(|(other, _, columns)| other == name && columns.iter().any(|name| name == column))
     });
-    if let Some((name, feature)) = leaking {
-        let mut place = feature.columns_path(name);
-        if feature.columns().0.iter().any(|entry| entry == column) && feature.columns().0.len() == 1 && name == column {
-            place = path!["features", name];
-        }
-        cx.error(place, codes::TARGET_AS_FEATURE, format!("the target `{column}` is also part of feature `{name}`"))
-            .label("the model would be shown what it is to predict")
-            .related(path!["target", column], "the target")
-            .hint(match feature.columns().0.iter().any(|entry| entry == column) {
-                true => format!("take `{column}` out of the feature"),
-                false => format!("leave it out of the pattern with \"!{column}\""),
-            });
+    let Some((name, feature)) = leaking else { return };
+    let mut place = feature.columns_path(name);
+    if feature.columns().0.iter().any(|entry| entry == column) && feature.columns().0.len() == 1 && name == column {
+        place = path!["features", name];
     }
-    TargetType { name: column.to_owned(), task: target.check(column, &dtype, cx) }
+    cx.error(place, codes::TARGET_AS_FEATURE, format!("the target `{column}` is also part of feature `{name}`"))
+        .label("the model would be shown what it is to predict")
+        .related(target, "the target")
+        .hint(match feature.columns().0.iter().any(|entry| entry == column) {
+            true => format!("take `{column}` out of the feature"),
+            false => format!("leave it out of the pattern with \"!{column}\""),
+        });
 }
 
 fn missing_target(column: &str, schema: &TableSchema, table: &Ref, place: Path, cx: &mut CheckCx<'_>) {
@@ -207,8 +215,10 @@ fn check_apply(
             }
         }
     }
-    for (column, target) in &spec.target {
-        has_column(column, "the target", schema, table, &place, &|dtype: &DType| target.accepts(dtype), cx);
+    for (name, target) in &spec.target {
+        for column in target.columns(name) {
+            has_column(column, "the target", schema, table, &place, &|dtype: &DType| target.accepts(dtype), cx);
+        }
     }
 }
 
@@ -259,6 +269,7 @@ fn summary(encoder: &Encoder) -> String {
         Task::Category { classes } => format!("{} classes", classes.as_ref().map_or(0, Vec::len)),
         Task::Binary { positive } => format!("{} is {positive}", target.column),
         Task::Number { .. } => format!("target {}", target.column),
+        Task::MultiLabel { labels } => numbers::counted(labels.len(), "label"),
     }));
     parts.join(" · ")
 }

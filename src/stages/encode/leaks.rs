@@ -111,6 +111,10 @@ struct Values {
 
 impl Values {
     fn of(frame: &DataFrame, target: &FittedTarget) -> Result<Self, StageError> {
+        if let Task::MultiLabel { labels } = &target.task {
+            let columns = labels.iter().map(|label| column(frame, label).cloned()).collect::<Result<_, _>>()?;
+            return Ok(Self { classes: same_rows(columns, frame.height())?, numbers: None });
+        }
         let column = column(frame, &target.column)?;
         let numbers = matches!(target.task, Task::Number { .. }).then(|| floats(column)).flatten();
         let numbers = numbers.and_then(|numbers| numbers.into_iter().collect());

@@ -22,6 +22,7 @@ mod features;
 mod kind;
 mod labels;
 mod leaks;
+mod multi_label;
 mod names;
 mod order;
 pub mod ports;

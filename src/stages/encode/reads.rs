@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) fn reads(spec: &EncodeSpec, inputs: &InputTypes<'_>) -> Reads {
     let Some(ArtifactType::Table(fit)) = inputs.get(spec.fit.0.as_str()) else { return Reads::everything() };
     let all: Vec<&str> = fit.names().collect();
-    let mut read: BTreeSet<&str> = spec.target.keys().map(String::as_str).collect();
+    let mut read: BTreeSet<&str> = spec.target.iter().flat_map(|(name, target)| target.columns(name)).collect();
     let mut together = Vec::new();
     for feature in spec.features.values() {
         let names = feature.columns();

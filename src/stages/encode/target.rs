@@ -5,9 +5,11 @@
 //! | `category` | `i64` class indices | text, bools, integers |
 //! | `binary` | `f32` 0 or 1 | bools, numbers 0 and 1, or any two values with `positive` |
 //! | `number` | `f32`, standardised by the training rows unless `scale = "none"` | numbers |
+//! | `multi_label` | `f32` 0 or 1 for each of its columns | bools, numbers 0 and 1 |
 
 use super::exact::mean_and_std;
 use super::labels::{Labels, numbers};
+use super::multi_label::MultiLabelTarget;
 use super::{Tensor, TensorData};
 use crate::diag::{codes, list};
 use crate::path;
@@ -29,6 +31,8 @@ pub enum Target {
     Binary(BinaryTarget),
     /// A number.
     Number(NumberTarget),
+    /// Any of several labels.
+    MultiLabel(MultiLabelTarget),
 }
 
 /// One of several classes.
@@ -87,6 +91,23 @@ impl Target {
             Self::Category(_) => "category",
             Self::Binary(_) => "binary",
             Self::Number(_) => "number",
+            Self::MultiLabel(_) => "multi_label",
+        }
+    }
+
+    /// The columns that it is made of: the one it is called after, or those that it lists.
+    pub fn columns<'a>(&'a self, name: &'a str) -> Vec<&'a str> {
+        match self {
+            Self::MultiLabel(target) => target.columns(),
+            _ => vec![name],
+        }
+    }
+
+    /// Where the manifest names its column of this number.
+    pub(super) fn column_path(&self, name: &str, index: usize) -> Path {
+        match self {
+            Self::MultiLabel(_) => path!["target", name, "multi_label", index],
+            _ => path!["target", name],
         }
     }
 
@@ -97,6 +118,7 @@ impl Target {
                 Self::Category(_) => dtype.is_integer() || matches!(dtype, DType::Bool | DType::Str),
                 Self::Binary(_) => dtype.is_numeric() || matches!(dtype, DType::Bool | DType::Str),
                 Self::Number(_) => dtype.is_numeric(),
+                Self::MultiLabel(_) => dtype.is_numeric() || *dtype == DType::Bool,
             }
     }
 
@@ -107,17 +129,22 @@ impl Target {
             Self::Category(CategoryTarget { classes: Some(classes) }) if classes.len() > 2 => {
                 Dim::Fixed(classes.len() as u64)
             }
+            Self::MultiLabel(target) => Dim::Fixed(target.columns().len() as u64),
             _ => Dim::Fixed(1),
         }
     }
 
-    /// What the target will be, before the data is seen.
-    pub fn check(&self, column: &str, dtype: &DType, cx: &mut CheckCx<'_>) -> Task {
+    /// What the target will be, before the data is seen; `dtypes` are those of its columns.
+    pub fn check(&self, column: &str, dtypes: &[DType], cx: &mut CheckCx<'_>) -> Task {
         let place = path!["target", column];
-        if !self.accepts(dtype) {
-            wrong_type(self, column, dtype, &place, cx);
+        for (index, (name, dtype)) in self.columns(column).into_iter().zip(dtypes).enumerate() {
+            if !self.accepts(dtype) {
+                wrong_type(self, name, dtype, &self.column_path(column, index), cx);
+            }
         }
+        let dtype = dtypes.first().unwrap_or(&DType::Unknown);
         match self {
+            Self::MultiLabel(target) => target.check(column, cx),
             Self::Category(target) => {
                 let classes = target.classes.as_ref().map(|classes| texts(classes));
                 if let Some(classes) = &classes {
@@ -149,6 +176,7 @@ impl Target {
     pub fn fit(&self, column: &str, frame: &DataFrame) -> Result<FittedTarget, StageError> {
         let fitted = |task, negative| FittedTarget { column: column.to_owned(), task, negative };
         match self {
+            Self::MultiLabel(target) => Ok(fitted(target.fit(frame)?, None)),
             Self::Category(target) => {
                 let classes = match &target.classes {
                     Some(classes) => texts(classes),
@@ -177,6 +205,7 @@ fn wrong_type(target: &Target, column: &str, dtype: &DType, place: &Path, cx: &m
         Target::Category(_) if dtype.is_float() => {
             "a float is a `number`; cast it to an integer where it means a class"
         }
+        Target::MultiLabel(_) => "a label is a bool, or a number that is 0 or 1; make one in a `table` stage before",
         Target::Number(_) if matches!(dtype, DType::Str | DType::Bool) => "text and bools are a `category` or `binary`",
         _ => "cast it in a `table` stage before",
     };
@@ -223,7 +252,7 @@ fn classes_of(column: &str, frame: &DataFrame) -> Result<Vec<String>, StageError
     Ok(classes)
 }
 
-fn null_label(column: &str, row: usize) -> StageError {
+pub(super) fn null_label(column: &str, row: usize) -> StageError {
     StageError::data(format!("target `{column}` is null in row {}", row + 1))
         .note("rows are counted from 1")
         .hint(format!("drop rows without a target in a `table` stage before: {{ filter = \"{column} IS NOT NULL\" }}"))
@@ -320,6 +349,7 @@ impl FittedTarget {
     pub fn apply(&self, frame: &DataFrame, table: &str) -> Result<Tensor, StageError> {
         let rows = frame.height();
         match &self.task {
+            Task::MultiLabel { labels } => super::multi_label::encode(labels, frame, table),
             Task::Category { classes } => {
                 let classes = classes.as_deref().unwrap_or_default();
                 let lookup: BTreeMap<&str, i64> =

@@ -1,5 +1,6 @@
 //! How targets are written: `"category"`, or a table such as `{ binary = { positive = "yes" } }`.
 
+use super::multi_label::MultiLabelTarget;
 use super::target::{BinaryTarget, CategoryTarget, NumberTarget, Target, Value};
 use schemars::JsonSchema;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
@@ -16,6 +17,8 @@ enum TargetForm {
     Binary(BinaryTarget),
     /// A number.
     Number(NumberTarget),
+    /// Any of several labels, each a column of yes and no.
+    MultiLabel(MultiLabelTarget),
 }
 
 impl<'de> Deserialize<'de> for Target {
@@ -42,6 +45,7 @@ impl<'de> Deserialize<'de> for Target {
                     TargetForm::Category(target) => Target::Category(target),
                     TargetForm::Binary(target) => Target::Binary(target),
                     TargetForm::Number(target) => Target::Number(target),
+                    TargetForm::MultiLabel(target) => Target::MultiLabel(target),
                 })
             }
         }
@@ -57,7 +61,7 @@ impl JsonSchema for Target {
     fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
         let form = generator.subschema_for::<TargetForm>();
         schemars::json_schema!({
-            "description": "What is predicted: `category`, `binary`, `number`, or a table with one of these keys.",
+            "description": "What is predicted: `category`, `binary`, `number`, or a table with one of these keys, or with `multi_label` and a list of columns.",
             "anyOf": [{ "enum": ["category", "binary", "number"] }, form],
         })
     }

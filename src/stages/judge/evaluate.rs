@@ -6,14 +6,14 @@ use super::metrics_file::{METRICS_FILE, METRICS_VERSION, MetricValue, MetricsFil
 use super::{predictions, report};
 use crate::diag::{codes, did_you_mean, list};
 use crate::frame;
-use crate::job::{Device, Numerics};
+use crate::job::{DeviceChoice, Numerics};
 use crate::metrics::{Confusion, Judged, METRICS, Metric, TaskKind, intervals, metric};
 use crate::path;
 use crate::stage::{
     CheckCx, Family, GateResult, Input, Kind, Outputs, Port, Produced, Ref, RunCx, StageError, StageInfo,
 };
 use crate::stages::encode::{DATA_FILE, Encoder, read_target, write_json};
-use crate::types::{ArtifactType, Column, DType, DatasetType, ModelType, TableSchema, TargetType, Task};
+use crate::types::{ArtifactType, DatasetType, ModelType, TableSchema, TargetType, Task};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -44,9 +44,9 @@ pub struct EvaluateSpec {
     /// any x86-64 that has it.
     #[serde(default)]
     pub numerics: Numerics,
-    /// `cpu` or `cuda`.
+    /// `auto` (a GPU where there is one), `cpu`, `cuda`, or one GPU of several: `cuda:1`.
     #[serde(default)]
-    pub device: Device,
+    pub device: DeviceChoice,
 }
 
 /// What a metric is allowed to be.
@@ -142,9 +142,10 @@ require.accuracy = { min = 0.928 }
             batch_size: spec.batch_size,
             threads: spec.threads,
             numerics: spec.numerics,
-            device: spec.device,
+            device: spec.device.device(),
         };
-        let answers = answers(&compute, model, &tensors.path, right.len(), &target.task, cx)?;
+        let rows = right.len() / target.task.targets();
+        let answers = answers(&compute, model, &tensors.path, rows, &target.task, cx)?;
         let columns = predictions::columns(&answers, &target.task);
         let judged = answers.judged(&right, &target.task);
         let found = measure(spec, target, &judged, cx)?;
@@ -164,7 +165,7 @@ require.accuracy = { min = 0.928 }
 fn predictions_type(task: Option<&Task>, rows: Option<u64>) -> ArtifactType {
     let mut schema = TableSchema::unknown();
     if let Some(task) = task {
-        let first = [Column::new("row", DType::I64), Column::new("target", predictions::target_dtype(task))];
+        let first = predictions::row_and_target_schema(task);
         schema = TableSchema::new(first.into_iter().chain(predictions::schema(task)).collect());
         schema.complete = predictions::schema_is_complete(task);
     }
@@ -326,6 +327,7 @@ fn measure(
         Task::Category { classes } => classes.clone().unwrap_or_default(),
         Task::Binary { .. } => vec!["no".to_owned(), "yes".to_owned()],
         Task::Number { .. } => Vec::new(),
+        Task::MultiLabel { labels } => labels.clone(),
     };
     let confusion = Confusion::of(judged, &vec![1.0; judged.rows()]).rows();
     Ok(MetricsFile {

@@ -24,6 +24,8 @@ pub(super) enum Answers {
     Binary(Vec<f64>),
     /// The number in the target's unit.
     Number(Vec<f64>),
+    /// The probability of each of so many labels, row after row.
+    MultiLabel { probabilities: Vec<f64>, labels: usize },
 }
 
 /// Runs the model over `data` (a `data.safetensors` of `rows` rows).
@@ -83,6 +85,7 @@ fn outputs_of(task: &Task) -> usize {
     match task {
         Task::Category { classes } => classes.as_ref().map_or(0, Vec::len),
         Task::Binary { .. } | Task::Number { .. } => 1,
+        Task::MultiLabel { labels } => labels.len(),
     }
 }
 
@@ -93,6 +96,9 @@ fn interpret(outputs: Vec<f64>, task: &Task) -> Answers {
             Answers::Category { probabilities: outputs.chunks(classes.max(1)).flat_map(softmax).collect(), classes }
         }
         Task::Binary { .. } => Answers::Binary(outputs.into_iter().map(sigmoid).collect()),
+        Task::MultiLabel { labels } => {
+            Answers::MultiLabel { probabilities: outputs.into_iter().map(sigmoid).collect(), labels: labels.len() }
+        }
         Task::Number { mean, std } => {
             let (mean, std) = (mean.unwrap_or(0.0), std.unwrap_or(1.0));
             Answers::Number(outputs.into_iter().map(|value| value * std + mean).collect())
@@ -129,6 +135,9 @@ impl Answers {
             },
             Self::Binary(probabilities) => {
                 Outcome::Binary { truth: target.iter().map(|yes| *yes > 0.5).collect(), probabilities }
+            }
+            Self::MultiLabel { probabilities, labels } => {
+                Outcome::MultiLabel { truth: target.iter().map(|yes| *yes > 0.5).collect(), probabilities, labels }
             }
             Self::Number(predicted) => {
                 let (mean, std) = match task {

@@ -6,7 +6,7 @@ use super::forward::{Compute, answers};
 use super::predictions;
 use crate::diag::{codes, did_you_mean};
 use crate::frame;
-use crate::job::{Device, Numerics};
+use crate::job::{DeviceChoice, Numerics};
 use crate::numbers::counted;
 use crate::path;
 use crate::stage::{
@@ -42,9 +42,9 @@ pub struct PredictSpec {
     /// any x86-64 that has it.
     #[serde(default)]
     pub numerics: Numerics,
-    /// `cpu` or `cuda`.
+    /// `auto` (a GPU where there is one), `cpu`, `cuda`, or one GPU of several: `cuda:1`.
     #[serde(default)]
-    pub device: Device,
+    pub device: DeviceChoice,
 }
 
 const PORT: &str = "table";
@@ -113,7 +113,7 @@ keep = ["id"]
             batch_size: spec.batch_size,
             threads: spec.threads,
             numerics: spec.numerics,
-            device: spec.device,
+            device: spec.device.device(),
         };
         let answers = answers(&compute, model, &tensors, encoded.rows, &target.task, cx)?;
         let names: Vec<&str> = table.get_column_names().into_iter().map(|name| name.as_str()).collect();

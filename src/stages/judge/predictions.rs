@@ -5,6 +5,7 @@
 //! | category | `str`, the class | `probability` of it, and `p_CLASS` for every class |
 //! | binary | `bool`, whether yes is more probable | `probability` of yes |
 //! | number | `f64` in the target's unit | none |
+//! | labels | `bool` for each, called `prediction_LABEL` | `p_LABEL` for each |
 
 use super::forward::Answers;
 use crate::frame;
@@ -26,6 +27,11 @@ pub(super) fn schema(task: &Task) -> Vec<SchemaColumn> {
             vec![SchemaColumn::new("prediction", DType::Bool), SchemaColumn::new("probability", DType::F64)]
         }
         Task::Number { .. } => vec![SchemaColumn::new("prediction", DType::F64)],
+        Task::MultiLabel { labels } => {
+            let said = labels.iter().map(|label| SchemaColumn::new(format!("prediction_{label}"), DType::Bool));
+            let probabilities = labels.iter().map(|label| SchemaColumn::new(format!("p_{label}"), DType::F64));
+            said.chain(probabilities).collect()
+        }
     }
 }
 
@@ -55,7 +61,20 @@ pub(super) fn columns(answers: &Answers, task: &Task) -> Vec<Column> {
             let yes: Vec<bool> = probabilities.iter().map(|p| *p > 0.5).collect();
             vec![Column::new("prediction".into(), yes), Column::new("probability".into(), probabilities.as_slice())]
         }
-        (Answers::Number(values), _) | (Answers::Category { probabilities: values, .. }, _) => {
+        (Answers::MultiLabel { probabilities, labels: count }, Task::MultiLabel { labels }) => {
+            let of = |label: usize| probabilities.iter().skip(label).step_by(*count);
+            let said = labels.iter().enumerate().map(|(at, label)| {
+                Column::new(format!("prediction_{label}").into(), of(at).map(|p| *p > 0.5).collect::<Vec<bool>>())
+            });
+            let each = labels
+                .iter()
+                .enumerate()
+                .map(|(at, label)| Column::new(format!("p_{label}").into(), of(at).copied().collect::<Vec<f64>>()));
+            said.chain(each).collect()
+        }
+        (Answers::MultiLabel { probabilities: values, .. }, _)
+        | (Answers::Number(values), _)
+        | (Answers::Category { probabilities: values, .. }, _) => {
             vec![Column::new("prediction".into(), values.as_slice())]
         }
     }
@@ -72,9 +91,17 @@ fn best_of(row: &[f64]) -> usize {
     best
 }
 
-/// The columns `row` (from 0) and `target` of an evaluation.
+/// The columns `row` (from 0) and `target` of an evaluation; of labels `target_LABEL` for each.
 pub(super) fn row_and_target(judged: &Judged, task: &Task) -> Vec<Column> {
     let rows: Vec<i64> = (0..judged.rows() as i64).collect();
+    let rows = Column::new("row".into(), rows);
+    if let (Outcome::MultiLabel { truth, labels: count, .. }, Task::MultiLabel { labels }) = (judged.outcome(), task) {
+        let one = |(at, label): (usize, &String)| {
+            let has: Vec<bool> = truth.iter().skip(at).step_by(*count).copied().collect();
+            Column::new(format!("target_{label}").into(), has)
+        };
+        return std::iter::once(rows).chain(labels.iter().enumerate().map(one)).collect();
+    }
     let target = match (judged.outcome(), task) {
         (Outcome::Category { truth, .. }, Task::Category { classes: Some(classes) }) => {
             let texts: Vec<&str> = truth.iter().map(|class| classes[*class].as_str()).collect();
@@ -83,19 +110,26 @@ pub(super) fn row_and_target(judged: &Judged, task: &Task) -> Vec<Column> {
         (Outcome::Category { truth, .. }, _) => {
             Column::new("target".into(), truth.iter().map(|class| *class as i64).collect::<Vec<_>>())
         }
-        (Outcome::Binary { truth, .. }, _) => Column::new("target".into(), truth.as_slice()),
+        (Outcome::Binary { truth, .. } | Outcome::MultiLabel { truth, .. }, _) => {
+            Column::new("target".into(), truth.as_slice())
+        }
         (Outcome::Number { truth, .. }, _) => Column::new("target".into(), truth.as_slice()),
     };
-    vec![Column::new("row".into(), rows), target]
+    vec![rows, target]
 }
 
-/// The type of `target`.
-pub(super) fn target_dtype(task: &Task) -> DType {
-    match task {
-        Task::Category { .. } => DType::Str,
-        Task::Binary { .. } => DType::Bool,
-        Task::Number { .. } => DType::F64,
-    }
+/// The columns that [`row_and_target`] will make.
+pub(super) fn row_and_target_schema(task: &Task) -> Vec<SchemaColumn> {
+    let target = |dtype| vec![SchemaColumn::new("target", dtype)];
+    let targets = match task {
+        Task::Category { .. } => target(DType::Str),
+        Task::Binary { .. } => target(DType::Bool),
+        Task::Number { .. } => target(DType::F64),
+        Task::MultiLabel { labels } => {
+            labels.iter().map(|label| SchemaColumn::new(format!("target_{label}"), DType::Bool)).collect()
+        }
+    };
+    std::iter::once(SchemaColumn::new("row", DType::I64)).chain(targets).collect()
 }
 
 /// Columns of one height as a frame.
@@ -112,14 +146,19 @@ mod tests {
         let category = Task::Category { classes: Some(vec!["a".to_owned(), "b".to_owned()]) };
         let answers = Answers::Category { probabilities: vec![0.3, 0.7, 0.5, 0.5], classes: 2 };
         let binary = Task::Binary { positive: "1".to_owned() };
+        let labels = Task::MultiLabel { labels: vec!["a".to_owned(), "b".to_owned()] };
         let number = Task::Number { mean: None, std: None };
         for (answers, task) in [
             (answers, &category),
             (Answers::Binary(vec![0.5, 0.51]), &binary),
             (Answers::Number(vec![1.0, 2.0]), &number),
+            (Answers::MultiLabel { probabilities: vec![0.3, 0.7, 0.5, 0.6], labels: 2 }, &labels),
         ] {
             let frame = frame_of(2, columns(&answers, task)).unwrap();
             assert_eq!(frame::schema_of(&frame).columns, schema(task));
+            let width = if matches!(task, Task::MultiLabel { .. }) { 2 } else { 1 };
+            let right = frame_of(2, row_and_target(&answers.judged(&vec![1.0; 2 * width], task), task)).unwrap();
+            assert_eq!(frame::schema_of(&right).columns, row_and_target_schema(task));
             println!("{frame}");
         }
     }

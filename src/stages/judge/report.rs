@@ -27,6 +27,14 @@ pub(super) fn write(
                 draw(&format!("Residuals of {target}"), "predicted", "actual − predicted", &residuals, 0.0),
             ));
         }
+        Outcome::MultiLabel { truth, probabilities, .. } => {
+            let decisions = Outcome::Binary { truth: truth.clone(), probabilities: probabilities.clone() };
+            plots.push(("calibration.svg", calibration(&Judged::new(decisions), target)));
+            let lines = label_lines(judged, classes);
+            if !lines.is_empty() {
+                plots.push(("roc.svg", plot::roc(&format!("ROC of {target}"), &lines)));
+            }
+        }
         Outcome::Category { .. } | Outcome::Binary { .. } => {
             let confusion = Confusion::of(judged, &vec![1.0; judged.rows()]);
             plots.push((
@@ -70,12 +78,19 @@ fn roc_lines(judged: &Judged, classes: &[String]) -> Vec<RocLine> {
         _ if classes.len() <= MOST_ROC_CLASSES => (0..classes.len()).collect(),
         _ => Vec::new(),
     };
-    wanted
-        .into_iter()
-        .filter_map(|class| {
-            let curve = roc_curve(judged, class)?;
-            let points = curve.false_positive.into_iter().zip(curve.true_positive).collect();
-            Some(RocLine { name: classes[class].clone(), points, area: curve.area })
-        })
-        .collect()
+    wanted.into_iter().filter_map(|class| roc_line(judged, class, &classes[class])).collect()
+}
+
+/// A line for each label.
+fn label_lines(judged: &Judged, labels: &[String]) -> Vec<RocLine> {
+    if labels.len() > MOST_ROC_CLASSES {
+        return Vec::new();
+    }
+    labels.iter().enumerate().filter_map(|(at, label)| roc_line(&judged.label(at)?, 1, label)).collect()
+}
+
+fn roc_line(judged: &Judged, class: usize, name: &str) -> Option<RocLine> {
+    let curve = roc_curve(judged, class)?;
+    let points = curve.false_positive.into_iter().zip(curve.true_positive).collect();
+    Some(RocLine { name: name.to_owned(), points, area: curve.area })
 }

@@ -1,14 +1,14 @@
 //! What a training stage will output, and what is wrong with it.
 
-use super::kind::{CURVES, HISTORY, MODEL};
+use super::kind::{CURVES, GRADIENTS, HISTORY, MODEL, STATE};
 use super::spec::TrainSpec;
 use crate::diag::{codes, did_you_mean, list};
-use crate::job::{TRACE, validation_metrics};
+use crate::job::{Accumulate, DeviceChoice, Precision, TRACE, validation_metrics};
 use crate::nn::choice::Problem;
 use crate::nn::losses::Loss;
 use crate::path;
-use crate::stage::{CheckCx, Outputs};
-use crate::types::{ArtifactType, Column, DType, DatasetType, ModelType, TableSchema, Task};
+use crate::stage::{CheckCx, Outputs, Path};
+use crate::types::{ArtifactType, Column, DType, DatasetType, ModelType, TableSchema, Task, TensorType};
 
 /// See [`crate::stage::Kind::check`].
 pub(super) fn check(spec: &TrainSpec, cx: &mut CheckCx<'_>) -> Outputs {
@@ -20,7 +20,10 @@ pub(super) fn check(spec: &TrainSpec, cx: &mut CheckCx<'_>) -> Outputs {
     if let Some(task) = task {
         loss_fits(spec, task, cx);
     }
-    metric(spec, task, cx);
+    if let Some(ranking) = spec.loss.ranking() {
+        super::ranking::check(spec, ranking, data, cx);
+    }
+    watched(spec, task, cx);
     if let (Some(model), Some(data)) = (model, data) {
         data_fits(spec, model, data, cx);
     }
@@ -35,7 +38,16 @@ pub(super) fn check(spec: &TrainSpec, cx: &mut CheckCx<'_>) -> Outputs {
         model.map_or(ArtifactType::Unknown, |model| ArtifactType::Model(ModelType { trained: true, ..model.clone() }));
     let history = ArtifactType::Table(history(spec, task));
     let trace = ArtifactType::Table(trace());
-    Outputs::none().and(MODEL, trained).and(HISTORY, history).and(TRACE, trace).and(CURVES, ArtifactType::Report)
+    let outputs = Outputs::none().and(MODEL, trained).and(HISTORY, history).and(TRACE, trace);
+    let outputs = if spec.extendable { outputs.and(STATE, ArtifactType::State) } else { outputs };
+    let outputs = if spec.gradient_norms { outputs.and(GRADIENTS, ArtifactType::Table(gradients())) } else { outputs };
+    outputs.and(CURVES, ArtifactType::Report)
+}
+
+/// The columns of the norms of gradients.
+fn gradients() -> TableSchema {
+    let columns = [("step", DType::I64), ("epoch", DType::I64), ("layer", DType::Str), ("norm", DType::F32)];
+    TableSchema::new(columns.into_iter().map(|(name, dtype)| Column::new(name, dtype)).collect())
 }
 
 /// The columns of the trace.
@@ -65,7 +77,7 @@ pub(super) fn names(spec: &TrainSpec, task: Option<&Task>) -> Vec<&'static str> 
     let mut names = vec!["loss", "lr"];
     if spec.validate.is_some() {
         names.push("val_loss");
-        names.extend(task.map_or(&[][..], validation_metrics));
+        names.extend(task.map_or(&[][..], |task| validation_metrics(task, &spec.loss)));
     }
     names
 }
@@ -90,11 +102,37 @@ fn numbers(spec: &TrainSpec, cx: &mut CheckCx<'_>) {
             cx.error(path!["clip"], codes::OUT_OF_RANGE, format!("the bound of clip is above 0, found {bound}"));
         }
     }
+    computing(spec, cx);
     if let Some(stop) = &spec.early_stop
         && !(stop.min_delta >= 0.0 && stop.min_delta.is_finite())
     {
         let message = format!("min_delta is at least 0, found {}", stop.min_delta);
         cx.error(path!["early_stop", "min_delta"], codes::OUT_OF_RANGE, message);
+    }
+}
+
+/// How steps are computed.
+fn computing(spec: &TrainSpec, cx: &mut CheckCx<'_>) {
+    if let Accumulate::Parts(parts) = spec.accumulate
+        && !(1..=spec.batch_size.max(1)).contains(&parts)
+    {
+        let message = format!("a batch of {} is computed in 1 to {0} parts, found {parts}", spec.batch_size);
+        cx.error(path!["accumulate"], codes::OUT_OF_RANGE, message);
+    }
+    if let Some(ema) = spec.ema
+        && !(ema.decay > 0.0 && ema.decay < 1.0)
+    {
+        let message = format!("decay is above 0 and below 1, found {}", ema.decay);
+        cx.error(path!["ema", "decay"], codes::OUT_OF_RANGE, message);
+    }
+    if spec.precision == Precision::Tf32 && spec.device == DeviceChoice::Cpu {
+        cx.error(path!["precision"], codes::CONFLICT, "a processor has no tf32")
+            .label("for a GPU")
+            .hint("`bf16` is what processors have, some of them in hardware; or compute on a GPU: device = \"cuda\"");
+    }
+    let mixup = spec.augment.map_or(0.0, |augment| augment.mixup);
+    if !(0.0..=1.0).contains(&mixup) {
+        cx.error(path!["augment", "mixup"], codes::OUT_OF_RANGE, format!("mixup is between 0 and 1, found {mixup}"));
     }
 }
 
@@ -127,32 +165,53 @@ fn target<'a>(
 }
 
 fn loss_fits(spec: &TrainSpec, task: &Task, cx: &mut CheckCx<'_>) {
-    if !spec.loss.fits(task) {
-        let fitting = Loss::fitting(task);
-        let message = format!(
-            "`{}` is a loss for a {} target, and this target is a {}",
-            spec.loss.name(),
-            spec.loss.task(),
-            task.name()
-        );
+    let (loss, name) = (&spec.loss, spec.loss.name());
+    if !loss.fits(task) {
+        let tasks = loss.tasks().join(" or ");
+        let message = format!("`{name}` is a loss for a {tasks} target, and this target is a {}", task.name());
         cx.error(path!["loss"], codes::LOSS_TASK, message)
-            .label(format!("for a {} target", spec.loss.task()))
+            .label(format!("for a {tasks} target"))
             .from_stage(&spec.data, format!("the target is a {}", task.name()))
-            .hint(format!("for this target there is {}", list(fitting, 6)));
+            .hint(format!("for this target there is {}", list(Loss::fitting(task), 6)));
+        return;
+    }
+    if let Some(field) = loss.idle_field(task) {
+        let message = format!("`{field}` of `{name}` says nothing about a {} target", task.name());
+        cx.error(path!["loss", name, field], codes::LOSS_TASK, message)
+            .from_stage(&spec.data, format!("the target is a {}", task.name()));
+    }
+    let (Some(weight), Task::Category { classes: Some(classes) }) = (loss.class_weight(), task) else { return };
+    if let Some(unknown) = weight.unknown(classes) {
+        let names = || classes.iter().map(String::as_str);
+        cx.error(
+            path!["loss", name, "weight", unknown],
+            codes::LOSS_TASK,
+            format!("the target has no class `{unknown}`"),
+        )
+        .from_stage(&spec.data, "the target's classes come from here")
+        .maybe_hint(did_you_mean(unknown, names()))
+        .hint(format!("its classes are {}", list(names(), 8)));
     }
 }
 
-/// The early stop's metric is one that the history will have.
-fn metric(spec: &TrainSpec, task: Option<&Task>, cx: &mut CheckCx<'_>) {
-    let Some(stop) = &spec.early_stop else { return };
-    let metric = stop.metric.as_str();
+/// What the early stop and the schedule watch are columns that the history will have.
+fn watched(spec: &TrainSpec, task: Option<&Task>, cx: &mut CheckCx<'_>) {
+    if let Some(stop) = &spec.early_stop {
+        metric("early_stop", &stop.metric, path!["early_stop", "metric"], spec, task, cx);
+    }
+    if let Some(followed) = spec.schedule.metric() {
+        let name = spec.schedule.name();
+        metric(&format!("schedule.{name}"), followed, path!["schedule", name, "metric"], spec, task, cx);
+    }
+}
+
+fn metric(field: &str, metric: &str, place: Path, spec: &TrainSpec, task: Option<&Task>, cx: &mut CheckCx<'_>) {
     let mut known = names(spec, task);
     known.retain(|name| *name != "lr");
     if known.contains(&metric) || (task.is_none() && spec.validate.is_some()) {
         return;
     }
-    let message = format!("early_stop watches `{metric}`, which is not computed");
-    let finding = cx.error(path!["early_stop", "metric"], codes::EARLY_STOP, message);
+    let finding = cx.error(place, codes::EARLY_STOP, format!("{field} watches `{metric}`, which is not computed"));
     if spec.validate.is_none() && (metric.starts_with("val_") || metric == "validation") {
         finding.hint("name a dataset as `validate`: without one there is only `loss`");
     } else {
@@ -204,6 +263,15 @@ fn batch_fits(spec: &TrainSpec, data: &DatasetType, cx: &mut CheckCx<'_>) {
 
 fn images(spec: &TrainSpec, data: &DatasetType, cx: &mut CheckCx<'_>) {
     let Some(augment) = spec.augment else { return };
+    if augment.mixup > 0.0
+        && let Some(index) = data.features.iter().find(|feature| feature.dtype == TensorType::I64)
+    {
+        let message = format!("`{}` holds category indices, and what is between two of them is none", index.name);
+        cx.error(path!["augment", "mixup"], codes::AUGMENT, message).from_stage(&spec.data, "encoded here");
+    }
+    if !augment.changes_images() {
+        return;
+    }
     let mut images = data.features.iter().filter(|feature| feature.shape.rank() == 3).peekable();
     if images.peek().is_none() {
         if data.complete {

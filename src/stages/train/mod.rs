@@ -2,6 +2,7 @@
 
 mod check;
 mod kind;
+mod ranking;
 mod run;
 mod spec;
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! Runs a training job in the worker, shows its progress, writes its history.
 
 use super::check::names;
-use super::kind::{CURVES, HISTORY, MODEL};
+use super::kind::{CURVES, GRADIENTS, HISTORY, MODEL, STATE};
 use super::spec::TrainSpec;
 use crate::frame;
-use crate::job::{Job, JobResult, Setting, TRACE, TrainJob, WorkerEvent};
+use crate::job::{Checkpoints, Job, JobResult, Setting, Start, TRACE, TrainJob, WorkerEvent};
 use crate::numbers;
 use crate::numbers::{number, rate, sparkline};
 use crate::plot::{self, Curve};
@@ -26,8 +26,44 @@ pub(super) fn run(spec: &TrainSpec, cx: &RunCx<'_>) -> Result<Produced, StageErr
         let bytes = std::fs::read(&from).map_err(|error| StageError::io("read", &from, &error))?;
         std::fs::write(&to, bytes).map_err(|error| StageError::io("write", &to, &error))?;
     }
-    let job = TrainJob {
-        setting: Setting { threads: size(spec.threads), numerics: spec.numerics, device: spec.device },
+    let job = job(spec, model, target, cx)?;
+    let mut display = Display { planned: spec.epochs, ..Display::default() };
+    let result = cx.services.run_job(&Job::Train(Box::new(job)), &mut |event| match event {
+        WorkerEvent::Warning { message } => cx.services.warn(message.clone()),
+        WorkerEvent::Continues { from, step, steps, epoch, epochs } => {
+            cx.services.note(continues(*from, (*step, *steps), (*epoch, *epochs)));
+        }
+        event => {
+            if let Some((step, values)) = display.values(event) {
+                cx.services.values(step, values);
+            }
+            if let Some(progress) = display.hear(event) {
+                cx.services.progress(progress);
+            }
+        }
+    })?;
+    let mut produced = Produced::new(summary(&result, spec.epochs));
+    produced.metrics = metrics(&result);
+    let trained = ModelType { trained: true, ..untrained.clone() };
+    let produced = produced.port(MODEL, ArtifactType::Model(trained));
+    let produced = if spec.extendable { produced.port(STATE, ArtifactType::State) } else { produced };
+    let names = names(spec, Some(&target.task));
+    let produced = frame::write_table(cx, HISTORY, history(&display.epochs, &names)?, produced)?;
+    let mut produced = frame::write_table(cx, TRACE, trace(&display.trace)?, produced)?;
+    if spec.gradient_norms {
+        produced = frame::write_table(cx, GRADIENTS, gradients(&display.gradients)?, produced)?;
+    }
+    let picture = cx.out(CURVES)?.join("curves.svg");
+    let best = result.values.get("best_epoch").copied();
+    std::fs::write(&picture, curves(&display.epochs, &names, best))
+        .map_err(|error| StageError::io("write", &picture, &error))?;
+    Ok(produced.port(CURVES, ArtifactType::Report))
+}
+
+/// What the worker is asked for.
+fn job(spec: &TrainSpec, model: &Input, target: &TargetType, cx: &RunCx<'_>) -> Result<TrainJob, StageError> {
+    Ok(TrainJob {
+        setting: Setting { threads: size(spec.threads), numerics: spec.numerics, device: spec.device.device() },
         architecture: path(model, "architecture.json")?,
         weights: model.file("model.safetensors").map(|file| file.path.clone()),
         base: model.file(BASE_WEIGHTS).map(|file| file.path.clone()),
@@ -42,30 +78,47 @@ pub(super) fn run(spec: &TrainSpec, cx: &RunCx<'_>) -> Result<Produced, StageErr
         batch_size: size(spec.batch_size),
         shuffle: spec.shuffle,
         drop_last: spec.drop_last,
+        accumulate: spec.accumulate,
+        precision: spec.precision,
+        deterministic: spec.deterministic,
+        ema: spec.ema,
+        gradient_norms: spec.gradient_norms,
         clip: spec.clip,
         early_stop: spec.early_stop.clone(),
         augment: spec.augment.filter(|augment| !augment.is_nothing()),
         seed: cx.seed.number("train"),
-        out: out.join("model.safetensors"),
-    };
-    let mut display = Display { planned: spec.epochs, ..Display::default() };
-    let result = cx.services.run_job(&Job::Train(Box::new(job)), &mut |event| {
-        if let Some(progress) = display.hear(event) {
-            cx.services.progress(progress);
+        checkpoints: checkpoints(spec, cx),
+        earlier: cx.onward.earlier.as_ref().map(files),
+        state: spec.extendable.then(|| cx.out(STATE)).transpose()?,
+        out: cx.out(MODEL)?.join("model.safetensors"),
+    })
+}
+
+fn checkpoints(spec: &TrainSpec, cx: &RunCx<'_>) -> Option<Checkpoints> {
+    let every = spec.checkpoint_every.map(|limit| limit.0.as_secs_f64());
+    let folder = cx.onward.checkpoints.clone()?;
+    Some(Checkpoints { folder, readable: cx.onward.readable.clone(), every })
+}
+
+fn files(input: &Input) -> BTreeMap<String, PathBuf> {
+    input.files.iter().map(|file| (file.name.clone(), file.path.clone())).collect()
+}
+
+/// `continues at step 4,000 of 4,680 (epoch 9 of 10)`
+fn continues(from: Start, (step, steps): (u64, u64), (epoch, epochs): (u64, u64)) -> String {
+    let count = numbers::count;
+    match from {
+        Start::Checkpoint => {
+            format!(
+                "continues at step {} of {} (epoch {} of {})",
+                count(step),
+                count(steps),
+                count(epoch),
+                count(epochs)
+            )
         }
-    })?;
-    let mut produced = Produced::new(summary(&result, spec.epochs));
-    produced.metrics = metrics(&result);
-    let trained = ModelType { trained: true, ..untrained.clone() };
-    let produced = produced.port(MODEL, ArtifactType::Model(trained));
-    let names = names(spec, Some(&target.task));
-    let produced = frame::write_table(cx, HISTORY, history(&display.epochs, &names)?, produced)?;
-    let produced = frame::write_table(cx, TRACE, trace(&display.trace)?, produced)?;
-    let picture = cx.out(CURVES)?.join("curves.svg");
-    let best = result.values.get("best_epoch").copied();
-    std::fs::write(&picture, curves(&display.epochs, &names, best))
-        .map_err(|error| StageError::io("write", &picture, &error))?;
-    Ok(produced.port(CURVES, ArtifactType::Report))
+        Start::Result => format!("continues from epoch {} of {}, an earlier result", count(epoch), count(epochs)),
+    }
 }
 
 /// The losses over the epochs; beside them the accuracy, which has the same scale. Errors in the target's unit would not.
@@ -102,7 +155,7 @@ fn size(value: u64) -> usize {
 
 /// What of the job's values is worth comparing between runs: nothing that depends on the machine's speed.
 fn metrics(result: &JobResult) -> BTreeMap<String, f64> {
-    let speed = ["rows_per_second", "lr"];
+    let speed = ["rows_per_second", "data_wait", "lr"];
     result.values.iter().filter(|(name, _)| !speed.contains(&name.as_str())).map(|(k, v)| (k.clone(), *v)).collect()
 }
 
@@ -156,6 +209,26 @@ fn trace(rows: &[Row]) -> Result<DataFrame, StageError> {
     DataFrame::new(rows.len(), columns).map_err(|error| frame::failed("make the trace", &error))
 }
 
+/// The norm of a layer's gradients at a step.
+#[derive(Clone, Debug, PartialEq)]
+struct GradientRow {
+    step: u64,
+    epoch: u64,
+    layer: String,
+    norm: Option<f32>,
+}
+
+/// A frame with a row per traced step and layer.
+fn gradients(rows: &[GradientRow]) -> Result<DataFrame, StageError> {
+    let columns = vec![
+        Column::new("step".into(), rows.iter().map(|row| row.step.cast_signed()).collect::<Vec<_>>()),
+        Column::new("epoch".into(), rows.iter().map(|row| row.epoch.cast_signed()).collect::<Vec<_>>()),
+        Column::new("layer".into(), rows.iter().map(|row| row.layer.as_str()).collect::<Vec<_>>()),
+        Column::new("norm".into(), rows.iter().map(|row| row.norm).collect::<Vec<_>>()),
+    ];
+    DataFrame::new(rows.len(), columns).map_err(|error| frame::failed("make the table of gradients", &error))
+}
+
 /// What was heard of the job so far.
 #[derive(Default)]
 struct Display {
@@ -163,9 +236,36 @@ struct Display {
     epochs: Vec<(u64, BTreeMap<String, f64>)>,
     losses: Vec<f64>,
     trace: Vec<Row>,
+    gradients: Vec<GradientRow>,
 }
 
 impl Display {
+    /// What an event tells of what is watched, and at which step.
+    fn values(&self, event: &WorkerEvent) -> Option<(u64, BTreeMap<String, f64>)> {
+        match event {
+            WorkerEvent::Trace { step, loss, grad_norm, .. } => {
+                let values = [("train/loss", Some(*loss)), ("train/grad_norm", *grad_norm)];
+                let known = values.into_iter().filter_map(|(name, value)| Some((name.to_owned(), f64::from(value?))));
+                Some((*step, known.collect()))
+            }
+            WorkerEvent::Gradients { step, norms, .. } => {
+                let known =
+                    |(layer, norm): (&String, &Option<f32>)| Some((format!("gradients/{layer}"), f64::from((*norm)?)));
+                Some((*step, norms.iter().filter_map(known).collect()))
+            }
+            WorkerEvent::Epoch { epoch, values, .. } => {
+                // The last step of an epoch is traced.
+                let last = self.trace.iter().rev().find(|row| row.epoch == *epoch)?;
+                let named = |(name, value): (&String, &f64)| match name.strip_prefix("val_") {
+                    Some(metric) => (format!("val/{metric}"), *value),
+                    None => (format!("epoch/{name}"), *value),
+                };
+                Some((last.step, values.iter().map(named).collect()))
+            }
+            _ => None,
+        }
+    }
+
     /// Notes an event; gives what there is to show.
     fn hear(&mut self, event: &WorkerEvent) -> Option<Progress> {
         match event {
@@ -190,6 +290,16 @@ impl Display {
             WorkerEvent::Trace { epoch, step, loss, grad_norm, digest } => {
                 let (step, epoch, digest) = (*step, *epoch, digest.clone());
                 self.trace.push(Row { step, epoch, loss: *loss, grad_norm: *grad_norm, digest });
+                None
+            }
+            WorkerEvent::Gradients { epoch, step, norms } => {
+                let row = |(layer, norm): (&String, &Option<f32>)| GradientRow {
+                    step: *step,
+                    epoch: *epoch,
+                    layer: layer.clone(),
+                    norm: *norm,
+                };
+                self.gradients.extend(norms.iter().map(row));
                 None
             }
             _ => None,
@@ -223,6 +333,18 @@ mod tests {
         assert_eq!(frame.get_column_names(), ["step", "epoch", "loss", "grad_norm", "digest"]);
         assert_eq!(frame.column("grad_norm").unwrap().f32().unwrap().to_vec(), [Some(0.5), None]);
         assert!(frame.column("loss").unwrap().f32().is_ok());
+    }
+
+    #[test]
+    fn what_is_watched_has_a_step_and_an_owner() {
+        let mut display = Display::default();
+        let trace = WorkerEvent::Trace { epoch: 1, step: 24, loss: 0.5, grad_norm: None, digest: String::new() };
+        assert_eq!(display.values(&trace), Some((24, BTreeMap::from([("train/loss".to_owned(), 0.5)]))));
+        display.hear(&trace);
+        let values = BTreeMap::from([("lr".to_owned(), 0.1), ("val_loss".to_owned(), 0.25)]);
+        let epoch = WorkerEvent::Epoch { epoch: 1, epochs: 2, values };
+        let told = [("epoch/lr", 0.1), ("val/loss", 0.25)].map(|(name, value)| (name.to_owned(), value));
+        assert_eq!(display.values(&epoch), Some((24, BTreeMap::from(told))));
     }
 
     #[test]

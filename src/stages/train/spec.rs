@@ -1,10 +1,10 @@
 //! The fields of `train`.
 
-use crate::job::{Augment, Clip, Device, EarlyStop, Numerics};
+use crate::job::{Accumulate, Augment, Clip, DeviceChoice, EarlyStop, Ema, Numerics, Precision};
 use crate::nn::losses::Loss;
 use crate::nn::optim::Optimizer;
 use crate::nn::schedule::Schedule;
-use crate::stage::Ref;
+use crate::stage::{Limit, Ref};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -17,12 +17,12 @@ pub struct TrainSpec {
     pub data: Ref,
     /// A dataset to look at after each epoch and never to learn from.
     pub validate: Option<Ref>,
-    /// What to make small: `cross_entropy` for a category, `binary_cross_entropy` for yes or no, `mse`, `l1` or `huber` for
-    /// a number.
+    /// What to make small: `cross_entropy` for a category, `binary_cross_entropy` for yes or no (`focal` for both; `bpr`
+    /// and `sampled_softmax` for rankings), `mse`, `l1` or `huber` for a number.
     pub loss: Loss,
-    /// How a step follows from the gradients: `adam`, `adamw` or `sgd`, with PyTorch's fields and defaults.
+    /// How a step follows from the gradients: `sgd`, `adam`, `adamw`, `rmsprop` or `muon`, with PyTorch's fields and defaults.
     pub optimizer: Optimizer,
-    /// How the learning rate changes: `constant`, `step`, `cosine` or `one_cycle`.
+    /// How the learning rate changes: `constant`, `step`, `cosine`, `one_cycle`, `linear` or `plateau`.
     #[serde(default)]
     pub schedule: Schedule,
     /// How often to go through the data.
@@ -38,21 +38,48 @@ pub struct TrainSpec {
     /// x86-64 that has it.
     #[serde(default)]
     pub numerics: Numerics,
-    /// `cpu` or `cuda`.
+    /// `auto` (a GPU where there is one), `cpu`, `cuda`, or one GPU of several: `cuda:1`.
     #[serde(default)]
-    pub device: Device,
+    pub device: DeviceChoice,
     /// Whether every epoch goes through the rows in an order of its own.
     #[serde(default = "yes")]
     pub shuffle: bool,
     /// Whether the rows that do not fill a batch are left out of an epoch.
     #[serde(default)]
     pub drop_last: bool,
+    /// In how many parts a step is computed, whose gradients are added up: less memory, and the same step up to rounding.
+    /// `"auto"`: in as few as fit into the GPU's memory. A batch norm sees a part at a time.
+    #[serde(default, skip_serializing_if = "Accumulate::is_whole")]
+    pub accumulate: Accumulate,
+    /// `f32`; `tf32`, `bf16` and `f16` are faster on a GPU that has them, `bf16` also on some processors. Weights and optimizer
+    /// stay in 32 bits.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub precision: Precision,
+    /// Whether what cannot be computed reproducibly on the device is refused. Without it `verify` expects no equal bits.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub deterministic: bool,
+    /// An average of the weights is judged and becomes the result, in the place of the last ones.
+    pub ema: Option<Ema>,
+    /// Whether the output `gradients` is made: at every traced step the norm of the gradients of each layer.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub gradient_norms: bool,
     /// A bound on gradients: `{ norm = 1.0 }` or `{ value = 0.5 }`.
     pub clip: Option<Clip>,
     /// Stop when a metric has not become better for a while.
     pub early_stop: Option<EarlyStop>,
     /// Vary images from epoch to epoch.
     pub augment: Option<Augment>,
+    /// Whether the state at the end (optimizer, last weights) is kept as the output `state`, so that a training of more epochs
+    /// continues from it. It takes about as much room as the weights times the numbers that the optimizer keeps for each of them:
+    /// 2 for `adam`, 1 for `sgd` with momentum.
+    #[serde(default = "yes")]
+    pub extendable: bool,
+    /// How often a checkpoint is written, from which an interrupted training continues: `"30s"`, `"10m"`, or a number of seconds. By
+    /// default every minute, or less often where that would take more than a hundredth of the time. Not part of the stage's
+    /// key: a training that was interrupted ends with the same bits.
+    // Left out of the canonical form, and so out of the key.
+    #[serde(default, skip_serializing)]
+    pub checkpoint_every: Option<Limit>,
 }
 
 fn default_batch_size() -> u64 {
@@ -65,4 +92,14 @@ fn default_threads() -> u64 {
 
 fn yes() -> bool {
     true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_yes(value: &bool) -> bool {
+    *value
+}
+
+/// Fields that are left out of keys where they say nothing, so that they could be added without emptying anybody's cache.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }

@@ -1,7 +1,7 @@
 //! A standing as a file: a sum, the head with its length before it, and the parts, each with its length before it, so that
 //! every core reads a part of its own. One that is cut off or damaged is not there.
 
-use super::{FORMAT, Head, Part, Standing, program};
+use super::{FORMAT, Head, Part, Standing, has_gpu, program};
 use crate::digest::Digest;
 use crate::store::{Store, write_atomically};
 use rayon::prelude::*;
@@ -28,6 +28,7 @@ impl Store {
         let fits = head.format == FORMAT
             && head.set == set
             && head.boot == self.boot
+            && head.gpu == has_gpu()
             && head.root == self.layout.root()
             && head.store == self.layout.store()
             && Some(head.program) == program();

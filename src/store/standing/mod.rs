@@ -4,6 +4,7 @@
 //! | it depended on | believed while |
 //! |---|---|
 //! | this program | its file has the same stamp |
+//! | whether there is a GPU, which `device = "auto"` asks | there still is one, or none |
 //! | the boot, for results that were not synced | it is the same |
 //! | the manifest, the modules that it uses, `--set` | the same bytes, which are read every time |
 //! | workspace files, and what patterns match | the same names and digests, by the same rules as in a key |
@@ -30,7 +31,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Raised when what is kept changes.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 /// How many stages, and about how many blobs, are kept, read and looked at together.
 const PART: usize = 512;
 const PART_BLOBS: usize = 4096;
@@ -50,6 +51,8 @@ struct Head {
     format: u32,
     program: Stamp,
     boot: Option<String>,
+    /// Whether the machine has a GPU: `device = "auto"` asks.
+    gpu: bool,
     root: PathBuf,
     store: PathBuf,
     set: Vec<String>,
@@ -151,6 +154,7 @@ impl Standing {
             format: FORMAT,
             program: program()?,
             boot: store.boot.clone(),
+            gpu: has_gpu(),
             root: store.layout.root().to_owned(),
             store: store.layout.store().to_owned(),
             set: set.to_vec(),
@@ -274,6 +278,11 @@ fn held(key: Digest, believed: Believed, part: &mut Part, interned: &mut BTreeMa
         files,
         folder: None,
     })
+}
+
+/// Whether the machine has a GPU.
+fn has_gpu() -> bool {
+    !crate::env::gpus().is_empty()
 }
 
 /// The stamp of this program's file.

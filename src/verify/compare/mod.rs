@@ -75,8 +75,8 @@ pub(super) fn compare(
         let (before, now) = (before.ty.name().to_owned(), now.ty.name().to_owned());
         return Ok(Compared::Differs(Box::new(Shown::Type { before, now })));
     }
-    if let (ArtifactType::Report, Some(tolerance)) = (&now.ty, tolerance) {
-        // A picture of the numbers in the other outputs.
+    if let (ArtifactType::Report | ArtifactType::State, Some(tolerance)) = (&now.ty, tolerance) {
+        // A picture of the numbers in the other outputs; what they were made with on the way, digests among it.
         return Ok(Compared::Within { tolerance, largest: None });
     }
     let admits = tolerance.map(|tolerance| move |a: f64, b: f64| tolerance.admits(a, b));
@@ -90,7 +90,7 @@ pub(super) fn compare(
             let largest = found.admitted;
             ((!found.is_none()).then_some(Shown::Table(found)), largest)
         }
-        ArtifactType::Dataset(_) | ArtifactType::Model(_) => {
+        ArtifactType::Dataset(_) | ArtifactType::Model(_) | ArtifactType::State => {
             let (found, largest) = tensors::compare(before, now, admits)?;
             (found.map(Shown::Tensors), largest)
         }

@@ -1,5 +1,6 @@
 //! What the worker can be asked to do.
 
+mod inputs;
 pub mod predict;
 pub mod train;
 

@@ -1,6 +1,6 @@
 //! Computes a model's outputs for a dataset.
 
-use super::{Events, train::batches};
+use super::{Events, inputs, train::batches};
 use crate::failure::Failure;
 use crate::network::{self, Start};
 use crate::numerics;
@@ -18,6 +18,7 @@ pub fn run(job: &PredictJob, events: Events<'_>, cancel: &Cancel) -> Result<JobR
     let device = numerics::apply(job.setting)?;
     let network = network::load(&job.architecture, Start::Weights(&job.weights), 0, device)?;
     let data = Dataset::open(&job.data, None, device)?;
+    inputs::check(&data, "data", network.inputs())?;
     let mut outputs: Vec<Tensor> = Vec::new();
     let _no_grad = tch::no_grad_guard();
     let mut done: u64 = 0;

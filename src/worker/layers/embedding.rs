@@ -16,9 +16,10 @@ impl Embedding {
     pub fn new(spec: &layers::Embedding, site: &Site<'_>, vs: &Path<'_>) -> Result<Self, String> {
         let count = spec.vectors(site.input).ok_or("the number of vectors of an embedding is not known")?;
         let dims = [int(count)?, int(spec.dim)?];
+        let vs = vs.set_group(init::EMBEDDING);
         let weight = match &spec.init {
             None => vs.f_var("weight", &dims, Init::Randn { mean: 0.0, stdev: 1.0 }).map_err(words)?,
-            Some(declared) => init::declared(vs, "weight", &dims, declared)?,
+            Some(declared) => init::declared(&vs, "weight", &dims, declared)?,
         };
         let padding = site.input.padding.map_or(Ok(-1), int)?;
         if padding >= 0 {

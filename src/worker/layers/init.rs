@@ -5,6 +5,11 @@ use kilter::nn::init::{Fan, Init};
 use tch::nn::{Init as Start, Path};
 use tch::{TchError, Tensor};
 
+/// The group, in tch's sense, of what norms multiply with and add: a weight decay may leave it alone.
+pub const NORM: usize = 1;
+/// The group of the vectors of embeddings.
+pub const EMBEDDING: usize = 2;
+
 /// As declared; else uniform in ±√3 · gain / √fan_in with the gain of a leaky ReLU of slope √5, which is ±1/√fan_in:
 /// `torch.nn.init.kaiming_uniform_(a=√5)` (He et al., 2015).
 pub(super) fn weight(vs: &Path<'_>, dims: &[i64], fan_in: i64, init: Option<&Init>) -> Result<Tensor, String> {
@@ -42,6 +47,7 @@ pub(super) fn affine(vs: &Path<'_>, wanted: bool, dims: &[i64]) -> Result<Option
     if !wanted {
         return Ok(None);
     }
+    let vs = vs.set_group(NORM);
     let weight = vs.f_ones("weight", dims).map_err(words)?;
     Ok(Some((weight, vs.f_zeros("bias", dims).map_err(words)?)))
 }

@@ -31,8 +31,11 @@ mod table;
 mod tests;
 mod token_pool;
 mod transformer;
+mod watch;
 
+pub use init::{EMBEDDING, NORM};
 pub use network::Network;
+pub use watch::{first_not_finite, rows_not_finite};
 
 use kilter::nn::{InferCx, LayerSpec, Signal};
 use pass::Pass;

@@ -98,6 +98,8 @@ fn numbers(feature: &FeatureType, inputs: &BTreeMap<String, Tensor>) -> Result<T
         (TensorType::U8, Some(scale)) if stored.kind() == Kind::Uint8 => {
             stored.f_to_kind(Kind::Float)?.f_div_scalar_(scale)
         }
+        // Rows that were mixed are no bytes any more.
+        (TensorType::U8, Some(scale)) => stored.f_div_scalar(scale),
         _ if stored.kind() == Kind::Uint8 => stored.f_to_kind(Kind::Float),
         _ => Ok(stored.shallow_clone()),
     }

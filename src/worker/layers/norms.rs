@@ -14,7 +14,8 @@ pub(super) struct RmsNorm {
 impl RmsNorm {
     pub fn new(spec: &layers::RmsNorm, site: &Site<'_>, vs: &Path<'_>) -> Result<Self, String> {
         let features = site.input_size(site.input_rank().saturating_sub(1))?;
-        let weight = spec.affine.then(|| vs.f_ones("weight", &[features]).map_err(words)).transpose()?;
+        let weight =
+            spec.affine.then(|| vs.set_group(init::NORM).f_ones("weight", &[features]).map_err(words)).transpose()?;
         Ok(Self { weight, features, eps: spec.eps })
     }
 }

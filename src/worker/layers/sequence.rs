@@ -1,7 +1,7 @@
 //! Layers one after another.
 
 use super::pass::Pass;
-use super::{Module, Shared, Site, build, gives_fresh};
+use super::{Module, Shared, Site, build, gives_fresh, watch};
 use kilter::nn::{LayerSpec, Signal};
 use tch::{TchError, Tensor, nn::Path};
 
@@ -12,6 +12,9 @@ pub(super) struct Sequence {
 /// A layer in its place.
 pub(super) struct Step {
     module: Box<dyn Module>,
+    /// How messages call it.
+    path: String,
+    text: String,
     /// Whether tokens stay tokens, so that their mask goes on with them.
     keeps_tokens: bool,
 }
@@ -26,8 +29,10 @@ impl Sequence {
             let at = |message: String| format!("layer {index}, {}: {message}", spec.text());
             let after = spec.infer_next(&before, &shared.cx).map_err(|error| at(error.message))?;
             let site = Site { input: &before, output: &after, overwrite, shared };
-            let module = build(spec, &site, &vs.sub(index)).map_err(at)?;
-            layers.push(Step { module, keeps_tokens: after.padding.is_some() });
+            let vs = vs.sub(index);
+            let module = build(spec, &site, &vs).map_err(at)?;
+            let path = vs.components().collect::<Vec<_>>().join(".");
+            layers.push(Step { module, path, text: spec.text(), keeps_tokens: after.padding.is_some() });
             overwrite = gives_fresh(spec);
             before = after;
         }
@@ -47,6 +52,7 @@ impl Sequence {
     pub fn through(steps: &[Step], x: Tensor, pass: &mut Pass) -> Result<Tensor, TchError> {
         steps.iter().try_fold(x, |x, step| {
             let y = step.module.forward(x, pass)?;
+            watch::look(&step.path, &step.text, &y);
             if !step.keeps_tokens {
                 pass.mask = None;
             }

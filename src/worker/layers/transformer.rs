@@ -50,7 +50,7 @@ struct Norm {
 
 impl Norm {
     fn new(features: i64, bias: bool, eps: f64, vs: &Path<'_>) -> Result<Self, String> {
-        let weight = vs.f_ones("weight", &[features]).map_err(super::words)?;
+        let weight = vs.set_group(super::NORM).f_ones("weight", &[features]).map_err(super::words)?;
         let bias = bias.then(|| vs.f_zeros("bias", &[features]).map_err(super::words)).transpose()?;
         Ok(Self { weight, bias, eps })
     }

@@ -1,8 +1,14 @@
 //! Losses on tensors: the twins of `nn/losses`.
 
+mod focal;
+pub mod ranking;
+
 use crate::failure::Failure;
-use kilter::nn::losses::{ClassWeight, CrossEntropy, Loss};
+use crate::jobs::Forward;
+use kilter::nn::losses::{ClassWeight, Loss};
 use kilter::types::Task;
+use ranking::Ranking;
+use std::collections::BTreeMap;
 use tch::{Device, Kind, Reduction, Tensor};
 
 /// A loss with what it needs besides outputs and targets, on the job's device.
@@ -10,6 +16,8 @@ pub struct Criterion {
     loss: Loss,
     /// Class weights, or the weight of positive rows.
     weight: Option<Tensor>,
+    /// What is compared with what, where it ranks.
+    ranking: Option<Ranking>,
 }
 
 impl Criterion {
@@ -19,9 +27,7 @@ impl Criterion {
     /// What libtorch says of the target.
     pub fn new(spec: &Loss, task: &Task, target: &Tensor, device: Device) -> Result<Self, Failure> {
         let weight = match spec {
-            Loss::CrossEntropy(CrossEntropy { weight: Some(ClassWeight::Balanced), .. }) => {
-                Some(balanced(target, task)?.f_to_device(device)?)
-            }
+            _ if spec.class_weight().is_some() => class_weights(spec, target, task, device)?,
             // Left out where it is 1, which saves a multiplication per row.
             #[expect(clippy::float_cmp, reason = "exactly 1 is the default")]
             Loss::BinaryCrossEntropy(spec) if spec.pos_weight != 1.0 => {
@@ -29,10 +35,33 @@ impl Criterion {
             }
             _ => None,
         };
-        Ok(Self { loss: spec.clone(), weight })
+        let ranking =
+            spec.ranking().map(|ranking| Ranking { items: ranking.items.to_vec(), negatives: ranking.negatives });
+        Ok(Self { loss: spec.clone(), weight, ranking })
     }
 
-    /// The mean loss of a batch: `output` is `[rows, outputs]`, `target` `[rows]`.
+    /// What the network gives for a batch, as [`Criterion::mean`] takes it: `[rows, outputs]`, or of rankings `[rows, 1 + others]`.
+    ///
+    /// # Errors
+    /// What libtorch says.
+    pub fn output(
+        &self,
+        forward: Forward<'_>,
+        features: &BTreeMap<String, Tensor>,
+        train: bool,
+    ) -> Result<Tensor, Failure> {
+        match &self.ranking {
+            Some(ranking) => ranking.scores(forward, features, train),
+            None => forward(features, train),
+        }
+    }
+
+    /// Whether it ranks.
+    pub fn ranks(&self) -> bool {
+        self.ranking.is_some()
+    }
+
+    /// The mean loss of a batch: `output` is what [`Criterion::output`] gives, `target` `[rows]`, or `[rows, labels]`.
     ///
     /// # Errors
     /// What libtorch says.
@@ -42,14 +71,54 @@ impl Criterion {
             Loss::CrossEntropy(spec) => {
                 output.f_cross_entropy_loss(target, weight, Reduction::Mean, -100, spec.label_smoothing)?
             }
+            Loss::Focal(spec) => focal::mean(spec, output, target, weight)?,
             Loss::BinaryCrossEntropy(_) => {
-                output.f_squeeze_dim(-1)?.f_binary_cross_entropy_with_logits(target, None, weight, Reduction::Mean)?
+                like(output, target)?.f_binary_cross_entropy_with_logits(target, None, weight, Reduction::Mean)?
             }
             Loss::Mse(_) => output.f_squeeze_dim(-1)?.f_mse_loss(target, Reduction::Mean)?,
             Loss::L1(_) => output.f_squeeze_dim(-1)?.f_l1_loss(target, Reduction::Mean)?,
+            Loss::Bpr(_) => ranking::bpr(output, target)?,
+            Loss::SampledSoftmax(spec) => ranking::softmax(output, target, spec.temperature)?,
             Loss::Huber(spec) => output.f_squeeze_dim(-1)?.f_huber_loss(target, Reduction::Mean, spec.delta)?,
         })
     }
+}
+
+impl Criterion {
+    /// The factor by which the mean loss of some rows enters that of all: their part of the rows, or of the weight of all
+    /// rows where rows have weights.
+    ///
+    /// # Errors
+    /// What libtorch says.
+    pub fn share(&self, part: &Tensor, whole: &Tensor) -> Result<Tensor, Failure> {
+        let rows = |target: &Tensor| target.size().first().copied().unwrap_or(0);
+        match &self.weight {
+            Some(weight) if self.loss.class_weight().is_some() => {
+                let of = |target: &Tensor| weight.f_index_select(0, target)?.f_sum(Kind::Float);
+                Ok(of(part)?.f_div(&of(whole)?)?)
+            }
+            _ => Ok(Tensor::from(rows(part) as f32 / rows(whole).max(1) as f32)),
+        }
+    }
+}
+
+/// The output in the shape of the target: without its one column, where the target has none.
+fn like(output: &Tensor, target: &Tensor) -> Result<Tensor, Failure> {
+    Ok(if target.dim() == 1 { output.f_squeeze_dim(-1)? } else { output.shallow_clone() })
+}
+
+/// The weight of every class, in their order.
+fn class_weights(spec: &Loss, target: &Tensor, task: &Task, device: Device) -> Result<Option<Tensor>, Failure> {
+    let weights = match (spec.class_weight(), task) {
+        (Some(ClassWeight::Balanced), _) => balanced(target, task)?,
+        (Some(ClassWeight::Given(weights)), Task::Category { classes: Some(classes) }) => {
+            let values: Vec<f32> =
+                classes.iter().map(|class| weights.get(class).map_or(1.0, |weight| *weight as f32)).collect();
+            Tensor::f_from_slice(&values)?
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(weights.f_to_device(device)?))
 }
 
 /// `rows / (classes * rows of the class)`; 0 for a class without rows.
@@ -73,7 +142,10 @@ mod tests {
     }
 
     fn mean(json: serde_json::Value, output: &Tensor, target: &Tensor) -> f64 {
-        let task = Task::Category { classes: Some(vec!["a".into(), "b".into(), "c".into()]) };
+        let task = match output.size()[1] {
+            1 => Task::Binary { positive: "yes".into() },
+            _ => Task::Category { classes: Some(vec!["a".into(), "b".into(), "c".into()]) },
+        };
         let criterion = Criterion::new(&loss(json), &task, target, Device::Cpu).expect("made");
         (criterion.mean(output, target).expect("computed").double_value(&[]) * 1e4).round() / 1e4
     }
@@ -85,9 +157,20 @@ mod tests {
         let classes = Tensor::from_slice(&[1_i64, 0]);
         assert_eq!(mean(serde_json::json!("cross_entropy"), &logits, &classes), 1.7245);
         assert_eq!(mean(serde_json::json!({ "cross_entropy": { "label_smoothing": 0.1 } }), &logits, &classes), 1.7262);
+        let given = serde_json::json!({ "cross_entropy": { "weight": { "b": 2.0, "c": 3.0 } } });
+        assert_eq!(mean(given, &logits, &classes), 1.3045);
+        assert_eq!(mean(serde_json::json!("focal"), &logits, &classes), 1.3773);
+        let given = serde_json::json!({ "focal": { "weight": { "b": 2.0, "c": 3.0 } } });
+        assert_eq!(mean(given, &logits, &classes), 0.9396);
         let (output, yes) = (Tensor::from_slice2(&[[0.5_f32], [-1.0]]), Tensor::from_slice(&[1.0_f32, 1.0]));
         assert_eq!(mean(serde_json::json!("binary_cross_entropy"), &output, &yes), 0.8937);
         assert_eq!(mean(serde_json::json!({ "binary_cross_entropy": { "pos_weight": 3.0 } }), &output, &yes), 2.681);
+        assert_eq!(mean(serde_json::json!("focal"), &output, &yes), 0.3847);
+        let one = Tensor::from_slice(&[1.0_f32, 0.0]);
+        assert_eq!(mean(serde_json::json!({ "focal": { "alpha": 0.25 } }), &output, &one), 0.0169);
+        let labels = Tensor::from_slice2(&[[0.5_f32, -1.0, 2.0], [0.0, 1.0, -1.0]]);
+        let has = Tensor::from_slice2(&[[1.0_f32, 0.0, 1.0], [1.0, 1.0, 0.0]]);
+        assert_eq!(mean(serde_json::json!("binary_cross_entropy"), &labels, &has), 0.3723);
         let target = Tensor::from_slice(&[0.0_f32, 2.0]);
         assert_eq!(mean(serde_json::json!("mse"), &output, &target), 4.625);
         assert_eq!(mean(serde_json::json!("l1"), &output, &target), 1.75);

@@ -51,24 +51,42 @@ fn tensor(bytes: &[u8], shape: &[i64], kind: Kind) -> Result<Tensor, Failure> {
     Ok(unsafe { Tensor::f_from_blob(bytes.as_ptr(), shape, &strides, kind, Device::Cpu)? })
 }
 
+/// The types that can be written, in both languages.
+const KINDS: &[(Dtype, Kind)] = &[
+    (Dtype::U8, Kind::Uint8),
+    (Dtype::F32, Kind::Float),
+    (Dtype::I32, Kind::Int),
+    (Dtype::I64, Kind::Int64),
+    (Dtype::F64, Kind::Double),
+    (Dtype::F16, Kind::Half),
+    (Dtype::BF16, Kind::BFloat16),
+    (Dtype::BOOL, Kind::Bool),
+];
+
 fn kind_of(dtype: Dtype) -> Option<Kind> {
-    match dtype {
-        Dtype::U8 => Some(Kind::Uint8),
-        Dtype::F32 => Some(Kind::Float),
-        Dtype::I32 => Some(Kind::Int),
-        Dtype::I64 => Some(Kind::Int64),
-        _ => None,
+    KINDS.iter().find(|(known, _)| *known == dtype).map(|(_, kind)| *kind)
+}
+
+/// A tensor as it is written: contiguous and on the CPU.
+struct Local {
+    dtype: Dtype,
+    shape: Vec<usize>,
+    tensor: Tensor,
+}
+
+impl Local {
+    /// Shares the tensor's memory where it is contiguous and on the CPU already.
+    fn of(tensor: &Tensor) -> Result<Self, Failure> {
+        let kind = tensor.kind();
+        let dtype = KINDS.iter().find(|(_, known)| *known == kind).map(|(dtype, _)| *dtype);
+        let dtype = dtype.ok_or_else(|| Failure::new(format!("a tensor of type {kind:?} cannot be written")))?;
+        let tensor = tensor.f_detach()?.f_to_device(Device::Cpu)?.f_contiguous()?;
+        let shape = tensor.size().iter().map(|size| size.unsigned_abs() as usize).collect();
+        Ok(Self { dtype, shape, tensor })
     }
 }
 
-/// A tensor to write.
-struct Owned {
-    dtype: Dtype,
-    shape: Vec<usize>,
-    bytes: Vec<u8>,
-}
-
-impl safetensors::View for &Owned {
+impl safetensors::View for &Local {
     fn dtype(&self) -> Dtype {
         self.dtype
     }
@@ -78,11 +96,15 @@ impl safetensors::View for &Owned {
     }
 
     fn data(&self) -> std::borrow::Cow<'_, [u8]> {
-        (&self.bytes).into()
+        if self.data_len() == 0 {
+            return [].as_slice().into();
+        }
+        // SAFETY: contiguous on the CPU, and alive as long as this is; an empty one may have no memory.
+        unsafe { std::slice::from_raw_parts(self.tensor.data_ptr().cast::<u8>(), self.data_len()) }.into()
     }
 
     fn data_len(&self) -> usize {
-        self.bytes.len()
+        self.tensor.numel() * self.tensor.kind().elt_size_in_bytes()
     }
 }
 
@@ -92,26 +114,32 @@ impl safetensors::View for &Owned {
 /// # Errors
 /// When a tensor has a type that kilter does not write, or the file cannot be written.
 pub fn write(path: &Path, tensors: &BTreeMap<String, Tensor>) -> Result<(), Failure> {
-    let owned: Vec<(&String, Owned)> =
-        tensors.iter().map(|(name, tensor)| Ok((name, own(tensor)?))).collect::<Result<_, Failure>>()?;
-    // More than one entry would be written in the order of a hash map.
-    let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-    let bytes = safetensors::serialize(owned.iter().map(|(name, tensor)| (name.as_str(), tensor)), Some(metadata))
-        .map_err(|error| Failure::file("write", path, error))?;
-    std::fs::write(path, bytes).map_err(|error| Failure::file("write", path, error))
+    let local = local(tensors)?;
+    let views = local.iter().map(|(name, tensor)| (*name, tensor));
+    let bytes = safetensors::serialize(views, metadata()).map_err(|error| Failure::file("write", path, error))?;
+    std::fs::write(path, bytes).map_err(|error| Failure::io("write", path, &error))
 }
 
-fn own(tensor: &Tensor) -> Result<Owned, Failure> {
-    let (dtype, kind) = match tensor.kind() {
-        Kind::Uint8 => (Dtype::U8, Kind::Uint8),
-        Kind::Float => (Dtype::F32, Kind::Float),
-        Kind::Int64 => (Dtype::I64, Kind::Int64),
-        other => return Err(Failure::new(format!("a tensor of type {other:?} cannot be written"))),
-    };
-    let local = tensor.detach().f_to_device(Device::Cpu)?.f_contiguous()?;
-    let mut bytes = vec![0; local.numel() * kind.elt_size_in_bytes()];
-    local.f_copy_data_u8(&mut bytes, local.numel())?;
-    Ok(Owned { dtype, shape: local.size().iter().map(|size| size.unsigned_abs() as usize).collect(), bytes })
+/// Writes the same bytes as [`write`] into a new file, without holding them in memory.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_new(path: &Path, tensors: &BTreeMap<String, Tensor>) -> Result<(), Failure> {
+    let local = local(tensors)?;
+    let views = local.iter().map(|(name, tensor)| (*name, tensor));
+    safetensors::serialize_to_file(views, metadata(), path).map_err(|error| match error {
+        safetensors::SafeTensorError::IoError(error) => Failure::io("write", path, &error),
+        other => Failure::file("write", path, other),
+    })
+}
+
+fn local(tensors: &BTreeMap<String, Tensor>) -> Result<Vec<(&str, Local)>, Failure> {
+    tensors.iter().map(|(name, tensor)| Ok((name.as_str(), Local::of(tensor)?))).collect()
+}
+
+/// More than one entry would be written in the order of a hash map.
+fn metadata() -> Option<HashMap<String, String>> {
+    Some(HashMap::from([("format".to_owned(), "pt".to_owned())]))
 }
 
 #[cfg(test)]
@@ -127,6 +155,8 @@ mod tests {
             ("classes".to_owned(), Tensor::from_slice(&[3_i64, 1])),
             ("pixels".to_owned(), Tensor::from_slice(&[1_u8, 2, 3])),
             ("scalar".to_owned(), Tensor::from(1.5_f32)),
+            ("half".to_owned(), Tensor::from_slice(&[1.5_f32, -2.0]).to_kind(Kind::BFloat16)),
+            ("nothing".to_owned(), Tensor::zeros([0, 3], (Kind::Double, Device::Cpu))),
         ]);
         write(&first, &tensors).expect("written");
         let read = TensorFile::open(&first).expect("read");
@@ -135,6 +165,9 @@ mod tests {
         }
         write(&second, read.tensors()).expect("written");
         assert_eq!(std::fs::read(&first).expect("bytes"), std::fs::read(&second).expect("bytes"));
+        let third = folder.path().join("c");
+        write_new(&third, read.tensors()).expect("written");
+        assert_eq!(std::fs::read(&first).expect("bytes"), std::fs::read(&third).expect("bytes"));
     }
 
     #[test]

@@ -2,12 +2,12 @@
 
 mod dataset;
 mod file;
+mod rows;
 mod sparse;
 mod weights;
 
 pub use dataset::Dataset;
-#[cfg(test)]
-pub use file::TensorFile;
-pub use file::write;
+pub use file::{TensorFile, write, write_new};
+pub use rows::gather;
 pub use sparse::Sparse;
 pub use weights::{Snapshot, Weights};

@@ -41,6 +41,13 @@ impl Sparse {
         Ok(Self { indptr, indices, values, columns, device })
     }
 
+    /// The same, with handles of its own.
+    pub fn shared(&self) -> Self {
+        let own = Tensor::shallow_clone;
+        let (indptr, indices, values) = (own(&self.indptr), own(&self.indices), own(&self.values));
+        Self { indptr, indices, values, columns: self.columns, device: self.device }
+    }
+
     /// How many rows there are.
     pub fn rows(&self) -> i64 {
         self.indptr.numel() as i64 - 1

@@ -1,6 +1,7 @@
 //! A network's weights: names, loading, saving, and a copy to come back to.
 
 use super::file::{TensorFile, write};
+use crate::checkpoint::{Part, Stateful};
 use crate::failure::Failure;
 use crate::shim;
 use std::collections::BTreeMap;
@@ -17,9 +18,22 @@ impl Weights {
         Self(store.variables().into_iter().collect())
     }
 
-    /// The parameters that are trained, in the order of their names.
-    pub fn trained(&self) -> Vec<Tensor> {
-        self.0.values().filter(|tensor| tensor.requires_grad()).map(Tensor::shallow_clone).collect()
+    /// Them with their names, in the order of these.
+    pub fn iter(&self) -> impl Iterator<Item = (&String, &Tensor)> {
+        self.0.iter()
+    }
+
+    /// The first that are no finite numbers; `None` where all are.
+    ///
+    /// # Errors
+    /// What libtorch says.
+    pub fn not_finite(&self) -> Result<Option<&String>, Failure> {
+        for (name, tensor) in &self.0 {
+            if tensor.kind() == Kind::Float && tensor.f_isfinite()?.f_all()?.f_int64_value(&[])? == 0 {
+                return Ok(Some(name));
+            }
+        }
+        Ok(None)
     }
 
     /// Lays convolution kernels out with their channels last, which convolutions on the CPU are faster with.
@@ -67,13 +81,9 @@ impl Weights {
     /// # Errors
     /// When one of them is not finite, or the file cannot be written.
     pub fn save(&self, path: &Path) -> Result<(), Failure> {
-        for (name, tensor) in &self.0 {
-            if tensor.kind() == Kind::Float
-                && !tensor.f_isfinite()?.f_all()?.f_int64_value(&[]).is_ok_and(|all| all != 0)
-            {
-                return Err(Failure::new(format!("the weights `{name}` are no longer finite numbers"))
-                    .hint("a lower learning rate, or `clip = { norm = 1.0 }`, keeps them in bounds"));
-            }
+        if let Some(name) = self.not_finite()? {
+            return Err(Failure::new(format!("the weights `{name}` are no longer finite numbers"))
+                .hint("a lower learning rate, or `clip = { norm = 1.0 }`, keeps them in bounds"));
         }
         write(path, &self.0)
     }
@@ -87,7 +97,7 @@ impl Weights {
     ///
     /// # Errors
     /// What libtorch says.
-    pub fn restore(&self, snapshot: &Snapshot) -> Result<(), Failure> {
+    pub fn put_back(&self, snapshot: &Snapshot) -> Result<(), Failure> {
         for (name, value) in &snapshot.0 {
             if let Some(tensor) = self.0.get(name) {
                 tch::no_grad(|| tensor.shallow_clone().f_copy_(value))?;
@@ -97,5 +107,31 @@ impl Weights {
     }
 }
 
-/// Values of weights at some time.
+impl Stateful for Weights {
+    fn save(&self, into: &mut Part) -> Result<(), Failure> {
+        self.0.iter().try_for_each(|(name, tensor)| into.tensor(name, tensor))
+    }
+
+    fn restore(&mut self, from: &Part) -> Result<(), Failure> {
+        self.0.iter().try_for_each(|(name, tensor)| from.copy_into(name, tensor))
+    }
+}
+
+/// Values of weights at some time; they do not change.
 pub struct Snapshot(BTreeMap<String, Tensor>);
+
+impl Snapshot {
+    /// Adds them to a part of a checkpoint.
+    ///
+    /// # Errors
+    /// What libtorch says.
+    pub fn save(&self, into: &mut Part) -> Result<(), Failure> {
+        self.0.iter().try_for_each(|(name, tensor)| into.fixed_tensor(name, tensor))
+    }
+
+    /// Those of a part of a checkpoint.
+    pub fn of(part: &Part) -> Self {
+        // A part shares the memory of its file.
+        Self(part.tensors.iter().map(|(name, tensor)| (name.clone(), tensor.copy())).collect())
+    }
+}

@@ -29,13 +29,15 @@ const BENCHES: &[Bench] = &[
         "training throughput: kilter against Python PyTorch, same network, threads and batch",
         training::bench,
     ),
+    ("checkpoints", "training with and without checkpoints", training::checkpoints),
+    ("loading", "how long training waits for batches", training::loading),
     ("pipelines", "every pipeline of pipelines/, whole", pipelines::bench),
 ];
 
 /// Runs the named measurements, or all.
 pub fn bench(names: &[String]) -> Result<(), Failure> {
     if let Some(unknown) = names.iter().find(|name| !BENCHES.iter().any(|(known, ..)| known == name)) {
-        let known: Vec<String> = BENCHES.iter().map(|(name, about, _)| format!("  {name:<10} {about}")).collect();
+        let known: Vec<String> = BENCHES.iter().map(|(name, about, _)| format!("  {name:<11} {about}")).collect();
         return Err(Failure::new(format!("no measurement `{unknown}`; there are\n{}", known.join("\n"))));
     }
     crate::setup::setup(false)?;

@@ -11,3 +11,20 @@ pub fn bench() -> Result<(), Failure> {
     let kilter = super::kilter()?.to_string_lossy().into_owned();
     run(&python.to_string_lossy(), [script.to_string_lossy().as_ref(), &kilter], &[])
 }
+
+/// What checkpoints cost.
+pub fn checkpoints() -> Result<(), Failure> {
+    worker_alone("checkpoints.py")
+}
+
+/// How long training waits for batches.
+pub fn loading() -> Result<(), Failure> {
+    worker_alone("loading.py")
+}
+
+/// A script that looks at kilter's worker alone, and needs no package.
+fn worker_alone(name: &str) -> Result<(), Failure> {
+    let script = root().join("benches").join(name);
+    let kilter = super::kilter()?.to_string_lossy().into_owned();
+    run("python3", [script.to_string_lossy().as_ref(), &kilter], &[])
+}

@@ -11,7 +11,7 @@ mod outputs;
 mod process;
 mod spec;
 
-pub use spec::{DeclaredFile, InputSpec, Limit, OutputSpec, OutputType, Spec};
+pub use spec::{DeclaredFile, InputSpec, OutputSpec, OutputType, Spec};
 
 use crate::diag::codes;
 use crate::frame::file::Format;

@@ -113,7 +113,7 @@ mod tests {
         };
         let vary = |epoch| {
             let mut features = batch();
-            let spec = Augment { flip: true, shift: 2, erase: 3 };
+            let spec = Augment { flip: true, shift: 2, erase: 3, mixup: 0.0 };
             apply(spec, &mut generator(7, epoch, "augment"), &mut features).expect("varied");
             assert_eq!(features["width"], batch()["width"]);
             assert_eq!(features["image"].size(), [2, 3, 8, 8]);

@@ -1,10 +1,14 @@
-//! A dataset in batches. Rows are gathered for several batches at once, in the type they are stored in; a batch is then
-//! a view, and costs next to nothing. Sparse features are made dense batch by batch.
+//! A dataset in batches. Rows in their own order are views, which cost next to nothing. Rows in another order are gathered in
+//! the type they are stored in: on the CPU by a thread ahead of their use, on a GPU, where the data lies, for several batches at
+//! once. Sparse features are made dense batch by batch.
 
+use super::loader::Loader;
+use super::mixup::Mix;
 use crate::failure::Failure;
 use crate::tensors::Dataset;
 use std::collections::BTreeMap;
-use tch::Tensor;
+use std::time::Duration;
+use tch::{Device, Tensor};
 
 /// How many bytes are gathered at once, at most, where a batch is not larger.
 const CHUNK_BYTES: i64 = 4 << 20;
@@ -17,9 +21,26 @@ pub struct Batch {
     pub target: Option<Tensor>,
     /// How many rows.
     pub rows: i64,
+    /// What the rows were mixed with.
+    pub mix: Option<Mix>,
 }
 
 impl Batch {
+    /// Some of its rows.
+    ///
+    /// # Errors
+    /// What libtorch says.
+    pub fn narrow(&self, start: i64, rows: i64) -> Result<Self, Failure> {
+        let part = |tensor: &Tensor| tensor.f_narrow(0, start, rows);
+        let features = self.features.iter().map(|(name, tensor)| Ok((name.clone(), part(tensor)?)));
+        let features = features.collect::<Result<_, Failure>>()?;
+        let mix = match &self.mix {
+            Some(mix) => Some(Mix { share: mix.share, target: part(&mix.target)? }),
+            None => None,
+        };
+        Ok(Self { features, target: self.target.as_ref().map(part).transpose()?, rows, mix })
+    }
+
     /// The target of a dataset that must have one.
     ///
     /// # Errors
@@ -39,6 +60,8 @@ pub struct Batches<'a> {
     rows: i64,
     at: i64,
     chunk: Option<Chunk>,
+    /// What gathers on the CPU, once the first batch was asked for.
+    loader: Option<Loader>,
 }
 
 /// An order of rows, where it is needed.
@@ -59,7 +82,7 @@ struct Chunk {
 /// All rows, in their order.
 pub fn in_order(data: &Dataset, batch_size: usize) -> Batches<'_> {
     let batch_size = i64::try_from(batch_size.max(1)).unwrap_or(i64::MAX);
-    Batches { data, order: None, batch_size, rows: data.rows, at: 0, chunk: None }
+    Batches { data, order: None, batch_size, rows: data.rows, at: 0, chunk: None, loader: None }
 }
 
 /// How many batches an epoch has.
@@ -74,10 +97,20 @@ impl<'a> Batches<'a> {
     /// # Errors
     /// What libtorch says.
     pub fn ordered(mut self, order: &[i64]) -> Result<Self, Failure> {
-        let first = self.data.features.values().chain(&self.data.target).next();
-        let tensor = Tensor::f_from_slice(order)?.f_to_device(first.map_or(tch::Device::Cpu, Tensor::device))?;
+        let tensor = Tensor::f_from_slice(order)?.f_to_device(self.device())?;
         self.order = Some(Order { rows: order.to_vec(), tensor });
         Ok(self)
+    }
+
+    /// Where the data lies.
+    fn device(&self) -> Device {
+        let first = self.data.features.values().chain(&self.data.target).next();
+        first.map_or(Device::Cpu, Tensor::device)
+    }
+
+    /// How long batches that were not ready were waited for.
+    pub fn waited(&self) -> Duration {
+        self.loader.as_ref().map_or(Duration::ZERO, |loader| loader.waited)
     }
 
     /// Leaves out the rows that do not fill a batch.
@@ -89,17 +122,37 @@ impl<'a> Batches<'a> {
         self
     }
 
+    /// Leaves out the first so many batches.
+    #[expect(clippy::wrong_self_convention, reason = "read as `batches.from_batch(3)`")]
+    #[must_use]
+    pub fn from_batch(mut self, batch: u64) -> Self {
+        self.at = batch.cast_signed().saturating_mul(self.batch_size).min(self.rows);
+        self
+    }
+
+    /// The numbers of the rows of the next batch.
+    pub fn next_rows(&self) -> Vec<i64> {
+        let range = self.at..(self.at + self.batch_size).min(self.rows);
+        match &self.order {
+            Some(order) => range.filter_map(|at| order.rows.get(at as usize).copied()).collect(),
+            None => range.collect(),
+        }
+    }
+
     /// The tensors that hold the rows from `self.at` on, and where in them those begin.
     fn chunk(&mut self) -> (&BTreeMap<String, Tensor>, Option<&Tensor>, i64) {
         let Some(order) = &self.order else { return (&self.data.features, self.data.target.as_ref(), self.at) };
         let stale = self.chunk.as_ref().is_none_or(|chunk| self.at >= chunk.start + chunk.rows);
         if stale {
             let batches = (CHUNK_BYTES / (self.data.row_bytes() * self.batch_size).max(1)).max(1);
-            let rows = (batches * self.batch_size).min(self.rows - self.at);
-            let wanted = order.tensor.narrow(0, self.at, rows);
+            // Always the same chunks, also where an epoch is entered in its middle: a batch has the same alignment then,
+            // which kernels may treat differently.
+            let start = self.at - self.at % (batches * self.batch_size);
+            let rows = (batches * self.batch_size).min(self.rows - start);
+            let wanted = order.tensor.narrow(0, start, rows);
             let gather = |tensor: &Tensor| tensor.index_select(0, &wanted);
             let features = self.data.features.iter().map(|(name, tensor)| (name.clone(), gather(tensor))).collect();
-            self.chunk = Some(Chunk { features, target: self.data.target.as_ref().map(gather), start: self.at, rows });
+            self.chunk = Some(Chunk { features, target: self.data.target.as_ref().map(gather), start, rows });
         }
         match &self.chunk {
             Some(chunk) => (&chunk.features, chunk.target.as_ref(), self.at - chunk.start),
@@ -120,6 +173,17 @@ impl Iterator for Batches<'_> {
 impl Batches<'_> {
     /// The next so many rows.
     fn batch(&mut self, rows: i64) -> Result<Batch, Failure> {
+        if let Some(order) = self.order.as_ref().filter(|_| self.device() == Device::Cpu) {
+            let loader = match &mut self.loader {
+                Some(loader) => loader,
+                none => {
+                    let left = order.rows[self.at as usize..self.rows as usize].to_vec();
+                    none.insert(Loader::start(self.data, left, self.batch_size as usize)?)
+                }
+            };
+            self.at += rows;
+            return loader.next();
+        }
         let at = self.at;
         let (features, target, start) = self.chunk();
         let view = |tensor: &Tensor| tensor.narrow(0, start, rows);
@@ -134,7 +198,7 @@ impl Batches<'_> {
             features.insert(name.clone(), dense);
         }
         self.at += rows;
-        Ok(Batch { features, target, rows })
+        Ok(Batch { features, target, rows, mix: None })
     }
 }
 
@@ -164,6 +228,15 @@ mod tests {
             seen.extend(targets);
         }
         assert_eq!(seen, order);
+        for entered in [0, 1, 5, 12, 13] {
+            let rest = in_order(&data, 8).ordered(&order).expect("ordered").from_batch(entered);
+            let rest: Vec<i64> = rest
+                .flat_map(|batch| {
+                    Vec::<i64>::try_from(batch.expect("a batch").target().expect("target")).expect("numbers")
+                })
+                .collect();
+            assert_eq!(rest, order[(entered as usize * 8).min(100)..], "batch {entered}");
+        }
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! When to stop before all epochs are run.
 
+use crate::checkpoint::{Part, Stateful};
+use crate::failure::Failure;
 use kilter::job::EarlyStop;
+use kilter::nn::higher_is_better;
 
 /// What an epoch's value means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +34,7 @@ impl<'a> Watch<'a> {
     pub fn see(&mut self, epoch: u64, value: f64) -> Verdict {
         let better = match self.best {
             None => true,
-            Some((_, best)) if EarlyStop::higher_is_better(&self.spec.metric) => value > best + self.spec.min_delta,
+            Some((_, best)) if higher_is_better(&self.spec.metric) => value > best + self.spec.min_delta,
             Some((_, best)) => value < best - self.spec.min_delta,
         };
         if better {
@@ -56,6 +59,20 @@ impl<'a> Watch<'a> {
     /// The best epoch so far.
     pub fn best_epoch(&self) -> Option<u64> {
         self.best.map(|(epoch, _)| epoch)
+    }
+}
+
+impl Stateful for Watch<'_> {
+    fn save(&self, into: &mut Part) -> Result<(), Failure> {
+        into.value("best", &self.best.map(|(epoch, value)| (epoch, value.to_bits())))?;
+        into.value("waited", &self.waited)
+    }
+
+    fn restore(&mut self, from: &Part) -> Result<(), Failure> {
+        let best: Option<(u64, u64)> = from.get("best")?;
+        self.best = best.map(|(epoch, bits)| (epoch, f64::from_bits(bits)));
+        self.waited = from.get("waited")?;
+        Ok(())
     }
 }
 

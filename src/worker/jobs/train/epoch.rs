@@ -1,31 +1,30 @@
 //! One pass through the training data.
 
-use super::super::{Events, Forward};
-use super::batches::{self, Batch};
-use super::meter::Meter;
-use super::{augment, order, trace};
+use super::batches::{self, Batch, Batches};
+use super::course::Course;
+use super::diverged::Diverged;
+use super::meter::Norms;
+use super::precision::LossScale;
+use super::step::Step;
+use super::{augment, mixup, order, trace};
+use crate::checkpoint::Keeper;
 use crate::failure::Failure;
-use crate::losses::Criterion;
-use crate::numerics;
-use crate::shim::Optimizer;
 use crate::tensors::Dataset;
 use kilter::env::Cancel;
 use kilter::job::TrainJob;
 use kilter::nn::schedule::At;
-use tch::Tensor;
+use tch::Device;
 
-/// What an epoch works with.
+/// What an epoch works with. What changes is the [`Course`].
 pub struct Trainer<'a> {
     /// The job.
     pub job: &'a TrainJob,
     /// The training data.
     pub data: &'a Dataset,
-    /// The network.
-    pub forward: Forward<'a>,
-    /// The loss.
-    pub criterion: &'a Criterion,
-    /// The optimizer, with its state.
-    pub optimizer: Optimizer,
+    /// How the loss of a step is computed.
+    pub step: Step<'a>,
+    /// Where.
+    pub device: Device,
     /// Set when the job is to stop.
     pub cancel: &'a Cancel,
 }
@@ -45,49 +44,105 @@ impl Trainer<'_> {
         batches::count(self.data.rows, self.job.batch_size, self.job.drop_last)
     }
 
-    /// Runs an epoch, counted from 1. Its choices depend on the seed and its number alone.
+    /// Runs the epoch that is next, or what is left of it. Its choices depend on the seed and its number alone.
     ///
     /// # Errors
     /// When the loss is no longer a finite number, libtorch fails, or the job is cancelled.
-    pub fn epoch(&mut self, epoch: u64, events: Events<'_>) -> Result<EpochResult, Failure> {
-        let job = self.job;
-        numerics::seed(order::torch_seed(job.seed, epoch));
-        let mut choices = order::generator(job.seed, epoch, "augment");
-        let mut batches = batches::in_order(self.data, job.batch_size).drop_last(job.drop_last);
-        if job.shuffle {
-            batches = batches.ordered(&order::shuffled(self.data.rows, job.seed, epoch))?;
+    pub fn epoch(&self, course: &mut Course<'_>, mut keeper: Option<&mut Keeper>) -> Result<EpochResult, Failure> {
+        course.begin_epoch(self.steps_per_epoch());
+        let begun = course.at.step - course.at.batch;
+        let outcome = self.batches(course, &mut keeper);
+        let outcome = outcome.and_then(|()| course.meter.finish(&mut |event| course.record.tell(event)));
+        match (outcome, course.meter.diverged) {
+            (Ok((loss, lr)), _) => Ok(EpochResult { loss, lr }),
+            (Err(_), Some(diverged)) => Err(self.explain(&diverged, diverged.step - begun - 1, course)?),
+            (Err(failure), None) => Err(failure),
         }
-        let mut at = self.start_of(epoch);
-        let mut meter = Meter::new(events, epoch, at.step, at.steps());
-        let mut lr = job.optimizer.lr();
-        for batch in batches {
+    }
+
+    /// The batches of an epoch that are left.
+    fn batches(&self, course: &mut Course<'_>, keeper: &mut Option<&mut Keeper>) -> Result<(), Failure> {
+        let base_lr = course.base_lr();
+        let mut batches = self.order(course.at.epoch)?.from_batch(course.at.batch);
+        let waited = course.waited;
+        while let Some(batch) = batches.next() {
             let mut batch = batch?;
+            course.waited = waited + batches.waited();
             if self.cancel.is_set() {
                 return Err(Failure::cancelled());
             }
-            if let Some(augment) = job.augment {
-                augment::apply(augment, &mut choices, &mut batch.features)?;
+            self.vary(course, &mut batch)?;
+            self.step(course, &batch, base_lr)?;
+            if let Some(keeper) = keeper {
+                keeper.consider(course)?;
             }
-            lr = job.schedule.lr(job.optimizer.lr(), at);
-            let (loss, norm) = self.step(&batch, lr, trace::is_traced(at.step + 1, at.steps_per_epoch))?;
-            meter.note(&loss, norm, batch.rows, lr)?;
-            at.step += 1;
         }
-        Ok(EpochResult { loss: meter.finish(lr)?, lr })
+        Ok(())
     }
 
-    fn start_of(&self, epoch: u64) -> At {
-        let steps_per_epoch = self.steps_per_epoch();
-        At { step: (epoch - 1) * steps_per_epoch, steps_per_epoch, epochs: self.job.epochs }
+    /// The batches of an epoch, in its order.
+    fn order(&self, epoch: u64) -> Result<Batches<'_>, Failure> {
+        let job = self.job;
+        let batches = batches::in_order(self.data, job.batch_size).drop_last(job.drop_last);
+        if job.shuffle { batches.ordered(&order::shuffled(self.data.rows, job.seed, epoch)) } else { Ok(batches) }
     }
 
-    /// Forward, loss, backward, step. The loss stays on the device, and so does the gradients' norm, where it is wanted.
-    fn step(&mut self, batch: &Batch, lr: f64, traced: bool) -> Result<(Tensor, Option<Tensor>), Failure> {
-        let output = (self.forward)(&batch.features, true)?;
-        let loss = self.criterion.mean(&output, batch.target()?)?;
-        loss.f_backward()?;
-        let norm = traced.then(|| self.optimizer.gradient_norm()).transpose()?;
-        self.optimizer.step(lr, self.job.clip)?;
-        Ok((loss, norm))
+    /// Varies images, and mixes rows.
+    fn vary(&self, course: &mut Course<'_>, batch: &mut Batch) -> Result<(), Failure> {
+        let Some(augment) = self.job.augment else { return Ok(()) };
+        augment::apply(augment, &mut course.choices.0, &mut batch.features)?;
+        if augment.mixup > 0.0 {
+            let target = batch.target()?.shallow_clone();
+            batch.mix = Some(mixup::mix(augment.mixup, &mut course.choices.0, &mut batch.features, &target)?);
+        }
+        Ok(())
+    }
+
+    /// Why the batch of this number in the epoch gave a loss that cannot be gone on from.
+    fn explain(&self, diverged: &Diverged, batch: u64, course: &Course<'_>) -> Result<Failure, Failure> {
+        let mut batches = self.order(diverged.epoch)?.from_batch(batch);
+        let rows = batches.next_rows();
+        let Some(batch) = batches.next() else { return Ok(diverged.failure()) };
+        Ok(diverged.explained(&batch?, &rows, &course.weights, self.step.forward))
+    }
+
+    /// Loss, gradients, step. The loss stays on the device, and so do the gradients' norms, where they are wanted.
+    fn step(&self, course: &mut Course<'_>, batch: &Batch, base_lr: f64) -> Result<(), Failure> {
+        let job = self.job;
+        let at = At { step: course.at.step, steps_per_epoch: self.steps_per_epoch(), epochs: job.epochs };
+        let lr = job.schedule.lr(base_lr, at);
+        let scale = course.scale.as_ref().map_or(1.0, LossScale::scale);
+        let loss = self.step.loss_and_gradients(batch, scale)?;
+        let is_sound = self.device != Device::Cpu || loss.f_double_value(&[])?.is_finite();
+        let traced = trace::is_traced(at.step + 1, at.steps_per_epoch);
+        let overflow = match &mut course.scale {
+            Some(scale) if is_sound => {
+                let overflow = course.optimizer.unscale(scale.scale())?;
+                scale.hear(overflow)?;
+                overflow
+            }
+            _ => false,
+        };
+        let norms = traced.then(|| self.norms(course)).transpose()?;
+        if is_sound && !overflow {
+            course.optimizer.guard(&loss)?;
+            course.optimizer.step(lr, job.clip)?;
+        } else {
+            course.optimizer.forget();
+        }
+        if let Some(average) = &mut course.average {
+            average.take(&course.weights)?;
+        }
+        course.at.step += 1;
+        course.at.batch += 1;
+        course.meter.note(&loss, norms, batch.rows, lr, &mut |event| course.record.tell(event))?;
+        // A step that was not made is told of before there is another.
+        if is_sound { Ok(()) } else { course.meter.look(&mut |event| course.record.tell(event)) }
+    }
+
+    fn norms(&self, course: &Course<'_>) -> Result<Norms, Failure> {
+        let all = course.optimizer.gradient_norm()?;
+        let parameters = self.job.gradient_norms.then(|| course.optimizer.gradient_norms()).transpose()?;
+        Ok(Norms { all, parameters })
     }
 }

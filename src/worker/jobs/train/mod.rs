@@ -1,26 +1,44 @@
 //! Trains a model: epochs, validation, early stop, weights.
 
 mod augment;
+mod average;
 pub mod batches;
+mod best;
+mod course;
+mod diverged;
 mod early_stop;
 mod epoch;
+mod labels;
+mod loader;
+mod memory;
 mod meter;
+mod mixup;
 mod order;
+mod precision;
+mod record;
+mod step;
 mod trace;
 mod validate;
 
-use super::Events;
+use super::{Events, inputs};
+use crate::checkpoint::{Keeper, Kept, Origin, go_on, write_folder};
 use crate::failure::Failure;
 use crate::losses::Criterion;
-use crate::network::{self, Start};
-use crate::tensors::{Dataset, Snapshot, Weights};
-use crate::{numerics, optim};
+use crate::numerics::Generators;
+use crate::tensors::{Dataset, Weights};
+use crate::{network, numerics, optim};
+use course::Course;
 use early_stop::{Verdict, Watch};
 use epoch::Trainer;
 use kilter::env::Cancel;
-use kilter::job::{JobResult, TrainJob, WorkerEvent};
+use kilter::job::{Accumulate, JobResult, Start, TrainJob, WorkerEvent};
+use memory::Trial;
+use precision::Casting;
+use record::Record;
 use std::collections::BTreeMap;
 use std::time::Instant;
+use step::Step;
+use tch::{Device, Kind, Tensor};
 
 /// Validation needs no gradients, so that its batches may be larger than those of training.
 const VALIDATION_ROWS: usize = 512;
@@ -29,86 +47,172 @@ const VALIDATION_ROWS: usize = 512;
 ///
 /// # Errors
 /// When the files do not fit each other, the loss is no longer a finite number, libtorch fails, or the job is cancelled.
-/// Nothing is written then.
+/// Nothing is written then but a checkpoint.
 pub fn run(job: &TrainJob, events: Events<'_>, cancel: &Cancel) -> Result<JobResult, Failure> {
-    let device = numerics::apply(job.setting)?;
+    let device = numerics::apply_to(job.setting, job.deterministic, job.precision)?;
     let network = network::load(&job.architecture, start(job), job.seed, device)?;
     let weights = Weights::of(network.store());
     let data = Dataset::open(&job.data, Some(&job.target), device)?;
     let validation = job.validate.as_deref().map(|path| Dataset::open(path, Some(&job.target), device)).transpose()?;
     let target = data.target.as_ref().ok_or_else(|| Failure::new("the training data has no target"))?;
+    inputs::check(&data, "training data", network.inputs())?;
+    if let Some(data) = &validation {
+        inputs::check(data, "validation data", network.inputs())?;
+    }
+    labels::check_all(&data, validation.as_ref(), &job.task, network.outputs())?;
     let criterion = Criterion::new(&job.loss, &job.task, target, device)?;
-    let forward = |features: &BTreeMap<String, tch::Tensor>, train: bool| network.forward(features, train);
-    let trainer = Trainer {
-        job,
-        data: &data,
-        forward: &forward,
-        criterion: &criterion,
-        optimizer: optim::build(&job.optimizer, &weights.trained())?,
-        cancel,
-    };
+    let forward = |features: &BTreeMap<String, Tensor>, train: bool| network.forward(features, train);
+    let casting = Casting::new(job.precision, device);
+    let mut optimizer =
+        optim::build(&job.optimizer, &optim::parameters(network.store(), job.optimizer.no_decay(), network.head()))?;
+    let mut step = Step { forward: &forward, criterion: &criterion, casting, parts: 1 };
+    step.parts = Trial { job, data: &data, step: &step }.parts(device, &weights, &mut optimizer)?;
+    let trainer = Trainer { job, data: &data, step, device, cancel };
     if trainer.steps_per_epoch() == 0 {
         return Err(no_batch(job, data.rows));
     }
-    let values = epochs(trainer, &weights, validation.as_ref(), events)?;
-    weights.save(&job.out)?;
-    Ok(JobResult { values, environment: numerics::environment(job.setting), files: vec![job.out.clone()] })
+    let mut course = Course::new(job, weights, optimizer, Generators::of(device), Record::new(events, job.epochs));
+    if job.gradient_norms {
+        course.meter.layers = optim::layers(network.store());
+    }
+    let outcome = interruptible(&trainer, &mut course, validation.as_ref());
+    let values = outcome.map_err(|failure| match device {
+        Device::Cuda(_) if failure.is_out_of_memory() => {
+            Trial { job, data: &data, step: &trainer.step }.advice(failure, &mut course.optimizer)
+        }
+        _ => failure,
+    })?;
+    let mut environment = numerics::environment(job.setting);
+    if job.accumulate == Accumulate::Auto {
+        environment.insert("accumulate".to_owned(), trainer.step.parts.to_string());
+    }
+    Ok(JobResult { values, environment, files: vec![job.out.clone()] })
 }
 
-fn start(job: &TrainJob) -> Start<'_> {
+fn start(job: &TrainJob) -> network::Start<'_> {
     match (&job.weights, &job.base) {
-        (Some(weights), _) => Start::Weights(weights),
-        (None, Some(base)) => Start::Base(base),
-        (None, None) => Start::Drawn,
+        (Some(weights), _) => network::Start::Weights(weights),
+        (None, Some(base)) => network::Start::Base(base),
+        (None, None) => network::Start::Drawn,
     }
 }
 
-/// Runs the epochs. Afterwards the weights are those of the best epoch, where that is wanted. Gives the values of that
-/// epoch's row of the history, with `epochs` run and `best_epoch`.
-fn epochs(
-    mut trainer: Trainer<'_>,
-    weights: &Weights,
+/// Goes on from what is there, trains to the end, and writes what comes of it. Leaves a checkpoint when it is told to stop.
+fn interruptible(
+    trainer: &Trainer<'_>,
+    course: &mut Course<'_>,
     validation: Option<&Dataset>,
-    events: Events<'_>,
 ) -> Result<BTreeMap<String, f64>, Failure> {
     let job = trainer.job;
-    let mut watch = job.early_stop.as_ref().map(Watch::new);
-    let mut best: Option<(Snapshot, BTreeMap<String, f64>)> = None;
-    let mut last = BTreeMap::new();
-    let mut ran = 0;
-    let started = Instant::now();
-    for epoch in 1..=job.epochs {
-        let result = trainer.epoch(epoch, events)?;
-        ran = epoch;
-        last = BTreeMap::from([("loss".to_owned(), result.loss), ("lr".to_owned(), result.lr)]);
-        if let Some(data) = validation {
-            let rows = job.batch_size.max(VALIDATION_ROWS);
-            last.extend(validate::validate(trainer.forward, data, trainer.criterion, &job.task, rows, trainer.cancel)?);
-        }
-        events(WorkerEvent::Epoch { epoch, epochs: job.epochs, values: last.clone() });
-        let Some(watch) = &mut watch else { continue };
-        match watch.see(epoch, metric(&last, watch.metric())?) {
-            Verdict::Best if watch.restores() => best = Some((weights.snapshot(), last.clone())),
-            Verdict::Best | Verdict::Wait => {}
-            Verdict::Stop => break,
-        }
+    let origin = begin(trainer, course)?;
+    let is_kept = origin == Some(Origin::Own);
+    let mut keeper = Keeper::start(job.checkpoints.as_ref(), course.at.step, is_kept)?;
+    let outcome = epochs(trainer, course, validation, keeper.as_mut());
+    if let Some(keeper) = keeper.filter(|_| outcome.is_err() && trainer.cancel.is_set()) {
+        keeper.take_last(course)?;
     }
-    let seconds = started.elapsed().as_secs_f64();
-    if let Some((snapshot, values)) = best {
-        weights.restore(&snapshot)?;
-        last = values;
-    }
-    last.insert("epochs".to_owned(), ran as f64);
-    if let Some(epoch) = watch.as_ref().and_then(Watch::best_epoch) {
-        last.insert("best_epoch".to_owned(), epoch as f64);
-    }
-    let rows = trainer.data.rows as f64 * ran as f64;
-    last.insert("rows_per_second".to_owned(), rows / seconds.max(1e-9));
-    Ok(last)
+    let seconds_and_rows = outcome?;
+    finish(trainer, course, seconds_and_rows)
 }
 
-fn metric(values: &BTreeMap<String, f64>, name: &str) -> Result<f64, Failure> {
-    values.get(name).copied().ok_or_else(|| Failure::new(format!("early_stop: there is no metric `{name}`")))
+/// Goes on from the furthest state that there is.
+fn begin(trainer: &Trainer<'_>, course: &mut Course<'_>) -> Result<Option<Origin>, Failure> {
+    let job = trainer.job;
+    let Some((loaded, origin)) = go_on(job, &mut |event| course.record.tell(event)) else { return Ok(None) };
+    let steps_per_epoch = trainer.steps_per_epoch();
+    course.restore(&loaded.state, steps_per_epoch)?;
+    let from = if origin == Origin::Earlier { Start::Result } else { Start::Checkpoint };
+    let epochs = if course.at.batch == 0 { course.at.epoch - 1 } else { course.at.epoch };
+    let steps = steps_per_epoch * job.epochs;
+    course.record.tell(WorkerEvent::Continues { from, step: course.at.step, steps, epoch: epochs, epochs: job.epochs });
+    Ok(Some(origin))
+}
+
+/// How long the epochs took that were run here, and their rows.
+type Speed = (f64, f64);
+
+/// Runs the epochs that are left.
+fn epochs(
+    trainer: &Trainer<'_>,
+    course: &mut Course<'_>,
+    validation: Option<&Dataset>,
+    mut keeper: Option<&mut Keeper>,
+) -> Result<Speed, Failure> {
+    let (started, first) = (Instant::now(), course.at.step);
+    while course.goes_on() {
+        let result = trainer.epoch(course, keeper.as_deref_mut())?;
+        let mut values = BTreeMap::from([("loss".to_owned(), result.loss), ("lr".to_owned(), result.lr)]);
+        course.exchange_average()?;
+        let judged = judge(trainer, course, validation, &mut values);
+        // Also where it failed: a checkpoint may follow.
+        course.exchange_average()?;
+        judged?;
+        course.record.end_epoch(values);
+        course.end_epoch();
+        if let Some(keeper) = &mut keeper {
+            keeper.consider(course)?;
+        }
+    }
+    let rows = trainer.data.rows as f64 * (course.at.step - first) as f64 / trainer.steps_per_epoch() as f64;
+    Ok((started.elapsed().as_secs_f64(), rows))
+}
+
+/// Adds what validation gives to an epoch's values, and watches them.
+fn judge(
+    trainer: &Trainer<'_>,
+    course: &mut Course<'_>,
+    validation: Option<&Dataset>,
+    values: &mut BTreeMap<String, f64>,
+) -> Result<(), Failure> {
+    let (job, step) = (trainer.job, &trainer.step);
+    if let Some(data) = validation {
+        let rows = job.batch_size.max(VALIDATION_ROWS);
+        let forward = |features: &BTreeMap<String, Tensor>, train: bool| {
+            step.casting.within(|| Ok((step.forward)(features, train)?.f_to_kind(Kind::Float)?))
+        };
+        values.extend(validate::validate(&forward, data, step.criterion, &job.task, rows, trainer.cancel)?);
+    }
+    if let Some(followed) = job.schedule.metric() {
+        metric("schedule", values, followed)?;
+    }
+    if let Some(watch) = &mut course.watch {
+        match watch.see(course.at.epoch, metric("early_stop", values, watch.metric())?) {
+            Verdict::Best if watch.restores() => course.best.take(&course.weights, values.clone()),
+            Verdict::Best | Verdict::Wait => {}
+            Verdict::Stop => course.at.stopped = true,
+        }
+    }
+    Ok(())
+}
+
+/// Writes the state, where it is wanted, and the weights: those of the best epoch, where that is wanted. Gives the values of
+/// that epoch's row of the history, with `epochs` run and `best_epoch`,
+/// and the part of the time that was waited for batches.
+fn finish(
+    trainer: &Trainer<'_>,
+    course: &mut Course<'_>,
+    (seconds, rows): Speed,
+) -> Result<BTreeMap<String, f64>, Failure> {
+    if let Some(folder) = &trainer.job.state {
+        write_folder(folder, &course.state()?)?;
+    }
+    let best = course.best.put_back(&course.weights)?;
+    if best.is_none() {
+        course.exchange_average()?;
+    }
+    let mut values = best.unwrap_or_else(|| course.record.last());
+    course.weights.save(&trainer.job.out)?;
+    values.insert("epochs".to_owned(), course.record.epochs() as f64);
+    if let Some(epoch) = course.watch.as_ref().and_then(Watch::best_epoch) {
+        values.insert("best_epoch".to_owned(), epoch as f64);
+    }
+    values.insert("rows_per_second".to_owned(), rows / seconds.max(1e-9));
+    values.insert("data_wait".to_owned(), course.waited.as_secs_f64() / seconds.max(1e-9));
+    Ok(values)
+}
+
+fn metric(field: &str, values: &BTreeMap<String, f64>, name: &str) -> Result<f64, Failure> {
+    values.get(name).copied().ok_or_else(|| Failure::new(format!("{field}: there is no metric `{name}`")))
 }
 
 fn no_batch(job: &TrainJob, rows: i64) -> Failure {

@@ -20,12 +20,16 @@ pub fn below(rng: &mut impl Rng, bound: u64) -> u64 {
     ((u128::from(rng.next_u64()) * u128::from(bound)) >> 64) as u64
 }
 
-/// The rows `0..rows` in the order of an epoch (Fisher and Yates).
+/// The rows `0..rows` in the order of an epoch.
 pub fn shuffled(rows: i64, seed: u64, epoch: u64) -> Vec<i64> {
+    permutation(rows, &mut generator(seed, epoch, "order"))
+}
+
+/// The rows `0..rows` in an order that is drawn (Fisher and Yates).
+pub fn permutation(rows: i64, rng: &mut impl Rng) -> Vec<i64> {
     let mut order: Vec<i64> = (0..rows).collect();
-    let mut rng = generator(seed, epoch, "order");
     for last in (1..order.len()).rev() {
-        let other = below(&mut rng, last as u64 + 1) as usize;
+        let other = below(rng, last as u64 + 1) as usize;
         order.swap(last, other);
     }
     order

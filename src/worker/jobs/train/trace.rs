@@ -1,6 +1,8 @@
 //! The trace of a training: every few steps the loss and the norm of the gradients, and a digest of all losses since the
 //! row before. Where two runs part can be read from it.
 
+use crate::checkpoint::{Part, Stateful};
+use crate::failure::Failure;
 use kilter::job::WorkerEvent;
 
 /// The first steps are traced each: most runs that part do so early.
@@ -13,22 +15,33 @@ pub fn is_traced(step: u64, steps_per_epoch: u64) -> bool {
     step <= FIRST || step.is_multiple_of(EVERY) || (steps_per_epoch > 0 && step.is_multiple_of(steps_per_epoch))
 }
 
-/// What was seen since the last row.
+/// What was seen since the last row: the bits of numbers, and not a digest under way, so that a checkpoint can hold it.
 #[derive(Default)]
 pub struct Trace {
-    losses: blake3::Hasher,
+    seen: Vec<u32>,
 }
 
 impl Trace {
     /// Notes the loss of a step; gives a row where the norm of its gradients is known.
     pub fn note(&mut self, epoch: u64, step: u64, loss: f32, norm: Option<f32>) -> Option<WorkerEvent> {
-        self.losses.update(&loss.to_bits().to_le_bytes());
+        self.seen.push(loss.to_bits());
         let norm = norm?;
-        self.losses.update(&norm.to_bits().to_le_bytes());
-        let digest = self.losses.finalize().to_hex()[..16].to_owned();
-        self.losses.reset();
+        self.seen.push(norm.to_bits());
+        let bytes: Vec<u8> = self.seen.drain(..).flat_map(u32::to_le_bytes).collect();
+        let digest = blake3::hash(&bytes).to_hex()[..16].to_owned();
         let grad_norm = norm.is_finite().then_some(norm);
         Some(WorkerEvent::Trace { epoch, step, loss, grad_norm, digest })
+    }
+}
+
+impl Stateful for Trace {
+    fn save(&self, into: &mut Part) -> Result<(), Failure> {
+        into.value("seen", &self.seen)
+    }
+
+    fn restore(&mut self, from: &Part) -> Result<(), Failure> {
+        self.seen = from.get("seen")?;
+        Ok(())
     }
 }
 

@@ -3,7 +3,7 @@
 use super::super::Forward;
 use super::batches;
 use crate::failure::Failure;
-use crate::losses::Criterion;
+use crate::losses::{Criterion, ranking};
 use crate::tensors::Dataset;
 use kilter::env::Cancel;
 use kilter::types::Task;
@@ -31,13 +31,17 @@ pub fn validate(
             return Err(Failure::cancelled());
         }
         let target = batch.target()?;
-        let output = forward(&batch.features, false)?;
+        let output = criterion.output(forward, &batch.features, false)?;
         let mean_loss = criterion.mean(&output, target)?;
-        batches.push(Sums { rows: batch.rows, mean_loss, parts: task_sums(task, &output, target)? });
+        let parts = match criterion.ranks() {
+            true => ranking::right(&output, target)?.into(),
+            false => task_sums(task, &output, target)?,
+        };
+        batches.push(Sums { rows: batch.rows, mean_loss, parts });
     }
     let rows = data.rows.max(1) as f64;
     let mut loss = 0.0;
-    let mut totals = [0.0; 2];
+    let mut totals = [0.0; 3];
     for batch in &batches {
         loss += batch.mean_loss.f_double_value(&[])? * batch.rows as f64;
         for (total, part) in totals.iter_mut().zip(&batch.parts) {
@@ -46,6 +50,9 @@ pub fn validate(
     }
     let mut values = BTreeMap::from([("val_loss".to_owned(), loss / rows)]);
     match task {
+        _ if criterion.ranks() => {
+            values.insert("val_pair_accuracy".to_owned(), if totals[1] > 0.0 { totals[0] / totals[1] } else { 0.0 });
+        }
         Task::Category { .. } | Task::Binary { .. } => {
             values.insert("val_accuracy".to_owned(), totals[0] / rows);
         }
@@ -54,6 +61,12 @@ pub fn validate(
             let unit = std.unwrap_or(1.0);
             values.insert("val_rmse".to_owned(), (totals[0] / rows).sqrt() * unit);
             values.insert("val_mae".to_owned(), totals[1] / rows * unit);
+        }
+        Task::MultiLabel { .. } => {
+            let [right, claims, whole] = totals;
+            let f1 = if claims > 0.0 { 2.0 * right / claims } else { 0.0 };
+            values.insert("val_f1_micro".to_owned(), f1);
+            values.insert("val_subset_accuracy".to_owned(), whole / rows);
         }
     }
     Ok(values)
@@ -67,7 +80,8 @@ struct Sums {
     parts: Vec<Tensor>,
 }
 
-/// How many rows are right; or the sums of squared and absolute errors.
+/// How many rows are right; or the sums of squared and absolute errors; or of labels: how many were rightly said, how many
+/// were said and how many are, and how many rows are right in all of them.
 fn task_sums(task: &Task, output: &Tensor, target: &Tensor) -> Result<Vec<Tensor>, Failure> {
     Ok(match task {
         Task::Category { .. } => {
@@ -80,6 +94,12 @@ fn task_sums(task: &Task, output: &Tensor, target: &Tensor) -> Result<Vec<Tensor
         Task::Number { .. } => {
             let error = output.f_squeeze_dim(-1)?.f_sub(target)?;
             vec![error.f_square()?.f_sum(Kind::Double)?, error.f_abs()?.f_sum(Kind::Double)?]
+        }
+        Task::MultiLabel { .. } => {
+            let (said, are) = (output.f_gt(0.0)?, target.f_gt(0.5)?);
+            let claims = said.f_sum(Kind::Int64)?.f_add(&are.f_sum(Kind::Int64)?)?;
+            let whole = said.f_eq_tensor(&are)?.f_all_dim(-1, false)?.f_sum(Kind::Int64)?;
+            vec![said.f_logical_and(&are)?.f_sum(Kind::Int64)?, claims, whole]
         }
     })
 }
@@ -116,6 +136,16 @@ mod tests {
         let task = Task::Binary { positive: "yes".into() };
         let got = values(&task, "binary_cross_entropy", &output, Tensor::from_slice(&[1.0_f32, 1.0, 1.0]));
         assert_eq!(got["val_accuracy"], 2.0 / 3.0);
+    }
+
+    #[test]
+    fn labels_are_counted_each_and_by_row() {
+        let output = Tensor::from_slice2(&[[0.5_f32, -0.5], [2.0, 1.0], [-1.0, -1.0]]);
+        let target = Tensor::from_slice2(&[[1.0_f32, 0.0], [1.0, 0.0], [0.0, 1.0]]);
+        let task = Task::MultiLabel { labels: vec!["a".into(), "b".into()] };
+        let got = values(&task, "binary_cross_entropy", &output, target);
+        // Two said rightly, three said, three are.
+        assert_eq!((got["val_f1_micro"], got["val_subset_accuracy"]), (2.0 * 2.0 / 6.0, 1.0 / 3.0));
     }
 
     #[test]

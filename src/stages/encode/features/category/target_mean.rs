@@ -61,6 +61,11 @@ fn outputs(target: &FittedTarget, frame: &DataFrame) -> Result<Vec<Vec<f64>>, St
             let wanted = if names.len() == 2 { 1..2 } else { 0..names.len() as i64 };
             wanted.map(class).collect()
         }
+        (TensorData::F32(values), Task::MultiLabel { labels }) => {
+            let of =
+                |label: usize| values.iter().skip(label).step_by(labels.len()).map(|value| f64::from(*value)).collect();
+            (0..labels.len()).map(of).collect()
+        }
         (TensorData::F32(values), _) => vec![values.iter().map(|value| f64::from(*value)).collect()],
         _ => return Err(StageError::bug(format!("target `{}` is neither class nor number", target.column))),
     })

@@ -1,0 +1,44 @@
+//! What is refused, and the form of a file. That the numbers are right is tested with onnxruntime in `tests/it/onnx.rs`.
+
+use super::message::ModelProto;
+use super::*;
+use crate::nn::Join;
+use crate::types::{Shape, TargetType};
+
+fn network(layers: serde_json::Value) -> Architecture {
+    let feature = FeatureType {
+        name: "sizes".into(),
+        shape: Shape::fixed(&[3]),
+        dtype: TensorType::F32,
+        scale: None,
+        cardinality: None,
+        padding: None,
+        columns: Vec::new(),
+    };
+    let task = Task::Category { classes: Some(vec!["a".into(), "b".into()]) };
+    let layers = serde_json::from_value(layers).expect("layers");
+    Architecture::new(vec![feature], Vec::new(), Join::Concat, layers, Some(TargetType { name: "kind".into(), task }))
+        .expect("a network")
+}
+
+#[test]
+fn a_file_has_inputs_by_name_and_the_classes() {
+    let weights = Weights::from([
+        ("layers.0.weight".to_owned(), (vec![2, 3], vec![0; 24])),
+        ("layers.0.bias".to_owned(), (vec![2], vec![0; 8])),
+    ]);
+    let bytes = export(&network(serde_json::json!([{ "linear": "classes" }])), &weights).expect("a file");
+    let model = ModelProto::decode(bytes.as_slice()).expect("a model");
+    let graph = model.graph.expect("a graph");
+    assert_eq!(graph.input.iter().map(|input| input.name.as_str()).collect::<Vec<_>>(), ["sizes"]);
+    assert_eq!(graph.node.iter().map(|node| node.op_type.as_str()).collect::<Vec<_>>(), ["Gemm", "Identity"]);
+    let classes = model.metadata_props.iter().find(|fact| fact.key == "kilter.classes").expect("classes");
+    assert_eq!(classes.value, r#"["a","b"]"#);
+    assert_eq!(export(&network(serde_json::json!([{ "linear": "classes" }])), &weights).expect("again"), bytes);
+}
+
+#[test]
+fn weights_that_are_missing_are_named() {
+    let refusal = export(&network(serde_json::json!([{ "linear": "classes" }])), &Weights::new()).expect_err("refused");
+    assert_eq!(refusal.to_string(), "the weights `layers.0.weight` are missing");
+}

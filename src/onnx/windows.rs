@@ -1,0 +1,104 @@
+//! Convolutions and pools as ONNX operators.
+
+use super::Refusal;
+use super::graph::{Attribute, Graph};
+use super::walk::{Flow, Site};
+use crate::nn::Padding;
+use crate::nn::layers::{AdaptivePool, AvgPool, Conv, ConvTranspose, MaxPool};
+
+pub(super) fn conv<const N: usize>(site: &Site<'_>, spec: &Conv<N>, flow: &mut Flow<'_>) -> Result<String, Refusal> {
+    let (kernel, dilation) = (spec.kernel.signed(), spec.dilation.signed());
+    let (begin, end): (Vec<i64>, Vec<i64>) = match spec.padding {
+        Padding::Size(size) => (size.signed().to_vec(), size.signed().to_vec()),
+        // As PyTorch: what cannot be halved is more at the end.
+        Padding::Same => {
+            (0..N).map(|axis| dilation[axis] * (kernel[axis] - 1)).map(|all| (all / 2, all - all / 2)).unzip()
+        }
+    };
+    let attributes = [
+        ("kernel_shape", Attribute::Ints(kernel.to_vec())),
+        ("strides", Attribute::Ints(spec.stride.signed().to_vec())),
+        ("pads", Attribute::Ints([begin, end].concat())),
+        ("dilations", Attribute::Ints(dilation.to_vec())),
+        ("group", Attribute::Int(spec.groups.cast_signed())),
+    ];
+    weighted("Conv", site, &attributes, flow)
+}
+
+pub(super) fn conv_transpose<const N: usize>(
+    site: &Site<'_>,
+    spec: &ConvTranspose<N>,
+    flow: &mut Flow<'_>,
+) -> Result<String, Refusal> {
+    let padding = spec.padding.signed();
+    let attributes = [
+        ("kernel_shape", Attribute::Ints(spec.kernel.signed().to_vec())),
+        ("strides", Attribute::Ints(spec.stride.signed().to_vec())),
+        ("pads", Attribute::Ints([padding, padding].concat())),
+        ("output_padding", Attribute::Ints(spec.output_padding.signed().to_vec())),
+        ("dilations", Attribute::Ints(spec.dilation.signed().to_vec())),
+        ("group", Attribute::Int(spec.groups.cast_signed())),
+    ];
+    weighted("ConvTranspose", site, &attributes, flow)
+}
+
+fn weighted(
+    op: &str,
+    site: &Site<'_>,
+    attributes: &[(&str, Attribute<'_>)],
+    flow: &mut Flow<'_>,
+) -> Result<String, Refusal> {
+    let (weight, bias) = (site.weight("weight", flow)?, site.optional("bias", flow)?);
+    let inputs: Vec<&str> = [site.input, &weight].into_iter().chain(bias.as_deref()).collect();
+    Ok(flow.graph.node(op, &inputs, attributes))
+}
+
+pub(super) fn max_pool<const N: usize>(site: &Site<'_>, spec: &MaxPool<N>, flow: &mut Flow<'_>) -> String {
+    let padding = spec.padding.signed();
+    let attributes = [
+        ("kernel_shape", Attribute::Ints(spec.kernel.signed().to_vec())),
+        ("strides", Attribute::Ints(spec.stride.unwrap_or(spec.kernel).signed().to_vec())),
+        ("pads", Attribute::Ints([padding, padding].concat())),
+        ("dilations", Attribute::Ints(spec.dilation.signed().to_vec())),
+    ];
+    flow.graph.node("MaxPool", &[site.input], &attributes)
+}
+
+pub(super) fn avg_pool<const N: usize>(site: &Site<'_>, spec: &AvgPool<N>, flow: &mut Flow<'_>) -> String {
+    let padding = spec.padding.signed();
+    let attributes = [
+        ("kernel_shape", Attribute::Ints(spec.kernel.signed().to_vec())),
+        ("strides", Attribute::Ints(spec.stride.unwrap_or(spec.kernel).signed().to_vec())),
+        ("pads", Attribute::Ints([padding, padding].concat())),
+        ("count_include_pad", Attribute::Int(i64::from(spec.count_include_pad))),
+    ];
+    flow.graph.node("AveragePool", &[site.input], &attributes)
+}
+
+/// Dimension by dimension: a mean of means over a rectangle is its mean, a largest of largest its largest.
+pub(super) fn adaptive_pool<const N: usize, const MAX: bool>(
+    site: &Site<'_>,
+    spec: &AdaptivePool<N, MAX>,
+    flow: &mut Flow<'_>,
+) -> Result<String, Refusal> {
+    let mut value = site.input.to_owned();
+    for (axis, out) in spec.size.signed().into_iter().enumerate() {
+        let length = site.size(axis + 1)?;
+        value = pooled::<MAX>(&value, axis as i64 + 2, length, out, &mut flow.graph);
+    }
+    Ok(value)
+}
+
+/// Along one dimension: windows from `⌊i length / out⌋` to `⌈(i + 1) length / out⌉`.
+fn pooled<const MAX: bool>(value: &str, axis: i64, length: i64, out: i64, graph: &mut Graph) -> String {
+    let op = if MAX { "ReduceMax" } else { "ReduceMean" };
+    let windows = (0..out).map(|index| (index * length / out, ((index + 1) * length + out - 1) / out));
+    let parts: Vec<String> = windows
+        .map(|(from, to)| {
+            let part = graph.slice(value, axis, from, to);
+            graph.reduce(op, &part, &[axis], true)
+        })
+        .collect();
+    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    graph.node("Concat", &parts, &[("axis", Attribute::Int(axis))])
+}

@@ -1,0 +1,251 @@
+//! Training through the program: killed and run again, extended, verified, cleared away.
+
+use crate::sandbox::Sandbox;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// A small network for the penguins with everything that draws random numbers and remembers.
+const PIPELINE: &str = r#"
+[pipeline]
+name = "p"
+edition = "2026"
+seed = 5
+
+[stage.raw]
+kind = "fetch"
+path = "penguins.csv"
+
+[stage.table]
+kind = "read"
+from = "raw"
+null_values = ["NA"]
+
+[stage.split]
+kind = "split"
+from = "table"
+parts = { train = 0.7, val = 0.3 }
+stratify = "species"
+
+[stage.encode]
+kind = "encode"
+fit = "split.train"
+apply = ["split.val"]
+features.body = { numeric = ["bill_*", "flipper_length_mm", "body_mass_g"], scale = "standard", impute = "mean" }
+target.species = "category"
+
+[stage.model]
+kind = "model"
+data = "encode.train"
+layers = [{ linear = 16 }, "batch_norm", "relu", { dropout = 0.2 }, { linear = "classes" }]
+
+[stage.train]
+kind = "train"
+model = "model"
+data = "encode.train"
+validate = "encode.val"
+loss = "cross_entropy"
+optimizer.adam = { lr = 0.002 }
+epochs = 60
+batch_size = 8
+drop_last = true
+early_stop = { metric = "val_loss", patience = 1000 }
+checkpoint_every = "1ms"
+"#;
+
+fn sandbox(text: &str) -> Sandbox {
+    Sandbox::with_manifest(text).data("penguins.csv")
+}
+
+fn epochs(count: u64) -> String {
+    PIPELINE.replace("epochs = 60", &format!("epochs = {count}"))
+}
+
+/// Every file that a training leaves under `out/`.
+fn outputs(sandbox: &Sandbox) -> Vec<(String, Vec<u8>)> {
+    let folder = sandbox.path("out/p/train");
+    let walk = walkdir::WalkDir::new(&folder).sort_by_file_name().into_iter().map(|entry| entry.expect("an entry"));
+    let files = walk.filter(|entry| entry.file_type().is_file());
+    files
+        .map(|entry| {
+            let name = entry.path().strip_prefix(&folder).expect("below").display().to_string();
+            (name, std::fs::read(entry.path()).expect("bytes"))
+        })
+        .collect()
+}
+
+#[track_caller]
+fn same(one: &[(String, Vec<u8>)], other: &[(String, Vec<u8>)]) {
+    let names = |files: &[(String, Vec<u8>)]| files.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+    assert_eq!(names(one), names(other));
+    for ((name, one), (_, other)) in one.iter().zip(other) {
+        assert!(one == other, "{name} differs");
+    }
+}
+
+fn has_checkpoints(sandbox: &Sandbox) -> bool {
+    let all = sandbox.path(".kilter/store-v1/checkpoints");
+    walkdir::WalkDir::new(all).into_iter().filter_map(Result::ok).any(|entry| entry.file_type().is_file())
+}
+
+/// Starts a run and gives it a signal when so many checkpoints were written; gives its exit code.
+fn stop(sandbox: &Sandbox, signal: &str, step: u64) -> Option<i32> {
+    let mut child = sandbox
+        .command(&["run", "pipeline.toml", "--json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("kilter starts");
+    // A second signal would not wait for a checkpoint.
+    let mut sent = false;
+    for line in BufReader::new(child.stdout.take().expect("piped")).lines().map_while(Result::ok) {
+        let event: serde_json::Value = serde_json::from_str(&line).expect("an event");
+        let done = event["progress"]["done"].as_u64().filter(|_| event["progress"]["unit"] == "step");
+        if !sent && done.is_some_and(|done| done >= step) {
+            sent = true;
+            Command::new("kill").args([signal, &child.id().to_string()]).status().expect("kill runs");
+        }
+    }
+    child.wait().expect("ended").code()
+}
+
+#[test]
+fn a_killed_run_continues_where_it_was_and_ends_with_the_same_bytes() {
+    let undisturbed = sandbox(PIPELINE);
+    undisturbed.run(&[]).success();
+    assert!(!has_checkpoints(&undisturbed));
+    let killed = sandbox(PIPELINE);
+    assert_eq!(stop(&killed, "-KILL", 200), None);
+    assert!(has_checkpoints(&killed));
+    killed.kilter(&["plan", "pipeline.toml"]).success().prints("continues from its checkpoint of step ");
+    killed.kilter(&["cache"]).success().prints("checkpoints ");
+    assert_eq!(stop(&killed, "-KILL", 900), None);
+    killed.run(&[]).success().says("continues at step ").says(" (epoch ");
+    same(&outputs(&killed), &outputs(&undisturbed));
+    assert!(!has_checkpoints(&killed));
+    killed.run(&[]).all_cached();
+}
+
+#[test]
+fn an_interrupted_run_says_where_it_continues() {
+    let undisturbed = sandbox(PIPELINE);
+    undisturbed.run(&[]).success();
+    let interrupted = sandbox(&PIPELINE.replace("\"1ms\"", "\"1h\""));
+    assert_eq!(stop(&interrupted, "-INT", 300), Some(130));
+    assert!(has_checkpoints(&interrupted));
+    interrupted.run(&[]).success().says("continues at step ");
+    same(&outputs(&interrupted), &outputs(&undisturbed));
+}
+
+#[test]
+fn a_forced_run_begins_anew() {
+    let sandbox = sandbox(PIPELINE);
+    assert_eq!(stop(&sandbox, "-KILL", 200), None);
+    sandbox.run(&["--force"]).success().says_not("continues");
+    assert!(!has_checkpoints(&sandbox));
+}
+
+#[test]
+fn more_epochs_continue_from_the_cached_result_and_end_with_the_same_bytes() {
+    let straight = sandbox(&epochs(30));
+    straight.run(&[]).success();
+    let extended = sandbox(&epochs(10));
+    extended.run(&[]).success();
+    extended.write("pipeline.toml", epochs(20));
+    extended.kilter(&["plan", "pipeline.toml"]).success().prints("epochs: 10 -> 20").prints("continues from epoch 10");
+    extended.kilter(&["why", "pipeline.toml", "train"]).success().prints("It continues from epoch 10.");
+    extended.run(&[]).success().says("continues from epoch 10 of 20, an earlier result");
+    extended.write("pipeline.toml", epochs(30));
+    extended.kilter(&["plan", "pipeline.toml"]).success().prints("continues from epoch 20");
+    extended.run(&[]).success().says("continues from epoch 20 of 30");
+    same(&outputs(&extended), &outputs(&straight));
+    // Fewer than any result has: nothing to continue from.
+    extended.write("pipeline.toml", epochs(5));
+    extended.run(&[]).success().says_not("continues");
+    // What `verify` makes it makes from the beginning.
+    extended.write("pipeline.toml", epochs(30));
+    extended.run(&[]).success();
+    extended.kilter(&["verify", "--stage", "train"]).success();
+}
+
+#[test]
+fn a_schedule_that_ends_with_the_last_epoch_forbids_it_and_why_says_so() {
+    let text = |count: u64| epochs(count).replace("epochs =", "schedule = \"cosine\"\nepochs =");
+    let sandbox = sandbox(&text(10));
+    sandbox.run(&[]).success();
+    sandbox.write("pipeline.toml", text(20));
+    let words = "begins anew, because schedule.cosine ends with the last epoch, not at a `horizon` of its own";
+    sandbox.kilter(&["plan", "pipeline.toml"]).success().prints("epochs: 10 -> 20").prints(words);
+    sandbox.kilter(&["why", "pipeline.toml", "train"]).success().prints(&format!("It {words}."));
+    sandbox.run(&[]).success().says_not("continues");
+}
+
+#[test]
+fn a_schedule_with_a_horizon_can_be_extended() {
+    let text = |count: u64| epochs(count).replace("epochs =", "schedule.cosine.horizon = 20\nepochs =");
+    let extended = sandbox(&text(10));
+    extended.run(&[]).success();
+    extended.write("pipeline.toml", text(20));
+    extended.run(&[]).success().says("continues from epoch 10 of 20, an earlier result");
+    let straight = sandbox(&text(20));
+    straight.run(&[]).success();
+    same(&outputs(&extended), &outputs(&straight));
+}
+
+#[test]
+fn without_its_state_a_result_is_not_extended() {
+    let text = |count: u64| epochs(count).replace("epochs =", "extendable = false\nepochs =");
+    let sandbox = sandbox(&text(10));
+    sandbox.run(&[]).success();
+    assert!(!sandbox.path("out/p/train/state").exists());
+    sandbox.write("pipeline.toml", text(20));
+    sandbox.run(&[]).success().says_not("continues");
+    // Nor is one whose state is damaged, which is said.
+    sandbox.write("pipeline.toml", epochs(10));
+    sandbox.run(&[]).success();
+}
+
+#[test]
+fn a_full_disk_during_a_checkpoint_is_a_warning() {
+    let undisturbed = sandbox(PIPELINE);
+    undisturbed.run(&[]).success();
+    let sandbox = sandbox(PIPELINE);
+    std::fs::create_dir_all(sandbox.path(".kilter/store-v1/checkpoints")).expect("a folder");
+    let allowed = Command::new("unshare").args(["-rm", "true"]).output().is_ok_and(|out| out.status.success());
+    // Some systems do not allow mount namespaces; then there is no way to fill a disk of our own.
+    if !allowed {
+        return;
+    }
+    let line = "mount -t tmpfs -o size=16k full .kilter/store-v1/checkpoints && exec KILTER run pipeline.toml";
+    let line = line.replace("KILTER", env!("CARGO_BIN_EXE_kilter"));
+    let out = Command::new("unshare")
+        .args(["-rm", "sh", "-c", &line])
+        .current_dir(sandbox.path(""))
+        .env("NO_COLOR", "1")
+        .output()
+        .expect("unshare runs");
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.success(), "{said}");
+    assert!(said.contains("warning: stage `train`: no checkpoint of step "), "{said}");
+    assert!(said.contains("the disk is full; training goes on"), "{said}");
+    same(&outputs(&sandbox), &outputs(&undisturbed));
+}
+
+fn age(folder: &Path) {
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(30 * 24 * 3600);
+    for entry in walkdir::WalkDir::new(folder).into_iter().filter_map(Result::ok).filter(|e| e.file_type().is_file()) {
+        std::fs::File::options().write(true).open(entry.path()).expect("open").set_modified(long_ago).expect("dated");
+    }
+}
+
+#[test]
+fn gc_keeps_checkpoints_for_a_week() {
+    let sandbox = sandbox(PIPELINE);
+    assert_eq!(stop(&sandbox, "-KILL", 100), None);
+    sandbox.kilter(&["gc"]).success().prints("checkpoints of 1 unfinished stage stay");
+    assert!(has_checkpoints(&sandbox));
+    age(&sandbox.path(".kilter/store-v1/checkpoints"));
+    sandbox.kilter(&["gc"]).success().prints("checkpoints of 1 unfinished stage go");
+    assert!(!has_checkpoints(&sandbox));
+    sandbox.run(&[]).success().says_not("continues");
+}

@@ -1,0 +1,148 @@
+//! What must hold on a GPU.
+
+use super::job::{Training, predict, read_floats};
+use super::worker::Worker;
+
+/// A check: gives in words what was seen, or why it does not hold.
+pub struct Check {
+    pub name: &'static str,
+    pub run: fn(&mut Worker) -> Result<String, String>,
+}
+
+/// All of them.
+pub const CHECKS: &[Check] = &[
+    Check { name: "same_bytes_twice", run: same_bytes_twice },
+    Check { name: "near_the_processor", run: near_the_processor },
+    Check { name: "fewer_bits", run: fewer_bits },
+    Check { name: "parts_make_the_step", run: parts_make_the_step },
+    Check { name: "every_optimizer", run: every_optimizer },
+    Check { name: "augmented_there", run: augmented_there },
+    Check { name: "too_large_a_batch", run: too_large_a_batch },
+];
+
+const CNN: &str = r#"{"conv2d": {"out": 16, "kernel": 3, "padding": 1, "bias": false}}, "batch_norm", "relu", {"max_pool2d": 2},
+    {"conv2d": {"out": 32, "kernel": 3, "padding": 1}}, "relu", {"dropout": 0.1}, "global_avg_pool""#;
+const MLP: &str = r#""flatten", {"linear": {"out": 64}}, "layer_norm", {"gelu": {}}"#;
+
+fn training<'a>(worker: &'a Worker, layers: &'a str, more: &'a str, out: &'a str) -> Training<'a> {
+    let folder = worker.folder.as_path();
+    Training { folder, layers, device: worker.device, rows: 2000, batch_size: 100, epochs: 3, more, out }
+}
+
+fn train(worker: &mut Worker, layers: &str, more: &str, out: &str) -> Result<f64, String> {
+    let job = training(worker, layers, more, out).job()?;
+    worker.done(&job)?.number("epoch", "loss")
+}
+
+fn bytes(worker: &Worker, name: &str) -> Result<Vec<u8>, String> {
+    std::fs::read(worker.folder.join(name)).map_err(|error| format!("{name}: {error}"))
+}
+
+fn same_bytes_twice(worker: &mut Worker) -> Result<String, String> {
+    let loss = train(worker, CNN, "", "one")?;
+    train(worker, CNN, "", "two")?;
+    let same = bytes(worker, "one")? == bytes(worker, "two")?;
+    same.then(|| format!("two trainings of a CNN with dropout, the same weights (loss {loss:.4})"))
+        .ok_or_else(|| "two trainings gave other weights".to_owned())
+}
+
+/// Predictions of one model by GPU and processor.
+fn near_the_processor(worker: &mut Worker) -> Result<String, String> {
+    train(worker, CNN, "", "weights")?;
+    for (device, out) in [("cpu", "cpu"), (worker.device, "cuda")] {
+        let job = predict(&worker.folder, device, "weights", out);
+        worker.done(&job)?;
+    }
+    let (cpu, cuda) = (read_floats(&worker.folder.join("cpu"))?, read_floats(&worker.folder.join("cuda"))?);
+    let far = cpu.iter().zip(&cuda).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    let count = cpu.len();
+    (count == cuda.len() && count == 8000 && far < 1e-4)
+        .then(|| format!("{count} outputs, at most {far:e} apart"))
+        .ok_or_else(|| format!("{count} and {} outputs, {far} apart", cuda.len()))
+}
+
+fn fewer_bits(worker: &mut Worker) -> Result<String, String> {
+    let full = train(worker, CNN, "", "f32")?;
+    let mut seen = vec![format!("f32 {full:.4}")];
+    for bits in ["tf32", "bf16", "f16"].into_iter().skip(usize::from(worker.device == "cpu")) {
+        let more = format!(r#""precision": "{bits}","#);
+        let loss = train(worker, CNN, &more, bits)?;
+        train(worker, CNN, &more, "again")?;
+        if bytes(worker, bits)? != bytes(worker, "again")? {
+            return Err(format!("two trainings in {bits} gave other weights"));
+        }
+        if bytes(worker, bits)? == bytes(worker, "f32")? {
+            return Err(format!("{bits} gave the weights of f32"));
+        }
+        if (loss - full).abs() > 0.1 * full.max(0.1) {
+            return Err(format!("the loss in {bits} is {loss}, in f32 {full}"));
+        }
+        seen.push(format!("{bits} {loss:.4}"));
+    }
+    Ok(format!("losses: {}", seen.join(", ")))
+}
+
+fn parts_make_the_step(worker: &mut Worker) -> Result<String, String> {
+    let whole = train(worker, MLP, "", "whole")?;
+    let parts = train(worker, MLP, r#""accumulate": 4,"#, "parts")?;
+    ((whole - parts).abs() < 1e-3)
+        .then(|| format!("loss {whole:.5} at once, {parts:.5} in four parts"))
+        .ok_or_else(|| format!("loss {whole} at once, {parts} in four parts"))
+}
+
+fn every_optimizer(worker: &mut Worker) -> Result<String, String> {
+    let optimizers = [
+        r#"{"sgd": {"lr": 0.05, "momentum": 0.9, "nesterov": true}}"#,
+        r#"{"adamw": {"lr": 0.002, "no_decay": ["bias", "norm"]}}"#,
+        r#"{"rmsprop": {"lr": 0.001, "centered": true, "momentum": 0.5}}"#,
+        r#"{"muon": {"lr": 0.005}}"#,
+    ];
+    let mut seen = Vec::new();
+    for optimizer in optimizers {
+        let job = training(worker, MLP, r#""ema": {"decay": 0.9},"#, "weights").job()?;
+        let job = job.replace(r#""ema": null,"#, "").replace(r#"{"adam": {"lr": 0.002}}"#, optimizer);
+        let told = worker.done(&job)?;
+        let loss = told.number("epoch", "loss")?;
+        if loss > 0.7 {
+            return Err(format!("{optimizer} ends at a loss of {loss}"));
+        }
+        seen.push(format!("{loss:.3}"));
+    }
+    Ok(format!("losses of sgd, adamw, rmsprop, muon: {}", seen.join(", ")))
+}
+
+fn augmented_there(worker: &mut Worker) -> Result<String, String> {
+    let augment = r#"{"flip": false, "shift": 1, "erase": 4, "mixup": 0.2}"#;
+    let run = |worker: &mut Worker, out: &str| {
+        let job =
+            training(worker, CNN, "", out).job()?.replace(r#""augment": null"#, &format!(r#""augment": {augment}"#));
+        worker.done(&job)?.number("epoch", "loss")
+    };
+    let loss = run(worker, "one")?;
+    run(worker, "two")?;
+    let same = bytes(worker, "one")? == bytes(worker, "two")?;
+    same.then(|| format!("moved, erased and mixed twice alike (loss {loss:.4})"))
+        .ok_or_else(|| "two trainings with augmentation gave other weights".to_owned())
+}
+
+/// A batch that no GPU holds: the message names one that fits, and parts make it fit.
+fn too_large_a_batch(worker: &mut Worker) -> Result<String, String> {
+    if worker.device == "cpu" {
+        return Ok("not tried: a processor has no memory to run out of".to_owned());
+    }
+    // 16 x 16 x 4096 floats a row and layer.
+    let wide = r#"{"conv2d": {"out": 4096, "kernel": 1}}, "relu", {"dropout": 0.1}, "global_avg_pool""#;
+    let rows = 30_000;
+    let large = |worker: &Worker, more: &str| {
+        Training { rows, batch_size: rows, epochs: 1, ..training(worker, wide, more, "weights") }.job()
+    };
+    let job = large(worker, "")?;
+    let told = worker.run(&job)?;
+    let words = told.failure().ok_or("a batch of 30,000 rows of 4 MB each went well")?.to_owned();
+    if !words.contains("out of memory") || !words.contains("batch_size") {
+        return Err(words);
+    }
+    let job = large(worker, r#""accumulate": "auto","#)?;
+    worker.done(&job)?;
+    Ok(words.split("\"hints\"").nth(1).unwrap_or(&words).chars().take(200).collect())
+}

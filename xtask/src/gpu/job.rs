@@ -1,0 +1,120 @@
+//! Jobs, and the files that they need, written by hand: this program has no dependencies.
+
+use std::path::{Path, PathBuf};
+
+/// The protocol that this checkout's worker speaks: `kilter::job::PROTOCOL`, which a test compares.
+pub const PROTOCOL: u32 = 3;
+
+/// A training of images of 16 x 16 with a bright quarter, which is the class.
+pub struct Training<'a> {
+    pub folder: &'a Path,
+    /// The network's layers, as JSON, but for the last.
+    pub layers: &'a str,
+    pub device: &'a str,
+    pub rows: usize,
+    pub batch_size: usize,
+    pub epochs: usize,
+    /// More fields, as JSON with a comma behind.
+    pub more: &'a str,
+    pub out: &'a str,
+}
+
+const FILLED: &str = r#""validate": null, "weights": null, "shuffle": true, "drop_last": false, "ema": null,
+    "gradient_norms": false, "clip": null, "early_stop": null, "augment": null, "schedule": "constant", "seed": 3,
+    "loss": "cross_entropy", "optimizer": {"adam": {"lr": 0.002}}"#;
+const TASK: &str = r#"{"task": "category", "classes": ["a", "b", "c", "d"]}"#;
+
+impl Training<'_> {
+    /// Writes what it needs, and gives the job.
+    pub fn job(&self) -> Result<String, String> {
+        let place = |name: &str| self.folder.join(name);
+        write_images(&place("data.safetensors"), self.rows)?;
+        let inputs = r#"[{"name": "image", "shape": [1, 16, 16], "dtype": "u8", "scale": 255.0, "cardinality": null, "columns": []}]"#;
+        let architecture = format!(
+            r#"{{"inputs": {inputs}, "towers": [], "layers": [{}, {{"linear": {{"out": 4}}}}], "output": [4],
+                "target": {{"name": "label", "task": {TASK}}}}}"#,
+            self.layers
+        );
+        write(&place("architecture.json"), architecture.as_bytes())?;
+        let defaults = [("accumulate", "1"), ("precision", "\"f32\""), ("deterministic", "true")];
+        let defaults: String = defaults
+            .iter()
+            .filter(|(name, _)| !self.more.contains(&format!("\"{name}\"")))
+            .map(|(name, value)| format!("\"{name}\": {value}, "))
+            .collect();
+        Ok(format!(
+            r#"{{"do": "train", "setting": {}, "architecture": {}, "data": {}, "target": "label", "task": {TASK}, {FILLED},
+                {defaults}{} "epochs": {}, "batch_size": {}, "out": {}}}"#,
+            setting(self.device),
+            quoted(&place("architecture.json")),
+            quoted(&place("data.safetensors")),
+            self.more,
+            self.epochs,
+            self.batch_size,
+            quoted(&place(self.out)),
+        ))
+    }
+}
+
+/// A prediction of the same rows by these weights.
+pub fn predict(folder: &Path, device: &str, weights: &str, out: &str) -> String {
+    let place = |name: &str| quoted(&folder.join(name));
+    format!(
+        r#"{{"do": "predict", "setting": {}, "architecture": {}, "weights": {}, "data": {}, "batch_size": 256, "out": {}}}"#,
+        setting(device),
+        place("architecture.json"),
+        place(weights),
+        place("data.safetensors"),
+        place(out),
+    )
+}
+
+fn setting(device: &str) -> String {
+    format!(r#"{{"threads": 2, "numerics": "native", "device": "{device}"}}"#)
+}
+
+fn quoted(path: &PathBuf) -> String {
+    format!("{:?}", path.display().to_string())
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), String> {
+    std::fs::write(path, bytes).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// Pseudo-random images, the same every time, as safetensors.
+fn write_images(path: &Path, rows: usize) -> Result<(), String> {
+    let mut state = 7_u64;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state >> 33
+    };
+    let (mut pixels, mut labels) = (Vec::with_capacity(rows * 256), Vec::with_capacity(rows * 8));
+    for _ in 0..rows {
+        let class = next() % 4;
+        labels.extend((class as i64).to_le_bytes());
+        for at in 0..256_u64 {
+            let quarter = (at / 16 / 8) * 2 + (at % 16) / 8;
+            let bright = if quarter == class { 90 } else { 0 };
+            pixels.push((next() % 120 + bright) as u8);
+        }
+    }
+    let (labels_end, end) = (labels.len(), labels.len() + pixels.len());
+    let header = format!(
+        r#"{{"target.label": {{"dtype": "I64", "shape": [{rows}], "data_offsets": [0, {labels_end}]}},
+            "feature.image": {{"dtype": "U8", "shape": [{rows}, 1, 16, 16], "data_offsets": [{labels_end}, {end}]}}}}"#
+    );
+    let header = format!("{header:width$}", width = header.len().next_multiple_of(8));
+    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+    bytes.extend(header.as_bytes());
+    bytes.extend(labels);
+    bytes.extend(pixels);
+    write(path, &bytes)
+}
+
+/// The numbers of a file of one `f32` tensor.
+pub fn read_floats(path: &Path) -> Result<Vec<f32>, String> {
+    let bytes = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let length = bytes.get(..8).and_then(|start| start.try_into().ok()).map_or(0, u64::from_le_bytes) as usize;
+    let data = bytes.get(8 + length..).unwrap_or_default();
+    Ok(data.chunks_exact(4).map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]])).collect())
+}
