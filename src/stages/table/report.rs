@@ -70,6 +70,7 @@ fn one(problem: Problem, at: &Path, sources: &Sources, tables: &BTreeMap<String,
         ProblemKind::Type => codes::COLUMN_TYPE,
         ProblemKind::Duplicate => codes::DUPLICATE_COLUMN,
     };
+    let compares = problem.message.starts_with("cannot compare");
     let finding = cx.error(at.clone(), code, problem.message);
     if let Some(range) = problem.range {
         finding.part(range);
@@ -107,7 +108,9 @@ fn one(problem: Problem, at: &Path, sources: &Sources, tables: &BTreeMap<String,
             finding.label("here");
         }
         ProblemKind::Type => {
-            finding.label("types that do not go together");
+            finding
+                .label("types that do not go together")
+                .maybe_hint(compares.then(|| "cast one side: `CAST(a AS DOUBLE)`, `CAST(a AS VARCHAR)`".to_owned()));
         }
         ProblemKind::Duplicate => {
             finding.label("give one of them another name with `AS`");
