@@ -10,6 +10,7 @@ import argparse
 import json
 import statistics
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -21,10 +22,18 @@ WIDE = ([3072], "f32", [linear(3072, 32), "relu", linear(32, 10)], 5120, 6)
 
 def waited(worker, job):
     process = subprocess.Popen([worker], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment())
-    told, _ = process.communicate(f"{job}\n")
-    events = [json.loads(line) for line in told.splitlines()]
-    (done,) = [event for event in events if event["event"] == "done"]
-    return done["values"]["data_wait"]
+    # The end of its input would end the job.
+    process.stdin.write(f"{job}\n")
+    process.stdin.flush()
+    for line in process.stdout:
+        event = json.loads(line)
+        if event["event"] == "failed":
+            sys.exit(f"kilter: {event['message']}")
+        if event["event"] == "done":
+            break
+    process.stdin.close()
+    process.wait()
+    return event["values"]["data_wait"]
 
 
 def main():
