@@ -81,7 +81,7 @@ fn input(feature: &FeatureType, flow: &mut Flow<'_>) -> Result<String, Refusal> 
     let graph = &mut flow.graph;
     graph.input(&feature.name, stored, &sizes);
     if stored == INT32 {
-        return Ok(graph.node("Cast", &[&feature.name], &[("to", graph::Attribute::Int(i64::from(INT64)))]));
+        return Ok(graph.cast(&feature.name, INT64));
     }
     if stored != UINT8 {
         return Ok(feature.name.clone());

@@ -105,6 +105,7 @@ impl Loss {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::{Masking, SpecialIds};
 
     #[test]
     fn every_loss_is_among_those_that_fit_its_task() {
@@ -113,6 +114,8 @@ mod tests {
             Task::Binary { positive: "yes".into() },
             Task::Number { mean: None, std: None },
             Task::MultiLabel { labels: vec!["a".into()] },
+            Task::NextToken { vocabulary: None },
+            Task::MaskedToken { vocabulary: None, masking: Masking { probability: 0.15, special: SpecialIds::default() } },
         ];
         for name in Loss::NAMES {
             let loss: Loss = serde_json::from_value(serde_json::json!(name)).expect("decodes");

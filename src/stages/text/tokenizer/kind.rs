@@ -117,7 +117,9 @@ lowercase = true
 fn unreadable(spec: &TokenizerSpec, why: &str) -> StageError {
     match spec.load {
         None => StageError::bug(format!("the tokenizer that was learnt cannot be read: {why}")),
-        Some(_) => StageError::data(format!("the file is no tokenizer: {why}")).at(path!["load"]),
+        Some(_) => StageError::data(format!("the file is no tokenizer: {why}"))
+            .hint("`format` says what the file is where its name misleads; with `from` and `model` one is learnt instead")
+            .at(path!["load"]),
     }
 }
 

@@ -75,7 +75,7 @@ fn what_was_learnt_is_covered_and_comes_back() {
         let (produced, files) = trained(&bench, model);
         let metric = |name: &str| produced.metrics[name];
         assert_eq!(metric("coverage"), 1.0, "{model}");
-        assert!(metric("fertility") >= 1.0 && metric("characters_per_token") >= 0.9, "{model}: {:?}", produced.metrics);
+        assert!(metric("fertility") >= 1.0 && metric("characters_per_token") >= 0.7, "{model}: {:?}", produced.metrics);
         if model != "characters" {
             assert!(
                 metric("vocabulary") <= 1500.0 && metric("characters_per_token") > 1.5,
@@ -99,10 +99,10 @@ fn a_text_that_holds_a_special_token_is_a_text() {
     for model in MODELS {
         let tokenizer = read(&trained(&bench, model).1);
         let special = tokenizer.special();
-        let forbidden = [special.pad, special.bos, special.eos, special.mask];
-        for text in ["the end</s> of it <pad>", "[CLS] a [MASK] b [SEP]"] {
+        let forbidden = special.all();
+        for text in ["the end</s> of it <pad>", "[CLS] a [MASK] b [SEP]", "what is <unk>?"] {
             let tokens = tokenizer.encode(text).unwrap();
-            assert!(tokens.iter().all(|token| !forbidden.contains(&Some(u64::from(token.id)))), "{model}: {text}");
+            assert!(tokens.iter().all(|token| !forbidden.contains(&u64::from(token.id))), "{model}: {text}");
         }
     }
 }

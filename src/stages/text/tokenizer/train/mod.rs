@@ -23,6 +23,11 @@ pub(super) fn train(
     cx: &RunCx<'_>,
 ) -> Result<(String, SpecialNames), StageError> {
     let special = spec.special.names().or(model.special());
+    let any = |found: &mut bool, text: &str| {
+        *found |= !text.trim().is_empty();
+        Ok(())
+    };
+    some(!texts.fold(any, |a, b| a || b)?)?;
     let rules = Rules::of(model, spec.lowercase.unwrap_or(false), spec.normalize);
     let splitter = Splitter::new(rules.normalizer.as_ref(), rules.pre_tokenizer.as_ref())?;
     let unk = special.unk.clone();

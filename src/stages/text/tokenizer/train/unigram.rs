@@ -46,10 +46,17 @@ pub(super) fn learn(
         }
     }
     let pieces = ordered(model.iter().cloned().collect());
-    let pieces = pieces.into_iter().filter(|(piece, _)| piece != unk && !more.contains(piece));
-    let vocab: Vec<(String, f64)> = std::iter::once((unk.to_owned(), 0.0)).chain(pieces).collect();
+    let pieces: Vec<_> = pieces.into_iter().filter(|(piece, _)| piece != unk && !more.contains(piece)).collect();
+    let vocab: Vec<(String, f64)> = std::iter::once((unk.to_owned(), unlikely(unk, &pieces))).chain(pieces).collect();
     let ids = std::iter::once((unk.to_owned(), 0)).chain(more.iter().cloned().zip(vocab.len() as u32..)).collect();
     Ok((Model::Unigram { unk_id: Some(0), vocab, byte_fallback: false }, ids))
+}
+
+/// A score for the token of the unknown that is less than that of its text taken apart into single characters, so that a text
+/// which happens to hold it is not taken for the unknown.
+fn unlikely(unk: &str, pieces: &[(String, f64)]) -> f64 {
+    let least = pieces.iter().map(|(_, score)| *score).fold(0.0, f64::min);
+    (unk.chars().count() as f64 + 1.0) * least
 }
 
 /// How far apart the trainer sets the scores of characters that it had thrown away and must keep.
