@@ -129,8 +129,8 @@ impl Task {
 /// Which tokens are hidden for [`Task::MaskedToken`], and how.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Masking {
-    /// How probable it is that a token is one to guess. Of those 80 % are replaced by the mask token, 10 % by any token,
-    /// 10 % left as they are (Devlin et al., BERT, 2019).
+    /// How probable it is that a token is one to guess. Of those 80 % are replaced by the mask token, 10 % by any that is not
+    /// special, 10 % left as they are (Devlin et al., BERT, 2019).
     pub probability: f64,
     /// The special tokens, among them the one that stands for what is hidden; they are never to be guessed.
     pub special: SpecialIds,

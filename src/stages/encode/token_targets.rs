@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub struct NextTokenTarget {}
 
 /// Hidden tokens: what a masked language model predicts. They are chosen anew in every epoch of a training; 80 % of them
-/// are replaced by the mask token, 10 % by any token, and 10 % are left as they are.
+/// are replaced by the mask token, 10 % by any that is not special, and 10 % are left as they are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct MaskedTokenTarget {
     /// How probable it is that a token is one to guess; 0.15 by default. Special tokens never are.

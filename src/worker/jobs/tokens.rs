@@ -109,7 +109,7 @@ pub fn check_causal(forward: Forward<'_>, data: &Dataset, task: &Task, name: &st
 }
 
 /// Hides tokens of batches (Devlin et al., BERT, 2019): of all that are not special each with some probability; of these 80 %
-/// become the mask token, 10 % any token, 10 % stay. What is to be guessed are those alone.
+/// become the mask token, 10 % any that is not special, 10 % stay. What is to be guessed are those alone.
 pub struct Masker<'a> {
     feature: &'a str,
     masking: &'a Masking,
@@ -146,18 +146,20 @@ impl<'a> Masker<'a> {
         let tokens = tokens.f_to_kind(Kind::Int64)?;
         // Drawn for every place, whatever stands there, so that nothing has to be read back from a GPU.
         let places = tokens.numel();
+        let special = self.masking.special.all();
+        let plain = self.vocabulary.saturating_sub(special.len() as u64);
         let mut draws = Vec::with_capacity(places);
         let mut others = Vec::with_capacity(places);
         for _ in 0..places {
             draws.push(order::fraction(choices));
-            others.push(order::below(choices, self.vocabulary).cast_signed());
+            others.push(beside(order::below(choices, plain), &special).cast_signed());
         }
         let shaped = |tensor: Tensor| tensor.f_reshape(tokens.size())?.f_to_device(tokens.device());
         let draws = shaped(Tensor::f_from_slice(&draws)?)?;
         let others = shaped(Tensor::f_from_slice(&others)?)?;
         let p = self.masking.probability;
         let mut chosen = draws.f_lt(p)?;
-        for id in self.masking.special.all() {
+        for id in special {
             chosen = chosen.f_logical_and(&tokens.f_ne(id.cast_signed())?)?;
         }
         let masked = chosen.f_logical_and(&draws.f_lt(0.8 * p)?)?;
@@ -168,6 +170,12 @@ impl<'a> Masker<'a> {
         batch.target = Some(target);
         Ok(())
     }
+}
+
+/// The token of this number among those that are not special; `special` rises. A place must not become padding, which stands at
+/// the end of rows alone.
+fn beside(number: u64, special: &[u64]) -> u64 {
+    special.iter().fold(number, |token, id| token + u64::from(token >= *id))
 }
 
 #[cfg(test)]
@@ -234,6 +242,8 @@ mod tests {
         let of = |count: usize| count as f64 / chosen.len() as f64;
         let masks = of(chosen.iter().filter(|place| seen[**place] == 1).count());
         let kept = of(chosen.iter().filter(|place| seen[**place] == i64::from(ids[**place])).count());
+        assert!(chosen.iter().all(|place| ![0, 2].contains(&seen[*place])), "no place becomes special");
+        assert_eq!((0..4).map(|number| beside(number, &[0, 2, 3])).collect::<Vec<_>>(), [1, 4, 5, 6]);
         assert!((masks - 0.8).abs() < 0.02 && (kept - 0.1).abs() < 0.02, "{masks} {kept}");
         assert_eq!(batch().features["text"].device(), Device::Cpu);
     }
