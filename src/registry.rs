@@ -4,7 +4,7 @@
 use crate::stage::{Erased, Stage};
 use crate::stages::deliver::{Bundle, Export, Release};
 use crate::stages::encode::Encode;
-use crate::stages::judge::{Evaluate, Predict};
+use crate::stages::judge::{Evaluate, Generate, Predict};
 use crate::stages::model::Model;
 use crate::stages::open::exec::Exec;
 use crate::stages::source::database::Database;
@@ -17,6 +17,7 @@ use crate::stages::table::redact::Redact;
 use crate::stages::table::split::Split;
 use crate::stages::table::sql::Sql;
 use crate::stages::table::stepwise::Table;
+use crate::stages::text::tokenizer::Tokenizer;
 use crate::stages::train::Train;
 
 /// Every stage kind, in the order of the reference.
@@ -33,6 +34,8 @@ pub const STAGES: &[&dyn Stage] = &[
     &Erased::<Expect>::NEW,
     &Erased::<Profile>::NEW,
     &Erased::<Redact>::NEW,
+    // text
+    &Erased::<Tokenizer>::NEW,
     // encode
     &Erased::<Encode>::NEW,
     // model
@@ -42,6 +45,7 @@ pub const STAGES: &[&dyn Stage] = &[
     // judge
     &Erased::<Evaluate>::NEW,
     &Erased::<Predict>::NEW,
+    &Erased::<Generate>::NEW,
     // deliver
     &Erased::<Release>::NEW,
     &Erased::<Bundle>::NEW,

@@ -82,6 +82,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("saphyr", &["src/yaml.rs"]),
     ("prost", &["src/onnx/", "src/report/tensorboard/"]),
     ("ureq", &["src/stages/source/fetch/"]),
+    ("tokenizers", &["src/stages/text/"]),
 ];
 
 /// Files longer than 450 lines, each with its reason.

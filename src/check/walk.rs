@@ -12,7 +12,7 @@ use crate::digest::Segment;
 use crate::manifest::{Loaded, Manifest, Reference, StageEntry, Target, with_uses};
 use crate::span::{SourceMap, Span};
 use crate::stage::{CheckCx, CheckInput, Outputs, Seed, Stage, StageSpec};
-use crate::types::{ArtifactType, TableSchema};
+use crate::types::{ArtifactType, TableSchema, TokenizerType};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -388,6 +388,7 @@ fn open_type(artifact: &str) -> ArtifactType {
         "file" => ArtifactType::File,
         "dir" => ArtifactType::Dir,
         "table" => ArtifactType::Table(TableSchema::unknown()),
+        "tokenizer" => ArtifactType::Tokenizer(TokenizerType::default()),
         "encoder" => ArtifactType::Encoder,
         "metrics" => ArtifactType::Metrics,
         "report" => ArtifactType::Report,

@@ -60,6 +60,7 @@ fn family_title(family: Family) -> &'static str {
     match family {
         Family::Source => "Source: bring bytes in",
         Family::Table => "Table: work on rows and columns",
+        Family::Text => "Text: take texts apart",
         Family::Encode => "Encode: turn tables into tensors",
         Family::Model => "Model: describe a network",
         Family::Train => "Train",

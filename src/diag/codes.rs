@@ -112,6 +112,7 @@ codes! {
     UNKNOWN_METRIC = "E0407", "unknown metric", "No such metric. The reference lists them, and which targets they are for.";
     EARLY_STOP = "E0410", "a watched metric that is not computed", "What `early_stop` and the schedule `plateau` watch is a column of the history: `loss`, or with `validate` `val_loss` and the metrics of the target.";
     AUGMENT = "E0411", "features that cannot be varied", "`augment` changes features of the shape [channels, height, width]; `mixup` mixes any numbers, and no category indices.";
+    MODEL_TASK = "E0415", "a model for something else", "The stage needs a model that predicts another sort of target.";
     EXEC_PLACEHOLDER = "E0420", "a placeholder that names nothing", "A command may hold `{inputs.NAME}`, `{outputs.NAME}` and `{threads}`; `{{word}}` stands for the text `{word}`.";
     EXEC_OUTPUT = "E0421", "an output path that cannot be", "An output is a path below the folder that the program runs in, not a place of an input, a file or another output.";
     EXEC_COMMAND = "E0422", "no command", "`command` is a list that begins with a program; there is no shell.";

@@ -35,6 +35,9 @@ fn artifact(expected: &ArtifactType, found: &ArtifactType) -> Option<String> {
         (A::Table(a), A::Table(b)) => table(a, b),
         (A::Dataset(a), A::Dataset(b)) => dataset(a, b),
         (A::Model(a), A::Model(b)) => model(a, b),
+        (A::Tokenizer(a), A::Tokenizer(b)) => {
+            (a.vocabulary.is_some() && a != b).then(|| format!("a tokenizer {b:?} instead of {a:?}"))
+        }
         (a, b) => (a.name() != b.name()).then(|| format!("{} instead of {}", b.name(), a.name())),
     }
 }
@@ -116,6 +119,8 @@ fn task(expected: &Task, found: &Task) -> bool {
         (Task::Number { mean: a, std: c }, Task::Number { mean: b, std: d }) => {
             (a.is_none() || a == b) && (c.is_none() || c == d)
         }
+        (Task::NextToken { vocabulary: a }, Task::NextToken { vocabulary: b }) => a.is_none() || a == b,
+        (Task::MaskedToken { vocabulary: None, .. }, Task::MaskedToken { .. }) => true,
         (a, b) => a == b,
     }
 }

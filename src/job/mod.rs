@@ -16,6 +16,7 @@ use std::path::PathBuf;
 mod accumulate;
 mod device;
 mod ema;
+mod generate;
 mod precision;
 mod predict;
 mod setting;
@@ -24,8 +25,9 @@ mod train;
 pub use accumulate::Accumulate;
 pub use device::{Device, DeviceChoice};
 pub use ema::Ema;
+pub use generate::{GenerateJob, Generated, Sampling};
 pub use precision::Precision;
-pub use predict::PredictJob;
+pub use predict::{JudgeTokens, PredictJob};
 pub use setting::{CLEARED, Numerics, Setting};
 pub use train::{Augment, Checkpoints, Clip, EarlyStop, TRACE, TRACE_DIGEST, TrainJob, validation_metrics};
 
@@ -53,6 +55,8 @@ pub enum Job {
     Train(Box<TrainJob>),
     /// Compute a model's outputs for a dataset.
     Predict(PredictJob),
+    /// Go on with sequences of tokens.
+    Generate(GenerateJob),
 }
 
 impl Job {
@@ -62,6 +66,7 @@ impl Job {
         match self {
             Self::Train(job) => job.setting,
             Self::Predict(job) => job.setting,
+            Self::Generate(job) => job.setting,
         }
     }
 }

@@ -110,7 +110,7 @@ impl Clip {
 #[serde(default)]
 pub struct EarlyStop {
     /// `loss`, or with `validate`: `val_loss`; for categories and binary targets `val_accuracy`; for numbers
-    /// `val_rmse` and `val_mae`.
+    /// `val_rmse` and `val_mae`; for tokens `val_accuracy`, `val_perplexity` and `val_bits_per_token`.
     pub metric: String,
     /// Epochs without improvement after which training stops.
     pub patience: u64,
@@ -174,6 +174,7 @@ pub fn validation_metrics(task: &Task, loss: &Loss) -> &'static [&'static str] {
     match task {
         _ if loss.ranking().is_some() => &["val_pair_accuracy"],
         Task::Category { .. } | Task::Binary { .. } => &["val_accuracy"],
+        Task::NextToken { .. } | Task::MaskedToken { .. } => &["val_accuracy", "val_perplexity", "val_bits_per_token"],
         Task::Number { .. } => &["val_rmse", "val_mae"],
         Task::MultiLabel { .. } => &["val_f1_micro", "val_subset_accuracy"],
     }

@@ -14,7 +14,8 @@ const PIPELINE_FIELDS: &[&str] = &["name", "about", "edition", "seed"];
 const PARAM_FIELDS: &[&str] = &["type", "default", "min", "max", "choices", "about"];
 
 /// The artefact types that `[inputs]` can name.
-pub const ARTIFACTS: &[&str] = &["file", "dir", "table", "encoder", "dataset", "model", "metrics", "report", "bundle"];
+pub const ARTIFACTS: &[&str] =
+    &["file", "dir", "table", "tokenizer", "encoder", "dataset", "model", "metrics", "report", "bundle"];
 
 /// `[pipeline]`.
 #[derive(Clone, Debug, Default, PartialEq)]

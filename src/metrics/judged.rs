@@ -39,6 +39,21 @@ pub enum Outcome {
         /// How many labels there are.
         labels: usize,
     },
+    /// Tokens of sequences, added up over each row.
+    Tokens {
+        /// Whether they were hidden, and not the next ones.
+        hidden: bool,
+        /// The sum of minus the logarithm of the probability of the right token, in nats.
+        log_loss: Vec<f64>,
+        /// How many tokens were to be predicted.
+        tokens: Vec<f64>,
+        /// How many of them were thought most probable.
+        correct: Vec<f64>,
+        /// How many characters of text they stand for.
+        characters: Vec<f64>,
+        /// How many of those the tokenizer does not know.
+        unknown: Vec<f64>,
+    },
 }
 
 /// An [`Outcome`], with what several metrics need of it computed once.
@@ -59,7 +74,7 @@ impl Judged {
                 (probabilities.chunks_exact((*classes).max(1)).map(argmax).collect(), *classes)
             }
             Outcome::Binary { probabilities, .. } => (probabilities.iter().map(|p| usize::from(*p > 0.5)).collect(), 1),
-            Outcome::Number { .. } | Outcome::MultiLabel { .. } => (Vec::new(), 0),
+            Outcome::Number { .. } | Outcome::MultiLabel { .. } | Outcome::Tokens { .. } => (Vec::new(), 0),
         };
         Self { outcome, predicted, orders: (0..columns).map(|_| OnceLock::new()).collect() }
     }
@@ -78,6 +93,8 @@ impl Judged {
             Outcome::Binary { .. } => TaskKind::Binary,
             Outcome::Number { .. } => TaskKind::Number,
             Outcome::MultiLabel { .. } => TaskKind::MultiLabel,
+            Outcome::Tokens { hidden: true, .. } => TaskKind::MaskedToken,
+            Outcome::Tokens { hidden: false, .. } => TaskKind::NextToken,
         }
     }
 
@@ -89,16 +106,17 @@ impl Judged {
             Outcome::Binary { truth, .. } => truth.len(),
             Outcome::Number { truth, .. } => truth.len(),
             Outcome::MultiLabel { truth, labels, .. } => truth.len().checked_div(*labels).unwrap_or(0),
+            Outcome::Tokens { tokens, .. } => tokens.len(),
         }
     }
 
-    /// How many classes there are; 2 for a binary task (no, yes), 0 for numbers and labels.
+    /// How many classes there are; 2 for a binary task (no, yes), 0 for numbers, labels and tokens.
     #[must_use]
     pub fn classes(&self) -> usize {
         match &self.outcome {
             Outcome::Category { classes, .. } => *classes,
             Outcome::Binary { .. } => 2,
-            Outcome::Number { .. } | Outcome::MultiLabel { .. } => 0,
+            Outcome::Number { .. } | Outcome::MultiLabel { .. } | Outcome::Tokens { .. } => 0,
         }
     }
 
@@ -114,13 +132,13 @@ impl Judged {
         })
     }
 
-    /// The right class of a row. 0 for numbers and labels.
+    /// The right class of a row. 0 for numbers, labels and tokens.
     #[must_use]
     pub fn truth(&self, row: usize) -> usize {
         match &self.outcome {
             Outcome::Category { truth, .. } => truth[row],
             Outcome::Binary { truth, .. } => usize::from(truth[row]),
-            Outcome::Number { .. } | Outcome::MultiLabel { .. } => 0,
+            Outcome::Number { .. } | Outcome::MultiLabel { .. } | Outcome::Tokens { .. } => 0,
         }
     }
 
@@ -137,7 +155,7 @@ impl Judged {
             Outcome::Category { probabilities, classes, .. } => probabilities[row * classes + class],
             Outcome::Binary { probabilities, .. } if class == 1 => probabilities[row],
             Outcome::Binary { probabilities, .. } => 1.0 - probabilities[row],
-            Outcome::Number { .. } | Outcome::MultiLabel { .. } => f64::NAN,
+            Outcome::Number { .. } | Outcome::MultiLabel { .. } | Outcome::Tokens { .. } => f64::NAN,
         }
     }
 

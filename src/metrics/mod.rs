@@ -25,6 +25,7 @@ mod roc_auc;
 mod subset_accuracy;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
 pub use calibration::{Bin, CALIBRATION_BINS, bins};
 pub use confusion::Confusion;
@@ -46,10 +47,14 @@ pub enum TaskKind {
     Number,
     /// Any of several labels.
     MultiLabel,
+    /// The tokens after others.
+    NextToken,
+    /// Hidden tokens.
+    MaskedToken,
 }
 
 impl TaskKind {
-    /// `category`, `binary`, `number` or `multi_label`.
+    /// `category`, `binary`, `number`, `multi_label`, `next_token` or `masked_token`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -57,6 +62,8 @@ impl TaskKind {
             Self::Binary => "binary",
             Self::Number => "number",
             Self::MultiLabel => "multi_label",
+            Self::NextToken => "next_token",
+            Self::MaskedToken => "masked_token",
         }
     }
 }
@@ -68,6 +75,8 @@ impl From<&crate::types::Task> for TaskKind {
             crate::types::Task::Binary { .. } => Self::Binary,
             crate::types::Task::Number { .. } => Self::Number,
             crate::types::Task::MultiLabel { .. } => Self::MultiLabel,
+            crate::types::Task::NextToken { .. } => Self::NextToken,
+            crate::types::Task::MaskedToken { .. } => Self::MaskedToken,
         }
     }
 }
@@ -140,6 +149,10 @@ pub const METRICS: &[Metric] = &[
     rmse::RMSE,
     mae::MAE,
     r2::R2,
+    tokens::PERPLEXITY,
+    tokens::BITS_PER_TOKEN,
+    tokens::BITS_PER_CHARACTER,
+    tokens::TOKEN_ACCURACY,
 ];
 
 /// The metric of this name.

@@ -158,7 +158,10 @@ pub fn infer(
     let output = inferred.walk(None, &["layers".into()], layers, &input, &cx, feature.as_deref());
     inferred.output = output.map(|signal| signal.shape);
     if let (Some(output), Some(target)) = (&inferred.output, target) {
-        let error = check_output(output, target, layers);
+        let error = match target.task.is_tokens() {
+            true => check_token_output(output, target, inputs, layers),
+            false => check_output(output, target, layers),
+        };
         if let Some(error) = error {
             inferred.fail(error, None);
         }
@@ -304,8 +307,8 @@ fn check_output(output: &Shape, target: &TargetType, layers: &[LayerSpec]) -> Op
         (Task::Category { .. }, Some(classes)) => format!("target `{}` has {classes} classes", target.name),
         (Task::Category { .. }, None) => format!("target `{}` is a category", target.name),
         (Task::Binary { .. }, _) => format!("target `{}` is yes or no, which is one output", target.name),
-        (Task::Number { .. }, _) => format!("target `{}` is one number", target.name),
         (Task::MultiLabel { labels }, _) => format!("target `{}` has {} labels", target.name, labels.len()),
+        (_, _) => format!("target `{}` is one number", target.name),
     };
     let gives = match width {
         Some(width) => format!("{width} outputs"),
@@ -323,6 +326,34 @@ fn check_output(output: &Shape, target: &TargetType, layers: &[LayerSpec]) -> Op
     let error = ShapeError::new(codes::CLASS_COUNT, format!("the model gives {gives}, but {asks}"))
         .label(format!("gives {output}"))
         .hint(hint);
+    Some(ShapeError { field, ..error })
+}
+
+/// The output must hold a number for every token of the vocabulary, at every place of the sequence.
+fn check_token_output(
+    output: &Shape,
+    target: &TargetType,
+    inputs: &[FeatureType],
+    layers: &[LayerSpec],
+) -> Option<ShapeError> {
+    let wanted = target.task.outputs();
+    let seen = inputs.iter().find(|feature| feature.name == target.name);
+    let length = seen.and_then(|feature| feature.shape.0.first().cloned()).unwrap_or(Dim::Unknown);
+    if let [places, width] = output.0.as_slice()
+        && places.compatible(&length)
+        && width.compatible(&wanted)
+    {
+        return None;
+    }
+    let asks = Shape(vec![length, wanted]);
+    let mut field: Vec<Segment> = vec!["layers".into()];
+    field.extend(layers.len().checked_sub(1).map(Segment::Index));
+    let hint = match output.rank() {
+        2 => "end with `{ linear = \"classes\" }`: as many outputs as the vocabulary has tokens",
+        _ => "keep the places of the sequence to the end: no `pool`, no `flatten`, no last step of an `lstm`",
+    };
+    let message = format!("the model gives {output}, but the tokens of `{}` ask for {asks}", target.name);
+    let error = ShapeError::new(codes::CLASS_COUNT, message).label(format!("gives {output}")).hint(hint);
     Some(ShapeError { field, ..error })
 }
 

@@ -61,7 +61,7 @@ impl Signal {
     pub fn of(feature: &FeatureType) -> Self {
         let content = match feature.dtype {
             TensorType::U8 | TensorType::F32 => Content::Numbers,
-            TensorType::I64 => Content::Indices(feature.cardinality.clone().unwrap_or(Dim::Unknown)),
+            TensorType::I32 | TensorType::I64 => Content::Indices(feature.cardinality.clone().unwrap_or(Dim::Unknown)),
         };
         Self { shape: feature.shape.clone(), content, padding: feature.padding, saved: Saved::new() }
     }

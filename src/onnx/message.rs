@@ -88,7 +88,7 @@ pub struct AttributeProto {
 pub struct TensorProto {
     #[prost(int64, repeated, tag = "1")]
     pub dims: Vec<i64>,
-    /// [`FLOAT`], [`UINT8`], [`INT64`] or [`BOOL`].
+    /// [`FLOAT`], [`UINT8`], [`INT32`], [`INT64`] or [`BOOL`].
     #[prost(int32, tag = "2")]
     pub data_type: i32,
     #[prost(string, tag = "8")]

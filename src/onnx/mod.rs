@@ -16,7 +16,7 @@ mod windows;
 
 use crate::nn::{Architecture, Content, Signal};
 use crate::types::{FeatureType, Task, TensorType};
-use message::{FLOAT, INT64, ModelProto, OperatorSetIdProto, StringStringEntryProto, UINT8};
+use message::{FLOAT, INT32, INT64, ModelProto, OperatorSetIdProto, StringStringEntryProto, UINT8};
 use prost::Message;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -75,10 +75,14 @@ fn input(feature: &FeatureType, flow: &mut Flow<'_>) -> Result<String, Refusal> 
     let stored = match feature.dtype {
         TensorType::U8 => UINT8,
         TensorType::F32 => FLOAT,
+        TensorType::I32 => INT32,
         TensorType::I64 => INT64,
     };
     let graph = &mut flow.graph;
     graph.input(&feature.name, stored, &sizes);
+    if stored == INT32 {
+        return Ok(graph.cast(&feature.name, INT64));
+    }
     if stored != UINT8 {
         return Ok(feature.name.clone());
     }

@@ -209,6 +209,9 @@ impl<'a> CheckCx<'a> {
         match (wanted, found) {
             ("table", "file") => finding.hint("a stage of kind `read` makes a table of a file"),
             ("dataset", "table") => finding.hint("a stage of kind `encode` makes datasets of tables"),
+            ("tokenizer", _) => {
+                finding.hint("a stage of kind `tokenizer` learns one from a table, or loads it from a file")
+            }
             _ => finding,
         };
     }

@@ -10,6 +10,8 @@ pub enum Family {
     Source,
     /// Works on tables.
     Table,
+    /// Takes texts apart.
+    Text,
     /// Turns tables into tensors.
     Encode,
     /// Describes a network.

@@ -7,4 +7,5 @@ pub mod model;
 pub mod open;
 pub mod source;
 pub mod table;
+pub mod text;
 pub mod train;

@@ -1,6 +1,6 @@
 //! The types of what stages give to each other.
 
-use super::{DatasetType, ModelType, TableSchema};
+use super::{DatasetType, ModelType, TableSchema, TokenizerType};
 use serde::{Deserialize, Serialize};
 
 /// The type of one output of a stage.
@@ -13,6 +13,8 @@ pub enum ArtifactType {
     Dir,
     /// Rows and columns.
     Table(TableSchema),
+    /// Takes texts apart into tokens.
+    Tokenizer(TokenizerType),
     /// Fitted preprocessing.
     Encoder,
     /// Encoded tensors.
@@ -39,6 +41,7 @@ impl ArtifactType {
             Self::File => "file",
             Self::Dir => "dir",
             Self::Table(_) => "table",
+            Self::Tokenizer(_) => "tokenizer",
             Self::Encoder => "encoder",
             Self::Dataset(_) => "dataset",
             Self::Model(_) => "model",

@@ -1,6 +1,6 @@
 //! Datasets: encoded tensors, one per feature, and a target.
 
-use super::{Dim, Shape};
+use super::{Dim, Shape, SpecialIds};
 use serde::{Deserialize, Serialize};
 
 /// The element type of a stored tensor.
@@ -11,7 +11,9 @@ pub enum TensorType {
     U8,
     /// 32-bit floats.
     F32,
-    /// 64-bit integers: category and token indices.
+    /// 32-bit integers: token ids.
+    I32,
+    /// 64-bit integers: category indices.
     I64,
 }
 
@@ -26,7 +28,7 @@ pub struct FeatureType {
     pub dtype: TensorType,
     /// For `u8`: the number that the model divides by.
     pub scale: Option<f64>,
-    /// For category indices: how many different indices there are, `Named` until the encoder is fitted.
+    /// For category indices and token ids: how many different ones there are, `Named` until the encoder is fitted.
     pub cardinality: Option<Dim>,
     /// For tokens: the index that fills rows up to the common length, at their end. Attention and pools over tokens leave such
     /// places out, and an embedding gives them a vector of zeros.
@@ -64,10 +66,23 @@ pub enum Task {
         /// The labels: columns of the table, in order.
         labels: Vec<String>,
     },
+    /// At every place of a sequence the token after it. Target tensor: `i32` ids of shape `[batch, seq]`, -100 where there
+    /// is nothing to predict.
+    NextToken {
+        /// How many tokens there are, once that is known.
+        vocabulary: Option<u64>,
+    },
+    /// Tokens of a sequence that are hidden. The target is made of the feature of its name, batch by batch.
+    MaskedToken {
+        /// How many tokens there are, once that is known.
+        vocabulary: Option<u64>,
+        /// What is hidden.
+        masking: Masking,
+    },
 }
 
 impl Task {
-    /// `category`, `binary`, `number` or `multi_label`.
+    /// `category`, `binary`, `number`, `multi_label`, `next_token` or `masked_token`.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -75,15 +90,18 @@ impl Task {
             Self::Binary { .. } => "binary",
             Self::Number { .. } => "number",
             Self::MultiLabel { .. } => "multi_label",
+            Self::NextToken { .. } => "next_token",
+            Self::MaskedToken { .. } => "masked_token",
         }
     }
 
-    /// How many values the target of one row has; at least 1.
+    /// How many values the target of one row has; at least 1. Of tokens 1, though a row has a place for each.
     #[must_use]
     pub fn targets(&self) -> usize {
         match self {
             Self::Category { .. } | Self::Binary { .. } | Self::Number { .. } => 1,
             Self::MultiLabel { labels } => labels.len().max(1),
+            Self::NextToken { .. } | Self::MaskedToken { .. } => 1,
         }
     }
 
@@ -95,8 +113,27 @@ impl Task {
             Self::Category { classes: None } => Dim::Named("classes".to_owned()),
             Self::Binary { .. } | Self::Number { .. } => Dim::Fixed(1),
             Self::MultiLabel { labels } => Dim::Fixed(labels.len() as u64),
+            Self::NextToken { vocabulary } | Self::MaskedToken { vocabulary, .. } => {
+                vocabulary.map_or_else(|| Dim::Named("vocabulary".to_owned()), Dim::Fixed)
+            }
         }
     }
+
+    /// Whether it asks for outputs at every place of a sequence: `[batch, seq, vocabulary]`.
+    #[must_use]
+    pub fn is_tokens(&self) -> bool {
+        matches!(self, Self::NextToken { .. } | Self::MaskedToken { .. })
+    }
+}
+
+/// Which tokens are hidden for [`Task::MaskedToken`], and how.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Masking {
+    /// How probable it is that a token is one to guess. Of those 80 % are replaced by the mask token, 10 % by any that is not
+    /// special, 10 % left as they are (Devlin et al., BERT, 2019).
+    pub probability: f64,
+    /// The special tokens, among them the one that stands for what is hidden; they are never to be guessed.
+    pub special: SpecialIds,
 }
 
 /// The target of a dataset.

@@ -54,7 +54,9 @@ fn feature_misfit(wanted: &FeatureType, found: &FeatureType) -> Option<String> {
         return Some(format!("`{name}` is filled up with another index than the model expects"));
     }
     match (&wanted.cardinality, &found.cardinality) {
-        (Some(a), Some(b)) if !a.compatible(b) => Some(format!("`{name}` has {b} categories, the model knows {a}")),
+        (Some(a), Some(b)) if !a.compatible(b) => {
+            Some(format!("`{name}` has {b} different values, the model knows {a}"))
+        }
         (Some(_), None) | (None, Some(_)) => {
             Some(format!("`{name}` is a category on one side and a number on the other"))
         }
@@ -82,6 +84,10 @@ fn target_misfit(wanted: &TargetType, found: &TargetType) -> Option<String> {
         (Task::MultiLabel { labels: a }, Task::MultiLabel { labels: b }) if a != b => {
             Some(format!("`{name}` has the labels {} in the data, and the model knows {}", b.join(", "), a.join(", ")))
         }
+        (
+            Task::NextToken { vocabulary: Some(a) } | Task::MaskedToken { vocabulary: Some(a), .. },
+            Task::NextToken { vocabulary: Some(b) } | Task::MaskedToken { vocabulary: Some(b), .. },
+        ) if a != b => Some(format!("`{name}` has {b} tokens in the data, and the model knows {a}")),
         (a, b) if a.name() != b.name() => {
             Some(format!("`{name}` is a {} in the data, and the model predicts a {}", b.name(), a.name()))
         }

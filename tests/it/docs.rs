@@ -19,6 +19,7 @@ const PAGES: &[&str] = &[
     "tables",
     "models",
     "training",
+    "text",
     "axes",
     "many-stages",
     "import",

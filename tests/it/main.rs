@@ -35,6 +35,7 @@ mod sandbox;
 mod tables;
 #[cfg(feature = "torch")]
 mod tensorboard;
+mod text;
 #[cfg(feature = "torch")]
 mod training;
 mod verify;

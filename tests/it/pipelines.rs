@@ -127,3 +127,31 @@ fn many_flights_run_on_a_slice() {
     let shown = sandbox.kilter(&["show", "pipelines/flights_big.toml", "lately", "--json"]).success().json();
     assert!(shown.to_string().contains("left_lately"), "{shown}");
 }
+
+/// Three networks behind one preparation: tokenizer and encoding run once.
+#[test]
+fn english_sentiment_is_told_by_three_networks_on_a_slice() {
+    if !cfg!(feature = "torch") {
+        return;
+    }
+    let sandbox = run_twice("sentiment_en", &["rows=600", "epochs=1", "min_accuracy=0.3"]);
+    sandbox.kilter(&["show", "pipelines/sentiment_en.toml", "tok"]).success().prints("fertility");
+}
+
+#[test]
+fn a_small_gpt_writes_poems_after_a_slice() {
+    if !cfg!(feature = "torch") {
+        return;
+    }
+    let sandbox = run_twice("gpt_poetry", &["poems=600", "epochs=1", "max_bits=20"]);
+    sandbox.kilter(&["show", "pipelines/gpt_poetry.toml", "written"]).success().prints("春");
+}
+
+#[test]
+fn what_was_pretrained_is_fine_tuned_on_a_slice() {
+    if !cfg!(feature = "torch") {
+        return;
+    }
+    let slice = ["lines=3000", "pretrain_epochs=1", "wires=400", "epochs=1", "min_accuracy=0.2"];
+    run_twice("pretrain_finetune", &slice);
+}

@@ -315,6 +315,7 @@ fn predictions_come_in_the_order_of_the_rows_and_training_goes_on_from_weights()
         weights: train.out.clone(),
         data: train.data.clone(),
         batch_size,
+        tokens: None,
         out: folder.path().join(name),
     };
     let outputs = |worker: &mut Worker, batch_size, name: &str| {

@@ -13,7 +13,7 @@ use super::{CommandError, Exit, Outcome, Output, args, locate, named};
 use crate::report::Table;
 use crate::stage::{ArtifactRecord, StageResult};
 use crate::store::Store;
-use crate::types::ArtifactType;
+use crate::types::{ArtifactType, TokenizerType};
 use crate::{env, numbers};
 use find::{ports, result};
 use serde_json::json;
@@ -76,6 +76,9 @@ fn describe(ty: &ArtifactType) -> String {
             let parameters =
                 model.parameters.map_or(String::new(), |count| format!(", {} parameters", numbers::count(count)));
             format!("{state} model{parameters}")
+        }
+        ArtifactType::Tokenizer(TokenizerType { vocabulary: Some(size), .. }) => {
+            format!("tokenizer of {}", numbers::counted(*size as usize, "token"))
         }
         other => other.name().to_owned(),
     }

@@ -69,10 +69,12 @@ fn stored(feature: &FeatureType) -> String {
     let dtype = match feature.dtype {
         TensorType::U8 => "u8",
         TensorType::F32 => "f32",
+        TensorType::I32 => "i32",
         TensorType::I64 => "i64",
     };
     match (&feature.scale, &feature.cardinality) {
         (Some(scale), _) => format!("{dtype}, divided by {scale}"),
+        (_, Some(cardinality)) if feature.dtype == TensorType::I32 => format!("{dtype}, {cardinality} tokens"),
         (_, Some(cardinality)) => format!("{dtype}, {cardinality} categories"),
         _ => dtype.to_owned(),
     }
@@ -98,5 +100,13 @@ fn target_text(target: &TargetType) -> String {
         Task::Number { .. } => format!("{}: a number", target.name),
         Task::MultiLabel { labels } if labels.len() <= 12 => format!("{}: any of {}", target.name, labels.join(", ")),
         Task::MultiLabel { labels } => format!("{}: any of {} labels", target.name, labels.len()),
+        Task::NextToken { .. } => format!("{}: the token that comes next", target.name),
+        Task::MaskedToken { masking, .. } => {
+            format!(
+                "{}: tokens that are hidden, {} % of them",
+                target.name,
+                numbers::number(masking.probability * 100.0)
+            )
+        }
     }
 }

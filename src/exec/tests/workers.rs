@@ -22,6 +22,7 @@ fn job(threads: usize, numerics: Numerics) -> Job {
         weights: "w".into(),
         data: "d".into(),
         batch_size: 1,
+        tokens: None,
         out: "o".into(),
     })
 }

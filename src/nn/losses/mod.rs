@@ -36,11 +36,11 @@ choice! {
 }
 
 impl Loss {
-    /// The tasks that it is for: `category`, `binary`, `number`.
+    /// The tasks that it is for, by their names.
     #[must_use]
     pub fn tasks(&self) -> &'static [&'static str] {
         match self {
-            Self::CrossEntropy(_) => &["category"],
+            Self::CrossEntropy(_) => &["category", "next_token", "masked_token"],
             Self::BinaryCrossEntropy(_) => &["binary", "multi_label"],
             Self::Mse(_) | Self::L1(_) | Self::Huber(_) => &["number"],
             Self::Focal(_) => &["category", "binary", "multi_label"],
@@ -63,6 +63,7 @@ impl Loss {
                 vec![BinaryCrossEntropy::ENTRY.name, Focal::ENTRY.name, Bpr::ENTRY.name, SampledSoftmax::ENTRY.name]
             }
             Task::MultiLabel { .. } => vec![BinaryCrossEntropy::ENTRY.name, Focal::ENTRY.name],
+            Task::NextToken { .. } | Task::MaskedToken { .. } => vec![CrossEntropy::ENTRY.name],
             Task::Number { .. } => vec![Mse::ENTRY.name, L1::ENTRY.name, Huber::ENTRY.name],
         }
     }
@@ -95,6 +96,7 @@ impl Loss {
             (Self::Focal(Focal { weight: Some(_), .. }), Task::Binary { .. } | Task::MultiLabel { .. }) => {
                 Some("weight")
             }
+            (Self::CrossEntropy(CrossEntropy { weight: Some(_), .. }), task) if task.is_tokens() => Some("weight"),
             _ => None,
         }
     }
@@ -103,6 +105,7 @@ impl Loss {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::{Masking, SpecialIds};
 
     #[test]
     fn every_loss_is_among_those_that_fit_its_task() {
@@ -111,6 +114,8 @@ mod tests {
             Task::Binary { positive: "yes".into() },
             Task::Number { mean: None, std: None },
             Task::MultiLabel { labels: vec!["a".into()] },
+            Task::NextToken { vocabulary: None },
+            Task::MaskedToken { vocabulary: None, masking: Masking { probability: 0.15, special: SpecialIds::default() } },
         ];
         for name in Loss::NAMES {
             let loss: Loss = serde_json::from_value(serde_json::json!(name)).expect("decodes");

@@ -232,6 +232,8 @@ describes the network and how raw columns become its inputs.
 fn pipeline_tag(task: &Task) -> &'static str {
     match task {
         Task::Category { .. } | Task::Binary { .. } | Task::MultiLabel { .. } => "classification",
+        Task::NextToken { .. } => "text-generation",
+        Task::MaskedToken { .. } => "fill-mask",
         Task::Number { .. } => "regression",
     }
 }
@@ -245,6 +247,8 @@ fn predicts(task: &Task) -> String {
         Task::Binary { positive } => format!("whether it is `{positive}`"),
         Task::Number { .. } => "a number".to_owned(),
         Task::MultiLabel { labels } => format!("any of {} labels, {}", labels.len(), quoted(labels)),
+        Task::NextToken { .. } => "the token that comes next".to_owned(),
+        Task::MaskedToken { .. } => "tokens that are hidden".to_owned(),
     }
 }
 

@@ -1,10 +1,10 @@
 //! The fitted encoder: everything that turns raw rows into tensors, as one versioned JSON file.
 
-use super::features::Training;
+use super::features::{Tokenizers, Training};
 use super::spec::EncodeSpec;
-use super::{Encoded, FittedFeature, FittedTarget, Tensor};
+use super::{Encoded, FittedFeature, FittedTarget, FittedTokens, Target, Tensor, TensorData};
 use crate::stage::{Input, StageError};
-use crate::types::{DatasetType, TargetType};
+use crate::types::{DatasetType, TargetType, Task};
 use polars::prelude::DataFrame;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
@@ -28,24 +28,33 @@ pub struct Encoder {
 }
 
 impl Encoder {
-    /// Fits every feature and the target on the training table.
+    /// Fits every feature and the target on the training table, where no feature needs a tokenizer.
     ///
     /// # Errors
     /// When a column is missing or holds what cannot be encoded; names column and row.
     pub fn fit(spec: &EncodeSpec, frame: &DataFrame) -> Result<Self, StageError> {
+        Self::fit_with(spec, frame, &Tokenizers::new())
+    }
+
+    /// Fits every feature and the target on the training table, with the tokenizers that features name.
+    ///
+    /// # Errors
+    /// When a column is missing or holds what cannot be encoded; names column and row.
+    pub fn fit_with(spec: &EncodeSpec, frame: &DataFrame, tokenizers: &Tokenizers) -> Result<Self, StageError> {
         if frame.height() == 0 {
             return Err(StageError::data(format!("`{}` has no rows, so nothing can be learnt from it", spec.fit))
                 .at(vec!["fit".into()]));
         }
-        let targets: Vec<FittedTarget> = spec
+        let mut targets: Vec<FittedTarget> = spec
             .target
             .iter()
+            .filter(|(_, target)| !target.is_tokens())
             .map(|(column, target)| {
                 target.fit(column, frame).map_err(|failure| failure.at(vec!["target".into(), column.into()]))
             })
             .collect::<Result<_, StageError>>()?;
-        let training = Training { frame, targets: &targets };
-        let features = spec
+        let training = Training { frame, targets: &targets, wanted: &spec.target, tokenizers };
+        let features: BTreeMap<String, FittedFeature> = spec
             .features
             .iter()
             .map(|(name, feature)| {
@@ -53,6 +62,10 @@ impl Encoder {
                 Ok((name.clone(), fitted))
             })
             .collect::<Result<_, StageError>>()?;
+        for (name, target) in spec.target.iter().filter(|(_, target)| target.is_tokens()) {
+            targets.push(token_target(name, target, &features)?);
+        }
+        targets.sort_by(|a, b| a.column.cmp(&b.column));
         Ok(Self { version: ENCODER_VERSION, features, targets })
     }
 
@@ -62,7 +75,8 @@ impl Encoder {
     /// # Errors
     /// As [`Encoder::apply`].
     pub fn apply_training(&self, frame: &DataFrame, table: &str) -> Result<Encoded, StageError> {
-        let training = Training { frame, targets: &self.targets };
+        let (wanted, tokenizers) = (BTreeMap::new(), Tokenizers::new());
+        let training = Training { frame, targets: &self.targets, wanted: &wanted, tokenizers: &tokenizers };
         self.encode(frame, table, true, |name, feature| feature.apply_training(name, &training))
     }
 
@@ -81,28 +95,32 @@ impl Encoder {
         with_target: bool,
         apply: impl Fn(&str, &FittedFeature) -> Result<Tensor, StageError>,
     ) -> Result<Encoded, StageError> {
-        let features = self
-            .features
-            .iter()
-            .map(|(name, feature)| {
-                let tensor = apply(name, feature).map_err(|failure| {
-                    at_feature(failure, name).note(format!("while `{table}` was encoded as feature `{name}`"))
-                })?;
-                Ok((name.clone(), tensor))
-            })
-            .collect::<Result<_, StageError>>()?;
-        let targets = self
-            .targets
-            .iter()
-            .filter(|_| with_target)
-            .map(|target| {
-                let tensor = target
-                    .apply(frame, table)
-                    .map_err(|failure| failure.at(vec!["target".into(), target.column.as_str().into()]))?;
-                Ok((target.column.clone(), tensor))
-            })
-            .collect::<Result<_, StageError>>()?;
-        Ok(Encoded { features, targets, rows: frame.height() })
+        let mut encoded = Encoded { with_target, rows: frame.height(), ..Encoded::default() };
+        for (name, feature) in &self.features {
+            let wrong =
+                |failure| at_feature(failure, name).note(format!("while `{table}` was encoded as feature `{name}`"));
+            let tensor = match feature {
+                FittedFeature::Tokens(tokens) => encoded.tokens(name, tokens, frame),
+                _ => apply(name, feature),
+            };
+            encoded.features.insert(name.clone(), tensor.map_err(wrong)?);
+        }
+        for target in self.targets.iter().filter(|target| with_target && !target.task.is_tokens()) {
+            let tensor = target
+                .apply(frame, table)
+                .map_err(|failure| failure.at(vec!["target".into(), target.column.as_str().into()]))?;
+            encoded.targets.insert(target.column.clone(), tensor);
+        }
+        Ok(encoded)
+    }
+
+    /// The feature of token ids, where there is one.
+    #[must_use]
+    pub fn tokens(&self, name: &str) -> Option<&FittedTokens> {
+        match self.features.get(name) {
+            Some(FittedFeature::Tokens(tokens)) => Some(tokens),
+            _ => None,
+        }
     }
 
     /// The type of the datasets that it makes.
@@ -162,6 +180,40 @@ impl Encoder {
         }
         Ok(encoder)
     }
+}
+
+impl Encoded {
+    /// Encodes texts as tokens: notes how many rows there are, and the next tokens, where those are predicted.
+    fn tokens(&mut self, name: &str, tokens: &FittedTokens, frame: &DataFrame) -> Result<Tensor, StageError> {
+        let made = tokens.encode(frame)?;
+        let row = [tokens.layout.max_length];
+        self.rows = made.rows;
+        if tokens.shift && self.with_target {
+            self.targets.insert(name.to_owned(), Tensor::of_rows(made.rows, &row, TensorData::I32(made.targets)));
+            self.characters.insert(name.to_owned(), Tensor::of_rows(made.rows, &[2], TensorData::I64(made.characters)));
+        }
+        Ok(Tensor::of_rows(made.rows, &row, TensorData::I32(made.tokens)))
+    }
+}
+
+/// A target that is made of the tokens of a feature.
+fn token_target(
+    name: &str,
+    target: &Target,
+    features: &BTreeMap<String, FittedFeature>,
+) -> Result<FittedTarget, StageError> {
+    let Some(FittedFeature::Tokens(tokens)) = features.get(name) else {
+        return Err(StageError::bug(format!("the target `{name}` is no feature of tokens")));
+    };
+    let task = target.task(tokens.ty);
+    if let Task::MaskedToken { masking, .. } = &task
+        && masking.special.mask.is_none()
+    {
+        return Err(StageError::data("the tokenizer has no token to hide others behind")
+            .hint("special.mask = \"<mask>\" in the `tokenizer` stage adds one")
+            .at(vec!["target".into(), name.into()]));
+    }
+    Ok(FittedTarget { column: name.to_owned(), task, negative: None })
 }
 
 /// Targets as a list; encoders of version 1 hold one or none.

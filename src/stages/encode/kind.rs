@@ -1,5 +1,6 @@
 //! The kind `encode`: what it will output, and its run.
 
+use super::features::Tokenizers;
 use super::ports::{ENCODER, dataset_ports};
 use super::spec::EncodeSpec;
 use super::{Encoder, Feature, Target};
@@ -10,6 +11,7 @@ use crate::stage::{
     CheckCx, Family, InputTypes, Kind, Outputs, Path, Port, Produced, Progress, Reads, Ref, RunCx, StageError,
     StageInfo,
 };
+use crate::stages::text::TextTokenizer;
 use crate::types::{ArtifactType, DType, DatasetType, Lookup, TableSchema, TargetType, Task};
 
 /// Fits an encoder on one table and encodes that and others.
@@ -67,6 +69,8 @@ target.species = "category"
         let (dataset, columns) = check_fit(spec, &fit, cx);
         let mut outputs = Outputs::none();
         for (index, (name, table)) in names.into_iter().zip(spec.tables()).enumerate() {
+            let packed =
+                spec.features.values().any(|feature| matches!(feature, Feature::Tokens(tokens) if tokens.layout.pack));
             let rows = if index == 0 {
                 fit.rows
             } else {
@@ -77,6 +81,7 @@ target.species = "category"
                 check_apply(spec, &columns, &schema, table, path!["apply", index - 1], cx);
                 schema.rows
             };
+            let rows = rows.filter(|_| !packed);
             outputs = outputs.and(name, ArtifactType::Dataset(DatasetType { rows, ..dataset.clone() }));
         }
         outputs.and(ENCODER, ArtifactType::Encoder)
@@ -106,7 +111,7 @@ target.species = "category"
             let (encoder, encoded) = match &encoder {
                 Some(encoder) => (encoder, encoder.apply(&frame, &table.0, true)?),
                 None => {
-                    let fitted: &Encoder = encoder.insert(Encoder::fit(spec, &frame)?);
+                    let fitted: &Encoder = encoder.insert(Encoder::fit_with(spec, &frame, &tokenizers(spec, cx)?)?);
                     super::leaks::look(spec, fitted, &frame, cx)?;
                     (fitted, fitted.apply_training(&frame, &table.0)?)
                 }
@@ -120,6 +125,18 @@ target.species = "category"
         produced.summary = summary(&encoder);
         Ok(produced.port(ENCODER, ArtifactType::Encoder))
     }
+}
+
+/// The tokenizers that features name.
+fn tokenizers(spec: &EncodeSpec, cx: &RunCx<'_>) -> Result<Tokenizers, StageError> {
+    let mut tokenizers = Tokenizers::new();
+    for feature in spec.features.values() {
+        if let Feature::Tokens(tokens) = feature {
+            let files = TextTokenizer::files(cx.input(&tokens.tokenizer)?)?;
+            tokenizers.insert(tokens.tokenizer.0.clone(), files);
+        }
+    }
+    Ok(tokenizers)
 }
 
 fn unknown_outputs(names: &[String]) -> Outputs {
@@ -141,8 +158,15 @@ fn check_fit<'a>(spec: &'a EncodeSpec, schema: &TableSchema, cx: &mut CheckCx<'_
             selected.push((name, feature, columns));
         }
     }
-    let targets =
-        spec.target.iter().map(|(column, target)| check_target(column, target, spec, schema, &selected, cx)).collect();
+    super::token_targets::check(spec, cx);
+    let targets = spec
+        .target
+        .iter()
+        .map(|(column, target)| match target.is_tokens() {
+            true => super::token_targets::target_type(column, target, spec, cx),
+            false => check_target(column, target, spec, schema, &selected, cx),
+        })
+        .collect();
     (DatasetType { features, targets, rows: None, complete: true }, selected)
 }
 
@@ -270,6 +294,8 @@ fn summary(encoder: &Encoder) -> String {
         Task::Binary { positive } => format!("{} is {positive}", target.column),
         Task::Number { .. } => format!("target {}", target.column),
         Task::MultiLabel { labels } => numbers::counted(labels.len(), "label"),
+        Task::NextToken { .. } => "next tokens".to_owned(),
+        Task::MaskedToken { .. } => "hidden tokens".to_owned(),
     }));
     parts.join(" · ")
 }

@@ -36,7 +36,7 @@ pub(super) fn look(spec: &EncodeSpec, encoder: &Encoder, frame: &DataFrame, cx: 
             features.entry(column).or_insert(feature);
         }
     }
-    for target in &encoder.targets {
+    for target in encoder.targets.iter().filter(|target| !target.task.is_tokens()) {
         let values = Values::of(frame, target)?;
         let mut found = Vec::new();
         for (name, feature) in &features {

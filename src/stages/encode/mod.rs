@@ -36,13 +36,15 @@ mod target_form;
 mod tensor;
 #[cfg(test)]
 mod tests;
+mod token_targets;
 
 pub use encoder::{ENCODER_FILE, ENCODER_VERSION, Encoder, write_json};
-pub use features::{Feature, FittedFeature};
+pub use features::{Feature, FittedFeature, FittedTokens};
 pub use kind::Encode;
+pub use labels::column;
 pub use names::{Names, check_names};
 pub use reads::{ordered, patterns};
 pub use sparse::{CSR_COLUMNS, CSR_INDICES, CSR_INDPTR, CSR_VALUES, Csr};
 pub use spec::EncodeSpec;
 pub use target::{FittedTarget, Target};
-pub use tensor::{DATA_FILE, Encoded, Tensor, TensorData, read_target, read_tensor};
+pub use tensor::{DATA_FILE, Encoded, Tensor, TensorData, read_characters, read_target, read_tensor};

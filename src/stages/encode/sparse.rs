@@ -63,6 +63,7 @@ pub(super) fn stored<'a>(name: &str, tensor: &'a Tensor) -> Vec<(String, Stored<
     match &tensor.data {
         TensorData::U8(values) => dense(Elements::U8(values)),
         TensorData::F32(values) => dense(Elements::F32(values)),
+        TensorData::I32(values) => dense(Elements::I32(values)),
         TensorData::I64(values) => dense(Elements::I64(values)),
         TensorData::Csr(csr) => {
             let name = name.strip_prefix("feature.").unwrap_or(name);

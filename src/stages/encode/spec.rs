@@ -21,7 +21,8 @@ pub struct EncodeSpec {
     /// `image = { image = [1, 28, 28], columns = "pixel_*", scale = 255 }`.
     #[serde(deserialize_with = "named")]
     pub features: BTreeMap<String, Feature>,
-    /// What models are to predict: a column, and `"category"`, `"binary"` or `"number"`. Where there are several, each
+    /// What models are to predict: a column, and `"category"`, `"binary"` or `"number"`; or a feature of tokens, and `"next_token"`
+    /// or `"masked_token"`. Where there are several, each
     /// `model` stage says which is its `target`.
     #[serde(default)]
     pub target: BTreeMap<String, Target>,

@@ -10,11 +10,12 @@
 use super::exact::mean_and_std;
 use super::labels::{Labels, numbers};
 use super::multi_label::MultiLabelTarget;
+use super::token_targets::{MaskedTokenTarget, NextTokenTarget};
 use super::{Tensor, TensorData};
 use crate::diag::{codes, list};
 use crate::path;
 use crate::stage::{CheckCx, Path, StageError};
-use crate::types::{DType, Dim, Task};
+use crate::types::{DType, Dim, Masking, Task, TokenizerType};
 use polars::prelude::DataFrame;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -33,6 +34,10 @@ pub enum Target {
     Number(NumberTarget),
     /// Any of several labels.
     MultiLabel(MultiLabelTarget),
+    /// At every place of a feature of tokens the one after it.
+    NextToken(NextTokenTarget),
+    /// Tokens of a feature that are hidden.
+    MaskedToken(MaskedTokenTarget),
 }
 
 /// One of several classes.
@@ -92,14 +97,17 @@ impl Target {
             Self::Binary(_) => "binary",
             Self::Number(_) => "number",
             Self::MultiLabel(_) => "multi_label",
+            Self::NextToken(_) => "next_token",
+            Self::MaskedToken(_) => "masked_token",
         }
     }
 
-    /// The columns that it is made of: the one it is called after, or those that it lists.
+    /// The columns that it is made of: the one it is called after, those that it lists, or none, where it is made of a feature.
     pub fn columns<'a>(&'a self, name: &'a str) -> Vec<&'a str> {
         match self {
             Self::MultiLabel(target) => target.columns(),
-            _ => vec![name],
+            Self::NextToken(_) | Self::MaskedToken(_) => Vec::new(),
+            Self::Category(_) | Self::Binary(_) | Self::Number(_) => vec![name],
         }
     }
 
@@ -111,6 +119,11 @@ impl Target {
         }
     }
 
+    /// Whether it is made of the tokens of a feature, whose name it has, and not of a column.
+    pub fn is_tokens(&self) -> bool {
+        matches!(self, Self::NextToken(_) | Self::MaskedToken(_))
+    }
+
     /// Whether a column of this type can be the target.
     pub fn accepts(&self, dtype: &DType) -> bool {
         dtype.is_unknown()
@@ -119,6 +132,7 @@ impl Target {
                 Self::Binary(_) => dtype.is_numeric() || matches!(dtype, DType::Bool | DType::Str),
                 Self::Number(_) => dtype.is_numeric(),
                 Self::MultiLabel(_) => dtype.is_numeric() || *dtype == DType::Bool,
+                Self::NextToken(_) | Self::MaskedToken(_) => true,
             }
     }
 
@@ -166,6 +180,7 @@ impl Target {
             }
             Self::Number(NumberTarget { scale: TargetScale::None }) => Task::Number { mean: Some(0.0), std: Some(1.0) },
             Self::Number(_) => Task::Number { mean: None, std: None },
+            Self::NextToken(_) | Self::MaskedToken(_) => self.task(TokenizerType::default()),
         }
     }
 
@@ -196,6 +211,20 @@ impl Target {
                 };
                 Ok(fitted(Task::Number { mean: Some(mean), std: Some(std) }, None))
             }
+            Self::NextToken(_) | Self::MaskedToken(_) => {
+                Err(StageError::bug("a target of tokens is fitted on columns"))
+            }
+        }
+    }
+
+    /// What is predicted of the tokens of a tokenizer.
+    pub(super) fn task(&self, ty: TokenizerType) -> Task {
+        match self {
+            Self::MaskedToken(MaskedTokenTarget { probability }) => Task::MaskedToken {
+                vocabulary: ty.vocabulary,
+                masking: Masking { probability: *probability, special: ty.special },
+            },
+            _ => Task::NextToken { vocabulary: ty.vocabulary },
         }
     }
 }
@@ -380,6 +409,9 @@ impl FittedTarget {
                 let values = present(&self.column, frame)?;
                 let data = values.iter().map(|value| ((value - mean) / std) as f32).collect();
                 Ok(Tensor::of_rows(rows, &[], TensorData::F32(data)))
+            }
+            Task::NextToken { .. } | Task::MaskedToken { .. } => {
+                Err(StageError::bug("a target of tokens is made of a feature"))
             }
         }
     }

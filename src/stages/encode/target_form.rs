@@ -2,6 +2,7 @@
 
 use super::multi_label::MultiLabelTarget;
 use super::target::{BinaryTarget, CategoryTarget, NumberTarget, Target, Value};
+use super::token_targets::{MaskedTokenTarget, NextTokenTarget};
 use schemars::JsonSchema;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
 use std::borrow::Cow;
@@ -19,6 +20,10 @@ enum TargetForm {
     Number(NumberTarget),
     /// Any of several labels, each a column of yes and no.
     MultiLabel(MultiLabelTarget),
+    /// The next token.
+    NextToken(NextTokenTarget),
+    /// Hidden tokens.
+    MaskedToken(MaskedTokenTarget),
 }
 
 impl<'de> Deserialize<'de> for Target {
@@ -28,7 +33,7 @@ impl<'de> Deserialize<'de> for Target {
             type Value = Target;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("`category`, `binary`, `number`, or a table such as { binary = { positive = \"yes\" } }")
+                f.write_str("`category`, `binary`, `number`, `next_token`, `masked_token`, or a table such as { binary = { positive = \"yes\" } }")
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Target, E> {
@@ -36,7 +41,11 @@ impl<'de> Deserialize<'de> for Target {
                     "category" => Ok(Target::Category(CategoryTarget::default())),
                     "binary" => Ok(Target::Binary(BinaryTarget::default())),
                     "number" => Ok(Target::Number(NumberTarget::default())),
-                    other => Err(E::unknown_variant(other, &["category", "binary", "number"])),
+                    "next_token" => Ok(Target::NextToken(NextTokenTarget::default())),
+                    "masked_token" => Ok(Target::MaskedToken(MaskedTokenTarget::default())),
+                    other => {
+                        Err(E::unknown_variant(other, &["category", "binary", "number", "next_token", "masked_token"]))
+                    }
                 }
             }
 
@@ -46,6 +55,8 @@ impl<'de> Deserialize<'de> for Target {
                     TargetForm::Binary(target) => Target::Binary(target),
                     TargetForm::Number(target) => Target::Number(target),
                     TargetForm::MultiLabel(target) => Target::MultiLabel(target),
+                    TargetForm::NextToken(target) => Target::NextToken(target),
+                    TargetForm::MaskedToken(target) => Target::MaskedToken(target),
                 })
             }
         }
@@ -61,8 +72,8 @@ impl JsonSchema for Target {
     fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
         let form = generator.subschema_for::<TargetForm>();
         schemars::json_schema!({
-            "description": "What is predicted: `category`, `binary`, `number`, or a table with one of these keys, or with `multi_label` and a list of columns.",
-            "anyOf": [{ "enum": ["category", "binary", "number"] }, form],
+            "description": "What is predicted: `category`, `binary`, `number`; of a feature of tokens `next_token` or `masked_token`; or a table with one of these keys, or with `multi_label` and a list of columns.",
+            "anyOf": [{ "enum": ["category", "binary", "number", "next_token", "masked_token"] }, form],
         })
     }
 }

@@ -12,6 +12,9 @@ use std::path::Path;
 /// The file of a dataset's tensors: `feature.NAME` for every feature, or its compressed rows, and `target.NAME` for every target.
 pub const DATA_FILE: &str = "data.safetensors";
 
+/// The name of the tensor of [`Encoded::characters`], before that of the feature.
+pub const CHARACTERS: &str = "characters.";
+
 /// A tensor, outermost dimension (the rows) first.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tensor {
@@ -28,6 +31,8 @@ pub enum TensorData {
     U8(Vec<u8>),
     /// 32-bit floats.
     F32(Vec<f32>),
+    /// 32-bit integers.
+    I32(Vec<i32>),
     /// 64-bit integers.
     I64(Vec<i64>),
     /// 32-bit floats, most of them 0: `[rows, columns]`. They are made dense when a batch is loaded.
@@ -44,12 +49,17 @@ impl Tensor {
 }
 
 /// Encoded rows: what the files of a dataset hold.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Encoded {
     /// The features by name.
     pub features: BTreeMap<String, Tensor>,
     /// The targets by name, where the encoder has some and they were asked for.
     pub targets: BTreeMap<String, Tensor>,
+    /// Of features that are their own targets: for each row the characters of text that its targets stand for, and those of them that
+    /// the tokenizer did not know.
+    pub characters: BTreeMap<String, Tensor>,
+    /// Whether targets were asked for.
+    pub with_target: bool,
     /// How many rows there are.
     pub rows: usize,
 }
@@ -62,9 +72,13 @@ impl Encoded {
     pub fn write_data(&self, path: &Path) -> Result<(), StageError> {
         let features = self.features.iter().flat_map(|(name, tensor)| stored(&format!("feature.{name}"), tensor));
         let targets = self.targets.iter().flat_map(|(name, tensor)| stored(&format!("target.{name}"), tensor));
-        safetensors::serialize_to_file(features.chain(targets), None, path).map_err(|error| match error {
-            safetensors::SafeTensorError::IoError(error) => StageError::io("write", path, &error),
-            other => StageError::bug(format!("cannot write `{}`: {other}", path.display())),
+        let characters =
+            self.characters.iter().flat_map(|(name, tensor)| stored(&format!("{CHARACTERS}{name}"), tensor));
+        safetensors::serialize_to_file(features.chain(targets).chain(characters), None, path).map_err(|error| {
+            match error {
+                safetensors::SafeTensorError::IoError(error) => StageError::io("write", path, &error),
+                other => StageError::bug(format!("cannot write `{}`: {other}", path.display())),
+            }
         })
     }
 
@@ -74,7 +88,7 @@ impl Encoded {
     /// When a file cannot be written.
     pub fn write(&self, encoder: &Encoder, folder: &Path) -> Result<(), StageError> {
         self.write_data(&folder.join(DATA_FILE))?;
-        let ty = encoder.dataset_type(Some(self.rows as u64), !self.targets.is_empty());
+        let ty = encoder.dataset_type(Some(self.rows as u64), self.with_target);
         super::encoder::write_json(&ty, &folder.join("dataset.json"))?;
         encoder.write(folder)
     }
@@ -111,6 +125,15 @@ pub fn read_target(dataset: &Input, name: &str) -> Result<Vec<f64>, StageError> 
     read_tensor(&file.path, &format!("target.{name}")).map(|(_, values)| values)
 }
 
+/// Reads [`Encoded::characters`] of a `dataset` artefact: for each row two numbers.
+///
+/// # Errors
+/// When the file cannot be read or has none.
+pub fn read_characters(dataset: &Input, name: &str) -> Result<Vec<f64>, StageError> {
+    let file = dataset.file(DATA_FILE).ok_or_else(|| StageError::bug(format!("a dataset without `{DATA_FILE}`")))?;
+    read_tensor(&file.path, &format!("{CHARACTERS}{name}")).map(|(_, values)| values)
+}
+
 /// Reads one tensor of a safetensors file as `f64`, with its shape.
 ///
 /// # Errors
@@ -129,6 +152,7 @@ pub fn read_tensor(path: &Path, name: &str) -> Result<(Vec<usize>, Vec<f64>), St
     let values = match tensor.dtype() {
         Dtype::U8 => data.iter().map(|value| f64::from(*value)).collect(),
         Dtype::F32 => data.chunks_exact(4).map(|b| f64::from(f32::from_le_bytes([b[0], b[1], b[2], b[3]]))).collect(),
+        Dtype::I32 => data.chunks_exact(4).map(|b| f64::from(i32::from_le_bytes([b[0], b[1], b[2], b[3]]))).collect(),
         Dtype::I64 => data
             .chunks_exact(8)
             .map(|b| i64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]) as f64)

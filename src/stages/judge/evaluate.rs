@@ -1,7 +1,7 @@
 //! The kind `evaluate`: metrics with 95 % confidence intervals, gates, predictions and plots.
 
 use super::compatible::{check_dataset, check_trained};
-use super::forward::{Compute, answers};
+use super::forward::{Asked, Compute, answers};
 use super::metrics_file::{METRICS_FILE, METRICS_VERSION, MetricValue, MetricsFile, gate_words};
 use super::{predictions, report};
 use crate::diag::{codes, did_you_mean, list};
@@ -12,7 +12,7 @@ use crate::path;
 use crate::stage::{
     CheckCx, Family, GateResult, Input, Kind, Outputs, Port, Produced, Ref, RunCx, StageError, StageInfo,
 };
-use crate::stages::encode::{DATA_FILE, Encoder, read_target, write_json};
+use crate::stages::encode::{DATA_FILE, Encoder, read_characters, read_target, write_json};
 use crate::types::{ArtifactType, DatasetType, ModelType, TableSchema, TargetType, Task};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -133,8 +133,9 @@ require.accuracy = { min = 0.928 }
         let (model, data) = (cx.input(&spec.model)?, cx.input(&spec.data)?);
         same_encoder(spec, model, data)?;
         let target = target_of(model, data)?;
-        let right = read_target(data, &target.name)?;
-        if right.is_empty() {
+        let right = right(data, target)?;
+        let rows = if target.task.is_tokens() { rows_of(data)? } else { right.len() / target.task.targets() };
+        if rows == 0 {
             return Err(StageError::data(format!("`{}` has no rows to judge on", spec.data)).at(path!["data"]));
         }
         let tensors = data.file(DATA_FILE).ok_or_else(|| StageError::bug("a dataset without its tensors"))?;
@@ -144,8 +145,8 @@ require.accuracy = { min = 0.928 }
             numerics: spec.numerics,
             device: spec.device.device(),
         };
-        let rows = right.len() / target.task.targets();
-        let answers = answers(&compute, model, &tensors.path, rows, &target.task, cx)?;
+        let asked = Asked { target: &target.name, task: &target.task, seed: cx.seed.number("mask") };
+        let answers = answers(&compute, model, &tensors.path, rows, asked, cx)?;
         let columns = predictions::columns(&answers, &target.task);
         let judged = answers.judged(&right, &target.task);
         let found = measure(spec, target, &judged, cx)?;
@@ -159,6 +160,23 @@ require.accuracy = { min = 0.928 }
         produced.gates = found.gates;
         let produced = frame::write_table(cx, PREDICTIONS_PORT, predictions::frame_of(judged.rows(), all)?, produced)?;
         Ok(produced.port(REPORT_PORT, ArtifactType::Report))
+    }
+}
+
+/// What is right, row by row; of next tokens the characters that they stand for, of hidden ones nothing: the worker knows both.
+fn right(data: &Input, target: &TargetType) -> Result<Vec<f64>, StageError> {
+    match target.task {
+        Task::NextToken { .. } => read_characters(data, &target.name),
+        Task::MaskedToken { .. } => Ok(Vec::new()),
+        _ => read_target(data, &target.name),
+    }
+}
+
+/// How many rows a dataset has.
+fn rows_of(data: &Input) -> Result<usize, StageError> {
+    match &data.ty {
+        ArtifactType::Dataset(DatasetType { rows: Some(rows), .. }) => Ok(usize::try_from(*rows).unwrap_or(usize::MAX)),
+        _ => Err(StageError::bug("a dataset that does not know its rows")),
     }
 }
 
@@ -326,8 +344,8 @@ fn measure(
     let classes = match &target.task {
         Task::Category { classes } => classes.clone().unwrap_or_default(),
         Task::Binary { .. } => vec!["no".to_owned(), "yes".to_owned()],
-        Task::Number { .. } => Vec::new(),
         Task::MultiLabel { labels } => labels.clone(),
+        Task::Number { .. } | Task::NextToken { .. } | Task::MaskedToken { .. } => Vec::new(),
     };
     let confusion = Confusion::of(judged, &vec![1.0; judged.rows()]).rows();
     Ok(MetricsFile {

@@ -1,6 +1,6 @@
 //! A model's outputs for encoded rows, computed by the worker, and turned into probabilities or numbers here, in `f64`.
 
-use crate::job::{Device, Job, Numerics, PredictJob, Setting, WorkerEvent};
+use crate::job::{Device, Job, JudgeTokens, Numerics, PredictJob, Setting, WorkerEvent};
 use crate::metrics::{Judged, Outcome};
 use crate::stage::{Input, Progress, RunCx, StageError};
 use crate::stages::encode::read_tensor;
@@ -26,6 +26,20 @@ pub(super) enum Answers {
     Number(Vec<f64>),
     /// The probability of each of so many labels, row after row.
     MultiLabel { probabilities: Vec<f64>, labels: usize },
+    /// Of the tokens of each row: the sum of minus the logarithm of their probabilities, how many there are, and how many were
+    /// thought most probable.
+    Tokens { log_loss: Vec<f64>, tokens: Vec<f64>, correct: Vec<f64> },
+}
+
+/// What a model is asked.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    /// The target's name.
+    pub target: &'a str,
+    /// What it is.
+    pub task: &'a Task,
+    /// What is hidden follows from it.
+    pub seed: u64,
 }
 
 /// Runs the model over `data` (a `data.safetensors` of `rows` rows).
@@ -34,10 +48,11 @@ pub(super) fn answers(
     model: &Input,
     data: &Path,
     rows: usize,
-    task: &Task,
+    asked: Asked<'_>,
     cx: &RunCx<'_>,
 ) -> Result<Answers, StageError> {
-    let outputs = if rows == 0 { Vec::new() } else { outputs(compute, model, data, rows, cx)? };
+    let task = asked.task;
+    let outputs = if rows == 0 { Vec::new() } else { outputs(compute, model, data, rows, asked, cx)? };
     let width = outputs.len().checked_div(rows).unwrap_or_else(|| outputs_of(task));
     if width != outputs_of(task) || outputs.len() != rows * width {
         return Err(StageError::bug(format!("{} outputs for {rows} rows of a {} target", outputs.len(), task.name())));
@@ -50,7 +65,14 @@ pub(super) fn answers(
     Ok(interpret(outputs, task))
 }
 
-fn outputs(compute: &Compute, model: &Input, data: &Path, rows: usize, cx: &RunCx<'_>) -> Result<Vec<f64>, StageError> {
+fn outputs(
+    compute: &Compute,
+    model: &Input,
+    data: &Path,
+    rows: usize,
+    asked: Asked<'_>,
+    cx: &RunCx<'_>,
+) -> Result<Vec<f64>, StageError> {
     let file = |name: &str| {
         let file = model.file(name).ok_or_else(|| StageError::bug(format!("a trained model without `{name}`")))?;
         Ok::<_, StageError>(file.path.clone())
@@ -66,6 +88,11 @@ fn outputs(compute: &Compute, model: &Input, data: &Path, rows: usize, cx: &RunC
         weights: file("model.safetensors")?,
         data: data.to_path_buf(),
         batch_size: usize::try_from(compute.batch_size).unwrap_or(usize::MAX),
+        tokens: asked.task.is_tokens().then(|| JudgeTokens {
+            target: asked.target.to_owned(),
+            task: asked.task.clone(),
+            seed: asked.seed,
+        }),
         out: out.clone(),
     };
     cx.services.run_job(&Job::Predict(job), &mut |event| {
@@ -86,6 +113,7 @@ fn outputs_of(task: &Task) -> usize {
         Task::Category { classes } => classes.as_ref().map_or(0, Vec::len),
         Task::Binary { .. } | Task::Number { .. } => 1,
         Task::MultiLabel { labels } => labels.len(),
+        Task::NextToken { .. } | Task::MaskedToken { .. } => 3,
     }
 }
 
@@ -102,6 +130,10 @@ fn interpret(outputs: Vec<f64>, task: &Task) -> Answers {
         Task::Number { mean, std } => {
             let (mean, std) = (mean.unwrap_or(0.0), std.unwrap_or(1.0));
             Answers::Number(outputs.into_iter().map(|value| value * std + mean).collect())
+        }
+        Task::NextToken { .. } | Task::MaskedToken { .. } => {
+            let column = |place: usize| outputs.iter().skip(place).step_by(3).copied().collect();
+            Answers::Tokens { log_loss: column(0), tokens: column(1), correct: column(2) }
         }
     }
 }
@@ -125,7 +157,8 @@ fn sigmoid(logit: f64) -> f64 {
 }
 
 impl Answers {
-    /// Beside what is right, as the dataset stores it: class indices, 0 and 1, or standardised numbers.
+    /// Beside what is right, as the dataset stores it: class indices, 0 and 1, or standardised numbers; of next tokens the
+    /// characters that they stand for, and those of them that are unknown, row by row.
     pub(super) fn judged(self, target: &[f64], task: &Task) -> Judged {
         Judged::new(match self {
             Self::Category { probabilities, classes } => Outcome::Category {
@@ -145,6 +178,11 @@ impl Answers {
                     _ => (0.0, 1.0),
                 };
                 Outcome::Number { truth: target.iter().map(|value| value * std + mean).collect(), predicted }
+            }
+            Self::Tokens { log_loss, tokens, correct } => {
+                let column = |place: usize| target.iter().skip(place).step_by(2).copied().collect();
+                let hidden = matches!(task, Task::MaskedToken { .. });
+                Outcome::Tokens { hidden, log_loss, tokens, correct, characters: column(0), unknown: column(1) }
             }
         })
     }

@@ -1,9 +1,10 @@
 //! Kinds that judge and use models: [`Evaluate`] computes metrics with confidence intervals and holds gates;
-//! [`Predict`] answers for raw rows.
+//! [`Predict`] answers for raw rows; [`Generate`] goes on with texts.
 
 mod compatible;
 mod evaluate;
 mod forward;
+mod generate;
 mod metrics_file;
 mod predict;
 mod predictions;
@@ -12,5 +13,6 @@ mod report;
 mod tests;
 
 pub use evaluate::{Evaluate, EvaluateSpec, Limits};
+pub use generate::{Generate, GenerateSpec};
 pub use metrics_file::{METRICS_FILE, METRICS_VERSION, MetricValue, MetricsFile, gate_words};
 pub use predict::{Predict, PredictSpec};

@@ -2,7 +2,7 @@
 
 use super::compatible::check_trained;
 use super::evaluate::{check_compute, default_batch_size, default_threads};
-use super::forward::{Compute, answers};
+use super::forward::{Asked, Compute, answers};
 use super::predictions;
 use crate::diag::{codes, did_you_mean};
 use crate::frame;
@@ -83,6 +83,14 @@ keep = ["id"]
         }
         check_compute(spec.batch_size, spec.threads, cx);
         let task = model.and_then(|model| model.target.as_ref()).map(|target| &target.task);
+        if task.is_some_and(Task::is_tokens) {
+            let message = format!("`{}` predicts tokens, and not an answer for each row", spec.model);
+            cx.error(path!["model"], codes::MODEL_TASK, message)
+                .label("a language model")
+                .hint("`generate` goes on with texts; `evaluate` judges how well it predicts them")
+                .from_stage(&spec.model, "the model comes from here");
+            return Outputs::one(PORT, ArtifactType::Unknown);
+        }
         let Some(table) = table else { return Outputs::one(PORT, ArtifactType::Unknown) };
         Outputs::one(PORT, ArtifactType::Table(schema(spec, &table, task, cx)))
     }
@@ -115,7 +123,8 @@ keep = ["id"]
             numerics: spec.numerics,
             device: spec.device.device(),
         };
-        let answers = answers(&compute, model, &tensors, encoded.rows, &target.task, cx)?;
+        let asked = Asked { target: &target.name, task: &target.task, seed: 0 };
+        let answers = answers(&compute, model, &tensors, encoded.rows, asked, cx)?;
         let names: Vec<&str> = table.get_column_names().into_iter().map(|name| name.as_str()).collect();
         let kept = spec.keep.select(&names);
         let kept = kept.into_iter().map(|name| table.column(name).cloned()).collect::<Result<Vec<_>, _>>();

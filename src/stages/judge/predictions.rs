@@ -6,6 +6,8 @@
 //! | binary | `bool`, whether yes is more probable | `probability` of yes |
 //! | number | `f64` in the target's unit | none |
 //! | labels | `bool` for each, called `prediction_LABEL` | `p_LABEL` for each |
+//!
+//! Of tokens there is a row for each sequence, with `tokens`, `bits_per_token` and `correct`, the share of right ones.
 
 use super::forward::Answers;
 use crate::frame;
@@ -32,6 +34,11 @@ pub(super) fn schema(task: &Task) -> Vec<SchemaColumn> {
             let probabilities = labels.iter().map(|label| SchemaColumn::new(format!("p_{label}"), DType::F64));
             said.chain(probabilities).collect()
         }
+        Task::NextToken { .. } | Task::MaskedToken { .. } => vec![
+            SchemaColumn::new("tokens", DType::I64),
+            SchemaColumn::new("bits_per_token", DType::F64),
+            SchemaColumn::new("correct", DType::F64),
+        ],
     }
 }
 
@@ -56,6 +63,17 @@ pub(super) fn columns(answers: &Answers, task: &Task) -> Vec<Column> {
                 columns.push(Column::new(format!("p_{name}").into(), one));
             }
             columns
+        }
+        (Answers::Tokens { log_loss, tokens, correct }, _) => {
+            let over = |values: &[f64]| -> Vec<Option<f64>> {
+                values.iter().zip(tokens).map(|(value, count)| (*count > 0.0).then(|| value / count)).collect()
+            };
+            let bits: Vec<f64> = log_loss.iter().map(|nats| nats / std::f64::consts::LN_2).collect();
+            vec![
+                Column::new("tokens".into(), tokens.iter().map(|count| *count as i64).collect::<Vec<_>>()),
+                Column::new("bits_per_token".into(), over(&bits)),
+                Column::new("correct".into(), over(correct)),
+            ]
         }
         (Answers::Binary(probabilities), _) => {
             let yes: Vec<bool> = probabilities.iter().map(|p| *p > 0.5).collect();
@@ -91,7 +109,7 @@ fn best_of(row: &[f64]) -> usize {
     best
 }
 
-/// The columns `row` (from 0) and `target` of an evaluation; of labels `target_LABEL` for each.
+/// The columns `row` (from 0) and, but for tokens, `target` of an evaluation; of labels `target_LABEL` for each.
 pub(super) fn row_and_target(judged: &Judged, task: &Task) -> Vec<Column> {
     let rows: Vec<i64> = (0..judged.rows() as i64).collect();
     let rows = Column::new("row".into(), rows);
@@ -114,6 +132,7 @@ pub(super) fn row_and_target(judged: &Judged, task: &Task) -> Vec<Column> {
             Column::new("target".into(), truth.as_slice())
         }
         (Outcome::Number { truth, .. }, _) => Column::new("target".into(), truth.as_slice()),
+        (Outcome::Tokens { .. }, _) => return vec![rows],
     };
     vec![rows, target]
 }
@@ -128,6 +147,7 @@ pub(super) fn row_and_target_schema(task: &Task) -> Vec<SchemaColumn> {
         Task::MultiLabel { labels } => {
             labels.iter().map(|label| SchemaColumn::new(format!("target_{label}"), DType::Bool)).collect()
         }
+        Task::NextToken { .. } | Task::MaskedToken { .. } => Vec::new(),
     };
     std::iter::once(SchemaColumn::new("row", DType::I64)).chain(targets).collect()
 }

@@ -35,6 +35,11 @@ pub(super) fn write(
                 plots.push(("roc.svg", plot::roc(&format!("ROC of {target}"), &lines)));
             }
         }
+        Outcome::Tokens { log_loss, tokens, .. } => {
+            let rows = log_loss.iter().zip(tokens).filter(|(_, tokens)| **tokens > 0.0);
+            let bits: Vec<f64> = rows.map(|(nats, tokens)| nats / tokens / std::f64::consts::LN_2).collect();
+            plots.push(("bits_per_token.svg", rows_by_bits(bits, target)));
+        }
         Outcome::Category { .. } | Outcome::Binary { .. } => {
             let confusion = Confusion::of(judged, &vec![1.0; judged.rows()]);
             plots.push((
@@ -53,6 +58,17 @@ pub(super) fn write(
         std::fs::write(&path, svg).map_err(|error| StageError::io("write", &path, &error))?;
     }
     Ok(plots.into_iter().map(|(name, _)| name.to_owned()).collect())
+}
+
+/// The rows in the order of their bits a token: how many are easy and how many are hard.
+fn rows_by_bits(mut bits: Vec<f64>, target: &str) -> String {
+    bits.sort_by(f64::total_cmp);
+    let last = bits.len().saturating_sub(1).max(1) as f64;
+    // As many points as can be told apart.
+    let step = bits.len().div_ceil(500).max(1);
+    let points = bits.iter().enumerate().step_by(step).map(|(row, bits)| (row as f64 / last * 100.0, *bits)).collect();
+    let line = plot::Curve { name: "bits per token".to_owned(), points };
+    plot::curves(&format!("Rows of {target} by bits per token"), "rows, %", "", &[line], None)
 }
 
 fn draw(title: &str, x: &str, y: &str, points: &[(f64, f64)], guide: f64) -> String {

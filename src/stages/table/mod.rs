@@ -30,7 +30,7 @@ fn input_of<'a>(inputs: &'a BTreeMap<String, Input>, reference: &Ref) -> Result<
 }
 
 #[cfg(test)]
-mod testing;
+pub(in crate::stages) mod testing;
 #[cfg(test)]
 mod threads;
 #[cfg(test)]

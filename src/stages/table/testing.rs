@@ -9,7 +9,7 @@ use polars::prelude::{DataFrame, ParquetWriter};
 use std::path::PathBuf;
 
 /// Adds a table input.
-pub(super) fn table_input(bench: &mut Bench, reference: &str, mut df: DataFrame) {
+pub(in crate::stages) fn table_input(bench: &mut Bench, reference: &str, mut df: DataFrame) {
     let mut bytes = Vec::new();
     ParquetWriter::new(&mut bytes).finish(&mut df).expect("written");
     bench.input(reference, ArtifactType::Table(schema_of(&df)), &[("table.parquet", &bytes)]);
@@ -55,7 +55,7 @@ pub(super) fn penguins() -> DataFrame {
 }
 
 /// The codes and messages of a check.
-pub(super) fn findings<K: Kind>(bench: &Bench, fields: &str) -> Vec<(String, String)> {
+pub(in crate::stages) fn findings<K: Kind>(bench: &Bench, fields: &str) -> Vec<(String, String)> {
     let found = bench.check::<K>(fields).1;
     found.into_iter().map(|found| (found.diagnostic.code.id.to_owned(), found.diagnostic.message)).collect()
 }

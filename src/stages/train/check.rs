@@ -264,9 +264,10 @@ fn batch_fits(spec: &TrainSpec, data: &DatasetType, cx: &mut CheckCx<'_>) {
 fn images(spec: &TrainSpec, data: &DatasetType, cx: &mut CheckCx<'_>) {
     let Some(augment) = spec.augment else { return };
     if augment.mixup > 0.0
-        && let Some(index) = data.features.iter().find(|feature| feature.dtype == TensorType::I64)
+        && let Some(index) = data.features.iter().find(|feature| matches!(feature.dtype, TensorType::I32 | TensorType::I64))
     {
-        let message = format!("`{}` holds category indices, and what is between two of them is none", index.name);
+        let what = if index.dtype == TensorType::I32 { "tokens" } else { "category indices" };
+        let message = format!("`{}` holds {what}, and what is between two of them is none", index.name);
         cx.error(path!["augment", "mixup"], codes::AUGMENT, message).from_stage(&spec.data, "encoded here");
     }
     if !augment.changes_images() {

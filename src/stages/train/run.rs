@@ -167,7 +167,7 @@ fn summary(result: &JobResult, planned: u64) -> String {
         Some(best) => format!("{ran} of {planned} epochs, best {best}"),
         None => numbers::counted(size(ran), "epoch"),
     }];
-    for name in ["val_accuracy", "val_rmse", "val_loss", "loss"] {
+    for name in ["val_accuracy", "val_rmse", "val_perplexity", "val_loss", "loss"] {
         parts.extend(value(name).map(|value| format!("{} {}", name.replace('_', " "), number(value))));
     }
     parts.join(" · ")

@@ -1,7 +1,9 @@
 //! What the worker can be asked to do.
 
+pub mod generate;
 mod inputs;
 pub mod predict;
+pub mod tokens;
 pub mod train;
 
 use crate::failure::Failure;
@@ -25,6 +27,7 @@ pub fn run(job: &Job, events: Events<'_>, cancel: &Cancel) -> Result<JobResult, 
     let outcome = catch_unwind(AssertUnwindSafe(|| match job {
         Job::Train(job) => train::run(job, events, cancel),
         Job::Predict(job) => predict::run(job, events, cancel),
+        Job::Generate(job) => generate::run(job, events, cancel),
     }));
     outcome.unwrap_or_else(|panic| Err(Failure::libtorch(panic_text(&*panic))))
 }

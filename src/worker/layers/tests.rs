@@ -216,7 +216,7 @@ fn sample(feature: &FeatureType, batch: i64) -> Tensor {
     let sizes: Vec<i64> = feature.shape.sizes().expect("known").iter().map(|size| *size as i64).collect();
     let shape = [[batch].as_slice(), &sizes].concat();
     match feature.dtype {
-        TensorType::I64 => Tensor::randint(7, shape, (Kind::Int64, Device::Cpu)),
+        TensorType::I32 | TensorType::I64 => Tensor::randint(7, shape, (Kind::Int64, Device::Cpu)),
         TensorType::F32 => Tensor::randn(shape, (Kind::Float, Device::Cpu)),
         TensorType::U8 => Tensor::randint(256, shape, (Kind::Uint8, Device::Cpu)),
     }

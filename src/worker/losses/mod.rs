@@ -4,7 +4,7 @@ mod focal;
 pub mod ranking;
 
 use crate::failure::Failure;
-use crate::jobs::Forward;
+use crate::jobs::{Forward, tokens};
 use kilter::nn::losses::{ClassWeight, Loss};
 use kilter::types::Task;
 use ranking::Ranking;
@@ -40,7 +40,8 @@ impl Criterion {
         Ok(Self { loss: spec.clone(), weight, ranking })
     }
 
-    /// What the network gives for a batch, as [`Criterion::mean`] takes it: `[rows, outputs]`, or of rankings `[rows, 1 + others]`.
+    /// What the network gives for a batch, as [`Criterion::mean`] takes it: `[rows, outputs]`, of tokens
+    /// `[rows, places, outputs]`, or of rankings `[rows, 1 + others]`.
     ///
     /// # Errors
     /// What libtorch says.
@@ -61,13 +62,15 @@ impl Criterion {
         self.ranking.is_some()
     }
 
-    /// The mean loss of a batch: `output` is what [`Criterion::output`] gives, `target` `[rows]`, or `[rows, labels]`.
+    /// The mean loss of a batch: `output` is what [`Criterion::output`] gives, `target` `[rows]`, or `[rows, labels]`; of tokens
+    /// `[rows, places]`, and the mean is taken over the places that have a target.
     ///
     /// # Errors
     /// What libtorch says.
     pub fn mean(&self, output: &Tensor, target: &Tensor) -> Result<Tensor, Failure> {
         let weight = self.weight.as_ref();
         Ok(match &self.loss {
+            Loss::CrossEntropy(spec) if output.dim() == 3 => tokens::mean_loss(output, target, spec.label_smoothing)?,
             Loss::CrossEntropy(spec) => {
                 output.f_cross_entropy_loss(target, weight, Reduction::Mean, -100, spec.label_smoothing)?
             }
@@ -86,7 +89,7 @@ impl Criterion {
 
 impl Criterion {
     /// The factor by which the mean loss of some rows enters that of all: their part of the rows, or of the weight of all
-    /// rows where rows have weights.
+    /// rows where rows have weights, or of the places that have a target.
     ///
     /// # Errors
     /// What libtorch says.
@@ -96,6 +99,9 @@ impl Criterion {
             Some(weight) if self.loss.class_weight().is_some() => {
                 let of = |target: &Tensor| weight.f_index_select(0, target)?.f_sum(Kind::Float);
                 Ok(of(part)?.f_div(&of(whole)?)?)
+            }
+            _ if tokens::are_targets(&self.loss, whole) => {
+                Ok(tokens::count(part)?.f_div(&tokens::count(whole)?.f_clamp_min(1.0)?)?)
             }
             _ => Ok(Tensor::from(rows(part) as f32 / rows(whole).max(1) as f32)),
         }

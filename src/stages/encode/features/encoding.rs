@@ -3,6 +3,7 @@
 use super::FittedFeature;
 use crate::stage::{CheckCx, StageError};
 use crate::stages::encode::{FittedTarget, Names, Target, Tensor};
+use crate::stages::text::SpecialNames;
 use crate::types::{DType, FeatureType, TableSchema};
 use polars::prelude::DataFrame;
 use std::collections::BTreeMap;
@@ -14,7 +15,14 @@ pub struct Training<'a> {
     pub frame: &'a DataFrame,
     /// The fitted targets.
     pub targets: &'a [FittedTarget],
+    /// What is to be predicted, as the manifest says it; empty where fitted encodings are applied.
+    pub wanted: &'a BTreeMap<String, Target>,
+    /// The tokenizers that features name, by reference.
+    pub tokenizers: &'a Tokenizers,
 }
+
+/// Texts of `tokenizer.json` with what their special tokens are for, by reference.
+pub type Tokenizers = BTreeMap<String, (String, SpecialNames)>;
 
 /// What can be done with a list where none is taken.
 pub fn list_hint(dtype: &DType) -> Option<&'static str> {

@@ -12,16 +12,18 @@ mod numeric;
 mod sequence;
 mod text;
 mod time;
+mod tokens;
 
 pub use category::{Category, FittedCategory, FittedHashed, FittedTargetMean};
-pub(super) use encoding::Training;
 use encoding::{Encoding, Fitted, Known};
+pub(super) use encoding::{Tokenizers, Training};
 pub use form::named;
 pub use image::{FittedImage, Image};
 pub use numeric::{FittedNumeric, Numeric};
 pub use sequence::{FittedSequence, Sequence};
 pub use text::{FittedText, Text};
 pub use time::{FittedTime, TimeFeature};
+pub use tokens::{FittedTokens, Tokens};
 
 use super::{Names, Target, Tensor};
 use crate::diag::codes;
@@ -48,6 +50,9 @@ pub enum Feature {
     Image(Image),
     /// Texts as bags of words: sparse `f32`.
     Text(Text),
+    /// Texts as token ids: `i32`.
+    #[serde(untagged)]
+    Tokens(Tokens),
 }
 
 /// A feature that was fitted: all that is needed to encode rows.
@@ -70,6 +75,8 @@ pub enum FittedFeature {
     Image(FittedImage),
     /// See [`Feature::Text`].
     Text(FittedText),
+    /// See [`Feature::Tokens`].
+    Tokens(Box<FittedTokens>),
 }
 
 impl Feature {
@@ -81,6 +88,7 @@ impl Feature {
             Self::Sequence(sequence) => sequence,
             Self::Image(image) => image,
             Self::Text(text) => text,
+            Self::Tokens(tokens) => tokens,
         }
     }
 
@@ -92,6 +100,7 @@ impl Feature {
             Self::Sequence(sequence) => &mut sequence.columns,
             Self::Image(image) => &mut image.columns,
             Self::Text(text) => &mut text.columns,
+            Self::Tokens(tokens) => &mut tokens.columns,
         }
     }
 
@@ -140,8 +149,11 @@ impl Feature {
         let mut selected = super::names::check_names(self.columns(), schema, table, &place, cx);
         if let Some(columns) = &mut selected {
             // The target as a feature is a mistake of its own.
-            let others: Vec<&str> =
-                columns.iter().map(String::as_str).filter(|name| !targets.contains_key(*name)).collect();
+            let others: Vec<&str> = columns
+                .iter()
+                .map(String::as_str)
+                .filter(|name| targets.get(*name).is_none_or(Target::is_tokens))
+                .collect();
             self.check_types(&others, schema, table, &place, cx);
             encoding.arrange(columns);
         }
@@ -194,6 +206,7 @@ impl FittedFeature {
             Self::Sequence(fitted) => fitted,
             Self::Image(fitted) => fitted,
             Self::Text(fitted) => fitted,
+            Self::Tokens(fitted) => fitted.as_ref(),
         }
     }
 

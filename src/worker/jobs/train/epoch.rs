@@ -1,5 +1,6 @@
 //! One pass through the training data.
 
+use super::super::tokens::Masker;
 use super::batches::{self, Batch, Batches};
 use super::course::Course;
 use super::diverged::Diverged;
@@ -23,6 +24,10 @@ pub struct Trainer<'a> {
     pub data: &'a Dataset,
     /// How the loss of a step is computed.
     pub step: Step<'a>,
+    /// Hides tokens, where those are to be guessed.
+    pub masker: Option<Masker<'a>>,
+    /// How many outputs a row has.
+    pub outputs: i64,
     /// Where.
     pub device: Device,
     /// Set when the job is to stop.
@@ -87,13 +92,17 @@ impl Trainer<'_> {
         if job.shuffle { batches.ordered(&order::shuffled(self.data.rows, job.seed, epoch)) } else { Ok(batches) }
     }
 
-    /// Varies images, and mixes rows.
+    /// Varies images, mixes rows, and hides tokens.
     fn vary(&self, course: &mut Course<'_>, batch: &mut Batch) -> Result<(), Failure> {
-        let Some(augment) = self.job.augment else { return Ok(()) };
-        augment::apply(augment, &mut course.choices.0, &mut batch.features)?;
-        if augment.mixup > 0.0 {
-            let target = batch.target()?.shallow_clone();
-            batch.mix = Some(mixup::mix(augment.mixup, &mut course.choices.0, &mut batch.features, &target)?);
+        if let Some(augment) = self.job.augment {
+            augment::apply(augment, &mut course.choices.0, &mut batch.features)?;
+            if augment.mixup > 0.0 {
+                let target = batch.target()?.shallow_clone();
+                batch.mix = Some(mixup::mix(augment.mixup, &mut course.choices.0, &mut batch.features, &target)?);
+            }
+        }
+        if let Some(masker) = &self.masker {
+            masker.hide(batch, &mut masker.choices(course.at.epoch, course.at.batch))?;
         }
         Ok(())
     }

@@ -1,10 +1,11 @@
 //! Whether labels are ones that the network has an output for. libtorch finds out too, on a GPU by an error that ends the
 //! process.
 
+use super::super::tokens::NO_TARGET;
 use crate::failure::Failure;
 use crate::tensors::Dataset;
 use kilter::types::Task;
-use tch::Kind;
+use tch::{Kind, Tensor};
 
 /// Looks at the targets of the training data, and of validation data, which must have rows.
 ///
@@ -25,7 +26,13 @@ pub fn check_all(data: &Dataset, validation: Option<&Dataset>, task: &Task, outp
 /// # Errors
 /// When one is out of range; names the first row.
 fn check(data: &Dataset, what: &str, task: &Task, outputs: i64) -> Result<(), Failure> {
-    let (Task::Category { classes }, Some(target)) = (task, &data.target) else { return Ok(()) };
+    let (classes, target) = match (task, &data.target) {
+        (Task::Category { classes }, Some(target)) => (classes, target),
+        (Task::NextToken { vocabulary: Some(known) } | Task::MaskedToken { vocabulary: Some(known), .. }, Some(target)) => {
+            return check_tokens(target, what, known.cast_signed());
+        }
+        _ => return Ok(()),
+    };
     if target.kind() != Kind::Int64 || target.numel() == 0 {
         return Ok(());
     }
@@ -43,11 +50,30 @@ fn check(data: &Dataset, what: &str, task: &Task, outputs: i64) -> Result<(), Fa
     .hint(format!("labels are counted from 0, and there are {known} classes: look at the stage that encoded the data")))
 }
 
+/// Looks at targets that are tokens, one at each place, or none ([`NO_TARGET`]).
+fn check_tokens(target: &Tensor, what: &str, vocabulary: i64) -> Result<(), Failure> {
+    let outside = target.f_lt(0)?.f_logical_or(&target.f_ge(vocabulary)?)?;
+    let wrong = outside.f_logical_and(&target.f_ne(NO_TARGET)?)?;
+    if target.numel() == 0 || wrong.f_any()?.f_int64_value(&[])? == 0 {
+        return Ok(());
+    }
+    let place = wrong.f_view([-1])?.f_to_kind(Kind::Int64)?.f_argmax(0, false)?.f_int64_value(&[])?;
+    let places = target.size().get(1).copied().unwrap_or(1).max(1);
+    let (row, column) = (place / places, place % places);
+    let token = target.f_int64_value(&[row, column])?;
+    Err(Failure::new(format!(
+        "row {} of the {what} has the token {token} at place {}, and the vocabulary has {vocabulary} tokens",
+        row + 1,
+        column + 1
+    ))
+    .hint("tokens are counted from 0: look at the stage that encoded the data, and at its tokenizer"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::collections::BTreeMap;
-    use tch::{Device, Tensor};
+    use tch::Device;
 
     #[test]
     fn the_first_row_with_a_label_out_of_range_is_named() {
@@ -60,5 +86,21 @@ mod tests {
         let failure = check(&[0, 3, -1]).expect_err("out of range");
         assert_eq!(failure.message, "row 2 of the training data has the label 3, and the network has 3 outputs");
         assert!(check(&[0, -1]).expect_err("out of range").message.starts_with("row 2 of"));
+    }
+
+    #[test]
+    fn a_token_out_of_range_is_named_with_its_place() {
+        let check = |tokens: &[i32]| {
+            let tokens = Tensor::from_slice(tokens).view([-1, 3]);
+            let data = Dataset::of(BTreeMap::from([("text".to_owned(), tokens.shallow_clone())]), Some(tokens));
+            check(&data.expect("dataset"), "training data", &Task::NextToken { vocabulary: Some(5) }, 15)
+        };
+        assert!(check(&[0, 4, -100, -100, 1, 2]).is_ok());
+        let failure = check(&[0, 4, 1, -100, 5, 2]).expect_err("out of range");
+        assert_eq!(
+            failure.message,
+            "row 2 of the training data has the token 5 at place 2, and the vocabulary has 5 tokens"
+        );
+        assert!(check(&[0, -1, 1]).expect_err("out of range").message.contains("the token -1 at place 2"));
     }
 }

@@ -13,13 +13,14 @@ mod loader;
 mod memory;
 mod meter;
 mod mixup;
-mod order;
+pub mod order;
 mod precision;
 mod record;
 mod step;
 mod trace;
 mod validate;
 
+use super::tokens::{self, Masker};
 use super::{Events, inputs};
 use crate::checkpoint::{Keeper, Kept, Origin, go_on, write_folder};
 use crate::failure::Failure;
@@ -52,8 +53,11 @@ pub fn run(job: &TrainJob, events: Events<'_>, cancel: &Cancel) -> Result<JobRes
     let device = numerics::apply_to(job.setting, job.deterministic, job.precision)?;
     let network = network::load(&job.architecture, start(job), job.seed, device)?;
     let weights = Weights::of(network.store());
-    let data = Dataset::open(&job.data, Some(&job.target), device)?;
-    let validation = job.validate.as_deref().map(|path| Dataset::open(path, Some(&job.target), device)).transpose()?;
+    let open = |path: &std::path::Path| {
+        tokens::with_target(Dataset::open(path, Some(&job.target), device)?, &job.task, &job.target)
+    };
+    let data = open(&job.data)?;
+    let validation = job.validate.as_deref().map(open).transpose()?;
     let target = data.target.as_ref().ok_or_else(|| Failure::new("the training data has no target"))?;
     inputs::check(&data, "training data", network.inputs())?;
     if let Some(data) = &validation {
@@ -62,12 +66,14 @@ pub fn run(job: &TrainJob, events: Events<'_>, cancel: &Cancel) -> Result<JobRes
     labels::check_all(&data, validation.as_ref(), &job.task, network.outputs())?;
     let criterion = Criterion::new(&job.loss, &job.task, target, device)?;
     let forward = |features: &BTreeMap<String, Tensor>, train: bool| network.forward(features, train);
+    tokens::check_causal(&forward, &data, &job.task, &job.target)?;
     let casting = Casting::new(job.precision, device);
     let mut optimizer =
         optim::build(&job.optimizer, &optim::parameters(network.store(), job.optimizer.no_decay(), network.head()))?;
     let mut step = Step { forward: &forward, criterion: &criterion, casting, parts: 1 };
     step.parts = Trial { job, data: &data, step: &step }.parts(device, &weights, &mut optimizer)?;
-    let trainer = Trainer { job, data: &data, step, device, cancel };
+    let masker = Masker::new(&job.task, &job.target, job.seed);
+    let trainer = Trainer { job, data: &data, step, masker, device, outputs: network.outputs(), cancel };
     if trainer.steps_per_epoch() == 0 {
         return Err(no_batch(job, data.rows));
     }
@@ -166,11 +172,12 @@ fn judge(
 ) -> Result<(), Failure> {
     let (job, step) = (trainer.job, &trainer.step);
     if let Some(data) = validation {
-        let rows = job.batch_size.max(VALIDATION_ROWS);
+        let rows = tokens::rows_at_once(&job.task, trainer.outputs, job.batch_size.max(VALIDATION_ROWS));
+        let masker = trainer.masker.as_ref();
         let forward = |features: &BTreeMap<String, Tensor>, train: bool| {
             step.casting.within(|| Ok((step.forward)(features, train)?.f_to_kind(Kind::Float)?))
         };
-        values.extend(validate::validate(&forward, data, step.criterion, &job.task, rows, trainer.cancel)?);
+        values.extend(validate::validate(&forward, data, step.criterion, &job.task, masker, rows, trainer.cancel)?);
     }
     if let Some(followed) = job.schedule.metric() {
         metric("schedule", values, followed)?;

@@ -20,6 +20,11 @@ pub fn below(rng: &mut impl Rng, bound: u64) -> u64 {
     ((u128::from(rng.next_u64()) * u128::from(bound)) >> 64) as u64
 }
 
+/// A number from 0 up to, and never, 1, of 53 random bits.
+pub fn fraction(rng: &mut impl Rng) -> f64 {
+    (rng.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
+}
+
 /// The rows `0..rows` in the order of an epoch.
 pub fn shuffled(rows: i64, seed: u64, epoch: u64) -> Vec<i64> {
     permutation(rows, &mut generator(seed, epoch, "order"))

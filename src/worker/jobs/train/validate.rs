@@ -1,6 +1,7 @@
 //! Loss and metrics on validation data.
 
 use super::super::Forward;
+use super::super::tokens::{self, Masker};
 use super::batches;
 use crate::failure::Failure;
 use crate::losses::{Criterion, ranking};
@@ -19,16 +20,21 @@ pub fn validate(
     data: &Dataset,
     criterion: &Criterion,
     task: &Task,
+    masker: Option<&Masker<'_>>,
     batch_size: usize,
     cancel: &Cancel,
 ) -> Result<BTreeMap<String, f64>, Failure> {
     let _no_grad = tch::no_grad_guard();
     // Read at the end, so that a GPU is not waited for.
     let mut batches: Vec<Sums> = Vec::new();
+    let mut choices = masker.map(Masker::unchanging);
     for batch in batches::in_order(data, batch_size) {
-        let batch = batch?;
+        let mut batch = batch?;
         if cancel.is_set() {
             return Err(Failure::cancelled());
+        }
+        if let (Some(masker), Some(choices)) = (masker, &mut choices) {
+            masker.hide(&mut batch, choices)?;
         }
         let target = batch.target()?;
         let output = criterion.output(forward, &batch.features, false)?;
@@ -39,19 +45,28 @@ pub fn validate(
         };
         batches.push(Sums { rows: batch.rows, mean_loss, parts });
     }
-    let rows = data.rows.max(1) as f64;
     let mut loss = 0.0;
+    let mut rows = 0.0;
     let mut totals = [0.0; 3];
     for batch in &batches {
-        loss += batch.mean_loss.f_double_value(&[])? * batch.rows as f64;
+        let weight = if task.is_tokens() { batch.parts[1].f_double_value(&[])? } else { batch.rows as f64 };
+        loss += batch.mean_loss.f_double_value(&[])? * weight;
+        rows += weight;
         for (total, part) in totals.iter_mut().zip(&batch.parts) {
             *total += part.f_double_value(&[])?;
         }
     }
+    let rows = rows.max(1.0);
     let mut values = BTreeMap::from([("val_loss".to_owned(), loss / rows)]);
     match task {
         _ if criterion.ranks() => {
             values.insert("val_pair_accuracy".to_owned(), if totals[1] > 0.0 { totals[0] / totals[1] } else { 0.0 });
+        }
+        Task::NextToken { .. } | Task::MaskedToken { .. } => {
+            let nats = totals[0] / rows;
+            values.insert("val_accuracy".to_owned(), totals[2] / rows);
+            values.insert("val_perplexity".to_owned(), nats.exp());
+            values.insert("val_bits_per_token".to_owned(), nats / std::f64::consts::LN_2);
         }
         Task::Category { .. } | Task::Binary { .. } => {
             values.insert("val_accuracy".to_owned(), totals[0] / rows);
@@ -81,9 +96,14 @@ struct Sums {
 }
 
 /// How many rows are right; or the sums of squared and absolute errors; or of labels: how many were rightly said, how many
-/// were said and how many are, and how many rows are right in all of them.
+/// were said and how many are, and how many rows are right in all of them; or of tokens the log loss, how many there are, and
+/// how many are right.
 fn task_sums(task: &Task, output: &Tensor, target: &Tensor) -> Result<Vec<Tensor>, Failure> {
     Ok(match task {
+        Task::NextToken { .. } | Task::MaskedToken { .. } => {
+            let sums = tokens::sums(output, target)?.f_sum_dim_intlist([0_i64].as_slice(), false, Kind::Double)?;
+            sums.f_unbind(0)?
+        }
         Task::Category { .. } => {
             vec![output.f_argmax(-1, false)?.f_eq_tensor(target)?.f_sum(Kind::Int64)?]
         }
@@ -117,7 +137,7 @@ mod tests {
         let target = data.target.as_ref().expect("target");
         let criterion = Criterion::new(&loss, task, target, Device::Cpu).expect("made");
         let forward = |features: &BTreeMap<String, Tensor>, _: bool| Ok(features["x"].shallow_clone());
-        validate(&forward, &data, &criterion, task, 2, &Cancel::new()).expect("validated")
+        validate(&forward, &data, &criterion, task, None, 2, &Cancel::new()).expect("validated")
     }
 
     #[test]

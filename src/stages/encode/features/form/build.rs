@@ -5,6 +5,7 @@ use super::super::image::Image;
 use super::super::numeric::{Impute, Lags, NumberSteps, Scale};
 use super::super::sequence::Sequence;
 use super::super::time::TimeFeature;
+use super::super::tokens::{Layout, Tokens};
 use super::words::ScaleForm;
 use super::{Category, FeatureForm, Numeric};
 use crate::stages::encode::Names;
@@ -108,6 +109,19 @@ impl FeatureForm {
             steps,
             indicator: self.indicator.unwrap_or_default(),
             category,
+        })
+    }
+
+    pub(super) fn tokens(self) -> Result<Tokens, String> {
+        Ok(Tokens {
+            tokenizer: self.tokenizer.ok_or("tokens need their `tokenizer`, a stage of that kind")?,
+            columns: self.tokens.unwrap_or_default(),
+            layout: Layout {
+                max_length: self.max_length.ok_or("tokens need `max_length`, how many of them a row has")?,
+                truncate: self.truncate.unwrap_or_default(),
+                special_tokens: self.special_tokens.unwrap_or(true),
+                pack: self.pack.unwrap_or(false),
+            },
         })
     }
 

@@ -11,7 +11,9 @@ use super::category::{Category, CategoryEncoding, Unseen};
 use super::numeric::{Clip, Distribution, Numeric, Transform};
 use super::text::{Analyzer, Frequency, Norm, Text, Weight};
 use super::time::{TimeFeature, TimePart};
+use super::tokens::End;
 use crate::diag::did_you_mean;
+use crate::stage::Ref;
 use crate::stages::encode::Names;
 use keys::key_lists;
 use schemars::JsonSchema;
@@ -21,7 +23,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use words::{ImputeForm, ScaleForm, SmoothForm};
 
-/// A feature as a table. Exactly one of `numeric`, `category`, `image`, `time`, `sequence` and `text` is given.
+/// A feature as a table. Exactly one of `numeric`, `category`, `image`, `time`, `sequence`, `text` and `tokens` is given.
 #[derive(serde::Deserialize, JsonSchema)]
 struct FeatureForm {
     /// Numbers: the columns. Bools count as 0 and 1. Each goes through `impute`, `clip`, `transform` and `scale`, in this
@@ -126,6 +128,19 @@ struct FeatureForm {
     /// For `encode = "target"`: in how many parts the training rows are split, so that none is shown its own target; 5
     /// by default.
     folds: Option<u64>,
+    /// Token ids, `[max_length]`: the columns of text. What is longer is cut, what is shorter filled up with the tokenizer's `pad`.
+    tokens: Option<Names>,
+    /// For `tokens`: the stage of kind `tokenizer`.
+    tokenizer: Option<Ref>,
+    /// For `tokens`: how many tokens a row has.
+    max_length: Option<u64>,
+    /// For `tokens`: which end of a longer text is cut off, `"end"` (the default) or `"start"`.
+    truncate: Option<End>,
+    /// For `tokens`: whether the tokenizer's `bos` stands before each text and its `eos` after it; true by default.
+    special_tokens: Option<bool>,
+    /// For `tokens`: all texts follow one after the other and are cut into blocks of `max_length`; rows are blocks then, so the feature
+    /// is the only one, and its own tokens are what is predicted. For language models.
+    pack: Option<bool>,
     /// For `time`: `"second"`, `"minute"`, `"hour"`, `"time_of_day"`, `"weekday"`, `"day"`, `"day_of_year"`, `"week"`,
     /// `"month"`, `"quarter"`, `"year"` or `"elapsed"` (days since 1970). By default what the column has of month,
     /// weekday and hour.
@@ -138,6 +153,7 @@ key_lists! {
     image: image columns scale;
     text: text analyzer ngram_range lowercase stop_words token_pattern min_df max_df max_features n_features alternate_sign weight binary
         sublinear_tf smooth_idf norm;
+    tokens: tokens tokenizer max_length truncate special_tokens pack;
     time: time parts indicator;
     sequence: sequence order by length offset scale impute clip transform n_quantiles output_distribution indicator
         encode unknown min_count min_frequency max_categories;
@@ -160,6 +176,7 @@ impl FeatureForm {
             "time" => Ok(Feature::Time(self.time())),
             "sequence" => self.sequence(&given).map(Feature::Sequence),
             "text" => Ok(Feature::Text(self.text())),
+            "tokens" => self.tokens().map(Feature::Tokens),
             _ => self.image().map(Feature::Image),
         }
     }
@@ -195,6 +212,10 @@ fn shorthand(text: &str) -> Result<Feature, String> {
         }
         "sequence" => {
             Err("a sequence needs its length and order: { sequence = \"x\", length = 10, order = \"day\" }".to_owned())
+        }
+        "tokens" => {
+            Err("tokens need a tokenizer and a length: { tokens = \"text\", tokenizer = \"tok\", max_length = 128 }"
+                .to_owned())
         }
         other => {
             let near = did_you_mean(other, ENCODINGS.iter().map(|encoding| encoding.key));

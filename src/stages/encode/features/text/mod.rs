@@ -216,7 +216,10 @@ fn texts_of_columns(reader: &Reader<'_>, texts: &[Vec<&str>], columns: u32) -> V
 }
 
 /// Of every row the texts of these columns.
-fn texts<'a>(columns: &[String], frame: &'a DataFrame) -> Result<Vec<Vec<&'a str>>, StageError> {
+pub(in crate::stages::encode::features) fn texts<'a>(
+    columns: &[String],
+    frame: &'a DataFrame,
+) -> Result<Vec<Vec<&'a str>>, StageError> {
     let mut rows: Vec<Vec<&str>> = vec![Vec::with_capacity(columns.len()); frame.height()];
     for name in columns {
         let series = column(frame, name)?.as_materialized_series();

@@ -1,0 +1,109 @@
+//! A tokenizer as other kinds use it: read from its artefact or from the encoder that carries it, and never changed.
+
+use super::SpecialNames;
+use crate::stage::{Input, StageError};
+use crate::types::{SpecialIds, TokenizerType};
+use std::fmt;
+
+/// The file of the vocabulary and the rules, in Hugging Face's form.
+pub const TOKENIZER_FILE: &str = "tokenizer.json";
+/// The file that says what special tokens are for, in Hugging Face's form.
+pub const SPECIAL_FILE: &str = "special_tokens_map.json";
+
+/// A token of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Token {
+    /// Its id.
+    pub id: u32,
+    /// The byte of the text at which it begins.
+    pub start: usize,
+    /// The byte after its last.
+    pub end: usize,
+}
+
+/// A tokenizer.
+pub struct TextTokenizer {
+    inner: tokenizers::Tokenizer,
+    ty: TokenizerType,
+}
+
+impl fmt::Debug for TextTokenizer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.ty.fmt(f)
+    }
+}
+
+impl TextTokenizer {
+    /// A tokenizer of the text of a `tokenizer.json`.
+    ///
+    /// # Errors
+    /// What is wrong with the text, in words.
+    pub fn parse(json: &str, special: &SpecialNames) -> Result<Self, String> {
+        // Rows are spread over threads here, not inside the crate, whose switch is one for the whole process.
+        tokenizers::utils::parallelism::set_parallelism(false);
+        let mut inner = tokenizers::Tokenizer::from_bytes(json).map_err(|error| error.to_string())?;
+        // A text that happens to contain `</s>` is a text, and does not end there.
+        inner.set_encode_special_tokens(true);
+        inner.with_padding(None);
+        inner.with_truncation(None).map_err(|error| error.to_string())?;
+        let largest = inner.get_vocab(true).into_values().max().ok_or("it has no tokens")?;
+        let special = special.ids(|token| inner.token_to_id(token));
+        Ok(Self { inner, ty: TokenizerType { vocabulary: Some(u64::from(largest) + 1), special } })
+    }
+
+    /// The texts of the two files of a `tokenizer` artefact: the tokenizer's, and what is special.
+    ///
+    /// # Errors
+    /// When a file is missing or cannot be read.
+    pub fn files(artefact: &Input) -> Result<(String, SpecialNames), StageError> {
+        let read = |name: &str| {
+            let file = artefact.file(name).ok_or_else(|| StageError::bug(format!("a tokenizer without `{name}`")))?;
+            std::fs::read_to_string(&file.path).map_err(|error| StageError::io("read", &file.path, &error))
+        };
+        let special = serde_json::from_str(&read(SPECIAL_FILE)?)
+            .map_err(|error| StageError::data(format!("`{SPECIAL_FILE}` cannot be read: {error}")))?;
+        Ok((read(TOKENIZER_FILE)?, special))
+    }
+
+    /// Its type.
+    #[must_use]
+    pub fn ty(&self) -> TokenizerType {
+        self.ty
+    }
+
+    /// The ids of its special tokens.
+    #[must_use]
+    pub fn special(&self) -> SpecialIds {
+        self.ty.special
+    }
+
+    /// The tokens of a text, without special ones around them.
+    ///
+    /// # Errors
+    /// When the text has what the vocabulary lacks, and there is no token for the unknown.
+    pub fn encode(&self, text: &str) -> Result<Vec<Token>, StageError> {
+        let encoding = self.inner.encode(text, false).map_err(|error| {
+            StageError::data(format!("the tokenizer cannot take the text {} apart: {error}", quoted(text)))
+                .hint("give it a token for what it does not know: `special.unk` of the `tokenizer` stage")
+        })?;
+        let spans = encoding.get_ids().iter().zip(encoding.get_offsets());
+        Ok(spans.map(|(id, (start, end))| Token { id: *id, start: *start, end: *end }).collect())
+    }
+
+    /// The text of some tokens, special ones left out.
+    ///
+    /// # Errors
+    /// A bug, where ids are none of the vocabulary.
+    pub fn decode(&self, ids: &[u32]) -> Result<String, StageError> {
+        self.inner.decode(ids, true).map_err(|error| StageError::bug(format!("tokens cannot be joined: {error}")))
+    }
+}
+
+/// The beginning of a text, for messages.
+fn quoted(text: &str) -> String {
+    let mut short: String = text.chars().take(40).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    format!("{short:?}")
+}
