@@ -24,7 +24,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("job", &["types", "nn", "event"]),
     ("metrics", &["types"]),
     ("stage", &["types", "diag", "digest", "span", "env", "event", "job"]),
-    ("frame", &["types", "digest", "stage", "diag", "numbers"]),
+    ("frame", &["types", "digest", "stage", "diag", "numbers", "env"]),
     ("manifest", &["span", "diag", "digest", "numbers"]),
     (
         "stages",

@@ -146,14 +146,16 @@ impl Fixer {
         let schema = scope.schema()?;
         let fields: Vec<Field> = keys.iter().map(|key| key.to_field(schema)).collect::<PolarsResult<_>>()?;
         // Nested keys keep the order of their first appearance.
-        let by_column: Vec<Expr> =
-            fields.into_iter().filter(|key| !key.dtype().is_nested()).map(|key| col(key.name)).collect();
+        let sortable = |key: &&Field| !key.dtype().is_nested();
+        let by_column: Vec<Expr> = fields.iter().filter(sortable).map(|key| col(key.name.clone())).collect();
+        // Sorting by all keys settles the order of groups whatever it was, but not which of 0.0 and -0.0 stands for both.
+        let settled = by_column.len() == fields.len() && fields.iter().all(|key| !key.dtype().is_float());
         let grouped = DslPlan::GroupBy {
             input: Arc::new(input.clone()),
             keys,
             predicates,
             aggs,
-            maintain_order: true,
+            maintain_order: !settled,
             options: options.clone(),
             apply: apply.clone(),
         };
