@@ -11,15 +11,15 @@ import duckdb
 
 
 def close(ours, theirs):
-    if isinstance(theirs, float) and isinstance(ours, float):
-        return abs(ours - theirs) <= 1e-9 * abs(theirs)
+    if isinstance(theirs, float) or isinstance(ours, float):
+        return abs(float(ours) - float(theirs)) <= 1e-9 * abs(float(theirs))
     return ours == theirs
 
 
 def main(manifest, out):
     stages = tomllib.loads(Path(manifest).read_text())["stage"]
     database = duckdb.connect()
-    for path in Path(out, "data/tables").glob("*.parquet"):
+    for path in Path(out, "data").glob("*.parquet"):
         database.execute(f"CREATE VIEW {path.stem} AS SELECT * FROM '{path}'")
     compared = 0
     for name, stage in stages.items():

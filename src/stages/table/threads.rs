@@ -78,11 +78,19 @@ const QUERIES: &[(&str, &str)] = &[
     ),
     (
         "moments",
-        "SELECT key, few, corr(x, y) AS c, covar_pop(y, n) AS cv, var_pop(x) AS v, stddev(n) AS d, sum(x * y) AS xy, avg(n) AS mn, avg(few) AS mf FROM t GROUP BY key, few",
+        "SELECT key, few, corr(x, y) AS c, covar_pop(y, n) AS cv, variance(x) AS v, stddev(n) AS d, sum(x * y) AS xy, avg(n) AS mn, avg(few) AS mf FROM t GROUP BY key, few",
     ),
     (
         "some",
         "SELECT few, sum(x) FILTER (WHERE n > 500) AS s, sum(CASE WHEN n > 500 THEN x END) AS c FROM t GROUP BY few",
+    ),
+    (
+        "decimals",
+        "SELECT row, CAST(n AS DECIMAL(15, 2)) * few AS p, few - CAST(n AS DECIMAL(9, 3)) AS m, CAST(n AS DECIMAL(15, 2)) / 4 + 1 AS q FROM t",
+    ),
+    (
+        "decimal_sums",
+        "SELECT few, sum(CAST(n AS DECIMAL(15, 2)) * few) AS s, avg(CAST(n AS DECIMAL(15, 2)) * (1 - CAST(few AS DECIMAL(5, 2)))) AS m FROM t GROUP BY few",
     ),
     ("hidden_key", "SELECT avg(x) AS m FROM t GROUP BY key"),
     (
