@@ -17,8 +17,18 @@ const UNLIMITED: u64 = 1 << 40;
 /// Megabytes of the stages that run now; `None` where the user has set the variable.
 static HELD: Mutex<Option<u64>> = Mutex::new(None);
 
+/// So many row groups of a parquet file the engine reads ahead, at least; it would take 512, whatever they hold.
+const LEAST_AHEAD: usize = 4;
+
+/// The variable that says so to it.
+const AHEAD: &str = "POLARS_ROW_GROUP_PREFETCH_SIZE";
+
 /// Lets stages limit the engine. For the beginning of the program, while there is one thread.
-pub fn limit_memory() {
+pub(super) fn limit_memory() {
+    if crate::env::var(AHEAD).is_none() {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        crate::env::set_at_start(AHEAD, &LEAST_AHEAD.max(2 * threads).to_string());
+    }
     if crate::env::var(VARIABLE).is_none() {
         crate::env::set_at_start(VARIABLE, &UNLIMITED.to_string());
         *HELD.lock().unwrap_or_else(PoisonError::into_inner) = Some(0);
