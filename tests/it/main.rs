@@ -19,6 +19,7 @@ mod keys;
 mod lock;
 mod mapped;
 mod maps;
+mod memory;
 mod modules;
 mod pipelines;
 mod sandbox;

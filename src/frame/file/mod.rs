@@ -27,7 +27,7 @@ pub use figures::decimal;
 pub use idx::{IdxHeader, idx_header};
 pub use load::{Compression, compression_of, head, load};
 pub use many::{BadOne, can_be_many, read_many, scan_many};
-pub use pieces::{InPieces, read_in_pieces};
+pub use pieces::{InPieces, piece_within, read_in_pieces};
 pub use rejects::{Reject, rejects_table};
 pub use text::Encoding;
 pub use types::{TypeRules, TypesError};

@@ -13,8 +13,15 @@ use rayon::prelude::*;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// Bytes of a piece, about.
-const PIECE: usize = if cfg!(test) { 1 << 20 } else { 32 << 20 };
+/// Bytes of a piece, at least and at most.
+const PIECES: (u64, u64) = (1 << 20, 32 << 20);
+
+/// How large pieces may be, in bytes, where so much memory may be used: a piece is held as text, as places and as columns, and
+/// these once more while they are written.
+#[must_use]
+pub fn piece_within(memory: u64) -> usize {
+    usize::try_from((memory / 32).clamp(PIECES.0, PIECES.1)).unwrap_or(usize::MAX)
+}
 
 /// What UTF-8 may begin with.
 const MARK: &[u8] = b"\xef\xbb\xbf";
@@ -45,7 +52,8 @@ pub enum InPieces<E> {
     Taken(E),
 }
 
-/// Reads files of delimited text in this order, as [`super::read_many`] does, and gives their rows to `take` piece by piece.
+/// Reads files of delimited text in this order, as [`super::read_many`] does, and gives their rows to `take` in pieces of about
+/// so many bytes.
 ///
 /// # Errors
 /// The first file that cannot be read, or does not fit those before it.
@@ -53,6 +61,7 @@ pub fn read_in_pieces<E>(
     files: &[(String, PathBuf)],
     layout: &Layout,
     name_column: Option<&str>,
+    piece: usize,
     tell: Tell<'_>,
     take: &mut dyn FnMut(DataFrame) -> Result<(), E>,
 ) -> Result<InPieces<E>, BadOne> {
@@ -65,7 +74,7 @@ pub fn read_in_pieces<E>(
     let mut names: Option<Vec<String>> = None;
     let mut types: Vec<Option<DType>> = Vec::new();
     for (name, path) in files {
-        match types_of(path, layout, watch.file(name, size(path)), &mut names, &mut types) {
+        match types_of(path, layout, piece, watch.file(name, size(path)), &mut names, &mut types) {
             Ok(()) => {}
             Err(Stop::Bad(bad)) => return Err(BadOne { file: name.clone(), bad }),
             Err(Stop::Whole | Stop::Taken(())) => return Ok(InPieces::Whole),
@@ -77,7 +86,7 @@ pub fn read_in_pieces<E>(
     let mut rejects = Vec::new();
     for (name, path) in files {
         let file = watch.file(name, size(path));
-        let read = each_piece(path, &layout, file, &mut |fields, mut rejected: Rejects| {
+        let read = each_piece(path, &layout, piece, file, &mut |fields, mut rejected: Rejects| {
             let df = table(fields, &mut rejected, Watch::nobody().file("", 0))?;
             let lines = rejected.finish(fields.text, fields.lines_before).into_iter();
             rejects.extend(lines.map(|reject| Reject { file: name.clone(), ..reject }));
@@ -100,11 +109,12 @@ pub fn read_in_pieces<E>(
 fn types_of(
     path: &Path,
     layout: &Layout,
+    piece: usize,
     watch: FileWatch<'_>,
     names: &mut Option<Vec<String>>,
     types: &mut Vec<Option<DType>>,
 ) -> Result<(), Stop<()>> {
-    each_piece(path, layout, watch, &mut |fields, _| {
+    each_piece(path, layout, piece, watch, &mut |fields, _| {
         let first = names.get_or_insert_with(|| fields.names.clone());
         if *first != fields.names {
             return Err(Stop::Whole);
@@ -123,14 +133,16 @@ fn types_of(
 fn each_piece<E>(
     path: &Path,
     layout: &Layout,
+    piece: usize,
     watch: FileWatch<'_>,
     work: &mut dyn FnMut(&Fields<'_>, Rejects) -> Result<(), Stop<E>>,
 ) -> Result<(), Stop<E>> {
     let mut reader = open(path, watch)?;
     let (mut bytes, mut names, mut lines_before) = (Vec::new(), None::<Vec<String>>, 0);
     loop {
-        let came = reader.by_ref().take(PIECE as u64).read_to_end(&mut bytes);
-        let ended = came.map_err(|error| damaged(path, &error))? < PIECE;
+        bytes.reserve_exact(piece);
+        let came = reader.by_ref().take(piece as u64).read_to_end(&mut bytes);
+        let ended = came.map_err(|error| damaged(path, &error))? < piece;
         let mark = if names.is_none() && bytes.starts_with(MARK) { MARK.len() } else { 0 };
         let text = text_of(&bytes[mark..], ended).ok_or(Stop::Whole)?;
         if let Some(bad) = Text::borrowed(text).not_text(&bytes) {
@@ -179,6 +191,8 @@ mod tests {
     use super::super::{Format, read_many};
     use super::*;
 
+    const PIECE: usize = 1 << 20;
+
     fn both_ways(texts: &[String], change: impl Fn(&mut Layout)) -> (DataFrame, usize) {
         let folder = tempfile::tempdir().expect("a folder");
         let files: Vec<(String, PathBuf)> = texts
@@ -204,7 +218,7 @@ mod tests {
             }
             Ok::<(), ()>(())
         };
-        let done = read_in_pieces(&files, &layout, Some("file"), &|_| {}, &mut take).expect("read");
+        let done = read_in_pieces(&files, &layout, Some("file"), PIECE, &|_| {}, &mut take).expect("read");
         let InPieces::Done(told) = done else { panic!("it was not read in pieces") };
         assert_eq!(told, rejects);
         let (all, count) = pieces.expect("rows");
@@ -243,7 +257,7 @@ mod tests {
         let path = folder.path().join("a.csv");
         std::fs::write(&path, b"a\ncaf\xe9\n").expect("written");
         let files = [("a.csv".to_owned(), path)];
-        let done = read_in_pieces(&files, &Layout::new(Format::Csv), None, &|_| {}, &mut |_| Ok::<(), ()>(()));
+        let done = read_in_pieces(&files, &Layout::new(Format::Csv), None, PIECE, &|_| {}, &mut |_| Ok::<(), ()>(()));
         assert!(matches!(done.expect("no error yet"), InPieces::Whole));
     }
 }

@@ -10,7 +10,7 @@ pub use spec::{BadLines, Spec};
 
 use crate::diag::codes;
 use crate::frame::file::{
-    BadFile, BadOne, Format, InPieces, Layout, Reject, Watch, probe, read_idx, read_in_pieces, read_many,
+    BadFile, BadOne, Format, InPieces, Layout, Reject, Watch, piece_within, probe, read_idx, read_in_pieces, read_many,
     rejects_table, scan_many,
 };
 use crate::frame::write::{TableWriter, Written};
@@ -147,9 +147,7 @@ fn in_pieces(
     layout: &Layout,
     cx: &RunCx<'_>,
 ) -> Result<Option<(Written, Vec<Reject>)>, StageError> {
-    if cx.memory.is_none() {
-        return Ok(None);
-    }
+    let Some(memory) = cx.memory else { return Ok(None) };
     let file_column = spec.file_column.as_deref();
     if let Some(lf) = scan_many(files, layout, file_column).map_err(in_file)? {
         let written = write_plan(cx, TABLE, lf).map_err(|failure| failure.while_doing("read the file"))?;
@@ -165,7 +163,7 @@ fn in_pieces(
         writer.push(df)
     };
     let tell = |progress| cx.services.progress(progress);
-    match read_in_pieces(files, layout, file_column, &tell, &mut take).map_err(in_file)? {
+    match read_in_pieces(files, layout, file_column, piece_within(memory), &tell, &mut take).map_err(in_file)? {
         InPieces::Whole => Ok(None),
         InPieces::Taken(error) => Err(error),
         InPieces::Done(rejects) => {
