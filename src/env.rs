@@ -140,10 +140,23 @@ pub fn local_time(unix_seconds: u64) -> String {
 pub fn limit_threads(threads: usize) {
     for name in ["POLARS_MAX_THREADS", "RAYON_NUM_THREADS"] {
         if var(name).is_none() {
-            // SAFETY: called at the start of `main`, while there is one thread; nothing else reads the environment then.
-            unsafe { std::env::set_var(name, threads.to_string()) };
+            set_at_start(name, &threads.to_string());
         }
     }
+}
+
+/// Sets a variable. Only for the beginning of `main`, before the program has a second thread.
+pub fn set_at_start(name: &str, value: &str) {
+    // SAFETY: there is one thread, so nothing else reads the environment now.
+    unsafe { std::env::set_var(name, value) };
+}
+
+/// Gives another value to a variable that [`set_at_start`] has set, also while there are threads.
+pub fn set_again(name: &str, value: &str) {
+    debug_assert!(var(name).is_some());
+    // SAFETY: Rust code reads the environment under the lock that this takes. C code that reads another variable meanwhile
+    // sees the environment's table as it was: where a variable is there, its entry is replaced by one store of a pointer.
+    unsafe { std::env::set_var(name, value) };
 }
 
 /// A path as messages show it: relative to the current folder where it lies below it.

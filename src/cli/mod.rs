@@ -44,6 +44,7 @@ pub fn main() -> ExitCode {
     if let Command::Run(args::Run { jobs: Some(jobs), .. }) = &arguments.command {
         crate::env::limit_threads(usize::from(*jobs));
     }
+    crate::frame::set_up();
     let output = Output::new(&arguments.global);
     let outcome = std::panic::catch_unwind(|| dispatch(&arguments.command, output, started));
     match outcome {

@@ -266,34 +266,33 @@ impl Validity {
     }
 }
 
+/// Numbers as they lie in memory, where that is how they are taken in: no zeros to put in the place of nulls, no bytes to turn
+/// around. Others are copied.
 macro_rules! whole {
-    ($hasher:expr, $ca:expr, $ty:ty) => {{
-        let mut bytes = Vec::with_capacity($ca.len() * size_of::<$ty>());
+    ($hasher:expr, $ca:expr, $ty:ty) => {
         for chunk in $ca.downcast_iter() {
-            if chunk.validity().is_none() {
-                for value in chunk.values().iter() {
-                    bytes.extend_from_slice(&value.to_le_bytes());
-                }
+            if chunk.validity().is_none_or(|valid| valid.unset_bits() == 0) && cfg!(target_endian = "little") {
+                $hasher.update_rayon(bytemuck::cast_slice(chunk.values()));
             } else {
+                let mut bytes = Vec::with_capacity(chunk.len() * size_of::<$ty>());
                 for value in chunk.iter() {
                     bytes.extend_from_slice(&value.copied().unwrap_or_default().to_le_bytes());
                 }
+                $hasher.update_rayon(&bytes);
             }
         }
-        $hasher.update_rayon(&bytes);
-    }};
+    };
 }
 
 macro_rules! floats {
-    ($hasher:expr, $ca:expr, $ty:ty) => {{
-        let mut bytes = Vec::with_capacity($ca.len() * size_of::<$ty>());
-        for value in $ca.iter() {
-            let value = value.unwrap_or_default();
-            let value = if value.is_nan() { <$ty>::NAN } else { value };
-            bytes.extend_from_slice(&value.to_bits().to_le_bytes());
+    ($hasher:expr, $ca:expr, $ty:ty) => {
+        if $ca.is_nan().any() {
+            let one_nan = |value: $ty| if value.is_nan() { <$ty>::NAN } else { value };
+            whole!($hasher, $ca.apply_values(one_nan), $ty)
+        } else {
+            whole!($hasher, $ca, $ty)
         }
-        $hasher.update_rayon(&bytes);
-    }};
+    };
 }
 
 fn numbers(hasher: &mut blake3::Hasher, series: &Series) -> PolarsResult<()> {
@@ -303,11 +302,6 @@ fn numbers(hasher: &mut blake3::Hasher, series: &Series) -> PolarsResult<()> {
         DataType::Int32 => whole!(hasher, series.i32()?, i32),
         DataType::Int64 => whole!(hasher, series.i64()?, i64),
         DataType::Int128 => whole!(hasher, series.i128()?, i128),
-        DataType::UInt8 if series.null_count() == 0 => {
-            for chunk in series.u8()?.downcast_iter() {
-                hasher.update_rayon(chunk.values());
-            }
-        }
         DataType::UInt8 => whole!(hasher, series.u8()?, u8),
         DataType::UInt16 => whole!(hasher, series.u16()?, u16),
         DataType::UInt32 => whole!(hasher, series.u32()?, u32),

@@ -1,13 +1,16 @@
-//! Runs a stage's plan into the store: whole in memory, or where the stage says how much memory it may use
-//! (`needs.memory`), by the streaming engine, which reads, computes and writes in pieces. Both give the same bytes.
+//! Runs a stage's plan into the store: by the streaming engine, which reads, computes and writes in pieces, and moves what
+//! waits to disk where the stage says how much memory it may use (`needs.memory`); or whole in memory, where the streaming
+//! engine would need more of it or does not keep the order. Both give the same bytes.
 
+use super::memory::Held;
 use super::rolling::MARK;
+use super::sums::in_streaming_form;
 use super::write::{TableWriter, Written};
 use super::{failed, unpanicked};
 use crate::numbers;
 use crate::stage::{Progress, RunCx, StageError};
 use polars::prelude::*;
-use polars_plan::plans::{ArenaLpIter, IR};
+use polars_plan::plans::{ArenaLpIter, IR, IRPlan};
 use std::num::NonZeroUsize;
 use std::time::Instant;
 
@@ -74,23 +77,24 @@ pub fn run_plan(
     mut lf: LazyFrame,
     take: &mut dyn FnMut(DataFrame) -> Result<(), StageError>,
 ) -> Result<SchemaRef, PlanFailure> {
-    if cx.memory.is_none() || needs_memory(&lf) {
-        let df = super::collect(lf).map_err(PlanFailure::Plan)?;
-        cx.check_cancelled().map_err(PlanFailure::Stage)?;
-        let schema = df.schema().clone();
-        take(df).map_err(PlanFailure::Stage)?;
-        return Ok(schema);
-    }
     let schema = unpanicked(|| lf.collect_schema()).map_err(PlanFailure::Plan)?;
     let (send, pieces) = crossbeam_channel::bounded::<DataFrame>(1);
+    let sink = PlanCallback::new(move |df| Ok(send.send(df).is_err()));
+    let streaming = || streaming_plan(lf.clone().sink_batches(sink, true, Some(PIECE))?);
+    let Some(mut plan) = unpanicked(streaming).map_err(PlanFailure::Plan)? else {
+        let df = super::collect(lf).map_err(PlanFailure::Plan)?;
+        cx.check_cancelled().map_err(PlanFailure::Stage)?;
+        take(df).map_err(PlanFailure::Stage)?;
+        return Ok(schema);
+    };
+    let _held = cx.memory.map(Held::new);
     let (taken, run) = std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name(format!("plan of {}", cx.stage)).stack_size(STACK);
-        let plan = thread.spawn_scoped(scope, move || {
-            let sink = PlanCallback::new(move |df| Ok(send.send(df).is_err()));
-            unpanicked(|| lf.sink_batches(sink, true, Some(PIECE))?.collect_with_engine(Engine::Streaming))
+        let run = thread.spawn_scoped(scope, move || {
+            unpanicked(|| polars_stream::run_query(plan.lp_top, &mut plan.lp_arena, &mut plan.expr_arena))
         });
         let taken = take_pieces(cx, pieces, take);
-        let run = match plan.map(std::thread::ScopedJoinHandle::join) {
+        let run = match run.map(std::thread::ScopedJoinHandle::join) {
             Ok(Ok(run)) => run.map(|_| ()),
             Ok(Err(_)) => Err(PolarsError::ComputeError("the engine's thread stopped".into())),
             Err(error) => Err(PolarsError::from(error)),
@@ -102,12 +106,38 @@ pub fn run_plan(
     Ok(schema)
 }
 
-/// Whether a plan is for memory alone. Where it puts aggregates beside rows (windows, and aggregates of a whole table in a
-/// derived column), the streaming engine joins each row with what was gathered for it, which for an exact sum is all values:
-/// many times the table; and a frame of rows needs all of its group. And what it unpivots comes in the order of its pieces.
-fn needs_memory(lf: &LazyFrame) -> bool {
-    let Ok(plan) = unpanicked(|| lf.clone().to_alp_optimized()) else { return false };
-    let beside_rows = |node: &IR| {
+/// The optimized plan of what ends in a sink, where the streaming engine can run it.
+fn streaming_plan(lf: LazyFrame) -> PolarsResult<Option<IRPlan>> {
+    let mut plan = lf.with_streaming(true).to_alp_optimized()?;
+    in_streaming_form(&mut plan);
+    #[cfg(test)]
+    if IN_MEMORY.get() {
+        return Ok(None);
+    }
+    Ok((!needs_memory(&plan)).then_some(plan))
+}
+
+/// The rows of a plan by the streaming engine.
+#[cfg(test)]
+pub(crate) fn collect_streaming(lf: LazyFrame) -> PolarsResult<DataFrame> {
+    let mut plan = lf.with_streaming(true).to_alp_optimized()?;
+    in_streaming_form(&mut plan);
+    plan.ensure_root_node_is_sink();
+    polars_stream::run_query(plan.lp_top, &mut plan.lp_arena, &mut plan.expr_arena).map(|found| found.unwrap_single())
+}
+
+#[cfg(test)]
+thread_local! {
+    /// Tests compare the engines: in this thread plans run whole in memory.
+    pub(crate) static IN_MEMORY: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// Whether a plan is for memory alone. Where it puts aggregates of groups beside rows (windows), or gathers values, the
+/// streaming engine joins each row with what was gathered for it: many times the table; and a frame of rows needs all of its
+/// group. And what it unpivots comes in the order of its pieces.
+fn needs_memory(plan: &IRPlan) -> bool {
+    let mut nodes = plan.lp_arena.iter(plan.lp_top);
+    nodes.any(|(_, node)| {
         if let IR::MapFunction { function, .. } = node
             && function.to_string().to_lowercase().contains("unpivot")
         {
@@ -116,9 +146,7 @@ fn needs_memory(lf: &LazyFrame) -> bool {
         let mut exprs = node.exprs().map(|expr| expr.display(&plan.expr_arena).to_string());
         !matches!(node, IR::GroupBy { .. })
             && exprs.any(|text| [".over(", ".implode(", MARK].iter().any(|word| text.contains(word)))
-    };
-    let mut nodes = plan.lp_arena.iter(plan.lp_top);
-    nodes.any(|(_, node)| beside_rows(node))
+    })
 }
 
 /// Takes pieces until there are no more, and tells how far it is.

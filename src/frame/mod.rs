@@ -17,6 +17,7 @@ pub mod engine;
 pub mod exact;
 pub mod file;
 pub mod head;
+mod memory;
 pub mod order;
 pub mod profile;
 pub mod projection;
@@ -46,8 +47,21 @@ pub use view::write_view;
 pub use write::{rows_by_columns, write_table};
 
 use crate::stage::StageError;
-use polars::error::{PolarsError, PolarsResult};
+use polars::error::{PolarsError, PolarsResult, PolarsWarning, get_warning_function, set_warning_function};
 use polars::prelude::{DataFrame, LazyFrame};
+use std::sync::OnceLock;
+
+/// Prepares polars, at the beginning of the program, while there is one thread: stages may limit the memory of its engine, and
+/// what it will not do any more in a later version is not told to who runs a pipeline.
+pub fn set_up() {
+    static TELL: OnceLock<fn(&str, PolarsWarning)> = OnceLock::new();
+    memory::limit_memory();
+    let _ = TELL.set(get_warning_function());
+    set_warning_function(|text, warning| match (warning, TELL.get()) {
+        (PolarsWarning::Deprecation, _) | (_, None) => {}
+        (other, Some(tell)) => tell(text, other),
+    });
+}
 
 /// What polars says, in one line and without its own advice on Python.
 #[must_use]

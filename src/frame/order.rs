@@ -146,14 +146,16 @@ impl Fixer {
         let schema = scope.schema()?;
         let fields: Vec<Field> = keys.iter().map(|key| key.to_field(schema)).collect::<PolarsResult<_>>()?;
         // Nested keys keep the order of their first appearance.
-        let by_column: Vec<Expr> =
-            fields.into_iter().filter(|key| !key.dtype().is_nested()).map(|key| col(key.name)).collect();
+        let sortable = |key: &&Field| !key.dtype().is_nested();
+        let by_column: Vec<Expr> = fields.iter().filter(sortable).map(|key| col(key.name.clone())).collect();
+        // Sorting by all keys settles the order of groups whatever it was, but not which of 0.0 and -0.0 stands for both.
+        let settled = by_column.len() == fields.len() && fields.iter().all(|key| !key.dtype().is_float());
         let grouped = DslPlan::GroupBy {
             input: Arc::new(input.clone()),
             keys,
             predicates,
             aggs,
-            maintain_order: true,
+            maintain_order: !settled,
             options: options.clone(),
             apply: apply.clone(),
         };
@@ -224,7 +226,10 @@ impl Fixer {
             },
             Expr::SubPlan(plan, names) => Expr::SubPlan(SpecialEq::new(self.arc(plan)?), names.clone()),
             Expr::Alias(inner, name) => Expr::Alias(one(inner)?, name.clone()),
-            Expr::BinaryExpr { left, op, right } => Expr::BinaryExpr { left: one(left)?, op: *op, right: one(right)? },
+            Expr::BinaryExpr { left, op, right } => {
+                let (left, right) = of_decimals(one(left)?, *op, one(right)?, scope);
+                Expr::BinaryExpr { left, op: *op, right }
+            }
             Expr::Cast { expr, dtype, options } => {
                 let inner = one(expr)?;
                 if options.is_strict() {
@@ -336,6 +341,33 @@ impl Fixer {
     }
 }
 
+/// Arithmetic of decimals as SQL has it. Of a decimal and a whole number polars tells another type than it computes: so both
+/// become decimals. And it rounds a product to the digits of its factors: so one of them gets as many as the product has.
+fn of_decimals(left: Arc<Expr>, op: Operator, right: Arc<Expr>, scope: &Scope<'_>) -> (Arc<Expr>, Arc<Expr>) {
+    use Operator as O;
+    let arithmetic = matches!(op, O::Plus | O::Minus | O::Multiply | O::RustDivide | O::TrueDivide);
+    if !arithmetic || !(has_column(&left) || has_column(&right)) {
+        return (left, right);
+    }
+    // What is wrong with an operand is told where it is used.
+    let dtype = |expr: &Expr| Some(expr.to_field(scope.schema().ok()?).ok()?.dtype);
+    let (Some(x), Some(y)) = (dtype(&left), dtype(&right)) else { return (left, right) };
+    let whole = |dtype: &DataType| dtype.is_integer() || matches!(dtype, DataType::Unknown(UnknownKind::Int(_)));
+    let with_scale =
+        |expr: Arc<Expr>, scale| Arc::new(expr.as_ref().clone().cast(DataType::Decimal(MOST_DIGITS, scale)));
+    match (x, y) {
+        (DataType::Decimal(..), y) if whole(&y) => (left, with_scale(right, 0)),
+        (x, DataType::Decimal(..)) if whole(&x) => (with_scale(left, 0), right),
+        (DataType::Decimal(_, a), DataType::Decimal(_, b)) if op == O::Multiply && a > 0 && b > 0 => {
+            (with_scale(left, (a + b).min(MOST_DIGITS)), right)
+        }
+        _ => (left, right),
+    }
+}
+
+/// The most digits that a decimal has.
+const MOST_DIGITS: usize = 38;
+
 /// Refuses keys whose common type polars is not built to join by: it would panic.
 fn joinable(left_on: &[Expr], left: &DslPlan, right_on: &[Expr], right: &DslPlan) -> PolarsResult<()> {
     if left_on.is_empty() {
@@ -345,6 +377,13 @@ fn joinable(left_on: &[Expr], left: &DslPlan, right_on: &[Expr], right: &DslPlan
     for (a, b) in left_on.iter().zip(right_on) {
         let (a, b) = (a.to_field(left.schema()?)?, b.to_field(right.schema()?)?);
         let mixed = |a: &DataType, b: &DataType| *a == DataType::UInt64 && b.is_signed_integer();
+        // Several keys become one of bytes.
+        if left_on.len() == 1
+            && let Some(decimal) = [&a, &b].into_iter().find(|key| key.dtype.is_decimal())
+        {
+            let dtype = super::from_polars(&decimal.dtype);
+            polars_bail!(InvalidOperation: "`{}` is {dtype}, and tables are not joined by a decimal alone: cast it on both sides, or join by another column too", decimal.name);
+        }
         let wide = a.dtype == DataType::Int128 || b.dtype == DataType::Int128;
         if wide || mixed(&a.dtype, &b.dtype) || mixed(&b.dtype, &a.dtype) {
             let (x, y) = (super::from_polars(&a.dtype), super::from_polars(&b.dtype));

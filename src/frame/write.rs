@@ -47,6 +47,18 @@ pub struct Written {
 }
 
 impl Written {
+    /// How many rows it has.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.schema.rows.unwrap_or(0)
+    }
+
+    /// `5,000 rows x 785 columns`
+    #[must_use]
+    pub fn shown(&self) -> String {
+        shown(self.rows(), self.schema.columns.len())
+    }
+
     /// Adds the table as an output.
     #[must_use]
     pub fn port(self, port: &str, produced: Produced) -> Produced {
@@ -56,8 +68,8 @@ impl Written {
     /// The table as the only output.
     #[must_use]
     pub fn alone(self, port: &str) -> Produced {
-        let summary = shown(self.schema.rows.unwrap_or(0), self.schema.columns.len());
-        self.port(port, Produced::new(summary))
+        let produced = Produced::new(self.shown());
+        self.port(port, produced)
     }
 }
 
@@ -160,7 +172,7 @@ fn one_nan(column: Column) -> PolarsResult<Column> {
     Ok(match column.dtype() {
         DataType::Float64 => {
             let values = column.f64()?;
-            if values.iter().any(|value| value.is_some_and(f64::is_nan)) {
+            if values.is_nan().any() {
                 values.apply_values(|value| if value.is_nan() { f64::NAN } else { value }).into_column()
             } else {
                 column
@@ -168,7 +180,7 @@ fn one_nan(column: Column) -> PolarsResult<Column> {
         }
         DataType::Float32 => {
             let values = column.f32()?;
-            if values.iter().any(|value| value.is_some_and(f32::is_nan)) {
+            if values.is_nan().any() {
                 values.apply_values(|value| if value.is_nan() { f32::NAN } else { value }).into_column()
             } else {
                 column

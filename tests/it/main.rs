@@ -25,6 +25,7 @@ mod labels;
 mod lock;
 mod mapped;
 mod maps;
+mod memory;
 mod modules;
 #[cfg(feature = "torch")]
 mod onnx;

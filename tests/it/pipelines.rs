@@ -155,3 +155,21 @@ fn what_was_pretrained_is_fine_tuned_on_a_slice() {
     let slice = ["lines=3000", "pretrain_epochs=1", "wires=400", "epochs=1", "min_accuracy=0.2"];
     run_twice("pretrain_finetune", &slice);
 }
+
+/// All 22 queries at a hundredth of the usual size.
+#[test]
+fn tpch_answers_are_duckdb_s() {
+    let sandbox = run_twice("tpch", &["scale=0.01"]);
+    let package = sandbox.path("duckdb");
+    let python = |arguments: &[&str]| {
+        let output = Command::new("python3").args(arguments).env("PYTHONPATH", &package).output().expect("python3");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    };
+    let place = package.to_string_lossy();
+    python(&["-m", "pip", "install", "--quiet", "--no-deps", "--target", &place, "duckdb==2.0.1"]);
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/tpch_answers.py");
+    let (manifest, out) = (sandbox.path("pipelines/tpch.toml"), sandbox.path("out/tpch"));
+    let compared = python(&[&script.to_string_lossy(), &manifest.to_string_lossy(), &out.to_string_lossy()]);
+    assert_eq!(compared, "22");
+}

@@ -18,7 +18,9 @@ pub(super) struct Fields<'a> {
     pub(super) text: &'a str,
     pub(super) layout: &'a Layout,
     pub(super) names: Vec<String>,
-    rows: Rows,
+    pub(super) rows: Rows,
+    /// Lines of the file before the text.
+    pub(super) lines_before: usize,
 }
 
 /// One field.
@@ -47,7 +49,7 @@ impl<'a> Fields<'a> {
 
     /// The 1-based line that a row begins in.
     pub(super) fn line(&self, row: usize) -> usize {
-        line_at(self.text, self.rows.starts[row])
+        self.lines_before + line_at(self.text, self.rows.starts[row])
     }
 
     /// A row as it stands in the text.
@@ -89,14 +91,20 @@ pub(super) fn read(bytes: &[u8], layout: &Layout, watch: FileWatch<'_>) -> Resul
         return Err(bad);
     }
     let mut rejects = Rejects::default();
-    let rows = splitter.rows(&names, &mut rejects)?;
-    let mut fields = Fields { text: &decoded.text, layout, names, rows };
+    let (rows, _) = splitter.rows(&names, &mut rejects)?;
+    let mut fields = Fields { text: &decoded.text, layout, names, rows, lines_before: 0 };
     reject_strays(&mut fields, &decoded.strays, &mut rejects);
-    if let Some(unfitting) = layout.types.unfitting(fields.names.iter().map(String::as_str)).first() {
-        return Err(super::types::no_such_column(unfitting, fields.names.iter().map(String::as_str)));
-    }
+    fitting(layout, &fields.names)?;
     let df = table(&fields, &mut rejects, watch)?;
-    Ok((df, rejects.finish(&decoded.text)))
+    Ok((df, rejects.finish(&decoded.text, 0)))
+}
+
+/// An error where a type is declared for a column that is not there.
+pub(super) fn fitting(layout: &Layout, names: &[String]) -> Result<(), BadFile> {
+    match layout.types.unfitting(names.iter().map(String::as_str)).first() {
+        None => Ok(()),
+        Some(unfitting) => Err(super::types::no_such_column(unfitting, names.iter().map(String::as_str))),
+    }
 }
 
 /// Leaves out the rows that hold bytes which are not in the encoding.
@@ -119,12 +127,12 @@ fn reject_strays(fields: &mut Fields<'_>, strays: &[Stray], rejects: &mut Reject
 }
 
 /// Reads the columns, every one with its type, and leaves out the rows that hold a value of another.
-fn table(fields: &Fields<'_>, rejects: &mut Rejects, watch: FileWatch<'_>) -> Result<DataFrame, BadFile> {
+pub(super) fn table(fields: &Fields<'_>, rejects: &mut Rejects, watch: FileWatch<'_>) -> Result<DataFrame, BadFile> {
     let layout = fields.layout;
     let parts = watch.parts(fields.names.len(), "columns");
     let columns = (0..fields.names.len()).into_par_iter().map(|column| {
         let declared = layout.types.get(&fields.names[column]);
-        let dtype = declared.cloned().unwrap_or_else(|| infer::dtype(fields, column));
+        let dtype = declared.cloned().unwrap_or_else(|| infer::dtype(fields, column).unwrap_or(DType::Str));
         let read = cells::column(fields, column, &dtype);
         parts.one();
         match (&read.bad[..], layout.reject) {

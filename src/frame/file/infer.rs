@@ -5,23 +5,28 @@ use super::csv::{Field, Fields};
 use super::{Layout, figures};
 use crate::types::DType;
 
-/// `bool`, `i64`, `f64` or `str`: the narrowest that every field has. A column of missing values only is `str`.
-/// Dates are text until `types` says otherwise.
-pub(super) fn dtype(fields: &Fields<'_>, column: usize) -> DType {
+/// `bool`, `i64`, `f64` or `str`: the narrowest that every field has; `None` for a column of missing values only, which
+/// becomes `str`. Dates are text until `types` says otherwise.
+pub(super) fn dtype(fields: &Fields<'_>, column: usize) -> Option<DType> {
     let mut found = None;
     for row in 0..fields.rows() {
         let Some(field) = fields.get(row, column) else { continue };
-        found = Some(match (found, kind(field, fields.layout)) {
-            (None, kind) => kind,
-            (Some(a), b) if a == b => a,
-            (Some(DType::I64), DType::F64) | (Some(DType::F64), DType::I64) => DType::F64,
-            _ => DType::Str,
-        });
+        found = both(found, Some(kind(field, fields.layout)));
         if found == Some(DType::Str) {
             break;
         }
     }
-    found.unwrap_or(DType::Str)
+    found
+}
+
+/// The narrowest type of the fields of two parts.
+pub(super) fn both(one: Option<DType>, other: Option<DType>) -> Option<DType> {
+    match (one, other) {
+        (None, found) | (found, None) => found,
+        (Some(one), Some(other)) if one == other => Some(one),
+        (Some(DType::I64), Some(DType::F64)) | (Some(DType::F64), Some(DType::I64)) => Some(DType::F64),
+        _ => Some(DType::Str),
+    }
 }
 
 fn kind(field: Field<'_>, layout: &Layout) -> DType {

@@ -91,7 +91,7 @@ pub fn head(path: &Path, most: u64) -> Result<Vec<u8>, BadFile> {
     Ok(bytes)
 }
 
-fn open<'w>(path: &Path, watch: FileWatch<'w>) -> Result<(Box<dyn Read + 'w>, Compression), BadFile> {
+pub(super) fn open<'w>(path: &Path, watch: FileWatch<'w>) -> Result<(Box<dyn Read + 'w>, Compression), BadFile> {
     let io = |error: &std::io::Error| BadFile::io(path, error);
     let mut first = [0; 6];
     let mut file = File::open(path).map_err(|error| io(&error))?;
@@ -118,7 +118,7 @@ fn read_up_to(file: &mut File, buffer: &mut [u8]) -> std::io::Result<usize> {
     Ok(filled)
 }
 
-fn damaged(path: &Path, error: &std::io::Error) -> BadFile {
+pub(super) fn damaged(path: &Path, error: &std::io::Error) -> BadFile {
     use std::io::ErrorKind as K;
     let bad = BadFile::io(path, error);
     match error.kind() {

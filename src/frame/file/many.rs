@@ -104,7 +104,7 @@ pub fn scan_many(
     Ok(Some(whole))
 }
 
-fn named(mut df: DataFrame, file: &str, column: Option<&str>) -> Result<DataFrame, BadFile> {
+pub(super) fn named(mut df: DataFrame, file: &str, column: Option<&str>) -> Result<DataFrame, BadFile> {
     let Some(column) = column else { return Ok(df) };
     if df.column(column).is_ok() {
         return Err(BadFile::new(format!("the file has a column `{column}` already"))

@@ -11,6 +11,9 @@ mod infer;
 mod json;
 mod load;
 mod many;
+#[cfg(test)]
+mod measure;
+mod pieces;
 mod rejects;
 mod splitter;
 mod text;
@@ -25,6 +28,7 @@ pub use figures::decimal;
 pub use idx::{IdxHeader, idx_header};
 pub use load::{Compression, compression_of, head, load};
 pub use many::{BadOne, can_be_many, read_many, scan_many};
+pub use pieces::{InPieces, piece_within, read_in_pieces};
 pub use rejects::{Reject, rejects_table};
 pub use text::Encoding;
 pub use types::{TypeRules, TypesError};

@@ -35,10 +35,10 @@ impl Rejects {
         self.0.push(reject);
     }
 
-    /// In the order of the text, places turned into lines.
-    pub(super) fn finish(mut self, text: &str) -> Vec<Reject> {
+    /// In the order of the text, places turned into lines; so many are before the text.
+    pub(super) fn finish(mut self, text: &str, lines_before: usize) -> Vec<Reject> {
         self.0.sort_by_key(|reject| reject.line);
-        let (mut at, mut line) = (0, 1);
+        let (mut at, mut line) = (0, lines_before as u64 + 1);
         for reject in &mut self.0 {
             let place = usize::try_from(reject.line).unwrap_or(usize::MAX).min(text.len());
             line += memchr::memchr_iter(b'\n', &text.as_bytes()[at..place]).count() as u64;

@@ -49,8 +49,8 @@ impl Trouble {
         }
     }
 
-    fn bad(&self, text: &str) -> BadFile {
-        let line = |at: &usize| line_at(text, *at);
+    fn bad(&self, splitter: &Splitter<'_>) -> BadFile {
+        let line = |at: &usize| splitter.line(*at);
         match self {
             Self::Unclosed { at } => BadFile::new(format!("the quote opened in line {} is never closed", line(at)))
                 .hint("mend the line; where quotes are ordinary characters, set `quote = \"\"`"),
@@ -77,6 +77,10 @@ pub(super) struct Splitter<'a> {
     text: &'a str,
     layout: &'a Layout,
     at: usize,
+    /// Lines of the file before the text.
+    lines_before: usize,
+    /// Whether the text ends where the file does.
+    whole: bool,
     /// Whether a line without any character is a row (of one missing value).
     blank_is_row: bool,
 }
@@ -87,7 +91,22 @@ impl<'a> Splitter<'a> {
         for _ in 0..layout.skip_rows {
             at += memchr::memchr(b'\n', &text.as_bytes()[at..]).map_or(text.len() - at, |end| end + 1);
         }
-        Self { text, layout, at, blank_is_row: false }
+        Self { text, layout, at, lines_before: 0, whole: true, blank_is_row: false }
+    }
+
+    /// For a text that begins with a row somewhere in a file, behind so many lines, of so many columns.
+    pub(super) fn within(text: &'a str, layout: &'a Layout, lines_before: usize, width: usize) -> Self {
+        Self { text, layout, at: 0, lines_before, whole: true, blank_is_row: width == 1 }
+    }
+
+    /// The text does not end where the file does: a row that it breaks off in is none yet.
+    pub(super) fn broken_off(self) -> Self {
+        Self { whole: false, ..self }
+    }
+
+    /// The 1-based line of a place.
+    fn line(&self, at: usize) -> usize {
+        self.lines_before + line_at(self.text, at)
     }
 
     /// How far it is.
@@ -99,7 +118,7 @@ impl<'a> Splitter<'a> {
     pub(super) fn names(&mut self) -> Result<Vec<String>, BadFile> {
         let mut ends = Vec::new();
         let begin = self.at;
-        let first = self.row(&mut ends).map_err(|trouble| trouble.bad(self.text))?;
+        let first = self.row(&mut ends).map_err(|trouble| trouble.bad(self))?;
         let Some(range) = first else {
             let hint =
                 if self.layout.skip_rows > 0 { "skip fewer lines: `skip_rows`" } else { "give a file with rows" };
@@ -126,12 +145,16 @@ impl<'a> Splitter<'a> {
         Ok(names)
     }
 
-    /// Every row behind the header.
-    pub(super) fn rows(mut self, names: &[String], rejects: &mut Rejects) -> Result<Rows, BadFile> {
+    /// Every row behind the header, and where what is left begins.
+    pub(super) fn rows(mut self, names: &[String], rejects: &mut Rejects) -> Result<(Rows, usize), BadFile> {
         let width = names.len();
-        let piece = match self.plain_pieces() {
-            Some(pieces) => self.plain_rows(pieces, width),
-            None => self.quoted_rows(width, rejects)?,
+        let end = match self.whole {
+            true => self.text.len(),
+            false => memchr::memrchr(b'\n', self.text.as_bytes()).map_or(0, |end| end + 1),
+        };
+        let (piece, end) = match self.plain_pieces(end) {
+            Some(pieces) => (self.plain_rows(pieces, width), end),
+            None => (self.quoted_rows(width, rejects)?, self.place()),
         };
         if let ([(range, found), ..], false) = (&piece.ragged[..], self.layout.reject) {
             return Err(self.ragged(range, *found, width));
@@ -140,12 +163,12 @@ impl<'a> Splitter<'a> {
             let reason = format!("{}, expected {width}", fields_of(*found));
             rejects.push(Reject::new(range.start, None, reason, &self.text[range.clone()]));
         }
-        Ok(piece.rows)
+        Ok((piece.rows, end))
     }
 
     /// Pieces of the rest that end at line ends, where every line end ends a row and every separator a field.
-    fn plain_pieces(&self) -> Option<Vec<Range<usize>>> {
-        let bytes = self.text.as_bytes();
+    fn plain_pieces(&self, end: usize) -> Option<Vec<Range<usize>>> {
+        let bytes = &self.text.as_bytes()[..end.max(self.place())];
         let mut from = self.place();
         let quoted = self.layout.quote.is_some_and(|quote| memchr::memchr(quote, &bytes[from..]).is_some());
         if quoted || self.layout.escape.is_some() || self.layout.comment.is_some() {
@@ -216,7 +239,17 @@ impl<'a> Splitter<'a> {
         let mut ends = Vec::with_capacity(width);
         loop {
             let begin = self.at;
-            match self.row(&mut ends) {
+            let row = self.row(&mut ends);
+            let breaks_off = match &row {
+                Ok(Some(range)) => range.end == self.text.len(),
+                Ok(None) => false,
+                Err(trouble) => matches!(trouble, Trouble::Unclosed { .. }),
+            };
+            if breaks_off && !self.whole {
+                self.at = begin;
+                return Ok(piece);
+            }
+            match row {
                 Ok(None) => return Ok(piece),
                 Ok(Some(range)) if ends.len() == width => {
                     piece.rows.starts.push(range.start);
@@ -228,7 +261,7 @@ impl<'a> Splitter<'a> {
                         return Ok(piece);
                     }
                 }
-                Err(trouble) if !self.layout.reject => return Err(trouble.bad(self.text)),
+                Err(trouble) if !self.layout.reject => return Err(trouble.bad(self)),
                 Err(trouble) => {
                     // The line that it begins in is left out, and what follows is read again.
                     let begin = self.past_skipped(begin).unwrap_or(begin);
@@ -242,7 +275,7 @@ impl<'a> Splitter<'a> {
     }
 
     fn ragged(&self, range: &Range<usize>, found: usize, expected: usize) -> BadFile {
-        let line = line_at(self.text, range.start);
+        let line = self.line(range.start);
         let source = if self.layout.names.is_empty() { "the first row has" } else { "`names` lists" };
         let mut shown: String = self.text[range.clone()].chars().take(80).collect();
         if shown.len() < range.len() {

@@ -101,6 +101,11 @@ pub(super) struct Text<'a> {
 }
 
 impl<'a> Text<'a> {
+    /// A text that is one already.
+    pub(super) fn borrowed(text: &'a str) -> Self {
+        Self { text: Cow::Borrowed(text), strays: Vec::new() }
+    }
+
     /// Decodes bytes. Where they break off inside of a character and are not `whole`, that character is left out.
     pub(super) fn decode(bytes: &'a [u8], encoding: Encoding, whole: bool) -> Self {
         let mut text = match encoding.table() {

@@ -11,6 +11,7 @@ use super::split::Split;
 use super::sql::Sql;
 use super::stepwise::Table;
 use super::testing::table_input;
+use crate::frame::engine::IN_MEMORY;
 use crate::stage::testing::Bench;
 use crate::stage::{Kind, ProducedPort};
 use polars::prelude::*;
@@ -41,8 +42,9 @@ fn frame(rows: u64) -> DataFrame {
 
 /// Prints the digests of what a stage makes, in each engine.
 fn print<K: Kind>(bench: &mut Bench, name: &str, fields: &str) {
-    bench.memory = None;
+    IN_MEMORY.set(true);
     let in_memory = digests_of::<K>(bench, name, fields);
+    IN_MEMORY.set(false);
     bench.memory = Some(1 << 30);
     if in_memory != digests_of::<K>(bench, name, fields) {
         println!("differs: {name} by the streaming engine");
@@ -73,6 +75,22 @@ const QUERIES: &[(&str, &str)] = &[
     (
         "many",
         "SELECT key, few, sum(x) AS s, avg(y) AS m, count(*) AS n, first(row) AS f, median(x) AS md FROM t GROUP BY key, few HAVING sum(y) > 0",
+    ),
+    (
+        "moments",
+        "SELECT key, few, corr(x, y) AS c, covar_pop(y, n) AS cv, variance(x) AS v, stddev(n) AS d, sum(x * y) AS xy, avg(n) AS mn, avg(few) AS mf FROM t GROUP BY key, few",
+    ),
+    (
+        "some",
+        "SELECT few, sum(x) FILTER (WHERE n > 500) AS s, sum(CASE WHEN n > 500 THEN x END) AS c FROM t GROUP BY few",
+    ),
+    (
+        "decimals",
+        "SELECT row, CAST(n AS DECIMAL(15, 2)) * few AS p, few - CAST(n AS DECIMAL(9, 3)) AS m, CAST(n AS DECIMAL(15, 2)) / 4 + 1 AS q FROM t",
+    ),
+    (
+        "decimal_sums",
+        "SELECT few, sum(CAST(n AS DECIMAL(15, 2)) * few) AS s, avg(CAST(n AS DECIMAL(15, 2)) * (1 - CAST(few AS DECIMAL(5, 2)))) AS m FROM t GROUP BY few",
     ),
     ("hidden_key", "SELECT avg(x) AS m FROM t GROUP BY key"),
     (
@@ -220,30 +238,44 @@ fn digests_do_not_follow_the_threads() {
     }
 }
 
-/// What exact sums cost: `cargo test --lib cost_of_exact_sums -- --ignored --nocapture`.
+/// What exact aggregates cost, against polars' own in each engine: `cargo xtask bench tables`.
 #[test]
 #[ignore = "measures, asserts nothing"]
 fn cost_of_exact_sums() {
-    use crate::frame::FloatSums;
+    use crate::frame::engine::collect_streaming;
     use crate::frame::sql::plan_query;
-    let tables = std::collections::BTreeMap::from([("t".to_owned(), frame(3_000_000).lazy())]);
+    use crate::frame::{FloatSums, Frames};
+    let prices = numbers(7).take(3_000_000).map(|bits| (bits % 10_000_000) as f64 / 100.0);
+    let prices = Series::new("p".into(), prices.collect::<Vec<_>>());
+    let table = frame(3_000_000).hstack(&[prices.into_column()]).expect("a frame");
+    let tables = Frames::from([("t".to_owned(), table.lazy())]);
+    println!("  3,000,000 rows, ms, least of 5: exact, polars in memory and streaming; exact to the faster of them");
     for (name, query) in [
-        ("whole", "SELECT sum(x) AS s, avg(y) AS m FROM t"),
-        ("3 groups", "SELECT few, sum(x) AS s, avg(y) AS m FROM t GROUP BY few"),
-        ("700 groups", "SELECT key, sum(x) AS s, avg(y) AS m FROM t GROUP BY key"),
-        ("400,000 groups", "SELECT key, n, sum(x) AS s, avg(y) AS m FROM t GROUP BY key, n"),
-        ("deviations", "SELECT key, stddev(x) AS s FROM t GROUP BY key"),
-        ("over", "SELECT x - avg(x) OVER (PARTITION BY key) AS d FROM t"),
+        ("whole", "SELECT sum(p) AS s, avg(p * 1.1) AS m FROM t"),
+        ("3 groups", "SELECT few, sum(p) AS s, avg(y) AS m FROM t GROUP BY few"),
+        ("700 groups", "SELECT key, sum(p) AS s, avg(y) AS m FROM t GROUP BY key"),
+        ("700,000 groups", "SELECT key, n, sum(p) AS s, avg(y) AS m FROM t GROUP BY key, n"),
+        ("mean of whole numbers", "SELECT key, avg(n) AS m FROM t GROUP BY key"),
+        ("deviations", "SELECT key, stddev(p) AS s FROM t GROUP BY key"),
+        ("correlation", "SELECT key, corr(p, y) AS s FROM t GROUP BY key"),
+        ("any magnitude", "SELECT key, sum(x) AS s FROM t GROUP BY key"),
+        ("window", "SELECT p - avg(p) OVER (PARTITION BY key) AS d FROM t"),
     ] {
-        let time = |sums: FloatSums| {
-            let runs = (0..3).map(|_| {
+        let time = |run: &dyn Fn() -> PolarsResult<DataFrame>| {
+            let runs = (0..5).map(|_| {
                 let begin = std::time::Instant::now();
-                plan_query(query, &tables, sums).and_then(LazyFrame::collect).expect("it runs");
+                run().expect("it runs");
                 begin.elapsed().as_secs_f64() * 1000.0
             });
             runs.fold(f64::INFINITY, f64::min)
         };
-        let (fast, exact) = (time(FloatSums::Fast), time(FloatSums::Exact));
-        println!("{name}: polars {fast:.0} ms, exact {exact:.0} ms, {:.2} times", exact / fast);
+        let plan = |sums| plan_query(query, &tables, sums);
+        let exact = match name {
+            "window" => time(&|| plan(FloatSums::Exact)?.collect()),
+            _ => time(&|| collect_streaming(plan(FloatSums::Exact)?)),
+        };
+        let memory = time(&|| plan(FloatSums::Fast)?.collect());
+        let streaming = time(&|| collect_streaming(plan(FloatSums::Fast)?));
+        println!("  {name:<22} {exact:7.1} {memory:7.1} {streaming:7.1}   {:.2}", exact / memory.min(streaming));
     }
 }

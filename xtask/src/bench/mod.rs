@@ -7,6 +7,7 @@ mod files;
 mod pipelines;
 mod stages;
 mod startup;
+mod tables;
 mod timing;
 mod training;
 
@@ -31,6 +32,12 @@ const BENCHES: &[Bench] = &[
     ),
     ("checkpoints", "training with and without checkpoints", training::checkpoints),
     ("loading", "how long training waits for batches", training::loading),
+    (
+        "tables",
+        "TPC-H and 3,000,000 flights against polars, DuckDB and pandas; exact sums; readers of text; 200 queries checked",
+        tables::bench,
+    ),
+    ("memory", "TPC-H at scale factor 10 within 2 GiB", tables::within_memory),
     ("pipelines", "every pipeline of pipelines/, whole", pipelines::bench),
 ];
 

@@ -57,7 +57,7 @@ pub(super) fn read_lines(
     for next in frames {
         df.vstack_mut_owned(next).map_err(|error| BadFile::polars("make a table of the file", &error))?;
     }
-    Ok((declared(df, layout)?, rejects.finish(text)))
+    Ok((declared(df, layout)?, rejects.finish(text, 0)))
 }
 
 /// Reads one text: a list of objects, or an object in which `layout.records` leads to one.

@@ -10,9 +10,11 @@ pub use spec::{BadLines, Spec};
 
 use crate::diag::codes;
 use crate::frame::file::{
-    BadFile, BadOne, Format, Layout, Reject, Watch, probe, read_idx, read_many, rejects_table, scan_many,
+    BadFile, BadOne, Format, InPieces, Layout, Reject, Watch, piece_within, probe, read_idx, read_in_pieces, read_many,
+    rejects_table, scan_many,
 };
-use crate::frame::{rows_by_columns, write_plan, write_table, write_view};
+use crate::frame::write::{TableWriter, Written};
+use crate::frame::{write_plan, write_table, write_view};
 use crate::numbers;
 use crate::path;
 use crate::stage::{CheckCx, Family, Input, Kind, Outputs, Plan, Port, Produced, RunCx, Seed, StageError, StageInfo};
@@ -89,33 +91,18 @@ types = { year = "i32" }
         if !spec.keep {
             return write_view::<Self>(cx, TABLE, spec, scan(spec, &files, &layout)?);
         }
-        if cx.memory.is_some()
-            && let Some(lf) = scan_many(&files, &layout, spec.file_column.as_deref()).map_err(in_file)?
-        {
-            let written = write_plan(cx, TABLE, lf).map_err(|failure| failure.while_doing("read the file"))?;
-            return Ok(written.alone(TABLE));
-        }
-        let (df, rejects) = read(spec, &files, &layout, cx)?;
-        let name = match files.as_slice() {
-            [(name, _)] => format!("`{name}`"),
-            files => numbers::counted(files.len(), "file"),
+        let (written, rejects) = match in_pieces(spec, &files, &layout, cx)? {
+            Some(read) => read,
+            None => {
+                let (df, rejects) = read(spec, &files, &layout, cx)?;
+                cx.check_cancelled()?;
+                let mut writer = TableWriter::new(cx, TABLE, df.schema())?;
+                writer.push(df)?;
+                (writer.finish()?, rejects)
+            }
         };
-        if df.height() == 0 {
-            let many = if rejects.is_empty() { "" } else { " that can be read" };
-            cx.services.warn(format!("{name} has column names, but no rows{many}"));
-        }
-        cx.check_cancelled()?;
-        let mut summary = rows_by_columns(&df);
-        if !rejects.is_empty() {
-            let count = numbers::counted(rejects.len(), "line");
-            let first = &rejects[0];
-            cx.services.warn(format!(
-                "{count} of {name} left out: see the output `{REJECTS}`; the first is line {}: {}",
-                first.line, first.reason
-            ));
-            summary = format!("{summary}, {count} rejected");
-        }
-        let produced = write_table(cx, TABLE, df, Produced::new(summary))?;
+        let line = summary(cx, &files, &written, &rejects);
+        let produced = written.port(TABLE, Produced::new(line));
         match spec.bad_lines {
             BadLines::Error => Ok(produced),
             BadLines::Reject => write_table(cx, REJECTS, rejects_table(&rejects)?, produced),
@@ -131,6 +118,58 @@ types = { year = "i32" }
         let files = input::of_run(spec, input)?;
         let layout = spec.layout(input::format(spec, &files)?).map_err(StageError::data)?;
         Ok(Plan(Box::new(scan(spec, &files, &layout)?)))
+    }
+}
+
+/// What was read, in a line; and warnings where no row was there, or not every line could be read.
+fn summary(cx: &RunCx<'_>, files: &input::Files, written: &Written, rejects: &[Reject]) -> String {
+    let name = match files.as_slice() {
+        [(name, _)] => format!("`{name}`"),
+        files => numbers::counted(files.len(), "file"),
+    };
+    if written.rows() == 0 {
+        let many = if rejects.is_empty() { "" } else { " that can be read" };
+        cx.services.warn(format!("{name} has column names, but no rows{many}"));
+    }
+    let Some(first) = rejects.first() else { return written.shown() };
+    let count = numbers::counted(rejects.len(), "line");
+    cx.services.warn(format!(
+        "{count} of {name} left out: see the output `{REJECTS}`; the first is line {}: {}",
+        first.line, first.reason
+    ));
+    format!("{}, {count} rejected", written.shown())
+}
+
+/// Reads the files in pieces, where the stage says how much memory it may use, and they allow it.
+fn in_pieces(
+    spec: &Spec,
+    files: &input::Files,
+    layout: &Layout,
+    cx: &RunCx<'_>,
+) -> Result<Option<(Written, Vec<Reject>)>, StageError> {
+    let Some(memory) = cx.memory else { return Ok(None) };
+    let file_column = spec.file_column.as_deref();
+    if let Some(lf) = scan_many(files, layout, file_column).map_err(in_file)? {
+        let written = write_plan(cx, TABLE, lf).map_err(|failure| failure.while_doing("read the file"))?;
+        return Ok(Some((written, Vec::new())));
+    }
+    let mut writer: Option<TableWriter> = None;
+    let mut take = |df: DataFrame| {
+        cx.check_cancelled()?;
+        let writer = match &mut writer {
+            Some(writer) => writer,
+            None => writer.insert(TableWriter::new(cx, TABLE, df.schema())?),
+        };
+        writer.push(df)
+    };
+    let tell = |progress| cx.services.progress(progress);
+    match read_in_pieces(files, layout, file_column, piece_within(memory), &tell, &mut take).map_err(in_file)? {
+        InPieces::Whole => Ok(None),
+        InPieces::Taken(error) => Err(error),
+        InPieces::Done(rejects) => {
+            let writer = writer.ok_or_else(|| StageError::bug("a file without a piece"))?;
+            Ok(Some((writer.finish()?, rejects)))
+        }
     }
 }
 

@@ -1,0 +1,94 @@
+//! Tables: TPC-H and work on 3,000,000 flights against polars for Python, DuckDB and pandas, with the most memory of each; our
+//! reader of delimited text against polars' and the crate `csv`; what exact aggregates cost; checking 200 queries. Goals: within
+//! 1.05 times of polars' time, exact aggregates within 1.2 times of polars' own, 200 queries checked in 50 ms.
+
+use super::timing::{Times, repeat, row, time};
+use super::{fresh_folder, python_environment, write};
+use crate::command::{Failure, root, run};
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::Command;
+
+const PACKAGES: &[&str] = &["polars==2.1.0", "duckdb==2.0.1", "pandas==3.1.1", "pyarrow==26.0.1"];
+const QUERIES: usize = 200;
+const RUNS: usize = 21;
+
+pub fn bench() -> Result<(), Failure> {
+    checking()?;
+    inside("cost_of_exact_sums")?;
+    inside("readers_of_text")?;
+    python("speed")
+}
+
+/// TPC-H at scale factor 10 within 2 GiB: fails where a query needs more.
+pub fn within_memory() -> Result<(), Failure> {
+    let measured = python("memory");
+    let _ = std::fs::remove_dir_all(super::target()?.join("bench/tables-memory"));
+    measured
+}
+
+fn python(part: &str) -> Result<(), Failure> {
+    let python = python_environment("tables", PACKAGES)?.join("python");
+    let script = root().join("benches/tables_python.py");
+    let folder = fresh_folder(&format!("tables-{part}"))?;
+    let (kilter, folder) = (super::kilter()?, folder.to_string_lossy().into_owned());
+    let arguments = [&*script.to_string_lossy(), &*kilter.to_string_lossy(), &folder, part];
+    run(&python.to_string_lossy(), arguments, &[])
+}
+
+/// A measurement inside the library, which is a test that is not run otherwise.
+fn inside(test: &str) -> Result<(), Failure> {
+    println!();
+    run("cargo", ["test", "--quiet", "--lib", test, "--", "--ignored", "--nocapture"], &[])
+}
+
+/// `kilter check` of 200 queries: joins, windows, groups and filters over tables of 20 columns, in chains of ten.
+fn checking() -> Result<(), Failure> {
+    let folder = fresh_folder("tables-check")?;
+    let columns: Vec<String> = (0..20).map(|column| format!("c{column}")).collect();
+    let line = |row: usize| (0..20).map(|column| (row * 20 + column).to_string()).collect::<Vec<_>>().join(",");
+    let lines: Vec<String> = (0..100).map(line).collect();
+    write(&folder.join("t.csv"), &format!("{}\n{}\n", columns.join(","), lines.join("\n")))?;
+    write(&folder.join("kilter.toml"), "")?;
+    write(&folder.join("many.toml"), &manifest())?;
+    let kilter = super::kilter()?;
+    let mut edited = Vec::new();
+    for round in 0..RUNS {
+        // What was found last time stands until the manifest changes.
+        let text = manifest().replace("c1 > 5", &format!("c1 > {}", round + 5));
+        write(&folder.join("many.toml"), &text)?;
+        edited.push(time(&|| check(&kilter, &folder))?);
+    }
+    row(&format!("kilter check, {QUERIES} queries, after an edit"), &Times::new(edited));
+    row(&format!("kilter check, {QUERIES} queries, again"), &repeat(RUNS, &|| check(&kilter, &folder))?);
+    Ok(())
+}
+
+fn check(kilter: &Path, folder: &Path) -> Command {
+    let mut command = Command::new(kilter);
+    command.args(["check", "many.toml"]).current_dir(folder);
+    command
+}
+
+fn manifest() -> String {
+    let mut text = String::from(
+        "[pipeline]\nname = \"many\"\nedition = \"2026\"\n\n[stage.raw]\nkind = \"fetch\"\npath = \"t.csv\"\n\n\
+         [stage.t]\nkind = \"read\"\nfrom = \"raw\"\n",
+    );
+    let forms = [
+        "SELECT c0, c1, c2, c3 + c4 AS c3, c4 FROM a WHERE c1 > 5 AND c2 IS NOT NULL",
+        "SELECT c0, c1, c2, avg(c3) AS c3, sum(c4) AS c4 FROM a GROUP BY c0, c1, c2 HAVING count(*) > 1",
+        "SELECT a.c0, a.c1, b.c2, a.c3, b.c4 FROM a JOIN b ON a.c0 = b.c0 AND a.c1 = b.c1",
+        "SELECT c0, c1, c2, c3 - avg(c3) OVER (PARTITION BY c1) AS c3, lag(c4) OVER (PARTITION BY c0 ORDER BY c1) AS c4 FROM a",
+        "WITH g AS (SELECT c0, max(c3) AS m FROM a GROUP BY c0) SELECT a.c0, c1, c2, c3 / m AS c3, c4 FROM a JOIN g ON a.c0 = g.c0 ORDER BY c1 LIMIT 50",
+    ];
+    for index in 0..QUERIES {
+        let before = if index % 10 == 0 { "t".to_owned() } else { format!("s{}", index - 1) };
+        let query = forms[index % forms.len()];
+        let _ = write!(
+            text,
+            "\n[stage.s{index}]\nkind = \"sql\"\ninputs = {{ a = \"{before}\", b = \"t\" }}\nquery = \"{query}\"\n"
+        );
+    }
+    text
+}
