@@ -5,6 +5,8 @@
 mod axes;
 mod bad_input;
 mod bad_kinds;
+mod bad_sources;
+mod bad_steps;
 mod check;
 mod ci;
 mod cli;
@@ -21,6 +23,7 @@ mod mapped;
 mod maps;
 mod modules;
 mod pipelines;
+mod redaction;
 mod sandbox;
 mod tables;
 mod verify;

@@ -17,6 +17,9 @@ use shape::{Conflict, Shape};
 use std::ops::Range;
 use value::Json;
 
+/// A table of more columns is none.
+const MOST_COLUMNS: usize = 100_000;
+
 /// Lines of a block, which one thread parses by itself.
 const BLOCK: usize = 1 << 14;
 
@@ -248,6 +251,11 @@ fn common_shape(
 
 fn fields_of(shape: Shape) -> Result<Vec<(String, Shape)>, BadFile> {
     match shape {
+        Shape::Object(fields) if fields.len() > MOST_COLUMNS => {
+            let found = crate::numbers::count(fields.len() as u64);
+            Err(BadFile::new(format!("the objects have {found} keys, more than {MOST_COLUMNS} columns"))
+                .hint("where keys are values, write each as a row: `{\"key\": …, \"value\": …}`"))
+        }
         Shape::Object(fields) if !fields.is_empty() => Ok(fields),
         _ => {
             Err(BadFile::new("no object in the file has a key, so there are no columns").hint("give a file with rows"))
@@ -256,8 +264,8 @@ fn fields_of(shape: Shape) -> Result<Vec<(String, Shape)>, BadFile> {
 }
 
 fn frame(rows: &[Json], fields: &[(String, Shape)], layout: &Layout) -> Result<DataFrame, BadFile> {
-    let columns = fields.iter().map(|(key, shape)| {
-        let values: Vec<Option<&Json>> = rows.iter().map(|row| row.get(key)).collect();
+    let columns = fields.iter().enumerate().map(|(place, (key, shape))| {
+        let values: Vec<Option<&Json>> = rows.iter().map(|row| row.get(key, place)).collect();
         let text = layout.types.get(key) == Some(&DType::Str);
         if text { Ok(build::texts(key.as_str().into(), &values)) } else { build::series(key, &values, shape) }
     });
