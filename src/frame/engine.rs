@@ -101,12 +101,18 @@ fn run_plan(
 
 /// Whether a plan is for memory alone. Where it puts aggregates beside rows (windows, and aggregates of a whole table in a
 /// derived column), the streaming engine joins each row with what was gathered for it, which for an exact sum is all values:
-/// many times the table; and a frame of rows needs all of its group. And what it unpivots comes in the order of its pieces.
+/// many times the table; and a frame of rows needs all of its group. And what it unpivots comes in the order of its pieces, and of a
+/// full join the rows of the other table that lack a key before those that match nothing.
 fn needs_memory(lf: &LazyFrame) -> bool {
     let Ok(plan) = unpanicked(|| lf.clone().to_alp_optimized()) else { return false };
     let beside_rows = |node: &IR| {
         if let IR::MapFunction { function, .. } = node
             && function.to_string().to_lowercase().contains("unpivot")
+        {
+            return true;
+        }
+        if let IR::Join { options, .. } = node
+            && matches!(options.args.how, JoinType::Full)
         {
             return true;
         }

@@ -25,6 +25,7 @@ mod modules;
 mod pipelines;
 mod redaction;
 mod sandbox;
+mod sql_answers;
 mod tables;
 mod verify;
 #[cfg(feature = "torch")]
