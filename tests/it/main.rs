@@ -27,6 +27,10 @@ mod redaction;
 mod sandbox;
 mod sql_answers;
 mod tables;
+#[cfg(feature = "torch")]
+mod targets;
+mod unkept;
 mod verify;
+mod why;
 #[cfg(feature = "torch")]
 mod worker;
