@@ -4,17 +4,17 @@
 use crate::sandbox::{Ran, Sandbox};
 use std::io::Write;
 
-const RAW: &str = "[pipeline]\nname = \"bad\"\nedition = \"2026\"\n\n[stage.raw]\nkind = \"fetch\"\n";
+pub const RAW: &str = "[pipeline]\nname = \"bad\"\nedition = \"2026\"\n\n[stage.raw]\nkind = \"fetch\"\n";
 
 /// A pipeline that reads one file, with more fields of its `read` and more stages.
-fn reading(file: &str, bytes: &[u8], fields: &str, more: &str) -> Sandbox {
+pub fn reading(file: &str, bytes: &[u8], fields: &str, more: &str) -> Sandbox {
     let text =
         format!("{RAW}path = \"{file}\"\n\n[stage.table]\nkind = \"read\"\nfrom = \"raw\"\n{fields}\n\n{more}\n");
     Sandbox::with_manifest(&text).file(file, bytes)
 }
 
 /// Nothing of a stage is in `out/`, and no folder of work in progress holds anything.
-fn nothing_half_written(sandbox: &Sandbox, stage: &str) {
+pub fn nothing_half_written(sandbox: &Sandbox, stage: &str) {
     assert!(!sandbox.path(&format!("out/bad/{stage}")).exists(), "there is an output of `{stage}`");
     assert!(!sandbox.path("pipeline.lock").exists(), "there is a lock");
     let files = walkdir::WalkDir::new(sandbox.path(".kilter")).into_iter().filter_map(Result::ok);
@@ -24,11 +24,14 @@ fn nothing_half_written(sandbox: &Sandbox, stage: &str) {
             assert!(!place.contains(part), "{place} is left");
         }
     }
+    let begun = std::fs::read_dir(sandbox.path(".kilter/store-v1/tmp")).into_iter().flatten().flatten();
+    let begun: Vec<_> = begun.map(|entry| entry.path()).collect();
+    assert!(begun.is_empty(), "{begun:?} is left");
     let shown = sandbox.kilter(&["show", "pipeline.toml", stage]);
     assert!(shown.code != 0, "there is a result of `{stage}`: {}", shown.stdout);
 }
 
-fn fails(sandbox: &Sandbox, stage: &str, code: i32, says: &[&str]) {
+pub fn fails(sandbox: &Sandbox, stage: &str, code: i32, says: &[&str]) {
     let mut ran: Ran = sandbox.run(&[]).exits(code);
     for text in says {
         ran = ran.says(text);

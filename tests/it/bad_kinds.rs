@@ -1,7 +1,8 @@
 //! The kinds that work on whole tables (`sql`, `split`, `expect`, `profile`, `redact`) with little, with nothing, and with columns
 //! that are not there; sources that are no tables at all. By the program itself.
 
-use crate::sandbox::Sandbox;
+use crate::bad_input::{fails, nothing_half_written};
+use crate::sandbox::{Ran, Sandbox};
 use std::io::Write;
 
 const RAW: &str = "[pipeline]\nname = \"bad\"\nedition = \"2026\"\nseed = 1\n\n[stage.raw]\nkind = \"fetch\"\n";
@@ -38,8 +39,7 @@ const MISSING: &[(&str, &str)] = &[
 fn a_missing_column_is_told_by_every_kind_before_it_runs() {
     for (stage, says) in MISSING {
         let sandbox = reading("k,n,f\na,1,1.5\n", &format!("[stage.step]\n{stage}"));
-        sandbox.run(&[]).exits(2).says(says).says("pipeline.toml:");
-        assert!(!sandbox.path("out/bad/step").exists() && !sandbox.path("pipeline.lock").exists(), "{stage}");
+        fails(&sandbox, "step", 2, &[says, "pipeline.toml:"]);
     }
 }
 
@@ -86,10 +86,19 @@ fn a_split_of_too_few_rows_says_so() {
     let split = |rows: &str, more: &str| {
         let stage =
             format!("[stage.split]\nkind = \"split\"\nfrom = \"table\"\nparts = {{ a = 0.5, b = 0.5 }}\n{more}");
-        reading(rows, &stage).run(&[])
+        reading(rows, &stage)
     };
-    split("k,n,f\n", "").exits(1).says("`split`").says("no rows");
-    split("k,n,f\na,1,1.5\n", "").exits(1).says("`split`").says("part");
+    fails(&split("k,n,f\n", ""), "split", 1, &["`split`", "no rows"]);
+    fails(&split("k,n,f\na,1,1.5\n", ""), "split", 1, &["`split`", "part"]);
+}
+
+/// A run that fails leaves nothing of the stage.
+fn ran(sandbox: &Sandbox, stage: &str) -> Ran {
+    let ran = sandbox.run(&[]);
+    if ran.code != 0 {
+        nothing_half_written(sandbox, stage);
+    }
+    ran
 }
 
 #[test]
@@ -97,8 +106,7 @@ fn a_database_file_that_is_none_is_told() {
     let ask = |bytes: &[u8], query: &str| {
         let text =
             "[pipeline]\nname = \"bad\"\nedition = \"2026\"\n\n[stage.rows]\nkind = \"database\"\npath = \"d.db\"\n";
-        let sandbox = Sandbox::with_manifest(&format!("{text}query = \"{query}\"\n")).file("d.db", bytes);
-        sandbox.run(&[])
+        ran(&Sandbox::with_manifest(&format!("{text}query = \"{query}\"\n")).file("d.db", bytes), "rows")
     };
     ask(b"k,n\na,1\n", "SELECT 1 AS a").exits(2).says("d.db").says("SQLite");
     // An empty file is a database without tables.
@@ -137,7 +145,7 @@ fn packed(name: &str, bytes: &[u8]) -> Vec<u8> {
 fn a_packed_file_that_breaks_off_or_holds_something_else_is_told() {
     let read = |name: &str, bytes: &[u8]| {
         let text = format!("{RAW}path = \"{name}\"\n\n[stage.table]\nkind = \"read\"\nfrom = \"raw\"\n");
-        Sandbox::with_manifest(&text).file(name, bytes).run(&[])
+        ran(&Sandbox::with_manifest(&text).file(name, bytes), "table")
     };
     let rows: String = (0..20_000).map(|row| format!("{row},{}\n", row * 7919 % 10_007)).collect();
     for name in ["d.csv.gz", "d.csv.zst", "d.csv.xz"] {

@@ -43,6 +43,11 @@ impl Table {
         found
     }
 
+    /// These columns, in the table's order.
+    fn among(&self, names: &[&str]) -> Vec<(String, Vec<String>)> {
+        self.0.iter().filter(|(name, _)| names.contains(&name.as_str())).cloned().collect()
+    }
+
     /// The columns whose names begin so, in the table's order.
     fn prefixed(&self, prefix: &str) -> Vec<(String, Vec<String>)> {
         self.0.iter().filter(|(name, _)| name.starts_with(prefix)).cloned().collect()
@@ -122,6 +127,68 @@ const STAGES: &[(&str, &[&str], Reads)] = &[
         &["n_1", "k"],
         |t| read(t, &["k"], t.prefixed("n_")),
     ),
+    ("kind = \"profile\"\nfrom = \"t\"\ncolumns = [\"y\", \"k\"]", &["y", "k"], |t| read(t, &[], t.among(&["y", "k"]))),
+    ("kind = \"profile\"\nfrom = \"t\"\ncolumns = [\"n_*\"]\ntarget = \"k\"", &["n_1", "k"], |t| {
+        read(t, &[], t.0.iter().filter(|(name, _)| name == "k" || name.starts_with("n_")).cloned().collect())
+    }),
+    (
+        "kind = \"expect\"\nfrom = \"v\"\nreference = \"t\"\nchecks.d = { drift = { columns = [\"k\", \"y\"], psi = 0.1 }, severity = \"warn\" }\n[stage.v]\nkind = \"sql\"\ninputs = { u = \"u\" }\nquery = \"SELECT k, w AS y FROM u\"",
+        &["y", "k"],
+        |t| read(t, &["y", "k"], vec![]),
+    ),
+    (
+        "kind = \"table\"\nfrom = \"t\"\nsteps = [{ join = { with = \"u\", on = \"k\" } }, { select = [\"y\", \"w\"] }]",
+        &["y", "k"],
+        |t| read(t, &["y", "k"], vec![]),
+    ),
+    (
+        "kind = \"table\"\nfrom = \"u\"\nsteps = [{ join = { with = \"t\", on = \"k\", how = \"left\" } }, { select = [\"w\", \"y\"] }]",
+        &["y", "k"],
+        |t| read(t, &["y", "k"], vec![]),
+    ),
+    (
+        "kind = \"table\"\nfrom = \"u\"\nsteps = [{ join = { with = \"t\", left_on = \"w\", right_on = \"y\", how = \"asof\" } }, { select = [\"w\", \"n_1\"] }]",
+        &["y", "n_1"],
+        |t| read(t, &["y", "n_1"], vec![]),
+    ),
+    (
+        "kind = \"table\"\nfrom = \"u\"\nsteps = [{ select = [\"k\", \"w\"] }, { concat = { with = [\"t\"], how = \"diagonal\" } }, { select = [\"k\", \"y\"] }]",
+        &["y", "k"],
+        |t| read(t, &["y", "k"], vec![]),
+    ),
+    (
+        "kind = \"table\"\nfrom = \"t\"\nsteps = [{ group = { by = \"k\", agg = { s = \"sum(y)\", n = \"count(*)\", m = \"avg(n_1)\" } } }]",
+        &["y", "k", "n_1"],
+        |t| read(t, &["y", "k", "n_1"], vec![]),
+    ),
+    (
+        "kind = \"table\"\nfrom = \"t\"\nsteps = [{ window = { by = \"k\", order = \"y\", columns = { r = \"row_number()\", s = \"sum(n_1)\" } } }, { select = [\"r\", \"s\"] }]",
+        &["y", "k", "n_1"],
+        |t| read(t, &["y", "k", "n_1"], vec![]),
+    ),
+    (
+        "kind = \"table\"\nfrom = \"t\"\nsteps = [{ window = { order = \"y\", rows = { from = -2, to = 0 }, columns = { m = \"avg(n_1)\" } } }, { select = [\"m\"] }]",
+        &["y", "n_1"],
+        |t| read(t, &["y", "n_1"], vec![]),
+    ),
+    (
+        "kind = \"table\"\nfrom = \"t\"\nsteps = [{ pivot = { on = \"k\", columns = [\"a\", \"b\", \"c\"], by = \"y\", value = \"n_1\", agg = \"max\" } }]",
+        &["y", "k", "n_1"],
+        |t| read(t, &["y", "k", "n_1"], vec![]),
+    ),
+    (
+        "kind = \"table\"\nfrom = \"t\"\nsteps = [{ unpivot = { on = [\"n_1\", \"y\"], index = \"k\" } }]",
+        &["y", "k", "n_1"],
+        |t| read(t, &["y", "k", "n_1"], vec![]),
+    ),
+    (
+        "kind = \"table\"\nfrom = \"t\"\nsteps = [{ derive = { p = \"string_to_array(k, 'b')\" } }, { explode = \"p\" }, { select = [\"p\", \"y\"] }]",
+        &["y", "k"],
+        |t| read(t, &["y", "k"], vec![]),
+    ),
+    ("kind = \"table\"\nfrom = \"t\"\nsteps = [{ sample = { rows = 3 } }, { select = \"y\" }]", &["y"], |t| {
+        read(t, &["y"], vec![])
+    }),
 ];
 
 /// One edit of the table.
@@ -296,6 +363,41 @@ proptest! {
             prop_assert_eq!(&ran.outputs, &clean.outputs, "as in a clean workspace; after {:?}\n{}\n{}", edit, text, table.csv());
         }
     }
+}
+
+/// Every stage once, by edits that are the same for all: of what it does not read, of the columns' order, of what it reads.
+#[test]
+fn every_stage_reruns_for_what_it_reads_alone() {
+    let cells: Vec<u8> = (0..30).map(|cell| cell * 7 % 40).collect();
+    let mut wrong = Vec::new();
+    for (text, _, reads) in STAGES {
+        let mut table = first_table(&cells, &[0, 1, 2, 3, 4]);
+        let bench = Bench::new(text);
+        let mut seen = BTreeSet::from([reads(&table)]);
+        assert!(!bench.run(&table).cached);
+        let place = |table: &Table, name: &str| table.0.iter().position(|(known, _)| known == name);
+        let edits: [(&str, fn(&mut Table, usize)); 6] = [
+            ("z", |table, at| table.0[at].1[0] = "c".to_owned()),
+            ("n_2", |table, at| table.0[at].1[1] = "39".to_owned()),
+            ("z", |table, at| table.0.swap(0, at)),
+            ("y", |table, at| table.0.swap(1, at)),
+            ("n_2", |table, at| drop(table.0.remove(at))),
+            ("y", |table, at| table.0[at].1[2] = "38".to_owned()),
+        ];
+        for (edit, (name, change)) in edits.iter().enumerate() {
+            let before = table.clone();
+            let Some(at) = place(&table, name) else { continue };
+            change(&mut table, at);
+            let new = seen.insert(reads(&table));
+            let ran = bench.run(&table);
+            if ran.cached == new {
+                wrong
+                    .push(format!("edit {edit} of `{name}`: {} {text}", if new { "does not rerun" } else { "reruns" }));
+            }
+            assert_ne!(before, table);
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// `KILTER_CASES=1000` looks longer.

@@ -1,5 +1,6 @@
 //! The kind `database` against a real PostgreSQL server, which listens on this machine alone and lives as long as a test.
 
+use crate::bad_input::nothing_half_written;
 use crate::sandbox::Sandbox;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -142,6 +143,7 @@ fn a_postgres_server_is_read_repeatably() {
     types_are_kept(&server, &sandbox);
     results_are_kept_until_asked_again(&server, &sandbox);
     mistakes_are_told(&server, &sandbox);
+    little_and_nothing_are_tables(&server);
     connections_are_protected(&server, &sandbox);
 }
 
@@ -223,6 +225,43 @@ fn mistakes_are_told(server: &Server, sandbox: &Sandbox) {
     let wrong = Sandbox::new().env("SHOP_PASSWORD", "another");
     wrong.write("shop.toml", manifest(server, "SELECT 1 AS a", ""));
     wrong.kilter(&["run", "shop.toml"]).exits(1).says("is the password in `SHOP_PASSWORD` right?").says_not("another");
+}
+
+fn little_and_nothing_are_tables(server: &Server) {
+    server.sql("CREATE TABLE little (k text, n bigint, f double precision, d date, m numeric(8, 2))");
+    let ask = |query: &str| {
+        let sandbox = Sandbox::new().env("SHOP_PASSWORD", "a secret");
+        sandbox.write("pipeline.toml", manifest(server, query, "").replace("\"shop\"", "\"bad\""));
+        sandbox
+    };
+    let little = |rows: &str| {
+        let sandbox = ask("SELECT * FROM little");
+        sandbox.run(&[]).success().says(&format!("{rows} x 5 columns"));
+        sandbox.run(&[]).all_cached();
+        let shown = sandbox.kilter(&["show", "pipeline.toml", "orders", "--json"]).success().json();
+        let types: Vec<String> = ["k", "n", "f", "d", "m"].iter().map(|name| dtype_of(&shown, name)).collect();
+        assert_eq!(types, ["str", "i64", "f64", "date", "decimal(8, 2)"], "{rows}: {shown}");
+    };
+    little("0 rows");
+    server.sql("INSERT INTO little SELECT NULL, NULL, NULL, NULL, NULL FROM generate_series(1, 2)");
+    little("2 rows");
+    server.sql("DELETE FROM little");
+    server.sql("INSERT INTO little VALUES ('a', 1, 1.5, '2024-01-31', 2.25)");
+    little("1 row");
+    for query in
+        ["SELECT no FROM little", "SELECT 1 / 0 AS a", "SELECT 1 / (3 - g) AS a FROM generate_series(1, 5) AS g"]
+    {
+        let sandbox = ask(query);
+        sandbox.run(&[]).exits(1).says("the query");
+        nothing_half_written(&sandbox, "orders");
+    }
+}
+
+/// The type of a column of the stage's table.
+fn dtype_of(shown: &serde_json::Value, name: &str) -> String {
+    let columns = shown["outputs"]["table"]["type"]["columns"].as_array().cloned().unwrap_or_default();
+    let column = columns.iter().find(|column| column["name"] == name);
+    column.and_then(|column| column["dtype"].as_str()).unwrap_or_default().to_owned()
 }
 
 /// A certificate authority, and a certificate for this machine that it signed, in PEM: authority, certificate, key.

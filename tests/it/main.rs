@@ -5,6 +5,8 @@
 mod axes;
 mod bad_input;
 mod bad_kinds;
+mod bad_sources;
+mod bad_steps;
 mod check;
 #[cfg(feature = "torch")]
 mod checkpoints;
@@ -32,13 +34,19 @@ mod onnx;
 mod pipelines;
 #[cfg(feature = "torch")]
 mod python;
+mod redaction;
 mod sandbox;
+mod sql_answers;
 mod tables;
+#[cfg(feature = "torch")]
+mod targets;
 #[cfg(feature = "torch")]
 mod tensorboard;
 mod text;
 #[cfg(feature = "torch")]
 mod training;
+mod unkept;
 mod verify;
+mod why;
 #[cfg(feature = "torch")]
 mod worker;

@@ -90,9 +90,18 @@ columns = [\"n\"]
     sandbox.kilter(&["show", "picture.metrics"]).success().prints("n.median");
     assert!(sandbox.read("out/tables/picture/report/profile.html").contains("Profile of table"));
     sandbox.write("rows.csv", "n,other\n1,x\n2,y\n2,z\n");
-    sandbox.run(&[]).success();
-    sandbox.kilter(&["status"]).success().prints("picture");
+    let cached = || {
+        let ran = sandbox.run(&["--json"]).success();
+        let events = ran.stdout.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("an event"));
+        let done = events.filter(|event| event["event"] == "stage_done");
+        let done = done.filter(|event| event["cached"] == true).map(|event| event["stage"].to_string());
+        done.collect::<Vec<_>>()
+    };
+    assert_eq!(cached(), ["\"picture\""], "another column changed, so all but the picture is made again");
     sandbox.kilter(&["why", "picture"]).success();
+    sandbox.write("rows.csv", "n,other\n1,x\n2,y\n3,z\n");
+    assert!(cached().is_empty(), "its own column changed");
+    sandbox.run(&[]).all_cached();
 }
 
 const NOT_KEPT: &str = r#"

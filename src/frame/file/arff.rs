@@ -42,6 +42,9 @@ pub(super) fn read(bytes: &[u8], layout: &Layout) -> Result<DataFrame, BadFile> 
     if let Some(bad) = decoded.not_in(layout.encoding, bytes).or_else(|| decoded.not_text(bytes)) {
         return Err(bad);
     }
+    if decoded.text.trim().is_empty() {
+        return Err(BadFile::new("the file is empty: it has no `@attribute`").hint("give a file with rows"));
+    }
     let (attributes, body) = header(&decoded.text)?;
     let names = || attributes.iter().map(|attribute| attribute.name.as_str());
     if let Some(unfitting) = layout.types.unfitting(names()).first() {

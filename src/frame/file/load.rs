@@ -185,4 +185,23 @@ mod tests {
         let bad = load(&cut, Watch::nobody().file("", 0)).expect_err("damaged");
         assert!(!bad.unreadable && bad.notes[0].contains("breaks off"), "{bad:?}");
     }
+
+    #[test]
+    fn bombs_of_every_compression_are_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let zeros = vec![b'0'; 1 << 20];
+        let mut xz = liblzma::write::XzEncoder::new(Vec::new(), 6);
+        xz.write_all(&zeros).expect("written");
+        // Two streams, one behind the other: each alone would fit.
+        let zstd = zstd::encode_all(&zeros[..1 << 19], 9).expect("encoded").repeat(2);
+        for (name, bytes) in [("zeros.csv.zst", zstd), ("zeros.csv.xz", xz.finish().expect("finished"))] {
+            let path = folder.path().join(name);
+            assert!(bytes.len() < 2000, "{name} is small");
+            std::fs::write(&path, bytes).expect("written");
+            let bad = load_limited(&path, Watch::nobody().file("", 0), (1 << 20) - 1).expect_err("refused");
+            assert!(bad.message.contains("unpacks to more than 1.0 MB"), "{name}: {}", bad.message);
+            assert!(bad.hints[0].contains("unpack it"), "{name}: {:?}", bad.hints);
+            assert_eq!(load_limited(&path, Watch::nobody().file("", 0), 1 << 20).expect("just fits").len(), 1 << 20);
+        }
+    }
 }

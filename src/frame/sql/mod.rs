@@ -101,6 +101,7 @@ fn tried(plan: impl FnOnce() -> PolarsResult<LazyFrame>) -> PolarsResult<SchemaR
 /// # Errors
 /// What polars says of it; [`check_query`] says it better.
 pub fn plan_query(query: &str, tables: &BTreeMap<String, LazyFrame>, sums: FloatSums) -> PolarsResult<LazyFrame> {
+    without_advice();
     let mut context = SQLContext::new();
     for (name, table) in tables {
         context.register(name, table.clone());
@@ -141,11 +142,18 @@ pub fn check_expr(text: &str, schema: &TableSchema, sums: FloatSums) -> Result<O
 /// # Errors
 /// What polars says of it; [`check_expr`] says it better.
 pub fn plan_expr(text: &str, schema: &SchemaRef, sums: FloatSums) -> PolarsResult<Expr> {
+    without_advice();
     if !frames::may_be_in(text) {
         return fixed_expr(&polars::sql::sql_expr(text)?, schema, sums);
     }
     let ast = parse_expr(text).map_err(|problem| polars_err!(SQLSyntax: "{}", problem.message))?;
     fixed_expr(&frames::expr(text, ast)?, schema, sums)
+}
+
+/// What polars itself writes to standard error is advice to those who call it from Python.
+fn without_advice() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| polars::error::set_warning_function(|_, _| {}));
 }
 
 fn empty(schema: &TableSchema) -> Option<LazyFrame> {

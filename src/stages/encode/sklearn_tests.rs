@@ -35,7 +35,27 @@ fn penguins() -> DataFrame {
     let place: Vec<i64> = (0..rows).map(|row| row * 37 % rows).collect();
     frame.with_column(Column::new("place".into(), place)).expect("a column");
     frame.with_column(when.into_column()).expect("a column");
-    frame
+    with_more(frame, start)
+}
+
+/// Whether a penguin is heavy; a moment that some lack; its day and time of day alone; lists of numbers, some empty, some missing.
+fn with_more(frame: DataFrame, start: i64) -> DataFrame {
+    let rows = frame.height() as i64;
+    let moment = |row: i64| (row % 5 != 2).then(|| start + row * (197 * 67 * 60_000_000 + 977_250_000));
+    let steps = |row: i64| {
+        let steps: Vec<f64> = (0..row % 5).map(|step| row as f64 * 0.5 - 3.0 * step as f64).collect();
+        (row % 11 != 3).then(|| Series::new("".into(), steps))
+    };
+    let moments = Series::new("moment".into(), (0..rows).map(moment).collect::<Vec<_>>());
+    let lists = Series::new("steps".into(), (0..rows).map(steps).collect::<Vec<_>>());
+    let more = frame.lazy().with_columns([
+        col("body_mass_g").gt(lit(4000)).alias("heavy"),
+        col("when").cast(DataType::Date).alias("day"),
+        col("when").cast(DataType::Time).alias("clock"),
+        lit(moments).cast(DataType::Datetime(TimeUnit::Microseconds, None)).alias("moment"),
+        lit(lists).alias("steps"),
+    ]);
+    more.collect().expect("columns")
 }
 
 fn kept(frame: &DataFrame, keep: impl Fn(usize) -> bool) -> DataFrame {

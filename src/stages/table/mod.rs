@@ -30,8 +30,16 @@ fn input_of<'a>(inputs: &'a BTreeMap<String, Input>, reference: &Ref) -> Result<
 }
 
 #[cfg(test)]
+mod answers;
+#[cfg(test)]
+mod nearest;
+#[cfg(test)]
+mod pushdown;
+#[cfg(test)]
 pub(in crate::stages) mod testing;
 #[cfg(test)]
 mod threads;
+#[cfg(test)]
+mod threads_anywhere;
 #[cfg(test)]
 mod views;

@@ -19,7 +19,12 @@ HERE = pathlib.Path(__file__).parent
 TABLE = pd.read_csv(HERE.parent / "penguins.csv")
 TABLE["place"] = (np.arange(len(TABLE)) * 37) % len(TABLE)
 TABLE["when"] = pd.Timestamp("2007-11-11 05:00") + pd.to_timedelta(np.arange(len(TABLE)) * 197 * 67, unit="m")
-TRAINING = TABLE[np.arange(len(TABLE)) % 3 != 0]
+ROW = np.arange(len(TABLE))
+TABLE["heavy"] = TABLE.body_mass_g > 4000
+TABLE["moment"] = TABLE.when + pd.to_timedelta(ROW * 977.25, unit="s")
+TABLE.loc[ROW % 5 == 2, "moment"] = pd.NaT
+TABLE["steps"] = [None if row % 11 == 3 else [row * 0.5 - 3 * step for step in range(row % 5)] for row in ROW]
+TRAINING = TABLE[ROW % 3 != 0]
 SHOWN = TABLE[::6]
 NUMBERS = ["bill_length_mm", "body_mass_g"]
 cases = []
@@ -82,6 +87,27 @@ for lag in (2, 1, 0):
     steps += [step.fillna(0.0), step.isna()]
 add("sequence", "{ sequence = 'body_mass_g', length = 3, order = 'place', by = ['island'], impute = 'mean', indicator = true }",
     np.column_stack(steps)[::6])
+steps = []
+for lag in (3, 2):
+    step = lagged(scaled, "scaled", lag)
+    steps += [step.fillna(0.0), step.isna()]
+add("sequence_offset", "{ sequence = 'body_mass_g', length = 2, offset = 2, order = 'place', by = ['island'], impute = 'mean', "
+    "indicator = true }", np.column_stack(steps)[::6])
+coded = TABLE.assign(species=OrdinalEncoder().fit(TRAINING[["species"]]).transform(TABLE[["species"]])[:, 0],
+                     year=OrdinalEncoder().fit(TRAINING[["year"]]).transform(TABLE[["year"]])[:, 0])
+steps = [lagged(coded, column, lag).fillna(3) for lag in (2, 1, 0) for column in ("species", "year")]
+add("sequence_index", "{ sequence = ['species', 'year'], length = 3, order = 'place', by = 'island', encode = 'index' }",
+    np.column_stack(steps)[::6])
+steps = [lagged(coded, "species", lag).fillna(4) for lag in (2, 1)]
+add("sequence_index_other", "{ sequence = 'species', length = 2, offset = 1, order = 'place', by = 'island', encode = 'index', "
+    "unknown = 'other' }", np.column_stack(steps)[::6])
+lists = StandardScaler().fit(np.concatenate([row or [] for row in TRAINING.steps])[:, None])
+padded = []
+for row in SHOWN.steps:
+    row = lists.transform(np.array(row)[:, None])[-3:, 0].tolist() if row else []
+    pad = 3 - len(row)
+    padded.append([number for step in zip([0.0] * pad + row, [1.0] * pad + [0.0] * len(row)) for number in step])
+add("sequence_lists", "{ sequence = 'steps', length = 3, indicator = true }", padded)
 
 TEXTS = ["island", "sex"]
 whole = lambda table, columns: table[columns].astype(object).where(table[columns].notna(), None)
@@ -97,6 +123,9 @@ add("frequent", "{ category = 'flipper_length_mm', unknown = 'other', min_freque
 hasher = FeatureHasher(n_features=16)
 pairs = [{name: value for name, value in zip(TEXTS, row) if isinstance(value, str)} for row in SHOWN[TEXTS].values]
 add("hashed", "{ category = ['island', 'sex'], encode = 'hashed', n_features = 16 }", hasher.transform(pairs).toarray())
+places = lambda name: [int(hasher.transform([{name: value}]).indices[0]) if isinstance(value, str) else 16 for value in SHOWN[name]]
+add("hashed_index", "{ category = ['island', 'sex'], encode = 'hashed_index', n_features = 16 }",
+    np.column_stack([places(name) for name in TEXTS]))
 
 known = TRAINING[TRAINING.body_mass_g.notna()]
 shown = TABLE[TABLE.body_mass_g.notna()]
@@ -136,6 +165,8 @@ mass = known.body_mass_g.values
 standard = (mass - mass.mean()) / mass.std()
 means("target_number", "", "body_mass_g = 'number'", standard, np.zeros(len(mass)), "continuous", "auto")
 means("target_smooth", ", smooth = 30", "body_mass_g = 'number'", standard, np.zeros(len(mass)), "continuous", 30)
+heavy = known.heavy.values.astype(int)
+means("target_binary", "", "heavy = 'binary'", heavy, heavy, "binary", "auto")
 species = known.species.values
 place = {name: index for index, name in enumerate(sorted(set(species)))}
 means("target_classes", "", "species = 'category'", species, [place[name] for name in species], "multiclass", "auto")
@@ -149,5 +180,18 @@ year = StandardScaler().fit(fitted.dt.year.values[:, None]).transform(when.year.
 elapsed = StandardScaler().fit(days(fitted)).transform(days(SHOWN.when))
 add("time", "{ time = 'when', parts = ['month', 'weekday', 'hour', 'day_of_year', 'day', 'quarter', 'minute', 'week', 'year', "
     "'elapsed'] }", np.column_stack([*parts, year, elapsed]))
+
+clock = lambda when: (when - when.dt.normalize()) / pd.Timedelta(seconds=1)
+moment = SHOWN.moment
+parts = [*turn(moment.dt.second, 60), *turn(clock(moment), 86400), *turn(moment.dt.hour, 24)]
+since = StandardScaler().fit(days(TRAINING.moment)).transform(days(moment))[:, 0]
+add("time_null", "{ time = 'moment', parts = ['second', 'time_of_day', 'hour', 'elapsed'], indicator = true }",
+    np.column_stack([*[part.fillna(0.0) for part in parts], np.nan_to_num(since), moment.isna()]))
+elapsed = StandardScaler().fit(days(fitted.dt.normalize())).transform(days(SHOWN.when.dt.normalize()))
+add("date", "{ time = 'day' }", np.column_stack([*turn(when.month, 12), *turn(when.weekday, 7)]))
+add("date_parts", "{ time = 'day', parts = ['day_of_year', 'elapsed'] }", np.column_stack([*turn(when.dayofyear, 366), elapsed]))
+add("clock", "{ time = 'clock' }", np.column_stack(turn(when.hour, 24)))
+add("clock_parts", "{ time = 'clock', parts = ['minute', 'time_of_day'] }",
+    np.column_stack([*turn(when.minute, 60), *turn(clock(SHOWN.when), 86400)]))
 
 (HERE / "encode.json").write_text("[\n" + ",\n".join(json.dumps(case) for case in cases) + "\n]\n")

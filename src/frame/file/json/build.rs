@@ -89,9 +89,10 @@ fn objects(name: PlSmallStr, values: &[Option<&Json>], shape: &Shape) -> PolarsR
     let Shape::Object(fields) = shape else { return Ok(texts(name, values)) };
     let columns: Vec<Series> = fields
         .iter()
-        .map(|(key, shape)| {
+        .enumerate()
+        .map(|(place, (key, shape))| {
             let values: Vec<Option<&Json>> =
-                values.iter().map(|value| value.and_then(|value| value.get(key))).collect();
+                values.iter().map(|value| value.and_then(|value| value.get(key, place))).collect();
             series(key, &values, shape)
         })
         .collect::<PolarsResult<_>>()?;

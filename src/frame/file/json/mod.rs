@@ -258,8 +258,8 @@ fn fields_of(shape: Shape) -> Result<Vec<(String, Shape)>, BadFile> {
 }
 
 fn frame(rows: &[Json], fields: &[(String, Shape)], layout: &Layout) -> Result<DataFrame, BadFile> {
-    let columns = fields.iter().map(|(key, shape)| {
-        let values: Vec<Option<&Json>> = rows.iter().map(|row| row.get(key)).collect();
+    let columns = fields.iter().enumerate().map(|(place, (key, shape))| {
+        let values: Vec<Option<&Json>> = rows.iter().map(|row| row.get(key, place)).collect();
         let text = layout.types.get(key) == Some(&DType::Str);
         if text { Ok(build::texts(key.as_str().into(), &values)) } else { build::series(key, &values, shape) }
     });

@@ -71,13 +71,18 @@ impl Shape {
             }
             (Self::List(inner), Self::List(other)) => inner.join(*other).map_err(|conflict| conflict.below("[]")),
             (Self::Object(fields), Self::Object(others)) => {
+                // Most objects have their keys in one order: each is looked for behind the one before.
+                let mut next = 0;
                 for (key, other) in others {
                     // Far too many keys take no more time: they are refused in the end.
                     if fields.len() > MOST_COLUMNS {
                         return Ok(());
                     }
-                    match fields.iter_mut().find(|(name, _)| *name == key) {
-                        Some((_, shape)) => shape.join(other).map_err(|conflict| conflict.below(&key))?,
+                    let follows = fields.get(next).is_some_and(|(name, _)| *name == key);
+                    let found = if follows { Some(next) } else { fields.iter().position(|(name, _)| *name == key) };
+                    next = found.unwrap_or(fields.len()) + 1;
+                    match found {
+                        Some(at) => fields[at].1.join(other).map_err(|conflict| conflict.below(&key))?,
                         None => fields.push((key, other)),
                     }
                 }

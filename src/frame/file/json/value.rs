@@ -28,12 +28,11 @@ impl Json {
         }
     }
 
-    /// A field of an object.
-    pub(super) fn get(&self, key: &str) -> Option<&Self> {
-        match self {
-            Self::Object(fields) => fields.iter().find(|(name, _)| name == key).map(|(_, value)| value),
-            _ => None,
-        }
+    /// A field of an object, which is probably the one at this place.
+    pub(super) fn get(&self, key: &str, likely: usize) -> Option<&Self> {
+        let Self::Object(fields) = self else { return None };
+        let there = fields.get(likely).filter(|(name, _)| name == key);
+        there.or_else(|| fields.iter().find(|(name, _)| name == key)).map(|(_, value)| value)
     }
 }
 

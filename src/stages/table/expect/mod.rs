@@ -76,7 +76,11 @@ deep = { holds = "bill_depth_mm < bill_length_mm" }
             Some(ArtifactType::Table(schema)) => {
                 let read =
                     |column: &&Column| spec.drifting().any(|rule| crate::types::matches_pattern(rule, &column.name));
-                reads.only(reference, schema.columns.iter().filter(read).map(|column| column.name.clone()).collect())
+                let mut names: Vec<String> =
+                    schema.columns.iter().filter(read).map(|column| column.name.clone()).collect();
+                // In which order the other table has them does not count.
+                names.sort();
+                reads.only(reference, names)
             }
             _ => reads,
         }

@@ -1,7 +1,7 @@
 //! What stands in the place of what was found.
 
 use super::find::checksums;
-use super::find::is_unspaced;
+use super::find::{is_unspaced, narrow};
 use super::spec::{Action, Entity};
 use crate::stage::StageError;
 use hmac::{Hmac, KeyInit, Mac};
@@ -94,6 +94,7 @@ pub(super) fn shared(mut meant: Vec<Meant>) -> usize {
 
 /// One form for all ways of writing the same.
 fn meant(entity: Entity, text: &str) -> String {
+    let text = &*narrow(text);
     let kept = |keep: fn(&char) -> bool| text.chars().filter(keep).collect::<String>();
     match entity {
         Entity::Email | Entity::Ip => text.to_ascii_lowercase(),
@@ -152,7 +153,7 @@ fn made_up(entity: Entity, text: &str, chance: &mut Chance) -> String {
         }
         // No check digits are 00, and no country is ZZ.
         Entity::Iban => format!("ZZ00{}", written(&chance.digits(18))),
-        Entity::Ip if text.contains(':') => {
+        Entity::Ip if narrow(text).contains(':') => {
             // Kept for documentation (RFC 3849).
             let groups: Vec<String> = (0..4).map(|_| format!("{:x}", chance.below(1 << 16))).collect();
             format!("2001:db8::{}", groups.join(":"))
@@ -168,6 +169,7 @@ fn made_up(entity: Entity, text: &str, chance: &mut Chance) -> String {
 
 /// A number as long and written in the same way that begins with 0, as no card does, and whose check digit is wrong.
 fn card(text: &str, chance: &mut Chance) -> String {
+    let text = &*narrow(text);
     let count = text.chars().filter(char::is_ascii_digit).count();
     let mut digits = chance.digits(count);
     if let Some(first) = digits.first_mut() {

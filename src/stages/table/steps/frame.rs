@@ -101,6 +101,10 @@ impl Distance {
     }
 
     fn sql(&self) -> String {
+        // Nothing is no distance in any unit.
+        if self.length() == Some(0.0) {
+            return "CURRENT ROW".to_owned();
+        }
         let (text, before) = self.parts();
         let shown = if text.contains(|c: char| c.is_ascii_alphabetic()) {
             format!("INTERVAL '{text}'")

@@ -1,6 +1,8 @@
 //! Texts as bags of words: a column for each term, counted or weighted by TF-IDF, kept sparse (`f32`). What a term is says
 //! [`terms`], which of them are columns [`vocabulary`] or, without one, [`hash`], and what number they get [`weigh`].
 
+#[cfg(test)]
+mod chinese_tests;
 mod hash;
 mod terms;
 #[cfg(test)]

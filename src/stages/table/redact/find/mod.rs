@@ -9,6 +9,7 @@ mod names;
 mod plain;
 
 pub(super) use names::is_unspaced;
+pub(super) use plain::narrow;
 
 use super::spec::Entity;
 use crate::stage::StageError;

@@ -10,7 +10,12 @@ pub(super) struct Plain<'a> {
     places: Option<Vec<usize>>,
 }
 
-fn narrow(c: char) -> char {
+/// A text with narrow letters.
+pub(in super::super) fn narrow(text: &str) -> Cow<'_, str> {
+    Plain::of(text).text
+}
+
+fn narrowed(c: char) -> char {
     match c {
         '\u{ff01}'..='\u{ff5e}' => char::from_u32(c as u32 - 0xfee0).unwrap_or(c),
         '\u{3000}' => ' ',
@@ -20,12 +25,12 @@ fn narrow(c: char) -> char {
 
 impl<'a> Plain<'a> {
     pub(super) fn of(original: &'a str) -> Self {
-        if original.is_ascii() || original.chars().all(|c| narrow(c) == c) {
+        if original.is_ascii() || original.chars().all(|c| narrowed(c) == c) {
             return Self { text: Cow::Borrowed(original), places: None };
         }
         let (mut text, mut places) = (String::with_capacity(original.len()), Vec::with_capacity(original.len()));
         for (at, c) in original.char_indices() {
-            let c = narrow(c);
+            let c = narrowed(c);
             places.resize(places.len() + c.len_utf8(), at);
             text.push(c);
         }

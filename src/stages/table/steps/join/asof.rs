@@ -21,7 +21,7 @@ pub enum Direction {
     Backward,
     /// The first one that is not before this row.
     Forward,
-    /// The nearer one of both; the one before where they are equally near.
+    /// The nearer one of both; the one after where they are equally near.
     Nearest,
 }
 
@@ -98,7 +98,8 @@ pub(super) fn check(join: &Join, left: &TableSchema, right: &TableSchema, at: &P
         Some(dtype)
     });
     let [Some(a), Some(b)] = types else { return };
-    if a != b && !a.is_unknown() && !b.is_unknown() {
+    // Of types that are never equal the comparison of keys tells.
+    if a != b && !a.is_unknown() && !b.is_unknown() && super::comparable(&a, &b) {
         cx.error(place(r.0), codes::COLUMN_TYPE, format!("`{on}` is {a}, but `{right_on}` of the other table is {b}"))
             .label("an as-of join needs equal types")
             .hint("cast one of them in a step before");
