@@ -83,12 +83,15 @@ fn same(one: &[(String, Vec<u8>)], other: &[(String, Vec<u8>)]) {
     }
 }
 
+/// Whether there is a whole checkpoint, which has the name of its step.
 fn has_checkpoints(sandbox: &Sandbox) -> bool {
     let all = sandbox.path(".kilter/store-v1/checkpoints");
-    walkdir::WalkDir::new(all).into_iter().filter_map(Result::ok).any(|entry| entry.file_type().is_file())
+    let mut folders = walkdir::WalkDir::new(all).min_depth(3).max_depth(3).into_iter().filter_map(Result::ok);
+    folders.any(|entry| entry.file_name().to_str().is_some_and(|name| name.parse::<u64>().is_ok()))
 }
 
-/// Starts a run and gives it a signal when so many checkpoints were written; gives its exit code.
+/// Starts a run and gives it a signal at this step or after it, and to kill it not before there is a checkpoint, which a busy disk
+/// takes its time for; gives its exit code.
 fn stop(sandbox: &Sandbox, signal: &str, step: u64) -> Option<i32> {
     let mut child = sandbox
         .command(&["run", "pipeline.toml", "--json"])
@@ -101,7 +104,8 @@ fn stop(sandbox: &Sandbox, signal: &str, step: u64) -> Option<i32> {
     for line in BufReader::new(child.stdout.take().expect("piped")).lines().map_while(Result::ok) {
         let event: serde_json::Value = serde_json::from_str(&line).expect("an event");
         let done = event["progress"]["done"].as_u64().filter(|_| event["progress"]["unit"] == "step");
-        if !sent && done.is_some_and(|done| done >= step) {
+        let is_time = || signal != "-KILL" || has_checkpoints(sandbox);
+        if !sent && done.is_some_and(|done| done >= step) && is_time() {
             sent = true;
             Command::new("kill").args([signal, &child.id().to_string()]).status().expect("kill runs");
         }

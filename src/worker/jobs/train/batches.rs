@@ -60,7 +60,7 @@ pub struct Batches<'a> {
     rows: i64,
     at: i64,
     chunk: Option<Chunk>,
-    /// What gathers on the CPU, once the first batch was asked for.
+    /// What gathers ahead, on the CPU.
     loader: Option<Loader>,
 }
 
@@ -100,6 +100,13 @@ impl<'a> Batches<'a> {
         let tensor = Tensor::f_from_slice(order)?.f_to_device(self.device())?;
         self.order = Some(Order { rows: order.to_vec(), tensor });
         Ok(self)
+    }
+
+    /// Batches that are gathered ahead: those from where this is on.
+    #[must_use]
+    pub fn loaded(mut self, loader: Loader) -> Self {
+        self.loader = Some(loader);
+        self
     }
 
     /// Where the data lies.
@@ -173,14 +180,7 @@ impl Iterator for Batches<'_> {
 impl Batches<'_> {
     /// The next so many rows.
     fn batch(&mut self, rows: i64) -> Result<Batch, Failure> {
-        if let Some(order) = self.order.as_ref().filter(|_| self.device() == Device::Cpu) {
-            let loader = match &mut self.loader {
-                Some(loader) => loader,
-                none => {
-                    let left = order.rows[self.at as usize..self.rows as usize].to_vec();
-                    none.insert(Loader::start(self.data, left, self.batch_size as usize)?)
-                }
-            };
+        if let Some(loader) = &mut self.loader {
             self.at += rows;
             return loader.next();
         }

@@ -4,6 +4,7 @@
 use super::average::Average;
 use super::best::Best;
 use super::early_stop::Watch;
+use super::loader::Loader;
 use super::meter::Meter;
 use super::order;
 use super::precision::LossScale;
@@ -43,6 +44,9 @@ pub struct Course<'a> {
     pub best: Best,
     /// What was told.
     pub record: Record<'a>,
+    /// The batches of the epoch after the one under way, and its number: part of no state, because they follow from it. It goes
+    /// before the data does.
+    pub ahead: Option<(u64, Loader)>,
     /// How long batches were waited for.
     pub waited: Duration,
 }
@@ -73,6 +77,7 @@ impl<'a> Course<'a> {
             watch: job.early_stop.as_ref().map(Watch::new),
             best: Best::default(),
             record,
+            ahead: None,
             waited: Duration::ZERO,
         }
     }

@@ -4,6 +4,7 @@ use super::super::tokens::Masker;
 use super::batches::{self, Batch, Batches};
 use super::course::Course;
 use super::diverged::Diverged;
+use super::loader::Loader;
 use super::meter::Norms;
 use super::precision::LossScale;
 use super::step::Step;
@@ -68,7 +69,7 @@ impl Trainer<'_> {
     /// The batches of an epoch that are left.
     fn batches(&self, course: &mut Course<'_>, keeper: &mut Option<&mut Keeper>) -> Result<(), Failure> {
         let base_lr = course.base_lr();
-        let mut batches = self.order(course.at.epoch)?.from_batch(course.at.batch);
+        let mut batches = self.ahead(course)?;
         let waited = course.waited;
         while let Some(batch) = batches.next() {
             let mut batch = batch?;
@@ -83,6 +84,36 @@ impl Trainer<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The batches of the epoch under way that are left. On the CPU the next epoch's first ones are gathered already while this
+    /// one is computed.
+    fn ahead(&self, course: &mut Course<'_>) -> Result<Batches<'_>, Failure> {
+        let (job, at) = (self.job, course.at);
+        if !job.shuffle || self.device != Device::Cpu {
+            return Ok(self.order(at.epoch)?.from_batch(at.batch));
+        }
+        let loader = match course.ahead.take() {
+            Some((epoch, loader)) if epoch == at.epoch && at.batch == 0 => loader,
+            _ => self.loader(at.epoch, at.batch)?,
+        };
+        if at.epoch < job.epochs {
+            course.ahead = Some((at.epoch + 1, self.loader(at.epoch + 1, 0)?));
+        }
+        let batches = batches::in_order(self.data, job.batch_size).drop_last(job.drop_last);
+        Ok(batches.from_batch(at.batch).loaded(loader))
+    }
+
+    /// Begins to gather an epoch's batches from one of them on.
+    fn loader(&self, epoch: u64, batch: u64) -> Result<Loader, Failure> {
+        let (rows, seed, size) = (self.data.rows, self.job.seed, self.job.batch_size.max(1));
+        let used = if self.job.drop_last { self.steps_per_epoch() as usize * size } else { usize::MAX };
+        let order = move || {
+            let order = order::shuffled(rows, seed, epoch);
+            let done = (batch as usize).saturating_mul(size);
+            order.into_iter().take(used).skip(done).collect()
+        };
+        Loader::start(self.data, order, size)
     }
 
     /// The batches of an epoch, in its order.

@@ -32,17 +32,21 @@ struct Source {
 }
 
 impl Loader {
-    /// Begins to gather these rows, which are batches of one size, the last one perhaps smaller. It must be dropped before the
-    /// dataset is.
+    /// Begins to gather these rows, which are worked out by the thread; they are batches of one size, the last one perhaps
+    /// smaller. It must be dropped before the dataset is.
     ///
     /// # Errors
     /// When no thread can be started.
-    pub fn start(data: &Dataset, rows: Vec<i64>, batch_size: usize) -> Result<Self, Failure> {
+    pub fn start(
+        data: &Dataset,
+        rows: impl FnOnce() -> Vec<i64> + Send + 'static,
+        batch_size: usize,
+    ) -> Result<Self, Failure> {
         let bytes = data.row_bytes().saturating_mul(batch_size as i64).max(1);
         let ahead = (AHEAD_BYTES / bytes).clamp(*AHEAD.start(), *AHEAD.end());
         let (give, batches) = sync_channel(usize::try_from(ahead).unwrap_or(2));
         let source = Source::of(data);
-        let gather = move || source.give(&rows, batch_size, &give);
+        let gather = move || source.give(&rows(), batch_size, &give);
         let thread = std::thread::Builder::new().name("batches".into()).spawn(gather);
         let thread = thread.map_err(|error| Failure::new(format!("cannot start a thread: {error}")))?;
         Ok(Self { batches: Some(batches), thread: Some(thread), waited: Duration::ZERO })
@@ -123,7 +127,15 @@ mod tests {
     fn batches_come_in_the_order_of_the_rows_and_then_there_is_none() {
         let data = dataset(1000);
         let order: Vec<i64> = (0..1000).rev().collect();
-        let mut loader = Loader::start(&data, order.clone(), 7).expect("started");
+        let mut loader = Loader::start(
+            &data,
+            {
+                let order = order.clone();
+                || order
+            },
+            7,
+        )
+        .expect("started");
         let mut seen = Vec::new();
         for _ in 0..1000_usize.div_ceil(7) {
             let batch = loader.next().expect("a batch");
@@ -138,14 +150,14 @@ mod tests {
     #[test]
     fn one_that_nobody_listens_to_ends() {
         let data = dataset(10_000);
-        let mut loader = Loader::start(&data, (0..10_000).collect(), 1).expect("started");
+        let mut loader = Loader::start(&data, || (0..10_000).collect(), 1).expect("started");
         loader.next().expect("a batch");
         drop(loader);
     }
 
     #[test]
     fn a_row_that_does_not_exist_is_told() {
-        let failure = Loader::start(&dataset(3), vec![0, 3], 2).expect("started").next().err().expect("no such row");
+        let failure = Loader::start(&dataset(3), || vec![0, 3], 2).expect("started").next().err().expect("no such row");
         assert_eq!(failure.message, "the dataset has no row 3");
     }
 }
