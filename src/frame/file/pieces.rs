@@ -206,7 +206,7 @@ mod tests {
             .collect();
         let mut layout = Layout::new(Format::Csv);
         change(&mut layout);
-        let (whole, rejects) = read_many(&files, &layout, Some("file"), &|_| {}).expect("read");
+        let (whole, rejects) = read_many(&files, &layout, Some("file"), None, &|_| {}).expect("read");
         let mut pieces: Option<(DataFrame, usize)> = None;
         let mut take = |df: DataFrame| {
             match &mut pieces {

@@ -5,7 +5,7 @@ use super::sql::Sql;
 use super::stepwise::Table;
 use crate::frame::schema_of;
 use crate::stage::testing::{Bench, fields};
-use crate::stage::{Erased, Kind, Plan, Stage, StageError, View};
+use crate::stage::{Erased, Kind, Plan, Seed, Stage, StageError, View};
 use crate::stages::source::read::Read;
 use crate::types::ArtifactType;
 use polars::prelude::*;
@@ -55,10 +55,14 @@ fn bench(bytes: &[u8]) -> Bench {
     bench
 }
 
+fn seed() -> Seed {
+    Seed::derive(7, "stage")
+}
+
 /// The optimised plan of a stage.
 fn optimised<K: Kind>(bench: &Bench, text: &str) -> String {
     let spec: K::Spec = serde_json::from_value(fields(text)).expect("a spec");
-    let Plan(plan) = K::plan(&spec, &bench.inputs).expect("a plan");
+    let Plan(plan) = K::plan(&spec, &bench.inputs, seed()).expect("a plan");
     let lf = plan.downcast::<LazyFrame>().unwrap_or_else(|_| panic!("a plan of polars"));
     lf.explain(true).expect("an explanation")
 }
@@ -112,7 +116,7 @@ fn with_view<K: Kind + 'static>(bench: &mut Bench, text: &str) {
     let files: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
     assert_eq!(files[0].0, "view.json");
     let spec = Erased::<K>::NEW.decode(&fields(text)).0.expect("decoded");
-    let view = View::new("v", spec.into(), bench.inputs.clone());
+    let view = View::new("v", spec.into(), bench.inputs.clone(), seed());
     bench.input("v", produced.ports[0].ty.clone(), &files);
     let input = bench.inputs.remove("v").expect("put there");
     bench.inputs.insert("v".to_owned(), input.made_by(view));
