@@ -17,7 +17,7 @@ pub struct TrainSpec {
     pub data: Ref,
     /// A dataset to look at after each epoch and never to learn from.
     pub validate: Option<Ref>,
-    /// What to make small: `cross_entropy` for a category, `binary_cross_entropy` for yes or no (`focal` for both; `bpr`
+    /// What to make small: `cross_entropy` for a category and for tokens, `binary_cross_entropy` for yes or no (`focal` for both; `bpr`
     /// and `sampled_softmax` for rankings), `mse`, `l1` or `huber` for a number.
     pub loss: Loss,
     /// How a step follows from the gradients: `sgd`, `adam`, `adamw`, `rmsprop` or `muon`, with PyTorch's fields and defaults.
