@@ -128,12 +128,8 @@ fn a_language_model_learns_is_judged_and_writes_the_same_in_two_workspaces() {
         sandbox
     };
     let (one, two) = (run(), run());
-    for file in [
-        "train/model/model.safetensors",
-        "sayings/table.parquet",
-        "greedy/table.parquet",
-        "tok/tokenizer.json",
-    ] {
+    for file in ["train/model/model.safetensors", "sayings/table.parquet", "greedy/table.parquet", "tok/tokenizer.json"]
+    {
         let name = format!("out/sea/{file}");
         assert!(bytes(&one, &name) == bytes(&two, &name), "{file} differs");
     }

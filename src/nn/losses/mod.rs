@@ -115,7 +115,10 @@ mod tests {
             Task::Number { mean: None, std: None },
             Task::MultiLabel { labels: vec!["a".into()] },
             Task::NextToken { vocabulary: None },
-            Task::MaskedToken { vocabulary: None, masking: Masking { probability: 0.15, special: SpecialIds::default() } },
+            Task::MaskedToken {
+                vocabulary: None,
+                masking: Masking { probability: 0.15, special: SpecialIds::default() },
+            },
         ];
         for name in Loss::NAMES {
             let loss: Loss = serde_json::from_value(serde_json::json!(name)).expect("decodes");

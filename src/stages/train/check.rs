@@ -264,7 +264,8 @@ fn batch_fits(spec: &TrainSpec, data: &DatasetType, cx: &mut CheckCx<'_>) {
 fn images(spec: &TrainSpec, data: &DatasetType, cx: &mut CheckCx<'_>) {
     let Some(augment) = spec.augment else { return };
     if augment.mixup > 0.0
-        && let Some(index) = data.features.iter().find(|feature| matches!(feature.dtype, TensorType::I32 | TensorType::I64))
+        && let Some(index) =
+            data.features.iter().find(|feature| matches!(feature.dtype, TensorType::I32 | TensorType::I64))
     {
         let what = if index.dtype == TensorType::I32 { "tokens" } else { "category indices" };
         let message = format!("`{}` holds {what}, and what is between two of them is none", index.name);

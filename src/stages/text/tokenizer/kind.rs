@@ -118,7 +118,9 @@ fn unreadable(spec: &TokenizerSpec, why: &str) -> StageError {
     match spec.load {
         None => StageError::bug(format!("the tokenizer that was learnt cannot be read: {why}")),
         Some(_) => StageError::data(format!("the file is no tokenizer: {why}"))
-            .hint("`format` says what the file is where its name misleads; with `from` and `model` one is learnt instead")
+            .hint(
+                "`format` says what the file is where its name misleads; with `from` and `model` one is learnt instead",
+            )
             .at(path!["load"]),
     }
 }

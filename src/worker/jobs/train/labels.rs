@@ -28,7 +28,10 @@ pub fn check_all(data: &Dataset, validation: Option<&Dataset>, task: &Task, outp
 fn check(data: &Dataset, what: &str, task: &Task, outputs: i64) -> Result<(), Failure> {
     let (classes, target) = match (task, &data.target) {
         (Task::Category { classes }, Some(target)) => (classes, target),
-        (Task::NextToken { vocabulary: Some(known) } | Task::MaskedToken { vocabulary: Some(known), .. }, Some(target)) => {
+        (
+            Task::NextToken { vocabulary: Some(known) } | Task::MaskedToken { vocabulary: Some(known), .. },
+            Some(target),
+        ) => {
             return check_tokens(target, what, known.cast_signed());
         }
         _ => return Ok(()),
