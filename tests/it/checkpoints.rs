@@ -233,6 +233,7 @@ fn scaled(folder: &Path) -> TrainJob {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "who runs the tests says how many")]
 fn kills() -> u64 {
     std::env::var("KILTER_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(KILLS)
 }

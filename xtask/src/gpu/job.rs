@@ -1,6 +1,6 @@
 //! Jobs, and the files that they need, written by hand: this program has no dependencies.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The protocol that this checkout's worker speaks: `kilter::job::PROTOCOL`, which a test compares.
 pub const PROTOCOL: u32 = 3;
@@ -73,7 +73,7 @@ fn setting(device: &str) -> String {
     format!(r#"{{"threads": 2, "numerics": "native", "device": "{device}"}}"#)
 }
 
-fn quoted(path: &PathBuf) -> String {
+fn quoted(path: &Path) -> String {
     format!("{:?}", path.display().to_string())
 }
 
