@@ -422,17 +422,17 @@ fn keeps_values(inner: &Expr, to: &DataTypeExpr, scope: &Scope<'_>) -> PolarsRes
     polars_bail!(InvalidOperation: "`CAST` of {from} to {to} {loses} without saying so: {says_how}");
 }
 
-/// What a cast leaves out, and how to say that it is meant.
+/// What a cast leaves out, and how to say that it is meant. That a date has no time of day, and an `f32` fewer digits than an
+/// `f64`, is what one casts to them for.
 fn loses(from: &DataType, to: &DataType) -> Option<(&'static str, &'static str)> {
     use DataType as D;
     let cut = Some(("cuts fractions off", "ROUND, FLOOR, CEIL or TRUNC before it, or TRY_CAST"));
     match (from, to) {
         (D::Float32 | D::Float64 | D::Decimal(..), to) if to.is_integer() => cut,
         (D::Decimal(_, before), D::Decimal(_, after)) if after < before => cut,
-        (D::Int32 | D::Int64 | D::Int128 | D::UInt32 | D::UInt64 | D::Float64 | D::Decimal(..), D::Float32) => {
+        (D::Int32 | D::Int64 | D::Int128 | D::UInt32 | D::UInt64 | D::Decimal(..), D::Float32) => {
             Some(("rounds to 24 bits", "CAST to DOUBLE, or TRY_CAST"))
         }
-        (D::Datetime(..), D::Date) => Some(("cuts the time of day off", "TRY_CAST")),
         _ => None,
     }
 }
