@@ -84,9 +84,9 @@ fn objects_of_far_too_many_keys_are_refused_and_many_are_read() {
         format!("{{{}}}", fields.join(","))
     };
     let many = reading("d.jsonl", format!("{}\n", line(200_000)).as_bytes(), "", "");
-    fails(&many, "table", 2, &["the objects have 200,000 keys", "write each as a row"]);
+    fails(&many, "table", 2, &["the objects have 200,000 columns", "write them as rows"]);
     let many = reading("d.json", format!("[{}]", line(200_000)).as_bytes(), "", "");
-    fails(&many, "table", 2, &["the objects have 200,000 keys", "write each as a row"]);
+    fails(&many, "table", 2, &["the objects have 200,000 columns", "write them as rows"]);
     reading("d.jsonl", line(3_000).as_bytes(), "", "").run(&[]).success().says("1 row x 3,000 columns");
 }
 
