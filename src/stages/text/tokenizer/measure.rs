@@ -30,13 +30,17 @@ pub(super) fn measure(texts: &Texts<'_>, tokenizer: &TextTokenizer) -> Result<Co
     )
 }
 
+/// Characters that are no white space.
+fn characters(text: &str) -> u64 {
+    text.chars().filter(|c| !c.is_whitespace()).count() as u64
+}
+
 fn of_text(text: &str, tokenizer: &TextTokenizer) -> Result<Counts, StageError> {
     let tokens = tokenizer.encode(text)?;
     let unk = tokenizer.special().unk;
     let unknown: Vec<(usize, usize)> =
         tokens.iter().filter(|token| Some(u64::from(token.id)) == unk).map(|token| (token.start, token.end)).collect();
     let mut counts = Counts { texts: 1, tokens: tokens.len() as u64, ..Counts::default() };
-    let characters = |part: &str| part.chars().filter(|c| !c.is_whitespace()).count() as u64;
     counts.characters = characters(text);
     counts.unknown_characters = unknown.iter().filter_map(|(start, end)| text.get(*start..*end)).map(characters).sum();
     for word in text.split_whitespace() {
