@@ -5,7 +5,7 @@ use crate::worker::{SETTING, Worker, architecture, done, failed, feature, job};
 use kilter::job::{
     Accumulate, Augment, Checkpoints, EarlyStop, Ema, Job, Precision, Setting, Start, TrainJob, WorkerEvent,
 };
-use kilter::types::{Task, TensorType};
+use kilter::types::{Dim, FeatureType, Masking, SpecialIds, Task, TensorType};
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -233,6 +233,42 @@ fn scaled(folder: &Path) -> TrainJob {
     }
 }
 
+/// Tokens that are hidden, others in every batch of every epoch; in parts, which have different numbers of them.
+fn hidden(folder: &Path) -> TrainJob {
+    let base = job(folder);
+    let mut random = Random(5);
+    // Texts of 4 to 12 tokens, filled up with 0.
+    let rows = (0..200).flat_map(|_| {
+        let length = 4 + random.below(9);
+        let mut row: Vec<i32> = (0..length).map(|_| 2 + random.below(28) as i32).collect();
+        row.resize(12, 0);
+        row
+    });
+    let bytes: Vec<u8> = rows.flat_map(i32::to_le_bytes).collect();
+    let data = folder.join("texts.safetensors");
+    let tensors = [("feature.text", TensorView::new(Dtype::I32, vec![200, 12], &bytes).expect("a tensor"))];
+    std::fs::write(&data, safetensors::serialize(tensors, None).expect("serialised")).expect("written");
+    let special = SpecialIds { pad: Some(0), mask: Some(1), ..SpecialIds::default() };
+    let task = Task::MaskedToken { vocabulary: Some(30), masking: Masking { probability: 0.3, special } };
+    let input = feature("text", &[12], TensorType::I32);
+    let input = FeatureType { cardinality: Some(Dim::Fixed(30)), padding: Some(0), ..input };
+    let layers = json!([
+        { "embedding": { "dim": 16, "count": 30 } }, { "dropout": 0.1 }, { "linear": { "in": 16, "out": 30 } },
+    ]);
+    TrainJob {
+        architecture: architecture(folder, input, layers, 360, task.clone()),
+        validate: Some(data.clone()),
+        data,
+        target: "text".to_owned(),
+        task,
+        augment: None,
+        accumulate: Accumulate::Parts(3),
+        epochs: 6,
+        batch_size: 16,
+        ..base
+    }
+}
+
 #[expect(clippy::disallowed_methods, reason = "who runs the tests says how many")]
 fn kills() -> u64 {
     std::env::var("KILTER_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(KILLS)
@@ -282,9 +318,14 @@ fn killed_at_random_steps_a_training_with_a_scaled_loss_ends_with_the_same_bits(
 }
 
 #[test]
+fn killed_at_random_steps_a_language_model_of_hidden_tokens_ends_with_the_same_bits() {
+    killed_again_and_again(hidden);
+}
+
+#[test]
 fn checkpoints_change_no_bit_of_a_training_that_is_not_disturbed() {
     let mut worker = Worker::start(SETTING);
-    for make in [images, numbers, averaged, scaled] {
+    for make in [images, numbers, averaged, scaled, hidden] {
         let (without, with) = (Trial::new(make), Trial::new(make).with_checkpoints());
         let straight = without.outcome(&without.events(&mut worker));
         let events = with.events(&mut worker);

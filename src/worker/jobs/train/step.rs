@@ -110,4 +110,37 @@ mod tests {
             }
         }
     }
+
+    /// The loss and the gradients of a model of tokens in so many parts; places without a target are spread unevenly.
+    fn tokens_in_parts(parts: u64) -> (f64, Vec<f32>) {
+        let features = Tensor::arange(10 * 4 * 3, (Kind::Float, Device::Cpu)).view([10, 4, 3]).sin();
+        let weight = Tensor::arange(6, (Kind::Float, Device::Cpu)).view([3, 2]).cos().set_requires_grad(true);
+        let target: Vec<i32> = (0..40).map(|place| if place * place % 7 < 3 { -100 } else { place % 2 }).collect();
+        let target = Tensor::from_slice(&target).view([10, 4]);
+        let task = Task::NextToken { vocabulary: Some(2) };
+        let spec = serde_json::from_value(serde_json::json!("cross_entropy")).expect("a loss");
+        let criterion = Criterion::new(&spec, &task, &target, Device::Cpu).expect("made");
+        let forward = |features: &BTreeMap<String, Tensor>, _: bool| Ok(features["x"].f_matmul(&weight)?);
+        let features = BTreeMap::from([("x".to_owned(), features)]);
+        let batch = Batch { features, target: Some(target), rows: 10, mix: None };
+        let step = Step {
+            forward: &forward,
+            criterion: &criterion,
+            casting: Casting::new(Precision::F32, Device::Cpu),
+            parts,
+        };
+        let loss = step.loss_and_gradients(&batch, 1.0).expect("computed").double_value(&[]);
+        (loss, Vec::try_from(weight.grad().view(-1)).expect("floats"))
+    }
+
+    #[test]
+    fn parts_of_tokens_count_by_their_targets() {
+        let whole = tokens_in_parts(1);
+        for parts in [2, 3, 10] {
+            let found = tokens_in_parts(parts);
+            assert!((found.0 - whole.0).abs() < 1e-6, "{parts}: {} {}", found.0, whole.0);
+            let far = found.1.iter().zip(&whole.1).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(far < 1e-6, "{parts}: {far}");
+        }
+    }
 }
