@@ -13,6 +13,9 @@ use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;
 use tch::{Device, Kind, Tensor};
 
+/// A network that does not train: features by name to outputs.
+type Answer<'a> = &'a dyn Fn(&BTreeMap<String, Tensor>) -> Result<Tensor, Failure>;
+
 /// A sequence under way.
 struct Sequence {
     tokens: Vec<i64>,
@@ -56,7 +59,7 @@ pub fn run(job: &GenerateJob, events: Events<'_>, cancel: &Cancel) -> Result<Job
 
 fn go_on(
     job: &GenerateJob,
-    forward: &dyn Fn(&BTreeMap<String, Tensor>) -> Result<Tensor, Failure>,
+    forward: Answer<'_>,
     device: Device,
     batch: &mut [Sequence],
     cancel: &Cancel,
@@ -91,7 +94,7 @@ fn go_on(
 /// The logits of the token after each sequence.
 fn last_logits(
     job: &GenerateJob,
-    forward: &dyn Fn(&BTreeMap<String, Tensor>) -> Result<Tensor, Failure>,
+    forward: Answer<'_>,
     device: Device,
     open: &[&mut Sequence],
 ) -> Result<Vec<Vec<f64>>, Failure> {
