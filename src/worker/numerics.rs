@@ -133,12 +133,22 @@ pub fn cuda_devices() -> Vec<String> {
     names.into_iter().map(|(_, name)| name).collect()
 }
 
+/// libtorch has one generator for all threads, so tests that draw take turns.
+#[cfg(test)]
+pub fn seeded(number: i64) -> std::sync::MutexGuard<'static, ()> {
+    static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    tch::manual_seed(number);
+    turn
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn libtorchs_generator_goes_on_where_it_was() {
+        let _turn = seeded(0);
         let draw = || tch::Tensor::rand([1001], (tch::Kind::Float, Device::Cpu));
         seed(7);
         drop(draw());

@@ -2,11 +2,11 @@
 //! values, gradients, names, start values, and a round trip through a file.
 
 use super::Network;
+use crate::numerics::seeded;
 use kilter::nn::{Architecture, Join, LAYERS, LayerSpec, Tower};
 use kilter::types::{Dim, FeatureType, Shape, TensorType};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use tch::nn::VarStore;
 use tch::{Device, Kind, Tensor};
 
@@ -14,14 +14,6 @@ mod blocks;
 mod exact;
 mod pytorch;
 mod zoo;
-
-/// libtorch has one generator for all threads, so tests that draw take turns.
-fn seeded(seed: i64) -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    tch::manual_seed(seed);
-    turn
-}
 
 fn feature(name: &str, shape: &[u64], dtype: TensorType) -> FeatureType {
     FeatureType {

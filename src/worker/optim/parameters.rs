@@ -77,7 +77,9 @@ mod tests {
         let layers = serde_json::from_value(layers).expect("layers");
         let architecture = Architecture::new(vec![tokens], Vec::new(), Join::Concat, layers, None).expect("a network");
         let store = VarStore::new(Device::Cpu);
+        let turn = crate::numerics::seeded(1);
         Network::build(&architecture, &store.root()).expect("built");
+        drop(turn);
         let names: Vec<String> = {
             let mut names: Vec<String> = store.variables().into_keys().collect();
             names.sort();

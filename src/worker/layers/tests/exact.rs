@@ -4,6 +4,7 @@ use super::*;
 
 #[test]
 fn linear_and_activations() {
+    let _turn = seeded(16);
     let linear = Built::with(
         &[2],
         json!([{ "linear": 2 }]),
@@ -25,6 +26,7 @@ fn linear_and_activations() {
 
 #[test]
 fn convolutions_and_pools() {
+    let _turn = seeded(17);
     let x = tensor(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0], &[1, 1, 3, 3]);
     let conv = Built::with(
         &[1, 3, 3],
@@ -54,6 +56,7 @@ fn convolutions_and_pools() {
 
 #[test]
 fn norms() {
+    let _turn = seeded(18);
     let x = tensor(&[1.0, 2.0, 3.0, 6.0], &[2, 2]);
     let batch =
         Built::with(&[2], json!(["batch_norm"]), &[("layers.0.weight", &[2.0, 1.0]), ("layers.0.bias", &[0.0, 1.0])]);
@@ -78,6 +81,7 @@ fn norms() {
 
 #[test]
 fn shapes_embeddings_and_blocks() {
+    let _turn = seeded(19);
     let x = tensor(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &[1, 2, 3]);
     for layer in [json!("flatten"), json!({ "reshape": [3, 2] })] {
         assert_eq!(Built::with(&[2, 3], json!([layer]), &[]).values(&x), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
@@ -114,6 +118,7 @@ fn sigmoid(x: f64) -> f64 {
 
 #[test]
 fn recurrent_layers_follow_their_formulas() {
+    let _turn = seeded(20);
     let xs = [1.0, -0.5, 2.0];
     let x = tensor(&xs.map(|x| x as f32), &[1, 3, 1]);
     let (wi, wh, bi, bh) =
