@@ -68,25 +68,49 @@ pub fn try_plan(cx: &RunCx<'_>, lf: LazyFrame) -> Result<(), PlanFailure> {
     run_plan(cx, lf, &mut |_| Ok(())).map(|_| ())
 }
 
+/// What takes the rows of a plan.
+type Take<'a> = &'a mut dyn FnMut(DataFrame) -> Result<(), StageError>;
+
 /// Gives the rows to `take`, in order, and their columns at the end.
 ///
 /// # Errors
 /// [`PlanFailure`].
-pub fn run_plan(
-    cx: &RunCx<'_>,
-    mut lf: LazyFrame,
-    take: &mut dyn FnMut(DataFrame) -> Result<(), StageError>,
-) -> Result<SchemaRef, PlanFailure> {
+pub fn run_plan(cx: &RunCx<'_>, mut lf: LazyFrame, take: Take<'_>) -> Result<SchemaRef, PlanFailure> {
     let schema = unpanicked(|| lf.collect_schema()).map_err(PlanFailure::Plan)?;
     let (send, pieces) = crossbeam_channel::bounded::<DataFrame>(1);
     let sink = PlanCallback::new(move |df| Ok(send.send(df).is_err()));
     let streaming = || streaming_plan(lf.clone().sink_batches(sink, true, Some(PIECE))?);
-    let Some(mut plan) = unpanicked(streaming).map_err(PlanFailure::Plan)? else {
-        let df = super::collect(lf).map_err(PlanFailure::Plan)?;
-        cx.check_cancelled().map_err(PlanFailure::Stage)?;
-        take(df).map_err(PlanFailure::Stage)?;
-        return Ok(schema);
+    let Some(plan) = unpanicked(streaming).map_err(PlanFailure::Plan)? else {
+        return run_whole(cx, lf, take).map(|()| schema);
     };
+    let mut given = false;
+    let streamed = run_in_pieces(cx, plan, pieces, &mut |df| {
+        given = true;
+        take(df)
+    });
+    match streamed {
+        // It tells of the piece that it failed in, and which that was is chance: the table as a whole fails in one way.
+        Err(PlanFailure::Plan(error)) if cx.memory.is_none() => {
+            run_whole(cx, lf, &mut |df| if given { Ok(()) } else { take(df) })?;
+            if given { Err(PlanFailure::Plan(error)) } else { Ok(schema) }
+        }
+        other => other.map(|()| schema),
+    }
+}
+
+/// Gives all rows at once.
+fn run_whole(cx: &RunCx<'_>, lf: LazyFrame, take: Take<'_>) -> Result<(), PlanFailure> {
+    let df = super::collect(lf).map_err(PlanFailure::Plan)?;
+    cx.check_cancelled().and_then(|()| take(df)).map_err(PlanFailure::Stage)
+}
+
+/// Gives the rows as the streaming engine has them.
+fn run_in_pieces(
+    cx: &RunCx<'_>,
+    mut plan: IRPlan,
+    pieces: crossbeam_channel::Receiver<DataFrame>,
+    take: Take<'_>,
+) -> Result<(), PlanFailure> {
     let _held = cx.memory.map(Held::new);
     let (taken, run) = std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name(format!("plan of {}", cx.stage)).stack_size(STACK);
@@ -102,8 +126,7 @@ pub fn run_plan(
         (taken, run)
     });
     taken.map_err(PlanFailure::Stage)?;
-    run.map_err(PlanFailure::Plan)?;
-    Ok(schema)
+    run.map_err(PlanFailure::Plan)
 }
 
 /// The optimized plan of what ends in a sink, where the streaming engine can run it.
@@ -159,7 +182,7 @@ fn needs_memory(plan: &IRPlan) -> bool {
 fn take_pieces(
     cx: &RunCx<'_>,
     pieces: crossbeam_channel::Receiver<DataFrame>,
-    take: &mut dyn FnMut(DataFrame) -> Result<(), StageError>,
+    take: Take<'_>,
 ) -> Result<(), StageError> {
     let (begin, mut rows) = (Instant::now(), 0_u64);
     for df in pieces {
