@@ -152,8 +152,22 @@ fn what_was_pretrained_is_fine_tuned_on_a_slice() {
     if !cfg!(feature = "torch") {
         return;
     }
-    let slice = ["lines=3000", "pretrain_epochs=1", "wires=400", "epochs=1", "min_accuracy=0.2"];
-    run_twice("pretrain_finetune", &slice);
+    let mut slice =
+        ["lines=3000", "pretrain_epochs=1", "wires=400", "epochs=1", "min_accuracy=0.2"].map(str::to_owned).to_vec();
+    slice.extend(docs_of_today());
+    run_twice("pretrain_finetune", &slice.iter().map(String::as_str).collect::<Vec<_>>());
+}
+
+/// Debian keeps only the newest version of the documentation: its version and digest, as params.
+fn docs_of_today() -> Vec<String> {
+    let script = "d=$(mktemp -d); mkdir -p $d/lists/partial $d/cache/archives/partial; \
+                  o=\"-o APT::Sandbox::User= -o Dir::State::Lists=$d/lists -o Dir::Cache=$d/cache\"; \
+                  apt-get $o -qq update; apt-cache $o show --no-all-versions python3.11-doc; rm -r $d";
+    let output = Command::new("sh").args(["-c", script]).output().expect("sh");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name));
+    let fields = [("docs_version", field("Version: ")), ("docs_sha256", field("SHA256: "))];
+    fields.into_iter().filter_map(|(param, value)| Some(format!("{param}={}", value?))).collect()
 }
 
 /// All 22 queries at a hundredth of the usual size.

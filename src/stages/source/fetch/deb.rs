@@ -1,10 +1,11 @@
 //! Debian packages, by `apt-get download` from the sources that apt is configured with. Nothing is installed, and no
-//! script of the package runs: it is read as an archive.
+//! script of the package runs: it is read as an archive. Where apt's lists of packages do not have it, new ones are fetched for
+//! this one download.
 
 use super::http::Downloaded;
 use super::{pin, pypi, tool};
 use crate::stage::{ErrorKind, Progress, RunCx, StageError};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Downloads a package; gives its place, its name, and what came.
@@ -14,10 +15,7 @@ use std::process::Command;
 pub(super) fn fetch(name: &str, version: &str, cx: &RunCx<'_>) -> Result<(PathBuf, String, Downloaded), StageError> {
     let folder = cx.scratch.join("deb");
     std::fs::create_dir_all(&folder).map_err(|error| StageError::io("make the folder", &folder, &error))?;
-    cx.services.progress(Progress { detail: format!("apt-get download {name}"), ..Progress::default() });
-    let mut command = Command::new("apt-get");
-    command.args(["download", "-q", "-o", "APT::Sandbox::User=", "--", &format!("{name}={version}")]);
-    let Some(answer) = tool::run(cx, command.current_dir(&folder))? else {
+    let Some(mut answer) = download(name, version, &folder, None, cx)? else {
         return Err(StageError::new(
             ErrorKind::Process,
             "`deb:` packages come through apt-get, which is not installed",
@@ -25,7 +23,14 @@ pub(super) fn fetch(name: &str, version: &str, cx: &RunCx<'_>) -> Result<(PathBu
         .hint("run this stage on Debian, Ubuntu or the like; its result can be used anywhere"));
     };
     if !answer.ok {
-        return Err(explain(name, version, &answer, cx)?);
+        let lists = cx.scratch.join("apt");
+        let updated = update(&lists, cx)?;
+        if updated {
+            answer = download(name, version, &folder, Some(&lists), cx)?.unwrap_or(answer);
+        }
+        if !answer.ok {
+            return Err(explain(name, version, &answer, updated.then_some(&*lists), cx)?);
+        }
     }
     let mut found: Vec<PathBuf> = std::fs::read_dir(&folder)
         .map_err(|error| StageError::io("read the folder", &folder, &error))?
@@ -42,9 +47,47 @@ pub(super) fn fetch(name: &str, version: &str, cx: &RunCx<'_>) -> Result<(PathBu
     Ok((path, file, Downloaded { size, sha256 }))
 }
 
+/// apt-get or apt-cache, with lists of packages of its own where a folder for them is given: those of the machine may be old, or
+/// not there, and only root may renew them.
+fn apt(program: &str, lists: Option<&Path>) -> Command {
+    let mut command = Command::new(program);
+    command.args(["-q", "-o", "APT::Sandbox::User="]);
+    if let Some(lists) = lists {
+        command.arg("-o").arg(format!("Dir::State::Lists={}", lists.join("lists").display()));
+        command.arg("-o").arg(format!("Dir::Cache={}", lists.join("cache").display()));
+    }
+    command
+}
+
+fn download(
+    name: &str,
+    version: &str,
+    folder: &Path,
+    lists: Option<&Path>,
+    cx: &RunCx<'_>,
+) -> Result<Option<tool::Answer>, StageError> {
+    cx.services.progress(Progress { detail: format!("apt-get download {name}"), ..Progress::default() });
+    tool::run(cx, apt("apt-get", lists).args(["download", "--", &format!("{name}={version}")]).current_dir(folder))
+}
+
+/// Fetches lists of packages into a folder; whether they came.
+fn update(lists: &Path, cx: &RunCx<'_>) -> Result<bool, StageError> {
+    for folder in ["lists/partial", "cache/archives/partial"].map(|folder| lists.join(folder)) {
+        std::fs::create_dir_all(&folder).map_err(|error| StageError::io("make the folder", &folder, &error))?;
+    }
+    cx.services.progress(Progress { detail: "apt-get update".to_owned(), ..Progress::default() });
+    Ok(tool::run(cx, apt("apt-get", Some(lists)).arg("update"))?.is_some_and(|answer| answer.ok))
+}
+
 /// What apt-get's refusal means: it does not know the package, not this version, or could not get it.
-fn explain(name: &str, version: &str, answer: &tool::Answer, cx: &RunCx<'_>) -> Result<StageError, StageError> {
-    let known = match tool::run(cx, Command::new("apt-cache").args(["madison", "--", name]))? {
+fn explain(
+    name: &str,
+    version: &str,
+    answer: &tool::Answer,
+    lists: Option<&Path>,
+    cx: &RunCx<'_>,
+) -> Result<StageError, StageError> {
+    let known = match tool::run(cx, apt("apt-cache", lists).args(["madison", "--", name]))? {
         Some(listed) if listed.ok => versions(&listed.out),
         _ => Vec::new(),
     };
