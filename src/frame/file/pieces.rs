@@ -129,13 +129,16 @@ fn types_of(
     })
 }
 
+/// What is done with the fields of a piece, and with the lines of it that are no rows.
+type Work<'w, E> = &'w mut dyn FnMut(&Fields<'_>, Rejects) -> Result<(), Stop<E>>;
+
 /// Gives the fields of every piece, and the lines of it that are no rows.
 fn each_piece<E>(
     path: &Path,
     layout: &Layout,
     piece: usize,
     watch: FileWatch<'_>,
-    work: &mut dyn FnMut(&Fields<'_>, Rejects) -> Result<(), Stop<E>>,
+    work: Work<'_, E>,
 ) -> Result<(), Stop<E>> {
     let (mut reader, _) = open(path, watch)?;
     let (mut bytes, mut names, mut lines_before) = (Vec::new(), None::<Vec<String>>, 0);

@@ -16,6 +16,9 @@ fn rows(encoder: &Encoder, texts: &[String]) -> Vec<Vec<(i64, f64)>> {
     csr.indptr.windows(2).map(row).collect()
 }
 
+/// The columns of a row that are not 0, with their values.
+type Row = Vec<(i64, f64)>;
+
 #[test]
 fn chinese_words_give_the_figures_of_scikit_learn() {
     let text = include_str!("../../../../../tests/data/sklearn/chinese.json");
@@ -35,10 +38,10 @@ fn chinese_words_give_the_figures_of_scikit_learn() {
         let terms = &fitted["features"]["words"]["text"]["terms"]["vocabulary"]["terms"];
         assert_eq!(*terms, case["terms"], "{}", case["fields"]);
         for part in ["train", "test"] {
-            let expected: Vec<Vec<(i64, f64)>> = serde_json::from_value(case[part].clone()).expect("rows");
+            let expected: Vec<Row> = serde_json::from_value(case[part].clone()).expect("rows");
             let found = rows(&encoder, &texts(part));
             let near = |(a, b): (&(i64, f64), &(i64, f64))| a.0 == b.0 && (a.1 - b.1).abs() < 1e-6;
-            let same = |(a, b): (&Vec<(i64, f64)>, &Vec<(i64, f64)>)| a.len() == b.len() && a.iter().zip(b).all(near);
+            let same = |(a, b): (&Row, &Row)| a.len() == b.len() && a.iter().zip(b).all(near);
             assert!(
                 found.len() == expected.len() && found.iter().zip(&expected).all(same),
                 "{} of {part}: {found:?}, not {expected:?}",
