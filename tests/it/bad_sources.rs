@@ -137,6 +137,11 @@ fn folder(pattern: &str, files: &[(&str, &[u8])], fields: &str) -> Sandbox {
     files.iter().fold(sandbox, |sandbox, (name, bytes)| sandbox.file(&format!("in/{name}"), bytes))
 }
 
+/// A file's name and bytes.
+type File = (&'static str, &'static [u8]);
+/// A pattern, the files that it is for, more fields of the stage, and what is said.
+type BrokenFiles = (&'static str, [File; 2], &'static str, &'static [&'static str]);
+
 #[test]
 fn one_broken_file_among_several_is_named_and_nothing_is_kept() {
     let csv: [(&str, &[u8]); 3] = [("1.csv", b"a,b\n1,2\n"), ("2.csv", b"a,b\n1,\xe9\n"), ("3.csv", b"a,b\n5,6\n")];
@@ -145,7 +150,7 @@ fn one_broken_file_among_several_is_named_and_nothing_is_kept() {
     broken.write("in/2.csv", "a,b\n3,4\n");
     broken.run(&[]).success().says("3 rows x 3 columns");
     broken.run(&[]).all_cached();
-    let cases: [(&str, [(&str, &[u8]); 2], &str, &[&str]); 6] = [
+    let cases: [BrokenFiles; 6] = [
         ("*.csv", [("1.csv", b"a,b\n1,2\n"), ("2.csv", b"a,b\n1\n")], "", &["line 2 has 1 field", "in `2.csv`"]),
         (
             "*.csv",

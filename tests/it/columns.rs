@@ -366,6 +366,9 @@ proptest! {
 }
 
 /// Every stage once, by edits that are the same for all: of what it does not read, of the columns' order, of what it reads.
+/// Changes the column at a place.
+type Change = fn(&mut Table, usize);
+
 #[test]
 fn every_stage_reruns_for_what_it_reads_alone() {
     let cells: Vec<u8> = (0..30).map(|cell| cell * 7 % 40).collect();
@@ -376,7 +379,7 @@ fn every_stage_reruns_for_what_it_reads_alone() {
         let mut seen = BTreeSet::from([reads(&table)]);
         assert!(!bench.run(&table).cached);
         let place = |table: &Table, name: &str| table.0.iter().position(|(known, _)| known == name);
-        let edits: [(&str, fn(&mut Table, usize)); 6] = [
+        let edits: [(&str, Change); 6] = [
             ("z", |table, at| table.0[at].1[0] = "c".to_owned()),
             ("n_2", |table, at| table.0[at].1[1] = "39".to_owned()),
             ("z", |table, at| table.0.swap(0, at)),

@@ -4,8 +4,11 @@ use crate::stages::encode::{EncodeSpec, Encoder, TensorData};
 use polars::prelude::*;
 use serde_json::{Value, json};
 
+/// The columns of a row that are not 0, with their values.
+type Row = Vec<(i64, f64)>;
+
 /// Row after row the columns and numbers that are not 0.
-fn rows(encoder: &Encoder, texts: &[String]) -> Vec<Vec<(i64, f64)>> {
+fn rows(encoder: &Encoder, texts: &[String]) -> Vec<Row> {
     let frame = df!["text" => texts].expect("a table");
     let encoded = encoder.apply(&frame, "t", false).expect("encoded");
     let TensorData::Csr(csr) = &encoded.features["words"].data else { panic!("a bag of words") };
@@ -15,9 +18,6 @@ fn rows(encoder: &Encoder, texts: &[String]) -> Vec<Vec<(i64, f64)>> {
     };
     csr.indptr.windows(2).map(row).collect()
 }
-
-/// The columns of a row that are not 0, with their values.
-type Row = Vec<(i64, f64)>;
 
 #[test]
 fn chinese_words_give_the_figures_of_scikit_learn() {
