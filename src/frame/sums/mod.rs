@@ -1,9 +1,9 @@
 //! Float aggregates that do not depend on how the work was divided among threads.
 //!
 //! `SUM`, `AVG`, `STDDEV`, `VARIANCE`, `COVAR_*` and `CORR` (and the steps and expressions that come to the same) are rewritten
-//! into exact ones ([`moments`]). In a plan such an aggregate is a function over the list of the group's values ([`lists`]), which
-//! polars can compute wherever an aggregate may stand. Where the streaming engine runs the plan, it becomes a reduction ([`reduce`],
-//! put in by [`rewrite`]), which keeps a few numbers for each group instead of its values. Both give the same bits. Means of
+//! into exact ones (`moments`). In a plan such an aggregate is a function over the list of the group's values (`lists`), which
+//! polars can compute wherever an aggregate may stand. Where the streaming engine runs the plan, it becomes a reduction (`reduce`,
+//! put in by `rewrite`), which keeps a few numbers for each group instead of its values. Both give the same bits. Means of
 //! whole numbers and decimals are polars' own sums of 128 bits, divided once.
 
 mod lists;

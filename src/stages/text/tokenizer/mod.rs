@@ -2,7 +2,7 @@
 //!
 //! Whatever it is made of, the result is a `tokenizer.json` that Hugging Face's library reads. Texts are taken apart by the
 //! crate `tokenizers`. Vocabularies are learnt here where the crate's own trainers depend on the order of hash maps (byte
-//! pairs and word pieces), and by the crate where what it does can be put in order ([`train::unigram`]).
+//! pairs and word pieces), and by the crate where what it does can be put in order (`train::unigram`).
 
 mod form;
 mod kind;
