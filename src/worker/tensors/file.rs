@@ -120,10 +120,10 @@ pub fn write(path: &Path, tensors: &BTreeMap<String, Tensor>) -> Result<(), Fail
     std::fs::write(path, bytes).map_err(|error| Failure::io("write", path, &error))
 }
 
-/// Writes the same bytes as [`write`] into a new file, without holding them in memory.
+/// Writes the same bytes as [`write()`] into a new file, without holding them in memory.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_new(path: &Path, tensors: &BTreeMap<String, Tensor>) -> Result<(), Failure> {
     let local = local(tensors)?;
     let views = local.iter().map(|(name, tensor)| (*name, tensor));
