@@ -79,7 +79,10 @@ pub fn run_plan(cx: &RunCx<'_>, mut lf: LazyFrame, take: Take<'_>) -> Result<Sch
     let schema = unpanicked(|| lf.collect_schema()).map_err(PlanFailure::Plan)?;
     let (send, pieces) = crossbeam_channel::bounded::<DataFrame>(1);
     let sink = PlanCallback::new(move |df| Ok(send.send(df).is_err()));
-    let streaming = || streaming_plan(lf.clone().sink_batches(sink, true, Some(PIECE))?);
+    // What is computed once and used twice waits in memory until its last user has had it.
+    let shared = cx.memory.is_none();
+    let streaming =
+        || streaming_plan(lf.clone().with_comm_subplan_elim(shared).sink_batches(sink, true, Some(PIECE))?);
     let Some(plan) = unpanicked(streaming).map_err(PlanFailure::Plan)? else {
         return run_whole(cx, lf, take).map(|()| schema);
     };

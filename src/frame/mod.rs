@@ -11,6 +11,7 @@
 pub mod cast;
 pub mod changes;
 pub mod compare;
+mod decimal;
 pub mod digest;
 pub mod dtype;
 pub mod engine;

@@ -4,6 +4,7 @@
 //! the left table and then of the right, rows that become equal keep the first, sorts are stable, unions follow their
 //! inputs. A sort that the user asked for stays the last word: rows that are equal in it keep the order from before.
 
+use super::decimal;
 use super::rolling::{self, Rolling};
 use super::sums::{FloatSums, exact_aggregate, exact_correlation};
 use polars::prelude::*;
@@ -227,8 +228,10 @@ impl Fixer {
             Expr::SubPlan(plan, names) => Expr::SubPlan(SpecialEq::new(self.arc(plan)?), names.clone()),
             Expr::Alias(inner, name) => Expr::Alias(one(inner)?, name.clone()),
             Expr::BinaryExpr { left, op, right } => {
-                let (left, right) = of_decimals(one(left)?, *op, one(right)?, scope);
-                Expr::BinaryExpr { left, op: *op, right }
+                let known = has_column(left) || has_column(right);
+                let dtype =
+                    |expr: &Expr| known.then(|| Some(expr.to_field(scope.schema().ok()?).ok()?.dtype)).flatten();
+                decimal::arithmetic(self.expr(left, scope)?, *op, self.expr(right, scope)?, dtype)
             }
             Expr::Cast { expr, dtype, options } => {
                 let inner = one(expr)?;
@@ -340,33 +343,6 @@ impl Fixer {
         }
     }
 }
-
-/// Arithmetic of decimals as SQL has it. Of a decimal and a whole number polars tells another type than it computes: so both
-/// become decimals. And it rounds a product to the digits of its factors: so one of them gets as many as the product has.
-fn of_decimals(left: Arc<Expr>, op: Operator, right: Arc<Expr>, scope: &Scope<'_>) -> (Arc<Expr>, Arc<Expr>) {
-    use Operator as O;
-    let arithmetic = matches!(op, O::Plus | O::Minus | O::Multiply | O::RustDivide | O::TrueDivide);
-    if !arithmetic || !(has_column(&left) || has_column(&right)) {
-        return (left, right);
-    }
-    // What is wrong with an operand is told where it is used.
-    let dtype = |expr: &Expr| Some(expr.to_field(scope.schema().ok()?).ok()?.dtype);
-    let (Some(x), Some(y)) = (dtype(&left), dtype(&right)) else { return (left, right) };
-    let whole = |dtype: &DataType| dtype.is_integer() || matches!(dtype, DataType::Unknown(UnknownKind::Int(_)));
-    let with_scale =
-        |expr: Arc<Expr>, scale| Arc::new(expr.as_ref().clone().cast(DataType::Decimal(MOST_DIGITS, scale)));
-    match (x, y) {
-        (DataType::Decimal(..), y) if whole(&y) => (left, with_scale(right, 0)),
-        (x, DataType::Decimal(..)) if whole(&x) => (with_scale(left, 0), right),
-        (DataType::Decimal(_, a), DataType::Decimal(_, b)) if op == O::Multiply && a > 0 && b > 0 => {
-            (with_scale(left, (a + b).min(MOST_DIGITS)), right)
-        }
-        _ => (left, right),
-    }
-}
-
-/// The most digits that a decimal has.
-const MOST_DIGITS: usize = 38;
 
 /// Refuses keys whose common type polars is not built to join by: it would panic.
 fn joinable(left_on: &[Expr], left: &DslPlan, right_on: &[Expr], right: &DslPlan) -> PolarsResult<()> {
