@@ -321,6 +321,10 @@ impl Fixer {
             return Ok(rolling::function(window).call(input));
         }
         match function {
+            FunctionExpr::Boolean(BooleanFunction::IsIn { .. }) => {
+                let input = input.into_iter().map(|part| whole_list(&part).unwrap_or(part)).collect();
+                Ok(Expr::Function { input, function: function.clone() })
+            }
             FunctionExpr::Unique(_) => Ok(Expr::Function { input, function: FunctionExpr::Unique(true) }),
             FunctionExpr::Correlation { method } if self.sums == FloatSums::Exact && input.len() == 2 => {
                 let schema = scope.schema()?;
@@ -367,6 +371,22 @@ fn joinable(left_on: &[Expr], left: &DslPlan, right_on: &[Expr], right: &DslPlan
         }
     }
     Ok(())
+}
+
+/// The list of `IN (…)` as a literal. As SQL is planned it is an aggregate of a literal, for the sake of which the optimizer would
+/// move no condition of that filter down to the files.
+fn whole_list(expr: &Expr) -> Option<Expr> {
+    match expr {
+        Expr::Alias(inner, _) => whole_list(inner),
+        Expr::Agg(AggExpr::Implode { input, .. }) => match input.as_ref() {
+            Expr::Literal(LiteralValue::Series(values)) => {
+                let list = values.implode().ok()?.into_series();
+                Some(Expr::Literal(LiteralValue::Series(SpecialEq::new(list))))
+            }
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// The window that a `COALESCE` stands for, which its last text says.

@@ -91,6 +91,9 @@ fn a_query_s_filter_stands_in_the_scan_with_the_columns_it_needs() {
     let later = r#"inputs = { t = "t" }
         query = "SELECT k, n FROM (SELECT k, n, x + 1 AS y FROM t) AS s WHERE n < 10""#;
     holds(&optimised::<Sql>(&bench, later), &["PROJECT 2/4 COLUMNS", "col(\"n\") < 10"]);
+    let listed = r#"inputs = { t = "t" }
+        query = "SELECT x FROM t WHERE k IN ('a', 'b') AND n < 10""#;
+    holds(&optimised::<Sql>(&bench, listed), &["PROJECT 3/4 COLUMNS", "is_in", "col(\"n\") < 10"]);
     let joined = r#"inputs = { t = "t" }
         query = "SELECT a.k, b.x FROM t AS a JOIN t AS b ON a.n = b.n WHERE a.n < 10 AND b.x > 1""#;
     holds(&optimised::<Sql>(&bench, joined), &["PROJECT 2/4 COLUMNS", "col(\"n\") < 10", "col(\"x\")"]);
