@@ -137,6 +137,8 @@ pub struct StageView<'a> {
     pub base: &'a Path,
     /// The fields that every stage may carry.
     pub common: &'a Common,
+    /// The stages before it: those that it takes something from are among them.
+    pub stages: &'a [CheckedStage],
 }
 
 /// What is known of a stage whose result is stored already.

@@ -4,7 +4,7 @@ use super::schema::FieldSchema;
 use super::words::{Said, read};
 use crate::diag::{Code, Diagnostic, Diagnostics, codes, did_you_mean, list};
 use crate::digest::{Segment, dotted};
-use crate::manifest::{COMMON_FIELDS, Data, ParamUse, StageEntry, with_uses};
+use crate::manifest::{COMMON_FIELDS, Data, Node, ParamUse, StageEntry, with_uses};
 use crate::span::{SourceMap, Span};
 use crate::stage::{DecodeError, Stage, StageInfo, StageSpec};
 use rayon::prelude::*;
@@ -72,7 +72,7 @@ impl<'a> Decoder<'a> {
             return Decoded { info: None, spec: None };
         };
         for error in errors {
-            if let Some(diagnostic) = self.explain(entry, stage, error) {
+            for diagnostic in self.explain(entry, stage, error) {
                 diagnostics.push(with_uses(diagnostic, &entry.uses));
             }
         }
@@ -92,15 +92,29 @@ impl<'a> Decoder<'a> {
         self.schemas.entry(stage.info().name).or_insert_with(|| FieldSchema::of(stage))
     }
 
-    fn explain(&mut self, entry: &StageEntry, stage: &'static dyn Stage, error: DecodeError) -> Option<Diagnostic> {
+    /// A mistake in words. What follows from a value that is not there, which was reported, is not told.
+    fn explain(&mut self, entry: &StageEntry, stage: &'static dyn Stage, error: DecodeError) -> Vec<Diagnostic> {
         match error {
-            DecodeError::UnknownField { path } => Some(self.unknown_field(entry, stage, &path)),
-            DecodeError::MissingField { path, field } => {
-                let dropped = path.is_empty() && entry.dropped.contains(&field);
-                (!dropped).then(|| self.missing_field(entry, stage, &path, &field))
+            DecodeError::UnknownField { path } => vec![self.unknown_field(entry, stage, &path)],
+            DecodeError::MissingField { path, field } if is_hole(entry, &path, &field) => {
+                self.unknown_beside(entry, stage, &path)
             }
-            DecodeError::Invalid { path, message } => Some(invalid(entry, self.sources, &path, &message)),
+            DecodeError::MissingField { path, field } => vec![self.missing_field(entry, stage, &path, &field)],
+            DecodeError::Invalid { path, message } if follows_from_hole(entry, &path, &message) => Vec::new(),
+            DecodeError::Invalid { path, message } => vec![invalid(entry, self.sources, &path, &message)],
         }
+    }
+
+    /// The unknown fields of an inner table that was not decoded, because a field that it needs has no value.
+    fn unknown_beside(&mut self, entry: &StageEntry, stage: &'static dyn Stage, path: &[Segment]) -> Vec<Diagnostic> {
+        let known = self.schema(stage).fields(&entry.node.real_path(path));
+        if path.is_empty() || known.is_empty() {
+            return Vec::new();
+        }
+        let here = entry.locate(path).node.entries();
+        let unknown = here.iter().filter(|(key, _)| known.iter().all(|field| field.name != *key));
+        let path_of = |(key, _): &(String, Node)| [path, &[Segment::from(key)]].concat();
+        unknown.map(|entry_of| self.unknown_field(entry, stage, &path_of(entry_of))).collect()
     }
 
     fn unknown_field(&mut self, entry: &StageEntry, stage: &'static dyn Stage, path: &[Segment]) -> Diagnostic {
@@ -150,6 +164,18 @@ impl<'a> Decoder<'a> {
             .label(format!("without `{field}`"))
             .maybe_hint(hint)
     }
+}
+
+/// Whether a field stands there, and has no value.
+fn is_hole(entry: &StageEntry, path: &[Segment], field: &str) -> bool {
+    let node = if path.is_empty() { &entry.node } else { entry.locate(path).node };
+    node.get(field).is_some_and(|value| value.data == Data::Missing)
+}
+
+/// Whether a mistake may be one only because a value is not there. A name that nothing has is wrong whatever stands below it.
+fn follows_from_hole(entry: &StageEntry, path: &[Segment], message: &str) -> bool {
+    let node = entry.locate(path).node;
+    node.data == Data::Missing || (node.has_holes() && !message.starts_with("unknown "))
 }
 
 fn first_sentence(text: &str) -> String {

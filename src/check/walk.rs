@@ -224,6 +224,7 @@ impl Walk<'_> {
             seed,
             base: &entry.base,
             common: &entry.common,
+            stages: &self.stages,
         };
         if let Some(known) = taken.complete.then(|| self.results.lookup(&view)).flatten() {
             let outputs = Outputs { ports: known.types.into_iter().collect(), files: Vec::new() };

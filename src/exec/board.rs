@@ -4,8 +4,8 @@
 use super::again::Given;
 use crate::check::{Checked, ResolvedRef};
 use crate::digest::Digest;
-use crate::plan::reads_of;
-use crate::stage::{Ancestor, Input, Reads, StageResult, View};
+use crate::plan::Taken;
+use crate::stage::{Ancestor, Input, StageResult, View};
 use crate::store::Store;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -36,30 +36,26 @@ impl Origin {
         }
     }
 
-    /// An input, with all that is in it. A table that is not kept comes with what makes it.
-    pub(super) fn input(&self, used: &ResolvedRef, checked: &Checked, store: &Store) -> Option<Input> {
-        let input = match self {
-            Self::Run(board) => store.input(board.result(used.stage)?.outputs.get(&used.port)?),
-            Self::Given(given) => given.inputs.get(&(used.stage, used.port.clone())).cloned()?,
-        };
-        let maker = checked.stages.get(used.stage)?;
-        let Some(spec) = maker.spec.as_ref().filter(|spec| spec.is_view()) else { return Some(input) };
-        let reads = reads_of(spec.as_ref(), &maker.refs, &|stage| self.result(stage))?;
-        let seen = |behind: &ResolvedRef| {
-            let input = self.input(behind, checked, store)?;
-            Some((behind.text.clone(), self.narrowed(behind, &reads, input)))
-        };
-        let inputs = maker.refs.iter().map(seen).collect::<Option<_>>()?;
-        Some(input.made_by(View::new(&maker.name, Arc::clone(spec), inputs, maker.seed)))
+    /// An input, with all that is in it.
+    pub(super) fn input(&self, used: &ResolvedRef, store: &Store) -> Option<Input> {
+        match self {
+            Self::Run(board) => Some(store.input(board.result(used.stage)?.outputs.get(&used.port)?)),
+            Self::Given(given) => given.inputs.get(&(used.stage, used.port.clone())).cloned(),
+        }
     }
 
-    /// What a stage that reads so much sees of an input.
-    pub(super) fn narrowed(&self, used: &ResolvedRef, reads: &Reads, input: Input) -> Input {
-        let part = || self.result(used.stage)?.outputs.get(&used.port)?.part(reads.of(&used.text)?);
-        match part() {
-            Some(part) => input.narrowed(part),
-            None => input,
-        }
+    /// What a stage that takes so much sees of an input. A table that is not kept comes with what makes it, which sees no more
+    /// than is read of it for that stage.
+    pub(super) fn seen(&self, used: &ResolvedRef, taken: &Taken, checked: &Checked, store: &Store) -> Option<Input> {
+        let input = self.input(used, store)?;
+        let maker = checked.stages.get(used.stage)?;
+        let Some(spec) = maker.spec.as_ref().filter(|spec| spec.is_view()) else { return Some(taken.seen(input)) };
+        let behind = |behind: &ResolvedRef| {
+            let input = self.seen(behind, taken.input(&behind.text)?, checked, store)?;
+            Some((behind.text.clone(), input))
+        };
+        let inputs = maker.refs.iter().map(behind).collect::<Option<_>>()?;
+        Some(taken.seen(input).made_by(View::new(&maker.name, Arc::clone(spec), inputs, maker.seed)))
     }
 
     /// See [`Board::ancestors`].

@@ -62,21 +62,19 @@ impl<'a> Task<'a> {
     /// What the late check is told of the inputs, by reference text: of tables all columns, because a message may name
     /// what is there beside what is read.
     fn known(&self) -> BTreeMap<String, CheckInput> {
-        self.inputs(|_, input| {
-            let files = input.files.into_iter().map(|file| (file.name, file.path)).collect();
-            CheckInput { ty: input.ty, files: Some(files) }
-        })
-    }
-
-    /// What the stage sees of its inputs, by reference text: of tables what its key says that it reads.
-    fn seen(&self) -> BTreeMap<String, Input> {
-        self.inputs(|used, input| self.origin.narrowed(used, &self.key.reads, input))
-    }
-
-    fn inputs<T>(&self, make: impl Fn(&ResolvedRef, Input) -> T) -> BTreeMap<String, T> {
         let input = |used: &ResolvedRef| {
-            let input = self.origin.input(used, self.checked, self.session.store)?;
-            Some((used.text.clone(), make(used, input)))
+            let input = self.origin.input(used, self.session.store)?;
+            let files = input.files.into_iter().map(|file| (file.name, file.path)).collect();
+            Some((used.text.clone(), CheckInput { ty: input.ty, files: Some(files) }))
+        };
+        self.stage().refs.iter().filter_map(input).collect()
+    }
+
+    /// What the stage sees of its inputs, by reference text: what its key says that it reads.
+    fn seen(&self) -> BTreeMap<String, Input> {
+        let input = |used: &ResolvedRef| {
+            let taken = self.key.input(&used.text)?;
+            Some((used.text.clone(), self.origin.seen(used, taken, self.checked, self.session.store)?))
         };
         self.stage().refs.iter().filter_map(input).collect()
     }
@@ -90,7 +88,7 @@ pub(super) fn key_of(
     result_of: &dyn Fn(usize) -> Option<Arc<StageResult>>,
     key_before: &dyn Fn(usize) -> Option<Digest>,
 ) -> Result<Key, Box<Trouble>> {
-    let Some(parts) = KeyParts::of(stage) else {
+    let Some(parts) = KeyParts::of(stage, &checked.stages) else {
         return Err(stage_trouble(StageError::bug(format!("`{}` was not decoded", stage.name))));
     };
     let origin = origin_of(stage, checked, key_before);
@@ -173,7 +171,7 @@ fn make(
         seconds,
         made: env::unix_seconds(),
         environment: services.facts(),
-        key: KeyText::of(&task.key.json(task.stage())),
+        key: KeyText::of(&task.key.json(task.stage(), &task.checked.stages)),
     };
     let store = task.session.store;
     if let Some((series, id)) = &series {
@@ -314,7 +312,8 @@ fn examine(produced: &Produced, staging: &Path, predicted: &Outputs) -> Result<(
 
 /// Whether the workspace files that the stage read are still what its key says.
 fn same_sources(task: &Task<'_>) -> Result<(), StageError> {
-    let parts = KeyParts::of(task.stage()).map(|parts| KeyParts { origin: task.key.origin, ..parts });
+    let parts = KeyParts::of(task.stage(), &task.checked.stages);
+    let parts = parts.map(|parts| KeyParts { origin: task.key.origin, ..parts });
     let now = parts.map(|parts| key(parts, task.session.store, &|input| task.origin.result(input)));
     match now {
         Some(Ok(now)) if now.digest == task.key.digest => Ok(()),

@@ -1,13 +1,14 @@
 //! Tables out of the store.
 
-use super::failed;
-use super::projection::ROWS;
+use super::projection::{ROWS, ROWS_TYPE};
 use super::view::VIEW_FILE;
 use super::write::TABLE_FILE;
-use crate::stage::{Input, InputFile, StageError};
+use super::{failed, to_polars};
+use crate::stage::{Columns, Input, InputFile, StageError};
 use crate::types::TableSchema;
 use polars::prelude::*;
 use std::path::Path;
+use std::sync::Arc;
 
 /// A stored table, whole.
 ///
@@ -18,29 +19,86 @@ pub fn read_table(input: &Input) -> Result<DataFrame, StageError> {
 }
 
 /// A stored table, lazily: only what a plan uses is read. Of a table of which the stage reads some columns, the others
-/// are not there.
+/// are not there, or have no values.
 ///
 /// # Errors
 /// When it cannot be opened.
 pub fn scan_table(input: &Input) -> Result<LazyFrame, StageError> {
-    let (files, part) = input.stored_table();
-    // No column at all: nothing but the number of rows is read, and that is known.
-    if let Some(TableSchema { columns, rows: Some(rows), .. }) = part
-        && columns.is_empty()
-    {
-        let height = usize::try_from(*rows).map_err(|_| StageError::bug("more rows than memory has places"))?;
-        let rows = BooleanChunked::full(ROWS.into(), false, height).into_column();
-        let frame = DataFrame::new(height, vec![rows]).map_err(|error| failed("count the rows", &error))?;
-        return Ok(frame.lazy());
-    }
-    let lf = match input.view() {
-        Some(view) => super::view::plan_of(view)?,
-        None => scan_files(files)?,
+    let (files, seen) = input.stored_table();
+    let whole = || match input.view() {
+        Some(view) => super::view::plan_of(view),
+        None => scan_files(files),
     };
-    Ok(match part {
-        Some(schema) => lf.select(schema.names().map(col).collect::<Vec<_>>()),
-        None => lf,
-    })
+    match seen {
+        Some((schema, columns)) => narrowed(whole, schema, columns),
+        None => whole(),
+    }
+}
+
+/// What is seen of a table, whose columns of that `schema` gives.
+pub(super) fn narrowed(
+    whole: impl FnOnce() -> Result<LazyFrame, StageError>,
+    schema: &TableSchema,
+    columns: &Columns,
+) -> Result<LazyFrame, StageError> {
+    let read: Vec<String> = columns.read().map(str::to_owned).collect();
+    let lf = match schema.rows {
+        // No column at all: nothing but the number of rows is read, and that is known.
+        Some(rows) if read.is_empty() => rows_alone(rows).map_err(|error| failed("count the rows", &error))?.lazy(),
+        _ => with_columns_alone(whole()?, &read),
+    };
+    Ok(with_unread(lf, schema, columns))
+}
+
+/// So many rows of the made-up column.
+fn rows_alone(rows: u64) -> PolarsResult<DataFrame> {
+    let height = usize::try_from(rows).map_err(|_| polars_err!(ComputeError: "more rows than memory has places"))?;
+    DataFrame::new(height, vec![Series::full_null(ROWS.into(), height, &ROWS_TYPE).into_column()])
+}
+
+/// A plan of which these columns are used, or where there are none, how many rows it gives.
+#[must_use]
+pub fn with_columns_alone(lf: LazyFrame, columns: &[String]) -> LazyFrame {
+    match columns {
+        [] => counted(lf),
+        columns => lf.select(columns.iter().map(|name| col(name.as_str())).collect::<Vec<_>>()),
+    }
+}
+
+/// As many rows of the made-up column as a plan gives.
+fn counted(lf: LazyFrame) -> LazyFrame {
+    let rows = |df: DataFrame| rows_alone(df.column(ROWS)?.cast(&DataType::UInt64)?.u64()?.get(0).unwrap_or_default());
+    let schema = |_: &Schema| Ok(Arc::new(Schema::from_iter([(ROWS.into(), ROWS_TYPE)])));
+    lf.select([len().alias(ROWS)]).map(rows, AllowedOptimizations::empty(), Some(Arc::new(schema)), Some("rows"))
+}
+
+/// The columns that are read, or none but the made-up one, and between them those that must be there and have no values. A
+/// plan that asks for their values all the same fails: its key does not know them.
+fn with_unread(lf: LazyFrame, schema: &TableSchema, columns: &Columns) -> LazyFrame {
+    let read = columns.read().next();
+    let unread = schema.columns.iter().filter(|column| !columns.reads(&column.name)).map(|column| {
+        let (name, dtype) =
+            (PlSmallStr::from(column.name.as_str()), to_polars(&column.dtype).unwrap_or(DataType::Null));
+        let refuse = {
+            let name = name.clone();
+            move |_: Column| -> PolarsResult<Column> {
+                polars_bail!(ComputeError: "a bug in kilter: column `{name}` is read, and was not said to be")
+            }
+        };
+        let field = (name.clone(), dtype);
+        let field = move |_: &Schema, _: &Field| Ok(Field::new(field.0.clone(), field.1.clone()));
+        col(read.unwrap_or(ROWS)).map(refuse, field).alias(name)
+    });
+    let mut added: Vec<Expr> = unread.collect();
+    if columns.counts() && read.is_some() {
+        added.push(lit(NULL).alias(ROWS));
+    }
+    if added.is_empty() {
+        return lf;
+    }
+    let counter = columns.counts().then_some(ROWS);
+    lf.with_columns(added)
+        .select(columns.names().iter().map(String::as_str).chain(counter).map(col).collect::<Vec<_>>())
 }
 
 fn scan_files(files: &[InputFile]) -> Result<LazyFrame, StageError> {

@@ -89,17 +89,16 @@ pub struct StageEntry {
     pub uses: Vec<Span>,
     /// The kind's own fields with their places; see [`StageEntry::fields`].
     pub node: Node,
-    /// Top-level fields that are left out of [`StageEntry::fields`], because of a mistake that was reported, or because
+    /// Top-level fields that are not whole in [`StageEntry::fields`], because of a mistake that was reported, or because
     /// a module's param has no value while it is checked by itself.
     pub dropped: Vec<String>,
 }
 
 impl StageEntry {
-    /// The kind's own fields, for decoding: params filled in, common fields taken out.
+    /// The kind's own fields, for decoding: params filled in, common fields taken out. What has no value is left out.
     #[must_use]
     pub fn fields(&self) -> serde_json::Value {
-        let kept = self.node.entries().iter().filter(|(key, _)| !self.dropped.contains(key));
-        serde_json::Value::Object(kept.map(|(key, node)| (key.clone(), node.to_json())).collect())
+        self.node.to_json()
     }
 
     /// Puts it at a point of its axes, which its name then says.

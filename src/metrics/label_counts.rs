@@ -67,28 +67,15 @@ impl LabelCounts {
     }
 }
 
-/// The mean of a ratio over labels, where the task is one of labels; else what `otherwise` gives.
-pub(super) fn macro_average(
+/// An average over labels, where the task is one of labels; else what `otherwise` gives.
+pub(super) fn over_labels(
     judged: &Judged,
     weights: &[f64],
-    ratio: Ratio,
+    average: impl FnOnce(&LabelCounts) -> f64,
     otherwise: impl FnOnce() -> Option<f64>,
 ) -> Option<f64> {
     match judged.outcome() {
-        Outcome::MultiLabel { .. } => LabelCounts::of(judged, weights).map(|counts| counts.macro_average(ratio)),
-        _ => otherwise(),
-    }
-}
-
-/// A ratio over all decisions about labels, where the task is one of labels; else what `otherwise` gives.
-pub(super) fn micro_average(
-    judged: &Judged,
-    weights: &[f64],
-    ratio: Ratio,
-    otherwise: impl FnOnce() -> Option<f64>,
-) -> Option<f64> {
-    match judged.outcome() {
-        Outcome::MultiLabel { .. } => LabelCounts::of(judged, weights).map(|counts| counts.micro_average(ratio)),
+        Outcome::MultiLabel { .. } => LabelCounts::of(judged, weights).map(|counts| average(&counts)),
         _ => otherwise(),
     }
 }

@@ -1,7 +1,7 @@
 //! precision: of the rows that were given a class, the share that has it. 0 where no row was given it.
 
 use super::confusion::{Confusion, Ratio};
-use super::label_counts::{macro_average, micro_average};
+use super::label_counts::over_labels;
 use super::{Judged, Method, Metric, TaskKind};
 
 /// `sklearn.metrics.precision_score` of the class yes.
@@ -45,9 +45,19 @@ fn of_yes(judged: &Judged, weights: &[f64]) -> Option<f64> {
 }
 
 fn over_classes(judged: &Judged, weights: &[f64]) -> Option<f64> {
-    macro_average(judged, weights, Ratio::Precision, || Confusion::of(judged, weights).macro_average(Ratio::Precision))
+    over_labels(
+        judged,
+        weights,
+        |counts| counts.macro_average(Ratio::Precision),
+        || Confusion::of(judged, weights).macro_average(Ratio::Precision),
+    )
 }
 
 fn over_rows(judged: &Judged, weights: &[f64]) -> Option<f64> {
-    micro_average(judged, weights, Ratio::Precision, || Confusion::of(judged, weights).micro_average())
+    over_labels(
+        judged,
+        weights,
+        |counts| counts.micro_average(Ratio::Precision),
+        || Confusion::of(judged, weights).micro_average(),
+    )
 }

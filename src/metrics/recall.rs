@@ -1,7 +1,7 @@
 //! recall: of the rows that have a class, the share that was given it. 0 where no row has it.
 
 use super::confusion::{Confusion, Ratio};
-use super::label_counts::{macro_average, micro_average};
+use super::label_counts::over_labels;
 use super::{Judged, Method, Metric, TaskKind};
 
 /// `sklearn.metrics.recall_score` of the class yes.
@@ -45,9 +45,19 @@ fn of_yes(judged: &Judged, weights: &[f64]) -> Option<f64> {
 }
 
 fn over_classes(judged: &Judged, weights: &[f64]) -> Option<f64> {
-    macro_average(judged, weights, Ratio::Recall, || Confusion::of(judged, weights).macro_average(Ratio::Recall))
+    over_labels(
+        judged,
+        weights,
+        |counts| counts.macro_average(Ratio::Recall),
+        || Confusion::of(judged, weights).macro_average(Ratio::Recall),
+    )
 }
 
 fn over_rows(judged: &Judged, weights: &[f64]) -> Option<f64> {
-    micro_average(judged, weights, Ratio::Recall, || Confusion::of(judged, weights).micro_average())
+    over_labels(
+        judged,
+        weights,
+        |counts| counts.micro_average(Ratio::Recall),
+        || Confusion::of(judged, weights).micro_average(),
+    )
 }

@@ -78,7 +78,7 @@ impl<'a> Explainer<'a> {
 
     /// The result of the kind that differs in the fewest places.
     fn nearest(&self, stage: &CheckedStage, key: &Key) -> Option<Arc<StageResult>> {
-        let key_json = key.json(stage);
+        let key_json = key.json(stage, &self.checked.stages);
         let all = self.by_kind.get_or_init(|| self.scan());
         let distances = all.get(stage.kind.as_str())?.iter();
         let distances = distances.map(|(entered, result)| (differences(entered, &key_json).len(), result));
@@ -110,7 +110,8 @@ impl<'a> Explainer<'a> {
 
     /// In what a key differs from that of a result.
     fn compared(&self, stage: &CheckedStage, key: &Key, result: &StageResult) -> Vec<Reason> {
-        differences(&result.key.json(), &key.json(stage)).iter().map(|found| self.reason(stage, found)).collect()
+        let now = key.json(stage, &self.checked.stages);
+        differences(&result.key.json(), &now).iter().map(|found| self.reason(stage, found)).collect()
     }
 
     fn reason(&self, stage: &CheckedStage, found: &Difference<'_>) -> Reason {
@@ -143,7 +144,8 @@ impl<'a> Explainer<'a> {
         if let Some((Some(old), reference)) = marked("ref") {
             let was = old.as_str().filter(|old| *old != reference).map(str::to_owned);
             let table = found.old.zip(found.new).and_then(|(old, new)| TableChange::between(old, new));
-            return Reason::Input { path: shown, reference: reference.to_owned(), was, table };
+            let behind = self.behind(stage, reference, found);
+            return Reason::Input { path: shown, reference: reference.to_owned(), was, table, behind };
         }
         if let Some((Some(Value::String(old)), file)) = marked("file")
             && old == file
@@ -152,6 +154,19 @@ impl<'a> Explainer<'a> {
         }
         let origin = origin(self.checked, stage, path, found.new.is_some());
         Reason::Field { path: shown, old: found.old.cloned(), new: found.new.cloned(), origin }
+    }
+
+    /// What changed in what a table is made of that is not kept.
+    fn behind(&self, stage: &CheckedStage, reference: &str, found: &Difference<'_>) -> Vec<Reason> {
+        let maker = stage.refs.iter().find(|used| used.text == reference);
+        let maker = maker.and_then(|used| self.checked.stages.get(used.stage));
+        let made_of = |value: Option<&'_ Value>| value.and_then(|value| value.get("made_of")).cloned();
+        match (maker, made_of(found.old), made_of(found.new)) {
+            (Some(maker), Some(old), Some(new)) => {
+                differences(&old, &new).iter().map(|found| self.reason(maker, found)).collect()
+            }
+            _ => Vec::new(),
+        }
     }
 }
 

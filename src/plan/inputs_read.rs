@@ -1,8 +1,9 @@
 //! What each stage reads of its inputs, for `kilter plan --explain`.
 
 use super::key::Key;
-use crate::check::{Checked, CheckedStage};
-use crate::stage::{InputTypes, Reads};
+use super::taken::Taken;
+use crate::check::{Checked, CheckedStage, ResolvedRef};
+use crate::stage::{Columns, InputTypes, Reads};
 use crate::types::{ArtifactType, TableSchema};
 use std::collections::BTreeSet;
 
@@ -15,6 +16,8 @@ pub struct InputRead {
     pub artifact: &'static str,
     /// The columns that are read, where it is a table whose columns are known by now.
     pub columns: Option<ColumnsRead>,
+    /// Of a table that is not kept, what is read for that of what it is made of.
+    pub behind: Vec<Self>,
 }
 
 /// Which columns of a table are read.
@@ -32,31 +35,64 @@ pub struct ColumnsRead {
 /// as the types of its inputs are known.
 #[must_use]
 pub fn inputs_read(stage: &CheckedStage, checked: &Checked, key: Option<&Key>) -> Vec<InputRead> {
+    match key {
+        Some(key) => of_stage(stage, checked, Known::Taken(&|reference| key.input(reference))),
+        None => of_stage(stage, checked, Known::Wanted(None)),
+    }
+}
+
+/// What is known of a stage.
+#[derive(Clone, Copy)]
+enum Known<'a> {
+    /// What it takes.
+    Taken(&'a dyn Fn(&str) -> Option<&'a Taken>),
+    /// Which columns of its own table are used, where those are not all.
+    Wanted(Option<&'a [String]>),
+}
+
+fn of_stage(stage: &CheckedStage, checked: &Checked, known: Known<'_>) -> Vec<InputRead> {
     let unknown = &ArtifactType::Unknown;
     let type_of =
         |stage: usize, port: &str| checked.stages.get(stage).and_then(|used| used.outputs.get(port)).unwrap_or(unknown);
     let types: InputTypes<'_> =
         stage.refs.iter().map(|used| (used.text.as_str(), type_of(used.stage, &used.port))).collect();
-    let reads = match (key, &stage.spec) {
-        (Some(key), _) => key.reads.clone(),
-        (None, Some(spec)) => spec.reads(&types),
-        (None, None) => Reads::everything(),
+    let reads = match (known, &stage.spec) {
+        (Known::Wanted(None), Some(spec)) => spec.reads(&types),
+        (Known::Wanted(Some(columns)), Some(spec)) => spec.reads_for(&types, columns),
+        (Known::Taken(_), _) | (_, None) => Reads::everything(),
     };
     let mut seen = BTreeSet::new();
     let inputs = stage.refs.iter().filter(|used| seen.insert(used.text.as_str()));
-    let read = |text: &str| {
-        let ty = *types.get(text)?;
-        Some(InputRead { reference: text.to_owned(), artifact: ty.name(), columns: columns(ty, reads.of(text)) })
+    let read = |used: &ResolvedRef| {
+        let ty = *types.get(used.text.as_str())?;
+        let taken = match known {
+            Known::Taken(find) => find(&used.text),
+            Known::Wanted(_) => None,
+        };
+        let read = if let Some(taken) = taken { taken.columns() } else { reads.of(&used.text) };
+        let maker = checked.stages.get(used.stage).filter(|maker| maker.is_view());
+        let wanted: Option<Vec<String>> = read.map(|columns| columns.read().map(str::to_owned).collect());
+        let behind = maker.map(|maker| match taken {
+            Some(taken) => of_stage(maker, checked, Known::Taken(&|reference| taken.input(reference))),
+            None => of_stage(maker, checked, Known::Wanted(wanted.as_deref())),
+        });
+        let columns = columns(ty, read);
+        Some(InputRead {
+            reference: used.text.clone(),
+            artifact: ty.name(),
+            columns,
+            behind: behind.unwrap_or_default(),
+        })
     };
-    inputs.filter_map(|used| read(&used.text)).collect()
+    inputs.filter_map(read).collect()
 }
 
-fn columns(ty: &ArtifactType, read: Option<&[String]>) -> Option<ColumnsRead> {
+fn columns(ty: &ArtifactType, read: Option<&Columns>) -> Option<ColumnsRead> {
     let ArtifactType::Table(TableSchema { columns, complete: true, .. }) = ty else { return None };
     let all = || columns.iter().map(|column| column.name.clone()).collect::<Vec<_>>();
-    let known = |names: &&[String]| names.iter().all(|name| columns.iter().any(|column| column.name == *name));
+    let known = |read: &&Columns| read.read().all(|name| columns.iter().any(|column| column.name == name));
     let (names, whole) = match read.filter(known) {
-        Some(names) => (names.to_vec(), false),
+        Some(read) => (read.read().map(str::to_owned).collect(), false),
         None => (all(), true),
     };
     Some(ColumnsRead { names, of: columns.len(), whole })

@@ -5,7 +5,8 @@
 //! | `format` | [`KEY_FORMAT`] | this table itself |
 //! | `kind`, `version` | the kind's name and its implementation's version | the code |
 //! | `spec` | the kind's fields with their defaults, as the canonical [`Tree`] | what the manifest says |
-//! | … a reference in it | the content digest of the output that it names; of a table, of the columns that the stage reads ([`Reads`]) | early cut-off: who made the input, and how, does not matter, nor what is not read of it |
+//! | … a reference in it | the content digest of the output that it names; of a table, of the columns that the stage reads ([`Reads`](crate::stage::Reads)) | early cut-off: who made the input, and how, does not matter, nor what is not read of it |
+//! | … to a table that is not kept | the tree of the stage that would make it, with what of *its* inputs is read for the columns that are read | nothing else of what is behind it is read |
 //! | … a file in it | the path as written, and the content digest; for a pattern those of every file that it matches | programs see names; a fetched file keeps its own |
 //! | `names` | names in the result that follow from references: the ports of `encode` | they are part of it |
 //! | `origin` | for kinds whose result tells where it comes from (`release`): names, kinds and keys of all stages before, and how references are written | its provenance is part of it |
@@ -25,13 +26,14 @@
 //! One tree is built; the digest and the JSON that is kept beside the result are read from it in one traversal each,
 //! with the same resolution of references and files, so `why` cannot show something else than what was hashed.
 
+use super::resolved::{Content, Resolved, as_json, encode};
 use super::taken::{Taken, take};
 use crate::check::{CheckedStage, ResolvedRef};
 use crate::digest::{Digest, Tree};
 use crate::job;
-use crate::stage::{Reads, Seed, StageResult, StageSpec};
+use crate::stage::{Seed, StageResult, StageSpec};
 use crate::store::{NoFiles, StatCache, Store, StoreError, UsedFiles};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -64,8 +66,6 @@ pub struct Key {
     pub digest: Digest,
     /// The workspace files that entered.
     pub files: Vec<Arc<UsedFiles>>,
-    /// What the stage reads of its tables, and so all that it may be given of them.
-    pub reads: Reads,
     /// Where its inputs come from, where its kind tells that.
     pub origin: Option<Digest>,
     /// What it has in common with all stages of its [`Series`](crate::stage::Series): the key without the fields in which they differ.
@@ -74,20 +74,23 @@ pub struct Key {
 }
 
 impl Key {
-    /// The inputs that entered.
-    pub(super) fn taken(&self) -> impl Iterator<Item = &Taken> {
-        self.resolved.0.iter().filter_map(|(_, content)| match content {
-            Content::Input(taken) => Some(taken),
-            Content::File(_) => None,
-        })
+    /// The inputs that entered, and all of them that the stage may be given.
+    pub(super) fn inputs(&self) -> impl Iterator<Item = &Taken> {
+        self.resolved.inputs()
     }
 
-    /// Everything that entered, for people; kept beside the result. `stage` is the one whose key it is: what its fields say is not
-    /// held here a second time.
+    /// What entered of the input of this reference.
     #[must_use]
-    pub fn json(&self, stage: &CheckedStage) -> Value {
-        let parts = KeyParts::of(stage).map(|parts| KeyParts { origin: self.origin, ..parts });
-        parts.map_or(Value::Null, |parts| as_json(&key_tree(parts), &self.resolved))
+    pub fn input(&self, reference: &str) -> Option<&Taken> {
+        self.resolved.input(reference)
+    }
+
+    /// Everything that entered, for people; kept beside the result. `stage` is the one whose key it is, `stages` are all up to it:
+    /// what their fields say is not held here a second time.
+    #[must_use]
+    pub fn json(&self, stage: &CheckedStage, stages: &[CheckedStage]) -> Value {
+        let parts = KeyParts::of(stage, stages).map(|parts| KeyParts { origin: self.origin, ..parts });
+        parts.map_or(Value::Null, |parts| as_json(&key_tree(parts), &self.resolved, stages))
     }
 }
 
@@ -115,40 +118,16 @@ pub struct KeyParts<'a> {
     pub base: &'a Path,
     /// Where its inputs come from, for kinds that tell it: see [`origin_of`](super::origin_of).
     pub origin: Option<Digest>,
+    /// The stages that the references are to, by index.
+    pub stages: &'a [CheckedStage],
 }
 
 impl<'a> KeyParts<'a> {
-    /// The parts of a checked stage; `None` where its fields could not be decoded.
+    /// The parts of a checked stage, of those of `stages`; `None` where its fields could not be decoded.
     #[must_use]
-    pub fn of(stage: &'a CheckedStage) -> Option<Self> {
+    pub fn of(stage: &'a CheckedStage, stages: &'a [CheckedStage]) -> Option<Self> {
         let spec = stage.spec.as_deref()?;
-        Some(Self { spec, refs: &stage.refs, seed: stage.seed, base: &stage.base, origin: None })
-    }
-}
-
-/// What stands for a reference or a file.
-#[derive(Clone, Debug)]
-enum Content {
-    Input(Taken),
-    File(Arc<UsedFiles>),
-}
-
-/// What stands for the references and files of a stage, by whether it is a reference and its text; sorted by these.
-#[derive(Clone, Debug, Default)]
-struct Resolved(Vec<((bool, String), Content)>);
-
-impl Resolved {
-    fn insert(&mut self, is_reference: bool, text: &str, content: Content) {
-        let key = (is_reference, text.to_owned());
-        match self.0.binary_search_by(|(known, _)| known.cmp(&key)) {
-            Ok(at) => self.0[at].1 = content,
-            Err(at) => self.0.insert(at, (key, content)),
-        }
-    }
-
-    fn get(&self, is_reference: bool, text: &str) -> Option<&Content> {
-        let found = |((kind, known), _): &((bool, String), Content)| (*kind, known.as_str()).cmp(&(is_reference, text));
-        self.0.binary_search_by(found).ok().map(|at| &self.0[at].1)
+        Some(Self { spec, refs: &stage.refs, seed: stage.seed, base: &stage.base, origin: None, stages })
     }
 }
 
@@ -161,27 +140,13 @@ pub fn key(
     store: &Store,
     result_of: &dyn Fn(usize) -> Option<Arc<StageResult>>,
 ) -> Result<Key, NoKey> {
-    let (taken, reads) = take(parts.spec, parts.refs, result_of).map_err(NoKey::Waits)?;
-    let mut resolved = Resolved(Vec::with_capacity(taken.len()));
-    for taken in taken {
-        resolved.insert(true, &taken.text.clone(), Content::Input(taken));
-    }
+    let mut resolved = take(parts, None, result_of)?;
     let files = resolve_files(parts, &store.stat_cache, &mut resolved)?;
     let tree = key_tree(parts);
     let digest = encode(&tree, "kilter 2026 stage key", &resolved)?;
     let series = parts.spec.series().map(|series| without(&tree, series.free));
     let series = series.map(|tree| encode(&tree, "kilter 2026 stage series", &resolved)).transpose()?;
-    Ok(Key { digest, files, reads, origin: parts.origin, series, resolved })
-}
-
-fn encode(tree: &Tree, purpose: &str, resolved: &Resolved) -> Result<Digest, NoKey> {
-    let mut hasher = blake3::Hasher::new_derive_key(purpose);
-    tree.encode(&mut hasher, &mut |node| match lookup(resolved, node) {
-        Some(Content::Input(taken)) => Ok(taken.digest),
-        Some(Content::File(used)) => Ok(used.digest),
-        None => Err(NoKey::Files("a reference or file stands for nothing".to_owned())),
-    })?;
-    Ok(Digest::from_bytes(*hasher.finalize().as_bytes()))
+    Ok(Key { digest, files, origin: parts.origin, series, resolved })
 }
 
 /// A key's tree without some of the stage's fields.
@@ -195,17 +160,8 @@ fn without(tree: &Tree, fields: &[&str]) -> Tree {
     tree
 }
 
-/// What stands for a node of a tree; `None` where it is neither a reference nor a file.
-fn lookup<'a>(resolved: &'a Resolved, node: &Tree) -> Option<&'a Content> {
-    match node {
-        Tree::Ref(text) => resolved.get(true, text),
-        Tree::File(text) => resolved.get(false, text),
-        _ => None,
-    }
-}
-
 /// The table of this module, as a tree.
-fn key_tree(parts: KeyParts<'_>) -> Tree {
+pub(super) fn key_tree(parts: KeyParts<'_>) -> Tree {
     let info = parts.spec.info();
     let mut fields = parts.spec.tree().clone();
     let device = if info.numeric { by_class(&mut fields) } else { "cpu" };
@@ -244,24 +200,6 @@ fn by_class(fields: &mut Tree) -> &'static str {
         }
         _ => "cpu",
     }
-}
-
-fn as_json(tree: &Tree, resolved: &Resolved) -> Value {
-    match (lookup(resolved, tree), tree) {
-        (Some(Content::Input(taken)), _) => taken.json(),
-        (Some(Content::File(used)), _) => files_json(used),
-        (None, Tree::Seq(items)) => Value::Array(items.iter().map(|item| as_json(item, resolved)).collect()),
-        (None, Tree::Map(entries)) => {
-            let entries = entries.iter().map(|(name, item)| (name.clone(), as_json(item, resolved)));
-            Value::Object(entries.collect())
-        }
-        (None, other) => other.to_json(),
-    }
-}
-
-fn files_json(used: &UsedFiles) -> Value {
-    let files = used.found.iter().map(|file| (file.name.clone(), json!(file.digest)));
-    json!({ "file": used.text, "digest": used.digest, "files": files.collect::<serde_json::Map<_, _>>() })
 }
 
 /// The workspace files of a stage, as they are now.

@@ -4,7 +4,8 @@
 //! |---|---|
 //! | [`key`](self) | what decides a stage's result: the table of everything that enters a key |
 //! | [`origin`](self) | where a result comes from, for kinds whose result tells it |
-//! | [`taken`](self) | what stands for an input in it: of a table the columns that are read |
+//! | [`taken`](self) | what stands for an input in it: of a table the columns that are read, of one that is not kept what is behind them |
+//! | [`resolved`](self) | a stage's tree with what stands for its inputs and files, as a digest and for people |
 //! | [`inputs_read`](self) | the same for people, also of stages whose inputs are still to be made |
 //! | [`results`](self) | the real types of cached results, for the checker |
 //! | [`dag`](self) | the graph; alone knows petgraph |
@@ -24,6 +25,7 @@ mod origin;
 #[expect(clippy::module_inception, reason = "the file holds what the folder is named for")]
 mod plan;
 mod reason;
+mod resolved;
 mod results;
 mod select;
 mod standing;
@@ -43,5 +45,5 @@ pub use results::StoreResults;
 pub use select::{Selected, Selection, UnknownTarget, named, select};
 pub use standing::standing;
 pub use table_change::TableChange;
-pub use taken::reads_of;
+pub use taken::Taken;
 pub use unread::{ColumnChanges, Unread, unread};

@@ -130,7 +130,7 @@ fn decide_all(
         let planned = match waits(&dag.inputs(index), &blocked, &mut lists) {
             None => {
                 let forced = selected.forced.contains(&index);
-                let made = KeyParts::of(stage).map(|parts| {
+                let made = KeyParts::of(stage, &checked.stages).map(|parts| {
                     let origin = origin_of(stage, checked, &|before| keys[before]);
                     key(KeyParts { origin, ..parts }, store, &|input| results[input].clone())
                 });

@@ -53,6 +53,8 @@ pub enum Reason {
         was: Option<String>,
         /// What happened to it, where it is a table.
         table: Option<TableChange>,
+        /// What happened to what it is made of, where it is a table that is not kept.
+        behind: Vec<Reason>,
     },
     /// Workspace files have another content.
     File {
@@ -120,12 +122,14 @@ impl fmt::Display for Reason {
             Self::Field { path, old, new, origin } => {
                 write!(f, "{path}: {} -> {}{origin}", value(old.as_ref()), value(new.as_ref()))
             }
-            Self::Input { path, reference, was, table } => {
+            Self::Input { path, reference, was, table, behind } => {
                 match was {
                     Some(was) => write!(f, "{path}: {was} -> {reference}, with other content")?,
                     None => write!(f, "{reference} changed")?,
                 }
-                table.as_ref().map_or(Ok(()), |table| write!(f, ": {table}"))
+                let facts = table.iter().map(ToString::to_string).chain(behind.iter().map(ToString::to_string));
+                let facts: Vec<String> = facts.collect();
+                if facts.is_empty() { Ok(()) } else { write!(f, ": {}", facts.join("; ")) }
             }
             Self::File { file, changes, .. } => {
                 write!(f, "{file} changed")?;
@@ -214,8 +218,18 @@ mod tests {
             reference: "split.train".into(),
             was: None,
             table: Some(TableChange { rows: (4000, 4100), ..TableChange::default() }),
+            behind: Vec::new(),
         };
         assert_eq!(input.to_string(), "split.train changed: 4,000 -> 4,100 rows");
+        let view = Reason::Input {
+            path: "from".into(),
+            reference: "v".into(),
+            was: None,
+            table: None,
+            behind: vec![input, Reason::Seed],
+        };
+        let expected = "v changed: split.train changed: 4,000 -> 4,100 rows; another seed: the pipeline's seed or the stage's name changed";
+        assert_eq!(view.to_string(), expected);
         let file = Reason::File {
             path: "files".into(),
             file: "lib/*.py".into(),

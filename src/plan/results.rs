@@ -27,7 +27,8 @@ impl Results for StoreResults<'_> {
         if !stage.common.cache || stage.spec.tells_origin() {
             return None;
         }
-        let parts = KeyParts { spec: stage.spec, refs: stage.refs, seed: stage.seed, base: stage.base, origin: None };
+        let StageView { spec, refs, seed, base, stages, .. } = *stage;
+        let parts = KeyParts { spec, refs, seed, base, origin: None, stages };
         let key = key(parts, self.store, &|index| self.found.get(&index).cloned()).ok()?;
         let Found::Hit(result) = self.store.lookup(key.digest) else { return None };
         // What will be asked for again may have other columns then.

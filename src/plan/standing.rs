@@ -25,7 +25,7 @@ pub fn standing(checked: &Checked, store: &Store, set: &[String]) -> Option<Stan
     let mut keys = Vec::with_capacity(checked.stages.len());
     for stage in &checked.stages {
         let origin = origin_of(stage, checked, &|before| keys.get(before).copied().flatten());
-        let held = note(stage, origin, store, &results, &mut standing)?;
+        let held = note(stage, checked, origin, store, &results, &mut standing)?;
         keys.push(held);
         results.push(held.and_then(|key| store.peek(key)));
     }
@@ -41,12 +41,13 @@ fn asks_again(stage: &CheckedStage) -> bool {
 /// Notes a stage; gives the key of the result that it has, and `None` in all where nothing can be kept.
 fn note(
     stage: &CheckedStage,
+    checked: &Checked,
     origin: Option<Digest>,
     store: &Store,
     results: &[Option<Arc<StageResult>>],
     standing: &mut Standing,
 ) -> Option<Option<Digest>> {
-    let parts = KeyParts { origin, ..KeyParts::of(stage)? };
+    let parts = KeyParts { origin, ..KeyParts::of(stage, &checked.stages)? };
     let made = key(parts, store, &|index| results.get(index).cloned().flatten());
     let (files, key) = match made {
         Ok(key) => (key.files, (stage.common.cache && !asks_again(stage)).then_some(key.digest)),

@@ -22,6 +22,8 @@ pub struct TableChange {
     pub removed: Vec<String>,
     /// Columns that are read now as then.
     pub kept: Vec<String>,
+    /// Columns of which only name and type are used, and that changed in these.
+    pub named: Vec<String>,
     /// Where the bytes of both tables lie in the store, if they are still there.
     pub bytes: Option<(Digest, Digest)>,
     /// How many rows differ, where somebody looked.
@@ -32,23 +34,38 @@ impl TableChange {
     /// The change from one input of a key to another; `None` where either is no table.
     pub(super) fn between(old: &Value, new: &Value) -> Option<Self> {
         let (before, after) = (columns(old)?, columns(new)?);
-        let rows = |value: &Value| value.get("rows")?.as_u64();
-        let rows = (rows(old)?, rows(new)?);
+        let rows = |value: &Value| value.get("rows").and_then(Value::as_u64);
+        let (rows, counted) = match (rows(old), rows(new)) {
+            (Some(old), Some(new)) => ((old, new), true),
+            // Of a table that is not kept they are not known, and neither is what is in its columns.
+            (None, None) => ((0, 0), false),
+            _ => return None,
+        };
         let then: BTreeMap<&str, &str> = before.iter().copied().collect();
         let now: BTreeSet<&str> = after.iter().map(|(name, _)| *name).collect();
         let owned = |names: &mut dyn Iterator<Item = &str>| names.map(str::to_owned).collect::<Vec<String>>();
         let others = after.iter().filter(|(name, digest)| then.get(name).is_some_and(|old| old != digest));
         let bytes = |value: &Value| value.get("bytes")?.as_str()?.parse::<Digest>().ok();
-        Some(Self {
+        let change = Self {
             rows,
             changed: if rows.0 == rows.1 { owned(&mut others.map(|(name, _)| *name)) } else { Vec::new() },
             added: owned(&mut after.iter().map(|(name, _)| *name).filter(|name| !then.contains_key(name))),
             removed: owned(&mut before.iter().map(|(name, _)| *name).filter(|name| !now.contains(name))),
             kept: owned(&mut after.iter().map(|(name, _)| *name).filter(|name| then.contains_key(name))),
+            named: named(old, new),
             bytes: bytes(old).zip(bytes(new)),
             differing: None,
-        })
+        };
+        let others = change.added.len() + change.removed.len() + change.named.len();
+        (counted || others > 0).then_some(change)
     }
+}
+
+/// The columns that are only named, and have another type or are there anew.
+fn named(old: &Value, new: &Value) -> Vec<String> {
+    let of = |value: &Value| value.get("named").and_then(Value::as_object).cloned().unwrap_or_default();
+    let (old, new) = (of(old), of(new));
+    new.iter().filter(|(name, dtype)| old.get(*name) != Some(*dtype)).map(|(name, _)| name.clone()).collect()
 }
 
 /// The columns that are read of an input, with their digests.
@@ -76,6 +93,9 @@ impl fmt::Display for TableChange {
         }
         if !self.removed.is_empty() {
             facts.push(format!("{} is no longer read", named(&self.removed)));
+        }
+        if !self.named.is_empty() {
+            facts.push(format!("of {} only name and type are used, and changed", named(&self.named)));
         }
         if facts.is_empty() {
             facts.push("its columns stand in another order".to_owned());

@@ -1,6 +1,6 @@
 //! Artefacts as they are stored and as a stage receives them.
 
-use super::{ByPort, KeyText, View};
+use super::{ByPort, Columns, KeyText, View};
 use crate::digest::{Digest, TableDigest};
 use crate::types::{ArtifactType, Column, TableSchema};
 use serde::{Deserialize, Serialize};
@@ -43,17 +43,28 @@ impl ArtifactRecord {
         columns.iter().zip(self.columns.iter().copied())
     }
 
-    /// The table of some of its columns, in this order: its schema and the digest of its content. `None` where it is no
-    /// table, or has no such columns.
+    /// The table of some of its columns, in this order; `None` where it is no table, or has no such columns.
     #[must_use]
-    pub fn part(&self, names: &[String]) -> Option<(TableSchema, Digest)> {
-        let ArtifactType::Table(TableSchema { rows: Some(rows), .. }) = &self.ty else { return None };
-        let all: BTreeMap<&str, (&Column, Digest)> =
-            self.columns().map(|(column, digest)| (column.name.as_str(), (column, digest))).collect();
-        let found = names.iter().map(|name| all.get(name.as_str()).copied());
-        let (columns, digests): (Vec<&Column>, Vec<Digest>) = found.collect::<Option<Vec<_>>>()?.into_iter().unzip();
-        let schema = TableSchema::new(columns.into_iter().cloned().collect()).with_rows(*rows);
-        Some((schema, TableDigest::new(*rows, digests).whole))
+    pub fn schema_of(&self, columns: &Columns) -> Option<TableSchema> {
+        let ArtifactType::Table(whole) = &self.ty else { return None };
+        let all: BTreeMap<&str, &Column> = whole.columns.iter().map(|column| (column.name.as_str(), column)).collect();
+        let found = columns.names().iter().map(|name| all.get(name.as_str()).copied().cloned());
+        Some(TableSchema { rows: whole.rows, ..TableSchema::new(found.collect::<Option<_>>()?) })
+    }
+
+    /// The digest of the content of that table: of columns that are not read it covers name and type. `None` where its rows
+    /// or the digests of its columns are not known, too.
+    #[must_use]
+    pub fn digest_of(&self, columns: &Columns) -> Option<Digest> {
+        let schema = self.schema_of(columns)?;
+        let all: BTreeMap<&str, Digest> =
+            self.columns().map(|(column, digest)| (column.name.as_str(), digest)).collect();
+        let digest = |column: &Column| match columns.reads(&column.name) {
+            true => all.get(column.name.as_str()).copied(),
+            false => Some(TableDigest::unread(&column.name, &column.dtype.to_string())),
+        };
+        let digests = schema.columns.iter().map(digest).collect::<Option<_>>()?;
+        Some(TableDigest::new(schema.rows?, digests).whole)
     }
 }
 
@@ -133,8 +144,8 @@ pub struct Input {
     pub digest: Digest,
     /// Its files, sorted by name. A table of which the stage sees only some columns has none.
     pub files: Vec<InputFile>,
-    /// The files of such a table.
-    behind: Option<Vec<InputFile>>,
+    /// Of such a table what the stage sees, and the files that hold it.
+    narrowed: Option<(Columns, Vec<InputFile>)>,
     /// What makes the table, where it is not kept.
     view: Option<Arc<View>>,
 }
@@ -143,7 +154,13 @@ impl Input {
     /// An artefact of which the stage sees everything.
     #[must_use]
     pub fn new(ty: ArtifactType, digest: Digest, files: Vec<InputFile>) -> Self {
-        Self { ty, digest, files, behind: None, view: None }
+        Self { ty, digest, files, narrowed: None, view: None }
+    }
+
+    /// The same artefact, for which this digest stands: of a table that is not kept it covers what it is made of.
+    #[must_use]
+    pub fn as_digested(self, digest: Digest) -> Self {
+        Self { digest, ..self }
     }
 
     /// The same table, which is not kept, with what makes it.
@@ -158,18 +175,19 @@ impl Input {
         self.view.as_deref()
     }
 
-    /// The same table, of which the stage sees these columns alone, in this order: see [`ArtifactRecord::part`].
+    /// The same table, of which the stage sees these columns alone, in this order: see [`ArtifactRecord::schema_of`].
     #[must_use]
-    pub fn narrowed(self, (schema, digest): (TableSchema, Digest)) -> Self {
-        Self { ty: ArtifactType::Table(schema), digest, files: Vec::new(), behind: Some(self.files), ..self }
+    pub fn narrowed(self, columns: Columns, schema: TableSchema, digest: Digest) -> Self {
+        let narrowed = Some((columns, self.files));
+        Self { ty: ArtifactType::Table(schema), digest, files: Vec::new(), narrowed, ..self }
     }
 
-    /// The files that hold the table, and the columns to take out of them where those are not all. For [`crate::frame`]
-    /// alone, which gives a stage no other column.
+    /// The files that hold the table, and what to take out of them where that is not all. For [`crate::frame`] alone, which
+    /// gives a stage nothing else.
     #[must_use]
-    pub fn stored_table(&self) -> (&[InputFile], Option<&TableSchema>) {
-        match (&self.behind, &self.ty) {
-            (Some(files), ArtifactType::Table(schema)) => (files, Some(schema)),
+    pub fn stored_table(&self) -> (&[InputFile], Option<(&TableSchema, &Columns)>) {
+        match (&self.narrowed, &self.ty) {
+            (Some((columns, files)), ArtifactType::Table(schema)) => (files, Some((schema, columns))),
             _ => (&self.files, None),
         }
     }

@@ -73,6 +73,12 @@ pub trait Kind: Send + Sync + 'static {
         Reads::everything()
     }
 
+    /// The same of a table that is not kept, where of its own columns only these are used: what its plan then reads of its
+    /// inputs. Where there are none, only the number of its rows is.
+    fn reads_for(_spec: &Self::Spec, _inputs: &InputTypes<'_>, _columns: &[String]) -> Reads {
+        Reads::everything()
+    }
+
     /// Names in the result that follow from references, such as those of ports. They enter the key; how a reference is
     /// written does not.
     fn names(_spec: &Self::Spec) -> Vec<String> {
@@ -181,6 +187,9 @@ pub trait StageSpec: Send + Sync {
     /// See [`Kind::reads`].
     fn reads(&self, inputs: &InputTypes<'_>) -> Reads;
 
+    /// See [`Kind::reads_for`].
+    fn reads_for(&self, inputs: &InputTypes<'_>, columns: &[String]) -> Reads;
+
     /// See [`Kind::names`].
     fn names(&self) -> Vec<String>;
 
@@ -246,6 +255,10 @@ impl<K: Kind> StageSpec for Decoded<K> {
 
     fn reads(&self, inputs: &InputTypes<'_>) -> Reads {
         K::reads(&self.spec, inputs)
+    }
+
+    fn reads_for(&self, inputs: &InputTypes<'_>, columns: &[String]) -> Reads {
+        K::reads_for(&self.spec, inputs, columns)
     }
 
     fn names(&self) -> Vec<String> {

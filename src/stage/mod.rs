@@ -34,7 +34,7 @@ pub use kind::{DecodeError, Erased, Kind, Outputs, Stage, StageSpec};
 pub use limit::Limit;
 pub use marks::{FilePath, Ref};
 pub use outcome::{Outcome, outcomes_digest};
-pub use reads::{InputTypes, Reads};
+pub use reads::{Columns, InputTypes, Reads};
 pub use run_cx::{Ancestor, Produced, ProducedPort, Progress, RunCx, Services};
 pub use seed::Seed;
 pub use series::{Apart, Onward, Series};

@@ -15,14 +15,14 @@ use std::sync::Mutex;
 
 /// A table of whole numbers (`n_…`, `y`, `e…`) and words (`k`, `z`, …), column by column.
 #[derive(Clone, Debug, PartialEq)]
-struct Table(Vec<(String, Vec<String>)>);
+pub(crate) struct Table(Vec<(String, Vec<String>)>);
 
 impl Table {
     fn rows(&self) -> usize {
         self.0[0].1.len()
     }
 
-    fn csv(&self) -> String {
+    pub(crate) fn csv(&self) -> String {
         let names: Vec<&str> = self.0.iter().map(|(name, _)| name.as_str()).collect();
         let mut out = format!("{}\n", names.join(","));
         for row in 0..self.rows() {
@@ -30,6 +30,10 @@ impl Table {
             out.push_str(&format!("{}\n", cells.join(",")));
         }
         out
+    }
+
+    pub(crate) fn names(&self) -> Vec<&str> {
+        self.0.iter().map(|(name, _)| name.as_str()).collect()
     }
 
     fn has(&self, name: &str) -> bool {
@@ -56,7 +60,14 @@ impl Table {
 
 /// What a stage reads, by what the test knows of it: compared from run to run.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Read(usize, Vec<(String, Vec<String>)>, Vec<(String, Vec<String>)>);
+pub(crate) struct Read(usize, Vec<(String, Vec<String>)>, Vec<(String, Vec<String>)>);
+
+impl Read {
+    /// These columns, in whatever order, and how many rows there are.
+    pub(crate) fn of(table: &Table, names: &[&str]) -> Self {
+        Self(table.rows(), table.named(names), Vec::new())
+    }
+}
 
 /// What a stage reads of a table.
 type Reads = fn(&Table) -> Read;
@@ -92,6 +103,26 @@ const STAGES: &[(&str, &[&str], Reads)] = &[
     ("kind = \"sql\"\ninputs = { t = \"t\" }\nquery = \"SELECT * EXCLUDE (z) FROM t\"", &["z"], |t| {
         read(t, &[], t.0.iter().filter(|(name, _)| name != "z").cloned().collect())
     }),
+    (
+        "kind = \"sql\"\ninputs = { t = \"t\" }\nquery = \"SELECT y FROM (SELECT y, n_1 FROM t) AS s\"",
+        &["y", "n_1"],
+        |t| read(t, &["y"], vec![]),
+    ),
+    (
+        "kind = \"sql\"\ninputs = { t = \"t\" }\nquery = \"SELECT count(*) AS n FROM (SELECT y, k FROM t) AS s\"",
+        &["y", "k"],
+        |t| read(t, &[], vec![]),
+    ),
+    (
+        "kind = \"sql\"\ninputs = { t = \"t\" }\nquery = \"SELECT y FROM (SELECT y, k FROM t UNION ALL SELECT y, k FROM t WHERE n_1 > 20) AS s\"",
+        &["y", "k", "n_1"],
+        |t| read(t, &["y", "n_1"], vec![]),
+    ),
+    (
+        "kind = \"table\"\nfrom = \"t\"\nsteps = [{ derive = { s = \"n_1 + y\" } }, { rename = { z = \"zed\" } }, { select = [\"k\"] }]",
+        &["y", "n_1", "k", "z"],
+        |t| read(t, &["k"], vec![]),
+    ),
     (
         "kind = \"table\"\nfrom = \"t\"\nsteps = [{ filter = \"y > 10\" }, { derive = { s = \"n_1 + y\" } }, { select = [\"s\", \"k\"] }]",
         &["y", "n_1", "k"],
@@ -193,7 +224,7 @@ const STAGES: &[(&str, &[&str], Reads)] = &[
 
 /// One edit of the table.
 #[derive(Clone, Debug)]
-enum Edit {
+pub(crate) enum Edit {
     Cell { column: usize, row: usize, value: u8 },
     Add { name: usize, place: usize, value: u8 },
     Remove { column: usize },
@@ -204,7 +235,7 @@ enum Edit {
     Nothing,
 }
 
-fn edits() -> impl Strategy<Value = Vec<Edit>> {
+pub(crate) fn edits() -> impl Strategy<Value = Vec<Edit>> {
     let one = prop_oneof![
         4 => (any::<usize>(), any::<usize>(), 0_u8..40).prop_map(|(column, row, value)| Edit::Cell { column, row, value }),
         3 => (any::<usize>(), any::<usize>(), 0_u8..40).prop_map(|(name, place, value)| Edit::Add { name, place, value }),
@@ -229,7 +260,7 @@ fn cell(name: &str, value: u8) -> String {
 const NEW: [&str; 6] = ["n_0", "n_9", "e_1", "extra", "a_word", "zz"];
 
 impl Edit {
-    fn apply(&self, table: &mut Table, must_stay: &[&str]) {
+    pub(crate) fn apply(&self, table: &mut Table, must_stay: &[&str]) {
         let (columns, rows) = (table.0.len(), table.rows());
         match self {
             Self::Cell { column, row, value } => {
@@ -263,17 +294,17 @@ impl Edit {
 }
 
 /// A workspace with a table `t`, a fixed table `u`, and a stage `q`.
-struct Bench(tempfile::TempDir);
+pub(crate) struct Bench(tempfile::TempDir);
 
 /// What a run of `q` gave.
-struct Ran {
-    cached: bool,
+pub(crate) struct Ran {
+    pub(crate) cached: bool,
     /// The digests of its outputs.
-    outputs: BTreeMap<String, String>,
+    pub(crate) outputs: BTreeMap<String, String>,
 }
 
 impl Bench {
-    fn new(stage: &str) -> Self {
+    pub(crate) fn new(stage: &str) -> Self {
         let bench = Self(tempfile::tempdir().expect("a folder"));
         bench.write("kilter.toml", "");
         bench.write("u.csv", "k,w,other\na,1,5\nb,2,6\na,3,7\n");
@@ -291,7 +322,7 @@ impl Bench {
         std::fs::write(self.0.path().join(name), text).expect("written");
     }
 
-    fn run(&self, table: &Table) -> Ran {
+    pub(crate) fn run(&self, table: &Table) -> Ran {
         self.write("t.csv", &table.csv());
         let root = self.0.path().canonicalize().expect("a folder");
         let store = Store::open(&Workspace::at(&root).expect("a workspace"));
@@ -322,7 +353,7 @@ impl Bench {
     }
 }
 
-fn first_table(cells: &[u8], order: &[usize]) -> Table {
+pub(crate) fn first_table(cells: &[u8], order: &[usize]) -> Table {
     let names = ["k", "n_1", "n_2", "y", "z"];
     let rows = cells.len() / names.len();
     let column = |at: &usize| {
@@ -405,6 +436,6 @@ fn every_stage_reruns_for_what_it_reads_alone() {
 
 /// `KILTER_CASES=1000` looks longer.
 #[expect(clippy::disallowed_methods, reason = "a test has no settings to read it from")]
-fn cases() -> u32 {
+pub(crate) fn cases() -> u32 {
     std::env::var("KILTER_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(30)
 }

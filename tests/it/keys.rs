@@ -48,8 +48,14 @@ impl Keys {
             refs.push(ResolvedRef { path: path.to_vec(), text: text.to_owned(), stage, port: "out".to_owned() });
         });
         spec.tree().visit_files(&mut |_, text| self.sandbox.write(&text.replace('*', "a"), text));
-        let parts =
-            KeyParts { spec, refs: &refs, seed: Seed::derive(seed, "s"), base: &self.sandbox.path(""), origin: None };
+        let parts = KeyParts {
+            spec,
+            refs: &refs,
+            seed: Seed::derive(seed, "s"),
+            base: &self.sandbox.path(""),
+            origin: None,
+            stages: &[],
+        };
         let result_of = |stage: usize| Some(Arc::new(result(&refs[stage].text)));
         key(parts, &self.store, &result_of).expect("a key").digest
     }

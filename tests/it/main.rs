@@ -46,6 +46,7 @@ mod text;
 #[cfg(feature = "torch")]
 mod training;
 mod unkept;
+mod unkept_columns;
 mod verify;
 mod why;
 #[cfg(feature = "torch")]

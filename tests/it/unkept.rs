@@ -17,12 +17,12 @@ path = "d.parquet"
 [stage.t]
 kind = "read"
 from = "raw"
-keep = KEEP
+keep = KEEP_T
 
 [stage.v]
 kind = "table"
 from = "t"
-keep = KEEP
+keep = KEEP_V
 steps = [{ filter = "n >= 3" }, { derive = { half = "n / 2.0", text = "text || '!'" } }, { drop = ["other"] }]
 
 [stage.sql]
@@ -80,16 +80,17 @@ target.yes = "binary"
 
 const USERS: [&str; 9] = ["sql", "steps", "split", "folds", "expect", "profile", "whole", "redact", "encode"];
 
-/// The table as a parquet file, one value changed.
-fn file(changed: f64) -> Vec<u8> {
+/// The table as a parquet file, with one value changed in one column, if that is one of these.
+fn file(changed: &str) -> Vec<u8> {
     let rows = 0..60_i64;
+    let other = |column: &str, row: i64| changed == column && row == 40;
     let mut df = df![
         "n" => rows.clone().collect::<Vec<_>>(),
         "k" => rows.clone().map(|row| ["a", "b", "c", "d", "e"][(row * row % 5) as usize]).collect::<Vec<_>>(),
-        "x" => rows.clone().map(|row| if row == 40 { changed } else { (row * 7 % 23) as f64 / 3.0 }).collect::<Vec<_>>(),
-        "yes" => rows.clone().map(|row| row * 13 % 7 > 3).collect::<Vec<_>>(),
+        "x" => rows.clone().map(|row| if other("x", row) { 7.5 } else { (row * 7 % 23) as f64 / 3.0 }).collect::<Vec<_>>(),
+        "yes" => rows.clone().map(|row| (row * 13 % 7 > 3) != other("yes", row)).collect::<Vec<_>>(),
         "text" => rows.clone().map(|row| format!("row {row} of ada{row}@example.org")).collect::<Vec<_>>(),
-        "other" => rows.map(|row| row % 4).collect::<Vec<_>>(),
+        "other" => rows.map(|row| if other("other", row) { 9 } else { row % 4 }).collect::<Vec<_>>(),
     ]
     .expect("a frame");
     let mut bytes = Vec::new();
@@ -97,9 +98,22 @@ fn file(changed: f64) -> Vec<u8> {
     bytes
 }
 
-fn sandbox(keep: bool) -> Sandbox {
-    let text = MANIFEST.replace("KEEP", &keep.to_string());
-    let sandbox = Sandbox::with_manifest(&text).file("d.parquet", file(1.0));
+/// Which tables are kept: both, that of the file alone, or none.
+#[derive(Clone, Copy)]
+enum Kept {
+    Both,
+    File,
+    None,
+}
+
+fn sandbox(kept: Kept) -> Sandbox {
+    let (t, v) = match kept {
+        Kept::Both => ("true", "true"),
+        Kept::File => ("true", "false"),
+        Kept::None => ("false", "false"),
+    };
+    let text = MANIFEST.replace("KEEP_T", t).replace("KEEP_V", v);
+    let sandbox = Sandbox::with_manifest(&text).file("d.parquet", file("nothing"));
     sandbox.run(&[]).success();
     sandbox
 }
@@ -120,22 +134,25 @@ fn locked(sandbox: &Sandbox) -> BTreeMap<String, Vec<String>> {
 
 #[test]
 fn results_are_the_same_whether_the_tables_before_are_kept_or_not() {
-    let (kept, not) = (sandbox(true), sandbox(false));
-    let (kept_results, results) = (locked(&kept), locked(&not));
-    for stage in USERS {
-        assert!(
-            results[stage].len() >= if stage == "sql" || stage == "steps" { 1 } else { 2 },
-            "{stage}: {results:#?}"
-        );
-        assert_eq!(results[stage], kept_results[stage], "{stage}");
+    let (kept, file_kept, none) = (sandbox(Kept::Both), sandbox(Kept::File), sandbox(Kept::None));
+    let kept_results = locked(&kept);
+    for (not, tables) in [(&file_kept, &["v"][..]), (&none, &["t", "v"])] {
+        let results = locked(not);
+        for stage in USERS {
+            assert!(
+                results[stage].len() >= if stage == "sql" || stage == "steps" { 1 } else { 2 },
+                "{stage}: {results:#?}"
+            );
+            assert_eq!(results[stage], kept_results[stage], "{stage}");
+        }
+        for table in tables {
+            assert_ne!(results[*table], kept_results[*table], "{table} is not kept");
+            not.kilter(&["show", "pipeline.toml", table]).exits(3).says("remove `keep = false`");
+        }
+        not.run(&[]).all_cached();
+        not.kilter(&["verify", "pipeline.toml"]).success();
+        not.kilter(&["verify", "pipeline.toml", "--twice"]).success();
     }
-    for table in ["t", "v"] {
-        assert_ne!(results[table], kept_results[table], "{table} is not kept");
-        not.kilter(&["show", "pipeline.toml", table]).exits(3).says("remove `keep = false`");
-    }
-    not.run(&[]).all_cached();
-    not.kilter(&["verify", "pipeline.toml"]).success();
-    not.kilter(&["verify", "pipeline.toml", "--twice"]).success();
 }
 
 /// Of a stage: the decision, what it waits for, and the first word of each reason.
@@ -146,46 +163,94 @@ fn why(sandbox: &Sandbox, stage: &str) -> String {
     format!("{} {} {:?}", told["decision"], told["waits_for"], heads.collect::<Vec<_>>())
 }
 
-#[test]
-fn why_answers_alike_whether_the_tables_before_are_kept_or_not() {
-    let (kept, not) = (sandbox(true), sandbox(false));
-    let answers = |sandbox: &Sandbox, stages: &[&str]| -> Vec<String> {
-        stages.iter().map(|stage| format!("{stage}: {}", why(sandbox, stage))).collect()
-    };
-    let alike = |what: &str, stages: &[&str]| {
-        let (kept, not) = (answers(&kept, stages), answers(&not, stages));
+/// What becomes of each stage in turn: nothing changed, a filter, its table, a column of the file. The answers are the same for
+/// all sandboxes but for the stages of `but` at the last, which are given back.
+fn alike(sandboxes: &[Sandbox; 2], but: &[&str]) -> Vec<String> {
+    let answer = |sandbox: &Sandbox, stage: &str| format!("{stage}: {}", why(sandbox, stage));
+    let alike = |what: &str, stages: &[&str]| -> Vec<String> {
+        let [kept, not] =
+            sandboxes.each_ref().map(|sandbox| stages.iter().map(|stage| answer(sandbox, stage)).collect::<Vec<_>>());
         assert_eq!(not, kept, "{what}");
         not
     };
     let all = [&USERS[..], &["v", "t"]].concat();
     assert!(alike("nothing changed", &all).iter().all(|answer| answer.contains("cached")));
-    for sandbox in [&kept, &not] {
+    for sandbox in sandboxes {
         sandbox.write("pipeline.toml", sandbox.read("pipeline.toml").replace("n >= 3", "n >= 4"));
     }
     let told = alike("a filter changed", &all);
     assert!(told[0].contains("unknown") && told[0].contains("\"v\""), "{told:?}");
-    for sandbox in [&kept, &not] {
+    for sandbox in sandboxes {
         sandbox.run(&["v"]).success();
     }
     let told = alike("its table was made again", &all);
     assert!(told[0].contains("[\"v changed\"]"), "{told:?}");
     assert!(told[3].contains("cached"), "{told:?}");
-    for sandbox in [&kept, &not] {
+    for sandbox in sandboxes {
         sandbox.run(&[]).success();
-        sandbox.write("d.parquet", file(7.5));
+        sandbox.write("d.parquet", file("x"));
         sandbox.run(&["v"]).success();
     }
-    // Of a table that is not kept it is not known which columns changed: the query, which reads some columns of `t`, names it too.
-    let told = alike("the file changed", &all[1..]);
-    assert!(told[0].contains("t changed") && told[0].contains("v changed"), "{told:?}");
-    for sandbox in [&kept, &not] {
-        assert!(why(sandbox, "sql").contains("\"v changed\""), "{}", why(sandbox, "sql"));
-    }
-    for sandbox in [&kept, &not] {
+    let others: Vec<&str> = all.iter().copied().filter(|stage| !but.contains(stage)).collect();
+    alike("the file changed", &others);
+    let told = but.iter().map(|stage| answer(&sandboxes[1], stage)).collect();
+    for sandbox in sandboxes {
         sandbox.run(&[]).success();
     }
-    let (kept, results) = (locked(&kept), locked(&not));
+    let (kept, results) = (locked(&sandboxes[0]), locked(&sandboxes[1]));
     for stage in USERS {
         assert_eq!(results[stage], kept[stage], "{stage}");
     }
+    told
+}
+
+#[test]
+fn why_answers_alike_whether_the_tables_before_are_kept_or_not() {
+    alike(&[sandbox(Kept::Both), sandbox(Kept::File)], &[]);
+}
+
+/// Which columns of a file changed is not known without reading it as a table: the query, which reads some columns of `t`, names
+/// it too.
+#[test]
+fn of_a_file_whose_table_is_not_kept_every_column_may_have_changed() {
+    let told = alike(&[sandbox(Kept::Both), sandbox(Kept::None)], &["sql"]);
+    assert!(told[0].contains("t changed") && told[0].contains("v changed"), "{told:?}");
+}
+
+#[test]
+fn what_is_not_read_through_a_table_that_is_not_kept_reruns_nothing() {
+    let (kept, not) = (sandbox(Kept::Both), sandbox(Kept::File));
+    let explained = not.kilter(&["plan", "pipeline.toml", "--explain"]).success();
+    explained.prints("  v    4 of 6 columns: k, half, n, x\n").prints("    t  3 of 6 columns: k, n, x\n");
+    // The first is passed on to users that do not read it, the second is not even that.
+    let of_yes = ["steps", "split", "folds", "expect", "profile", "whole", "redact", "encode"];
+    for (column, reads) in [("yes", &of_yes[..]), ("other", &["steps", "folds", "whole"])] {
+        for sandbox in [&kept, &not] {
+            sandbox.write("d.parquet", file(column));
+            sandbox.run(&["v"]).success();
+            for stage in USERS {
+                let told = why(sandbox, stage);
+                let decision = if reads.contains(&stage) { "\"run\"" } else { "\"cached\"" };
+                assert!(told.starts_with(decision), "{column}: {stage}: {told}");
+            }
+        }
+        if column == "yes" {
+            let told = "v changed, but nothing that is read of it: in t `yes` changed";
+            not.kilter(&["why", "pipeline.toml", "sql"]).success().prints(told);
+            let told = "v changed: t changed: column `yes`, 1 of 60 rows differ";
+            not.kilter(&["why", "pipeline.toml", "profile"]).success().prints(told);
+        }
+        for sandbox in [&kept, &not] {
+            sandbox.run(&[]).success();
+        }
+        let (kept, results) = (locked(&kept), locked(&not));
+        for stage in USERS {
+            assert_eq!(results[stage], kept[stage], "{stage}");
+        }
+    }
+    not.write("pipeline.toml", not.read("pipeline.toml").replace("n >= 3", "n >= 4"));
+    not.run(&["v"]).success();
+    not.kilter(&["why", "pipeline.toml", "sql"])
+        .success()
+        .prints("v changed: steps[0].filter: \"n >= 3\" -> \"n >= 4\"");
 }

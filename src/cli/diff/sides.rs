@@ -130,7 +130,7 @@ impl Finder<'_> {
                 (_, key) => {
                     let mut side = SideStage::open(&stage.name, &stage.kind, "would run");
                     side.key = key.as_ref().map(|key| key.digest);
-                    side.fields = key.as_ref().map(|key| key.json(stage));
+                    side.fields = key.as_ref().map(|key| key.json(stage, &session.checked.stages));
                     side
                 }
             };

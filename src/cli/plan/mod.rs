@@ -66,13 +66,18 @@ fn as_json(session: &Session, plan: &Plan) -> serde_json::Value {
     })
 }
 
-/// An input and what is read of it; `columns` is null where it is no table, or one whose columns are not known yet.
+/// An input and what is read of it; `columns` is null where it is no table, or one whose columns are not known yet. `behind` is
+/// what a table is made of that is not kept.
 fn read_json(input: &InputRead) -> serde_json::Value {
     let columns = input.columns.as_ref();
-    json!({
+    let mut shown = json!({
         "input": input.reference,
         "artifact": input.artifact,
         "columns": columns.map(|read| &read.names),
         "of": columns.map(|read| read.of),
-    })
+    });
+    if !input.behind.is_empty() {
+        shown["behind"] = input.behind.iter().map(read_json).collect();
+    }
+    shown
 }

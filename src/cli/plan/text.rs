@@ -49,18 +49,28 @@ pub(super) fn as_text(session: &Session, plan: &Plan, explain: bool, output: Out
     out
 }
 
-/// Which columns of its inputs a stage reads, a line each: `reads flights: 6 of 19 columns: …`.
+/// Which columns of its inputs a stage reads, a line each: `reads flights: 6 of 19 columns: …`. Below a table that is not kept
+/// stands, further in, what is read for that of what it is made of.
 fn reads(session: &Session, planned: &PlannedStage, width: usize, paint: Paint) -> String {
     let stage = &session.checked.stages[planned.index];
     let inputs = inputs_read(stage, &session.checked, planned.key.as_ref());
-    let names = inputs.iter().map(|input| input.reference.chars().count()).max().unwrap_or(0);
+    let mut listed = Vec::new();
+    list_inputs(&inputs, 0, &mut listed);
+    let names = listed.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
     let mut out = String::new();
-    for (at, input) in inputs.iter().enumerate() {
+    for (at, (name, input)) in listed.iter().enumerate() {
         let lead = if at == 0 { "reads" } else { "" };
         let what = what_is_read(input);
-        out.push_str(&format!("  {:<width$}  {lead:<10}  {:<names$}  {}\n", "", input.reference, paint.dim(what)));
+        out.push_str(&format!("  {:<width$}  {lead:<10}  {name:<names$}  {}\n", "", paint.dim(what)));
     }
     out
+}
+
+fn list_inputs<'a>(inputs: &'a [InputRead], depth: usize, listed: &mut Vec<(String, &'a InputRead)>) {
+    for input in inputs {
+        listed.push((format!("{}{}", "  ".repeat(depth), input.reference), input));
+        list_inputs(&input.behind, depth + 1, listed);
+    }
 }
 
 /// More columns than these are not named.

@@ -5,18 +5,20 @@ use crate::digest::Digest;
 use crate::frame::table_changes;
 use crate::frame::write::TABLE_FILE;
 use crate::plan::{Reason, TableChange};
-use crate::stage::{Input, InputFile};
+use crate::stage::{Columns, Input, InputFile};
 use crate::types::{ArtifactType, Column, DType, RowChange, TableSchema};
 
 /// The same reasons; those about a table say how many rows differ, where both tables are still in the store.
 pub(super) fn at_rows(session: &Session, reasons: &[Reason]) -> Vec<Reason> {
-    let mut reasons = reasons.to_vec();
-    for reason in &mut reasons {
-        if let Reason::Input { table: Some(table), .. } = reason {
-            look(session, table);
+    let looked = |reason: &Reason| {
+        let mut reason = reason.clone();
+        if let Reason::Input { table, behind, .. } = &mut reason {
+            table.iter_mut().for_each(|table| look(session, table));
+            *behind = at_rows(session, behind);
         }
-    }
-    reasons
+        reason
+    };
+    reasons.iter().map(looked).collect()
 }
 
 fn look(session: &Session, table: &mut TableChange) {
@@ -35,6 +37,10 @@ fn look(session: &Session, table: &mut TableChange) {
 fn part(session: &Session, bytes: Digest, rows: u64, columns: &[String]) -> Input {
     let path = session.store.object_path(bytes);
     let file = InputFile { name: TABLE_FILE.to_owned(), path, size: 0, digest: bytes };
-    let columns = columns.iter().map(|name| Column::new(name.as_str(), DType::Unknown)).collect();
-    Input::new(ArtifactType::Unknown, bytes, vec![file]).narrowed((TableSchema::new(columns).with_rows(rows), bytes))
+    let schema = TableSchema::new(columns.iter().map(|name| Column::new(name.as_str(), DType::Unknown)).collect());
+    Input::new(ArtifactType::Unknown, bytes, vec![file]).narrowed(
+        Columns::new(columns.to_vec()),
+        schema.with_rows(rows),
+        bytes,
+    )
 }

@@ -59,7 +59,8 @@ fn as_text(session: &Session, plan: &crate::plan::Plan, name: &str, planned: &Pl
     let cached = planned.cached().is_some();
     if let Some(key) = planned.key.as_ref().filter(|_| cached || output.level == Level::Verbose) {
         out.push_str(if cached { "\nIt was made of\n" } else { "\nIt would be made of\n" });
-        out.push_str(&made_of(&key.json(&session.checked.stages[planned.index]), paint));
+        let stages = &session.checked.stages;
+        out.push_str(&made_of(&key.json(&stages[planned.index], stages), paint));
     }
     out
 }
@@ -133,6 +134,7 @@ fn as_json(session: &Session, name: &str, planned: &PlannedStage) -> Value {
         Decision::Unknown { .. } => "unknown",
     };
     let earlier = planned.cached().or(planned.earlier.as_ref().map(|earlier| &earlier.result));
+    let stages = &session.checked.stages;
     json!({
         "stage": name,
         "decision": decision,
@@ -140,7 +142,7 @@ fn as_json(session: &Session, name: &str, planned: &PlannedStage) -> Value {
         "waits_for": waits_for,
         "begins": planned.beginning.as_ref().map(ToString::to_string),
         "not_read": unread,
-        "key": planned.key.as_ref().map(|key| key.json(&session.checked.stages[planned.index])),
+        "key": planned.key.as_ref().map(|key| key.json(&stages[planned.index], stages)),
         "earlier_key": earlier.map(|result| result.key.json()),
         "made": earlier.map(|result| result.made),
     })

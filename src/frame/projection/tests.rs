@@ -1,8 +1,10 @@
 //! What queries read, and that they give the same over what they read as over everything.
 
 use super::*;
+use crate::frame::read::narrowed;
 use crate::frame::sql::plan_query;
 use crate::frame::{FloatSums, collect, schema_of, table_digest};
+use crate::types::Column;
 use polars::df;
 
 fn tables() -> BTreeMap<String, DataFrame> {
@@ -18,29 +20,39 @@ fn lazy(tables: &BTreeMap<String, DataFrame>) -> Frames {
     tables.iter().map(|(name, df)| (name.clone(), df.clone().lazy())).collect()
 }
 
-/// What a query reads of `t` and `u`, as `t(a, b) u()`; a table that is read whole in its order is `t*`.
+/// What a query reads of `t` and `u`, as `t(a, b) u()`; a table that is read whole in its order is `t*`, and before a column that
+/// is there without values stands a `-`.
 fn read(query: &str) -> String {
     let tables = tables();
-    let schemas = tables.iter().map(|(name, df)| (name.clone(), schema_of(df))).collect();
+    let schemas: BTreeMap<_, _> = tables.iter().map(|(name, df)| (name.clone(), schema_of(df))).collect();
     let plan = |frames: &Frames| plan_query(query, frames, FloatSums::Exact).ok();
-    let read = columns_read(&schemas, &plan).unwrap_or_default();
+    let mentioned = |name: &str| query.split(|c: char| !c.is_alphanumeric()).any(|word| word == name);
+    let read = columns_read(&schemas, &mentioned, &plan).unwrap_or_default();
     let run = |frames: &Frames| collect(plan(frames).expect("a plan")).and_then(|df| table_digest(&df));
     let part = |(name, df): (&String, &DataFrame)| match read.get(name) {
-        Some(columns) if columns.is_empty() => {
-            let rows = BooleanChunked::full(ROWS.into(), false, df.height()).into_column();
-            (name.clone(), DataFrame::new(df.height(), vec![rows]).expect("a frame"))
+        Some(columns) => {
+            let column = |name: &String| schemas_column(&schema_of(df), name);
+            let schema = TableSchema::new(columns.names().iter().map(column).collect()).with_rows(df.height() as u64);
+            (name.clone(), narrowed(|| Ok(df.clone().lazy()), &schema, columns).expect("a part"))
         }
-        Some(columns) => (name.clone(), df.select(columns).expect("columns")),
-        None => (name.clone(), df.clone()),
+        None => (name.clone(), df.clone().lazy()),
     };
-    let parts: BTreeMap<String, DataFrame> = tables.iter().map(part).collect();
-    let (whole, part) = (run(&lazy(&tables)), run(&lazy(&parts)));
+    let parts: Frames = tables.iter().map(part).collect();
+    let (whole, part) = (run(&lazy(&tables)), run(&parts));
     assert_eq!(whole.expect("it runs"), part.expect("it runs"), "{query}");
+    let shown = |columns: &Columns| -> String {
+        let name = |name: &String| format!("{}{name}", if columns.reads(name) { "" } else { "-" });
+        columns.names().iter().map(name).collect::<Vec<_>>().join(", ")
+    };
     let show = |name: &String| match read.get(name) {
-        Some(columns) => format!("{name}({})", columns.join(", ")),
+        Some(columns) => format!("{name}({})", shown(columns)),
         None => format!("{name}*"),
     };
     tables.keys().map(show).collect::<Vec<_>>().join(" ")
+}
+
+fn schemas_column(schema: &TableSchema, name: &str) -> Column {
+    schema.columns.iter().find(|column| column.name == name).cloned().expect("a column of the table")
 }
 
 #[test]
@@ -87,7 +99,8 @@ fn what_names_and_places_mean_is_kept() {
     for (query, expected) in [
         ("SELECT * EXCLUDE (a) FROM t", "t(d, c, b) u()"),
         ("SELECT * RENAME (a AS z) FROM t", "t* u()"),
-        ("SELECT a FROM (SELECT * FROM t ORDER BY 3) AS s", "t* u*"),
+        ("SELECT a FROM (SELECT * FROM t ORDER BY 3) AS s", "t(-d, -c, b, a) u()"),
+        ("SELECT d FROM (SELECT * FROM t ORDER BY 2) AS s", "t(d, c) u()"),
         ("SELECT a FROM t UNION ALL SELECT e AS a FROM u", "t(a) u(e)"),
         ("SELECT t.a, u.a AS other FROM t JOIN u ON t.c = u.c", "t(a, c) u(a, c)"),
         ("SELECT COLUMNS('^[ab]$') FROM t", "t(b, a) u()"),
@@ -98,8 +111,42 @@ fn what_names_and_places_mean_is_kept() {
     assert!((0..20).all(|_| read("SELECT * FROM t NATURAL JOIN u") == natural), "the same from plan to plan");
 }
 
+/// What a plan names and does not read has to be there, and has no values.
+#[test]
+fn what_is_named_and_not_read_is_there_without_values() {
+    for (query, expected) in [
+        ("SELECT a FROM (SELECT b, a FROM t) AS s", "t(a, -b) u()"),
+        ("SELECT x.a FROM (SELECT a, d + 1 AS e FROM t) AS x WHERE a > 1", "t(a, -d) u()"),
+        ("WITH s AS (SELECT c, max(d) AS m, min(b) AS n FROM t GROUP BY c) SELECT c, m FROM s", "t(c, d, -b) u()"),
+        ("SELECT count(*) AS n FROM (SELECT a, b FROM t) AS s", "t(-a, -b) u()"),
+        ("SELECT c FROM (SELECT c, a FROM t UNION ALL SELECT c, a FROM u) AS s", "t(c, -a) u(c, -a)"),
+        ("SELECT c FROM (SELECT c, a FROM t UNION ALL SELECT * EXCLUDE (e) FROM u) AS s", "t(c, -a) u(c, -a)"),
+        (
+            "SELECT c, r FROM (SELECT c, row_number() OVER (ORDER BY d) AS r, row_number() OVER (ORDER BY b) AS o FROM t) AS s",
+            "t(c, d, -b) u()",
+        ),
+        (
+            "SELECT s.a FROM (SELECT a, c, b FROM t) AS s JOIN (SELECT c, e FROM u) AS v ON s.c = v.c",
+            "t(a, c, -b) u(c, -e)",
+        ),
+    ] {
+        assert_eq!(read(query), expected, "{query}");
+    }
+}
+
+#[test]
+fn values_that_were_not_said_to_be_read_are_refused() {
+    let df = &tables()["t"];
+    let columns = Columns::new(vec!["a".to_owned(), "b".to_owned()]).reading(&["a".to_owned()].into());
+    let schema = TableSchema::new(["a", "b"].map(|name| schemas_column(&schema_of(df), name)).to_vec());
+    let seen = || narrowed(|| Ok(df.clone().lazy()), &schema, &columns).expect("a part");
+    assert_eq!(collect(seen().select([col("a")])).expect("it runs"), df.select(["a"]).expect("a column"));
+    let error = collect(seen().select([col("b")])).expect_err("it reads more than it said");
+    assert!(error.to_string().contains("column `b` is read"), "{error}");
+}
+
 #[test]
 fn types_that_are_not_known_tell_nothing() {
     let schemas = BTreeMap::from([("t".to_owned(), TableSchema::unknown())]);
-    assert_eq!(columns_read(&schemas, &|frames| frames.get("t").cloned()), None);
+    assert_eq!(columns_read(&schemas, &|_| true, &|frames| frames.get("t").cloned()), None);
 }

@@ -1,6 +1,6 @@
 //! A learning rate that falls along half a cosine.
 
-use super::{At, constant::warm_up_problem, half_cosine, horizon_problem, warm_up};
+use super::{At, constant::warm_up_problem, falling, half_cosine, horizon_problem};
 use crate::nn::choice::{Entry, Problem};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -31,13 +31,7 @@ impl Cosine {
     };
 
     pub(super) fn lr(&self, lr: f64, at: At) -> f64 {
-        let at = at.over(self.horizon);
-        let warm = (self.warmup_epochs * at.steps_per_epoch as f64).round();
-        if (at.step as f64) < warm {
-            return lr * warm_up(self.warmup_epochs, at);
-        }
-        let rest = (at.steps() as f64 - warm).max(1.0);
-        half_cosine(lr, self.min_lr, (at.step as f64 - warm) / rest)
+        falling(lr, self.warmup_epochs, at.over(self.horizon), |part| half_cosine(lr, self.min_lr, part))
     }
 
     pub(super) fn problems(&self) -> Vec<Problem> {

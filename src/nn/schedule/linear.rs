@@ -1,6 +1,6 @@
 //! A learning rate that falls along a line.
 
-use super::{At, constant::warm_up_problem, cosine::least_problem, horizon_problem, warm_up};
+use super::{At, constant::warm_up_problem, cosine::least_problem, falling, horizon_problem};
 use crate::nn::choice::{Entry, Problem};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -31,13 +31,7 @@ impl Linear {
     };
 
     pub(super) fn lr(&self, lr: f64, at: At) -> f64 {
-        let at = at.over(self.horizon);
-        let warm = (self.warmup_epochs * at.steps_per_epoch as f64).round();
-        if (at.step as f64) < warm {
-            return lr * warm_up(self.warmup_epochs, at);
-        }
-        let rest = (at.steps() as f64 - warm).max(1.0);
-        lr + (self.min_lr - lr) * ((at.step as f64 - warm) / rest).clamp(0.0, 1.0)
+        falling(lr, self.warmup_epochs, at.over(self.horizon), |part| lr + (self.min_lr - lr) * part)
     }
 
     pub(super) fn problems(&self) -> Vec<Problem> {

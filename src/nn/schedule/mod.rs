@@ -122,6 +122,16 @@ fn warm_up(warmup_epochs: f64, at: At) -> f64 {
     if (at.step as f64) < steps { (at.step + 1) as f64 / steps } else { 1.0 }
 }
 
+/// The rate of a schedule that falls after its warm-up: `fall` gives it for the part of the steps after that, between 0 and 1.
+fn falling(lr: f64, warmup_epochs: f64, at: At, fall: impl FnOnce(f64) -> f64) -> f64 {
+    let warm = (warmup_epochs * at.steps_per_epoch as f64).round();
+    if (at.step as f64) < warm {
+        return lr * warm_up(warmup_epochs, at);
+    }
+    let rest = (at.steps() as f64 - warm).max(1.0);
+    fall(((at.step as f64 - warm) / rest).clamp(0.0, 1.0))
+}
+
 /// A schedule for no epoch.
 fn horizon_problem(horizon: Option<u64>) -> Option<Problem> {
     Problem::unless(horizon != Some(0), "horizon", || "horizon is at least 1 epoch, found 0".to_owned())

@@ -71,7 +71,8 @@ mod tests {
         let spec = spec(&format!("fit = \"t\"\napply = [\"u\"]\n{fields}"));
         let ty = ArtifactType::Table(table(names));
         let reads = reads(&spec, &InputTypes::from([("t", &ty), ("u", &ty)]));
-        (reads.of("t").expect("some").to_vec(), reads.of("u").expect("some").to_vec())
+        let names = |text: &str| reads.of(text).expect("some").names().to_vec();
+        (names("t"), names("u"))
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `sql`: one table from several, by a query.
 
 use super::input_of;
-use super::reads::read_by_plan;
+use super::reads::Planned;
 use super::report::report;
 use super::steps::Tables;
 use crate::diag::codes;
@@ -95,10 +95,11 @@ GROUP BY name
     }
 
     fn reads(spec: &Spec, inputs: &InputTypes<'_>) -> Reads {
-        let references: Vec<&Ref> = spec.inputs.values().collect();
-        read_by_plan(&references, inputs, &|tables| {
-            plan_query(&spec.query, &named(spec, tables).ok()?, spec.float_sums).ok()
-        })
+        planned(spec, &|tables| over(spec, tables)).reads(inputs)
+    }
+
+    fn reads_for(spec: &Spec, inputs: &InputTypes<'_>, columns: &[String]) -> Reads {
+        planned(spec, &|tables| over(spec, tables)).reads_for(inputs, columns)
     }
 
     fn run(spec: &Spec, cx: &RunCx<'_>) -> Result<Produced, StageError> {
@@ -125,6 +126,15 @@ GROUP BY name
     fn bitwise(spec: &Spec) -> bool {
         spec.float_sums == FloatSums::Exact
     }
+}
+
+fn planned<'a>(spec: &'a Spec, plan: &'a dyn Fn(Tables<'_>) -> Option<LazyFrame>) -> Planned<'a> {
+    Planned { references: spec.inputs.values().collect(), text: spec.query.clone(), plan }
+}
+
+/// The query's plan over these tables; `None` where it cannot be made, which is told elsewhere.
+fn over(spec: &Spec, tables: Tables<'_>) -> Option<LazyFrame> {
+    plan_query(&spec.query, &named(spec, tables).ok()?, spec.float_sums).ok()
 }
 
 /// The query's plan.

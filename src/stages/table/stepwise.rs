@@ -1,7 +1,7 @@
 //! `table`: one table changed step by step.
 
 use super::input_of;
-use super::reads::read_by_plan;
+use super::reads::Planned;
 use super::steps::{Step, Tables};
 use crate::diag::codes;
 use crate::frame::view::blame;
@@ -82,9 +82,11 @@ steps = [
     }
 
     fn reads(spec: &Spec, inputs: &InputTypes<'_>) -> Reads {
-        let others = spec.steps.iter().flat_map(Step::others);
-        let references: Vec<&Ref> = std::iter::once(&spec.from).chain(others).collect();
-        read_by_plan(&references, inputs, &|tables| apply(spec, spec.steps.len(), tables).ok())
+        planned(spec, &|tables| over(spec, tables)).reads(inputs)
+    }
+
+    fn reads_for(spec: &Spec, inputs: &InputTypes<'_>, columns: &[String]) -> Reads {
+        planned(spec, &|tables| over(spec, tables)).reads_for(inputs, columns)
     }
 
     fn run(spec: &Spec, cx: &RunCx<'_>) -> Result<Produced, StageError> {
@@ -127,6 +129,17 @@ fn seeded(spec: &Spec, seed: Seed) -> Spec {
         step.take_seed(seed.number(&format!("random step {index}")));
     }
     spec
+}
+
+fn planned<'a>(spec: &'a Spec, plan: &'a dyn Fn(Tables<'_>) -> Option<LazyFrame>) -> Planned<'a> {
+    let others = spec.steps.iter().flat_map(Step::others);
+    let text = serde_json::to_string(&spec.steps).unwrap_or_default();
+    Planned { references: std::iter::once(&spec.from).chain(others).collect(), text, plan }
+}
+
+/// The plan of all steps over these tables; `None` where it cannot be made, which is told elsewhere.
+fn over(spec: &Spec, tables: Tables<'_>) -> Option<LazyFrame> {
+    apply(spec, spec.steps.len(), tables).ok()
 }
 
 /// The plan of the first `count` steps.
