@@ -68,6 +68,8 @@ GROUP BY name
         numeric: false,
     };
 
+    const CHECKS_BY_TYPES: bool = true;
+
     const TAKES_VIEWS: bool = true;
 
     fn check(spec: &Spec, cx: &mut CheckCx<'_>) -> Outputs {
