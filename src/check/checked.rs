@@ -2,7 +2,7 @@
 
 use super::names::{Found, Names};
 use crate::diag::Diagnostics;
-use crate::digest::Segment;
+use crate::digest::{Digest, Segment};
 use crate::manifest::{Common, Manifest, Point};
 use crate::span::SourceMap;
 use crate::stage::{Outputs, Seed, StageInfo, StageSpec};
@@ -155,6 +155,14 @@ pub struct Known {
 pub trait Results {
     /// The stored result of a stage with these fields and inputs, if there is one.
     fn lookup(&mut self, stage: &StageView<'_>) -> Option<Known>;
+
+    /// What a stage's check found before by the same fields and types, where it found nothing wrong.
+    fn found(&mut self, _check: Digest) -> Option<Outputs> {
+        None
+    }
+
+    /// Notes what a check found that found nothing wrong.
+    fn note(&mut self, _check: Digest, _outputs: &Outputs) {}
 }
 
 /// Nothing is stored: for checking alone.

@@ -102,7 +102,11 @@ impl Session {
 /// Loads and checks a manifest with what the store holds by now.
 pub(super) fn check(manifest: &Path, set: &[String], workspace: &Workspace, store: &Store) -> Checked {
     let loaded = manifest::load(&LoadOptions { path: manifest, workspace: &workspace.root, set });
-    check::check(loaded, registry::STAGES, &mut StoreResults::new(store), &workspace.root)
+    let absolute = manifest.canonicalize().unwrap_or_else(|_| manifest.to_path_buf());
+    let mut results = StoreResults::of_manifest(store, &absolute);
+    let checked = check::check(loaded, registry::STAGES, &mut results, &workspace.root);
+    results.keep_types();
+    checked
 }
 
 /// Shows diagnostics on stderr.

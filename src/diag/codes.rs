@@ -120,7 +120,7 @@ codes! {
     // Warnings.
     UNUSED_PARAM = "W0501", "a param that nothing uses", "No stage mentions it.";
     VALIDATE_ON_TRAIN = "W0502", "validation on the training data", "What is measured on the data that a model learns from says little about other data.";
-    NOT_LOOKED_INTO = "W0503", "columns that are not looked into", "`redact` looks into texts and lists of texts. What is inside of structs, binary columns and lists of lists stays as it is.";
+    NOT_LOOKED_INTO = "W0503", "columns that are not looked into", "`redact` looks into texts, and into lists and structs with texts in them. What is inside of binary columns stays as it is.";
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ const LIMIT: u128 = 10_u128.pow(MOST_DIGITS as u32);
 pub(super) fn arithmetic(left: Expr, op: Operator, right: Expr, dtype: impl Fn(&Expr) -> Option<DataType>) -> Expr {
     use Operator as O;
     let binary = |left: Expr, right: Expr| Expr::BinaryExpr { left: Arc::new(left), op, right: Arc::new(right) };
-    if !matches!(op, O::Plus | O::Minus | O::Multiply | O::RustDivide | O::TrueDivide) {
+    if !matches!(op, O::Plus | O::Minus | O::Multiply | O::RustDivide | O::TrueDivide | O::Modulus) {
         return binary(left, right);
     }
     // What is wrong with an operand is told where it is used.

@@ -3,7 +3,7 @@
 //! Three rules hold here, and nowhere else is polars asked to run a plan:
 //! 1. a table's digest is taken over its logical content, column by column ([`digest`]), and what is stored is written
 //!    from compacted columns, so equal content is equal bytes ([`mod@write`]);
-//! 2. every plan gets a fixed row order ([`order`]);
+//! 2. every plan gets a fixed row order, and functions that are SQL's ([`order`]);
 //! 3. float sums do not depend on the order of addition ([`sums`]).
 //!
 //! And one more: of a table of which a stage reads some columns it can see no others ([`mod@read`], [`projection`]).
@@ -17,6 +17,7 @@ pub mod dtype;
 pub mod engine;
 pub mod exact;
 pub mod file;
+mod functions;
 pub mod head;
 mod memory;
 pub mod order;
@@ -85,7 +86,14 @@ pub fn polars_words(error: &PolarsError) -> String {
         | PolarsError::StringCacheMismatch(text)
         | PolarsError::StructFieldNotFound(text) => text.to_string(),
     };
-    text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("it failed").to_owned()
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("it failed");
+    match line
+        .strip_prefix("aggregation 'item' expected no or a single value, got ")
+        .and_then(|rest| rest.split(' ').next())
+    {
+        Some(rows) => format!("a subquery in the place of a value gives {rows} rows, expected one"),
+        None => line.to_owned(),
+    }
 }
 
 /// Runs a plan. A panic inside polars, which a combination of types that it was not built with causes, becomes an error.

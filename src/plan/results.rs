@@ -2,22 +2,37 @@
 
 use super::key::{KeyParts, key};
 use crate::check::{Known, Results, StageView};
-use crate::stage::StageResult;
-use crate::store::{Found, Store};
+use crate::digest::Digest;
+use crate::stage::{Outputs, StageResult};
+use crate::store::{Found, Store, TypesFound};
+use crate::types::{ArtifactType, TableSchema};
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 /// [`Results`] over a store: a stage's result is known if its key is, and the index has it.
 pub struct StoreResults<'a> {
     store: &'a Store,
     found: BTreeMap<usize, Arc<StageResult>>,
+    types: Option<TypesFound>,
 }
 
 impl<'a> StoreResults<'a> {
     /// The results in `store`.
     #[must_use]
     pub fn new(store: &'a Store) -> Self {
-        Self { store, found: BTreeMap::new() }
+        Self { store, found: BTreeMap::new(), types: None }
+    }
+
+    /// The same, with what the last checks of a manifest's stages found.
+    #[must_use]
+    pub fn of_manifest(store: &'a Store, manifest: &Path) -> Self {
+        Self { types: Some(store.types_found(manifest)), ..Self::new(store) }
+    }
+
+    /// Keeps what the checks found.
+    pub fn keep_types(&self) {
+        self.types.iter().for_each(|types| types.save(self.store));
     }
 }
 
@@ -43,5 +58,22 @@ impl Results for StoreResults<'_> {
         let known = Known { types, files: files.collect() };
         self.found.insert(stage.index, result);
         Some(known)
+    }
+
+    fn found(&mut self, check: Digest) -> Option<Outputs> {
+        let tables = self.types.as_mut()?.get(check)?;
+        let port = |(port, schema): &(String, _)| (port.clone(), ArtifactType::Table(TableSchema::clone(schema)));
+        Some(Outputs { ports: tables.iter().map(port).collect(), files: Vec::new() })
+    }
+
+    fn note(&mut self, check: Digest, outputs: &Outputs) {
+        let table = |(port, ty): &(String, ArtifactType)| match ty {
+            ArtifactType::Table(schema) => Some((port.clone(), schema.clone())),
+            _ => None,
+        };
+        let tables: Option<Vec<_>> = outputs.ports.iter().map(table).collect();
+        if let (Some(types), Some(tables), true) = (&mut self.types, tables, outputs.files.is_empty()) {
+            types.note(check, tables);
+        }
     }
 }

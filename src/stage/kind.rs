@@ -101,6 +101,10 @@ pub trait Kind: Send + Sync + 'static {
         None
     }
 
+    /// Whether [`Kind::check`] looks at nothing but the fields and the types of its inputs, and takes its time: then what it found
+    /// stands as long as these are the same.
+    const CHECKS_BY_TYPES: bool = false;
+
     /// Whether the tables that it takes need not be kept: it reads them through [`crate::frame`] alone, which computes them
     /// then.
     const TAKES_VIEWS: bool = false;
@@ -211,6 +215,9 @@ pub trait StageSpec: Send + Sync {
     /// See [`Kind::bitwise`].
     fn bitwise(&self) -> bool;
 
+    /// See [`Kind::CHECKS_BY_TYPES`].
+    fn checks_by_types(&self) -> bool;
+
     /// See [`Kind::TAKES_VIEWS`].
     fn takes_views(&self) -> bool;
 
@@ -283,6 +290,10 @@ impl<K: Kind> StageSpec for Decoded<K> {
 
     fn bitwise(&self) -> bool {
         K::bitwise(&self.spec)
+    }
+
+    fn checks_by_types(&self) -> bool {
+        K::CHECKS_BY_TYPES
     }
 
     fn takes_views(&self) -> bool {

@@ -22,6 +22,7 @@
 //!     stat-cache.bin                  digests of workspace files, by size, times and inode
 //!     standing/MANIFEST.lock          which lock was found to tell of which results
 //!     standing/MANIFEST.bin           what the last look at a whole pipeline found, and all that it depended on
+//!     standing/MANIFEST.types         what checking found of the tables that its stages will give
 //!     verify/SCRATCH/                   what a verification computes again; gone after it
 //!   out/PIPELINE/STAGE/…              the current results, read-only: links into the store, or copies
 //! ```
@@ -250,6 +251,12 @@ impl Layout {
     pub fn standing(&self, manifest: &Path) -> PathBuf {
         let name = Digest::of(manifest.as_os_str().as_encoded_bytes()).short();
         self.state.join("standing").join(format!("{name}.bin"))
+    }
+
+    /// What checking found of the tables that a manifest's stages will give.
+    #[must_use]
+    pub fn types_found(&self, manifest: &Path) -> PathBuf {
+        self.standing(manifest).with_extension("types")
     }
 
     /// Which lock was found to tell of which results of a manifest.

@@ -10,6 +10,7 @@
 //! | [`used`](self) | the files behind a path or pattern, looked for once where nothing runs |
 //! | [`last`](self) | the last key of every stage, for `why` |
 //! | [`standing`](self) | what the last look at a whole pipeline found, for as long as nothing that it depended on changes |
+//! | [`types_found`](self) | what the last checks found of the tables that stages will give, for as long as what they looked at is the same |
 //! | [`proof`](self) | whether a file is still what it was when it was read |
 //! | [`look`](self) | what the file system says of a file |
 //! | [`restore`](self) | results as folders under `out/` |
@@ -39,6 +40,7 @@ mod series;
 mod share;
 mod standing;
 mod statcache;
+mod types_found;
 mod used;
 mod workspace;
 
@@ -57,6 +59,7 @@ pub use object::hash_file;
 pub use series::Unfinished;
 pub use standing::{Held, Noted, Standing, StandingStage};
 pub use statcache::StatCache;
+pub use types_found::{TablesFound, TypesFound};
 pub use used::{NoFiles, UsedFile, UsedFiles};
 pub use workspace::{Workspace, WorkspaceError};
 

@@ -127,6 +127,8 @@ fn lists_are_sequences_and_nothing_else() {
     }
     let tags = lists.replace("1.0, 2.0", "\"a\", \"b\"").replace("3.0", "\"c\"");
     json(&tags, "features.x = { text = \"x\" }").exits(2).says("column `x` is list(str)").says("ARRAY_TO_STRING");
+    json(&tags, "features.x = { sequence = \"x\", length = 3, encode = \"index\" }").success();
+    json(&tags, "features.x = { sequence = \"x\", length = 3 }").exits(2).says("with encode = \"index\"");
     json(lists, "features.y = \"numeric\"\ntarget.x = \"number\"").exits(2).says("cannot be a number target");
     json(&lists.replace("2.0", "null"), "features.x = { sequence = \"x\", length = 2 }")
         .exits(1)

@@ -1,7 +1,7 @@
 //! Files that carry their own types: parquet and arrow. Declared types are casts that must not lose a value.
 
 use super::types::no_such_column;
-use super::{BadFile, Format, Layout, TypeRules, width};
+use super::{BadFile, FileWatch, Format, Layout, TypeRules, width};
 use crate::frame::schema::from_polars_schema;
 use crate::frame::{CastFault, cast_exactly, collect, from_polars};
 use crate::types::{Column as ColumnType, DType, TableSchema};
@@ -9,10 +9,43 @@ use polars::prelude::*;
 use std::fs::File;
 use std::path::Path;
 
-pub(super) fn read_parquet(path: &Path, layout: &Layout) -> Result<DataFrame, BadFile> {
+/// About so many bytes of a file are read at once, so that it can be told how far it is.
+const PART: u64 = 32 << 20;
+
+pub(super) fn read_parquet(path: &Path, layout: &Layout, watch: FileWatch<'_>) -> Result<DataFrame, BadFile> {
     probe_parquet(path, &Layout::new(Format::Parquet))?;
-    let read = crate::frame::read::scan_parquet(path).and_then(collect);
-    finish(read.map_err(|error| not_readable("parquet", path, &error))?, layout)
+    let df = row_groups(path, PART, watch).map_err(|error| not_readable("parquet", path, &error))?;
+    finish(df, layout, watch)
+}
+
+/// The rows of a parquet file, read some row groups at a time.
+fn row_groups(path: &Path, part: u64, watch: FileWatch<'_>) -> PolarsResult<DataFrame> {
+    let file = File::open(path)?;
+    let size = file.metadata()?.len();
+    let groups: Vec<usize> = unpanicked(|| {
+        let mut reader = ParquetReader::new(file);
+        Ok(reader.get_metadata()?.row_groups.iter().map(|group| group.num_rows()).collect())
+    })?;
+    let count = groups.len().max(1);
+    let at_once = usize::try_from(part.saturating_mul(count as u64) / size.max(1)).unwrap_or(count).clamp(1, count);
+    let lf = crate::frame::read::scan_parquet(path)?;
+    let told = watch.parts(count, "row groups");
+    if at_once == count {
+        return collect(lf).inspect(|_| told.some(count));
+    }
+    let (mut whole, mut from): (Option<DataFrame>, i64) = (None, 0);
+    for groups in groups.chunks(at_once) {
+        let rows: usize = groups.iter().sum();
+        let height = IdxSize::try_from(rows).map_err(|_| polars_err!(ComputeError: "a row group has too many rows"))?;
+        let df = collect(lf.clone().slice(from, height))?;
+        match &mut whole {
+            None => whole = Some(df),
+            Some(whole) => whole.vstack_mut_owned(df).map(|_| ())?,
+        }
+        from += rows as i64;
+        told.some(groups.len());
+    }
+    whole.ok_or_else(|| polars_err!(ComputeError: "it has no row groups"))
 }
 
 /// A parquet file as a plan, for what need not be looked at value by value; `None` where types are declared, or nested
@@ -37,11 +70,13 @@ pub(super) fn probe_parquet(path: &Path, layout: &Layout) -> Result<TableSchema,
     declared(&schema, layout)
 }
 
-pub(super) fn read_arrow(path: &Path, layout: &Layout) -> Result<DataFrame, BadFile> {
+pub(super) fn read_arrow(path: &Path, layout: &Layout, watch: FileWatch<'_>) -> Result<DataFrame, BadFile> {
     probe_arrow(path, &Layout::new(Format::Arrow))?;
-    let file = File::open(path).map_err(|error| BadFile::io(path, &error))?;
-    let read = unpanicked(|| IpcReader::new(file).finish());
-    finish(read.map_err(|error| not_readable("arrow", path, &error))?, layout)
+    let mut file = watch.counted(File::open(path).map_err(|error| BadFile::io(path, &error))?);
+    let df = unpanicked(|| IpcReader::new(&mut file).finish());
+    let df = df.map_err(|error| not_readable("arrow", path, &error))?;
+    file.rest();
+    finish(df, layout, watch)
 }
 
 pub(super) fn probe_arrow(path: &Path, layout: &Layout) -> Result<TableSchema, BadFile> {
@@ -52,11 +87,13 @@ pub(super) fn probe_arrow(path: &Path, layout: &Layout) -> Result<TableSchema, B
     declared(&schema, layout)
 }
 
-fn finish(df: DataFrame, layout: &Layout) -> Result<DataFrame, BadFile> {
+fn finish(df: DataFrame, layout: &Layout, watch: FileWatch<'_>) -> Result<DataFrame, BadFile> {
     if df.width() == 0 {
         return Err(BadFile::new("the file has no columns"));
     }
     let height = df.height();
+    let told = watch.parts(df.width(), "columns");
+    let known = |column| known(column).inspect(|_| told.some(1));
     let columns = df.into_columns().into_iter().map(known).collect::<Result<Vec<_>, _>>()?;
     let df = DataFrame::new(height, columns).map_err(|error| BadFile::polars("make a table of the file", &error))?;
     let df = flattened(df, layout)?;
@@ -197,5 +234,32 @@ fn not_readable(format: &str, path: &Path, error: &PolarsError) -> BadFile {
                 None => bad.hint("say what the file is with `format`"),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Watch;
+    use super::*;
+    use crate::stage::Progress;
+    use std::sync::Mutex;
+
+    #[test]
+    fn a_large_file_is_read_a_few_row_groups_at_a_time() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.parquet");
+        let mut df = df!["n" => (0..5000_i64).collect::<Vec<_>>()].expect("a frame");
+        let mut file = File::create(&path).expect("made");
+        ParquetWriter::new(&mut file).with_row_group_size(Some(1000)).finish(&mut df).expect("written");
+        let size = std::fs::metadata(&path).expect("there").len();
+        let seen: Mutex<Vec<Progress>> = Mutex::new(Vec::new());
+        let tell = |progress: Progress| seen.lock().expect("no panic").push(progress);
+        let watch = Watch::new(size, &tell);
+        let read = row_groups(&path, size / 2, watch.file("a.parquet", size)).expect("read");
+        assert!(read.equals(&df));
+        let seen = seen.lock().expect("no panic");
+        let groups: Vec<&str> = seen.iter().filter_map(|progress| progress.detail.split(" · ").nth(1)).collect();
+        assert_eq!(groups, ["2", "4", "5"].map(|done| format!("{done} of 5 row groups of `a.parquet`")));
+        assert_eq!(seen.last().map(|progress| progress.done), Some(size));
     }
 }

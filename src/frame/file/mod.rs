@@ -216,8 +216,8 @@ pub fn read_with_rejects(
         Format::Jsonl => json::read_lines(&load(path, watch)?, layout, watch),
         Format::Json => json::read_whole(&load(path, watch)?, layout).map(all),
         Format::Arff => arff::read(&load(path, watch)?, layout).map(all),
-        Format::Parquet => binary::read_parquet(path, layout).map(all),
-        Format::Arrow => binary::read_arrow(path, layout).map(all),
+        Format::Parquet => binary::read_parquet(path, layout, watch).map(all),
+        Format::Arrow => binary::read_arrow(path, layout, watch).map(all),
         Format::Idx => read_idx(path, None, &layout.types, watch).map(all),
     }
 }

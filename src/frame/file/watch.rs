@@ -2,7 +2,9 @@
 
 use crate::numbers;
 use crate::stage::Progress;
-use std::io::Read;
+use polars::io::mmap::MmapBytesReader;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
@@ -87,18 +89,38 @@ pub(super) struct Counted<'w, R> {
     loaded: u64,
 }
 
-impl<R: Read> Read for Counted<'_, R> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let count = self.inner.read(buffer)?;
-        self.loaded += count as u64;
+impl<R> Counted<'_, R> {
+    fn count(&mut self, bytes: u64) {
+        self.loaded += bytes;
         let (watch, loaded, begin) = (self.watch, self.loaded, self.begin);
-        watch.watch.add(count as u64, || {
+        watch.watch.add(bytes, || {
             let rate = numbers::rate(per_second(loaded, begin), "bytes");
             format!("{rate} · {} of `{}` loaded", numbers::bytes(loaded), watch.name)
         });
+    }
+
+    /// The file is loaded: what was passed over counts as well.
+    pub(super) fn rest(&mut self) {
+        self.count(self.watch.size.saturating_sub(self.loaded));
+    }
+}
+
+impl<R: Read> Read for Counted<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.count(count as u64);
         Ok(count)
     }
 }
+
+impl<R: Seek> Seek for Counted<'_, R> {
+    fn seek(&mut self, to: SeekFrom) -> std::io::Result<u64> {
+        self.inner.seek(to)
+    }
+}
+
+/// Read and not mapped, so that it can be counted.
+impl MmapBytesReader for Counted<'_, File> {}
 
 /// Parts of a file, done by several threads in any order.
 pub(super) struct Parts<'w> {
@@ -112,9 +134,15 @@ pub(super) struct Parts<'w> {
 impl Parts<'_> {
     /// One more is done.
     pub(super) fn one(&self) {
-        let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
+        self.some(1);
+    }
+
+    /// So many more are done.
+    pub(super) fn some(&self, parts: usize) {
+        let parts = parts as u64;
+        let done = self.done.fetch_add(parts, Ordering::Relaxed) + parts;
         let share = |parts: u64| (u128::from(self.watch.size) * u128::from(parts) / u128::from(self.count)) as u64;
-        self.watch.watch.add(share(done) - share(done - 1), || {
+        self.watch.watch.add(share(done) - share(done - parts), || {
             let (parts, all) = (numbers::count(done), numbers::count(self.count));
             let rate = numbers::rate(per_second(share(done), self.begin), "bytes");
             format!("{rate} · {parts} of {all} {} of `{}`", self.what, self.watch.name)
@@ -159,6 +187,21 @@ mod tests {
         let gz = gz.finish().expect("finished");
         let packed = told("a.csv.gz", &gz, Format::Csv);
         ends_whole(&packed, gz.len() as u64, "of `a.csv.gz` loaded");
+    }
+
+    #[test]
+    fn files_with_types_of_their_own_are_told_too() {
+        use polars::prelude::*;
+        let mut df = df!["n" => (0..20_000_i64).collect::<Vec<_>>(), "x" => vec![0.5; 20_000]].expect("a frame");
+        let mut parquet = Vec::new();
+        ParquetWriter::new(&mut parquet).with_row_group_size(Some(5_000)).finish(&mut df).expect("written");
+        let seen = told("a.parquet", &parquet, Format::Parquet);
+        ends_whole(&seen, parquet.len() as u64, "4 of 4 row groups of `a.parquet`");
+        assert!(seen.iter().any(|progress| progress.detail.contains("2 of 2 columns of `a.parquet`")), "{seen:?}");
+        let mut arrow = Vec::new();
+        IpcWriter::new(&mut arrow).finish(&mut df).expect("written");
+        let seen = told("a.arrow", &arrow, Format::Arrow);
+        ends_whole(&seen, arrow.len() as u64, "of `a.arrow` loaded");
     }
 
     #[test]

@@ -15,6 +15,8 @@ mod sorted;
 #[cfg(test)]
 mod tests;
 
+pub(super) use sorted::sort;
+
 use polars::prelude::*;
 use polars_plan::prelude::{BaseColumnUdf, FunctionOptions, new_column_udf};
 use rayon::prelude::*;

@@ -14,22 +14,15 @@ pub(super) struct Sorted {
 
 impl Sorted {
     pub(super) fn new(height: usize, keys: &[Column], order: &[Column], descending: &[bool]) -> PolarsResult<Self> {
-        let row = "row";
-        let places = IdxCa::from_vec(row.into(), (0..height as IdxSize).collect());
         if keys.is_empty() && order.is_empty() || height == 0 {
+            let rows = IdxCa::from_vec(ROW.into(), (0..height as IdxSize).collect());
             let starts = if height == 0 { vec![0] } else { vec![0, height] };
-            return Ok(Self { rows: places, starts });
+            return Ok(Self { rows, starts });
         }
-        let named = keys.iter().chain(order).enumerate();
-        let mut columns: Vec<Column> = named
-            .map(|(at, column)| Ok(full(column, height)?.with_name(at.to_string().into())))
-            .collect::<PolarsResult<_>>()?;
-        let names: Vec<PlSmallStr> = columns.iter().map(|column| column.name().clone()).collect();
-        columns.push(places.into_column());
+        let columns: Vec<Column> = keys.iter().chain(order).cloned().collect();
         let descending = keys.iter().map(|_| false).chain(descending.iter().copied()).collect::<Vec<_>>();
-        let options = SortMultipleOptions::default().with_order_descending_multi(descending).with_maintain_order(true);
-        let sorted = DataFrame::new(height, columns)?.sort(names, options)?;
-        let rows = sorted.column(row)?.idx()?.rechunk().into_owned();
+        let nulls_last = vec![false; columns.len()];
+        let (sorted, rows) = sort(height, &columns, &descending, &nulls_last)?;
         Ok(Self { rows, starts: starts(&sorted, keys.len())? })
     }
 
@@ -46,6 +39,32 @@ impl Sorted {
             (Frame::Range { .. }, None) => Vec::new(),
         }
     }
+}
+
+/// The column of the rows' places.
+const ROW: &str = "row";
+
+/// Columns of so many rows (of a constant one value is enough) in order, and which row of the table is where; rows that are equal keep
+/// their order.
+pub(in crate::frame) fn sort(
+    height: usize,
+    columns: &[Column],
+    descending: &[bool],
+    nulls_last: &[bool],
+) -> PolarsResult<(DataFrame, IdxCa)> {
+    let named = columns.iter().enumerate();
+    let mut columns: Vec<Column> = named
+        .map(|(at, column)| Ok(full(column, height)?.with_name(at.to_string().into())))
+        .collect::<PolarsResult<_>>()?;
+    let names: Vec<PlSmallStr> = columns.iter().map(|column| column.name().clone()).collect();
+    columns.push(IdxCa::from_vec(ROW.into(), (0..height as IdxSize).collect()).into_column());
+    let options = SortMultipleOptions::default()
+        .with_order_descending_multi(descending.iter().copied())
+        .with_nulls_last_multi(nulls_last.iter().copied())
+        .with_maintain_order(true);
+    let mut sorted = DataFrame::new(height, columns)?.sort(names, options)?;
+    let rows = sorted.drop_in_place(ROW)?.idx()?.rechunk().into_owned();
+    Ok((sorted, rows))
 }
 
 /// Where the first columns, which are the keys, take other values.

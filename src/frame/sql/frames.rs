@@ -1,23 +1,15 @@
-//! Window functions with a frame, which polars does not know: each becomes a `COALESCE` of the columns that it is over, with a text
-//! at its end that says what is meant; in the plan that becomes the function (see `frame/order.rs`). A function of our own
-//! would not do: polars forgets those in subqueries.
+//! Window functions with a frame, which polars does not know: each becomes a call over its column, the columns of its order and those of its
+//! group (see `forms`).
 
 use super::super::rolling::{Aggregate, Frame, Offset, Rolling};
 use super::Problem;
+use super::forms::marked;
 use super::place::range;
-use polars::prelude::{Expr as PolarsExpr, PolarsResult, polars_bail, polars_err};
 use sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, Interval, ObjectName,
-    Select, SetExpr, Spanned, UnaryOperator, Value, Visit, VisitMut, Visitor, WindowFrame, WindowFrameBound,
-    WindowFrameUnits, WindowSpec, WindowType, visit_expressions, visit_expressions_mut,
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Interval, Select, SetExpr, Spanned, UnaryOperator,
+    Value, Visit, Visitor, WindowFrame, WindowFrameBound, WindowFrameUnits, WindowSpec, WindowType, visit_expressions,
 };
 use std::ops::ControlFlow;
-
-/// Whether a text can hold a frame at all: nearly none does, and is left as it is.
-pub(super) fn may_be_in(text: &str) -> bool {
-    let upper = text.to_ascii_uppercase();
-    upper.contains("OVER") && ["ORDER", "ROWS", "RANGE"].iter().any(|word| upper.contains(word))
-}
 
 /// What is wrong with the frames of a statement or expression.
 pub(super) fn problems<T: Visit>(text: &str, ast: &T) -> Vec<Problem> {
@@ -71,42 +63,12 @@ fn makes_groups(select: &Select) -> bool {
     }
 }
 
-/// Puts calls in the places of the framed windows; says whether there was one.
-fn take<T: VisitMut>(ast: &mut T) -> PolarsResult<bool> {
-    let mut any = false;
-    let taken = visit_expressions_mut(ast, |expr| match replace(expr) {
-        Ok(replaced) => {
-            any |= replaced;
-            ControlFlow::Continue(())
-        }
-        Err(message) => ControlFlow::Break(message),
-    });
-    match taken {
-        ControlFlow::Continue(()) => Ok(any),
-        ControlFlow::Break(message) => polars_bail!(SQLSyntax: "{message}"),
-    }
-}
-
-fn replace(expr: &mut Expr) -> Result<bool, String> {
-    let Expr::Function(call) = expr else { return Ok(false) };
-    let Some((window, frame)) = framed(call) else { return Ok(false) };
-    let (rolling, mut arguments) = rolling(call, window, &frame)?;
-    arguments.push(Expr::value(Value::SingleQuotedString(rolling.mark())));
-    let unnamed = |argument| FunctionArg::Unnamed(FunctionArgExpr::Expr(argument));
-    let list = FunctionArgumentList {
-        duplicate_treatment: None,
-        args: arguments.into_iter().map(unnamed).collect(),
-        clauses: Vec::new(),
-    };
-    call.name = ObjectName::from(Ident::new("COALESCE"));
-    (call.args, call.over) = (FunctionArguments::List(list), None);
-    Ok(true)
-}
-
-/// An expression whose frames were taken, as polars' expression.
-pub(super) fn expr(text: &str, mut ast: Expr) -> PolarsResult<PolarsExpr> {
-    let any = take(&mut ast)?;
-    if any { polars::sql::sql_expr(ast.to_string()) } else { polars::sql::sql_expr(text) }
+/// The call that stands for a framed window; `None` of any other expression.
+pub(super) fn replaced(expr: &Expr) -> Result<Option<Expr>, String> {
+    let Expr::Function(call) = expr else { return Ok(None) };
+    let Some((window, frame)) = framed(call) else { return Ok(None) };
+    let (rolling, columns) = rolling(call, window, &frame)?;
+    Ok(Some(marked(columns, rolling.mark())))
 }
 
 /// A window's frame: what is written, or for means and variances in an order what is meant: all rows up to the row itself, as
@@ -314,11 +276,4 @@ fn micros(interval: &Interval) -> Result<i64, String> {
     };
     let number: i64 = number.parse().map_err(|_| wrong())?;
     number.checked_mul(scale).filter(|micros| *micros >= 0).ok_or_else(wrong)
-}
-
-/// A query whose frames were taken, for polars to read.
-pub(super) fn query(text: &str) -> PolarsResult<String> {
-    let mut statement = super::parse(text).map_err(|problem| polars_err!(SQLSyntax: "{}", problem.message))?;
-    let any = take(&mut statement)?;
-    Ok(if any { statement.to_string() } else { text.to_owned() })
 }

@@ -2,13 +2,17 @@
 //! and where, and their plans with a fixed row order and exact sums.
 
 mod columns;
+mod fitting;
+mod forms;
 mod frames;
 mod names;
 mod place;
+mod scalars;
 mod smallest;
 
+use super::order::{Resolved, Scalar, fixed_with};
 use super::schema::{from_polars_schema, polars_schema};
-use super::{FloatSums, fixed, fixed_expr, polars_words};
+use super::{FloatSums, fixed_expr, polars_words};
 use crate::types::{DType, TableSchema};
 use names::Names;
 use polars::prelude::*;
@@ -72,26 +76,32 @@ pub fn check_query(
 ) -> Result<TableSchema, Vec<Problem>> {
     let statement = parse(query).map_err(|problem| vec![problem])?;
     let mut problems = Names::new(query, tables).check(&statement);
-    problems.extend(frames::problems(query, &statement));
+    problems.extend(forms::problems(query, &statement));
     if !problems.is_empty() {
         return Err(problems);
     }
     let frames: Option<BTreeMap<String, LazyFrame>> =
         tables.iter().map(|(name, schema)| Some((name.clone(), empty(schema)?))).collect();
     let Some(frames) = frames else { return Ok(TableSchema::unknown()) };
-    let run = |query: &str| tried(|| plan_query(query, &frames, sums));
-    run(query).map(|schema| from_polars_schema(&schema)).map_err(|error| {
-        let said = |query: &str| run(query).err().map(|error| plain(&polars_words(&error)));
+    let run = |query: &str, statement| tried(|| plan_statement(query, statement, &frames, sums));
+    run(query, statement.clone()).map(|schema| from_polars_schema(&schema)).map_err(|error| {
+        let said = |query: &str| {
+            let error = parse_statement(query).and_then(|statement| run(query, statement)).err()?;
+            Some(plain(&polars_words(&error)))
+        };
         vec![problem_of(query, &error, |message| smallest::in_query(query, &statement, message, &said))]
     })
 }
 
 /// What a plan over empty tables gives.
-fn tried(plan: impl FnOnce() -> PolarsResult<LazyFrame>) -> PolarsResult<SchemaRef> {
+fn tried(plan: impl FnOnce() -> PolarsResult<(LazyFrame, Resolved)>) -> PolarsResult<SchemaRef> {
     super::unpanicked(|| {
-        let mut lf = plan()?;
-        let schema = lf.collect_schema()?;
-        dry_run(lf)?;
+        let (mut lf, (mut plans, mut exprs)) = plan()?;
+        let schema = lf.schema_with_arenas(&mut plans, &mut exprs)?;
+        match &lf.logical_plan {
+            DslPlan::IR { node: Some(root), .. } if fitting::types_fit(*root, &plans, &exprs) => {}
+            _ => dry_run(lf)?,
+        }
         Ok(schema)
     })
 }
@@ -101,15 +111,46 @@ fn tried(plan: impl FnOnce() -> PolarsResult<LazyFrame>) -> PolarsResult<SchemaR
 /// # Errors
 /// What polars says of it; [`check_query`] says it better.
 pub fn plan_query(query: &str, tables: &BTreeMap<String, LazyFrame>, sums: FloatSums) -> PolarsResult<LazyFrame> {
+    plan_statement(query, parse_statement(query)?, tables, sums).map(|(lf, _)| lf)
+}
+
+fn parse_statement(query: &str) -> PolarsResult<Statement> {
+    parse(query).map_err(|problem| polars_err!(SQLSyntax: "{}", problem.message))
+}
+
+fn plan_statement(
+    query: &str,
+    statement: Statement,
+    tables: &BTreeMap<String, LazyFrame>,
+    sums: FloatSums,
+) -> PolarsResult<(LazyFrame, Resolved)> {
     without_advice();
     let mut context = SQLContext::new();
     for (name, table) in tables {
         context.register(name, table.clone());
     }
-    if !frames::may_be_in(query) {
-        return fixed(context.execute(query)?, sums);
-    }
-    fixed(context.execute(&frames::query(query)?)?, sums)
+    let mut scalars: Vec<Scalar> = Vec::new();
+    let query = forms::query(query, statement, &mut |subquery| {
+        let planned = context.execute(subquery).and_then(|lf| fixed_with(lf, sums, &scalars));
+        let scalar = planned
+            .and_then(|(lf, _)| Scalar::new(scalars.len(), lf))
+            .map_err(|error| by_itself(&error).unwrap_or(error))?;
+        let dtype = scalar.dtype.clone();
+        scalars.push(scalar);
+        Ok(dtype)
+    })?;
+    fixed_with(context.execute(&query)?, sums, &scalars)
+}
+
+/// What is wrong with a subquery in the place of a value that uses columns of the query around it.
+fn by_itself(error: &PolarsError) -> Option<PolarsError> {
+    let message = polars_words(error);
+    let unknown = matches!(innermost(error), PolarsError::ColumnNotFound(_) | PolarsError::SchemaFieldNotFound(_))
+        || message.contains("no table or struct column");
+    let name = place::quoted(&message).filter(|_| unknown)?;
+    Some(polars_err!(
+        SQLInterface: "a subquery in the place of a value stands by itself, and cannot use `{name}` of the query around it: join its table instead"
+    ))
 }
 
 /// The type of an expression over a table of this schema; `None` where it cannot be known yet.
@@ -120,15 +161,16 @@ pub fn check_expr(text: &str, schema: &TableSchema, sums: FloatSums) -> Result<O
     let expr = parse_expr(text).map_err(|problem| vec![problem])?;
     let tables = BTreeMap::from([(String::new(), schema.clone())]);
     let mut problems = Names::new(text, &tables).check_expr(&expr);
-    problems.extend(frames::problems(text, &expr));
+    problems.extend(forms::problems(text, &expr));
     if !problems.is_empty() {
         return Err(problems);
     }
     let Some(table) = polars_schema(schema) else { return Ok(None) };
     let table = Arc::new(table);
     let run = |text: &str| {
-        let plan =
-            |expr: polars::prelude::Expr| DataFrame::empty_with_schema(&table).lazy().select([expr.alias("value")]);
+        let plan = |expr: polars::prelude::Expr| {
+            (DataFrame::empty_with_schema(&table).lazy().select([expr.alias("value")]), Resolved::default())
+        };
         tried(|| plan_expr(text, &table, sums).map(plan))
     };
     run(text).map(|found| found.get("value").map(super::from_polars)).map_err(|error| {
@@ -143,11 +185,8 @@ pub fn check_expr(text: &str, schema: &TableSchema, sums: FloatSums) -> Result<O
 /// What polars says of it; [`check_expr`] says it better.
 pub fn plan_expr(text: &str, schema: &SchemaRef, sums: FloatSums) -> PolarsResult<Expr> {
     without_advice();
-    if !frames::may_be_in(text) {
-        return fixed_expr(&polars::sql::sql_expr(text)?, schema, sums);
-    }
     let ast = parse_expr(text).map_err(|problem| polars_err!(SQLSyntax: "{}", problem.message))?;
-    fixed_expr(&frames::expr(text, ast)?, schema, sums)
+    fixed_expr(&polars::sql::sql_expr(forms::expr(text, ast)?)?, schema, sums)
 }
 
 /// What polars itself writes to standard error is advice to those who call it from Python.

@@ -57,6 +57,16 @@ fn mistakes_of_types_are_shown_in_the_query() {
         ("SELECT CASE WHEN carrier > 5 THEN 1 ELSE 2 END AS c FROM flights", "carrier > 5"),
         ("SELECT f.day FROM flights f JOIN airlines a ON f.carrier = a.carrier AND f.day = a.name", "f.day = a.name"),
         ("SELECT carrier FROM flights GROUP BY carrier HAVING sum(day) > 'x'", "sum(day) > 'x'"),
+        (
+            "SELECT day FROM flights WHERE delay > 1 AND day > (SELECT min(name) FROM airlines)",
+            "day > (SELECT min(name) FROM airlines)",
+        ),
+        ("SELECT day FROM flights WHERE delay > (SELECT day, delay FROM flights)", "SELECT day, delay FROM flights"),
+        (
+            "SELECT day FROM flights f WHERE day > (SELECT max(founded) FROM airlines a WHERE a.name = f.carrier)",
+            "SELECT max(founded) FROM airlines a WHERE a.name = f.carrier",
+        ),
+        ("SELECT day FROM flights WHERE day > (SELECT max(founded - name) FROM airlines)", "founded - name"),
     ] {
         let (place, message) = shown(query);
         assert_eq!(place, wanted, "{query}: {message}");

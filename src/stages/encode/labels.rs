@@ -18,7 +18,15 @@ impl Labels {
     /// # Errors
     /// When it does not exist, or its type has no exact text (floats, dates, lists).
     pub fn of(frame: &DataFrame, name: &str) -> Result<Self, StageError> {
-        let series = column(frame, name)?.as_materialized_series().rechunk();
+        Self::of_values(column(frame, name)?.as_materialized_series(), name)
+    }
+
+    /// Reads values that stand in a column, one by one or in lists.
+    ///
+    /// # Errors
+    /// When their type has no exact text.
+    pub fn of_values(series: &Series, name: &str) -> Result<Self, StageError> {
+        let series = series.rechunk();
         let (numeric, to) = match series.dtype() {
             DataType::String | DataType::Boolean => (false, series.dtype().clone()),
             integer if integer.is_integer() => (true, DataType::Int128),
@@ -29,6 +37,12 @@ impl Labels {
         };
         let series = series.strict_cast(&to).map_err(|error| StageError::data(format!("column `{name}`: {error}")))?;
         Ok(Self { name: name.to_owned(), series, numeric })
+    }
+
+    /// How many there are, with those that are null.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.series.len()
     }
 
     /// Visits every row: its index and its text, `None` where it is null.

@@ -141,7 +141,14 @@ const EXPRESSIONS: &[(&str, &str)] = &[
     ("reverse(s)", "tor ,nürG"),
     ("strpos(name, 'love')", "5"),
     ("strpos(name, 'x')", "0"),
+    ("strpos(name, '.')", "0"),
+    ("strpos(s, 'rot')", "7"),
+    ("strpos(nullif(name, 'ada lovelace'), 'a')", "null"),
     ("position('love' IN name)", "5"),
+    ("position(', ' IN s)", "5"),
+    ("position(p IN concat('a', p))", "2"),
+    ("initcap(name)", "Ada Lovelace"),
+    ("initcap(upper(s)) || '!'", "Grün, Rot!"),
     ("starts_with(s, 'Grü')", "true"),
     ("ends_with(s, 'rot')", "true"),
     ("regexp_like(s, '^G.{3}, r')", "true"),
@@ -163,8 +170,17 @@ const EXPRESSIONS: &[(&str, &str)] = &[
     ("CASE WHEN n < 0 THEN 'less' WHEN n = 0 THEN 'none' ELSE 'more' END", "less"),
     ("abs(n)", "7"),
     ("sign(n)", "-1"),
-    ("n % 4", "1"),
-    ("mod(n, 4)", "1"),
+    ("n % 4", "-3"),
+    ("mod(n, 4)", "-3"),
+    ("n % -4", "-3"),
+    ("-n % -4", "3"),
+    ("n % 0", "null"),
+    ("-7 % 4", "-3"),
+    ("-x % 2", "-0.5"),
+    ("mod(-7.5, x)", "-0.0"),
+    ("CAST(n AS DECIMAL(10, 2)) % 4", "-3.00"),
+    ("mod(CAST(n AS DECIMAL(10, 2)), CAST(x AS DECIMAL(10, 1)))", "-2.00"),
+    ("abs(n) % 4 + n", "-4"),
     ("n / 2", "-3.5"),
     ("CAST(trunc(n / 2) AS BIGINT)", "-3"),
     ("x / 2", "1.25"),
@@ -227,4 +243,143 @@ fn qualify_keeps_rows_by_their_place_in_a_window() {
             ("SELECT k, at FROM t QUALIFY count(*) OVER (PARTITION BY k) = 2", &["b | 2", "b | 5"]),
         ],
     );
+}
+
+#[test]
+fn an_order_in_a_window_may_go_up_and_down_at_once() {
+    right(
+        "rows",
+        &[
+            (
+                "SELECT at, row_number() OVER (ORDER BY k, n DESC) AS r FROM t ORDER BY r",
+                &["4 | 1", "1 | 2", "3 | 3", "6 | 4", "5 | 5", "2 | 6"],
+            ),
+            (
+                "SELECT at, rank() OVER (ORDER BY k, n DESC) AS a, dense_rank() OVER (ORDER BY k, n DESC) AS b FROM t",
+                &["1 | 2 | 2", "2 | 6 | 5", "3 | 2 | 2", "4 | 1 | 1", "5 | 5 | 4", "6 | 4 | 3"],
+            ),
+            (
+                "SELECT at, lag(at) OVER (PARTITION BY k ORDER BY n DESC, at) AS v FROM t WHERE k = 'a'",
+                &["1 | null", "3 | 1", "6 | 3"],
+            ),
+            (
+                "SELECT at, sum(at) OVER (PARTITION BY k ORDER BY n DESC, at) AS v FROM t WHERE k = 'a'",
+                &["1 | 1", "3 | 4", "6 | 10"],
+            ),
+            (
+                "SELECT at, first_value(at) OVER (PARTITION BY k ORDER BY n, at DESC) AS v FROM t WHERE k = 'a'",
+                &["1 | 6", "3 | 6", "6 | 6"],
+            ),
+            (
+                "SELECT at, row_number() OVER w AS r FROM t WINDOW w AS (ORDER BY k DESC, at) ORDER BY r",
+                &["4 | 1", "2 | 2", "5 | 3", "1 | 4", "3 | 5", "6 | 6"],
+            ),
+            (
+                "SELECT at, row_number() OVER (ORDER BY n NULLS LAST) AS r FROM t ORDER BY r",
+                &["2 | 1", "6 | 2", "4 | 3", "1 | 4", "3 | 5", "5 | 6"],
+            ),
+            (
+                "SELECT k, n, at FROM t WHERE k IS NOT NULL QUALIFY row_number() OVER (PARTITION BY k ORDER BY n DESC NULLS LAST, at DESC) = 1",
+                &["b | 1 | 2", "a | 3 | 3"],
+            ),
+        ],
+    );
+}
+
+/// polars takes a CASE of constants for a value without an order.
+#[test]
+fn a_case_of_constants_keeps_the_order() {
+    right(
+        "rows",
+        &[
+            (
+                "SELECT CASE WHEN n > 2 THEN 'more' ELSE 'less' END AS c FROM t ORDER BY at DESC",
+                &["less", "less", "less", "more", "less", "more"],
+            ),
+            (
+                "SELECT CASE WHEN n > 2 THEN 1 WHEN n = 2 THEN 2 ELSE 3 END AS c FROM t ORDER BY at DESC",
+                &["3", "3", "2", "1", "3", "1"],
+            ),
+            (
+                "SELECT CASE WHEN n > 2 THEN max(n) ELSE 0 END AS c FROM t ORDER BY at DESC",
+                &["0", "0", "0", "3", "0", "3"],
+            ),
+            (
+                "SELECT c FROM (SELECT CASE k WHEN 'a' THEN true ELSE false END AS c FROM t ORDER BY k, at) AS s",
+                &["true", "true", "true", "false", "false", "false"],
+            ),
+            ("SELECT sum(CASE WHEN n > 2 THEN 1 ELSE 0 END) AS c FROM t", &["2"]),
+        ],
+    );
+}
+
+#[test]
+fn a_subquery_stands_for_a_value() {
+    right(
+        "rows",
+        &[
+            ("SELECT at FROM t WHERE n > (SELECT avg(n) FROM t)", &["1", "3"]),
+            (
+                "SELECT at FROM t WHERE k = 'b' OR n < (SELECT max(n) FROM t) AND at > (SELECT min(at) FROM t)",
+                &["2", "4", "5", "6"],
+            ),
+            ("SELECT at, n - (SELECT min(n) FROM t) AS d FROM t WHERE k = 'a'", &["1 | 2", "3 | 2", "6 | 0"]),
+            ("SELECT (SELECT max(at) FROM t) AS m", &["6"]),
+            ("SELECT (SELECT max(at) FROM t) AS m FROM t WHERE k = 'b'", &["6", "6"]),
+            ("SELECT count(*) - (SELECT max(n) FROM t) AS d FROM t WHERE at > 100", &["-3"]),
+            ("SELECT max(n) = (SELECT max(n) FROM t) AS same, count(*) AS c FROM t", &["true | 6"]),
+            ("SELECT at FROM t WHERE n = (SELECT n FROM t WHERE at > 100)", &[]),
+            ("SELECT at, (SELECT n FROM t WHERE at > 100) AS v FROM t WHERE at < 3", &["1 | null", "2 | null"]),
+            (
+                "SELECT k, sum(n) AS s, (SELECT max(n) FROM t) AS m FROM t GROUP BY k HAVING sum(n) > (SELECT avg(n) FROM t)",
+                &["a | 7 | 3"],
+            ),
+            ("SELECT k, sum(n - (SELECT min(n) FROM t)) AS s FROM t GROUP BY k", &["null | 1", "a | 4", "b | 0"]),
+            ("SELECT k, sum(n) - (SELECT min(n) FROM t) AS s FROM t GROUP BY k", &["null | 1", "a | 6", "b | 0"]),
+            ("WITH a AS (SELECT * FROM t WHERE k = 'a') SELECT at FROM a WHERE at = (SELECT max(at) FROM a)", &["6"]),
+            ("SELECT at FROM t WHERE n = (SELECT max(n) FROM t WHERE n < (SELECT max(n) FROM t))", &["4"]),
+            ("SELECT at FROM t WHERE at = (WITH a AS (SELECT max(at) AS m FROM t) SELECT m FROM a)", &["6"]),
+            (
+                "SELECT at, (SELECT count(*) FROM t) AS c FROM t WHERE n <= 2 ORDER BY n DESC, at",
+                &["4 | 6", "2 | 6", "6 | 6"],
+            ),
+            (
+                "SELECT CASE WHEN n > (SELECT avg(n) FROM t) THEN 'more' ELSE 'less' END AS c FROM t WHERE k = 'a'",
+                &["more", "more", "less"],
+            ),
+            (
+                "SELECT at FROM (SELECT at, n FROM t WHERE at < (SELECT max(at) FROM t)) AS s WHERE n IN (SELECT n FROM t WHERE at = (SELECT max(at) FROM t))",
+                &["2"],
+            ),
+            (
+                "SELECT a.at, b.at AS other FROM t a JOIN t b ON a.n = b.n WHERE a.at < b.at AND b.at > (SELECT avg(at) FROM t)",
+                &["2 | 6"],
+            ),
+            (
+                "SELECT at, at - avg(at) OVER (PARTITION BY k) - (SELECT min(at) FROM t) AS d FROM t WHERE k = 'b'",
+                &["2 | -2.5", "5 | 0.5"],
+            ),
+        ],
+    );
+}
+
+#[test]
+fn a_subquery_that_is_no_value_is_an_error() {
+    let bench = bench();
+    let says = |query: &str| answer(&bench, "rows", query).join(" ");
+    let many = says("SELECT at FROM t WHERE n = (SELECT n FROM t WHERE k = 'a')");
+    assert!(many.contains("a subquery in the place of a value gives 3 rows, expected one"), "{many}");
+    let wide = says("SELECT at FROM t WHERE n = (SELECT n, at FROM t)");
+    assert!(wide.contains("a subquery in the place of a value gives one column, found 2"), "{wide}");
+    for query in [
+        "SELECT at FROM t AS o WHERE n > (SELECT avg(i.n) FROM t AS i WHERE i.k = o.k)",
+        "WITH o (x) AS (SELECT n FROM t) SELECT x FROM o WHERE x > (SELECT avg(n) FROM t WHERE at = x)",
+    ] {
+        let around = says(query);
+        assert!(around.contains("stands by itself, and cannot use `"), "{query}: {around}");
+    }
+    let any = says("SELECT at FROM t WHERE n > ALL (SELECT n FROM t)");
+    assert!(any.contains("ANY and ALL are not known over a subquery"), "{any}");
+    let joined = says("SELECT a.at FROM t a JOIN t b ON a.n = b.n AND a.at + b.at > (SELECT max(i.at) FROM t i)");
+    assert!(joined.contains("a subquery cannot stand in the condition of a join: write it into WHERE"), "{joined}");
 }

@@ -30,8 +30,9 @@ const TABLE: &str = "table";
 pub struct Spec {
     /// The tables, under the names that the query calls them by.
     pub inputs: BTreeMap<String, Ref>,
-    /// The query: one `SELECT`, with joins, groups, windows, `WITH` and subqueries as polars knows them. Names are
-    /// case-sensitive; text is in single quotes, names in double quotes. Without an `ORDER BY` the rows of a
+    /// The query: one `SELECT`, with joins, groups, windows, `WITH` and subqueries as polars knows them. A subquery in the place
+    /// of a value, `n > (SELECT avg(n) FROM t)`, stands by itself, gives one column, and one row (more are an error, none is a missing
+    /// value). Names are case-sensitive; text is in single quotes, names in double quotes. Without an `ORDER BY` the rows of a
     /// `GROUP BY` come sorted by its keys, and every other query keeps the order of its inputs; rows that are equal in
     /// an `ORDER BY` keep the order from before it.
     pub query: String,
@@ -51,7 +52,7 @@ impl Kind for Sql {
     const INFO: StageInfo = StageInfo {
         name: "sql",
         family: Family::Table,
-        version: 3,
+        version: 4,
         summary: "Makes a table of others by an SQL query, with a fixed row order and exact sums.",
         ports: &[Port { name: TABLE, about: "the query's result" }],
         example: r#"[stage.delays]
@@ -66,6 +67,8 @@ GROUP BY name
         seeded: false,
         numeric: false,
     };
+
+    const CHECKS_BY_TYPES: bool = true;
 
     const TAKES_VIEWS: bool = true;
 

@@ -107,6 +107,23 @@ const QUERIES: &[(&str, &str)] = &[
     ("semi", "SELECT row FROM t WHERE n IN (SELECT n FROM u WHERE few = 1)"),
     ("between", "SELECT u.row, v.row AS other FROM u JOIN v ON u.n < v.n AND u.x > v.x"),
     ("in", "SELECT row, x FROM t WHERE key IN (SELECT key FROM u GROUP BY key HAVING avg(x) > 0)"),
+    (
+        "scalar",
+        "SELECT row, x - (SELECT avg(x) FROM u) AS d FROM t WHERE n > (SELECT avg(n) FROM t) AND few = (SELECT max(few) FROM u)",
+    ),
+    (
+        "scalar_groups",
+        "SELECT few, sum(x - (SELECT min(x) FROM u)) AS s FROM t GROUP BY few HAVING sum(x) > (SELECT min(x) FROM t)",
+    ),
+    (
+        "mixed_order",
+        "SELECT row, row_number() OVER (PARTITION BY few ORDER BY key, n DESC) AS r, sum(y) OVER (PARTITION BY few ORDER BY key DESC, n) AS s FROM t",
+    ),
+    (
+        "remainder",
+        "SELECT row, (n - 500) % 7 AS a, x % 3 AS b, CAST(n - 500 AS DECIMAL(9, 2)) % 7 AS c FROM t WHERE n % 2 = 1",
+    ),
+    ("words", "SELECT row, initcap(key) AS k, strpos(key, '1') AS p FROM t WHERE position(' 6' IN key) > 0"),
     ("union", "SELECT key, n FROM t UNION SELECT key, n FROM u"),
     ("except", "SELECT key FROM t EXCEPT SELECT key FROM u"),
     (

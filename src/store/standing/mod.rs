@@ -286,6 +286,6 @@ fn has_gpu() -> bool {
 }
 
 /// The stamp of this program's file.
-fn program() -> Option<Stamp> {
+pub(super) fn program() -> Option<Stamp> {
     Some(Stamp::of(&std::env::current_exe().ok()?.metadata().ok()?))
 }

@@ -50,16 +50,21 @@ fn checking() -> Result<(), Failure> {
     let lines: Vec<String> = (0..100).map(line).collect();
     write(&folder.join("t.csv"), &format!("{}\n{}\n", columns.join(","), lines.join("\n")))?;
     write(&folder.join("kilter.toml"), "")?;
-    write(&folder.join("many.toml"), &manifest())?;
+    // What was found last time stands until the manifest changes, and of each query until the query changes.
+    std::fs::create_dir(folder.join(".kilter"))
+        .map_err(|error| Failure::new(format!("cannot make a folder: {error}")))?;
     let kilter = super::kilter()?;
-    let mut edited = Vec::new();
-    for round in 0..RUNS {
-        // What was found last time stands until the manifest changes.
-        let text = manifest().replace("c1 > 5", &format!("c1 > {}", round + 5));
-        write(&folder.join("many.toml"), &text)?;
-        edited.push(time(&|| check(&kilter, &folder))?);
-    }
-    row(&format!("kilter check, {QUERIES} queries, after an edit"), &Times::new(edited));
+    let measured = |what: &str, manifest: &dyn Fn(usize) -> String| -> Result<(), Failure> {
+        let mut times = Vec::new();
+        for round in 0..RUNS {
+            write(&folder.join("many.toml"), &manifest(round))?;
+            times.push(time(&|| check(&kilter, &folder))?);
+        }
+        row(&format!("kilter check, {QUERIES} queries, {what}"), &Times::new(times));
+        Ok(())
+    };
+    measured("all of them new", &|round| manifest(round * QUERIES, 0))?;
+    measured("one of them edited", &|round| manifest(0, round))?;
     row(&format!("kilter check, {QUERIES} queries, again"), &repeat(RUNS, &|| check(&kilter, &folder))?);
     Ok(())
 }
@@ -70,21 +75,23 @@ fn check(kilter: &Path, folder: &Path) -> Command {
     command
 }
 
-fn manifest() -> String {
+/// Each query has a number of its own in it, from `first` on; the one in the middle another, `edit` times.
+fn manifest(first: usize, edit: usize) -> String {
     let mut text = String::from(
         "[pipeline]\nname = \"many\"\nedition = \"2026\"\n\n[stage.raw]\nkind = \"fetch\"\npath = \"t.csv\"\n\n\
          [stage.t]\nkind = \"read\"\nfrom = \"raw\"\n",
     );
     let forms = [
-        "SELECT c0, c1, c2, c3 + c4 AS c3, c4 FROM a WHERE c1 > 5 AND c2 IS NOT NULL",
-        "SELECT c0, c1, c2, avg(c3) AS c3, sum(c4) AS c4 FROM a GROUP BY c0, c1, c2 HAVING count(*) > 1",
-        "SELECT a.c0, a.c1, b.c2, a.c3, b.c4 FROM a JOIN b ON a.c0 = b.c0 AND a.c1 = b.c1",
-        "SELECT c0, c1, c2, c3 - avg(c3) OVER (PARTITION BY c1) AS c3, lag(c4) OVER (PARTITION BY c0 ORDER BY c1) AS c4 FROM a",
-        "WITH g AS (SELECT c0, max(c3) AS m FROM a GROUP BY c0) SELECT a.c0, c1, c2, c3 / m AS c3, c4 FROM a JOIN g ON a.c0 = g.c0 ORDER BY c1 LIMIT 50",
+        "SELECT c0, c1, c2, c3 + c4 AS c3, c4 FROM a WHERE c1 > NUMBER AND c2 IS NOT NULL",
+        "SELECT c0, c1, c2, avg(c3) AS c3, sum(c4) AS c4 FROM a GROUP BY c0, c1, c2 HAVING count(*) > NUMBER",
+        "SELECT a.c0, a.c1, b.c2, a.c3, b.c4 FROM a JOIN b ON a.c0 = b.c0 AND a.c1 = b.c1 WHERE a.c1 <> NUMBER",
+        "SELECT c0, c1, c2, c3 - avg(c3) OVER (PARTITION BY c1) AS c3, lag(c4) OVER (PARTITION BY c0 ORDER BY c1) AS c4 FROM a WHERE c2 <> NUMBER",
+        "WITH g AS (SELECT c0, max(c3) AS m FROM a GROUP BY c0) SELECT a.c0, c1, c2, c3 / m AS c3, c4 FROM a JOIN g ON a.c0 = g.c0 ORDER BY c1 LIMIT NUMBER",
     ];
     for index in 0..QUERIES {
         let before = if index % 10 == 0 { "t".to_owned() } else { format!("s{}", index - 1) };
-        let query = forms[index % forms.len()];
+        let edited = if index == QUERIES / 2 { edit * QUERIES } else { 0 };
+        let query = forms[index % forms.len()].replace("NUMBER", &(first + index + edited).to_string());
         let _ = write!(
             text,
             "\n[stage.s{index}]\nkind = \"sql\"\ninputs = {{ a = \"{before}\", b = \"t\" }}\nquery = \"{query}\"\n"

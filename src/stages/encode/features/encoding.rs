@@ -28,9 +28,9 @@ pub type Tokenizers = BTreeMap<String, (String, SpecialNames)>;
 pub fn list_hint(dtype: &DType) -> Option<&'static str> {
     match dtype {
         DType::List(inner) if inner.is_numeric() => Some("encode lists of numbers as a `sequence`"),
-        DType::List(_) => {
-            Some("join them to texts in a `table` stage, ARRAY_TO_STRING(column, ' '), and encode those as `text`")
-        }
+        DType::List(_) => Some(
+            "encode lists of categories as a `sequence` with encode = \"index\", or join them to texts in a `table` stage, ARRAY_TO_STRING(column, ' '), and encode those as `text`",
+        ),
         _ => None,
     }
 }

@@ -2,13 +2,18 @@
 
 use super::{BadQuery, Spec, declared, one_of_each};
 use crate::frame::file::{BadFile, TypeRules};
+use crate::numbers;
 use crate::path;
-use crate::stage::{RunCx, StageError};
+use crate::stage::{Progress, RunCx, StageError};
 use crate::types::DType;
 use polars::prelude::*;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
+use std::time::Instant;
+
+/// After so many rows it is told how far it is, and looked whether the run goes on.
+const SOME_ROWS: usize = 65_536;
 
 /// Why there is no answer.
 pub(super) enum Wrong {
@@ -40,10 +45,17 @@ pub(super) fn read(place: &Path, spec: &Spec, cx: &RunCx<'_>) -> Result<DataFram
         .map(|name| if rules.get(name) == Some(&DType::Str) { Values::Texts(Vec::new()) } else { Values::Nothing(0) })
         .collect();
     let mut rows = statement.query([]).map_err(|error| failure(wrong(&error)))?;
-    let mut height = 0;
+    let (mut height, begin) = (0, Instant::now());
+    let tell = |rows: usize| {
+        let rate = numbers::rate(rows as f64 / begin.elapsed().as_secs_f64(), "rows");
+        cx.services.progress(Progress { done: rows as u64, total: None, unit: "row", detail: rate });
+    };
     loop {
-        if height % 65_536 == 0 {
+        if height % SOME_ROWS == 0 {
             cx.check_cancelled()?;
+            if height > 0 {
+                tell(height);
+            }
         }
         let Some(row) = rows.next().map_err(|error| failure(wrong(&error)))? else { break };
         height += 1;
@@ -53,6 +65,7 @@ pub(super) fn read(place: &Path, spec: &Spec, cx: &RunCx<'_>) -> Result<DataFram
             values.push(value, text).map_err(|mixed| mixed.failure(height, &names[index]))?;
         }
     }
+    tell(height);
     let columns = names.iter().zip(columns).map(|(name, values)| values.column(name)).collect();
     let df = DataFrame::new(height, columns);
     declared(df.map_err(|error| StageError::from(BadFile::polars("make a table of the rows", &error)))?, spec)

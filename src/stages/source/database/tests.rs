@@ -61,6 +61,16 @@ fn rows_have_the_types_of_their_values() {
 }
 
 #[test]
+fn a_long_read_tells_how_far_it_is() {
+    let bench = bench();
+    let numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 70000) SELECT i FROM n";
+    run(&bench, &format!("path = \"shop.db\"\nquery = \"{numbers}\"")).expect("run");
+    let told = bench.progress.lock().expect("no panic");
+    assert_eq!(told.iter().map(|progress| progress.done).collect::<Vec<_>>(), [65_536, 70_000]);
+    assert!(told.iter().all(|progress| progress.unit == "row" && progress.detail.ends_with(" rows/s")), "{told:?}");
+}
+
+#[test]
 fn a_column_of_several_types_is_an_error_or_text() {
     let error = failure("path = \"shop.db\"\nquery = \"SELECT a FROM mixed\"");
     assert_eq!(error.message, "row 2, column `a`: found a text, and a number before");

@@ -50,13 +50,13 @@ impl Kind for Redact {
     const INFO: StageInfo = StageInfo {
         name: "redact",
         family: Family::Table,
-        version: 2,
+        version: 3,
         summary: "Finds personal data in texts and masks, hashes, removes or replaces it, and reports what was where.",
         ports: &[
             Port { name: TABLE, about: "the table without what was found" },
             Port {
                 name: FOUND,
-                about: "what was found: `row` (from 0 on), `column`, `item` (the place in a list, from 0 on), `entity`, `start` and `length` in characters, `action`; not the text itself",
+                about: "what was found: `row` (from 0 on), `column` (a field of a struct after a dot: `address.street`), `item` (the place in a list, the outermost where there are several, from 0 on), `entity`, `start` and `length` in characters, `action`; not the text itself",
             },
         ],
         example: r#"[stage.safe]
@@ -109,13 +109,13 @@ key_env = "TICKETS_KEY"
     }
 }
 
-/// The columns of text to look into.
+/// The columns to look into.
 fn columns<'a>(spec: &'a Spec, df: &'a DataFrame) -> impl Iterator<Item = &'a Column> {
     let wanted = |column: &&Column| {
         let fits = |rule: &String| crate::types::matches_pattern(rule, column.name()) || column.name() == rule.as_str();
         spec.columns.as_ref().is_none_or(|columns| columns.0.iter().any(fits))
     };
-    df.columns().iter().filter(|column| check::is_text(&from_polars(column.dtype()))).filter(wanted)
+    df.columns().iter().filter(|column| check::holds_text(&from_polars(column.dtype()))).filter(wanted)
 }
 
 fn key(spec: &Spec) -> Result<Option<Vec<u8>>, StageError> {
@@ -165,6 +165,8 @@ struct Cleaned {
 
 /// Something that was found: what, where in characters, and what became of it.
 struct Mark {
+    /// The field of a struct, behind its column's name: `.street`.
+    field: String,
     /// The place in a list.
     item: Option<i64>,
     entity: Entity,
@@ -202,7 +204,8 @@ impl Work {
             letters += text[at..found.range.start].chars().count();
             let length = part.chars().count();
             let (instead, meant) = self.replacer.replacement(found.entity, action, part)?;
-            cleaned.found.push(Mark { item: None, entity: found.entity, start: letters, length, action, meant });
+            let (field, item, entity) = (String::new(), None, found.entity);
+            cleaned.found.push(Mark { field, item, entity, start: letters, length, action, meant });
             cleaned.text.push_str(&text[at..found.range.start]);
             cleaned.text.push_str(&instead);
             letters += length;
@@ -214,17 +217,27 @@ impl Work {
 
     fn column(&self, column: &Column) -> Result<Done, StageError> {
         match column.dtype() {
+            DataType::String => self.texts(column),
             DataType::List(_) => self.lists(column),
-            _ => self.texts(column),
+            DataType::Array(inner, _) => {
+                let cast = |column: &Column, dtype: &DataType| {
+                    column.cast(dtype).map_err(|error| failed("read the lists of texts", &error))
+                };
+                let Done { column: lists, found } = self.lists(&cast(column, &DataType::List(inner.clone()))?)?;
+                Ok(Done { column: cast(&lists, column.dtype())?, found })
+            }
+            DataType::Struct(_) => self.fields(column),
+            // Numbers among the fields of a struct.
+            _ => Ok(Done { column: column.clone(), found: nothing(column.len()) }),
         }
     }
 
-    /// Lists of texts: all their items at once, then back into the lists.
+    /// Lists: all their items at once, then back into the lists.
     fn lists(&self, column: &Column) -> Result<Done, StageError> {
         let broken = |error: PolarsError| failed("read the lists of texts", &error);
         let lists = column.list().map_err(broken)?.rechunk().into_owned();
         let offsets = lists.offsets().map_err(broken)?;
-        let mut items = self.texts(&lists.get_inner().into_column())?;
+        let mut items = self.column(&lists.get_inner().into_column())?;
         let new = lists.apply_to_inner(&|_| Ok(items.column.as_materialized_series().clone())).map_err(broken)?;
         let missing = lists.is_null();
         let mut found: Vec<Vec<Mark>> = Vec::with_capacity(lists.len());
@@ -237,6 +250,28 @@ impl Work {
             });
             found.push(marks.collect());
         }
+        Ok(Done { column: new.into_column(), found })
+    }
+
+    /// Structs: each of their fields, then back into the structs.
+    fn fields(&self, column: &Column) -> Result<Done, StageError> {
+        let broken = |error: PolarsError| failed("read the fields", &error);
+        // What lies behind a missing struct is nobody's.
+        let whole = column.as_materialized_series().rechunk();
+        let whole = whole.propagate_nulls().unwrap_or(whole);
+        let whole = whole.struct_().map_err(broken)?;
+        let mut found = nothing(whole.len());
+        let mut fields = Vec::new();
+        for field in whole.fields_as_columns() {
+            let done = self.column(&field)?;
+            for (found, marks) in found.iter_mut().zip(done.found) {
+                let name = |mark: Mark| Mark { field: format!(".{}{}", field.name(), mark.field), ..mark };
+                found.extend(marks.into_iter().map(name));
+            }
+            fields.push(done.column);
+        }
+        let mut new = StructChunked::from_columns(whole.name().clone(), whole.len(), &fields).map_err(broken)?;
+        new.zip_outer_validity(whole);
         Ok(Done { column: new.into_column(), found })
     }
 
@@ -254,6 +289,11 @@ impl Work {
     }
 }
 
+/// That nothing was found in so many rows.
+fn nothing(rows: usize) -> Vec<Vec<Mark>> {
+    std::iter::repeat_with(Vec::new).take(rows).collect()
+}
+
 /// The table without what was found, and the report.
 fn finish(mut df: DataFrame, done: Vec<Done>) -> PolarsResult<(DataFrame, DataFrame)> {
     let mut kept = vec![true; df.height()];
@@ -265,7 +305,7 @@ fn finish(mut df: DataFrame, done: Vec<Done>) -> PolarsResult<(DataFrame, DataFr
             for mark in &column.found[row] {
                 *kept &= mark.action != Action::DropRow;
                 rows.push(row as i64);
-                columns.push(column.column.name().to_string());
+                columns.push(format!("{}{}", column.column.name(), mark.field));
                 items.push(mark.item);
                 entities.push(mark.entity.name());
                 starts.push(mark.start as i64);

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct Spec {
     /// The table.
     pub from: Ref,
-    /// The columns of text or of lists of texts to look into, by name or pattern; all of them without it. Structs and binary
+    /// The columns to look into, by name or pattern: texts, and lists and structs with texts in them; all of them without it. Binary
     /// columns are not looked into, which `check` says.
     pub columns: Option<OneOrMany>,
     /// What is looked for, and what becomes of it: `find = { email = "hash", card = "mask" }`. Without it everything is

@@ -110,6 +110,70 @@ fn lists_of_texts_are_looked_into() {
     run::<Redact>(&bench, "from = \"notes\"\ncolumns = \"tags\"").expect("it can be named");
 }
 
+/// What people are called, where and how they can be reached.
+fn people() -> DataFrame {
+    let streets = StringChunked::from_iter([Some("5 Main St, ada@example.org"), None, Some("fine")]).into_series();
+    let address = df!["street" => streets, "zip" => [1_i64, 2, 3]].expect("a frame").into_struct("address".into());
+    let notes = Column::new(
+        "notes".into(),
+        [
+            Series::new("".into(), ["bob@example.org", "13812345678"]),
+            Series::new("".into(), [""; 0]),
+            Series::new("".into(), ["x", "eve@example.org"]),
+        ],
+    );
+    let columns = vec![Column::new("name".into(), ["a", "b", "c"]), address.into_column(), notes];
+    DataFrame::new(3, columns).expect("a frame")
+}
+
+#[test]
+fn structs_are_looked_into_and_the_report_names_the_field() {
+    let mut bench = Bench::default();
+    let there = Some([true, true, false].into_iter().collect());
+    let who = people().into_struct("who".into()).with_outer_validity(there);
+    table_input(&mut bench, "notes", DataFrame::new(3, vec![who.into_column()]).expect("a frame"));
+    assert_eq!(findings::<Redact>(&bench, "from = \"notes\"\ncolumns = \"who\""), []);
+    let ports = run::<Redact>(&bench, "from = \"notes\"").expect("it runs");
+    let who = ports[0].1.column("who").expect("there");
+    let shown: Vec<String> = who.as_materialized_series().iter().map(|value| value.to_string()).collect();
+    assert!(shown[0].contains("5 Main St, [email]") && shown[0].contains("[cn_mobile]"), "{shown:?}");
+    assert_eq!((who.null_count(), &shown[2]), (1, &"null".to_owned()));
+    let report = &ports[1].1;
+    let cell = |column: &str, row: usize| report.column(column).expect("there").get(row).expect("a row").to_string();
+    let rows: Vec<[String; 4]> = (0..report.height())
+        .map(|row| ["row", "column", "item", "entity"].map(|column| cell(column, row).replace('"', "")))
+        .collect();
+    let wanted = [
+        ["0", "who.address.street", "null", "email"],
+        ["0", "who.notes", "0", "email"],
+        ["0", "who.notes", "1", "cn_mobile"],
+    ];
+    assert_eq!(rows, wanted.map(|row| row.map(str::to_owned)));
+}
+
+#[test]
+fn lists_of_structs_are_looked_into() {
+    let mut bench = Bench::default();
+    let one = people().into_struct("".into()).into_series();
+    let mut lists = ListChunked::from_iter([Some(one.slice(0, 1)), None, Some(one.slice(0, 3))]);
+    lists.rename("people".into());
+    table_input(&mut bench, "notes", DataFrame::new(3, vec![lists.into_column()]).expect("a frame"));
+    let ports = run::<Redact>(&bench, "from = \"notes\"").expect("it runs");
+    let report = &ports[1].1;
+    let all = |column: &str| -> Vec<String> {
+        report
+            .column(column)
+            .expect("there")
+            .as_materialized_series()
+            .iter()
+            .map(|value| value.str_value().into_owned())
+            .collect()
+    };
+    assert_eq!(all("row"), ["0", "0", "0", "2", "2", "2", "2"]);
+    assert_eq!(all("item"), ["0", "0", "0", "0", "0", "0", "2"]);
+    assert_eq!((all("column")[0].as_str(), all("column")[6].as_str()), ("people.address.street", "people.notes"));
+}
+
 #[test]
 fn what_is_not_looked_into_is_said_at_check_time() {
     let found = |more: &str| {
@@ -117,30 +181,39 @@ fn what_is_not_looked_into_is_said_at_check_time() {
         let types = ["str", "struct(mail: str, age: i64)", "struct(age: i64)", "list(list(str))", "list(i64)"];
         let named = |(n, dtype): (usize, &&str)| ColumnType::new(format!("c{n}"), dtype.parse().expect("a type"));
         let mut columns: Vec<ColumnType> = types.iter().enumerate().map(named).collect();
-        columns.push(ColumnType::new("raw", DType::Other("binary".to_owned())));
+        let binary = DType::Other("binary".to_owned());
+        columns.push(ColumnType::new(
+            "c5",
+            DType::Struct(vec![ColumnType::new("text", DType::Str), ColumnType::new("raw", binary.clone())]),
+        ));
+        columns.push(ColumnType::new("raw", binary));
         bench.input("notes", ArtifactType::Table(TableSchema::new(columns)), &[]);
         findings::<Redact>(&bench, &format!("from = \"notes\"\n{more}"))
     };
-    let warning = |names: &str| format!("columns {names} are not looked into, and may hold personal data");
-    assert_eq!(found(""), [("W0503".to_owned(), warning("`c1`, `c3` and `raw`"))]);
-    assert_eq!(found("columns = [\"c0\"]"), []);
-    assert_eq!(found("columns = [\"c*\"]"), [("W0503".to_owned(), warning("`c1` and `c3`"))]);
-    let [(code, message)] = found("columns = [\"c1\"]").try_into().expect("one");
-    assert_eq!(code, "E0214");
-    assert!(message.ends_with("but str or list(str) is needed here"), "{message}");
+    let both = "columns `c5.raw` and `raw` are not looked into, and may hold personal data";
+    assert_eq!(found(""), [("W0503".to_owned(), both.to_owned())]);
+    assert_eq!(found("columns = [\"c0\", \"c1\", \"c3\"]"), []);
+    let one = "column `c5.raw` is binary, which is not looked into, and may hold personal data";
+    assert_eq!(found("columns = [\"c5\"]"), [("W0503".to_owned(), one.to_owned())]);
+    assert_eq!(found("columns = [\"c*\"]"), [("W0503".to_owned(), one.to_owned())]);
+    for name in ["c2", "raw"] {
+        let [(code, message)] = found(&format!("columns = [\"{name}\"]")).try_into().expect("one");
+        assert_eq!(code, "E0214");
+        assert!(message.ends_with("but str, or lists or structs of it is needed here"), "{message}");
+    }
 }
 
 #[test]
 fn a_run_says_again_what_it_does_not_look_into() {
     let mut bench = Bench::default();
-    let mail = df!["mail" => ["ada@example.org", "bob@example.org"]].expect("a frame").into_struct("who".into());
-    let df = DataFrame::new(2, vec![mail.into_column(), Column::new("text".into(), ["a", "b"])]).expect("a frame");
+    let bytes = BinaryChunked::from_slice("raw".into(), &[b"ada@example.org".as_slice(), b"bob"]).into_column();
+    let df = DataFrame::new(2, vec![bytes, Column::new("text".into(), ["a", "b"])]).expect("a frame");
     table_input(&mut bench, "notes", df);
     bench.run::<Redact>("from = \"notes\"").expect("it runs");
     bench.run::<Redact>("from = \"notes\"\ncolumns = [\"text\"]").expect("it runs");
     let said = bench.warnings.lock().expect("no panic").clone();
     let [said] = <[String; 1]>::try_from(said).expect("once");
-    assert!(said.starts_with("column `who` is struct(mail: str), which is not looked into"), "{said}");
+    assert!(said.starts_with("column `raw` is binary, which is not looked into"), "{said}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::diag::list;
 use crate::numbers;
 use crate::stage::StageError;
 use crate::stages::encode::features::encoding::{Fitted, Training, float_type};
-use crate::stages::encode::labels::Labels;
+use crate::stages::encode::labels::{Labels, Places};
 use crate::stages::encode::tensor::interleave;
 use crate::stages::encode::{Tensor, TensorData};
 use crate::types::{DType, Dim, FeatureType, Shape};
@@ -86,60 +86,68 @@ impl FittedCategory {
 
 impl FittedValues {
     /// Learns the values of a column.
-    pub(in crate::stages::encode::features) fn fit(
+    fn fit(name: String, spec: &Category, feature: &str, training: &Training<'_>) -> Result<Self, StageError> {
+        let labels = Labels::of(training.frame, &name)?;
+        Self::learn(name, spec, feature, &labels, Places::Rows)
+    }
+
+    /// Learns the values that stand in a column at these places.
+    pub(in crate::stages::encode::features) fn learn(
         name: String,
         spec: &Category,
         feature: &str,
-        training: &Training<'_>,
+        labels: &Labels,
+        places: Places<'_>,
     ) -> Result<Self, StageError> {
-        let labels = Labels::of(training.frame, &name)?;
         let (counts, null) = labels.counts()?;
         if counts.is_empty() {
             return Err(StageError::data(format!("column `{name}` has no value in the training rows"))
                 .note("all of them are null")
                 .hint("leave the column out"));
         }
-        if let (Some(row), Unseen::Error) = (null, spec.unknown) {
-            return Err(null_error(feature, &name, row));
+        if let (Some(at), Unseen::Error) = (null, spec.unknown) {
+            return Err(null_error(feature, &name, &places.told(at)));
         }
         let mut values: Vec<String> = counts.keys().cloned().collect();
         labels.sort(&mut values);
-        let values = spec.floor.keep(values, &counts, training.frame.height());
+        let values = spec.floor.keep(values, &counts, labels.count());
         Ok(Self { name, values })
     }
 
-    /// Each row's index. `other` is that of nulls and of values that training did not see; without it they are an error.
+    /// The index of each of these values, which stand in the column at these places. `other` is that of nulls and of values that training
+    /// did not see; without it they are an error.
     pub(in crate::stages::encode::features) fn indices(
         &self,
         feature: &str,
-        frame: &DataFrame,
+        labels: &Labels,
+        places: Places<'_>,
         other: Option<i64>,
     ) -> Result<Vec<i64>, StageError> {
         let lookup: BTreeMap<&str, i64> =
             self.values.iter().enumerate().map(|(index, value)| (value.as_str(), index as i64)).collect();
-        let mut indices = Vec::with_capacity(frame.height());
-        Labels::of(frame, &self.name)?.visit(|row, text| {
+        let mut indices = Vec::with_capacity(labels.count());
+        labels.visit(|at, text| {
             let index = text.and_then(|text| lookup.get(text).copied()).or(other);
             indices.push(match (index, text) {
                 (Some(index), _) => index,
-                (None, None) => return Err(null_error(feature, &self.name, row)),
-                (None, Some(text)) => return Err(self.unseen(feature, text, row)),
+                (None, None) => return Err(null_error(feature, &self.name, &places.told(at))),
+                (None, Some(text)) => return Err(self.unseen(feature, text, &places.told(at))),
             });
             Ok(())
         })?;
         Ok(indices)
     }
 
-    fn unseen(&self, feature: &str, value: &str, row: usize) -> StageError {
+    fn unseen(&self, feature: &str, value: &str, place: &str) -> StageError {
         let known = list(self.values.iter().map(String::as_str), 8);
-        StageError::data(format!("column `{}` is `{value}` in row {}, which training did not see", self.name, row + 1))
+        StageError::data(format!("column `{}` is `{value}` in {place}, which training did not see", self.name))
             .note(format!("it saw {known}"))
             .hint(format!("features.{feature}.unknown = \"other\" gives unseen values a category of their own"))
     }
 }
 
-fn null_error(feature: &str, column: &str, row: usize) -> StageError {
-    StageError::data(format!("column `{column}` is null in row {}", row + 1))
+fn null_error(feature: &str, column: &str, place: &str) -> StageError {
+    StageError::data(format!("column `{column}` is null in {place}"))
         .note("rows are counted from 1")
         .hint(format!("features.{feature}.unknown = \"other\" gives nulls and unseen values a category of their own"))
         .hint("or drop or fill such rows in a `table` stage before")
@@ -171,7 +179,10 @@ impl Fitted for FittedCategory {
         let indices: Vec<Vec<i64>> = self
             .columns
             .par_iter()
-            .map(|column| column.indices(feature, frame, other(column)))
+            .map(|column| {
+                let labels = Labels::of(frame, &column.name)?;
+                column.indices(feature, &labels, Places::Rows, other(column))
+            })
             .collect::<Result<_, _>>()?;
         let rows = frame.height();
         if self.encode == CategoryEncoding::Index {

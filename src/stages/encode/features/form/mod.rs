@@ -36,8 +36,8 @@ struct FeatureForm {
     /// Dates, datetimes and times of day: the columns. What comes round again becomes a point on a circle, two numbers.
     time: Option<Names>,
     /// For every row the last rows of its group up to itself, `[length, columns]`: the columns; numbers, or with
-    /// `encode = "index"` categories. Without `order`: columns of lists of numbers. What is missing at the beginning is
-    /// padding: 0, or of categories an index of its own.
+    /// `encode = "index"` categories. Without `order`: columns of lists of them, of which the last items are taken. What is missing
+    /// at the beginning is padding: 0, or of categories an index of its own, the last.
     sequence: Option<Names>,
     /// The columns of an image, one per pixel; when all their names end in a number, they are taken in the order of
     /// these numbers.

@@ -4,11 +4,20 @@
 //! the left table and then of the right, rows that become equal keep the first, sorts are stable, unions follow their
 //! inputs. A sort that the user asked for stays the last word: rows that are equal in it keep the order from before.
 
-use super::decimal;
-use super::rolling::{self, Rolling};
+mod keys;
+mod lists;
+mod numbers;
+mod scalars;
+
+pub use scalars::Scalar;
+
+use super::functions;
 use super::sums::{FloatSums, exact_aggregate, exact_correlation};
 use polars::prelude::*;
-use std::cell::{Cell, OnceCell};
+use polars_plan::plans::{AExpr, IR};
+use polars_plan::prelude::Arena;
+use scalars::Scalars;
+use std::cell::{Cell, OnceCell, RefCell};
 use std::sync::Arc;
 
 /// The same plan with a fixed row order, and with exact float aggregates where that is asked for.
@@ -16,8 +25,17 @@ use std::sync::Arc;
 /// # Errors
 /// Where the plan holds something whose order or sums cannot be fixed, or its schema cannot be resolved.
 pub fn fixed(lf: LazyFrame, sums: FloatSums) -> PolarsResult<LazyFrame> {
-    let fixer = Fixer { sums, indices: Cell::new(0) };
-    Ok(LazyFrame::from(fixer.plan(&lf.logical_plan)?))
+    fixed_with(lf, sums, &[]).map(|(lf, _)| lf)
+}
+
+/// The same of a plan in which values of these subqueries are used; with what was resolved of it.
+///
+/// # Errors
+/// See [`fixed`].
+pub fn fixed_with(lf: LazyFrame, sums: FloatSums, scalars: &[Scalar]) -> PolarsResult<(LazyFrame, Resolved)> {
+    let fixer = Fixer::new(sums, scalars);
+    let plan = fixer.plan(&lf.logical_plan)?;
+    Ok((LazyFrame::from(plan), fixer.resolved.into_inner()))
 }
 
 /// An expression over a table of this schema, in the same form.
@@ -25,57 +43,89 @@ pub fn fixed(lf: LazyFrame, sums: FloatSums) -> PolarsResult<LazyFrame> {
 /// # Errors
 /// See [`fixed`].
 pub fn fixed_expr(expr: &Expr, schema: &SchemaRef, sums: FloatSums) -> PolarsResult<Expr> {
-    let fixer = Fixer { sums, indices: Cell::new(0) };
+    let fixer = Fixer::new(sums, &[]);
     let input = DslPlan::DataFrameScan { df: Arc::new(DataFrame::empty_with_schema(schema)), schema: schema.clone() };
-    fixer.expr(expr, &Scope::new(&input))
+    fixer.expr(expr, &fixer.scope(input))
 }
 
-struct Fixer {
+struct Fixer<'a> {
     sums: FloatSums,
     /// How many pairs of row indices were named so far.
     indices: Cell<usize>,
+    scalars: Scalars<'a>,
+    /// Whether the order of the values counts that an expression gives.
+    in_order: Cell<bool>,
+    resolved: RefCell<Resolved>,
 }
 
 /// The plan that expressions are evaluated over; its schema is resolved only if an aggregate asks for it.
 struct Scope<'a> {
-    input: &'a DslPlan,
+    input: RefCell<DslPlan>,
     schema: OnceCell<SchemaRef>,
+    scalars: &'a [Scalar],
+    resolved: &'a RefCell<Resolved>,
 }
 
-impl<'a> Scope<'a> {
-    fn new(input: &'a DslPlan) -> Self {
-        Self { input, schema: OnceCell::new() }
-    }
+/// The plans whose schemas were resolved, so that the schema of a plan over one of them does not begin anew.
+pub type Resolved = (Arena<IR>, Arena<AExpr>);
 
+impl Scope<'_> {
     fn schema(&self) -> PolarsResult<&SchemaRef> {
         if let Some(schema) = self.schema.get() {
             return Ok(schema);
         }
-        let schema = LazyFrame::from(self.input.clone()).collect_schema()?;
+        let mut lf = LazyFrame::from(self.input.take());
+        let (plans, exprs) = &mut *self.resolved.borrow_mut();
+        let schema = lf.schema_with_arenas(plans, exprs);
+        // It knows now where it stands among the plans that were resolved.
+        self.input.replace(lf.logical_plan);
+        let schema = scalars::with_scalars(schema?, self.scalars);
         Ok(self.schema.get_or_init(|| schema))
+    }
+
+    fn into_input(self) -> DslPlan {
+        self.input.into_inner()
     }
 }
 
-impl Fixer {
+impl<'a> Fixer<'a> {
+    fn new(sums: FloatSums, scalars: &'a [Scalar]) -> Self {
+        let (indices, in_order) = (Cell::new(0), Cell::new(true));
+        Self { sums, indices, scalars: Scalars::new(scalars), in_order, resolved: RefCell::default() }
+    }
+
+    fn scope(&self, input: DslPlan) -> Scope<'_> {
+        let (input, schema) = (RefCell::new(input), OnceCell::new());
+        Scope { input, schema, scalars: self.scalars.all(), resolved: &self.resolved }
+    }
+
+    /// What `with` makes of the input and of expressions over it.
+    fn over(
+        &self,
+        input: &DslPlan,
+        exprs: &[Expr],
+        with: impl FnOnce(DslPlan, Vec<Expr>) -> PolarsResult<DslPlan>,
+    ) -> PolarsResult<DslPlan> {
+        let scope = self.scope(self.plan(input)?);
+        let exprs = self.exprs(exprs, &scope)?;
+        with(scope.into_input(), exprs)
+    }
+
     fn plan(&self, plan: &DslPlan) -> PolarsResult<DslPlan> {
         Ok(match plan {
             DslPlan::IR { dsl, .. } => self.plan(dsl)?,
             DslPlan::Scan { .. } | DslPlan::DataFrameScan { .. } => plan.clone(),
             DslPlan::Filter { input, predicate } => {
-                let input = self.plan(input)?;
-                let predicate = self.expr(predicate, &Scope::new(&input))?;
-                DslPlan::Filter { input: Arc::new(input), predicate }
+                let scope = self.scope(self.plan(input)?);
+                let predicate = self.expr(predicate, &scope)?;
+                self.scalars.filter(scope.into_input(), predicate)?
             }
             DslPlan::Select { expr, input, options } => {
-                let input = self.plan(input)?;
-                let expr = self.exprs(expr, &Scope::new(&input))?;
-                DslPlan::Select { expr, input: Arc::new(input), options: *options }
+                self.over(input, expr, |input, exprs| self.scalars.select(input, exprs, *options))?
             }
-            DslPlan::HStack { input, exprs, options } => {
-                let input = self.plan(input)?;
-                let exprs = self.exprs(exprs, &Scope::new(&input))?;
-                DslPlan::HStack { input: Arc::new(input), exprs, options: *options }
-            }
+            DslPlan::HStack { input, exprs, options } => self.over(input, exprs, |input, exprs| {
+                self.scalars.around(input, |input| DslPlan::HStack { input, exprs, options: *options })
+            })?,
             DslPlan::GroupBy { .. } => self.group_by(plan)?,
             DslPlan::Join { .. } => self.join(plan)?,
             DslPlan::Distinct { input, options } => {
@@ -87,10 +137,10 @@ impl Fixer {
                 DslPlan::Distinct { input: self.arc(input)?, options }
             }
             DslPlan::Sort { input, by_column, slice, sort_options } => {
-                let input = self.plan(input)?;
-                let by_column = self.exprs(by_column, &Scope::new(&input))?;
-                let sort_options = sort_options.clone().with_maintain_order(true);
-                DslPlan::Sort { input: Arc::new(input), by_column, slice: *slice, sort_options }
+                self.over(input, by_column, |input, by_column| {
+                    let sort_options = sort_options.clone().with_maintain_order(true);
+                    self.scalars.around(input, |input| DslPlan::Sort { input, by_column, slice: *slice, sort_options })
+                })?
             }
             DslPlan::Slice { input, offset, len } => {
                 DslPlan::Slice { input: self.arc(input)?, offset: *offset, len: *len }
@@ -139,11 +189,10 @@ impl Fixer {
         let DslPlan::GroupBy { input, keys, predicates, aggs, options, apply, .. } = plan else {
             return self.plan(plan);
         };
-        let input = self.plan(input)?;
-        let scope = Scope::new(&input);
+        let scope = self.scope(self.plan(input)?);
         let keys = self.exprs(keys, &scope)?;
-        let predicates = self.exprs(predicates, &scope)?;
-        let aggs = self.exprs(aggs, &scope)?;
+        let (predicates, aggs) =
+            self.scalars.of_groups(|| Ok((self.exprs(predicates, &scope)?, self.exprs(aggs, &scope)?)))?;
         let schema = scope.schema()?;
         let fields: Vec<Field> = keys.iter().map(|key| key.to_field(schema)).collect::<PolarsResult<_>>()?;
         // Nested keys keep the order of their first appearance.
@@ -152,7 +201,7 @@ impl Fixer {
         // Sorting by all keys settles the order of groups whatever it was, but not which of 0.0 and -0.0 stands for both.
         let settled = by_column.len() == fields.len() && fields.iter().all(|key| !key.dtype().is_float());
         let grouped = DslPlan::GroupBy {
-            input: Arc::new(input.clone()),
+            input: Arc::new(self.scalars.beside(scope.into_input())?),
             keys,
             predicates,
             aggs,
@@ -172,6 +221,14 @@ impl Fixer {
             return self.plan(plan);
         };
         let (left, right) = (self.plan(input_left)?, self.plan(input_right)?);
+        let (left, right) = (self.scope(left), self.scope(right));
+        let on = (self.exprs(left_on, &left)?, self.exprs(right_on, &right)?);
+        if predicates.is_empty() {
+            keys::joinable(&on.0, &left, &on.1, &right)?;
+        }
+        let (left, right) = (left.into_input(), right.into_input());
+        let predicates = self.predicates(predicates, &left, &right, options.args.suffix.clone())?;
+        self.scalars.refuse("the condition of a join")?;
         let mut options = JoinOptions::clone(options);
         options.args.maintain_order = match options.args.how {
             JoinType::Right => MaintainOrderJoin::RightLeft,
@@ -181,13 +238,12 @@ impl Fixer {
         let join = |left: DslPlan, right: DslPlan| DslPlan::Join {
             input_left: Arc::new(left),
             input_right: Arc::new(right),
-            left_on: left_on.clone(),
-            right_on: right_on.clone(),
+            left_on: on.0.clone(),
+            right_on: on.1.clone(),
             predicates: predicates.clone(),
             options: Arc::new(options.clone()),
         };
         if predicates.is_empty() {
-            joinable(left_on, &left, right_on, &right)?;
             return Ok(join(left, right));
         }
         // Joins on inequalities have no order of their own: rows are numbered before, and sorted by the numbers after.
@@ -198,6 +254,22 @@ impl Fixer {
         let by = SortMultipleOptions::default().with_maintain_order(true);
         let sorted = LazyFrame::from(joined).sort([a.as_str(), b.as_str()], by);
         Ok(sorted.drop(polars::prelude::cols([a.as_str(), b.as_str()])).logical_plan)
+    }
+
+    /// The conditions of a join that are no equality of keys; they name the columns of both tables.
+    fn predicates(
+        &self,
+        predicates: &[Expr],
+        left: &DslPlan,
+        right: &DslPlan,
+        suffix: Option<PlSmallStr>,
+    ) -> PolarsResult<Vec<Expr>> {
+        if predicates.is_empty() {
+            return Ok(Vec::new());
+        }
+        let [left, right] = [left, right].map(|side| LazyFrame::from(side.clone()));
+        let both = left.cross_join(right, suffix).logical_plan;
+        self.exprs(predicates, &self.scope(both))
     }
 
     fn exprs(&self, exprs: &[Expr], scope: &Scope<'_>) -> PolarsResult<Vec<Expr>> {
@@ -225,24 +297,25 @@ impl Fixer {
                 by: many(by)?,
                 sort_options: sort_options.clone().with_maintain_order(true),
             },
-            Expr::SubPlan(plan, names) => Expr::SubPlan(SpecialEq::new(self.arc(plan)?), names.clone()),
+            Expr::SubPlan(plan, names) => {
+                let plan = self.scalars.apart(|| self.arc(plan))?;
+                Expr::SubPlan(SpecialEq::new(plan), names.clone())
+            }
             Expr::Alias(inner, name) => Expr::Alias(one(inner)?, name.clone()),
             Expr::BinaryExpr { left, op, right } => {
-                let known = has_column(left) || has_column(right);
-                let dtype =
-                    |expr: &Expr| known.then(|| Some(expr.to_field(scope.schema().ok()?).ok()?.dtype)).flatten();
-                decimal::arithmetic(self.expr(left, scope)?, *op, self.expr(right, scope)?, dtype)
+                numbers::binary(self.expr(left, scope)?, *op, self.expr(right, scope)?, scope)
             }
             Expr::Cast { expr, dtype, options } => {
                 let inner = one(expr)?;
                 if options.is_strict() {
-                    keeps_values(&inner, dtype, scope)?;
+                    numbers::keeps_values(&inner, dtype, scope)?;
                 }
                 Expr::Cast { expr: inner, dtype: dtype.clone(), options: *options }
             }
-            Expr::Ternary { predicate, truthy, falsy } => {
-                Expr::Ternary { predicate: one(predicate)?, truthy: one(truthy)?, falsy: one(falsy)? }
-            }
+            Expr::Ternary { predicate, truthy, falsy } => match self.scalars.value(predicate) {
+                Some(value) => value,
+                None => self.choice(one(predicate)?, one(truthy)?, one(falsy)?, scope),
+            },
             Expr::Filter { input, by } => Expr::Filter { input: one(input)?, by: one(by)? },
             Expr::Gather { expr, idx, returns_scalar, null_on_oob } => Expr::Gather {
                 expr: one(expr)?,
@@ -270,8 +343,37 @@ impl Fixer {
         })
     }
 
+    /// A `CASE WHEN`, of which polars must not forget the order.
+    fn choice(&self, predicate: Arc<Expr>, truthy: Arc<Expr>, falsy: Arc<Expr>, scope: &Scope<'_>) -> Expr {
+        use functions::gives_rows;
+        let forgotten = self.in_order.get() && gives_rows(&predicate) && !gives_rows(&truthy) && !gives_rows(&falsy);
+        let polars = Expr::Ternary { predicate: predicate.clone(), truthy: truthy.clone(), falsy: falsy.clone() };
+        if !forgotten {
+            return polars;
+        }
+        // What is wrong with a branch is told where it is used.
+        let field = scope.schema().and_then(|schema| polars.to_field(schema));
+        match field.and_then(|field| field.dtype.materialize_unknown(true)) {
+            Ok(dtype) => {
+                let [predicate, truthy, falsy] = [predicate, truthy, falsy].map(Arc::unwrap_or_clone);
+                functions::choice(predicate, truthy, falsy, &dtype)
+            }
+            Err(_) => polars,
+        }
+    }
+
     fn aggregate(&self, aggregate: &AggExpr, scope: &Scope<'_>) -> PolarsResult<Expr> {
-        let one = |expr: &Arc<Expr>| self.expr(expr, scope).map(Arc::new);
+        use AggExpr as A;
+        let ordered =
+            matches!(aggregate, A::First(_) | A::Last(_) | A::FirstNonNull(_) | A::LastNonNull(_) | A::Implode { .. });
+        let before = self.in_order.replace(ordered && self.in_order.get());
+        let aggregate = self.aggregate_of(aggregate, scope);
+        self.in_order.set(before);
+        aggregate
+    }
+
+    fn aggregate_of(&self, aggregate: &AggExpr, scope: &Scope<'_>) -> PolarsResult<Expr> {
+        let one = |expr: &Arc<Expr>| self.scalars.by_rows(|| self.expr(expr, scope).map(Arc::new));
         let aggregate = match aggregate {
             AggExpr::Sum(input) => AggExpr::Sum(one(input)?),
             AggExpr::Mean(input) => AggExpr::Mean(one(input)?),
@@ -317,12 +419,12 @@ impl Fixer {
     }
 
     fn function(&self, input: Vec<Expr>, function: &FunctionExpr, scope: &Scope<'_>) -> PolarsResult<Expr> {
-        if let (FunctionExpr::Coalesce, Some(window)) = (function, marked(&input)) {
-            return Ok(rolling::function(window).call(input));
+        if let Some(meant) = functions::meant(function, &input) {
+            return Ok(meant);
         }
         match function {
             FunctionExpr::Boolean(BooleanFunction::IsIn { .. }) => {
-                let input = input.into_iter().map(|part| whole_list(&part).unwrap_or(part)).collect();
+                let input = input.into_iter().map(lists::whole).collect();
                 Ok(Expr::Function { input, function: function.clone() })
             }
             FunctionExpr::Unique(_) => Ok(Expr::Function { input, function: FunctionExpr::Unique(true) }),
@@ -345,91 +447,6 @@ impl Fixer {
             }
             _ => Ok(Expr::Function { input, function: function.clone() }),
         }
-    }
-}
-
-/// Refuses keys whose common type polars is not built to join by: it would panic.
-fn joinable(left_on: &[Expr], left: &DslPlan, right_on: &[Expr], right: &DslPlan) -> PolarsResult<()> {
-    if left_on.is_empty() {
-        return Ok(());
-    }
-    let (left, right) = (Scope::new(left), Scope::new(right));
-    for (a, b) in left_on.iter().zip(right_on) {
-        let (a, b) = (a.to_field(left.schema()?)?, b.to_field(right.schema()?)?);
-        let mixed = |a: &DataType, b: &DataType| *a == DataType::UInt64 && b.is_signed_integer();
-        // Several keys become one of bytes.
-        if left_on.len() == 1
-            && let Some(decimal) = [&a, &b].into_iter().find(|key| key.dtype.is_decimal())
-        {
-            let dtype = super::from_polars(&decimal.dtype);
-            polars_bail!(InvalidOperation: "`{}` is {dtype}, and tables are not joined by a decimal alone: cast it on both sides, or join by another column too", decimal.name);
-        }
-        let wide = a.dtype == DataType::Int128 || b.dtype == DataType::Int128;
-        if wide || mixed(&a.dtype, &b.dtype) || mixed(&b.dtype, &a.dtype) {
-            let (x, y) = (super::from_polars(&a.dtype), super::from_polars(&b.dtype));
-            polars_bail!(InvalidOperation: "`{}` is {x}, but `{}` of the other table is {y}: cast one of them before joining", a.name, b.name);
-        }
-    }
-    Ok(())
-}
-
-/// The list of `IN (…)` as a literal. As SQL is planned it is an aggregate of a literal, for the sake of which the optimizer would
-/// move no condition of that filter down to the files.
-fn whole_list(expr: &Expr) -> Option<Expr> {
-    match expr {
-        Expr::Alias(inner, _) => whole_list(inner),
-        Expr::Agg(AggExpr::Implode { input, .. }) => match input.as_ref() {
-            Expr::Literal(LiteralValue::Series(values)) => {
-                let list = values.implode().ok()?.into_series();
-                Some(Expr::Literal(LiteralValue::Series(SpecialEq::new(list))))
-            }
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-/// The window that a `COALESCE` stands for, which its last text says.
-fn marked(input: &[Expr]) -> Option<Rolling> {
-    match input.last()? {
-        Expr::Literal(text) => Rolling::of_mark(text.extract_str()?),
-        _ => None,
-    }
-}
-
-/// Refuses a cast that loses a part of values and does not say what becomes of it.
-fn keeps_values(inner: &Expr, to: &DataTypeExpr, scope: &Scope<'_>) -> PolarsResult<()> {
-    let DataTypeExpr::Literal(to) = to else { return Ok(()) };
-    let rounded = match inner {
-        Expr::Function { function, .. } => {
-            matches!(function.to_string().as_str(), "round" | "floor" | "ceil" | "truncate" | "round_sig_figs" | "sign")
-        }
-        _ => false,
-    };
-    let may_lose = to.is_integer() || matches!(to, DataType::Float32 | DataType::Date | DataType::Decimal(..));
-    if !may_lose || has_selector(inner) || !has_column(inner) {
-        return Ok(());
-    }
-    let from = inner.to_field(scope.schema()?)?.dtype;
-    let Some((loses, says_how)) = loses(&from, to).filter(|_| !rounded || matches!(to, DataType::Float32)) else {
-        return Ok(());
-    };
-    let (from, to) = (super::from_polars(&from), super::from_polars(to));
-    polars_bail!(InvalidOperation: "`CAST` of {from} to {to} {loses} without saying so: {says_how}");
-}
-
-/// What a cast leaves out, and how to say that it is meant. That a date has no time of day, and an `f32` fewer digits than an
-/// `f64`, is what one casts to them for.
-fn loses(from: &DataType, to: &DataType) -> Option<(&'static str, &'static str)> {
-    use DataType as D;
-    let cut = Some(("cuts fractions off", "ROUND, FLOOR, CEIL or TRUNC before it, or TRY_CAST"));
-    match (from, to) {
-        (D::Float32 | D::Float64 | D::Decimal(..), to) if to.is_integer() => cut,
-        (D::Decimal(_, before), D::Decimal(_, after)) if after < before => cut,
-        (D::Int32 | D::Int64 | D::Int128 | D::UInt32 | D::UInt64 | D::Decimal(..), D::Float32) => {
-            Some(("rounds to 24 bits", "CAST to DOUBLE, or TRY_CAST"))
-        }
-        _ => None,
     }
 }
 

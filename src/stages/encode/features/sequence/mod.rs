@@ -3,6 +3,8 @@
 //! made, one list a step. Numbers are padded with 0 after scaling, with `indicator` beside a 1 that says so;
 //! categories (`encode = "index"`) with an index of their own, the last.
 
+mod lists;
+
 use super::FittedFeature;
 use super::category::{Category, FittedValues, Unseen, is_category};
 use super::encoding::{Encoding, Fitted, Known, Training, float_type, list_hint};
@@ -10,10 +12,11 @@ use super::numeric::{FittedNumber, NumberSteps, is_number};
 use crate::diag::codes;
 use crate::path;
 use crate::stage::{CheckCx, StageError};
-use crate::stages::encode::labels::{Places, column, finite, floats, numbers};
+use crate::stages::encode::labels::{Labels, Places, numbers};
 use crate::stages::encode::order::Groups;
 use crate::stages::encode::{Names, Tensor, TensorData};
 use crate::types::{DType, Dim, FeatureType, Shape, TensorType};
+use lists::{Lists, Spans, from_end, is_list_of, items, listed_numbers};
 use polars::prelude::*;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -21,7 +24,7 @@ use serde::{Deserialize, Serialize};
 /// Sequences as the manifest describes them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Sequence {
-    /// The columns: numbers, categories, or lists of numbers.
+    /// The columns: numbers, categories, or lists of them.
     pub columns: Names,
     /// How many rows a sequence has.
     pub length: u64,
@@ -86,13 +89,6 @@ impl Sequence {
     }
 }
 
-fn is_list_of_numbers(dtype: &DType) -> bool {
-    match dtype {
-        DType::List(inner) | DType::Array(inner, _) => is_number(inner) || inner.is_unknown(),
-        _ => false,
-    }
-}
-
 impl Encoding for Sequence {
     fn key(&self) -> &'static str {
         "sequence"
@@ -109,7 +105,8 @@ impl Encoding for Sequence {
 
     fn accepts(&self, dtype: &DType) -> bool {
         match (self.is_list(), &self.category) {
-            (true, _) => is_list_of_numbers(dtype),
+            (true, Some(_)) => is_list_of(dtype, is_category),
+            (true, None) => is_list_of(dtype, is_number),
             (false, Some(_)) => is_category(dtype),
             (false, None) => is_number(dtype),
         }
@@ -117,6 +114,10 @@ impl Encoding for Sequence {
 
     fn wanted(&self, dtype: &DType) -> (&'static str, &'static str) {
         match (self.is_list(), dtype) {
+            (true, _) if self.category.is_some() => (
+                "lists of text, bools or integers where there is no `order`",
+                list_hint(dtype).unwrap_or("order = \"COLUMN\" makes sequences of rows"),
+            ),
             (true, _) => (
                 "lists of numbers where there is no `order`",
                 list_hint(dtype).unwrap_or("order = \"COLUMN\" makes sequences of rows"),
@@ -138,7 +139,7 @@ impl Encoding for Sequence {
             cx.error(path!["features", name, "length"], codes::OUT_OF_RANGE, message);
         }
         if self.is_list() {
-            let stray = [("by", !self.by.is_empty()), ("offset", self.offset > 0), ("encode", self.category.is_some())];
+            let stray = [("by", !self.by.is_empty()), ("offset", self.offset > 0)];
             if let Some((key, _)) = stray.iter().find(|(_, given)| *given) {
                 cx.error(path!["features", name, *key], codes::MISSING_FIELD, format!("`{key}` needs `order`"))
                     .label("of rows in an order")
@@ -158,8 +159,16 @@ impl Encoding for Sequence {
             Some(category) => SequenceValues::Categories {
                 columns: columns
                     .into_par_iter()
-                    .map(|name| FittedValues::fit(name, category, feature, training))
-                    .collect::<Result<_, _>>()?,
+                    .map(|name| {
+                        if self.is_list() {
+                            let (items, spans) = items(frame, &name)?;
+                            let labels = Labels::of_values(&items, &name)?;
+                            return FittedValues::learn(name, category, feature, &labels, Places::Lists(&spans));
+                        }
+                        let labels = Labels::of(frame, &name)?;
+                        FittedValues::learn(name, category, feature, &labels, Places::Rows)
+                    })
+                    .collect::<Result<_, StageError>>()?,
                 unknown: category.unknown,
             },
             None => SequenceValues::Numbers(
@@ -167,7 +176,7 @@ impl Encoding for Sequence {
                     .into_par_iter()
                     .map(|name| {
                         if self.is_list() {
-                            let Lists { values, spans } = lists(frame, &name)?;
+                            let Lists { values, spans } = listed_numbers(frame, &name)?;
                             return self.steps.fit(&name, &values, Places::Lists(&spans));
                         }
                         self.steps.fit(&name, &numbers(frame, &name)?, Places::Rows)
@@ -183,37 +192,6 @@ impl Encoding for Sequence {
 
 fn index_type(name: &str, shape: Shape, cardinality: Dim) -> FeatureType {
     FeatureType { dtype: TensorType::I64, cardinality: Some(cardinality), ..float_type(name, shape) }
-}
-
-/// Where each row's numbers begin and end.
-type Spans = Vec<(usize, usize)>;
-
-/// Numbers of lists one after another, and where each row's begin and end.
-struct Lists {
-    values: Vec<Option<f64>>,
-    spans: Spans,
-}
-
-/// The numbers in a column of lists; a null list is an empty one.
-fn lists(frame: &DataFrame, name: &str) -> Result<Lists, StageError> {
-    let series = column(frame, name)?.as_materialized_series();
-    let wrong = |error: PolarsError| StageError::data(format!("column `{name}` is {}: {error}", series.dtype()));
-    let series = match series.dtype() {
-        DataType::Array(inner, _) => series.cast(&DataType::List(inner.clone())).map_err(wrong)?,
-        _ => series.clone(),
-    };
-    let mut parts = Vec::with_capacity(series.len());
-    let mut spans = Vec::with_capacity(series.len());
-    let lists = series.list().map_err(wrong)?;
-    for row in 0..lists.len() {
-        let start = parts.len();
-        if let Some(list) = lists.get_as_series(row) {
-            parts.extend(floats(&list, name)?);
-        }
-        spans.push((start, parts.len()));
-    }
-    finite(name, &parts, Places::Lists(&spans))?;
-    Ok(Lists { values: parts, spans })
 }
 
 impl FittedSequence {
@@ -255,7 +233,7 @@ impl FittedSequence {
     /// Numbers of lists; the last of each list stands last.
     fn listed(&self, feature: &str, columns: &[FittedNumber], frame: &DataFrame) -> Result<Vec<f32>, StageError> {
         let encode = |number: &FittedNumber| {
-            let lists = lists(frame, &number.name)?;
+            let lists = listed_numbers(frame, &number.name)?;
             Ok((number.apply(feature, &lists.values, Places::Lists(&lists.spans))?, lists.spans))
         };
         let columns = columns.par_iter().map(encode).collect::<Result<Vec<(Vec<f32>, Spans)>, StageError>>()?;
@@ -263,7 +241,7 @@ impl FittedSequence {
         let mut data = Vec::with_capacity(frame.height() * length * (columns.len() + usize::from(self.indicator)));
         for row in 0..frame.height() {
             for back in (1..=length).rev() {
-                let place = |spans: &[(usize, usize)]| spans[row].1.checked_sub(back).filter(|at| *at >= spans[row].0);
+                let place = |spans: &[(usize, usize)]| from_end(spans, row, back);
                 data.extend(columns.iter().map(|(values, spans)| place(spans).map_or(0.0, |at| values[at])));
                 let padded = columns.iter().all(|(_, spans)| place(spans).is_none());
                 data.extend(self.indicator.then_some(f32::from(u8::from(padded))));
@@ -272,27 +250,54 @@ impl FittedSequence {
         Ok(data)
     }
 
-    /// Indices of categories.
+    /// Indices of categories of rows.
     fn indices(
         &self,
         feature: &str,
         columns: &[FittedValues],
         unknown: Unseen,
         frame: &DataFrame,
+        order: &str,
     ) -> Result<Vec<i64>, StageError> {
-        let steps = self.steps(frame, self.order.as_deref().unwrap_or_default())?;
+        let steps = self.steps(frame, order)?;
         let padding = self.padding(columns, unknown);
-        let indices = columns
-            .par_iter()
-            .map(|column| {
-                let other = (unknown == Unseen::Other).then_some(column.values.len() as i64);
-                column.indices(feature, frame, other)
-            })
-            .collect::<Result<Vec<_>, _>>()?;
+        let encode = |column: &FittedValues| {
+            let labels = Labels::of(frame, &column.name)?;
+            column.indices(feature, &labels, Places::Rows, other(column, unknown))
+        };
+        let indices = columns.par_iter().map(encode).collect::<Result<Vec<_>, StageError>>()?;
         let mut data = Vec::with_capacity(frame.height() * steps.len() * columns.len());
         for row in 0..frame.height() {
             for step in &steps {
                 data.extend(indices.iter().map(|column| step[row].map_or(padding, |row| column[row])));
+            }
+        }
+        Ok(data)
+    }
+
+    /// Indices of categories of lists; the last of each list stands last.
+    fn listed_indices(
+        &self,
+        feature: &str,
+        columns: &[FittedValues],
+        unknown: Unseen,
+        frame: &DataFrame,
+    ) -> Result<Vec<i64>, StageError> {
+        let padding = self.padding(columns, unknown);
+        let encode = |column: &FittedValues| {
+            let (items, spans) = items(frame, &column.name)?;
+            let labels = Labels::of_values(&items, &column.name)?;
+            let indices = column.indices(feature, &labels, Places::Lists(&spans), other(column, unknown))?;
+            Ok((indices, spans))
+        };
+        let columns = columns.par_iter().map(encode).collect::<Result<Vec<(Vec<i64>, Spans)>, StageError>>()?;
+        let length = usize::try_from(self.length).unwrap_or(usize::MAX);
+        let mut data = Vec::with_capacity(frame.height() * length * columns.len());
+        for row in 0..frame.height() {
+            for back in (1..=length).rev() {
+                let step =
+                    |(indices, spans): &(Vec<i64>, Spans)| from_end(spans, row, back).map_or(padding, |at| indices[at]);
+                data.extend(columns.iter().map(step));
             }
         }
         Ok(data)
@@ -313,6 +318,11 @@ impl FittedSequence {
     }
 }
 
+/// The index of what is unknown, if it has one.
+fn other(column: &FittedValues, unknown: Unseen) -> Option<i64> {
+    (unknown == Unseen::Other).then_some(column.values.len() as i64)
+}
+
 impl Fitted for FittedSequence {
     fn columns(&self) -> Vec<&str> {
         let mut names = self.names();
@@ -330,8 +340,9 @@ impl Fitted for FittedSequence {
         }
         match (&self.values, &self.order) {
             (SequenceValues::Numbers(_), Some(_)) => is_number(dtype),
-            (SequenceValues::Numbers(_), None) => is_list_of_numbers(dtype),
-            (SequenceValues::Categories { .. }, _) => is_category(dtype),
+            (SequenceValues::Numbers(_), None) => is_list_of(dtype, is_number),
+            (SequenceValues::Categories { .. }, Some(_)) => is_category(dtype),
+            (SequenceValues::Categories { .. }, None) => is_list_of(dtype, is_category),
         }
     }
 
@@ -359,10 +370,54 @@ impl Fitted for FittedSequence {
                 TensorData::F32(self.numbers(feature, columns, frame, order)?)
             }
             (SequenceValues::Numbers(columns), None) => TensorData::F32(self.listed(feature, columns, frame)?),
-            (SequenceValues::Categories { columns, unknown }, _) => {
-                TensorData::I64(self.indices(feature, columns, *unknown, frame)?)
+            (SequenceValues::Categories { columns, unknown }, Some(order)) => {
+                TensorData::I64(self.indices(feature, columns, *unknown, frame, order)?)
+            }
+            (SequenceValues::Categories { columns, unknown }, None) => {
+                TensorData::I64(self.listed_indices(feature, columns, *unknown, frame)?)
             }
         };
         Ok(Tensor::of_rows(frame.height(), &self.row(), data))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::stage::testing::fields;
+    use crate::stages::encode::{EncodeSpec, Encoder, TensorData};
+    use polars::prelude::*;
+
+    /// Lists of texts and of numbers as categories.
+    fn frame(lists: &[&[&str]]) -> DataFrame {
+        let texts = lists.iter().map(|list| Series::new("".into(), *list)).collect::<Vec<_>>();
+        let numbers = lists
+            .iter()
+            .map(|list| Series::new("".into(), list.iter().map(|text| text.len() as i64).collect::<Vec<_>>()));
+        df!["tags" => texts, "sizes" => numbers.collect::<Vec<_>>()].expect("a frame")
+    }
+
+    fn indices(feature: &str, training: &DataFrame, of: &DataFrame) -> Result<(Vec<i64>, Vec<usize>), String> {
+        let text = format!("fit = \"t\"\nfeatures.s = {{ {feature} }}");
+        let spec: EncodeSpec = serde_json::from_value(fields(&text)).expect("a spec");
+        let encoder = Encoder::fit(&spec, training).map_err(|error| error.message)?;
+        let encoded = encoder.apply(of, "t", false).map_err(|error| error.message)?;
+        let tensor = &encoded.features["s"];
+        match &tensor.data {
+            TensorData::I64(data) => Ok((data.clone(), tensor.shape.clone())),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn lists_of_categories_are_padded_in_front() {
+        let training = frame(&[&["b", "a"], &[], &["cc", "a", "b", "a"]]);
+        let tags = indices("sequence = 'tags', length = 3, encode = 'index'", &training, &training).expect("encoded");
+        assert_eq!(tags, (vec![3, 1, 0, 3, 3, 3, 0, 1, 0], vec![3, 3]));
+        let both = "sequence = ['tags', 'sizes'], length = 2, encode = 'index', unknown = 'other'";
+        let new = frame(&[&["new", "b"], &["a"]]);
+        let both = indices(both, &training, &new).expect("encoded");
+        assert_eq!(both, (vec![3, 2, 1, 0, 4, 4, 0, 0], vec![2, 2, 2]));
+        let unseen = indices("sequence = 'tags', length = 3, encode = 'index'", &training, &new).expect_err("unseen");
+        assert_eq!(unseen, "column `tags` is `new` in the list of row 1, which training did not see");
     }
 }

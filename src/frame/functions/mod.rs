@@ -1,0 +1,67 @@
+//! Functions of SQL that polars does not have, or has otherwise. Where SQL is read they stand as what polars knows (`frame/sql`), and in
+//! the plan they become these (`frame/order.rs`).
+//!
+//! | file | what it knows |
+//! |---|---|
+//! | [`text`](self) | places in a text counted in characters, and words with a capital |
+//! | [`remainder`](self) | what a division leaves, with the sign of what was divided |
+//! | [`choice`](self) | `CASE WHEN` of constants |
+//! | [`order_key`](self) | the place of each row in an order that goes up by one column and down by another |
+
+mod choice;
+mod order_key;
+mod remainder;
+mod text;
+
+pub use order_key::OrderKey;
+pub use text::INITCAP;
+
+pub(super) use choice::{gives_rows, of as choice};
+pub(super) use remainder::{has_sign, of as remainder};
+
+use super::rolling::{self, Rolling};
+use polars::prelude::*;
+use polars_plan::dsl::UserDefinedFunction;
+use polars_plan::prelude::{BaseColumnUdf, FunctionOptions, new_column_udf};
+
+/// What a call of a polars function stands for, where that is another.
+pub(super) fn meant(function: &FunctionExpr, input: &[Expr]) -> Option<Expr> {
+    match function {
+        FunctionExpr::Coalesce => marked(input),
+        FunctionExpr::FillNull => text::position_of(input),
+        _ => None,
+    }
+}
+
+/// What a `COALESCE` stands for, which its last text says.
+fn marked(input: &[Expr]) -> Option<Expr> {
+    let Expr::Literal(text) = input.last()? else { return None };
+    let text = text.extract_str()?;
+    if let Some(rolling) = Rolling::of_mark(text) {
+        return Some(rolling::function(rolling).call(input.to_vec()));
+    }
+    let arguments = input[..input.len() - 1].to_vec();
+    match text {
+        INITCAP => Some(text::initcap(arguments)),
+        _ => OrderKey::of_mark(text).map(|key| key.call(arguments)),
+    }
+}
+
+/// A function that gives a value for each row from that row alone. To be made once: polars knows equal calls by their function.
+fn by_rows(
+    name: &'static str,
+    call: impl Fn(&[Column]) -> PolarsResult<Column> + Send + Sync + 'static,
+    dtype: impl Fn(&[Field]) -> PolarsResult<DataType> + Send + Sync + 'static,
+) -> UserDefinedFunction {
+    let fun = BaseColumnUdf::new(
+        move |columns: &mut [Column]| call(columns),
+        move |_: &Schema, fields: &[Field]| Ok(Field::new(fields[0].name().clone(), dtype(fields)?)),
+    );
+    UserDefinedFunction { name: name.into(), fun: new_column_udf(fun), options: FunctionOptions::elementwise() }
+}
+
+/// A call of such a function. Plans are compared by what it is called.
+fn called(function: &UserDefinedFunction, input: Vec<Expr>) -> Expr {
+    let UserDefinedFunction { name, fun, options } = function.clone();
+    Expr::AnonymousFunction { input, function: fun, options, fmt_str: Box::new(name) }
+}

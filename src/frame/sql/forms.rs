@@ -1,0 +1,133 @@
+//! A text with what polars' SQL does not know in forms that it does: windows with a frame (`frames`), windows whose order goes up by one column
+//! and down by another, `INITCAP`, and subqueries that stand for a value (`scalars`). All but the last become a `COALESCE` of their columns with a text at its
+//! end that says what is meant; in the plan that becomes the function (see `frame/functions`). A function of our own would not
+//! do: polars forgets those in subqueries.
+
+use super::super::functions::{INITCAP, OrderKey};
+use super::scalars::Plan;
+use super::{Problem, frames, scalars};
+use polars::prelude::{PolarsResult, polars_bail};
+use sqlparser::ast::{
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, NamedWindowExpr,
+    ObjectName, OrderByExpr, OrderByOptions, Select, Statement, Value, Visit, VisitMut, VisitorMut, WindowType,
+};
+use std::borrow::Cow;
+use std::ops::ControlFlow;
+
+/// What is wrong with what polars does not know.
+pub(super) fn problems<T: Visit>(text: &str, ast: &T) -> Vec<Problem> {
+    let mut found = frames::problems(text, ast);
+    found.extend(scalars::problems(text, ast));
+    found
+}
+
+/// A query for polars to read; `plan` is asked for the subqueries that stand for a value, in the order of their numbers.
+pub(super) fn query<'a>(text: &'a str, mut statement: Statement, plan: Plan<'_>) -> PolarsResult<Cow<'a, str>> {
+    let mut any = take(&mut statement)?;
+    if scalars::are_in(&statement) {
+        scalars::take(&mut statement, plan)?;
+        any = true;
+    }
+    Ok(if any { Cow::Owned(statement.to_string()) } else { Cow::Borrowed(text) })
+}
+
+/// An expression for polars to read.
+pub(super) fn expr(text: &str, mut ast: Expr) -> PolarsResult<Cow<'_, str>> {
+    Ok(if take(&mut ast)? { Cow::Owned(ast.to_string()) } else { Cow::Borrowed(text) })
+}
+
+/// Puts calls in their places; says whether there was one.
+fn take<T: VisitMut>(ast: &mut T) -> PolarsResult<bool> {
+    let mut taker = Taker { any: false };
+    match VisitMut::visit(ast, &mut taker) {
+        ControlFlow::Continue(()) => Ok(taker.any),
+        ControlFlow::Break(message) => polars_bail!(SQLSyntax: "{message}"),
+    }
+}
+
+struct Taker {
+    any: bool,
+}
+
+impl VisitorMut for Taker {
+    type Break = String;
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<String> {
+        for definition in &mut select.named_window {
+            if let NamedWindowExpr::WindowSpec(window) = &mut definition.1 {
+                self.any |= in_one_direction(&mut window.order_by);
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<String> {
+        match frames::replaced(expr) {
+            Ok(Some(replaced)) => {
+                self.any = true;
+                *expr = replaced;
+                return ControlFlow::Continue(());
+            }
+            Ok(None) => {}
+            Err(message) => return ControlFlow::Break(message),
+        }
+        let Expr::Function(call) = expr else { return ControlFlow::Continue(()) };
+        if let Some(WindowType::WindowSpec(window)) = &mut call.over {
+            self.any |= in_one_direction(&mut window.order_by);
+        }
+        if call.name.to_string().eq_ignore_ascii_case("initcap") {
+            let Some(text) = only_argument(call) else {
+                return ControlFlow::Break("`INITCAP` takes one text".to_owned());
+            };
+            *expr = marked(vec![text], INITCAP.to_owned());
+            self.any = true;
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Makes one column, which goes up, of an order that polars cannot follow in a window; says whether it was one.
+fn in_one_direction(order: &mut Vec<OrderByExpr>) -> bool {
+    let descending: Vec<bool> = order.iter().map(|by| by.options.asc == Some(false)).collect();
+    let nulls_last: Vec<bool> = order.iter().map(|by| by.options.nulls_first == Some(false)).collect();
+    let mixed = descending.iter().any(|is| *is != descending[0]);
+    if !mixed && !nulls_last.contains(&true) {
+        return false;
+    }
+    let columns = std::mem::take(order).into_iter().map(|by| by.expr).collect();
+    let expr = marked(columns, OrderKey { descending, nulls_last }.mark());
+    order.push(OrderByExpr { expr, options: OrderByOptions { asc: None, nulls_first: None }, with_fill: None });
+    true
+}
+
+/// What stands for a function of these columns, which `mark` tells.
+pub(super) fn marked(mut columns: Vec<Expr>, mark: String) -> Expr {
+    columns.push(Expr::value(Value::SingleQuotedString(mark)));
+    let unnamed = |argument| FunctionArg::Unnamed(FunctionArgExpr::Expr(argument));
+    let list = FunctionArgumentList {
+        duplicate_treatment: None,
+        args: columns.into_iter().map(unnamed).collect(),
+        clauses: Vec::new(),
+    };
+    Expr::Function(Function {
+        name: ObjectName::from(Ident::new("COALESCE")),
+        uses_odbc_syntax: false,
+        parameters: FunctionArguments::None,
+        args: FunctionArguments::List(list),
+        filter: None,
+        null_treatment: None,
+        over: None,
+        within_group: Vec::new(),
+    })
+}
+
+/// The one argument of a call; `None` where there is another number of them, or more is said of it.
+fn only_argument(call: &Function) -> Option<Expr> {
+    let FunctionArguments::List(list) = &call.args else { return None };
+    match list.args.as_slice() {
+        [FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))] if list.clauses.is_empty() && call.over.is_none() => {
+            Some(argument.clone())
+        }
+        _ => None,
+    }
+}
