@@ -11,11 +11,13 @@ fn main() {
 mod worker {
     use std::path::PathBuf;
 
-    const SHIM: &str = "src/worker/shim.cpp";
+    const FILES: [&str; 3] = ["src/worker/shim.cpp", "src/worker/kernels.cpp", "src/worker/shim.hpp"];
 
     /// Compiles the shim into a static library that only the worker is linked with.
     pub fn build() {
-        println!("cargo:rerun-if-changed={SHIM}");
+        for file in FILES {
+            println!("cargo:rerun-if-changed={file}");
+        }
         println!("cargo:rerun-if-env-changed=LIBTORCH");
         let Some(libtorch) = std::env::var_os("LIBTORCH").map(PathBuf::from) else {
             println!(
@@ -30,9 +32,12 @@ mod worker {
             .std("c++17")
             .warnings(false)
             .flag("-DAT_PER_OPERATOR_HEADERS")
+            // The kernels are most of a step whatever the profile is; their products are rounded one by one on every processor.
+            .opt_level(3)
+            .flag("-ffp-contract=off")
             .include(libtorch.join("include"))
             .include(libtorch.join("include/torch/csrc/api/include"))
-            .file(SHIM)
+            .files(FILES.iter().filter(|file| file.ends_with(".cpp")))
             // Without cargo's metadata: that would link the shim into the library, and so libtorch into `kilter`.
             .cargo_metadata(false)
             .compile("kilter_shim");

@@ -4,6 +4,7 @@
 mod checkpoint;
 mod failure;
 mod jobs;
+mod kernels;
 mod layers;
 mod losses;
 mod network;

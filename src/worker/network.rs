@@ -1,7 +1,7 @@
 //! A network with its weights, ready for a job.
 
 use crate::failure::Failure;
-use crate::layers::Network;
+use crate::layers::{Network, Past};
 use crate::numerics;
 use crate::tensors::Weights;
 use kilter::nn::{Architecture, LayerSpec};
@@ -83,6 +83,19 @@ impl Loaded {
     /// What libtorch says.
     pub fn forward(&self, features: &BTreeMap<String, Tensor>, train: bool) -> Result<Tensor, Failure> {
         Ok(self.network.forward(features, train)?)
+    }
+
+    /// Whether it can be given sequences of tokens bit by bit.
+    pub fn goes_on(&self) -> bool {
+        self.network.goes_on()
+    }
+
+    /// See [`Network::go_on`].
+    ///
+    /// # Errors
+    /// What libtorch says.
+    pub fn go_on(&self, tokens: &Tensor, new: &[i64], past: Past) -> Result<(Tensor, Past), Failure> {
+        Ok(self.network.go_on(tokens, new, past)?)
     }
 
     /// The store of its weights.

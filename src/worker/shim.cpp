@@ -2,6 +2,8 @@
 // that touch every parameter in one call. Every function catches what libtorch throws and gives it back as a
 // string that the caller frees with kilter_free; no error is a null pointer.
 
+#include "shim.hpp"
+
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
@@ -46,22 +48,6 @@
 #include <vector>
 
 namespace {
-
-char *copy(const std::string &text) { return strdup(text.c_str()); }
-
-// Runs the body; what it throws becomes the answer.
-template <typename F> char *guarded(F &&body) {
-  try {
-    body();
-    return nullptr;
-  } catch (const c10::Error &error) {
-    return copy(error.what_without_backtrace());
-  } catch (const std::exception &error) {
-    return copy(error.what());
-  } catch (...) {
-    return copy("an unknown C++ exception");
-  }
-}
 
 // libtorch's generator of a CUDA device, or of the CPU (-1).
 at::Generator default_generator(int32_t cuda) {

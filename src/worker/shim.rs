@@ -97,7 +97,7 @@ unsafe extern "C" {
 }
 
 /// Takes a string that the shim allocated.
-fn take(text: *mut c_char) -> Option<String> {
+pub fn take(text: *mut c_char) -> Option<String> {
     if text.is_null() {
         return None;
     }

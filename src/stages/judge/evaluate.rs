@@ -76,7 +76,7 @@ impl Kind for Evaluate {
     const INFO: StageInfo = StageInfo {
         name: "evaluate",
         family: Family::Judge,
-        version: 1,
+        version: 2,
         summary: "Judges a model: metrics with confidence intervals, gates, plots",
         ports: &[
             Port { name: METRICS_PORT, about: "metrics.json: values, confidence intervals, confusion matrix, gates" },

@@ -88,7 +88,7 @@ impl Kind for Generate {
     const INFO: StageInfo = StageInfo {
         name: "generate",
         family: Family::Judge,
-        version: 1,
+        version: 2,
         summary: "Goes on with texts by a trained language model",
         ports: &[Port {
             name: PORT,

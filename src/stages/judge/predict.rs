@@ -55,7 +55,7 @@ impl Kind for Predict {
     const INFO: StageInfo = StageInfo {
         name: "predict",
         family: Family::Judge,
-        version: 1,
+        version: 2,
         summary: "Predicts for raw rows with a trained model",
         ports: &[Port {
             name: PORT,

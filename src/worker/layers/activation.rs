@@ -19,6 +19,10 @@ impl Module for Relu {
     fn forward(&self, mut x: Tensor, _: &mut Pass) -> Result<Tensor, TchError> {
         if self.overwrite { x.f_relu_() } else { x.f_relu() }
     }
+
+    fn goes_on(&self) -> bool {
+        true
+    }
 }
 
 pub(super) struct Gelu {
@@ -39,6 +43,10 @@ impl Module for Gelu {
     fn forward(&self, x: Tensor, _: &mut Pass) -> Result<Tensor, TchError> {
         x.f_gelu(self.approximate)
     }
+
+    fn goes_on(&self) -> bool {
+        true
+    }
 }
 
 pub(super) struct Tanh;
@@ -47,6 +55,10 @@ impl Module for Tanh {
     fn forward(&self, x: Tensor, _: &mut Pass) -> Result<Tensor, TchError> {
         x.f_tanh()
     }
+
+    fn goes_on(&self) -> bool {
+        true
+    }
 }
 
 pub(super) struct Sigmoid;
@@ -54,6 +66,10 @@ pub(super) struct Sigmoid;
 impl Module for Sigmoid {
     fn forward(&self, x: Tensor, _: &mut Pass) -> Result<Tensor, TchError> {
         x.f_sigmoid()
+    }
+
+    fn goes_on(&self) -> bool {
+        true
     }
 }
 
@@ -71,6 +87,10 @@ impl Module for Softmax {
     fn forward(&self, x: Tensor, _: &mut Pass) -> Result<Tensor, TchError> {
         x.f_softmax(self.dim, None)
     }
+
+    fn goes_on(&self) -> bool {
+        [-1, 2].contains(&self.dim)
+    }
 }
 
 pub(super) struct Silu;
@@ -78,6 +98,10 @@ pub(super) struct Silu;
 impl Module for Silu {
     fn forward(&self, x: Tensor, _: &mut Pass) -> Result<Tensor, TchError> {
         x.f_silu()
+    }
+
+    fn goes_on(&self) -> bool {
+        true
     }
 }
 
@@ -87,6 +111,10 @@ impl Module for Hardswish {
     fn forward(&self, x: Tensor, _: &mut Pass) -> Result<Tensor, TchError> {
         x.f_hardswish()
     }
+
+    fn goes_on(&self) -> bool {
+        true
+    }
 }
 
 pub(super) struct Hardsigmoid;
@@ -94,6 +122,10 @@ pub(super) struct Hardsigmoid;
 impl Module for Hardsigmoid {
     fn forward(&self, x: Tensor, _: &mut Pass) -> Result<Tensor, TchError> {
         x.f_hardsigmoid()
+    }
+
+    fn goes_on(&self) -> bool {
+        true
     }
 }
 
@@ -103,6 +135,10 @@ impl Module for Mish {
     fn forward(&self, x: Tensor, _: &mut Pass) -> Result<Tensor, TchError> {
         x.f_mish()
     }
+
+    fn goes_on(&self) -> bool {
+        true
+    }
 }
 
 pub(super) struct Selu;
@@ -110,6 +146,10 @@ pub(super) struct Selu;
 impl Module for Selu {
     fn forward(&self, x: Tensor, _: &mut Pass) -> Result<Tensor, TchError> {
         x.f_selu()
+    }
+
+    fn goes_on(&self) -> bool {
+        true
     }
 }
 
@@ -132,6 +172,10 @@ impl Module for LeakyRelu {
     fn forward(&self, x: Tensor, _: &mut Pass) -> Result<Tensor, TchError> {
         if self.slope == 0.01 { x.f_leaky_relu() } else { below_zero(&x, self.slope) }
     }
+
+    fn goes_on(&self) -> bool {
+        true
+    }
 }
 
 pub(super) struct Elu {
@@ -148,6 +192,10 @@ impl Module for Elu {
     fn forward(&self, x: Tensor, _: &mut Pass) -> Result<Tensor, TchError> {
         let y = x.f_elu()?;
         if self.alpha == 1.0 { Ok(y) } else { below_zero(&y, self.alpha) }
+    }
+
+    fn goes_on(&self) -> bool {
+        true
     }
 }
 
@@ -167,5 +215,9 @@ impl Module for Softplus {
             return x.f_softplus();
         }
         x.f_mul_scalar(self.beta)?.f_softplus()?.f_div_scalar(self.beta)
+    }
+
+    fn goes_on(&self) -> bool {
+        true
     }
 }

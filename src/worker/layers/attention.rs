@@ -1,8 +1,11 @@
 //! `multi_head_attention`, and what blocks have of it.
 
+use super::dropout::dropped;
 use super::pass::{Mask, Pass};
+use super::past::Past;
 use super::table::Table;
 use super::{Module, Site, init, int, words};
+use crate::kernels;
 use kilter::nn::init::{Init, XavierUniform};
 use kilter::nn::layers;
 use tch::nn::Path;
@@ -41,17 +44,29 @@ impl Attention {
         Ok(Self { in_weight, in_bias, out_weight, out_bias, features, heads, causal, dropout, rotary })
     }
 
+    /// Whether sequences can go on: no token looks ahead.
+    pub fn goes_on(&self) -> bool {
+        self.causal
+    }
+
     /// Tokens that look at themselves. `[batch, seq, features]` stays.
-    pub fn own(&self, x: &Tensor, pass: &Pass) -> Result<Tensor, TchError> {
-        let parts = x.f_linear(&self.in_weight, self.in_bias.as_ref())?.f_chunk(3, -1)?;
+    pub fn own(&self, x: &Tensor, pass: &mut Pass) -> Result<Tensor, TchError> {
+        let parts = kernels::linear(x, &self.in_weight, self.in_bias.as_ref())?.f_chunk(3, -1)?;
         let [query, key, value] = [&parts[0], &parts[1], &parts[2]].map(|part| self.heads_of(part));
         let (query, key) = match &self.rotary {
             None => (query?, key?),
-            Some(table) => (turned(&query?, table)?, turned(&key?, table)?),
+            Some(table) => {
+                let query = query?;
+                let angles = angles(table, &query, pass.past.as_ref())?;
+                (turned(&query, &angles)?, turned(&key?, &angles)?)
+            }
         };
+        if let Some(past) = &mut pass.past {
+            return self.further(&query, key, value?, past);
+        }
         // Padding is at the end: a token that looks back does not meet it.
         let mask = if self.causal { None } else { pass.mask.as_ref() };
-        self.mix(&query, &key, &value?, mask, pass.train)
+        self.mix(&query, &key, &value?, mask.map(Mask::seen).transpose()?.as_ref(), self.causal, pass.train)
     }
 
     /// Tokens that look at a memory `[batch, seen, features]`.
@@ -61,9 +76,10 @@ impl Attention {
         let weights = self.in_weight.f_split_with_sizes(rows, 0)?;
         let biases = self.in_bias.as_ref().map(|bias| bias.f_split_with_sizes(rows, 0)).transpose()?;
         let bias = |index: usize| biases.as_ref().map(|biases| &biases[index]);
-        let query = self.heads_of(&x.f_linear(&weights[0], bias(0))?)?;
-        let parts = memory.f_linear(&weights[1], bias(1))?.f_chunk(2, -1)?;
-        self.mix(&query, &self.heads_of(&parts[0])?, &self.heads_of(&parts[1])?, mask.as_ref(), pass.train)
+        let query = self.heads_of(&kernels::linear(x, &weights[0], bias(0))?)?;
+        let parts = kernels::linear(memory, &weights[1], bias(1))?.f_chunk(2, -1)?;
+        let (key, value) = (self.heads_of(&parts[0])?, self.heads_of(&parts[1])?);
+        self.mix(&query, &key, &value, mask.as_ref().map(Mask::seen).transpose()?.as_ref(), self.causal, pass.train)
     }
 
     /// `[batch, seq, features]` as `[batch, heads, seq, features / heads]`.
@@ -71,18 +87,76 @@ impl Attention {
         x.f_unflatten(-1, [self.heads, self.features / self.heads])?.f_transpose(1, 2)
     }
 
+    /// Goes on with sequences: new tokens look at those that were seen too, whose keys and values are kept.
+    fn further(&self, query: &Tensor, key: Tensor, value: Tensor, past: &mut Past) -> Result<Tensor, TchError> {
+        let tokens = query.size()[2];
+        let (slot, mut kept) = past.take();
+        if past.same() == Some(0) {
+            let mixed = self.mix(query, &key, &value, None, true, false);
+            past.put(slot, vec![key, value]);
+            return mixed;
+        }
+        let width = past.width(tokens);
+        let places = past.places(tokens, query.device())?;
+        for (kept, new) in kept.iter_mut().zip([key, value]) {
+            *kept = with_places(kept, &new, &places, width)?;
+        }
+        let seen = match (past.same(), tokens) {
+            (Some(_), 1) => None,
+            _ => {
+                let all = Tensor::f_arange(width, (Kind::Int64, query.device()))?;
+                Some(all.f_le_tensor(&places.f_unsqueeze(-1)?)?.f_unsqueeze(1)?)
+            }
+        };
+        let [key, value] = [&kept[0], &kept[1]].map(|kept| kept.f_narrow(2, 0, width));
+        let mixed = self.mix(query, &key?, &value?, seen.as_ref(), false, false);
+        past.put(slot, kept);
+        mixed
+    }
+
     fn mix(
         &self,
         query: &Tensor,
         key: &Tensor,
         value: &Tensor,
-        mask: Option<&Mask>,
+        seen: Option<&Tensor>,
+        causal: bool,
         train: bool,
     ) -> Result<Tensor, TchError> {
-        let seen = mask.map(Mask::seen).transpose()?;
-        let dropout = if train { self.dropout } else { 0.0 };
-        let mixed = Tensor::f_scaled_dot_product_attention(query, key, value, seen, dropout, self.causal, None, false)?;
-        mixed.f_transpose(1, 2)?.f_flatten(2, -1)?.f_linear(&self.out_weight, self.out_bias.as_ref())
+        let mixed = match train && self.dropout > 0.0 && query.device() == Device::Cpu {
+            true => self.spelt_out(query, key, value, seen, causal)?,
+            false => {
+                let dropout = if train { self.dropout } else { 0.0 };
+                Tensor::f_scaled_dot_product_attention(query, key, value, seen, dropout, causal, None, false)?
+            }
+        };
+        kernels::linear(&mixed.f_transpose(1, 2)?.f_flatten(2, -1)?, &self.out_weight, self.out_bias.as_ref())
+    }
+
+    /// The formula written out: libtorch does the same where weights are dropped, with a slower `dropout`.
+    fn spelt_out(
+        &self,
+        query: &Tensor,
+        key: &Tensor,
+        value: &Tensor,
+        seen: Option<&Tensor>,
+        causal: bool,
+    ) -> Result<Tensor, TchError> {
+        let head = (self.features / self.heads) as f64;
+        let mut scores = query.f_mul_scalar(head.sqrt().recip())?.f_matmul(&key.f_transpose(-2, -1)?)?;
+        let hidden = match seen {
+            Some(seen) => Some(seen.f_logical_not()?),
+            None if causal => {
+                let square = [query.size()[2], key.size()[2]];
+                Some(Tensor::f_ones(square, (Kind::Bool, query.device()))?.f_triu(1)?)
+            }
+            None => None,
+        };
+        if let Some(hidden) = hidden {
+            scores = scores.f_masked_fill(&hidden, f64::NEG_INFINITY)?;
+        }
+        // What softmax gave is what its gradients are made of.
+        dropped(scores.f_softmax(-1, None::<Kind>)?, self.dropout, false)?.f_matmul(value)
     }
 }
 
@@ -102,14 +176,36 @@ fn rotations(base: f64, head: i64) -> Table {
     })
 }
 
+/// Cosines and sines for every token of `[batch, heads, seq, head]`: `[2, seq, head / 2]`, or where sequences go on
+/// `[2, batch, 1, seq, head / 2]`.
+fn angles(table: &Table, x: &Tensor, past: Option<&Past>) -> Result<Tensor, TchError> {
+    let tokens = x.size()[2];
+    let Some(past) = past else { return table.rows(tokens, x) };
+    let places = past.places(tokens, x.device())?;
+    let rows = table.rows(past.width(tokens), x)?.f_index_select(1, &places.f_flatten(0, -1)?)?;
+    rows.f_view([2, places.size()[0], 1, tokens, -1])
+}
+
 /// The halves of each head turned by the angle of its place.
-fn turned(x: &Tensor, table: &Table) -> Result<Tensor, TchError> {
-    let angles = table.rows(x.size()[2], x)?;
+fn turned(x: &Tensor, angles: &Tensor) -> Result<Tensor, TchError> {
     let (cos, sin) = (angles.f_select(0, 0)?, angles.f_select(0, 1)?);
     let halves = x.f_chunk(2, -1)?;
     let first = halves[0].f_mul(&cos)?.f_sub(&halves[1].f_mul(&sin)?)?;
     let second = halves[1].f_mul(&cos)?.f_add(&halves[0].f_mul(&sin)?)?;
     Tensor::f_cat(&[first, second], -1)
+}
+
+/// Keys or values `[batch, heads, places, head]` with new ones at their places, in memory for `width` places and some more.
+fn with_places(kept: &Tensor, new: &Tensor, places: &Tensor, width: i64) -> Result<Tensor, TchError> {
+    let mut size = kept.size();
+    let mut all = kept.shallow_clone();
+    if size[2] < width {
+        let before = std::mem::replace(&mut size[2], (width + 63) / 64 * 64);
+        all = Tensor::f_zeros(&size, (kept.kind(), kept.device()))?;
+        all.f_narrow(2, 0, before)?.f_copy_(kept)?;
+    }
+    let index = places.f_unsqueeze(1)?.f_unsqueeze(-1)?.f_expand_as(new)?;
+    all.f_scatter_(2, &index, new)
 }
 
 pub(super) struct MultiHeadAttention {
@@ -129,6 +225,34 @@ impl Module for MultiHeadAttention {
         match &self.memory {
             None => self.attention.own(&x, pass),
             Some(name) => self.attention.other(&x, name, pass),
+        }
+    }
+
+    fn goes_on(&self) -> bool {
+        self.memory.is_none() && self.attention.goes_on()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::numerics::seeded;
+    use tch::nn::VarStore;
+
+    #[test]
+    fn written_out_attention_is_the_kernels() {
+        let _turn = seeded(8);
+        let spec = |causal| layers::Attention { heads: 3, causal, dropout: 0.0, bias: true, rotary: None, init: None };
+        let draw = || Tensor::randn([2, 3, 5, 4], (Kind::Float, Device::Cpu));
+        let (query, key, value) = (draw(), draw(), draw());
+        let seen = Mask::of(&Tensor::from_slice(&[7, 7, 0, 0, 0, 1, 2, 3, 4, 0]).view([2, 5]), 0).expect("a mask");
+        let seen = seen.seen().expect("broadcast");
+        for (seen, causal) in [(None, false), (None, true), (Some(&seen), false)] {
+            let store = VarStore::new(Device::Cpu);
+            let attention = Attention::new(&spec(causal), 12, &store.root()).expect("built");
+            let found = attention.spelt_out(&query, &key, &value, seen, causal).expect("computed");
+            let wanted = Tensor::scaled_dot_product_attention(&query, &key, &value, seen, 0.0, causal, None, false);
+            assert!(found.allclose(&wanted, 1e-5, 1e-6, false), "{causal}");
         }
     }
 }

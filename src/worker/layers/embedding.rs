@@ -34,4 +34,8 @@ impl Module for Embedding {
     fn forward(&self, x: Tensor, _: &mut Pass) -> Result<Tensor, TchError> {
         Tensor::f_embedding(&self.weight, &x, self.padding, false, false)
     }
+
+    fn goes_on(&self) -> bool {
+        true
+    }
 }

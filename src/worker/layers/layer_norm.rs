@@ -25,4 +25,8 @@ impl Module for LayerNorm {
         let bias = self.affine.as_ref().map(|(_, bias)| bias);
         x.f_layer_norm(self.shape.as_slice(), weight, bias, self.eps, true)
     }
+
+    fn goes_on(&self) -> bool {
+        self.shape.len() == 1
+    }
 }

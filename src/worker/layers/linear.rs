@@ -2,6 +2,7 @@
 
 use super::pass::Pass;
 use super::{Module, Site, init, int};
+use crate::kernels;
 use kilter::nn::{Width, layers};
 use tch::{TchError, Tensor, nn::Path};
 
@@ -28,6 +29,10 @@ impl Linear {
 
 impl Module for Linear {
     fn forward(&self, x: Tensor, _: &mut Pass) -> Result<Tensor, TchError> {
-        x.f_linear(&self.weight, self.bias.as_ref())
+        kernels::linear(&x, &self.weight, self.bias.as_ref())
+    }
+
+    fn goes_on(&self) -> bool {
+        true
     }
 }

@@ -20,6 +20,7 @@ mod network;
 mod norms;
 mod parallel;
 mod pass;
+mod past;
 mod pool;
 mod position;
 mod recurrent;
@@ -35,6 +36,7 @@ mod watch;
 
 pub use init::{EMBEDDING, NORM};
 pub use network::Network;
+pub use past::Past;
 pub use watch::{first_not_finite, rows_not_finite};
 
 use kilter::nn::{InferCx, LayerSpec, Signal};
@@ -46,6 +48,12 @@ use tch::{TchError, Tensor, nn::Path};
 trait Module: Send {
     /// The layer's output for a batch. Takes its input over, so that what nobody else holds can be changed in place.
     fn forward(&self, x: Tensor, pass: &mut Pass) -> Result<Tensor, TchError>;
+
+    /// Whether it can go on with sequences: what it gives for a token follows from this one and those before it. A pass with a past
+    /// has only new tokens, and a layer that looks at others keeps there what it needs of them.
+    fn goes_on(&self) -> bool {
+        false
+    }
 }
 
 /// What a layer may know while it is built.
@@ -89,7 +97,7 @@ fn build(spec: &LayerSpec, site: &Site<'_>, vs: &Path<'_>) -> Result<Box<dyn Mod
         LayerSpec::LayerNorm(spec) => Box::new(layer_norm::LayerNorm::new(spec, site, vs)?),
         LayerSpec::RmsNorm(spec) => Box::new(norms::RmsNorm::new(spec, site, vs)?),
         LayerSpec::GroupNorm(spec) => Box::new(norms::GroupNorm::new(spec, site, vs)?),
-        LayerSpec::Dropout(spec) => Box::new(dropout::Dropout::new(spec)),
+        LayerSpec::Dropout(spec) => Box::new(dropout::Dropout::new(spec, site)),
         LayerSpec::Flatten(spec) => Box::new(shape::Flatten::new(spec)),
         LayerSpec::Reshape(_) => Box::new(shape::Reshape::new(site)?),
         LayerSpec::Transpose(_) => Box::new(shape::Transpose),

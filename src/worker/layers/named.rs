@@ -21,6 +21,10 @@ impl Module for Save {
         pass.saved.insert(self.name.clone(), (x.shallow_clone(), pass.mask.clone()));
         Ok(x)
     }
+
+    fn goes_on(&self) -> bool {
+        true
+    }
 }
 
 pub(super) struct Add {
@@ -36,6 +40,10 @@ impl Add {
 impl Module for Add {
     fn forward(&self, x: Tensor, pass: &mut Pass) -> Result<Tensor, TchError> {
         x.f_add(&saved(pass, &self.name)?.0)
+    }
+
+    fn goes_on(&self) -> bool {
+        true
     }
 }
 
@@ -53,5 +61,9 @@ impl Concat {
 impl Module for Concat {
     fn forward(&self, x: Tensor, pass: &mut Pass) -> Result<Tensor, TchError> {
         Tensor::f_cat(&[&x, &saved(pass, &self.name)?.0], self.dim)
+    }
+
+    fn goes_on(&self) -> bool {
+        [-1, 2].contains(&self.dim)
     }
 }

@@ -3,6 +3,7 @@
 use super::Shared;
 use super::parallel::joined;
 use super::pass::{Mask, Pass};
+use super::past::Past;
 use super::sequence::Sequence;
 use kilter::nn::{Architecture, Content, Join, Signal};
 use kilter::types::{FeatureType, TensorType};
@@ -49,11 +50,40 @@ impl Network {
     /// # Errors
     /// When an input is missing or has another shape, or libtorch runs out of memory.
     pub fn forward(&self, inputs: &BTreeMap<String, Tensor>, train: bool) -> Result<Tensor, TchError> {
-        let mut pass = Pass::new(train && self.frozen.is_none());
+        self.pass(inputs, Pass::new(train && self.frozen.is_none()), train).map(|(outputs, _)| outputs)
+    }
+
+    /// Whether it can be given sequences of tokens bit by bit.
+    pub fn goes_on(&self) -> bool {
+        self.towers.is_empty() && self.inputs.len() == 1 && self.layers.goes_on()
+    }
+
+    /// The outputs for tokens that follow those of a past, which has them then too; `new` says how many of each row do, the others
+    /// fill the row up. Only for a network that [goes on](Self::goes_on).
+    ///
+    /// # Errors
+    /// Those of [`Self::forward`].
+    pub fn go_on(&self, tokens: &Tensor, new: &[i64], mut past: Past) -> Result<(Tensor, Past), TchError> {
+        let inputs = self.inputs.iter().map(|feature| (feature.name.clone(), tokens.shallow_clone())).collect();
+        past.begin(new);
+        let (outputs, past) = self.pass(&inputs, Pass { past: Some(past), ..Pass::new(false) }, false)?;
+        let mut past = past.ok_or_else(|| TchError::Shape("the past of a sequence is lost".to_owned()))?;
+        past.end();
+        Ok((outputs, past))
+    }
+
+    fn pass(
+        &self,
+        inputs: &BTreeMap<String, Tensor>,
+        mut pass: Pass,
+        train: bool,
+    ) -> Result<(Tensor, Option<Past>), TchError> {
         let joined = match (self.inputs.as_slice(), self.towers.as_slice()) {
             ([only], []) => {
                 let x = numbers(only, inputs)?;
-                pass.mask = mask(only, &x)?;
+                if pass.past.is_none() {
+                    pass.mask = mask(only, &x)?;
+                }
                 x
             }
             (features, []) => {
@@ -75,7 +105,8 @@ impl Network {
         let (first, last) = self.layers.split_at(self.frozen.unwrap_or(0));
         let taken = Sequence::through(first, joined, &mut pass)?;
         pass.train = train;
-        Sequence::through(last, taken, &mut pass)
+        let outputs = Sequence::through(last, taken, &mut pass)?;
+        Ok((outputs, pass.past))
     }
 
     fn feature(&self, name: &str) -> Result<&FeatureType, TchError> {

@@ -24,6 +24,10 @@ impl Module for RmsNorm {
     fn forward(&self, x: Tensor, _: &mut Pass) -> Result<Tensor, TchError> {
         x.f_rms_norm([self.features], self.weight.as_ref(), self.eps)
     }
+
+    fn goes_on(&self) -> bool {
+        true
+    }
 }
 
 pub(super) struct GroupNorm {

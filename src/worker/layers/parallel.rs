@@ -33,6 +33,10 @@ impl Module for Parallel {
         pass.mask = first.flatten();
         joined(&results, self.join)
     }
+
+    fn goes_on(&self) -> bool {
+        matches!(self.join, Join::Sum | Join::Product) && self.branches.iter().all(Sequence::goes_on)
+    }
 }
 
 /// One result out of several.

@@ -1,5 +1,6 @@
 //! What goes along with a batch on its way through a network.
 
+use super::past::Past;
 use std::collections::BTreeMap;
 use tch::{Kind, TchError, Tensor};
 
@@ -11,11 +12,13 @@ pub(super) struct Pass {
     pub mask: Option<Mask>,
     /// What `save` kept.
     pub saved: BTreeMap<String, (Tensor, Option<Mask>)>,
+    /// What layers kept of the tokens before these, where these only go on.
+    pub past: Option<Past>,
 }
 
 impl Pass {
     pub fn new(train: bool) -> Self {
-        Self { train, mask: None, saved: BTreeMap::new() }
+        Self { train, mask: None, saved: BTreeMap::new(), past: None }
     }
 }
 

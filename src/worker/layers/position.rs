@@ -36,10 +36,11 @@ fn waves(places: i64, features: i64) -> Result<Tensor, TchError> {
 }
 
 impl Module for Position {
-    fn forward(&self, x: Tensor, _: &mut Pass) -> Result<Tensor, TchError> {
-        let seq = x.size().get(1).copied().unwrap_or(0);
-        match self {
-            Self::Sinusoidal(table) => x.f_add(&table.rows(seq, &x)?),
+    fn forward(&self, x: Tensor, pass: &mut Pass) -> Result<Tensor, TchError> {
+        let tokens = x.size().get(1).copied().unwrap_or(0);
+        let seq = pass.past.as_ref().map_or(tokens, |past| past.width(tokens));
+        let vectors = match self {
+            Self::Sinusoidal(table) => table.rows(seq, &x)?,
             Self::Learned(weight) => {
                 let places = weight.size()[0];
                 if seq > places {
@@ -47,8 +48,19 @@ impl Module for Position {
                         format!("a sequence of {seq} is longer than the {places} places that `position` knows");
                     return Err(TchError::Shape(message));
                 }
-                x.f_add(&weight.f_narrow(0, 0, seq)?)
+                weight.f_narrow(0, 0, seq)?
+            }
+        };
+        match &pass.past {
+            None => x.f_add(&vectors),
+            Some(past) => {
+                let places = past.places(tokens, x.device())?.f_flatten(0, -1)?;
+                x.f_add(&vectors.f_index_select(0, &places)?.f_view_as(&x)?)
             }
         }
+    }
+
+    fn goes_on(&self) -> bool {
+        true
     }
 }

@@ -1,6 +1,8 @@
 //! `rnn`, `gru`, `lstm`.
 
+use super::dropout::dropped;
 use super::pass::{Mask, Pass, at, at_each};
+use super::past::Past;
 use super::{Module, Site, init, int, words};
 use kilter::nn::layers::{self, RecurrentOutput};
 use tch::{TchError, Tensor, nn::Path};
@@ -64,20 +66,64 @@ impl<const GATES: u64> Recurrent<GATES> {
 
     /// The states at every place, `[batch, seq, width]`, and the last ones, `[layers · directions, batch, hidden]`.
     fn states(&self, x: &Tensor, part: &Part<'_>, train: bool) -> Result<(Tensor, Tensor), TchError> {
+        let directions = if part.bidirectional { 2 } else { 1 };
+        let batch = x.size().first().copied().unwrap_or(0);
+        let zeros = Tensor::f_zeros([part.layers * directions, batch, self.hidden], (x.kind(), x.device()))?;
+        let (states, [last, _]) = self.states_from([&zeros, &zeros], x, part, train)?;
+        Ok((states, last))
+    }
+
+    /// The same from other states than zeros: of `lstm` two, the second of which has no use elsewhere.
+    fn states_from(
+        &self,
+        [hidden, cell]: [&Tensor; 2],
+        x: &Tensor,
+        part: &Part<'_>,
+        train: bool,
+    ) -> Result<(Tensor, [Tensor; 2]), TchError> {
         let Part { params, layers, bidirectional } = *part;
         let (bias, dropout) = (self.bias, if layers > 1 { self.dropout } else { 0.0 });
-        let directions = if bidirectional { 2 } else { 1 };
-        let batch = x.size().first().copied().unwrap_or(0);
-        let zeros = Tensor::f_zeros([layers * directions, batch, self.hidden], (x.kind(), x.device()))?;
-        match GATES {
-            1 => x.f_rnn_tanh(&zeros, params, bias, layers, dropout, train, bidirectional, true),
-            3 => x.f_gru(&zeros, params, bias, layers, dropout, train, bidirectional, true),
+        let (states, last) = match GATES {
+            1 => x.f_rnn_tanh(hidden, params, bias, layers, dropout, train, bidirectional, true)?,
+            3 => x.f_gru(hidden, params, bias, layers, dropout, train, bidirectional, true)?,
             _ => {
                 let params: Vec<&Tensor> = params.iter().collect();
-                x.f_lstm(&[&zeros, &zeros], &params, bias, layers, dropout, train, bidirectional, true)
-                    .map(|(states, last, _)| (states, last))
+                let start = [hidden, cell];
+                let (states, last, cell) =
+                    x.f_lstm(&start, &params, bias, layers, dropout, train, bidirectional, true)?;
+                return Ok((states, [last, cell]));
+            }
+        };
+        Ok((states, [last, cell.shallow_clone()]))
+    }
+
+    /// Goes on with sequences from the states after the tokens that were seen.
+    fn further(&self, x: &Tensor, past: &mut Past) -> Result<Tensor, TchError> {
+        let (slot, mut kept) = past.take();
+        let size = x.size();
+        if kept.is_empty() {
+            let zeros = Tensor::f_zeros([size[0], self.layers, self.hidden], (x.kind(), x.device()))?;
+            kept = vec![zeros.f_zeros_like()?, zeros];
+        }
+        let out = Tensor::f_zeros([size[0], size[1], self.hidden], (x.kind(), x.device()))?;
+        let mut lengths = past.new_tokens().to_vec();
+        lengths.sort_unstable();
+        lengths.dedup();
+        // What fills shorter rows up must not change their states: rows of one length at a time.
+        for length in lengths {
+            let rows = (0_i64..).zip(past.new_tokens()).filter_map(|(row, new)| (*new == length).then_some(row));
+            let rows = Tensor::f_from_slice(&rows.collect::<Vec<i64>>())?.f_to_device(x.device())?;
+            let start = |kept: &Tensor| kept.f_index_select(0, &rows)?.f_transpose(0, 1)?.f_contiguous();
+            let (hidden, cell) = (start(&kept[0])?, start(&kept[1])?);
+            let tokens = x.f_index_select(0, &rows)?.f_narrow(1, 0, length)?;
+            let (states, last) = self.states_from([&hidden, &cell], &tokens, &self.whole(), false)?;
+            let _ = out.f_narrow(1, 0, length)?.f_index_copy_(0, &rows, &states)?;
+            for (kept, last) in kept.iter_mut().zip(last) {
+                let _ = kept.f_index_copy_(0, &rows, &last.f_transpose(0, 1)?)?;
             }
         }
+        past.put(slot, kept);
+        Ok(out)
     }
 
     fn whole(&self) -> Part<'_> {
@@ -98,7 +144,7 @@ impl<const GATES: u64> Recurrent<GATES> {
         let mut x = x.shallow_clone();
         for layer in 0..self.layers {
             if layer > 0 && train && self.dropout > 0.0 {
-                x = x.f_dropout(self.dropout, true)?;
+                x = dropped(x, self.dropout, true)?;
             }
             let (forwards, _) = self.states(&x, &self.one(layer, 0), train)?;
             let (backwards, _) = self.states(&at_each(&x, &turn)?, &self.one(layer, 1), train)?;
@@ -126,6 +172,9 @@ impl<const GATES: u64> Recurrent<GATES> {
 
 impl<const GATES: u64> Module for Recurrent<GATES> {
     fn forward(&self, x: Tensor, pass: &mut Pass) -> Result<Tensor, TchError> {
+        if let Some(past) = &mut pass.past {
+            return self.further(&x, past);
+        }
         if let Some(mask) = &pass.mask {
             return self.masked(&x, mask, pass.train);
         }
@@ -135,5 +184,9 @@ impl<const GATES: u64> Module for Recurrent<GATES> {
             (RecurrentOutput::Last, false) => last.f_select(0, -1),
             (RecurrentOutput::Last, true) => Tensor::f_cat(&[last.f_select(0, -2)?, last.f_select(0, -1)?], 1),
         }
+    }
+
+    fn goes_on(&self) -> bool {
+        !self.bidirectional && self.output == RecurrentOutput::Sequence
     }
 }

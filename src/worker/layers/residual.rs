@@ -32,4 +32,8 @@ impl Module for Residual {
         pass.mask = after;
         if self.overwrite { body.f_add_(&short) } else { body.f_add(&short) }
     }
+
+    fn goes_on(&self) -> bool {
+        self.layers.goes_on() && self.shortcut.goes_on()
+    }
 }

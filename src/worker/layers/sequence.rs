@@ -39,6 +39,11 @@ impl Sequence {
         Ok(Self { layers })
     }
 
+    /// See [`Module::goes_on`].
+    pub fn goes_on(&self) -> bool {
+        self.layers.iter().all(|step| step.module.goes_on())
+    }
+
     pub fn forward(&self, x: Tensor, pass: &mut Pass) -> Result<Tensor, TchError> {
         Self::through(&self.layers, x, pass)
     }

@@ -1,8 +1,10 @@
 //! `transformer_encoder` and `transformer_decoder`.
 
 use super::attention::Attention;
+use super::dropout::dropped;
 use super::pass::Pass;
 use super::{Module, Site, init, int};
+use crate::kernels;
 use kilter::nn::layers::{self, BlockActivation, NormPlace, Stack};
 use tch::{TchError, Tensor, nn::Path};
 
@@ -23,6 +25,10 @@ impl Module for Transformer {
     fn forward(&self, x: Tensor, pass: &mut Pass) -> Result<Tensor, TchError> {
         self.blocks.iter().try_fold(x, |x, block| block.forward(x, pass))
     }
+
+    fn goes_on(&self) -> bool {
+        self.blocks.iter().all(|block| block.other.is_none() && block.own.goes_on())
+    }
 }
 
 struct Matrix {
@@ -38,7 +44,7 @@ impl Matrix {
     }
 
     fn forward(&self, x: &Tensor) -> Result<Tensor, TchError> {
-        x.f_linear(&self.weight, self.bias.as_ref())
+        kernels::linear(x, &self.weight, self.bias.as_ref())
     }
 }
 
@@ -102,7 +108,7 @@ impl Block {
         Ok(Self { own, other, linear1, linear2, norms, activation, place, dropout })
     }
 
-    fn forward(&self, x: Tensor, pass: &Pass) -> Result<Tensor, TchError> {
+    fn forward(&self, x: Tensor, pass: &mut Pass) -> Result<Tensor, TchError> {
         let parts: &[Part] = match self.other {
             None => &[Part::Own, Part::FeedForward],
             Some(_) => &[Part::Own, Part::Other, Part::FeedForward],
@@ -113,17 +119,19 @@ impl Block {
         })
     }
 
-    fn part(&self, part: Part, x: &Tensor, pass: &Pass) -> Result<Tensor, TchError> {
+    fn part(&self, part: Part, x: &Tensor, pass: &mut Pass) -> Result<Tensor, TchError> {
         let y = match (part, &self.other) {
             (Part::Own, _) => self.own.own(x, pass)?,
             (Part::Other, Some((attention, name))) => attention.other(x, name, pass)?,
             (Part::Other, None) => return Ok(x.shallow_clone()),
             (Part::FeedForward, _) => {
                 let middle = self.activate(self.linear1.forward(x)?)?;
-                self.linear2.forward(&self.drop(middle, pass)?)?
+                // What relu gave is what its gradients are made of.
+                let overwrite = self.activation != BlockActivation::Relu;
+                self.linear2.forward(&self.drop(middle, overwrite, pass)?)?
             }
         };
-        self.drop(y, pass)
+        self.drop(y, true, pass)
     }
 
     fn activate(&self, mut x: Tensor) -> Result<Tensor, TchError> {
@@ -135,7 +143,7 @@ impl Block {
         }
     }
 
-    fn drop(&self, x: Tensor, pass: &Pass) -> Result<Tensor, TchError> {
-        if pass.train && self.dropout > 0.0 { x.f_dropout(self.dropout, true) } else { Ok(x) }
+    fn drop(&self, x: Tensor, overwrite: bool, pass: &Pass) -> Result<Tensor, TchError> {
+        if pass.train { dropped(x, self.dropout, overwrite) } else { Ok(x) }
     }
 }

@@ -88,6 +88,14 @@ impl Criterion {
 }
 
 impl Criterion {
+    /// How many targets the mean loss of some rows is over, where those are not the rows: of tokens.
+    ///
+    /// # Errors
+    /// What libtorch says.
+    pub fn targets(&self, target: &Tensor) -> Result<Option<Tensor>, Failure> {
+        tokens::are_targets(&self.loss, target).then(|| tokens::count(target)).transpose()
+    }
+
     /// The factor by which the mean loss of some rows enters that of all: their part of the rows, or of the weight of all
     /// rows where rows have weights, or of the places that have a target.
     ///

@@ -32,6 +32,7 @@ const BENCHES: &[Bench] = &[
     ),
     ("checkpoints", "training with and without checkpoints", training::checkpoints),
     ("loading", "how long training waits for batches", training::loading),
+    ("generate", "how fast language models write", training::generate),
     (
         "tables",
         "TPC-H and 3,000,000 flights against polars, DuckDB and pandas; exact sums; readers of text; 200 queries checked",

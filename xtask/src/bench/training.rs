@@ -22,6 +22,11 @@ pub fn loading() -> Result<(), Failure> {
     worker_alone("loading.py")
 }
 
+/// How many tokens a second `generate` adds.
+pub fn generate() -> Result<(), Failure> {
+    worker_alone("generate.py")
+}
+
 /// A script that looks at kilter's worker alone, and needs no package.
 fn worker_alone(name: &str) -> Result<(), Failure> {
     let script = root().join("benches").join(name);

@@ -5,7 +5,7 @@ use super::batches::{self, Batch, Batches};
 use super::course::Course;
 use super::diverged::Diverged;
 use super::loader::Loader;
-use super::meter::Norms;
+use super::meter::{Made, Norms};
 use super::precision::LossScale;
 use super::step::Step;
 use super::{augment, mixup, order, trace};
@@ -38,7 +38,7 @@ pub struct Trainer<'a> {
 /// What an epoch gave.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EpochResult {
-    /// The mean training loss of its rows, while the weights changed.
+    /// The mean training loss of its targets, while the weights changed.
     pub loss: f64,
     /// The learning rate of its last step.
     pub lr: f64,
@@ -175,7 +175,9 @@ impl Trainer<'_> {
         }
         course.at.step += 1;
         course.at.batch += 1;
-        course.meter.note(&loss, norms, batch.rows, lr, &mut |event| course.record.tell(event))?;
+        let targets = self.step.criterion.targets(batch.target()?)?;
+        let made = Made { loss: &loss, norms, rows: batch.rows, targets, lr };
+        course.meter.note(made, &mut |event| course.record.tell(event))?;
         // A step that was not made is told of before there is another.
         if is_sound { Ok(()) } else { course.meter.look(&mut |event| course.record.tell(event)) }
     }

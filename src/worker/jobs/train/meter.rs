@@ -21,14 +21,35 @@ pub struct Norms {
     pub parameters: Option<Tensor>,
 }
 
+/// What there is to say of a step that was made.
+pub struct Made<'a> {
+    /// Its mean loss.
+    pub loss: &'a Tensor,
+    /// The norms of its gradients, where they are to be traced.
+    pub norms: Option<Norms>,
+    /// How many rows it had.
+    pub rows: i64,
+    /// How many targets its mean is over, where those are not the rows; on the device.
+    pub targets: Option<Tensor>,
+    /// Its learning rate.
+    pub lr: f64,
+}
+
+/// A step whose numbers have not been read.
+struct Pending {
+    loss: Tensor,
+    norm: Option<Tensor>,
+    by_parameter: Option<Tensor>,
+    rows: i64,
+    targets: Option<Tensor>,
+}
+
 /// The losses of an epoch.
 pub struct Meter {
     epoch: u64,
     steps: u64,
     step: u64,
-    /// Losses that have not been read, with the norm of their gradients and those of each parameter where they are wanted, and
-    /// their rows.
-    pending: Vec<(Tensor, Option<Tensor>, Option<Tensor>, i64)>,
+    pending: Vec<Pending>,
     /// The layer of each parameter.
     pub layers: Vec<String>,
     /// The loss of the first step of all, once it is known.
@@ -37,8 +58,9 @@ pub struct Meter {
     pub diverged: Option<Diverged>,
     trace: Trace,
     told: Instant,
+    /// The sum of the losses of all targets, and how many those are.
     sum: f64,
-    rows: i64,
+    targets: f64,
     lr: f64,
 }
 
@@ -47,7 +69,7 @@ impl Meter {
     pub fn new(epoch: u64, step: u64, steps: u64) -> Self {
         let (pending, trace, told) = (Vec::new(), Trace::default(), Instant::now());
         let (layers, first, diverged) = (Vec::new(), None, None);
-        Self { epoch, steps, step, pending, layers, first, diverged, trace, told, sum: 0.0, rows: 0, lr: 0.0 }
+        Self { epoch, steps, step, pending, layers, first, diverged, trace, told, sum: 0.0, targets: 0.0, lr: 0.0 }
     }
 
     /// A meter for the next epoch, which begins after `step` steps.
@@ -56,35 +78,29 @@ impl Meter {
         Self { layers: std::mem::take(&mut self.layers), first: self.first, ..Self::new(epoch, step, steps) }
     }
 
-    /// Notes the loss of a step that was made with the rate `lr`, and the norm of its gradients where it is to be traced.
+    /// Notes a step.
     ///
     /// # Errors
     /// When a loss since the last look was no finite number.
-    pub fn note(
-        &mut self,
-        loss: &Tensor,
-        norm: Option<Norms>,
-        rows: i64,
-        lr: f64,
-        events: Events<'_>,
-    ) -> Result<(), Failure> {
+    pub fn note(&mut self, made: Made<'_>, events: Events<'_>) -> Result<(), Failure> {
         self.step += 1;
-        self.lr = lr;
-        let (norm, layers) = norm.map_or((None, None), |norms| (Some(norms.all), norms.parameters));
-        self.pending.push((loss.f_detach()?, norm, layers, rows));
+        self.lr = made.lr;
+        let (norm, by_parameter) = made.norms.map_or((None, None), |norms| (Some(norms.all), norms.parameters));
+        let (loss, rows, targets) = (made.loss.f_detach()?, made.rows, made.targets);
+        self.pending.push(Pending { loss, norm, by_parameter, rows, targets });
         if self.told.elapsed() < PERIOD { Ok(()) } else { self.look(events) }
     }
 
-    /// The mean loss of the epoch's rows, and the rate of its last step.
+    /// The mean loss of the epoch's targets, and the rate of its last step.
     ///
     /// # Errors
     /// When a loss was no finite number.
     pub fn finish(&mut self, events: Events<'_>) -> Result<(f64, f64), Failure> {
         self.look(events)?;
-        Ok((self.sum / self.rows.max(1) as f64, self.lr))
+        Ok((self.sum / self.targets.max(1.0), self.lr))
     }
 
-    /// Reads what has not been read. When that happens changes no result: rows are added one step after the other.
+    /// Reads what has not been read. When that happens changes no result: steps are added one after the other.
     ///
     /// # Errors
     /// When a loss was no finite number.
@@ -92,15 +108,16 @@ impl Meter {
         if self.pending.is_empty() {
             return Ok(());
         }
-        let losses: Vec<&Tensor> = self.pending.iter().map(|(loss, ..)| loss).collect();
-        let values = read(&losses)?;
-        let norms: Vec<&Tensor> = self.pending.iter().filter_map(|(_, norm, ..)| norm.as_ref()).collect();
-        let mut norms = read(&norms)?.into_iter();
-        let by_layer: Vec<&Tensor> = self.pending.iter().filter_map(|(_, _, layers, _)| layers.as_ref()).collect();
-        let mut by_layer = read_rows(&by_layer)?.into_iter();
-        let first = self.step - self.pending.len() as u64 + 1;
-        let (mut sum, mut rows) = (0.0, 0);
-        for ((step, value), (_, norm, layers, count)) in (first..).zip(&values).zip(&self.pending) {
+        let pending = &self.pending;
+        let numbers = |of: fn(&Pending) -> Option<&Tensor>| read(&pending.iter().filter_map(of).collect::<Vec<_>>());
+        let values = numbers(|step| Some(&step.loss))?;
+        let mut norms = numbers(|step| step.norm.as_ref())?.into_iter();
+        let mut counts = numbers(|step| step.targets.as_ref())?.into_iter();
+        let by_parameter: Vec<&Tensor> = pending.iter().filter_map(|step| step.by_parameter.as_ref()).collect();
+        let mut by_parameter = read_rows(&by_parameter)?.into_iter();
+        let first = self.step - pending.len() as u64 + 1;
+        let (mut sum, mut targets) = (0.0, 0.0);
+        for ((step, value), seen) in (first..).zip(&values).zip(pending) {
             if step == 1 {
                 self.first = Some(f64::from(*value));
             }
@@ -110,27 +127,28 @@ impl Meter {
                 self.diverged = Some(diverged);
                 return Err(diverged.failure());
             }
-            let norm = norm.as_ref().and_then(|_| norms.next());
-            if let Some(values) = layers.as_ref().and_then(|_| by_layer.next()) {
+            let norm = seen.norm.as_ref().and_then(|_| norms.next());
+            if let Some(values) = seen.by_parameter.as_ref().and_then(|_| by_parameter.next()) {
                 events(gradients(self.epoch, step, &self.layers, &values));
             }
             if let Some(row) = self.trace.note(self.epoch, step, *value, norm) {
                 events(row);
             }
-            let of_rows = f64::from(*value) * *count as f64;
-            sum += of_rows;
-            self.sum += of_rows;
-            rows += count;
+            let count = seen.targets.as_ref().and_then(|_| counts.next()).map_or(seen.rows as f64, f64::from);
+            sum += f64::from(*value) * count;
+            targets += count;
+            self.sum += f64::from(*value) * count;
+            self.targets += count;
         }
+        let rows: i64 = pending.iter().map(|step| step.rows).sum();
         self.pending.clear();
-        self.rows += rows;
         let seconds = self.told.elapsed().as_secs_f64();
         self.told = Instant::now();
         events(WorkerEvent::Step {
             epoch: self.epoch,
             step: self.step,
             steps: self.steps,
-            loss: sum / rows.max(1) as f64,
+            loss: sum / targets.max(1.0),
             rows_per_second: rows as f64 / seconds.max(1e-9),
         });
         Ok(())
@@ -142,14 +160,14 @@ impl Stateful for Meter {
     fn save(&self, into: &mut Part) -> Result<(), Failure> {
         self.trace.save(into)?;
         into.number("sum", self.sum)?;
-        into.value("rows", &self.rows)?;
+        into.number("targets", self.targets)?;
         into.number("lr", self.lr)
     }
 
     fn restore(&mut self, from: &Part) -> Result<(), Failure> {
         self.trace.restore(from)?;
         self.sum = from.get_number("sum")?;
-        self.rows = from.get("rows")?;
+        self.targets = from.get_number("targets")?;
         self.lr = from.get_number("lr")?;
         Ok(())
     }
@@ -185,13 +203,31 @@ fn gradients(epoch: u64, step: u64, layers: &[String], norms: &[f32]) -> WorkerE
 mod tests {
     use super::*;
 
+    fn made(loss: &Tensor, rows: i64, lr: f64) -> Made<'_> {
+        Made { loss, norms: None, rows, targets: None, lr }
+    }
+
+    #[test]
+    fn the_mean_of_tokens_counts_those_that_have_a_target() {
+        let mut told = Vec::new();
+        let mut events = |event| told.push(event);
+        let mut meter = Meter::new(1, 0, 3);
+        // Each of two rows.
+        for (loss, targets) in [(1.0_f32, 6.0_f32), (5.0, 2.0), (9.0, 0.0)] {
+            let targets = Some(Tensor::from(targets));
+            meter.note(Made { targets, ..made(&Tensor::from(loss), 2, 0.1) }, &mut events).expect("finite");
+        }
+        assert_eq!(meter.finish(&mut events).expect("finite"), (2.0, 0.1));
+        assert!(matches!(told.last(), Some(WorkerEvent::Step { loss, .. }) if *loss == 2.0));
+    }
+
     #[test]
     fn the_mean_counts_rows_and_not_steps() {
         let mut told = Vec::new();
         let mut events = |event| told.push(event);
         let mut meter = Meter::new(2, 10, 20);
-        meter.note(&Tensor::from(1.0_f32), None, 3, 0.2, &mut events).expect("finite");
-        meter.note(&Tensor::from(5.0_f32), None, 1, 0.1, &mut events).expect("finite");
+        meter.note(made(&Tensor::from(1.0_f32), 3, 0.2), &mut events).expect("finite");
+        meter.note(made(&Tensor::from(5.0_f32), 1, 0.1), &mut events).expect("finite");
         assert_eq!(meter.finish(&mut events).expect("finite"), (2.0, 0.1));
         assert!(
             matches!(told.as_slice(), [WorkerEvent::Step { epoch: 2, step: 12, steps: 20, loss, .. }] if *loss == 2.0)
@@ -210,8 +246,9 @@ mod tests {
             };
             let mut meter = Meter::new(1, 0, 6);
             for (at, loss) in losses.iter().enumerate() {
-                let norm = (at % 3 == 2).then(|| Norms { all: Tensor::from(*loss), parameters: None });
-                meter.note(&Tensor::from(*loss), norm, 7, 0.1, &mut events).expect("finite");
+                let norms = (at % 3 == 2).then(|| Norms { all: Tensor::from(*loss), parameters: None });
+                let targets = Some(Tensor::from(3.0 + at as f32));
+                meter.note(Made { norms, targets, ..made(&Tensor::from(*loss), 7, 0.1) }, &mut events).expect("finite");
                 if looks.contains(&at) {
                     meter.look(&mut events).expect("finite");
                     // As a checkpoint would.
@@ -238,7 +275,7 @@ mod tests {
             let mut events = |_| {};
             let mut meter = Meter::new(1, 0, 20);
             let mut note = |loss: f32| -> Result<(), Failure> {
-                meter.note(&Tensor::from(loss), None, 4, 0.5, &mut events)?;
+                meter.note(made(&Tensor::from(loss), 4, 0.5), &mut events)?;
                 if looks { meter.look(&mut events) } else { Ok(()) }
             };
             let seen = [2.0_f32, 1e6, 3e6, 1e3].into_iter().try_for_each(&mut note);
@@ -254,8 +291,8 @@ mod tests {
     fn a_loss_that_is_no_number_is_told_with_its_step() {
         let mut events = |_| {};
         let mut meter = Meter::new(1, 0, 20);
-        meter.note(&Tensor::from(1.0_f32), None, 4, 0.5, &mut events).expect("finite");
-        meter.note(&Tensor::from(f32::NAN), None, 4, 0.5, &mut events).expect("not looked at yet");
+        meter.note(made(&Tensor::from(1.0_f32), 4, 0.5), &mut events).expect("finite");
+        meter.note(made(&Tensor::from(f32::NAN), 4, 0.5), &mut events).expect("not looked at yet");
         let failure = meter.finish(&mut events).expect_err("NaN");
         assert_eq!(failure.message, "the loss is NaN in epoch 1, at step 2 (learning rate 0.5)");
         assert_eq!(meter.diverged.map(|diverged| diverged.step), Some(2));
