@@ -87,6 +87,11 @@ fn parameters_start_with_the_bits_of_pytorch() {
         drop(turn);
         for (parameter, variable) in built.variables() {
             let expected = reference.tensor(name, &parameter);
+            // A decomposition's last bits are the processor's.
+            if name == "init_orthogonal" {
+                same(&format!("{name}: {parameter}"), &variable.detach(), &expected, 1e-6);
+                continue;
+            }
             assert!(variable.detach().equal(&expected), "{name}: {parameter}\n{variable:?}\n{expected:?}");
         }
     }
