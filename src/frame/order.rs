@@ -67,7 +67,7 @@ impl Fixer {
             }
             DslPlan::Select { expr, input, options } => {
                 let input = self.plan(input)?;
-                let expr = self.exprs(expr, &Scope::new(&input))?;
+                let expr = super::count::of_rows(self.exprs(expr, &Scope::new(&input))?, &input);
                 DslPlan::Select { expr, input: Arc::new(input), options: *options }
             }
             DslPlan::HStack { input, exprs, options } => {

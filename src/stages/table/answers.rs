@@ -228,3 +228,14 @@ fn qualify_keeps_rows_by_their_place_in_a_window() {
         ],
     );
 }
+
+#[test]
+fn rows_of_tables_that_were_put_together_are_counted() {
+    right(
+        "rows",
+        &[
+            ("SELECT count(*) AS c FROM (SELECT k FROM t UNION ALL SELECT k FROM t WHERE n > 1) AS s", &["9"]),
+            ("SELECT count(*) FROM (SELECT k FROM t UNION SELECT k FROM t) AS s", &["3"]),
+        ],
+    );
+}
