@@ -11,6 +11,7 @@
 pub mod cast;
 pub mod changes;
 pub mod compare;
+mod count;
 mod decimal;
 pub mod digest;
 pub mod dtype;
@@ -41,7 +42,7 @@ pub use head::head_rows;
 pub use order::{fixed, fixed_expr};
 pub use profile::{ColumnProfile, profile};
 pub use projection::{Frames, columns_read};
-pub use read::{read_table, scan_table, with_columns_alone};
+pub use read::{read_table, scan_table, scan_to_blame, with_columns_alone};
 pub use same::same_rows;
 pub use schema::{polars_schema, schema_of};
 pub use sums::FloatSums;

@@ -28,11 +28,9 @@ use worlds::{World, shrunk, whole, worlds};
 const MARK: &str = "__kilter_table_";
 
 /// A column that is made up: the one of a table of which nothing but the number of rows is read, for a table without any column is
-/// treated otherwise by polars in places, or one beside columns without values.
+/// treated otherwise by polars in places, or one beside columns without values. Its type is that of nulls: where polars needs the
+/// height of a table and none of its columns, it takes the smallest.
 pub(super) const ROWS: &str = "__kilter_rows";
-
-/// Its type. Where polars needs the height of a table and none of its columns, it takes the smallest, which this is.
-pub(super) const ROWS_TYPE: DataType = DataType::Null;
 
 /// Tables by name, as plans are made over them.
 pub type Frames = BTreeMap<String, LazyFrame>;
@@ -87,7 +85,7 @@ fn frames(tables: &BTreeMap<String, TableSchema>, world: &World) -> Option<Frame
             part.insert(column.as_str().into(), all.get(column)?.clone());
         }
         if part.is_empty() || columns.counts() {
-            part.insert(ROWS.into(), ROWS_TYPE);
+            part.insert(ROWS.into(), DataType::Null);
         }
         Some((name.clone(), blank(&part)?))
     };
@@ -98,7 +96,7 @@ fn frames(tables: &BTreeMap<String, TableSchema>, world: &World) -> Option<Frame
 fn marked_frames(tables: &BTreeMap<String, TableSchema>) -> Option<Frames> {
     let frame = |index: usize, name: &String, schema: &TableSchema| {
         let mut all = polars_schema(schema)?;
-        all.insert(mark(index).into(), ROWS_TYPE);
+        all.insert(mark(index).into(), DataType::Null);
         Some((name.clone(), blank(&all)?))
     };
     tables.iter().enumerate().map(|(index, (name, schema))| frame(index, name, schema)).collect()

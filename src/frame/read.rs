@@ -1,6 +1,6 @@
 //! Tables out of the store.
 
-use super::projection::{ROWS, ROWS_TYPE};
+use super::projection::ROWS;
 use super::view::VIEW_FILE;
 use super::write::TABLE_FILE;
 use super::{failed, to_polars};
@@ -19,18 +19,34 @@ pub fn read_table(input: &Input) -> Result<DataFrame, StageError> {
 }
 
 /// A stored table, lazily: only what a plan uses is read. Of a table of which the stage reads some columns, the others
-/// are not there, or have no values.
+/// are not there, or have no values: a plan that asks for them all the same fails, for its key does not know them.
 ///
 /// # Errors
 /// When it cannot be opened.
 pub fn scan_table(input: &Input) -> Result<LazyFrame, StageError> {
+    scan(input, &refused)
+}
+
+/// The same with nulls for the values that are not there: to look at a part of a plan that failed, which may use more than the
+/// whole.
+///
+/// # Errors
+/// When it cannot be opened.
+pub fn scan_to_blame(input: &Input) -> Result<LazyFrame, StageError> {
+    scan(input, &|_, _, dtype| lit(NULL).cast(dtype))
+}
+
+/// What stands in the place of a column without values, by a column that is there, its name and its type.
+type Absent<'a> = &'a dyn Fn(Expr, PlSmallStr, DataType) -> Expr;
+
+fn scan(input: &Input, absent: Absent<'_>) -> Result<LazyFrame, StageError> {
     let (files, seen) = input.stored_table();
     let whole = || match input.view() {
         Some(view) => super::view::plan_of(view),
         None => scan_files(files),
     };
     match seen {
-        Some((schema, columns)) => narrowed(whole, schema, columns),
+        Some((schema, columns)) => narrowed(whole, schema, columns, absent),
         None => whole(),
     }
 }
@@ -40,6 +56,7 @@ pub(super) fn narrowed(
     whole: impl FnOnce() -> Result<LazyFrame, StageError>,
     schema: &TableSchema,
     columns: &Columns,
+    absent: Absent<'_>,
 ) -> Result<LazyFrame, StageError> {
     let read: Vec<String> = columns.read().map(str::to_owned).collect();
     let lf = match schema.rows {
@@ -47,13 +64,13 @@ pub(super) fn narrowed(
         Some(rows) if read.is_empty() => rows_alone(rows).map_err(|error| failed("count the rows", &error))?.lazy(),
         _ => with_columns_alone(whole()?, &read),
     };
-    Ok(with_unread(lf, schema, columns))
+    Ok(with_unread(lf, schema, columns, absent))
 }
 
 /// So many rows of the made-up column.
 fn rows_alone(rows: u64) -> PolarsResult<DataFrame> {
     let height = usize::try_from(rows).map_err(|_| polars_err!(ComputeError: "more rows than memory has places"))?;
-    DataFrame::new(height, vec![Series::full_null(ROWS.into(), height, &ROWS_TYPE).into_column()])
+    DataFrame::new(height, vec![Series::full_null(ROWS.into(), height, &DataType::Null).into_column()])
 }
 
 /// A plan of which these columns are used, or where there are none, how many rows it gives.
@@ -68,26 +85,18 @@ pub fn with_columns_alone(lf: LazyFrame, columns: &[String]) -> LazyFrame {
 /// As many rows of the made-up column as a plan gives.
 fn counted(lf: LazyFrame) -> LazyFrame {
     let rows = |df: DataFrame| rows_alone(df.column(ROWS)?.cast(&DataType::UInt64)?.u64()?.get(0).unwrap_or_default());
-    let schema = |_: &Schema| Ok(Arc::new(Schema::from_iter([(ROWS.into(), ROWS_TYPE)])));
-    lf.select([len().alias(ROWS)]).map(rows, AllowedOptimizations::empty(), Some(Arc::new(schema)), Some("rows"))
+    let schema = |_: &Schema| Ok(Arc::new(Schema::from_iter([(ROWS.into(), DataType::Null)])));
+    let count = super::count::of_rows(vec![len().alias(ROWS)], &lf.logical_plan);
+    lf.select(count).map(rows, AllowedOptimizations::empty(), Some(Arc::new(schema)), Some("rows"))
 }
 
-/// The columns that are read, or none but the made-up one, and between them those that must be there and have no values. A
-/// plan that asks for their values all the same fails: its key does not know them.
-fn with_unread(lf: LazyFrame, schema: &TableSchema, columns: &Columns) -> LazyFrame {
+/// The columns that are read, or none but the made-up one, and between them those that must be there and have no values.
+fn with_unread(lf: LazyFrame, schema: &TableSchema, columns: &Columns, absent: Absent<'_>) -> LazyFrame {
     let read = columns.read().next();
     let unread = schema.columns.iter().filter(|column| !columns.reads(&column.name)).map(|column| {
-        let (name, dtype) =
-            (PlSmallStr::from(column.name.as_str()), to_polars(&column.dtype).unwrap_or(DataType::Null));
-        let refuse = {
-            let name = name.clone();
-            move |_: Column| -> PolarsResult<Column> {
-                polars_bail!(ComputeError: "a bug in kilter: column `{name}` is read, and was not said to be")
-            }
-        };
-        let field = (name.clone(), dtype);
-        let field = move |_: &Schema, _: &Field| Ok(Field::new(field.0.clone(), field.1.clone()));
-        col(read.unwrap_or(ROWS)).map(refuse, field).alias(name)
+        let dtype = to_polars(&column.dtype).unwrap_or(DataType::Null);
+        let name = PlSmallStr::from(column.name.as_str());
+        absent(col(read.unwrap_or(ROWS)), name.clone(), dtype).alias(name)
     });
     let mut added: Vec<Expr> = unread.collect();
     if columns.counts() && read.is_some() {
@@ -99,6 +108,15 @@ fn with_unread(lf: LazyFrame, schema: &TableSchema, columns: &Columns) -> LazyFr
     let counter = columns.counts().then_some(ROWS);
     lf.with_columns(added)
         .select(columns.names().iter().map(String::as_str).chain(counter).map(col).collect::<Vec<_>>())
+}
+
+/// Fails where it is computed.
+pub(super) fn refused(there: Expr, name: PlSmallStr, dtype: DataType) -> Expr {
+    let field = Field::new(name.clone(), dtype);
+    let refuse = move |_: Column| -> PolarsResult<Column> {
+        polars_bail!(ComputeError: "a bug in kilter: column `{name}` is read, and was not said to be")
+    };
+    there.map(refuse, move |_, _| Ok(field.clone()))
 }
 
 fn scan_files(files: &[InputFile]) -> Result<LazyFrame, StageError> {

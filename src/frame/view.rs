@@ -4,7 +4,7 @@
 use super::{failed, unpanicked};
 use crate::digest::{Digest, Tree};
 use crate::frame::schema::from_polars_schema;
-use crate::stage::{Kind, Plan, Produced, RunCx, StageError, View};
+use crate::stage::{Input, Kind, Plan, Produced, RunCx, StageError, View};
 use crate::types::{ArtifactType, TableSchema};
 use polars::prelude::LazyFrame;
 use serde_json::json;
@@ -55,10 +55,10 @@ pub(super) fn plan_of(view: &View) -> Result<LazyFrame, StageError> {
     Ok(*plan)
 }
 
-/// Says which of some views is to blame for a failure, where one fails by itself.
-pub fn blame<'a>(cx: &RunCx<'_>, views: impl Iterator<Item = &'a View>) -> Option<StageError> {
-    for view in views.flat_map(View::within) {
-        let run = plan_of(view).and_then(|lf| {
+/// Says which table that is not kept is to blame for a failure of what uses these inputs, where one fails by itself.
+pub fn blame<'a>(cx: &RunCx<'_>, inputs: impl Iterator<Item = &'a Input>) -> Option<StageError> {
+    for (input, view) in inputs.flat_map(Input::views).filter_map(|input| Some((input, input.view()?))) {
+        let run = super::scan_table(input).and_then(|lf| {
             super::try_plan(cx, lf).map_err(|failure| failure.while_doing("compute the table").note(view.note()))
         });
         if let Err(error) = run {

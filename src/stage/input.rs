@@ -175,6 +175,13 @@ impl Input {
         self.view.as_deref()
     }
 
+    /// Every table that is not kept among what it is made of, itself last.
+    #[must_use]
+    pub fn views(&self) -> Vec<&Self> {
+        let behind = self.view().into_iter().flat_map(View::inputs).flat_map(Self::views);
+        behind.chain(self.view.is_some().then_some(self)).collect()
+    }
+
     /// The same table, of which the stage sees these columns alone, in this order: see [`ArtifactRecord::schema_of`].
     #[must_use]
     pub fn narrowed(self, columns: Columns, schema: TableSchema, digest: Digest) -> Self {

@@ -51,11 +51,9 @@ impl View {
         format!("in `{}`, whose table is not kept and is computed here", self.stage)
     }
 
-    /// Every view that the table is made of, itself last.
-    pub fn within(&self) -> Vec<&Self> {
-        let mut all: Vec<&Self> = self.inputs.values().filter_map(Input::view).flat_map(|view| view.within()).collect();
-        all.push(self);
-        all
+    /// What it is made of.
+    pub(super) fn inputs(&self) -> impl Iterator<Item = &Input> {
+        self.inputs.values()
     }
 }
 

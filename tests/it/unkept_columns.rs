@@ -281,7 +281,7 @@ proptest! {
     }
 }
 
-/// Every view by itself and after each other one, with every user, by edits that are the same for all.
+/// Every view after another one, with one of the users, by edits that are the same for all.
 #[test]
 fn every_view_lets_through_what_is_read_and_nothing_else() {
     let cells: Vec<u8> = (0..30).map(|cell| cell * 7 % 40).collect();
@@ -294,21 +294,18 @@ fn every_view_lets_through_what_is_read_and_nothing_else() {
         Edit::AppendRow,
     ];
     let mut wrong = Vec::new();
-    for (number, view) in (0..VIEWS.len()).enumerate() {
-        // Each user once for a view, and each pair of views once for a user, would be thousands of runs.
-        let user = number * 5 + 3;
-        for chain in [Chain::of(&[view], user), Chain::of(&[number * 7 + 3, view], user + 1)] {
-            let mut table = first_table(&cells, &[0, 1, 2, 3, 4]);
-            let bench = Bench::new(&chain.text);
-            let mut seen = BTreeSet::from([chain.read(&table)]);
-            assert!(!bench.run(&table).cached);
-            for edit in &edits {
-                edit.apply(&mut table, &COLUMNS);
-                let (new, ran) = (seen.insert(chain.read(&table)), bench.run(&table));
-                if ran.cached == new {
-                    let what = if new { "does not rerun" } else { "reruns" };
-                    wrong.push(format!("{edit:?}: {what}\n{}", chain.text));
-                }
+    for view in 0..VIEWS.len() {
+        let chain = Chain::of(&[view * 7 + 3, view], view * 5 + 4);
+        let mut table = first_table(&cells, &[0, 1, 2, 3, 4]);
+        let bench = Bench::new(&chain.text);
+        let mut seen = BTreeSet::from([chain.read(&table)]);
+        assert!(!bench.run(&table).cached);
+        for edit in &edits {
+            edit.apply(&mut table, &COLUMNS);
+            let (new, ran) = (seen.insert(chain.read(&table)), bench.run(&table));
+            if ran.cached == new {
+                let what = if new { "does not rerun" } else { "reruns" };
+                wrong.push(format!("{edit:?}: {what}\n{}", chain.text));
             }
         }
     }

@@ -25,7 +25,11 @@ impl Shape {
         let mut nodes = Vec::new();
         for (_, node) in plan.lp_arena.iter(plan.lp_top) {
             let exprs = node.exprs().filter(|expr| !matches!(node, IR::HStack { .. }) || !is_plain(expr, plan));
-            let exprs: Vec<String> = exprs.map(|expr| expr.display(&plan.expr_arena).to_string()).collect();
+            let mut exprs: Vec<String> = exprs.map(|expr| expr.display(&plan.expr_arena).to_string()).collect();
+            if matches!(node, IR::HStack { .. }) {
+                // None of them sees another.
+                exprs.sort();
+            }
             let (kind, rest): (&'static str, String) = match node {
                 // These choose and order columns; what comes of it shows in `output` and in the names that others use.
                 IR::SimpleProjection { .. } => continue,

@@ -383,3 +383,14 @@ fn a_subquery_that_is_no_value_is_an_error() {
     let joined = says("SELECT a.at FROM t a JOIN t b ON a.n = b.n AND a.at + b.at > (SELECT max(i.at) FROM t i)");
     assert!(joined.contains("a subquery cannot stand in the condition of a join: write it into WHERE"), "{joined}");
 }
+
+#[test]
+fn rows_of_tables_that_were_put_together_are_counted() {
+    right(
+        "rows",
+        &[
+            ("SELECT count(*) AS c FROM (SELECT k FROM t UNION ALL SELECT k FROM t WHERE n > 1) AS s", &["9"]),
+            ("SELECT count(*) FROM (SELECT k FROM t UNION SELECT k FROM t) AS s", &["3"]),
+        ],
+    );
+}

@@ -112,7 +112,7 @@ GROUP BY name
         }
         match write_plan(cx, TABLE, lf) {
             Ok(written) => Ok(written.alone(TABLE)),
-            Err(failure) => Err(blame(cx, cx.inputs.values().filter_map(Input::view))
+            Err(failure) => Err(blame(cx, cx.inputs.values())
                 .unwrap_or_else(|| failure.while_doing("run the query"))
                 .at(path!["query"])),
         }

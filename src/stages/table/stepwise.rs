@@ -5,7 +5,7 @@ use super::reads::Planned;
 use super::steps::{Step, Tables};
 use crate::diag::codes;
 use crate::frame::view::blame;
-use crate::frame::{FloatSums, PlanFailure, scan_table, try_plan, write_plan, write_view};
+use crate::frame::{FloatSums, PlanFailure, scan_table, scan_to_blame, try_plan, write_plan, write_view};
 use crate::path;
 use crate::stage::{
     CheckCx, Family, Input, InputTypes, Kind, Outputs, Plan, Port, Produced, Reads, Ref, RunCx, Seed, StageError,
@@ -101,7 +101,7 @@ steps = [
         match write_plan(cx, TABLE, lf) {
             Ok(written) => Ok(written.alone(TABLE)),
             Err(PlanFailure::Stage(error)) => Err(error),
-            Err(PlanFailure::Plan(_)) => Err(first_failure(spec, cx, &tables)),
+            Err(PlanFailure::Plan(_)) => Err(first_failure(spec, cx, &|reference| scan_to_blame(cx.input(reference)?))),
         }
     }
 
@@ -155,7 +155,7 @@ fn apply(spec: &Spec, count: usize, tables: Tables<'_>) -> Result<LazyFrame, Sta
 
 /// A plan fails as a whole; run again with one step more each time, it tells which one is to blame.
 fn first_failure(spec: &Spec, cx: &RunCx<'_>, tables: Tables<'_>) -> StageError {
-    if let Some(error) = blame(cx, cx.inputs.values().filter_map(Input::view)) {
+    if let Some(error) = blame(cx, cx.inputs.values()) {
         return error.at(path!["from"]);
     }
     for count in 1..=spec.steps.len() {

@@ -3,7 +3,7 @@
 use super::sql::Sql;
 use super::stepwise::Table;
 use crate::stage::testing::{Bench, fields};
-use crate::stage::{Erased, Seed, Stage, View};
+use crate::stage::{Columns, Erased, Seed, Stage, View};
 use crate::types::ArtifactType;
 use polars::prelude::*;
 
@@ -65,4 +65,18 @@ fn a_failure_inside_names_the_stage() {
     let error =
         bench.run::<Sql>("inputs = { v = \"v\" }\nquery = \"SELECT max(name) AS m FROM v\"").expect_err("fails");
     assert!(error.notes.iter().any(|note| note.contains("`numbers`")), "{error:?}");
+}
+
+/// The step that failed is found by looking at parts of the plan, which use columns that the whole plan does not read.
+#[test]
+fn a_failure_behind_columns_without_values_names_its_own_step() {
+    let mut bench = bench();
+    let input = bench.inputs.remove("t").expect("put there");
+    let ArtifactType::Table(schema) = input.ty.clone() else { panic!("a table") };
+    let columns = Columns::new(schema.names().map(str::to_owned).collect()).reading(&["name".to_owned()].into());
+    let digest = input.digest;
+    bench.inputs.insert("t".to_owned(), input.narrowed(columns, schema, digest));
+    let text = "from = \"t\"\nsteps = [{ derive = { half = \"n / 2.0\" } }, { cast = { name = \"i64\" } }, { select = \"name\" }]";
+    let error = bench.run::<Table>(text).expect_err("a text is no number");
+    assert!(error.message.contains("cannot do step 2, `cast`"), "{error:?}");
 }
