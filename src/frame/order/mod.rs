@@ -7,16 +7,17 @@
 mod keys;
 mod numbers;
 mod scalars;
+mod scope;
 
 pub use scalars::Scalar;
+pub use scope::Resolved;
 
 use super::functions;
 use super::sums::{FloatSums, exact_aggregate, exact_correlation};
 use polars::prelude::*;
-use polars_plan::plans::{AExpr, IR};
-use polars_plan::prelude::Arena;
 use scalars::Scalars;
-use std::cell::{Cell, OnceCell, RefCell};
+use scope::Scope;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 /// The same plan with a fixed row order, and with exact float aggregates where that is asked for.
@@ -57,36 +58,6 @@ struct Fixer<'a> {
     resolved: RefCell<Resolved>,
 }
 
-/// The plan that expressions are evaluated over; its schema is resolved only if an aggregate asks for it.
-struct Scope<'a> {
-    input: RefCell<DslPlan>,
-    schema: OnceCell<SchemaRef>,
-    scalars: &'a [Scalar],
-    resolved: &'a RefCell<Resolved>,
-}
-
-/// The plans whose schemas were resolved, so that the schema of a plan over one of them does not begin anew.
-pub type Resolved = (Arena<IR>, Arena<AExpr>);
-
-impl Scope<'_> {
-    fn schema(&self) -> PolarsResult<&SchemaRef> {
-        if let Some(schema) = self.schema.get() {
-            return Ok(schema);
-        }
-        let mut lf = LazyFrame::from(self.input.take());
-        let (plans, exprs) = &mut *self.resolved.borrow_mut();
-        let schema = lf.schema_with_arenas(plans, exprs);
-        // It knows now where it stands among the plans that were resolved.
-        self.input.replace(lf.logical_plan);
-        let schema = scalars::with_scalars(schema?, self.scalars);
-        Ok(self.schema.get_or_init(|| schema))
-    }
-
-    fn into_input(self) -> DslPlan {
-        self.input.into_inner()
-    }
-}
-
 impl<'a> Fixer<'a> {
     fn new(sums: FloatSums, scalars: &'a [Scalar]) -> Self {
         let (indices, in_order) = (Cell::new(0), Cell::new(true));
@@ -94,8 +65,7 @@ impl<'a> Fixer<'a> {
     }
 
     fn scope(&self, input: DslPlan) -> Scope<'_> {
-        let (input, schema) = (RefCell::new(input), OnceCell::new());
-        Scope { input, schema, scalars: self.scalars.all(), resolved: &self.resolved }
+        Scope::new(input, self.scalars.all(), &self.resolved)
     }
 
     /// What `with` makes of the input and of expressions over it.
