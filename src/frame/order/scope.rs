@@ -1,6 +1,7 @@
 //! What expressions are evaluated over.
 
-use super::scalars::{Scalar, with_scalars};
+use super::Scalar;
+use super::scalars::with_scalars;
 use polars::prelude::*;
 use polars_plan::plans::{AExpr, IR};
 use polars_plan::prelude::Arena;
