@@ -114,8 +114,8 @@ fn rows<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
         fn visit_str<E: de::Error>(self, text: &str) -> Result<u64, E> {
             match text {
                 "auto" => Err(E::custom(
-                    "`batch_size` is part of what is learnt, so no machine decides it; `accumulate = \"auto\"` computes a batch in \
-                     as many parts as its memory asks for",
+                    "no machine decides how much a step learns from; `accumulate = \"auto\"` computes a batch in as many parts as its \
+                     memory asks for",
                 )),
                 other => Err(E::invalid_type(de::Unexpected::Str(other), &self)),
             }
