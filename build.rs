@@ -11,7 +11,8 @@ fn main() {
 mod worker {
     use std::path::PathBuf;
 
-    const FILES: [&str; 3] = ["src/worker/shim.cpp", "src/worker/kernels.cpp", "src/worker/shim.hpp"];
+    const FILES: [&str; 4] =
+        ["src/worker/shim.cpp", "src/worker/kernels.cpp", "src/worker/cuda.cpp", "src/worker/shim.hpp"];
 
     /// Compiles the shim into a static library that only the worker is linked with.
     pub fn build() {

@@ -48,6 +48,9 @@ pub struct TrainJob {
     pub precision: Precision,
     /// Whether what cannot be computed reproducibly is refused.
     pub deterministic: bool,
+    /// Whether a GPU is asked for steps as a whole, recorded once.
+    #[serde(default)]
+    pub graph: bool,
     /// Whether an average of the weights is judged and becomes the result.
     pub ema: Option<Ema>,
     /// Whether the norms of the gradients of each layer are told.

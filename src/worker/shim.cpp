@@ -93,6 +93,8 @@ struct Optimizer {
   bool started = false;
   // On a GPU: 1 where the next step is not to be made, because its loss is no finite number.
   at::Tensor skip;
+  // The learning rate on the device, where steps are replayed: a number would be the same in all of them.
+  at::Tensor rate;
 
   // The parameters that have a gradient, with their state, for operators over all of them.
   struct Active {
@@ -175,11 +177,8 @@ struct Optimizer {
   }
 
   void step_part(Active &on, double lr, double weight_decay) {
-    if (rule == SGD) {
-      at::_fused_sgd_(on.params, on.grads, on.first, weight_decay, rates.momentum, lr, rates.dampening,
-                      rates.nesterov != 0, /*maximize=*/false, /*is_first_step=*/!started, /*grad_scale=*/{}, guard());
-      return;
-    }
+    if (rule == SGD)
+      return rate.defined() ? sgd(on, rate, weight_decay) : sgd(on, lr, weight_decay);
     if (rule == RMSPROP)
       return rmsprop(on, lr, weight_decay);
     if (rule == MUON) {
@@ -189,10 +188,19 @@ struct Optimizer {
         adam(rest, lr, weight_decay);
       return;
     }
-    adam(on, lr, weight_decay);
+    if (rate.defined())
+      adam(on, rate, weight_decay);
+    else
+      adam(on, lr, weight_decay);
   }
 
-  void adam(Active &on, double lr, double weight_decay) const {
+  // The rate is a number, or a tensor on the device.
+  template <typename Rate> void sgd(Active &on, const Rate &lr, double weight_decay) const {
+    at::_fused_sgd_(on.params, on.grads, on.first, weight_decay, rates.momentum, lr, rates.dampening, rates.nesterov != 0,
+                    /*maximize=*/false, /*is_first_step=*/!started, /*grad_scale=*/{}, guard());
+  }
+
+  template <typename Rate> void adam(Active &on, const Rate &lr, double weight_decay) const {
     at::_foreach_add_(on.counts, 1);
     auto fused = [&](auto &&rule_step) {
       rule_step(on.params, on.grads, on.first, on.second, at::TensorList{}, on.counts, lr, rates.beta1, rates.beta2,
@@ -381,6 +389,20 @@ char *kilter_optimizer_step(Optimizer *optimizer, double lr, int32_t clip, doubl
 // The norm of the gradients as they are, before a step bounds and forgets them: a tensor of one float.
 char *kilter_optimizer_norm(Optimizer *optimizer, at::Tensor **out) {
   return guarded([&] { *out = new at::Tensor(optimizer->norm()); });
+}
+
+// From now on steps of the rules with fused operators read the rate from the device.
+char *kilter_optimizer_rate(Optimizer *optimizer) {
+  return guarded([&] {
+    c10::AutoGradMode no_grad(false);
+    auto options = optimizer->params.at(0).options().dtype(at::kFloat).requires_grad(false);
+    optimizer->rate = at::zeros({}, options);
+  });
+}
+
+// Sets that rate.
+char *kilter_optimizer_set_rate(Optimizer *optimizer, double lr) {
+  return guarded([&] { optimizer->rate.fill_(lr); });
 }
 
 // How many slots of state there are, used or not.

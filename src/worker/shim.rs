@@ -54,6 +54,11 @@ struct RawOptimizer {
     _private: [u8; 0],
 }
 
+#[repr(C)]
+struct RawGraph {
+    _private: [u8; 0],
+}
+
 type RawTensor = torch_sys::C_tensor;
 
 unsafe extern "C" {
@@ -94,6 +99,14 @@ unsafe extern "C" {
     fn kilter_optimizer_free(optimizer: *mut RawOptimizer);
     fn kilter_generator_state(cuda: i32, out: *mut *mut RawTensor) -> *mut c_char;
     fn kilter_set_generator_state(cuda: i32, state: *mut RawTensor) -> *mut c_char;
+    fn kilter_optimizer_rate(optimizer: *mut RawOptimizer) -> *mut c_char;
+    fn kilter_optimizer_set_rate(optimizer: *mut RawOptimizer, lr: f64) -> *mut c_char;
+    fn kilter_cuda_free(index: i32, bytes: *mut u64) -> *mut c_char;
+    fn kilter_graph_new(index: i32, out: *mut *mut RawGraph) -> *mut c_char;
+    fn kilter_graph_begin(graph: *mut RawGraph) -> *mut c_char;
+    fn kilter_graph_end(graph: *mut RawGraph) -> *mut c_char;
+    fn kilter_graph_replay(graph: *mut RawGraph) -> *mut c_char;
+    fn kilter_graph_free(graph: *mut RawGraph);
 }
 
 /// Takes a string that the shim allocated.
@@ -258,6 +271,18 @@ impl Optimizer {
         check(unsafe { kilter_optimizer_guard(self.0, loss.as_ptr().cast_mut()) })
     }
 
+    /// From now on steps of `sgd`, `adam` and `adamw` read the rate from the device, and not from their argument.
+    pub fn keep_rate_on_device(&mut self) -> Result<(), Failure> {
+        // SAFETY: the optimizer lives until drop.
+        check(unsafe { kilter_optimizer_rate(self.0) })
+    }
+
+    /// Sets that rate.
+    pub fn set_rate(&mut self, lr: f64) -> Result<(), Failure> {
+        // SAFETY: the optimizer lives until drop.
+        check(unsafe { kilter_optimizer_set_rate(self.0, lr) })
+    }
+
     /// Forgets the gradients, without a step.
     pub fn forget(&mut self) {
         // SAFETY: the optimizer lives until drop.
@@ -292,6 +317,51 @@ impl Drop for Optimizer {
     }
 }
 
+/// How many bytes of a CUDA device are free.
+pub fn cuda_free(device: Device) -> Result<u64, Failure> {
+    let mut bytes = 0;
+    // SAFETY: the number outlives the call.
+    check(unsafe { kilter_cuda_free(cuda_index(device), &raw mut bytes) })?;
+    Ok(bytes)
+}
+
+/// What a CUDA device was asked to do, to be asked for again at once.
+pub struct Graph(*mut RawGraph);
+
+impl Graph {
+    /// Records what `ask` asks of a device, without its being done. What it gives is there after the first [`Graph::replay`]; it and
+    /// all tensors that it uses must live as long as the graph.
+    pub fn record<T>(device: Device, ask: impl FnOnce() -> Result<T, Failure>) -> Result<(Self, T), Failure> {
+        let mut out = std::ptr::null_mut();
+        // SAFETY: what comes back is owned by nobody else.
+        let graph = unsafe {
+            check(kilter_graph_new(cuda_index(device), &raw mut out))?;
+            Self(out)
+        };
+        // SAFETY: the graph lives until drop.
+        check(unsafe { kilter_graph_begin(graph.0) })?;
+        let asked = ask();
+        // SAFETY: as above.
+        let ended = check(unsafe { kilter_graph_end(graph.0) });
+        let given = asked?;
+        ended?;
+        Ok((graph, given))
+    }
+
+    /// Asks for it again. Nobody waits for it.
+    pub fn replay(&self) -> Result<(), Failure> {
+        // SAFETY: the graph lives until drop.
+        check(unsafe { kilter_graph_replay(self.0) })
+    }
+}
+
+impl Drop for Graph {
+    fn drop(&mut self) {
+        // SAFETY: made by kilter_graph_new, freed once.
+        unsafe { kilter_graph_free(self.0) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -308,6 +378,15 @@ mod tests {
         let bias = Tensor::arange(3, (Kind::Float, Device::Cpu));
         channels_last(&bias).expect("left alone");
         assert_eq!(bias.stride(), [1]);
+    }
+
+    #[test]
+    fn without_cuda_a_graph_is_an_error_and_no_crash() {
+        if !tch::Cuda::is_available() {
+            let failure = Graph::record(Device::Cuda(0), || Ok(())).map(drop).expect_err("no CUDA");
+            assert!(!failure.message.is_empty());
+            assert!(cuda_free(Device::Cuda(0)).is_err());
+        }
     }
 
     #[test]

@@ -172,6 +172,7 @@ pub(crate) fn job(folder: &Path) -> TrainJob {
         accumulate: Accumulate::Parts(1),
         precision: Precision::F32,
         deterministic: true,
+        graph: false,
         ema: None,
         gradient_norms: false,
         seed: 7,

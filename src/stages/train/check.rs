@@ -6,6 +6,7 @@ use crate::diag::{codes, did_you_mean, list};
 use crate::job::{Accumulate, DeviceChoice, Precision, TRACE, validation_metrics};
 use crate::nn::choice::Problem;
 use crate::nn::losses::Loss;
+use crate::nn::optim::Optimizer;
 use crate::path;
 use crate::stage::{CheckCx, Outputs, Path};
 use crate::types::{ArtifactType, Column, DType, DatasetType, ModelType, TableSchema, Task, TensorType};
@@ -130,9 +131,30 @@ fn computing(spec: &TrainSpec, cx: &mut CheckCx<'_>) {
             .label("for a GPU")
             .hint("`bf16` is what processors have, some of them in hardware; or compute on a GPU: device = \"cuda\"");
     }
+    if spec.graph {
+        recorded(spec, cx);
+    }
     let mixup = spec.augment.map_or(0.0, |augment| augment.mixup);
     if !(0.0..=1.0).contains(&mixup) {
         cx.error(path!["augment", "mixup"], codes::OUT_OF_RANGE, format!("mixup is between 0 and 1, found {mixup}"));
+    }
+}
+
+/// What a step that is recorded once cannot have: numbers that the processor changes from step to step.
+fn recorded(spec: &TrainSpec, cx: &mut CheckCx<'_>) {
+    let mut conflict = |message: &str| {
+        cx.error(path!["graph"], codes::CONFLICT, message.to_owned()).hint("leave `graph` out");
+    };
+    if !matches!(spec.optimizer, Optimizer::Sgd(_) | Optimizer::Adam(_) | Optimizer::AdamW(_)) {
+        conflict(
+            "only steps of `sgd`, `adam` and `adamw` can be recorded: others take their learning rate from the processor",
+        );
+    }
+    if spec.precision == Precision::F16 {
+        conflict("steps in f16 cannot be recorded: the processor decides after each how the loss is scaled");
+    }
+    if spec.augment.is_some_and(|augment| augment.mixup > 0.0) {
+        conflict("steps with mixup cannot be recorded: each mixes in another share");
     }
 }
 

@@ -81,6 +81,7 @@ fn job(spec: &TrainSpec, model: &Input, target: &TargetType, cx: &RunCx<'_>) -> 
         accumulate: spec.accumulate,
         precision: spec.precision,
         deterministic: spec.deterministic,
+        graph: spec.graph,
         ema: spec.ema,
         gradient_norms: spec.gradient_norms,
         clip: spec.clip,

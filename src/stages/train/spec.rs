@@ -6,7 +6,9 @@ use crate::nn::optim::Optimizer;
 use crate::nn::schedule::Schedule;
 use crate::stage::{Limit, Ref};
 use schemars::JsonSchema;
+use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// Trains a model on a dataset.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -28,7 +30,7 @@ pub struct TrainSpec {
     /// How often to go through the data.
     pub epochs: u64,
     /// Rows in a step.
-    #[serde(default = "default_batch_size")]
+    #[serde(default = "default_batch_size", deserialize_with = "rows")]
     pub batch_size: u64,
     /// Compute threads. It is part of the numbers, because it decides the order of additions: the same everywhere, whatever the
     /// machine has.
@@ -58,6 +60,10 @@ pub struct TrainSpec {
     /// Whether what cannot be computed reproducibly on the device is refused. Without it `verify` expects no equal bits.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub deterministic: bool,
+    /// Whether steps of one shape are recorded once on a GPU and then asked for as a whole (a CUDA graph), which is faster where a
+    /// network is small. With `sgd`, `adam` and `adamw`; a processor has no use for it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub graph: bool,
     /// An average of the weights is judged and becomes the result, in the place of the last ones.
     pub ema: Option<Ema>,
     /// Whether the output `gradients` is made: at every traced step the norm of the gradients of each layer.
@@ -84,6 +90,39 @@ pub struct TrainSpec {
 
 fn default_batch_size() -> u64 {
     64
+}
+
+/// A number of rows; who asks for as many as fit is told what does that.
+fn rows<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    struct Rows;
+
+    impl Visitor<'_> for Rows {
+        type Value = u64;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("u64")
+        }
+
+        fn visit_u64<E: de::Error>(self, rows: u64) -> Result<u64, E> {
+            Ok(rows)
+        }
+
+        fn visit_i64<E: de::Error>(self, rows: i64) -> Result<u64, E> {
+            u64::try_from(rows).map_err(|_| E::invalid_value(de::Unexpected::Signed(rows), &self))
+        }
+
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<u64, E> {
+            match text {
+                "auto" => Err(E::custom(
+                    "no machine decides how much a step learns from; `accumulate = \"auto\"` computes a batch in as many parts as its \
+                     memory asks for",
+                )),
+                other => Err(E::invalid_type(de::Unexpected::Str(other), &self)),
+            }
+        }
+    }
+
+    deserializer.deserialize_any(Rows)
 }
 
 fn default_threads() -> u64 {

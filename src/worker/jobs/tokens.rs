@@ -4,7 +4,7 @@ use super::Forward;
 use super::train::batches::Batch;
 use super::train::order;
 use crate::failure::Failure;
-use crate::tensors::Dataset;
+use crate::tensors::{Dataset, moved};
 use kilter::nn::losses::Loss;
 use kilter::types::{Masking, Task};
 use rand_chacha::ChaCha8Rng;
@@ -93,7 +93,7 @@ pub fn check_causal(forward: Forward<'_>, data: &Dataset, task: &Task, name: &st
         return Ok(());
     }
     let _no_grad = tch::no_grad_guard();
-    let first = tokens.f_narrow(0, 0, 1)?.f_to_kind(Kind::Int64)?;
+    let first = moved(tokens.f_narrow(0, 0, 1)?.f_to_kind(Kind::Int64)?, data.device)?;
     let half = places / 2;
     let others = first.f_add_scalar(1)?.f_remainder(vocabulary.cast_signed())?;
     let changed = Tensor::f_cat(&[first.f_narrow(1, 0, half)?, others.f_narrow(1, half, places - half)?], 1)?;
@@ -154,7 +154,7 @@ impl<'a> Masker<'a> {
             draws.push(order::fraction(choices));
             others.push(beside(order::below(choices, plain), &special).cast_signed());
         }
-        let shaped = |tensor: Tensor| tensor.f_reshape(tokens.size())?.f_to_device(tokens.device());
+        let shaped = |tensor: Tensor| moved(tensor.f_reshape(tokens.size())?, tokens.device());
         let draws = shaped(Tensor::f_from_slice(&draws)?)?;
         let others = shaped(Tensor::f_from_slice(&others)?)?;
         let p = self.masking.probability;

@@ -1,8 +1,9 @@
 //! A dataset on a device: `feature.NAME` tensors and one `target.NAME`, all with the rows as their first dimension. Sparse
-//! features stay on the CPU; a batch of them at a time is made dense.
+//! features stay on the CPU, and so does what is too large for a GPU: a batch of them at a time goes there.
 
 use super::Sparse;
 use super::file::TensorFile;
+use super::place;
 use crate::failure::Failure;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,6 +19,8 @@ pub struct Dataset {
     pub target: Option<Tensor>,
     /// How many rows each has.
     pub rows: i64,
+    /// Where its batches are needed.
+    pub device: Device,
     // The mapping that the tensors share on the CPU; dropped last.
     _file: Option<TensorFile>,
 }
@@ -29,19 +32,20 @@ impl Dataset {
     /// When it cannot be read, or its tensors differ in their rows.
     pub fn open(path: &Path, wanted: Option<&str>, device: Device) -> Result<Self, Failure> {
         let file = TensorFile::open(path)?;
+        let home = place::home(path, device);
         let mut features = BTreeMap::new();
         let mut target = None;
         for (name, tensor) in file.tensors() {
             if let Some(feature) = name.strip_prefix("feature.") {
-                features.insert(feature.to_owned(), tensor.f_to_device(device)?);
+                features.insert(feature.to_owned(), tensor.f_to_device(home)?);
             } else if wanted.is_some() && name.strip_prefix("target.") == wanted {
-                target = Some(tensor.f_to_device(device)?);
+                target = Some(tensor.f_to_device(home)?);
             }
         }
         let wrong = |failure| Failure::file("use", path, failure);
-        let sparse = Sparse::of(file.tensors(), device).map_err(wrong)?;
-        let file = (device == Device::Cpu || !sparse.is_empty()).then_some(file);
-        Self::with_sparse(features, sparse, target, file).map_err(wrong)
+        let sparse = Sparse::of(file.tensors()).map_err(wrong)?;
+        let file = (home == Device::Cpu || !sparse.is_empty()).then_some(file);
+        Ok(Self { device, ..Self::with_sparse(features, sparse, target, file).map_err(wrong)? })
     }
 
     /// A dataset of dense tensors in memory.
@@ -70,7 +74,12 @@ impl Dataset {
             return Err(Failure::new("the dataset's tensors differ in their rows"));
         }
         drop(sizes);
-        Ok(Self { features, sparse, target, rows, _file: file })
+        Ok(Self { features, sparse, target, rows, device: Device::Cpu, _file: file })
+    }
+
+    /// Where its tensors lie.
+    pub fn home(&self) -> Device {
+        self.features.values().chain(&self.target).next().map_or(Device::Cpu, Tensor::device)
     }
 
     /// Bytes of one row of all dense tensors together.

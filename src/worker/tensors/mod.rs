@@ -2,12 +2,14 @@
 
 mod dataset;
 mod file;
+mod place;
 mod rows;
 mod sparse;
 mod weights;
 
 pub use dataset::Dataset;
 pub use file::{TensorFile, write, write_new};
+pub use place::moved;
 pub use rows::gather;
 pub use sparse::Sparse;
 pub use weights::{Snapshot, Weights};

@@ -12,8 +12,6 @@ pub struct Sparse {
     indices: Tensor,
     values: Tensor,
     columns: i64,
-    /// Where dense rows are wanted.
-    device: Device,
 }
 
 impl Sparse {
@@ -21,12 +19,12 @@ impl Sparse {
     ///
     /// # Errors
     /// When one of a feature's tensors is missing, or they do not fit each other.
-    pub fn of(tensors: &BTreeMap<String, Tensor>, device: Device) -> Result<BTreeMap<String, Self>, Failure> {
+    pub fn of(tensors: &BTreeMap<String, Tensor>) -> Result<BTreeMap<String, Self>, Failure> {
         let names = tensors.keys().filter_map(|name| name.strip_prefix(CSR_INDPTR));
-        names.map(|name| Ok((name.to_owned(), Self::one(name, tensors, device)?))).collect()
+        names.map(|name| Ok((name.to_owned(), Self::one(name, tensors)?))).collect()
     }
 
-    fn one(name: &str, tensors: &BTreeMap<String, Tensor>, device: Device) -> Result<Self, Failure> {
+    fn one(name: &str, tensors: &BTreeMap<String, Tensor>) -> Result<Self, Failure> {
         let part = |prefix: &str, kind: Kind| {
             let tensor =
                 tensors.get(&format!("{prefix}{name}")).filter(|tensor| tensor.kind() == kind && tensor.dim() == 1);
@@ -38,14 +36,14 @@ impl Sparse {
         if indptr.numel() == 0 || indices.numel() != values.numel() || columns < 1 {
             return Err(damaged(name));
         }
-        Ok(Self { indptr, indices, values, columns, device })
+        Ok(Self { indptr, indices, values, columns })
     }
 
     /// The same, with handles of its own.
     pub fn shared(&self) -> Self {
         let own = Tensor::shallow_clone;
         let (indptr, indices, values) = (own(&self.indptr), own(&self.indices), own(&self.values));
-        Self { indptr, indices, values, columns: self.columns, device: self.device }
+        Self { indptr, indices, values, columns: self.columns }
     }
 
     /// How many rows there are.
@@ -53,7 +51,7 @@ impl Sparse {
         self.indptr.numel() as i64 - 1
     }
 
-    /// These rows, dense: `[rows, columns]`.
+    /// These rows, dense, on the CPU: `[rows, columns]`.
     ///
     /// # Errors
     /// When a row or a column does not exist, or libtorch runs out of memory.
@@ -82,7 +80,7 @@ impl Sparse {
                 *usize::try_from(*column).ok().and_then(|column| to.get_mut(column)).ok_or_else(out_of_range)? = *value;
             }
         }
-        Ok(out.f_to_device(self.device)?)
+        Ok(out)
     }
 }
 
@@ -118,7 +116,7 @@ mod tests {
 
     #[test]
     fn rows_become_dense_in_any_order() {
-        let sparse = Sparse::of(&tensors(&[0, 3, 1]), Device::Cpu).expect("sparse");
+        let sparse = Sparse::of(&tensors(&[0, 3, 1])).expect("sparse");
         let dense = sparse["words"].dense([2, 0, 1]).expect("dense");
         let expected = [[0.0_f32, 2.0, 0.0, 0.0], [0.5, 0.0, 0.0, 1.0], [0.0; 4]];
         assert_eq!(dense, Tensor::from_slice2(&expected));
@@ -127,12 +125,12 @@ mod tests {
 
     #[test]
     fn damaged_rows_are_an_error() {
-        let far = Sparse::of(&tensors(&[0, 4, 1]), Device::Cpu).expect("sparse");
+        let far = Sparse::of(&tensors(&[0, 4, 1])).expect("sparse");
         assert!(far["words"].dense([0]).is_err());
         assert!(far["words"].dense([3]).is_err());
-        assert!(Sparse::of(&tensors(&[0, 3]), Device::Cpu).is_err());
+        assert!(Sparse::of(&tensors(&[0, 3])).is_err());
         let mut lacking = tensors(&[0, 3, 1]);
         lacking.remove(&format!("{CSR_VALUES}words"));
-        assert!(Sparse::of(&lacking, Device::Cpu).is_err());
+        assert!(Sparse::of(&lacking).is_err());
     }
 }

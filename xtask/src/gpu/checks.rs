@@ -17,6 +17,7 @@ pub const CHECKS: &[Check] = &[
     Check { name: "parts_make_the_step", run: parts_make_the_step },
     Check { name: "every_optimizer", run: every_optimizer },
     Check { name: "augmented_there", run: augmented_there },
+    Check { name: "recorded_steps", run: recorded_steps },
     Check { name: "too_large_a_batch", run: too_large_a_batch },
 ];
 
@@ -123,6 +124,21 @@ fn augmented_there(worker: &mut Worker) -> Result<String, String> {
     let same = bytes(worker, "one")? == bytes(worker, "two")?;
     same.then(|| format!("moved, erased and mixed twice alike (loss {loss:.4})"))
         .ok_or_else(|| "two trainings with augmentation gave other weights".to_owned())
+}
+
+/// Steps that are replayed: the same bytes twice, with dropout, and near what steps give that are not.
+fn recorded_steps(worker: &mut Worker) -> Result<String, String> {
+    let layers = format!("{CNN}, {MLP}");
+    let usual = train(worker, &layers, "", "usual")?;
+    let graph = r#""graph": true,"#;
+    let replayed = train(worker, &layers, graph, "replayed")?;
+    train(worker, &layers, graph, "again")?;
+    if bytes(worker, "replayed")? != bytes(worker, "again")? {
+        return Err("two trainings with recorded steps gave other weights".to_owned());
+    }
+    ((usual - replayed).abs() < 1e-2)
+        .then(|| format!("loss {usual:.5} as usual, {replayed:.5} replayed, twice the same bytes"))
+        .ok_or_else(|| format!("loss {usual} as usual, {replayed} replayed"))
 }
 
 /// A batch that no GPU holds: the message names one that fits, and parts make it fit.

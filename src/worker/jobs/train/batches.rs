@@ -5,7 +5,7 @@
 use super::loader::Loader;
 use super::mixup::Mix;
 use crate::failure::Failure;
-use crate::tensors::Dataset;
+use crate::tensors::{Dataset, moved};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tch::{Device, Tensor};
@@ -39,6 +39,33 @@ impl Batch {
             None => None,
         };
         Ok(Self { features, target: self.target.as_ref().map(part).transpose()?, rows, mix })
+    }
+
+    /// The same in memory of its own.
+    ///
+    /// # Errors
+    /// What libtorch says.
+    pub fn copied(&self) -> Result<Self, Failure> {
+        let copy = |tensor: &Tensor| -> Result<Tensor, Failure> {
+            let mut to = tensor.f_empty_like()?;
+            to.f_copy_(tensor)?;
+            Ok(to)
+        };
+        let features = self.features.iter().map(|(name, tensor)| Ok((name.clone(), copy(tensor)?)));
+        let features = features.collect::<Result<_, Failure>>()?;
+        let target = self.target.as_ref().map(copy).transpose()?;
+        Ok(Self { features, target, rows: self.rows, mix: None })
+    }
+
+    /// The same on a device.
+    ///
+    /// # Errors
+    /// What libtorch says.
+    pub fn on(self, device: Device) -> Result<Self, Failure> {
+        let features = self.features.into_iter().map(|(name, tensor)| Ok((name, moved(tensor, device)?)));
+        let features = features.collect::<Result<_, Failure>>()?;
+        let target = self.target.map(|target| moved(target, device)).transpose()?;
+        Ok(Self { features, target, ..self })
     }
 
     /// The target of a dataset that must have one.
@@ -111,8 +138,7 @@ impl<'a> Batches<'a> {
 
     /// Where the data lies.
     fn device(&self) -> Device {
-        let first = self.data.features.values().chain(&self.data.target).next();
-        first.map_or(Device::Cpu, Tensor::device)
+        self.data.home()
     }
 
     /// How long batches that were not ready were waited for.
@@ -198,7 +224,7 @@ impl Batches<'_> {
             features.insert(name.clone(), dense);
         }
         self.at += rows;
-        Ok(Batch { features, target, rows, mix: None })
+        Batch { features, target, rows, mix: None }.on(self.data.device)
     }
 }
 

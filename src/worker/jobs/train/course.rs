@@ -9,6 +9,7 @@ use super::meter::Meter;
 use super::order;
 use super::precision::LossScale;
 use super::record::Record;
+use super::replay::Replay;
 use crate::checkpoint::{Kept, Part, Position, State, Stateful};
 use crate::failure::Failure;
 use crate::numerics::{self, Generators};
@@ -49,6 +50,8 @@ pub struct Course<'a> {
     pub ahead: Option<(u64, Loader)>,
     /// How long batches were waited for.
     pub waited: Duration,
+    /// Replays steps, where that is wanted; part of no state, because replayed steps are like others.
+    pub replay: Option<Replay>,
 }
 
 /// The generator of augmentation.
@@ -79,6 +82,7 @@ impl<'a> Course<'a> {
             record,
             ahead: None,
             waited: Duration::ZERO,
+            replay: None,
         }
     }
 

@@ -15,7 +15,7 @@ use crate::tensors::Dataset;
 use kilter::env::Cancel;
 use kilter::job::TrainJob;
 use kilter::nn::schedule::At;
-use tch::Device;
+use tch::{Device, Tensor};
 
 /// What an epoch works with. What changes is the [`Course`].
 pub struct Trainer<'a> {
@@ -86,11 +86,11 @@ impl Trainer<'_> {
         Ok(())
     }
 
-    /// The batches of the epoch under way that are left. On the CPU the next epoch's first ones are gathered already while this
-    /// one is computed.
+    /// The batches of the epoch under way that are left. Of data on the CPU the next epoch's first ones are gathered already while
+    /// this one is computed.
     fn ahead(&self, course: &mut Course<'_>) -> Result<Batches<'_>, Failure> {
         let (job, at) = (self.job, course.at);
-        if !job.shuffle || self.device != Device::Cpu {
+        if !job.shuffle || self.data.home() != Device::Cpu {
             return Ok(self.order(at.epoch)?.from_batch(at.batch));
         }
         let loader = match course.ahead.take() {
@@ -151,10 +151,42 @@ impl Trainer<'_> {
         let job = self.job;
         let at = At { step: course.at.step, steps_per_epoch: self.steps_per_epoch(), epochs: job.epochs };
         let lr = job.schedule.lr(base_lr, at);
+        let traced = trace::is_traced(at.step + 1, at.steps_per_epoch);
+        let replayed = match &mut course.replay {
+            Some(replay) => {
+                course.optimizer.set_rate(lr)?;
+                // What is traced looks at the gradients before the step.
+                if traced { None } else { replay.step(&self.step, batch, &mut course.optimizer)? }
+            }
+            None => None,
+        };
+        let (loss, norms, is_sound) = match replayed {
+            Some(loss) => (loss, None, true),
+            None => self.usual_step(course, batch, lr, traced)?,
+        };
+        if let Some(average) = &mut course.average {
+            average.take(&course.weights)?;
+        }
+        course.at.step += 1;
+        course.at.batch += 1;
+        let targets = self.step.criterion.targets(batch.target()?)?;
+        let made = Made { loss: &loss, norms, rows: batch.rows, targets, lr };
+        course.meter.note(made, &mut |event| course.record.tell(event))?;
+        // A step that was not made is told of before there is another.
+        if is_sound { Ok(()) } else { course.meter.look(&mut |event| course.record.tell(event)) }
+    }
+
+    /// A step that is asked for operator by operator: its loss, the norms where they are wanted, and whether the loss is a number.
+    fn usual_step(
+        &self,
+        course: &mut Course<'_>,
+        batch: &Batch,
+        lr: f64,
+        traced: bool,
+    ) -> Result<(Tensor, Option<Norms>, bool), Failure> {
         let scale = course.scale.as_ref().map_or(1.0, LossScale::scale);
         let loss = self.step.loss_and_gradients(batch, scale)?;
         let is_sound = self.device != Device::Cpu || loss.f_double_value(&[])?.is_finite();
-        let traced = trace::is_traced(at.step + 1, at.steps_per_epoch);
         let overflow = match &mut course.scale {
             Some(scale) if is_sound => {
                 let overflow = course.optimizer.unscale(scale.scale())?;
@@ -166,20 +198,11 @@ impl Trainer<'_> {
         let norms = traced.then(|| self.norms(course)).transpose()?;
         if is_sound && !overflow {
             course.optimizer.guard(&loss)?;
-            course.optimizer.step(lr, job.clip)?;
+            course.optimizer.step(lr, self.job.clip)?;
         } else {
             course.optimizer.forget();
         }
-        if let Some(average) = &mut course.average {
-            average.take(&course.weights)?;
-        }
-        course.at.step += 1;
-        course.at.batch += 1;
-        let targets = self.step.criterion.targets(batch.target()?)?;
-        let made = Made { loss: &loss, norms, rows: batch.rows, targets, lr };
-        course.meter.note(made, &mut |event| course.record.tell(event))?;
-        // A step that was not made is told of before there is another.
-        if is_sound { Ok(()) } else { course.meter.look(&mut |event| course.record.tell(event)) }
+        Ok((loss, norms, is_sound))
     }
 
     fn norms(&self, course: &Course<'_>) -> Result<Norms, Failure> {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 /// So many bytes of batches lie ready, at most, where a batch is not larger.
 const AHEAD_BYTES: i64 = 4 << 20;
@@ -29,6 +29,8 @@ struct Source {
     features: BTreeMap<String, Tensor>,
     sparse: BTreeMap<String, Sparse>,
     target: Option<Tensor>,
+    /// Where the batches are needed.
+    device: Device,
 }
 
 impl Loader {
@@ -89,6 +91,7 @@ impl Source {
             features: data.features.iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone())).collect(),
             sparse: data.sparse.iter().map(|(name, sparse)| (name.clone(), sparse.shared())).collect(),
             target: data.target.as_ref().map(Tensor::shallow_clone),
+            device: data.device,
         }
     }
 
@@ -108,14 +111,14 @@ impl Source {
             features.insert(name.clone(), sparse.dense(rows.iter().copied())?);
         }
         let target = self.target.as_ref().map(|target| gather(target, rows)).transpose()?;
-        Ok(Batch { features, target, rows: rows.len() as i64, mix: None })
+        Batch { features, target, rows: rows.len() as i64, mix: None }.on(self.device)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tch::{Device, Kind};
+    use tch::Kind;
 
     fn dataset(rows: i64) -> Dataset {
         let numbers = Tensor::arange(rows * 3, (Kind::Float, Device::Cpu)).reshape([rows, 3]);

@@ -16,6 +16,7 @@ mod mixup;
 pub mod order;
 mod precision;
 mod record;
+mod replay;
 mod step;
 mod trace;
 mod validate;
@@ -36,6 +37,7 @@ use kilter::job::{Accumulate, JobResult, Start, TrainJob, WorkerEvent};
 use memory::Trial;
 use precision::Casting;
 use record::Record;
+use replay::Replay;
 use std::collections::BTreeMap;
 use std::time::Instant;
 use step::Step;
@@ -78,6 +80,7 @@ pub fn run(job: &TrainJob, events: Events<'_>, cancel: &Cancel) -> Result<JobRes
         return Err(no_batch(job, data.rows));
     }
     let mut course = Course::new(job, weights, optimizer, Generators::of(device), Record::new(events, job.epochs));
+    course.replay = Replay::new(job, device, &mut course.optimizer)?;
     if job.gradient_norms {
         course.meter.layers = optim::layers(network.store());
     }
