@@ -74,7 +74,6 @@ fn rows_alone(rows: u64) -> PolarsResult<DataFrame> {
 }
 
 /// A plan of which these columns are used, or where there are none, how many rows it gives.
-#[must_use]
 pub fn with_columns_alone(lf: LazyFrame, columns: &[String]) -> LazyFrame {
     match columns {
         [] => counted(lf),

@@ -276,7 +276,10 @@ proptest! {
             let new = seen.insert(chain.read(&table));
             let clean = Bench::new(&chain.text).run(&table);
             prop_assert_eq!(&ran.outputs, &clean.outputs, "as in a clean workspace; after {:?}\n{}\n{}", edit, &chain.text, table.csv());
-            prop_assert_eq!(!ran.cached, new, "reruns if and only if what is read is new; after {:?}\n{}\n{}", edit, &chain.text, table.csv());
+            // What reads all columns may depend on their order.
+            let reordered = matches!(edit, Edit::Shuffle { .. }) && chain.used.all_but.is_some();
+            let exact = ran.cached != new || (reordered && !ran.cached);
+            prop_assert!(exact, "reruns if and only if what is read is new; after {:?}\n{}\n{}", edit, &chain.text, table.csv());
         }
     }
 }
