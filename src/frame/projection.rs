@@ -6,7 +6,7 @@
 //! over tables that have those columns alone, and both optimized plans are compared node by node, expression by
 //! expression. Only if they are the same, give the same columns in the same order, and the second reads no more, the other columns
 //! do not count. Where a plan needs columns to be there that it does not read (`SELECT a FROM (SELECT a, b FROM t)`), they are
-//! there by name and type, and without values ([`worlds`]).
+//! there by name and type, and without values (`worlds`).
 
 use super::schema::polars_schema;
 use crate::stage::Columns;
