@@ -18,7 +18,7 @@ from train_python import CASES, linear, prepare, run_kilter
 # Beside the networks of the throughput measurement one of 10 million weights, whose state has 120 MB.
 LARGE = ([64], "f32", [linear(64, 3072), "relu", linear(3072, 3072), "relu", linear(3072, 10)], 2560, 12)
 NETWORKS = {
-    "fashion (small_resnet)": (*CASES["fashion (small_resnet)"][:4], 9),
+    "fashion (small_vgg)": (*CASES["fashion (small_vgg)"][:4], 9),
     "64-256-10 MLP": (*CASES["64-256-10 MLP"][:4], 401),
     "10 million weights": LARGE,
 }
