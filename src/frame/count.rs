@@ -1,8 +1,8 @@
 //! Counting the rows of a plan.
 
 use polars::prelude::*;
-use polars_plan::prelude::DslFunction;
 use polars_plan::plans::FunctionIR;
+use polars_plan::prelude::DslFunction;
 
 /// The expressions of a selection from `input`. Where it only counts rows, polars' optimizer pushes that down, and adds up the
 /// counts of a union in a type that it was not built with: there it must not see that rows are counted.
