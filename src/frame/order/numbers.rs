@@ -3,18 +3,35 @@
 use super::super::{decimal, from_polars, functions};
 use super::{Scope, has_column, has_selector};
 use polars::prelude::*;
+use std::sync::Arc;
 
 /// `left op right` as SQL has it.
 pub(super) fn binary(left: Expr, op: Operator, right: Expr, scope: &Scope<'_>) -> Expr {
-    let known = has_column(&left) || has_column(&right);
+    // The number of rows has a type as a column has one.
+    let typed = |expr: &Expr| has_column(expr) || expr.into_iter().any(|node| matches!(node, Expr::Len));
+    let known = typed(&left) || typed(&right);
     // What is wrong with an operand is told where it is used.
     let dtype = |expr: &Expr| known.then(|| Some(expr.to_field(scope.schema().ok()?).ok()?.dtype)).flatten();
-    let computed = decimal::arithmetic(left, op, right, dtype);
+    let computed = signed(decimal::arithmetic(left, op, right, dtype), dtype);
     let Expr::BinaryExpr { left, op: Operator::Modulus, right } = &computed else { return computed };
     let field = scope.schema().and_then(|schema| computed.to_field(schema));
     match field.and_then(|field| field.dtype.materialize_unknown(true)) {
         Ok(dtype) if functions::has_sign(&dtype) => {
             functions::remainder(left.as_ref().clone(), right.as_ref().clone(), &dtype)
+        }
+        _ => computed,
+    }
+}
+
+/// A difference of numbers without a sign, such as counts, may be below zero, where polars begins again from above.
+fn signed(computed: Expr, dtype: impl Fn(&Expr) -> Option<DataType>) -> Expr {
+    let unsigned = |dtype: &DataType| matches!(dtype, DataType::UInt8 | DataType::UInt16 | DataType::UInt32);
+    match &computed {
+        Expr::BinaryExpr { left, op: op @ Operator::Minus, right }
+            if dtype(&computed).is_some_and(|of| unsigned(&of)) =>
+        {
+            let left = left.as_ref().clone().cast(DataType::Int64);
+            Expr::BinaryExpr { left: Arc::new(left), op: *op, right: right.clone() }
         }
         _ => computed,
     }

@@ -394,3 +394,15 @@ fn rows_of_tables_that_were_put_together_are_counted() {
         ],
     );
 }
+
+#[test]
+fn differences_of_counts_go_below_zero() {
+    right(
+        "rows",
+        &[
+            ("SELECT count(*) - 10 AS d FROM t", &["-4"]),
+            ("SELECT strpos(k, 'z') - 1 AS d FROM t WHERE k = 'b'", &["-1", "-1"]),
+            ("SELECT count(*) - count(*) - 1 AS d FROM t", &["-1"]),
+        ],
+    );
+}
