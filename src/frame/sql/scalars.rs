@@ -5,7 +5,10 @@ use super::super::order::Scalar;
 use super::place::range;
 use super::{Problem, parse_expr};
 use polars::prelude::{DataType, PolarsError, PolarsResult, TimeUnit, polars_err};
-use sqlparser::ast::{Expr, Query, Spanned, Statement, Visit, VisitMut, VisitorMut, visit_expressions};
+use sqlparser::ast::{
+    Expr, Query, Spanned, Statement, TableFactor, Visit, VisitMut, Visitor, VisitorMut, visit_expressions,
+};
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 /// Plans a subquery, and gives the type of its value.
@@ -23,7 +26,11 @@ pub(super) fn are_in(statement: &Statement) -> bool {
 /// What is wrong with subqueries in a statement or expression.
 pub(super) fn problems<T: Visit>(text: &str, ast: &T) -> Vec<Problem> {
     let mut found = Vec::new();
+    let everywhere = tables_of(ast);
     let _ = visit_expressions(ast, |expr| {
+        if let Expr::Subquery(query) = expr {
+            found.extend(of_around(text, query, &everywhere));
+        }
         if let Expr::AnyOp { right, .. } | Expr::AllOp { right, .. } = expr
             && matches!(right.as_ref(), Expr::Subquery(_))
         {
@@ -33,6 +40,49 @@ pub(super) fn problems<T: Visit>(text: &str, ast: &T) -> Vec<Problem> {
         ControlFlow::<()>::Continue(())
     });
     found
+}
+
+/// A column that a subquery takes from a table of the query around it, which polars would take for that of a table of that name.
+fn of_around(text: &str, query: &Query, everywhere: &BTreeSet<String>) -> Option<Problem> {
+    let own = tables_of(query);
+    let column = visit_expressions(query, |expr| match expr {
+        Expr::CompoundIdentifier(parts) => match parts.as_slice() {
+            [table, _, ..] if everywhere.contains(&table.value) && !own.contains(&table.value) => {
+                ControlFlow::Break(expr.to_string())
+            }
+            _ => ControlFlow::Continue(()),
+        },
+        _ => ControlFlow::Continue(()),
+    });
+    let column = column.break_value()?;
+    let message = format!(
+        "a subquery in the place of a value stands by itself, and cannot use `{column}` of the query around it: join its table instead"
+    );
+    Some(Problem::syntax(message, range(text, query.span())))
+}
+
+/// The names by which a query's columns can be told apart by table.
+fn tables_of<T: Visit>(ast: &T) -> BTreeSet<String> {
+    struct Tables(BTreeSet<String>);
+    impl Visitor for Tables {
+        type Break = ();
+
+        fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+            match factor {
+                TableFactor::Table { alias: Some(alias), .. } | TableFactor::Derived { alias: Some(alias), .. } => {
+                    self.0.insert(alias.name.value.clone());
+                }
+                TableFactor::Table { name, .. } => {
+                    self.0.insert(name.to_string().trim_matches('"').to_owned());
+                }
+                _ => {}
+            }
+            ControlFlow::Continue(())
+        }
+    }
+    let mut tables = Tables(BTreeSet::new());
+    let _ = ast.visit(&mut tables);
+    tables.0
 }
 
 /// Puts what stands for them in the places of a query's subqueries, and plans each.

@@ -373,6 +373,8 @@ fn a_subquery_that_is_no_value_is_an_error() {
     assert!(wide.contains("a subquery in the place of a value gives one column, found 2"), "{wide}");
     for query in [
         "SELECT at FROM t AS o WHERE n > (SELECT avg(i.n) FROM t AS i WHERE i.k = o.k)",
+        "SELECT at FROM t WHERE n > (SELECT avg(i.n) FROM t AS i WHERE i.k = t.k)",
+        "SELECT at FROM t AS o WHERE n > (SELECT avg(i.n) FROM t AS i WHERE i.k = o.k) GROUP BY at",
         "WITH o (x) AS (SELECT n FROM t) SELECT x FROM o WHERE x > (SELECT avg(n) FROM t WHERE at = x)",
     ] {
         let around = says(query);
