@@ -123,7 +123,7 @@ pub struct ResolvedRef {
 /// A decoded stage, as [`Results`] sees it.
 #[derive(Clone, Copy)]
 pub struct StageView<'a> {
-    /// Its index in [`Checked::stages`].
+    /// What `refs` of stages after it will call it.
     pub index: usize,
     /// Its name.
     pub name: &'a str,

@@ -2,7 +2,7 @@
 
 use super::checked::{Checked, CheckedStage};
 use super::place::place_all;
-use super::walk::run_check;
+use super::waves::run_check;
 use crate::diag::Diagnostics;
 use crate::stage::{CheckInput, Outputs};
 use std::collections::BTreeMap;

@@ -10,7 +10,7 @@
 //! | `names.rs` | references to stages and outputs, through modules |
 //! | `axes.rs` | axes along references: which stages a stage with axes stands for |
 //! | `order.rs` | topological order, cycles |
-//! | `walk.rs`, `late.rs` | the walk in that order, and the late check |
+//! | `walk.rs`, `waves.rs`, `late.rs` | the walk in that order, what is checked side by side, and the late check |
 //! | `place.rs`, `files.rs` | findings to spans; files that are not there |
 //! | `checked.rs` | [`Checked`], and [`Results`]: what is known of stored results |
 
@@ -26,6 +26,7 @@ mod schema;
 #[cfg(test)]
 mod tests;
 mod walk;
+mod waves;
 mod words;
 
 pub use checked::{Checked, CheckedStage, Known, NoResults, ResolvedRef, Results, StageView};

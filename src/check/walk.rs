@@ -1,23 +1,22 @@
 //! The walk: decodes every stage, orders them, and lets each say what it gives, with what is known of its inputs.
 
 use super::axes::expand;
-use super::checked::{Checked, CheckedStage, ResolvedRef, Results, StageView};
+use super::checked::{Checked, CheckedStage, ResolvedRef, Results};
 use super::decode::{Decoded, Decoder};
-use super::files::check_files;
 use super::names::{Found, Names, check_scopes, unknown_output, which_output};
 use super::order::order;
-use super::place::place_all;
-use crate::diag::{Diagnostic, Diagnostics, Severity, codes};
-use crate::digest::{Digest, Segment};
+use super::waves::{PortFiles, in_order, waves};
+use crate::diag::{Diagnostic, Diagnostics, codes};
+use crate::digest::Segment;
 use crate::manifest::{Loaded, Manifest, Reference, StageEntry, Target, with_uses};
 use crate::span::{SourceMap, Span};
-use crate::stage::{CheckCx, CheckInput, Outputs, Seed, Stage, StageSpec};
+use crate::stage::{CheckInput, Outputs, Stage, StageSpec};
 use crate::types::{ArtifactType, TableSchema, TokenizerType};
 use std::collections::BTreeMap;
 use std::path::Path;
 
 /// A reference of a stage, before its output is known.
-struct Edge {
+pub(super) struct Edge {
     path: Vec<Segment>,
     text: String,
     /// Where it stands.
@@ -65,11 +64,11 @@ pub fn check(
         trusted: Vec::with_capacity(count),
         files: Vec::with_capacity(count),
     };
-    for index in ordered.order {
-        walk.visit(index, &decoded[index], &edges[index]);
+    for wave in waves(&ordered.order, &needs) {
+        walk.visit(&wave, &decoded, &edges);
     }
     walk.check_outputs(&mut names);
-    let stages = walk.stages;
+    let stages = in_order(walk.stages, &walk.positions, &ordered.order);
     diagnostics.sort();
     Checked { manifest, sources, stages, diagnostics, workspace }
 }
@@ -129,72 +128,32 @@ fn circle(cycle: &[usize], edges: &[Vec<Edge>], manifest: &Manifest) -> Diagnost
     diagnostic
 }
 
-/// The files of a stage's ports: name and place, by port.
-type PortFiles = BTreeMap<String, Vec<(String, std::path::PathBuf)>>;
-
-struct Walk<'a> {
-    manifest: &'a Manifest,
-    sources: &'a SourceMap,
-    workspace: &'a Path,
-    results: &'a mut dyn Results,
-    diagnostics: &'a mut Diagnostics,
-    stages: Vec<CheckedStage>,
+pub(super) struct Walk<'a> {
+    pub(super) manifest: &'a Manifest,
+    pub(super) sources: &'a SourceMap,
+    pub(super) workspace: &'a Path,
+    pub(super) results: &'a mut dyn Results,
+    pub(super) diagnostics: &'a mut Diagnostics,
+    pub(super) stages: Vec<CheckedStage>,
     /// From [`Manifest::stages`] to [`Checked::stages`].
-    positions: Vec<Option<usize>>,
+    pub(super) positions: Vec<Option<usize>>,
     /// Whether a stage's outputs are all there are; not after a mistake in it.
-    trusted: Vec<bool>,
-    files: Vec<PortFiles>,
-}
-
-/// What a stage outputs, as far as it is known.
-#[derive(Default)]
-struct FoundOutputs {
-    outputs: Outputs,
-    /// Whether these are all there are; not after a mistake in the stage.
-    trusted: bool,
-    files: PortFiles,
+    pub(super) trusted: Vec<bool>,
+    pub(super) files: Vec<PortFiles>,
 }
 
 /// What a stage takes, as far as it is known.
 #[derive(Default)]
-struct Taken {
-    inputs: BTreeMap<String, CheckInput>,
-    refs: Vec<ResolvedRef>,
+pub(super) struct Taken {
+    pub(super) inputs: BTreeMap<String, CheckInput>,
+    pub(super) refs: Vec<ResolvedRef>,
     /// Whether every reference led to an output.
-    complete: bool,
+    pub(super) complete: bool,
 }
 
 impl Walk<'_> {
-    fn visit(&mut self, index: usize, decoded: &Decoded, edges: &[Edge]) {
-        let entry = &self.manifest.stages[index];
-        let taken = self.take(entry, decoded, edges);
-        let seed = Seed::derive(self.manifest.pipeline.seed, &entry.seed_name());
-        let found = match &decoded.spec {
-            Some(spec) => self.outputs_of(entry, spec.as_ref(), &taken, seed),
-            None => FoundOutputs::default(),
-        };
-        if found.trusted {
-            self.check_tolerances(entry, &found.outputs);
-        }
-        self.positions[index] = Some(self.stages.len());
-        self.trusted.push(found.trusted);
-        self.files.push(found.files);
-        self.stages.push(CheckedStage {
-            name: entry.name.clone(),
-            entry: index,
-            kind: entry.kind.as_ref().map(|(kind, _)| kind.clone()).unwrap_or_default(),
-            info: decoded.info,
-            spec: decoded.spec.clone(),
-            refs: taken.refs,
-            outputs: found.outputs,
-            common: entry.common.clone(),
-            seed,
-            base: entry.base.clone(),
-        });
-    }
-
     /// Reports tolerances of outputs that are not there, or that no tolerance can be asked of.
-    fn check_tolerances(&mut self, entry: &StageEntry, outputs: &Outputs) {
+    pub(super) fn check_tolerances(&mut self, entry: &StageEntry, outputs: &Outputs) {
         use ArtifactType as A;
         for (port, span) in entry.common.tolerance.named() {
             let ports = outputs.ports.iter().map(|(name, _)| name.as_str());
@@ -213,40 +172,7 @@ impl Walk<'_> {
         }
     }
 
-    /// What a stage will output. Where its result is in the store already, that is what it *did* output: the same key
-    /// means the same fields and the same inputs, and those were checked before it ran. So nothing is probed again.
-    fn outputs_of(&mut self, entry: &StageEntry, spec: &dyn StageSpec, taken: &Taken, seed: Seed) -> FoundOutputs {
-        let view = StageView {
-            index: self.stages.len(),
-            name: &entry.name,
-            spec,
-            refs: &taken.refs,
-            seed,
-            base: &entry.base,
-            common: &entry.common,
-            stages: &self.stages,
-        };
-        if let Some(known) = taken.complete.then(|| self.results.lookup(&view)).flatten() {
-            let outputs = Outputs { ports: known.types.into_iter().collect(), files: Vec::new() };
-            return FoundOutputs { outputs, trusted: true, files: known.files };
-        }
-        let check = digest_of_check(spec, &taken.inputs);
-        if let Some(outputs) = check.and_then(|check| self.results.found(check)) {
-            let trusted = !named_after_nothing(spec, &outputs, taken);
-            return FoundOutputs { outputs, trusted, files: PortFiles::new() };
-        }
-        let (outputs, findings) = run_check(spec, &taken.inputs, &entry.base, self.workspace);
-        if let Some(check) = check.filter(|_| findings.is_empty()) {
-            self.results.note(check, &outputs);
-        }
-        let wrong = findings.iter().any(|finding| finding.diagnostic.severity == Severity::Error);
-        let trusted = !wrong && !named_after_nothing(spec, &outputs, taken);
-        place_all(findings, entry, self.manifest, self.sources, self.diagnostics);
-        let files = files_lying(&outputs);
-        FoundOutputs { outputs, trusted, files }
-    }
-
-    fn take(&mut self, entry: &StageEntry, decoded: &Decoded, edges: &[Edge]) -> Taken {
+    pub(super) fn take(&mut self, entry: &StageEntry, decoded: &Decoded, edges: &[Edge]) -> Taken {
         let mut taken = Taken { complete: true, ..Taken::default() };
         for edge in edges {
             let unknown = CheckInput { ty: ArtifactType::Unknown, files: None };
@@ -372,7 +298,7 @@ impl Walk<'_> {
 
 /// Whether an output is called after something that is not there: `encode.vla` after a mistyped `split.vla`. Then what the
 /// outputs would be called is not known, nor where names follow from all references together.
-fn named_after_nothing(spec: &dyn StageSpec, outputs: &Outputs, taken: &Taken) -> bool {
+pub(super) fn named_after_nothing(spec: &dyn StageSpec, outputs: &Outputs, taken: &Taken) -> bool {
     let led_nowhere = |text: &&String| !taken.refs.iter().any(|found| found.text == **text);
     let name = |text: &String| text.rsplit(['.', '/']).next().is_some_and(|name| outputs.get(name).is_some());
     let mut lost = taken.inputs.keys().filter(led_nowhere);
@@ -404,40 +330,4 @@ fn open_type(artifact: &str) -> ArtifactType {
         "bundle" => ArtifactType::Bundle,
         _ => ArtifactType::Unknown,
     }
-}
-
-fn files_lying(outputs: &Outputs) -> PortFiles {
-    let mut files = PortFiles::new();
-    for (port, path) in &outputs.files {
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        files.entry(port.clone()).or_default().push((name, path.clone()));
-    }
-    files
-}
-
-/// All that a check depends on that looks at types alone.
-fn digest_of_check(spec: &dyn StageSpec, inputs: &BTreeMap<String, CheckInput>) -> Option<Digest> {
-    if !spec.checks_by_types() {
-        return None;
-    }
-    let info = spec.info();
-    let types: Vec<(&str, &ArtifactType)> = inputs.iter().map(|(text, input)| (text.as_str(), &input.ty)).collect();
-    let all = rmp_serde::to_vec(&(info.name, info.version, spec.tree().digest(), types)).ok()?;
-    Some(Digest::of(&all))
-}
-
-/// Lets a spec check itself, then looks for files that it forgot.
-pub(super) fn run_check(
-    spec: &dyn StageSpec,
-    inputs: &BTreeMap<String, CheckInput>,
-    base: &Path,
-    workspace: &Path,
-) -> (Outputs, Vec<crate::stage::Finding>) {
-    let mut cx = CheckCx::new(inputs, base, workspace);
-    let outputs = spec.check(&mut cx);
-    let mut findings = cx.finish();
-    let mut cx = CheckCx::new(inputs, base, workspace);
-    check_files(spec.tree(), &mut cx, &findings);
-    findings.extend(cx.finish());
-    (outputs, findings)
 }

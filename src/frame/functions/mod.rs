@@ -7,17 +7,20 @@
 //! | [`remainder`](self) | what a division leaves, with the sign of what was divided |
 //! | [`choice`](self) | `CASE WHEN` of constants |
 //! | [`order_key`](self) | the place of each row in an order that goes up by one column and down by another |
+//! | [`whole`](self) | sums, differences and products of whole numbers that have no room |
 
 mod choice;
 mod order_key;
 mod remainder;
 mod text;
+mod whole;
 
 pub use order_key::OrderKey;
 pub use text::INITCAP;
 
 pub(super) use choice::{gives_rows, of as choice};
 pub(super) use remainder::{has_sign, of as remainder};
+pub(super) use whole::{Arithmetic, narrowed, of as whole};
 
 use super::rolling::{self, Rolling};
 use polars::prelude::*;

@@ -252,7 +252,11 @@ impl<'a> Fixer<'a> {
         let many = |exprs: &[Expr]| self.exprs(exprs, scope);
         Ok(match expr {
             Expr::Agg(aggregate) => self.aggregate(aggregate, scope)?,
-            Expr::Function { input, function } => self.function(many(input)?, function, scope)?,
+            // Before its inputs are looked at, by which it is known.
+            Expr::Function { input, function } => match functions::meant(function, input) {
+                Some(meant) => self.expr(&meant, scope)?,
+                None => self.function(many(input)?, function, scope)?,
+            },
             Expr::Over { function, partition_by, order_by, mapping } => Expr::Over {
                 function: one(function)?,
                 partition_by: many(partition_by)?,
@@ -346,7 +350,10 @@ impl<'a> Fixer<'a> {
     fn aggregate_of(&self, aggregate: &AggExpr, scope: &Scope<'_>) -> PolarsResult<Expr> {
         let one = |expr: &Arc<Expr>| self.scalars.by_rows(|| self.expr(expr, scope).map(Arc::new));
         let aggregate = match aggregate {
-            AggExpr::Sum(input) => AggExpr::Sum(one(input)?),
+            AggExpr::Sum(input) => match self.sum(one(input)?.as_ref(), scope)? {
+                Expr::Agg(sum) => sum,
+                fitted => return Ok(fitted),
+            },
             AggExpr::Mean(input) => AggExpr::Mean(one(input)?),
             AggExpr::Var(input, ddof) => AggExpr::Var(one(input)?, *ddof),
             AggExpr::Std(input, ddof) => AggExpr::Std(one(input)?, *ddof),
@@ -389,11 +396,21 @@ impl<'a> Fixer<'a> {
         Ok(exact_aggregate(&aggregate, &dtype).unwrap_or(Expr::Agg(aggregate)))
     }
 
-    fn function(&self, input: Vec<Expr>, function: &FunctionExpr, scope: &Scope<'_>) -> PolarsResult<Expr> {
-        if let Some(meant) = functions::meant(function, &input) {
-            return Ok(meant);
+    /// A sum that has room.
+    fn sum(&self, input: &Expr, scope: &Scope<'_>) -> PolarsResult<Expr> {
+        if has_selector(input) || !has_column(input) {
+            return Ok(input.clone().sum());
         }
+        Ok(numbers::sum(input.clone(), &input.to_field(scope.schema()?)?.dtype))
+    }
+
+    fn function(&self, input: Vec<Expr>, function: &FunctionExpr, scope: &Scope<'_>) -> PolarsResult<Expr> {
         match function {
+            FunctionExpr::Pow(PowFunction::Generic) => Ok(numbers::power(input, function.clone(), scope)),
+            FunctionExpr::CumSum { reverse } if input.len() == 1 && !has_selector(&input[0]) => {
+                let dtype = input[0].to_field(scope.schema()?)?.dtype;
+                Ok(numbers::cumulative_sum(input[0].clone(), *reverse, &dtype))
+            }
             FunctionExpr::Boolean(BooleanFunction::IsIn { .. }) => {
                 let input = input.into_iter().map(lists::whole).collect();
                 Ok(Expr::Function { input, function: function.clone() })

@@ -1,5 +1,6 @@
 //! Numbers as SQL has them: what polars computes otherwise, and casts that lose a part of values without saying so.
 
+use super::super::functions::Arithmetic;
 use super::super::{decimal, from_polars, functions};
 use super::{Scope, has_column, has_selector};
 use polars::prelude::*;
@@ -7,12 +8,9 @@ use std::sync::Arc;
 
 /// `left op right` as SQL has it.
 pub(super) fn binary(left: Expr, op: Operator, right: Expr, scope: &Scope<'_>) -> Expr {
-    // The number of rows has a type as a column has one.
-    let typed = |expr: &Expr| has_column(expr) || expr.into_iter().any(|node| matches!(node, Expr::Len));
-    let known = typed(&left) || typed(&right);
     // What is wrong with an operand is told where it is used.
-    let dtype = |expr: &Expr| known.then(|| Some(expr.to_field(scope.schema().ok()?).ok()?.dtype)).flatten();
-    let computed = signed(decimal::arithmetic(left, op, right, dtype), dtype);
+    let dtype = |expr: &Expr| Some(expr.to_field(scope.schema().ok()?).ok()?.dtype);
+    let computed = whole(decimal::arithmetic(left, op, right, dtype), dtype);
     let Expr::BinaryExpr { left, op: Operator::Modulus, right } = &computed else { return computed };
     let field = scope.schema().and_then(|schema| computed.to_field(schema));
     match field.and_then(|field| field.dtype.materialize_unknown(true)) {
@@ -23,18 +21,70 @@ pub(super) fn binary(left: Expr, op: Operator, right: Expr, scope: &Scope<'_>) -
     }
 }
 
-/// A difference of numbers without a sign, such as counts, may be below zero, where polars begins again from above.
-fn signed(computed: Expr, dtype: impl Fn(&Expr) -> Option<DataType>) -> Expr {
-    let unsigned = |dtype: &DataType| matches!(dtype, DataType::UInt8 | DataType::UInt16 | DataType::UInt32);
-    match &computed {
-        Expr::BinaryExpr { left, op: op @ Operator::Minus, right }
-            if dtype(&computed).is_some_and(|of| unsigned(&of)) =>
-        {
-            let left = left.as_ref().clone().cast(DataType::Int64);
-            Expr::BinaryExpr { left: Arc::new(left), op: *op, right: right.clone() }
-        }
-        _ => computed,
+/// How many bits a whole number has beside its sign, and whether it may be below zero.
+fn bits(dtype: &DataType) -> Option<(u32, bool)> {
+    Some(match dtype {
+        DataType::Int8 => (7, true),
+        DataType::Int16 => (15, true),
+        DataType::Int32 => (31, true),
+        DataType::Int64 => (63, true),
+        DataType::UInt8 => (8, false),
+        DataType::UInt16 => (16, false),
+        DataType::UInt32 => (32, false),
+        DataType::UInt64 => (64, false),
+        DataType::Int128 => (127, true),
+        DataType::Unknown(UnknownKind::Int(value)) => (128 - value.unsigned_abs().leading_zeros(), *value < 0),
+        _ => return None,
+    })
+}
+
+/// Whole numbers are computed with 64 bits, and looked at where that may not be enough: polars begins again from the other end.
+fn whole(computed: Expr, dtype: impl Fn(&Expr) -> Option<DataType>) -> Expr {
+    let Expr::BinaryExpr { left, op: operator, right } = &computed else { return computed };
+    let operator = *operator;
+    let Some(op) = Arithmetic::of(operator) else { return computed };
+    let sides = (dtype(left).as_ref().and_then(bits), dtype(right).as_ref().and_then(bits));
+    let (Some((x, x_signed)), Some((y, y_signed))) = sides else { return computed };
+    let (left, right) = (left.as_ref().clone(), right.as_ref().clone());
+    let most = if op == Arithmetic::Multiply { x + y } else { x.max(y) + 1 };
+    if most < 64 {
+        let wide = |side: Expr, bits: u32| if bits == 63 { side } else { side.cast(DataType::Int64) };
+        let (left, right) = (Arc::new(wide(left, x)), Arc::new(wide(right, y)));
+        return Expr::BinaryExpr { left, op: operator, right };
     }
+    match x.max(y) {
+        65.. => functions::whole(left, op, right, &DataType::Int128),
+        64 if !x_signed && !y_signed && op != Arithmetic::Minus => functions::whole(left, op, right, &DataType::UInt64),
+        64 => functions::narrowed(functions::whole(left, op, right, &DataType::Int128), &DataType::Int64),
+        _ => functions::whole(left, op, right, &DataType::Int64),
+    }
+}
+
+/// The input of a sum, and what becomes of the sum, so that it has room: polars' sum of an `i32` is an `i32`.
+pub(super) fn sum(input: Expr, dtype: &DataType) -> Expr {
+    match dtype {
+        DataType::Int32 | DataType::UInt32 => input.cast(DataType::Int64).sum(),
+        DataType::Int64 | DataType::UInt64 => functions::narrowed(input.cast(DataType::Int128).sum(), dtype),
+        _ => input.sum(),
+    }
+}
+
+/// The same of a running sum.
+pub(super) fn cumulative_sum(input: Expr, reverse: bool, dtype: &DataType) -> Expr {
+    match dtype {
+        DataType::Int32 | DataType::UInt32 => input.cast(DataType::Int64).cum_sum(reverse),
+        DataType::Int64 | DataType::UInt64 => functions::narrowed(input.cast(DataType::Int128).cum_sum(reverse), dtype),
+        _ => input.cum_sum(reverse),
+    }
+}
+
+/// Powers of whole numbers are floats, as in SQL: few of them have room in a whole number, and those of negative exponents none.
+pub(super) fn power(input: Vec<Expr>, function: FunctionExpr, scope: &Scope<'_>) -> Expr {
+    let float = |side: Expr| match scope.schema().and_then(|schema| side.to_field(schema)) {
+        Ok(field) if bits(&field.dtype).is_some() => side.cast(DataType::Float64),
+        _ => side,
+    };
+    Expr::Function { input: input.into_iter().map(float).collect(), function }
 }
 
 /// Refuses a cast that loses a part of values and does not say what becomes of it.

@@ -257,6 +257,14 @@ fn taken_apart(expr: &Expr, parts: &mut Vec<Expr>) -> Expr {
             input: input.iter().map(|input| taken_apart(input, parts)).collect(),
             function: function.clone(),
         },
+        Expr::AnonymousFunction { input, function, options, fmt_str } if uses(expr) && options.is_elementwise() => {
+            Expr::AnonymousFunction {
+                input: input.iter().map(|input| taken_apart(input, parts)).collect(),
+                function: function.clone(),
+                options: *options,
+                fmt_str: fmt_str.clone(),
+            }
+        }
         _ => {
             let name = PlSmallStr::from_string(format!("{PART}{}", parts.len()));
             parts.push(expr.clone().alias(name.clone()));

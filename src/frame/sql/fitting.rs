@@ -22,7 +22,8 @@ const OF_ANYTHING: [&str; 9] = [
 /// Functions that take numbers.
 const OF_NUMBERS: [&str; 9] = ["abs", "negate", "round", "floor", "ceil", "int_range", "cum_sum", "cum_min", "cum_max"];
 /// Functions of our own, whose types are looked at where they are made.
-const OWN: [&str; 5] = ["choice", "exact_", "initcap", "position", "remainder"];
+const OWN: [&str; 9] =
+    ["choice", "exact_", "initcap", "minus", "multiply", "narrowed", "plus", "position", "remainder"];
 
 /// Whether all expressions of a plan, whose types polars has made the same where it can, certainly fit.
 pub(super) fn types_fit(root: Node, plans: &Arena<IR>, exprs: &Arena<AExpr>) -> bool {

@@ -34,7 +34,8 @@ pub struct Spec {
     /// of a value, `n > (SELECT avg(n) FROM t)`, stands by itself, gives one column, and one row (more are an error, none is a missing
     /// value). Names are case-sensitive; text is in single quotes, names in double quotes. Without an `ORDER BY` the rows of a
     /// `GROUP BY` come sorted by its keys, and every other query keeps the order of its inputs; rows that are equal in
-    /// an `ORDER BY` keep the order from before it.
+    /// an `ORDER BY` keep the order from before it. Sums, differences and products of whole numbers are `i64` (with `u64` alone
+    /// `u64`), powers `f64`; a whole number that has no room is an error.
     pub query: String,
     /// How float aggregates add: `exact` (the default) gives the same bits with any number of threads.
     #[serde(default)]
@@ -52,7 +53,7 @@ impl Kind for Sql {
     const INFO: StageInfo = StageInfo {
         name: "sql",
         family: Family::Table,
-        version: 4,
+        version: 5,
         summary: "Makes a table of others by an SQL query, with a fixed row order and exact sums.",
         ports: &[Port { name: TABLE, about: "the query's result" }],
         example: r#"[stage.delays]

@@ -123,6 +123,10 @@ const QUERIES: &[(&str, &str)] = &[
         "remainder",
         "SELECT row, (n - 500) % 7 AS a, x % 3 AS b, CAST(n - 500 AS DECIMAL(9, 2)) % 7 AS c FROM t WHERE n % 2 = 1",
     ),
+    (
+        "whole",
+        "SELECT few, sum(n * n - few) AS s, count(*) * 3000000000 AS c, sum(CAST(n AS INT)) + 1 AS i FROM t WHERE n * 2 + few > 100 GROUP BY few",
+    ),
     ("words", "SELECT row, initcap(key) AS k, strpos(key, '1') AS p FROM t WHERE position(' 6' IN key) > 0"),
     ("union", "SELECT key, n FROM t UNION SELECT key, n FROM u"),
     ("except", "SELECT key FROM t EXCEPT SELECT key FROM u"),
