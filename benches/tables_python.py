@@ -1,8 +1,8 @@
-"""TPC-H and work on 3,000,000 flights by kilter, polars, DuckDB and pandas, in turn: `python benches/tables_python.py KILTER FOLDER PART`.
+"""TPC-H and work on 3,000,000 flights by kilter, polars (of two generations), DuckDB and pandas, in turn: `python benches/tables_python.py KILTER FOLDER PART PYTHON`.
 
 PART is `speed` (every engine, scale factor 1) or `memory` (kilter's TPC-H stages one by one at scale factor 10, none of which may hold more
-than 2 GiB of its own). Seconds are those of the work, without starting Python or kilter; a result is on disk at the end of it, kilter's with its
-digests. Memory is the most that the process held, with what it mapped of files; its own is that without these.
+than 2 GiB of its own). PYTHON has a polars with the engine that kilter has; the newest one is that of the Python that runs this. Seconds
+are those of the work, without starting Python or kilter; a result is on disk at the end of it, kilter's with its digests. Memory is the most that the process held, with what it mapped of files; its own is that without these.
 """
 
 import json
@@ -20,7 +20,7 @@ import tables_engines
 
 ROUNDS = 5
 HERE = Path(__file__).resolve().parent
-ENGINES = ["polars", "duckdb", "pandas"]
+ENGINES = ["polars", "same engine", "duckdb", "pandas"]
 GIB = 1 << 30
 
 
@@ -63,7 +63,8 @@ def engine_run(engine, manifest, tables, folder):
     out = folder / f"by-{engine}"
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir()
-    lines, *peaks = run([sys.executable, HERE / "tables_engines.py", engine, manifest, tables, out], folder)
+    python, engine = (sys.argv[4], "polars") if engine == "same engine" else (sys.executable, engine)
+    lines, *peaks = run([python, HERE / "tables_engines.py", engine, manifest, tables, out], folder)
     return {line["name"]: line["seconds"] for line in lines}, *peaks
 
 
@@ -90,16 +91,16 @@ def compare(title, kilter, folder, manifest, tables, arguments):
         mine = [name for name in stages if name in rounds[0][0]]
         peak, own = (max(peaks) / 1e6 for peaks in zip(*(peaks for _, *peaks in rounds)))
         part = "" if len(mine) == len(stages) else f"   {len(mine)} of {len(stages)} queries"
-        print(f"  {engine:<8} {spread([sum(times[name] for name in mine) for times, *_ in rounds]):>24} {peak:6,.0f} MB, its own {own:6,.0f} MB{part}")
+        print(f"  {engine:<11} {spread([sum(times[name] for name in mine) for times, *_ in rounds]):>24} {peak:6,.0f} MB, its own {own:6,.0f} MB{part}")
     for engine in ENGINES:
         mine = [name for name in stages if name in found[engine][0][0]]
         pairs = zip(found["kilter"], found[engine])
         ratios = [sum(ours[name] for name in mine) / sum(theirs[name] for name in mine) for (ours, *_), (theirs, *_) in pairs]
         print(f"  kilter / {engine}, round by round: {spread(ratios)}")
-    print("  medians of each stage, kilter and polars, in ms")
+    print("  medians of each stage, kilter, polars and the polars of the same engine, in ms; kilter's in times of both")
     for name in stages:
-        ours, theirs = (statistics.median(times[name] for times, *_ in found[engine]) * 1000 for engine in ("kilter", "polars"))
-        print(f"    {name:<24} {ours:8.1f} {theirs:8.1f} {ours / theirs:6.2f}")
+        ours, newest, same = (statistics.median(times[name] for times, *_ in found[engine]) * 1000 for engine in ("kilter", *ENGINES[:2]))
+        print(f"    {name:<24} {ours:8.1f} {newest:8.1f} {same:8.1f} {ours / newest:6.2f} {ours / same:6.2f}")
 
 
 def within_memory(kilter, folder):
