@@ -401,7 +401,7 @@ impl<'a> Fixer<'a> {
         if has_selector(input) || !has_column(input) {
             return Ok(input.clone().sum());
         }
-        Ok(numbers::sum(input.clone(), &input.to_field(scope.schema()?)?.dtype))
+        Ok(numbers::sum(input.clone(), &input.to_field(scope.schema()?)?.dtype, Expr::sum))
     }
 
     fn function(&self, input: Vec<Expr>, function: &FunctionExpr, scope: &Scope<'_>) -> PolarsResult<Expr> {
@@ -409,7 +409,7 @@ impl<'a> Fixer<'a> {
             FunctionExpr::Pow(PowFunction::Generic) => Ok(numbers::power(input, function.clone(), scope)),
             FunctionExpr::CumSum { reverse } if input.len() == 1 && !has_selector(&input[0]) => {
                 let dtype = input[0].to_field(scope.schema()?)?.dtype;
-                Ok(numbers::cumulative_sum(input[0].clone(), *reverse, &dtype))
+                Ok(numbers::sum(input[0].clone(), &dtype, |input| input.cum_sum(*reverse)))
             }
             FunctionExpr::Boolean(BooleanFunction::IsIn { .. }) => {
                 let input = input.into_iter().map(lists::whole).collect();

@@ -60,21 +60,12 @@ fn whole(computed: Expr, dtype: impl Fn(&Expr) -> Option<DataType>) -> Expr {
     }
 }
 
-/// The input of a sum, and what becomes of the sum, so that it has room: polars' sum of an `i32` is an `i32`.
-pub(super) fn sum(input: Expr, dtype: &DataType) -> Expr {
+/// A sum, which `add` makes, so that it has room: polars' sum of an `i32` is an `i32`.
+pub(super) fn sum(input: Expr, dtype: &DataType, add: impl Fn(Expr) -> Expr) -> Expr {
     match dtype {
-        DataType::Int32 | DataType::UInt32 => input.cast(DataType::Int64).sum(),
-        DataType::Int64 | DataType::UInt64 => functions::narrowed(input.cast(DataType::Int128).sum(), dtype),
-        _ => input.sum(),
-    }
-}
-
-/// The same of a running sum.
-pub(super) fn cumulative_sum(input: Expr, reverse: bool, dtype: &DataType) -> Expr {
-    match dtype {
-        DataType::Int32 | DataType::UInt32 => input.cast(DataType::Int64).cum_sum(reverse),
-        DataType::Int64 | DataType::UInt64 => functions::narrowed(input.cast(DataType::Int128).cum_sum(reverse), dtype),
-        _ => input.cum_sum(reverse),
+        DataType::Int32 | DataType::UInt32 => add(input.cast(DataType::Int64)),
+        DataType::Int64 | DataType::UInt64 => functions::narrowed(add(input.cast(DataType::Int128)), dtype),
+        _ => add(input),
     }
 }
 
