@@ -108,7 +108,7 @@ pub fn standing(bytes: &[u8]) {
         put_result(store);
         keep(&[standing_with(store, folder, &[]).as_slice(), bytes].concat());
         for in_place in [false, true] {
-            drop(store.standing(folder, &[], in_place).map(|standing| standing.all_held()));
+            let _ = store.standing(folder, &[], in_place).map(|standing| standing.all_held());
         }
     });
 }
