@@ -1,9 +1,10 @@
 //! Everything that kilter takes from its surroundings, read in one place: the clock, environment variables, cores,
 //! the cancel flag. Other modules are handed what they need.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 /// Says that work is to stop: because the run was interrupted, or because its time is up. Clones share the flag.
@@ -210,6 +211,26 @@ pub fn is_network_file_system(path: &std::path::Path) -> bool {
     {
         let _ = path;
         false
+    }
+}
+
+/// Makes `to`, which is not there yet, a clone of `from`: a file of its own that shares what lies on the disk. `false` where
+/// the file system cannot do that. Of files on `device`, where `from` lies, it is asked only until it said that it has no
+/// clones: a try costs as much as a small copy.
+#[must_use]
+pub fn clone_file(from: &std::path::Path, to: &std::path::Path, device: u64) -> bool {
+    static WITHOUT: RwLock<BTreeSet<u64>> = RwLock::new(BTreeSet::new());
+    if WITHOUT.read().unwrap_or_else(PoisonError::into_inner).contains(&device) {
+        return false;
+    }
+    match reflink_copy::reflink(from, to) {
+        Ok(()) => true,
+        Err(error) => {
+            if matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::ENOTTY | libc::ENOSYS)) {
+                WITHOUT.write().unwrap_or_else(PoisonError::into_inner).insert(device);
+            }
+            false
+        }
     }
 }
 

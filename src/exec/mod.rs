@@ -7,6 +7,7 @@
 //! | [`nothing`](self) | a run that has nothing to do |
 //! | [`scheduler`](self) | the one loop that owns every stage's state |
 //! | [`state`](self) | where a stage is, and what may happen to it |
+//! | [`threads`](self) | the threads that stages run in |
 //! | [`look`](self) | whether a stage's result is there already |
 //! | [`ready`](self), [`urgency`](self), [`slots`](self) | which stage starts next: the longest way behind it, what it needs and what is free |
 //! | [`board`](self) | the results by now |
@@ -35,6 +36,7 @@ mod scheduler;
 mod services;
 mod slots;
 mod state;
+mod threads;
 mod urgency;
 mod worker;
 

@@ -115,6 +115,8 @@ pub(super) struct Session<'a> {
     pub(super) earlier: BTreeMap<String, Done>,
     /// What failed or was skipped in an earlier pass.
     pub(super) lost: BTreeSet<String>,
+    /// What is worth recording of the environment: kilter's version and the machine.
+    pub(super) facts: BTreeMap<String, String>,
     /// The keys of stages that were made anew, and so began without an earlier run's checkpoints.
     anew: Mutex<BTreeSet<Digest>>,
     pub(super) summary: RunSummary,
@@ -207,6 +209,7 @@ impl<'a> Session<'a> {
             earlier: BTreeMap::new(),
             anew: Mutex::default(),
             lost: BTreeSet::new(),
+            facts: facts(),
             summary,
         }
     }
@@ -297,6 +300,16 @@ impl RunSummary {
             interrupted: self.interrupted,
         }
     }
+}
+
+fn facts() -> BTreeMap<String, String> {
+    let facts = [
+        ("kilter", env!("CARGO_PKG_VERSION").to_owned()),
+        ("system", format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH)),
+        ("cores", env::cores().to_string()),
+        ("cpu", env::cpu().to_owned()),
+    ];
+    facts.map(|(name, fact)| (name.to_owned(), fact)).into()
 }
 
 /// A run's id. Only to tell runs apart: nothing that is computed depends on it.

@@ -145,8 +145,10 @@ fn make(
     let layout = task.session.store.layout();
     let log = layout.log(&task.session.id, &task.stage().name);
     let folder = layout.run(&task.session.id);
-    std::fs::create_dir_all(&folder)
-        .map_err(|error| stage_trouble(StageError::io("make the folder", &folder, &error)))?;
+    if !folder.is_dir() {
+        std::fs::create_dir_all(&folder)
+            .map_err(|error| stage_trouble(StageError::io("make the folder", &folder, &error)))?;
+    }
     let limit = task.stage().common.needs.time.map(Duration::from_secs);
     let cancel = task.session.cancel.within(limit);
     let services = StageServices::new(task, &log, &cancel);

@@ -6,9 +6,10 @@ use super::failure::{Trouble, broken_gates, describe};
 use super::locked;
 use super::ready::Ready;
 use super::run::{RunSummary, Session};
-use super::run_stage::{Attempt, Made, Task, run_stage};
+use super::run_stage::{Attempt, Made, Task};
 use super::slots::{Grant, Need, Slots};
 use super::state::{State, Step, Turn, pause};
+use super::threads::{Message, Threads};
 use super::urgency::urgencies;
 use crate::check::{Checked, CheckedStage};
 use crate::digest::Digest;
@@ -18,16 +19,12 @@ use crate::numbers;
 use crate::plan::{Dag, Key, Selected};
 use crate::stage::{ErrorKind, StageError};
 use crate::store::LastKeys;
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::thread::Scope;
 use std::time::{Duration, Instant};
 
 /// How often the loop looks at the cancel flag, at locks of others and at the clock while nothing happens.
 const TICK: Duration = Duration::from_millis(25);
-/// Stages run plans of the query engine, which are deep.
-pub(super) const STACK: usize = 16 << 20;
 
 /// What a pass did.
 #[derive(Default)]
@@ -36,12 +33,6 @@ pub(super) struct Finished {
     pub(super) done: BTreeMap<String, Done>,
     /// Stages that failed or were skipped.
     pub(super) lost: BTreeSet<String>,
-}
-
-/// What a thread sends back.
-struct Message {
-    stage: usize,
-    outcome: Result<Attempt, Box<Trouble>>,
 }
 
 pub(super) struct Scheduler<'a> {
@@ -97,20 +88,20 @@ impl<'a> Scheduler<'a> {
 
     /// Runs the selected stages and gives back what came of them.
     pub(super) fn run(mut self) -> Finished {
-        let (send, receive) = crossbeam_channel::unbounded();
         let missing = &self.missing;
         self.reached = self.selected.stages.iter().copied().filter(|stage| missing[*stage] == 0).collect();
         std::thread::scope(|scope| {
+            let mut threads = Threads::new(scope);
             loop {
                 self.look_at_cancel();
                 self.look_at_reached();
                 self.look_at_others();
-                self.start_ready(scope, &send);
+                self.start_ready(&mut threads);
                 let idle = self.elsewhere.is_empty() && self.resting.is_empty();
                 if self.running == 0 && self.reached.is_empty() && (idle || self.stop.is_some()) {
                     break;
                 }
-                self.wait(&receive);
+                self.wait(&threads);
             }
         });
         self.skip_the_rest();
@@ -190,12 +181,8 @@ impl<'a> Scheduler<'a> {
         }
     }
 
-    fn wait(&mut self, receive: &Receiver<Message>) {
-        let message = match receive.recv_timeout(TICK) {
-            Ok(message) => message,
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return,
-        };
-        let Message { stage, outcome } = message;
+    fn wait(&mut self, threads: &Threads<'_, '_>) {
+        let Some(Message { stage, outcome }) = threads.answer(TICK) else { return };
         let State::Running { turn, .. } = &self.states[stage] else { return };
         let turn = turn.clone();
         match outcome {
@@ -226,7 +213,7 @@ impl<'a> Scheduler<'a> {
     }
 
     /// Starts what is ready, the most urgent first, as far as there are slots.
-    fn start_ready<'scope>(&mut self, scope: &'scope Scope<'scope, 'a>, send: &Sender<Message>)
+    fn start_ready<'scope>(&mut self, threads: &mut Threads<'scope, 'a>)
     where
         'a: 'scope,
     {
@@ -238,14 +225,7 @@ impl<'a> Scheduler<'a> {
             let grant = self.slots.take(turn.need);
             let task = self.task(stage, &turn, &grant);
             self.set(stage, Step::Start(turn, grant));
-            let send = send.clone();
-            let name = format!("stage {}", task.stage().name);
-            let spawned = std::thread::Builder::new().name(name).stack_size(STACK).spawn_scoped(scope, move || {
-                let outcome = run_stage(&task);
-                // The loop lives until every stage has answered.
-                let _ = send.send(Message { stage, outcome });
-            });
-            if let Err(error) = spawned {
+            if let Err(error) = threads.run(stage, task, self.running) {
                 let error = StageError::new(ErrorKind::Process, format!("cannot start a thread: {error}"));
                 self.set(stage, Step::Fail(Box::new(Trouble::from(error))));
             }

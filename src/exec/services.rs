@@ -2,7 +2,7 @@
 
 use super::run_stage::Task;
 use super::worker::Order;
-use crate::env::{self, Cancel};
+use crate::env::Cancel;
 use crate::event::{Event, StageProgress};
 use crate::job::{Job, JobResult, WorkerEvent};
 use crate::stage::{Ancestor, Progress, Services, StageError};
@@ -35,16 +35,10 @@ impl<'a> StageServices<'a> {
         &self.task.stage().name
     }
 
-    /// What is worth recording of the environment: kilter's version, the machine, and what workers told.
+    /// What is worth recording of the environment: that of the run, and what workers told.
     pub(super) fn facts(&self) -> BTreeMap<String, String> {
         let mut facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let own = [
-            ("kilter", env!("CARGO_PKG_VERSION").to_owned()),
-            ("system", format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH)),
-            ("cores", env::cores().to_string()),
-            ("cpu", env::cpu().to_owned()),
-        ];
-        facts.extend(own.map(|(name, fact)| (name.to_owned(), fact)));
+        facts.extend(self.task.session.facts.clone());
         facts
     }
 }

@@ -1,7 +1,8 @@
 //! Everything that lies in a store: results with their blobs, and blobs of no result. For `gc` and `cache`.
 
 use super::index::{Scanned, files};
-use super::object::{hash_file, remove_tree};
+use super::object::hash_file;
+use super::remove::remove_tree;
 use super::{Layout, Store, StoreError};
 use crate::digest::Digest;
 use crate::stage::StageResult;

@@ -13,6 +13,7 @@ use crate::digest::Digest;
 use crate::stage::{FileRecord, StageResult};
 use serde::{Deserialize, Serialize};
 use std::fs::Permissions;
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -213,13 +214,18 @@ fn read_entry(path: &Path) -> Result<Option<(Entry, Proof)>, String> {
 /// When the folder or the file cannot be written.
 pub fn write_atomically(path: &Path, text: &[u8], durable: bool) -> Result<(), StoreError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder).map_err(|error| StoreError::io("make the folder", folder, &error))?;
     let failed = |error: std::io::Error| StoreError::io("write", path, &error);
-    let mut file = tempfile::Builder::new()
-        .prefix(".new-")
-        .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(folder)
-        .map_err(failed)?;
+    let beside =
+        || tempfile::Builder::new().prefix(".new-").permissions(Permissions::from_mode(0o666)).tempfile_in(folder);
+    let mut file = match beside() {
+        // Mostly the folder is there.
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            std::fs::create_dir_all(folder).map_err(|error| StoreError::io("make the folder", folder, &error))?;
+            beside()
+        }
+        made => made,
+    }
+    .map_err(failed)?;
     std::io::Write::write_all(&mut file, text).map_err(failed)?;
     if durable {
         file.as_file().sync_all().map_err(failed)?;

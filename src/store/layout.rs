@@ -155,10 +155,16 @@ impl Layout {
         self.store.join("tmp")
     }
 
-    /// What the holder of a key's lock is writing.
+    /// What the holder of a key's lock is writing in an attempt.
     #[must_use]
-    pub fn staging(&self, key: Digest) -> PathBuf {
-        self.tmp().join(key.to_string())
+    pub fn staging(&self, key: Digest, attempt: &str) -> PathBuf {
+        self.tmp().join(format!("{key}-{attempt}"))
+    }
+
+    /// The key that a name in the folder of what is being written is for.
+    #[must_use]
+    pub fn key_of_staging(name: &str) -> Option<Digest> {
+        name.split(['-', '.']).next()?.parse().ok()
     }
 
     /// The lock of a key.

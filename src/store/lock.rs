@@ -2,22 +2,22 @@
 //! the name of who is making it.
 //!
 //! The lock is an advisory lock of the operating system on a file of the key's name, so it is free as soon as its
-//! process is gone, however it went. Whoever holds it owns the key's staging folder too, and clears away what a
+//! process is gone, however it went. Whoever holds it owns the folders of its attempts too, and clears away what a
 //! killed process left there. Only [`Pending`], which is the held lock, can commit.
 //!
 //! A program that a killed kilter had started may still run. It knows the path of its folder, so every attempt gets a
 //! folder of a new name: what such a program writes can never get into somebody else's outputs.
 
 use super::index::Found;
-use super::layout::OUT;
-use super::object::remove_tree;
+use super::layout::{Layout, OUT};
+use super::remove::remove_tree;
 use super::{Store, StoreError};
 use crate::digest::Digest;
 use crate::env;
 use crate::stage::{ArtifactRecord, FileRecord, ProducedPort, StageResult};
 use crate::types::ArtifactType;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -46,10 +46,18 @@ pub struct Pending<'a> {
     store: &'a Store,
     key: Digest,
     lock_path: PathBuf,
-    /// The folder of this attempt.
+    /// The folder of this attempt for whatever is no output; that of its outputs lies beside it.
     folder: PathBuf,
+    lock: Lock,
+}
+
+/// A lock that is held.
+#[derive(Debug)]
+struct Lock {
     /// Closing it frees the lock.
-    _lock: File,
+    _file: File,
+    /// Whether its file was there already: whoever is killed over a key leaves that, and perhaps more.
+    left: bool,
 }
 
 impl Store {
@@ -83,12 +91,12 @@ impl Store {
         Ok(try_lock(&lock_path)?.map(|lock| drop(self.pending(key, lock_path, lock))).is_some())
     }
 
-    fn pending(&self, key: Digest, lock_path: PathBuf, lock: File) -> Pending<'_> {
+    fn pending(&self, key: Digest, lock_path: PathBuf, lock: Lock) -> Pending<'_> {
         static ATTEMPTS: AtomicU32 = AtomicU32::new(0);
         let attempt = ATTEMPTS.fetch_add(1, Ordering::Relaxed);
         let name = format!("{:x}-{:x}-{attempt:x}", env::unix_nanos(), std::process::id());
-        let folder = self.layout.staging(key).join(&Digest::of(name.as_bytes()).short()[..8]);
-        Pending { store: self, key, lock_path, folder, _lock: lock }
+        let folder = self.layout.staging(key, &Digest::of(name.as_bytes()).short()[..8]);
+        Pending { store: self, key, lock_path, folder, lock }
     }
 
     fn prepare(&self, lock_path: &Path) -> Result<(), StoreError> {
@@ -147,16 +155,27 @@ impl Store {
         };
         let locks = names(self.layout.store().join("locks"));
         let mut left: Vec<Digest> = locks.iter().filter_map(|name| name.strip_suffix(".lock")?.parse().ok()).collect();
-        left.extend(names(self.layout.tmp()).iter().filter_map(|name| name.parse::<Digest>().ok()));
+        left.extend(names(self.layout.tmp()).iter().filter_map(|name| Layout::key_of_staging(name)));
         left.sort();
         left.dedup();
         for key in left {
             let lock_path = self.layout.lock(key);
             if let Ok(Some(lock)) = try_lock(&lock_path) {
-                // Dropping it removes the staging folder and the lock file.
-                drop(self.pending(key, lock_path, lock));
+                // Dropping it removes the staging folders and the lock file.
+                drop(self.pending(key, lock_path, Lock { left: true, ..lock }));
             }
         }
+    }
+
+    /// Removes the folders of all attempts at a key, which must be locked.
+    fn clear_attempts(&self, key: Digest) -> Result<(), StoreError> {
+        for entry in std::fs::read_dir(self.layout.tmp()).into_iter().flatten().filter_map(Result::ok) {
+            if entry.file_name().to_str().and_then(Layout::key_of_staging) == Some(key) {
+                let path = entry.path();
+                remove_tree(&path).map_err(|error| StoreError::io("remove", &path, &error))?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -174,11 +193,10 @@ fn own_name() -> String {
 }
 
 /// The lock, unless somebody holds it.
-fn try_lock(path: &Path) -> Result<Option<File>, StoreError> {
+fn try_lock(path: &Path) -> Result<Option<Lock>, StoreError> {
     let failed = |error: std::io::Error| StoreError::io("lock", path, &error);
     loop {
-        let mut file =
-            OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path).map_err(failed)?;
+        let (mut file, left) = open_lock(path).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Ok(None),
@@ -187,9 +205,24 @@ fn try_lock(path: &Path) -> Result<Option<File>, StoreError> {
         // The holder before us may have removed the file after we opened it; then ours guards nothing.
         let ours = file.metadata().map_err(failed)?;
         if path.metadata().is_ok_and(|named| (named.dev(), named.ino()) == (ours.dev(), ours.ino())) {
-            file.set_len(0).and_then(|()| file.write_all(own_name().as_bytes())).map_err(failed)?;
-            return Ok(Some(file));
+            if ours.len() > 0 {
+                file.set_len(0).map_err(failed)?;
+            }
+            file.write_all(own_name().as_bytes()).map_err(failed)?;
+            return Ok(Some(Lock { _file: file, left }));
         }
+    }
+}
+
+/// The file of a lock, and whether it was there already.
+fn open_lock(path: &Path) -> std::io::Result<(File, bool)> {
+    let mut how = OpenOptions::new();
+    how.read(true).write(true);
+    match how.clone().create_new(true).open(path) {
+        Ok(file) => Ok((file, false)),
+        // It may be removed right now.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok((how.create(true).open(path)?, true)),
+        Err(error) => Err(error),
     }
 }
 
@@ -197,21 +230,27 @@ impl Pending<'_> {
     /// Where outputs are staged: a folder per port.
     #[must_use]
     pub fn staging(&self) -> PathBuf {
-        self.folder.join("out")
+        self.folder.with_extension("out")
     }
 
     /// A folder for whatever else the stage writes; removed afterwards.
     #[must_use]
     pub fn scratch(&self) -> PathBuf {
-        self.folder.join("scratch")
+        self.folder.clone()
     }
 
     /// Removes what earlier attempts left, and makes the staging and scratch folders.
     fn clear(&self) -> Result<(), StoreError> {
-        let folder = self.store.layout.staging(self.key);
-        remove_tree(&folder).map_err(|error| StoreError::io("remove", &folder, &error))?;
+        if self.lock.left {
+            self.store.clear_attempts(self.key)?;
+        }
+        let failed = |folder: &Path, error: std::io::Error| StoreError::io("make the folder", folder, &error);
+        let all = self.store.layout.tmp();
+        if !all.is_dir() {
+            std::fs::create_dir_all(&all).map_err(|error| failed(&all, error))?;
+        }
         for folder in [self.staging(), self.scratch()] {
-            std::fs::create_dir_all(&folder).map_err(|error| StoreError::io("make the folder", &folder, &error))?;
+            std::fs::create_dir(&folder).map_err(|error| failed(&folder, error))?;
         }
         Ok(())
     }
@@ -248,7 +287,12 @@ impl Pending<'_> {
 impl Drop for Pending<'_> {
     fn drop(&mut self) {
         // While the lock is still held. What cannot be removed now is swept later.
-        let _ = remove_tree(&self.store.layout.staging(self.key));
+        if self.lock.left {
+            let _ = self.store.clear_attempts(self.key);
+        } else {
+            let _ = remove_tree(&self.scratch());
+            let _ = remove_tree(&self.staging());
+        }
         let _ = std::fs::remove_file(&self.lock_path);
     }
 }

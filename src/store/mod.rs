@@ -15,6 +15,7 @@
 //! | [`look`](self) | what the file system says of a file |
 //! | [`restore`](self) | results as folders under `out/` |
 //! | [`series`](self) | what stages that are equal but for how far they go leave to each other |
+//! | [`remove`](self) | removing folders |
 //! | [`share`](self) | runs use the store together, whoever removes results has it alone |
 //! | [`contents`](self), [`gc`](self) | everything that lies in it, what of it is damaged, what of it may go |
 //! | [`workspace`](self) | where the workspace is, and `kilter.toml` |
@@ -35,6 +36,7 @@ mod look;
 mod mapped;
 mod object;
 mod proof;
+mod remove;
 mod restore;
 mod series;
 mod share;

@@ -157,22 +157,6 @@ fn alone(staged: &Path, metadata: &Metadata) -> Result<PathBuf, StoreError> {
     Ok(copy)
 }
 
-/// Removes a folder and everything in it, also where a stage made folders read-only. Absent is fine.
-pub(super) fn remove_tree(folder: &Path) -> std::io::Result<()> {
-    match std::fs::remove_dir_all(folder) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
-            let folders = walkdir::WalkDir::new(folder).into_iter().filter_map(Result::ok);
-            for entry in folders.filter(|entry| entry.file_type().is_dir()) {
-                std::fs::set_permissions(entry.path(), Permissions::from_mode(0o755))?;
-            }
-            std::fs::remove_dir_all(folder)
-        }
-        Err(error) => Err(error),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

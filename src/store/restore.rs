@@ -6,13 +6,16 @@
 //! one exchange of names where the system can do that.
 
 use super::look::Look;
-use super::object::{mtime, remove_tree};
+use super::object::mtime;
+use super::remove::remove_tree;
 use super::{Store, StoreError};
+use crate::env;
 use crate::stage::{FileRecord, StageResult};
 use std::ffi::CString;
 use std::fs::{File, Permissions};
+use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -49,16 +52,22 @@ impl Store {
             return Ok(false);
         }
         let parent = folder.parent().unwrap_or(folder);
-        std::fs::create_dir_all(parent).map_err(|error| StoreError::io("make the folder", parent, &error))?;
-        let fresh = tempfile::Builder::new()
-            .prefix(".new-")
-            .permissions(Permissions::from_mode(0o755))
-            .tempdir_in(parent)
-            .map_err(|error| StoreError::io("write in", parent, &error))?;
+        let beside =
+            || tempfile::Builder::new().prefix(".new-").permissions(Permissions::from_mode(0o755)).tempdir_in(parent);
+        let fresh = match beside() {
+            // Mostly the folder is there.
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                std::fs::create_dir_all(parent).map_err(|error| StoreError::io("make the folder", parent, &error))?;
+                beside()
+            }
+            made => made,
+        }
+        .map_err(|error| StoreError::io("write in", parent, &error))?;
         for (place, file) in places(result) {
             let to = fresh.path().join(place);
-            let inside = to.parent().unwrap_or(fresh.path());
-            std::fs::create_dir_all(inside).map_err(|error| StoreError::io("make the folder", inside, &error))?;
+            if let Some(inside) = to.parent().filter(|inside| *inside != fresh.path()) {
+                std::fs::create_dir_all(inside).map_err(|error| StoreError::io("make the folder", inside, &error))?;
+            }
             materialize(&self.layout.object(file.digest), &to)?;
         }
         super::failpoint("restored-beside");
@@ -79,14 +88,15 @@ pub(super) fn count_files(folder: &Path) -> usize {
 
 /// Clone, else hard link, else copy.
 fn materialize(object: &Path, to: &Path) -> Result<(), StoreError> {
-    if reflink_copy::reflink(object, to).is_err() {
+    let failed = |error: std::io::Error| StoreError::io("write", to, &error);
+    let metadata = object.metadata().map_err(failed)?;
+    if !env::clone_file(object, to, metadata.dev()) {
         if std::fs::hard_link(object, to).is_ok() {
             return Ok(());
         }
         std::fs::copy(object, to).map_err(|error| StoreError::io("copy to", to, &error))?;
     }
-    let failed = |error: std::io::Error| StoreError::io("write", to, &error);
-    let time = mtime(&object.metadata().map_err(failed)?);
+    let time = mtime(&metadata);
     let time = UNIX_EPOCH + Duration::from_nanos(u64::try_from(time).unwrap_or(0));
     File::open(to).and_then(|file| file.set_modified(time)).map_err(failed)?;
     std::fs::set_permissions(to, Permissions::from_mode(0o444)).map_err(failed)

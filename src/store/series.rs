@@ -4,7 +4,7 @@
 //! own digests hold. A stage's checkpoints are its key's, so whoever holds the key's lock alone writes there.
 
 use super::index::write_atomically;
-use super::object::remove_tree;
+use super::remove::remove_tree;
 use super::{Store, StoreError};
 use crate::digest::Digest;
 use std::path::{Path, PathBuf};

@@ -16,7 +16,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 impl Store {
     /// From now on and until this process ends nobody removes results. Does nothing where there is no store yet.
     pub fn hold(&self) {
-        if !self.layout.store().is_dir() {
+        if self.held.get().is_some() || !self.layout.store().is_dir() {
             return;
         }
         self.held.get_or_init(|| {

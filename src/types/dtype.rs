@@ -174,7 +174,7 @@ fn parts(text: &str) -> Vec<&str> {
 }
 
 /// `name: type`, the name perhaps in quotes.
-fn field(text: &str) -> Option<Column> {
+fn field(text: &str, levels: usize) -> Option<Column> {
     let text = text.trim();
     let (name, dtype) = match text.strip_prefix('"') {
         None => text.split_once(':').map(|(name, dtype)| (name.trim().to_owned(), dtype))?,
@@ -195,7 +195,7 @@ fn field(text: &str) -> Option<Column> {
             }
         }
     };
-    Some(Column::new(name, dtype.parse().ok()?))
+    Some(Column::new(name, read(dtype, levels).ok()?))
 }
 
 /// A text that names no column type.
@@ -207,28 +207,37 @@ impl FromStr for DType {
     type Err = ParseDTypeError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let text = text.trim();
-        if let Some((_, dtype)) = SIMPLE.iter().find(|(name, _)| *name == text) {
-            return Ok(dtype.clone());
-        }
-        let error = || ParseDTypeError(text.to_owned());
-        let inside = |name: &str| text.strip_prefix(name)?.strip_prefix('(')?.strip_suffix(')');
-        if let Some(inner) = inside("list") {
-            return Ok(Self::List(Box::new(inner.parse()?)));
-        }
-        if let Some(inner) = inside("array") {
-            let (inner, width) = inner.rsplit_once(',').ok_or_else(error)?;
-            return Ok(Self::Array(Box::new(inner.parse()?), width.trim().parse().map_err(|_| error())?));
-        }
-        if let Some(inner) = inside("struct") {
-            let fields = parts(inner).into_iter().map(|part| field(part).ok_or_else(error));
-            return Ok(Self::Struct(fields.collect::<Result<_, _>>()?));
-        }
-        let inner = inside("decimal").ok_or_else(error)?;
-        let (precision, scale) = inner.split_once(',').ok_or_else(error)?;
-        let number = |part: &str| part.trim().parse::<usize>().map_err(|_| error());
-        Ok(Self::Decimal(number(precision)?, number(scale)?))
+        read(text, DEEPEST)
     }
+}
+
+/// Types lie in each other at most so deep: a text from outside must not use up the stack.
+const DEEPEST: usize = 64;
+
+/// A type of at most so many levels.
+fn read(text: &str, levels: usize) -> Result<DType, ParseDTypeError> {
+    let text = text.trim();
+    if let Some((_, dtype)) = SIMPLE.iter().find(|(name, _)| *name == text) {
+        return Ok(dtype.clone());
+    }
+    let error = || ParseDTypeError(text.to_owned());
+    let levels = levels.checked_sub(1).ok_or_else(error)?;
+    let inside = |name: &str| text.strip_prefix(name)?.strip_prefix('(')?.strip_suffix(')');
+    if let Some(inner) = inside("list") {
+        return Ok(DType::List(Box::new(read(inner, levels)?)));
+    }
+    if let Some(inner) = inside("array") {
+        let (inner, width) = inner.rsplit_once(',').ok_or_else(error)?;
+        return Ok(DType::Array(Box::new(read(inner, levels)?), width.trim().parse().map_err(|_| error())?));
+    }
+    if let Some(inner) = inside("struct") {
+        let fields = parts(inner).into_iter().map(|part| field(part, levels).ok_or_else(error));
+        return Ok(DType::Struct(fields.collect::<Result<_, _>>()?));
+    }
+    let inner = inside("decimal").ok_or_else(error)?;
+    let (precision, scale) = inner.split_once(',').ok_or_else(error)?;
+    let number = |part: &str| part.trim().parse::<usize>().map_err(|_| error());
+    Ok(DType::Decimal(number(precision)?, number(scale)?))
 }
 
 impl Serialize for DType {
@@ -286,6 +295,15 @@ mod tests {
         assert!("decimal(1)".parse::<DType>().is_err());
         for wrong in ["struct(a)", "struct(a: int)", "array(u8)", "array(u8, x)", "struct()", "list()"] {
             assert!(wrong.parse::<DType>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn types_in_types_do_not_use_up_the_stack() {
+        for (open, close) in [("list(", ")"), ("array(", ", 2)"), ("struct(a: ", ")")] {
+            let deep = |levels: usize| format!("{}u8{}", open.repeat(levels), close.repeat(levels));
+            assert_eq!(deep(64).parse::<DType>().expect("a type").to_string(), deep(64));
+            assert!(deep(65).parse::<DType>().is_err() && deep(20_000).parse::<DType>().is_err());
         }
     }
 }

@@ -218,7 +218,11 @@ impl History {
             }
             Change::Litter => {
                 let key = Digest::of(b"litter").to_string();
-                for name in [format!("tmp/{key}/out/x"), format!("locks/{key}.lock")] {
+                for name in [
+                    format!("tmp/{key}-0a1b2c3d.out/x"),
+                    format!("tmp/{key}-0a1b2c3d/work/x"),
+                    format!("locks/{key}.lock"),
+                ] {
                     let path = self.bench.store().layout().store().join(name);
                     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
                     std::fs::write(path, "litter").unwrap();

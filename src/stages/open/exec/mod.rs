@@ -7,6 +7,7 @@
 //! prints goes to the stage's log.
 
 mod command;
+mod exit;
 mod outputs;
 mod process;
 mod spec;
@@ -14,6 +15,7 @@ mod spec;
 pub use spec::{DeclaredFile, InputSpec, OutputSpec, OutputType, Spec};
 
 use crate::diag::codes;
+use crate::env;
 use crate::frame::file::Format;
 use crate::path;
 use crate::stage::{
@@ -22,7 +24,9 @@ use crate::stage::{
 use crate::types::{ArtifactType, TableSchema};
 use command::Places;
 use std::collections::BTreeMap;
-use std::os::unix::fs::PermissionsExt;
+use std::fs::{File, Permissions};
+use std::io::{Read, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 /// The kind.
@@ -264,24 +268,45 @@ fn only_file(input: &Input) -> Option<&str> {
     }
 }
 
-/// A copy (by reflink where the file system can) that can be read and, where the original could be, executed.
+/// A copy (a clone where the file system has those) that can be read and, where the original could be, executed. A file that
+/// is there already stays.
 fn copy(from: &Path, to: &Path) -> Result<(), StageError> {
-    if let Some(folder) = to.parent() {
-        make_folder(folder)?;
-    }
-    let fail = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => {
-            StageError::new(ErrorKind::File, format!("two files would lie at `{}`", to.display()))
+    let copied = copy_new(from, to).or_else(|error| match (error.kind(), to.parent()) {
+        // Mostly the folder is there.
+        (std::io::ErrorKind::NotFound, Some(folder)) => {
+            std::fs::create_dir_all(folder)?;
+            copy_new(from, to)
         }
-        _ => StageError::io("copy", from, &error),
-    };
-    if to.exists() {
-        return Ok(());
+        _ => Err(error),
+    });
+    match copied {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && !to.exists() => {
+            Err(StageError::new(ErrorKind::File, format!("two files would lie at `{}`", to.display())))
+        }
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(StageError::io("copy", from, &error)),
+        _ => Ok(()),
     }
-    reflink_copy::reflink_or_copy(from, to).map_err(fail)?;
-    let executable = std::fs::metadata(from).map_err(fail)?.permissions().mode() & 0o111 != 0;
-    let mode = if executable { 0o555 } else { 0o444 };
-    std::fs::set_permissions(to, std::fs::Permissions::from_mode(mode)).map_err(fail)
+}
+
+/// So much is copied by way of this process, which for a small file is the least work.
+const SMALL: u64 = 64 << 10;
+
+fn copy_new(from: &Path, to: &Path) -> std::io::Result<()> {
+    let mut source = File::open(from)?;
+    let metadata = source.metadata()?;
+    let executable = metadata.permissions().mode() & 0o111 != 0;
+    let permissions = Permissions::from_mode(if executable { 0o555 } else { 0o444 });
+    if env::clone_file(from, to, metadata.dev()) {
+        return std::fs::set_permissions(to, permissions);
+    }
+    let mut copy = File::options().write(true).create_new(true).open(to)?;
+    let mut start = Vec::new();
+    (&source).take(SMALL).read_to_end(&mut start)?;
+    copy.write_all(&start)?;
+    if start.len() as u64 == SMALL {
+        std::io::copy(&mut source, &mut copy)?;
+    }
+    copy.set_permissions(permissions)
 }
 
 #[cfg(test)]

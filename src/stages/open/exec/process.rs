@@ -1,15 +1,17 @@
 //! Starting a program, waiting for it, and ending it with everything that it started.
 
+use super::exit::Exit;
 use crate::env;
 use crate::numbers;
 use crate::stage::{ErrorKind, RunCx, StageError, io_words};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long a program that was asked to end may take before it is killed.
@@ -89,15 +91,25 @@ fn budget(cx: &RunCx<'_>) -> Vec<(&'static str, String)> {
 }
 
 /// Where a program is: a path as it is, a name along `PATH`. Found here rather than by the system, so that the program
-/// can be started without copying this process first.
+/// can be started without copying this process first. Where it was once it still is, as long as it is there.
 fn find_program(program: &str, path: &str) -> Option<PathBuf> {
+    static FOUND: Mutex<BTreeMap<(String, String), PathBuf>> = Mutex::new(BTreeMap::new());
     if program.contains('/') {
         return Some(PathBuf::from(program));
     }
-    path.split(':').filter(|folder| !folder.is_empty()).map(|folder| Path::new(folder).join(program)).find(|place| {
-        use std::os::unix::fs::PermissionsExt;
-        std::fs::metadata(place).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
-    })
+    let asked = (program.to_owned(), path.to_owned());
+    let known = FOUND.lock().unwrap_or_else(PoisonError::into_inner).get(&asked).cloned();
+    if let Some(place) = known.filter(|place| is_program(place)) {
+        return Some(place);
+    }
+    let folders = path.split(':').filter(|folder| !folder.is_empty());
+    let place = folders.map(|folder| Path::new(folder).join(program)).find(|place| is_program(place))?;
+    FOUND.lock().unwrap_or_else(PoisonError::into_inner).insert(asked, place.clone());
+    Some(place)
+}
+
+fn is_program(place: &Path) -> bool {
+    std::fs::metadata(place).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
 fn not_found(program: &str) -> StageError {
@@ -133,21 +145,13 @@ fn open_log(path: &Path) -> Result<File, StageError> {
 /// Waits until the program has ended, or was told to. The ended program is not collected yet, so that its process
 /// group cannot be taken for another's.
 fn wait(cx: &RunCx<'_>, child: &Child, limit: Option<Duration>) -> Result<Ended, StageError> {
-    let pid = child.id();
     let begun = Instant::now();
-    let (sender, ended) = channel();
-    std::thread::Builder::new()
-        .name(format!("wait {pid}"))
-        .spawn(move || {
-            await_exit(pid);
-            sender.send(())
-        })
+    let exit = Exit::of(child.id())
         .map_err(|error| StageError::new(ErrorKind::Process, format!("cannot wait for a program: {error}")))?;
     loop {
         let left = limit.map_or(GLANCE, |limit| limit.saturating_sub(begun.elapsed()).min(GLANCE));
-        match ended.recv_timeout(left.max(Duration::from_millis(1))) {
-            Ok(()) | Err(RecvTimeoutError::Disconnected) => return Ok(Ended::ByItself),
-            Err(RecvTimeoutError::Timeout) => {}
+        if exit.comes_within(left.max(Duration::from_millis(1))) {
+            return Ok(Ended::ByItself);
         }
         let reason = if cx.cancel.is_set() {
             Ended::Cancelled
@@ -157,32 +161,18 @@ fn wait(cx: &RunCx<'_>, child: &Child, limit: Option<Duration>) -> Result<Ended,
                 None => continue,
             }
         };
-        stop(pid, &ended);
+        stop(child.id(), &exit);
         return Ok(reason);
     }
 }
 
 /// Asks a process group to end, and insists.
-fn stop(pid: u32, ended: &Receiver<()>) {
+fn stop(pid: u32, exit: &Exit) {
     signal_group(pid, libc::SIGTERM);
-    if ended.recv_timeout(GRACE).is_err() {
+    if !exit.comes_within(GRACE) {
         signal_group(pid, libc::SIGKILL);
         // Nothing survives that signal, so this wait is short.
-        let _ = ended.recv();
-    }
-}
-
-/// Blocks until a child has ended, and leaves it to be collected.
-fn await_exit(pid: u32) {
-    loop {
-        // SAFETY: `info` is plain data that the call fills; the call touches no other memory.
-        let answer = unsafe {
-            let mut info: libc::siginfo_t = std::mem::zeroed();
-            libc::waitid(libc::P_PID, pid, &mut info, libc::WEXITED | libc::WNOWAIT)
-        };
-        if answer == 0 || std::io::Error::last_os_error().kind() != std::io::ErrorKind::Interrupted {
-            return;
-        }
+        while !exit.comes_within(GRACE) {}
     }
 }
 
