@@ -36,6 +36,8 @@ mod nearest;
 #[cfg(test)]
 mod pushdown;
 #[cfg(test)]
+mod standard;
+#[cfg(test)]
 pub(in crate::stages) mod testing;
 #[cfg(test)]
 mod threads;
