@@ -106,6 +106,10 @@ fn names(schema: &TableSchema) -> Vec<&str> {
     schema.names().collect()
 }
 
+fn names_of(df: &DataFrame) -> Vec<&str> {
+    df.columns().iter().map(|column| column.name().as_str()).collect()
+}
+
 /// The same files as a plan, which reads no more of them than is used; `None` where they must be read to be put together.
 ///
 /// # Errors
@@ -162,8 +166,7 @@ fn common_types(
     let mut types = BTreeMap::new();
     for ((df, _), (name, _)) in rest.iter().zip(&files[1..]) {
         let told = |bad: BadFile| BadOne { file: name.clone(), bad };
-        let names = |df: &DataFrame| df.get_column_names_str();
-        same_columns(&names(first), &names(df), &files[0].0).map_err(told)?;
+        same_columns(&names_of(first), &names_of(df), &files[0].0).map_err(told)?;
     }
     for column in first.columns() {
         let of = |df: &DataFrame| {

@@ -6,7 +6,7 @@ use super::place::range;
 use super::smallest::constraint;
 use sqlparser::ast::{
     ExcludeSelectItem, Expr, Ident, Join, JoinConstraint, JoinOperator, ObjectName, OrderByExpr, OrderByKind, Query,
-    ReplaceSelectElement, ReplaceSelectItem, Select, SelectItem, SetExpr, Spanned, TableFactor, Visit, VisitMut, Visitor,
+    ReplaceSelectElement, ReplaceSelectItem, Select, SelectItem, SetExpr, TableFactor, Visit, VisitMut, Visitor,
     VisitorMut, WildcardAdditionalOptions,
 };
 use std::collections::BTreeMap;
@@ -35,7 +35,7 @@ pub(super) fn problems<T: Visit>(text: &str, ast: &T) -> Vec<Problem> {
                                 "`{}` is of both tables of the RIGHT or FULL JOIN before it: make that join in a `WITH` first",
                                 name.value
                             );
-                            self.1.push(Problem::syntax(message, range(self.0, name.span())));
+                            self.1.push(Problem::syntax(message, range(self.0, name.span)));
                         }
                     }
                     if keeps_right(join) {

@@ -336,6 +336,7 @@ fn the_nearest_row_is_found() {
 
 #[test]
 fn rows_are_joined_on_a_condition() {
+    let names = |df: &DataFrame| df.columns().iter().map(|column| column.name().to_string()).collect::<Vec<_>>();
     let mut bench = Bench::default();
     let sales = df!["k" => [Some("a"), Some("b"), Some("a"), None], "at" => [5_i64, 1, 20, 5], "n" => [1_i64, 2, 3, 4]];
     let prices = df!["k" => ["a", "a", "b", "a"], "at" => [0_i64, 10, 4, 4], "till" => [10_i64, 20, 9, 6], "p" => [1.0, 2.0, 3.0, 4.0]];
@@ -347,15 +348,15 @@ fn rows_are_joined_on_a_condition() {
     };
     let within = "where = \"at >= at_right AND at < till\"";
     let df = join(&format!("on = \"k\", {within}"));
-    assert_eq!(df.get_column_names_str(), ["k", "at", "n", "at_right", "till", "p"]);
+    assert_eq!(names(&df), ["k", "at", "n", "at_right", "till", "p"]);
     assert_eq!(numbers(&df, "p"), [Some(1.0), Some(4.0)], "in the order of both tables");
     let df = join(&format!("on = \"k\", how = \"left\", {within}"));
-    assert_eq!(df.get_column_names_str(), ["k", "at", "n", "at_right", "till", "p"]);
+    assert_eq!(names(&df), ["k", "at", "n", "at_right", "till", "p"]);
     assert_eq!(numbers(&df, "p"), [Some(1.0), Some(4.0), None, None, None]);
     assert_eq!(numbers(&join(&format!("on = \"k\", how = \"semi\", {within}")), "n"), [Some(1.0)]);
     assert_eq!(numbers(&join(&format!("on = \"k\", how = \"anti\", {within}")), "n"), [Some(2.0), Some(3.0), Some(4.0)]);
     let df = join("where = \"at < at_right\"");
-    assert_eq!(df.get_column_names_str(), ["k", "at", "n", "k_right", "at_right", "till", "p"]);
+    assert_eq!(names(&df), ["k", "at", "n", "k_right", "at_right", "till", "p"]);
     assert_eq!(numbers(&df, "p"), [Some(2.0), Some(2.0), Some(3.0), Some(4.0), Some(2.0)]);
     let df = join("how = \"left\", where = \"k = k_right OR p = 2\", suffix = \"_right\"");
     assert_eq!(numbers(&df, "n"), [1.0, 1.0, 1.0, 2.0, 2.0, 3.0, 3.0, 3.0, 4.0].map(Some));
