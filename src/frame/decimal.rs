@@ -7,10 +7,10 @@ use polars::prelude::*;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The most digits that a decimal has.
-const MOST_DIGITS: usize = 38;
+pub(super) const MOST_DIGITS: usize = 38;
 
-/// Products stay below.
-const LIMIT: u128 = 10_u128.pow(MOST_DIGITS as u32);
+/// Products and sums stay below.
+pub(super) const LIMIT: u128 = 10_u128.pow(MOST_DIGITS as u32);
 
 /// An operation on two expressions whose types `dtype` tells, where they can be told.
 pub(super) fn arithmetic(left: Expr, op: Operator, right: Expr, dtype: impl Fn(&Expr) -> Option<DataType>) -> Expr {

@@ -120,7 +120,7 @@ fn a_database_file_that_is_none_is_told() {
     let whole = std::fs::read(&path).expect("a database");
     ask(&whole, "SELECT m FROM t").exits(2).says("no such column: m");
     ask(&whole, "SELECT n FROM u").exits(2).says("no such table: u");
-    ask(&whole, "SELECT n FROM t").exits(1).says("`n`").says("types = { \"n\" = \"str\" }");
+    ask(&whole, "SELECT n FROM t").exits(2).says("`n`").says("types = { \"n\" = \"str\" }");
     ask(&whole, "SELECT n FROM none").success().says("no rows").says("0 rows x 1 column");
     ask(&whole[..6000], "SELECT n FROM t").exits(2).says("d.db").says("malformed");
 }

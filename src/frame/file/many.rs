@@ -1,12 +1,15 @@
 //! Several files of one layout, one table under the other.
 
 use super::rejects::Reject;
-use super::{BadFile, Format, Layout, Tell, TypeRules, Watch, read_with_rejects};
-use crate::frame::from_polars;
-use crate::types::DType;
+use super::{BadFile, Format, Layout, PROBE_WHOLE, Tell, TypeRules, Watch, probe, read_with_rejects};
+use crate::frame::{from_polars, schema_of};
+use crate::types::{DType, TableSchema};
 use polars::prelude::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+
+/// So many files with types of their own are opened before a run.
+const MOST_OPENED: usize = 256;
 
 /// A file that could not be read.
 #[derive(Debug)]
@@ -69,6 +72,45 @@ pub fn read_many(
     Ok((whole.ok_or_else(nothing)?, rejects))
 }
 
+/// What can be said before a run of the columns of several files: all of it where they are small together, or tell their types
+/// themselves; of others the names, and the types that are declared.
+///
+/// # Errors
+/// See [`read_many`].
+pub fn probe_many(files: &[(String, PathBuf)], layout: &Layout) -> Result<TableSchema, BadOne> {
+    let size = |path: &PathBuf| std::fs::metadata(path).map_or(0, |meta| meta.len());
+    if layout.format.is_text() && files.iter().map(|(_, path)| size(path)).sum::<u64>() <= PROBE_WHOLE {
+        return read_many(files, layout, None, None, &|_| {}).map(|(df, _)| schema_of(&df));
+    }
+    let opened = if layout.format.is_text() || files.len() > MOST_OPENED { 1 } else { files.len() };
+    let mut found: Vec<(&str, TableSchema)> = Vec::with_capacity(opened);
+    for (name, path) in &files[..opened] {
+        found.push((name, probe(path, layout).map_err(|bad| BadOne { file: name.clone(), bad })?));
+    }
+    let Some(((first_name, first), rest)) = found.split_first() else { return Ok(TableSchema::unknown()) };
+    for (name, schema) in rest {
+        same_columns(&names(first), &names(schema), first_name)
+            .map_err(|bad| BadOne { file: (*name).to_owned(), bad })?;
+    }
+    let mut whole = first.clone();
+    for column in &mut whole.columns {
+        let same = |(_, schema): &(&str, TableSchema)| schema.columns.iter().any(|other| other == column);
+        // The files that were not opened may widen what these say.
+        if layout.types.get(&column.name).is_none() && (opened < files.len() || !rest.iter().all(same)) {
+            column.dtype = DType::Unknown;
+        }
+    }
+    Ok(whole)
+}
+
+fn names(schema: &TableSchema) -> Vec<&str> {
+    schema.names().collect()
+}
+
+fn names_of(df: &DataFrame) -> Vec<&str> {
+    df.columns().iter().map(|column| column.name().as_str()).collect()
+}
+
 /// The same files as a plan, which reads no more of them than is used; `None` where they must be read to be put together.
 ///
 /// # Errors
@@ -125,7 +167,7 @@ fn common_types(
     let mut types = BTreeMap::new();
     for ((df, _), (name, _)) in rest.iter().zip(&files[1..]) {
         let told = |bad: BadFile| BadOne { file: name.clone(), bad };
-        same_columns(first, df, &files[0].0).map_err(told)?;
+        same_columns(&names_of(first), &names_of(df), &files[0].0).map_err(told)?;
     }
     for column in first.columns() {
         let of = |df: &DataFrame| {
@@ -172,17 +214,14 @@ fn wider(before: DType, found: DType, column: &str, layout: &Layout) -> Result<D
     }
 }
 
-fn same_columns(first: &DataFrame, df: &DataFrame, first_name: &str) -> Result<(), BadFile> {
-    let lacks = |from: &DataFrame, of: &DataFrame| {
-        of.columns().iter().map(|column| column.name().clone()).find(|name| from.column(name).is_err())
-    };
-    if let Some(name) = lacks(df, first) {
-        return Err(BadFile::new(format!("there is no column `{name}`, which `{first_name}` has"))
-            .hint("read files of other columns in a stage of their own, and put the tables together by a query"));
+fn same_columns(first: &[&str], names: &[&str], first_name: &str) -> Result<(), BadFile> {
+    let hint = "read files of other columns in a stage of their own, and put the tables together by a query";
+    let [all, of_first] = [names, first].map(|names| names.iter().copied().collect::<BTreeSet<_>>());
+    if let Some(name) = first.iter().find(|name| !all.contains(*name)) {
+        return Err(BadFile::new(format!("there is no column `{name}`, which `{first_name}` has")).hint(hint));
     }
-    if let Some(name) = lacks(first, df) {
-        return Err(BadFile::new(format!("there is a column `{name}`, which `{first_name}` does not have"))
-            .hint("read files of other columns in a stage of their own, and put the tables together by a query"));
+    if let Some(name) = names.iter().find(|name| !of_first.contains(*name)) {
+        return Err(BadFile::new(format!("there is a column `{name}`, which `{first_name}` does not have")).hint(hint));
     }
     Ok(())
 }

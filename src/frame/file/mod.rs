@@ -27,7 +27,7 @@ pub use binary::cast_declared;
 pub use figures::decimal;
 pub use idx::{IdxHeader, idx_header};
 pub use load::{Compression, compression_of, head, load};
-pub use many::{BadOne, can_be_many, read_many, scan_many};
+pub use many::{BadOne, can_be_many, probe_many, read_many, scan_many};
 pub use pieces::{InPieces, piece_within, read_in_pieces};
 pub use rejects::{Reject, rejects_table};
 pub use text::Encoding;

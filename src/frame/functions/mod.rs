@@ -4,17 +4,20 @@
 //! | file | what it knows |
 //! |---|---|
 //! | [`text`](self) | places in a text counted in characters, and words with a capital |
+//! | [`ends`](self) | the last characters of a text |
 //! | [`remainder`](self) | what a division leaves, with the sign of what was divided |
 //! | [`choice`](self) | `CASE WHEN` of constants |
 //! | [`order_key`](self) | the place of each row in an order that goes up by one column and down by another |
 //! | [`whole`](self) | sums, differences and products of whole numbers that have no room |
 
 mod choice;
+mod ends;
 mod order_key;
 mod remainder;
 mod text;
 mod whole;
 
+pub use ends::RIGHT;
 pub use order_key::OrderKey;
 pub use text::INITCAP;
 
@@ -46,6 +49,7 @@ fn marked(input: &[Expr]) -> Option<Expr> {
     let arguments = input[..input.len() - 1].to_vec();
     match text {
         INITCAP => Some(text::initcap(arguments)),
+        RIGHT => Some(ends::right(arguments)),
         _ => OrderKey::of_mark(text).map(|key| key.call(arguments)),
     }
 }

@@ -6,7 +6,9 @@
 
 mod keys;
 mod lists;
+mod meanings;
 mod numbers;
+mod outer;
 mod scalars;
 mod scope;
 
@@ -15,6 +17,7 @@ pub use scope::Resolved;
 
 use super::sums::{FloatSums, exact_aggregate, exact_correlation};
 use super::{count, functions};
+use outer::Pairs;
 use polars::prelude::*;
 use scalars::Scalars;
 use scope::Scope;
@@ -206,25 +209,27 @@ impl<'a> Fixer<'a> {
             JoinType::Semi | JoinType::Anti => MaintainOrderJoin::Left,
             _ => MaintainOrderJoin::LeftRight,
         };
-        let join = |left: DslPlan, right: DslPlan| DslPlan::Join {
+        let join = |left: DslPlan, right: DslPlan, options: JoinOptions| DslPlan::Join {
             input_left: Arc::new(left),
             input_right: Arc::new(right),
             left_on: on.0.clone(),
             right_on: on.1.clone(),
             predicates: predicates.clone(),
-            options: Arc::new(options.clone()),
+            options: Arc::new(options),
         };
         if predicates.is_empty() {
-            return Ok(join(left, right));
+            return Ok(join(left, right, options));
         }
         // Joins on inequalities have no order of their own: rows are numbered before, and sorted by the numbers after.
         let pair = self.indices.replace(self.indices.get() + 1);
-        let [a, b] = [format!("__kilter_left_{pair}"), format!("__kilter_right_{pair}")];
-        let numbered = |plan: DslPlan, name: &str| LazyFrame::from(plan).with_row_index(name, None).logical_plan;
-        let joined = join(numbered(left, &a), numbered(right, &b));
+        let numbers = ["left", "right"].map(|side| PlSmallStr::from_string(format!("__kilter_{side}_{pair}")));
+        let numbered = |plan: DslPlan, name: &PlSmallStr| LazyFrame::from(plan).with_row_index(name.clone(), None);
+        let (left, right) = (numbered(left, &numbers[0]), numbered(right, &numbers[1]));
+        let how = std::mem::replace(&mut options.args.how, JoinType::Inner);
+        let joined = join(left.logical_plan.clone(), right.logical_plan.clone(), options);
         let by = SortMultipleOptions::default().with_maintain_order(true);
-        let sorted = LazyFrame::from(joined).sort([a.as_str(), b.as_str()], by);
-        Ok(sorted.drop(polars::prelude::cols([a.as_str(), b.as_str()])).logical_plan)
+        let pairs = LazyFrame::from(joined).sort(numbers.clone(), by);
+        Ok(Pairs { pairs, left, right, numbers }.of(&how)?.logical_plan)
     }
 
     /// The conditions of a join that are no equality of keys; they name the columns of both tables.
@@ -406,7 +411,6 @@ impl<'a> Fixer<'a> {
 
     fn function(&self, input: Vec<Expr>, function: &FunctionExpr, scope: &Scope<'_>) -> PolarsResult<Expr> {
         match function {
-            FunctionExpr::Pow(PowFunction::Generic) => Ok(numbers::power(input, function.clone(), scope)),
             FunctionExpr::CumSum { reverse } if input.len() == 1 && !has_selector(&input[0]) => {
                 let dtype = input[0].to_field(scope.schema()?)?.dtype;
                 Ok(numbers::sum(input[0].clone(), &dtype, |input| input.cum_sum(*reverse)))
@@ -433,7 +437,7 @@ impl<'a> Fixer<'a> {
             {
                 polars_bail!(InvalidOperation: "{function} cannot be summed exactly: set `float_sums = \"fast\"` and accept that its last bits may differ from run to run")
             }
-            _ => Ok(Expr::Function { input, function: function.clone() }),
+            _ => Ok(meanings::of(input, function, scope)),
         }
     }
 }

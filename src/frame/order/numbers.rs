@@ -69,15 +69,6 @@ pub(super) fn sum(input: Expr, dtype: &DataType, add: impl Fn(Expr) -> Expr) -> 
     }
 }
 
-/// Powers of whole numbers are floats, as in SQL: few of them have room in a whole number, and those of negative exponents none.
-pub(super) fn power(input: Vec<Expr>, function: FunctionExpr, scope: &Scope<'_>) -> Expr {
-    let float = |side: Expr| match scope.schema().and_then(|schema| side.to_field(schema)) {
-        Ok(field) if bits(&field.dtype).is_some() => side.cast(DataType::Float64),
-        _ => side,
-    };
-    Expr::Function { input: input.into_iter().map(float).collect(), function }
-}
-
 /// Refuses a cast that loses a part of values and does not say what becomes of it.
 pub(super) fn keeps_values(inner: &Expr, to: &DataTypeExpr, scope: &Scope<'_>) -> PolarsResult<()> {
     let DataTypeExpr::Literal(to) = to else { return Ok(()) };

@@ -80,6 +80,8 @@ pub enum Frame {
         /// The largest.
         to: Option<Offset>,
     },
+    /// From the first up to the row itself and those that are equal to it in order: what an order means without a frame.
+    Peers,
 }
 
 /// What the text begins with that says of a plan's `COALESCE` that it is none.
@@ -96,6 +98,8 @@ pub struct Rolling {
     pub of_column: bool,
     /// For each column of the order whether the largest comes first.
     pub descending: Vec<bool>,
+    /// For each column of the order whether missing values come last.
+    pub nulls_last: Vec<bool>,
     /// How many columns make a group.
     pub keys: usize,
 }
@@ -148,10 +152,15 @@ impl Rolling {
             Aggregate::Count => Ok(IDX_DTYPE),
             Aggregate::Min | Aggregate::Max | Aggregate::First | Aggregate::Last => Ok(of.clone()),
             Aggregate::Sum if of.is_integer() => match of {
-                DataType::UInt64 | DataType::Int128 | DataType::UInt128 => polars_bail!(
+                DataType::UInt64 => Ok(DataType::UInt64),
+                DataType::Int128 | DataType::UInt128 => polars_bail!(
                     InvalidOperation: "a sum over a frame of {} may not fit: cast it to i64 or f64", super::from_polars(of)
                 ),
                 _ => Ok(DataType::Int64),
+            },
+            Aggregate::Sum if of.is_decimal() => match of {
+                DataType::Decimal(_, scale) => Ok(DataType::Decimal(super::decimal::MOST_DIGITS, *scale)),
+                _ => numbers(DataType::Float64),
             },
             Aggregate::Sum | Aggregate::Mean | Aggregate::Var { .. } if *of == DataType::Float32 => Ok(of.clone()),
             Aggregate::Sum | Aggregate::Mean | Aggregate::Var { .. } => numbers(DataType::Float64),
@@ -171,10 +180,10 @@ impl Rolling {
         // A constant is one value, also where there is no row.
         let height = if lengths().any(|length| length == 0) { 0 } else { lengths().max().unwrap_or(0) };
         let value = value.first().map(|value| full(value, height)).transpose()?;
-        let sorted = Sorted::new(height, keys, order, &self.descending)?;
+        let sorted = Sorted::new(height, keys, order, &self.descending, &self.nulls_last)?;
         let by = match self.frame {
             Frame::Range { .. } => Some(Order::of(&order[0], &self.descending, &sorted)?),
-            Frame::Rows { .. } => None,
+            Frame::Rows { .. } | Frame::Peers => None,
         };
         let values = Values::new(value.as_ref(), self.aggregate, &sorted)?;
         let groups: Vec<slide::Out> = sorted

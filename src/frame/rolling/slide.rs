@@ -1,5 +1,6 @@
 //! An aggregate while its frame moves over the rows of a group.
 
+use super::super::decimal::{LIMIT, MOST_DIGITS};
 use super::super::exact::{SlidingSum, exact_sum};
 use super::Aggregate;
 use super::sorted::Sorted;
@@ -15,6 +16,8 @@ pub(super) enum Values {
     Valid(Vec<bool>),
     Floats(Vec<Option<f64>>),
     Ints(Vec<Option<i64>>),
+    /// Whole numbers that need more room: those behind decimals, and `u64`.
+    Wide(Vec<Option<i128>>),
     /// The place of each value among all of them, from the smallest; equal ones share it.
     Ranks(Vec<Option<IdxSize>>),
 }
@@ -29,6 +32,12 @@ impl Values {
                 Self::Valid(in_order()?.is_not_null().iter().map(|valid| valid == Some(true)).collect())
             }
             Aggregate::Min | Aggregate::Max => Self::Ranks(ranks(&in_order()?)?),
+            Aggregate::Sum if value.dtype().is_decimal() => {
+                Self::Wide(in_order()?.decimal()?.physical().iter().collect())
+            }
+            Aggregate::Sum if *value.dtype() == DataType::UInt64 => {
+                Self::Wide(in_order()?.u64()?.iter().map(|value| value.map(i128::from)).collect())
+            }
             Aggregate::Sum if value.dtype().is_integer() => {
                 Self::Ints(in_order()?.cast(&DataType::Int64)?.i64()?.iter().collect())
             }
@@ -67,6 +76,7 @@ pub(super) enum Out {
     Counts(Vec<IdxSize>),
     Floats(Vec<Option<f64>>),
     Ints(Vec<Option<i64>>),
+    Wide(Vec<Option<i128>>),
     /// Places in the order.
     Places(Vec<Option<usize>>),
 }
@@ -88,15 +98,11 @@ pub(super) fn aggregate(values: &Values, aggregate: Aggregate, frames: &[Range<u
             }))
         }
         (Values::Ints(values), _) => {
-            let mut sum = (0_i128, 0);
-            let sums = slide(frames, &mut sum, &|sum, at, enters| add_int(sum, values[at], enters), &|sum, _| *sum);
-            let fit = |(sum, count): (i128, IdxSize)| match i64::try_from(sum) {
-                _ if count == 0 => Ok(None),
-                Ok(sum) => Ok(Some(sum)),
-                Err(_) => polars_bail!(ComputeError: "a sum over a frame does not fit i64: cast to f64 before it"),
-            };
-            Out::Ints(sums.into_iter().map(fit).collect::<PolarsResult<_>>()?)
+            let fit = |sum: i128| i64::try_from(sum).map_err(|_| too_large("does not fit i64: cast to f64 before it"));
+            let sums = sums(frames, &|at| values[at].map(i128::from))?.into_iter();
+            Out::Ints(sums.map(|sum| sum.map(fit).transpose()).collect::<PolarsResult<_>>()?)
         }
+        (Values::Wide(values), _) => Out::Wide(sums(frames, &|at| values[at])?),
         (Values::Ranks(ranks), _) => Out::Places(extremes(ranks, frames, aggregate == Aggregate::Max)),
         (Values::Floats(values), Aggregate::Var { ddof, root }) => {
             let one = |frame: &Range<usize>| variance(values[frame.clone()].iter().copied().flatten(), ddof, root);
@@ -125,10 +131,24 @@ fn step(count: &mut IdxSize, counts: bool, enters: bool) {
     }
 }
 
-fn add_int((sum, count): &mut (i128, IdxSize), value: Option<i64>, enters: bool) {
-    step(count, value.is_some(), enters);
-    let value = i128::from(value.unwrap_or(0));
-    *sum += if enters { value } else { -value };
+/// The sum of each frame; missing where nothing is in it.
+fn sums(frames: &[Range<usize>], value: &dyn Fn(usize) -> Option<i128>) -> PolarsResult<Vec<Option<i128>>> {
+    let mut sum = (Some(0_i128), 0);
+    let add = |(sum, count): &mut (Option<i128>, IdxSize), at: usize, enters: bool| {
+        let Some(value) = value(at) else { return };
+        step(count, true, enters);
+        *sum = sum.and_then(|sum| if enters { sum.checked_add(value) } else { sum.checked_sub(value) });
+    };
+    let told = |(sum, count): &(Option<i128>, IdxSize), _: &Range<usize>| match (count, sum) {
+        (0, _) => Ok(None),
+        (_, Some(sum)) => Ok(Some(*sum)),
+        (_, None) => Err(too_large("has too many digits")),
+    };
+    slide(frames, &mut sum, &add, &told).into_iter().collect()
+}
+
+fn too_large(why: &str) -> PolarsError {
+    polars_err!(ComputeError: "a sum over a frame {why}")
 }
 
 /// Moves a frame along: `change` is told of every row that enters (`true`) or leaves, `told` asked at every frame.
@@ -199,12 +219,14 @@ pub(super) fn put_together(
     dtype: &DataType,
 ) -> PolarsResult<Column> {
     let rows: Vec<usize> = sorted.rows.iter().map(|row| row.unwrap_or(0) as usize).collect();
-    let (mut counts, mut floats, mut ints, mut places) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut counts, mut floats, mut ints, mut wide) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut places = Vec::new();
     for group in groups {
         match group {
             Out::Counts(more) => counts.extend(more),
             Out::Floats(more) => floats.extend(more),
             Out::Ints(more) => ints.extend(more),
+            Out::Wide(more) => wide.extend(more),
             Out::Places(more) => places.extend(more),
         }
     }
@@ -213,6 +235,8 @@ pub(super) fn put_together(
         Float64Chunked::from_iter(scattered(&rows, &floats)).into_column()
     } else if !ints.is_empty() {
         Int64Chunked::from_iter(scattered(&rows, &ints)).into_column()
+    } else if !wide.is_empty() {
+        return widened(scattered(&rows, &wide), dtype);
     } else if !counts.is_empty() {
         IdxCa::from_vec(name.clone(), scattered(&rows, &counts)).into_column()
     } else if let (Some(value), false) = (value, places.is_empty()) {
@@ -222,6 +246,20 @@ pub(super) fn put_together(
         return Ok(Column::new_empty(name, dtype));
     };
     column.cast(dtype)
+}
+
+fn widened(sums: Vec<Option<i128>>, dtype: &DataType) -> PolarsResult<Column> {
+    let largest = sums.iter().flatten().map(|sum| sum.unsigned_abs()).max().unwrap_or(0);
+    let sums = Int128Chunked::from_iter(sums);
+    match dtype {
+        DataType::Decimal(digits, scale) if largest < LIMIT => {
+            Ok(sums.into_decimal_unchecked(*digits, *scale).into_column())
+        }
+        DataType::Decimal(..) => Err(too_large(&format!("has more than {MOST_DIGITS} digits"))),
+        dtype => {
+            sums.into_column().strict_cast(dtype).map_err(|_| too_large("does not fit u64: cast to f64 before it"))
+        }
+    }
 }
 
 /// What stands at a place of the order, at the place of its row.

@@ -10,20 +10,28 @@ pub(super) struct Sorted {
     pub(super) rows: IdxCa,
     /// Where each group begins, and where the last one ends.
     starts: Vec<usize>,
+    /// Where each run of rows begins that are equal in their order too, and where the last one ends.
+    runs: Vec<usize>,
 }
 
 impl Sorted {
-    pub(super) fn new(height: usize, keys: &[Column], order: &[Column], descending: &[bool]) -> PolarsResult<Self> {
+    pub(super) fn new(
+        height: usize,
+        keys: &[Column],
+        order: &[Column],
+        descending: &[bool],
+        nulls_last: &[bool],
+    ) -> PolarsResult<Self> {
         if keys.is_empty() && order.is_empty() || height == 0 {
             let rows = IdxCa::from_vec(ROW.into(), (0..height as IdxSize).collect());
             let starts = if height == 0 { vec![0] } else { vec![0, height] };
-            return Ok(Self { rows, starts });
+            return Ok(Self { rows, runs: starts.clone(), starts });
         }
         let columns: Vec<Column> = keys.iter().chain(order).cloned().collect();
-        let descending = keys.iter().map(|_| false).chain(descending.iter().copied()).collect::<Vec<_>>();
-        let nulls_last = vec![false; columns.len()];
-        let (sorted, rows) = sort(height, &columns, &descending, &nulls_last)?;
-        Ok(Self { rows, starts: starts(&sorted, keys.len())? })
+        let of_keys =
+            |of_order: &[bool]| keys.iter().map(|_| false).chain(of_order.iter().copied()).collect::<Vec<_>>();
+        let (sorted, rows) = sort(height, &columns, &of_keys(descending), &of_keys(nulls_last))?;
+        Ok(Self { rows, starts: starts(&sorted, keys.len())?, runs: starts(&sorted, columns.len())? })
     }
 
     /// The groups, as places in the order.
@@ -36,8 +44,22 @@ impl Sorted {
         match (frame, order) {
             (Frame::Range { from, to }, Some(order)) => order.frames(group, from, to),
             (Frame::Rows { from, to }, _) => by_rows(group, from, to),
+            (Frame::Peers, _) => self.up_to_equals(group),
             (Frame::Range { .. }, None) => Vec::new(),
         }
+    }
+
+    fn up_to_equals(&self, group: &Range<usize>) -> Vec<Range<usize>> {
+        let first = self.runs.partition_point(|start| *start <= group.start);
+        let mut ends = self.runs[first..].iter().copied();
+        let mut end = group.start;
+        let one = |row: usize| {
+            if row >= end {
+                end = ends.next().unwrap_or(group.end);
+            }
+            group.start..end
+        };
+        group.clone().map(one).collect()
     }
 }
 

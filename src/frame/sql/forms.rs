@@ -1,29 +1,39 @@
-//! A text with what polars' SQL does not know in forms that it does: windows with a frame (`frames`), windows whose order goes up by one column
+//! A text with what polars' SQL does not know, or knows otherwise, in forms that it does. The parts that are not here: windows with a
+//! name (`windows`), set operations (`sets`), joins `USING` columns (`using`), `QUALIFY` (`qualify`), words (`meanings`). Here: windows with a frame (`frames`), windows whose order goes up by one column
 //! and down by another, `INITCAP`, and subqueries that stand for a value (`scalars`). All but the last become a `COALESCE` of their columns with a text at its
 //! end that says what is meant; in the plan that becomes the function (see `frame/functions`). A function of our own would not
 //! do: polars forgets those in subqueries.
 
 use super::super::functions::{INITCAP, OrderKey};
 use super::scalars::Plan;
-use super::{Problem, frames, scalars};
-use polars::prelude::{PolarsResult, polars_bail};
+use super::{Problem, frames, meanings, qualify, scalars, sets, using, windows};
+use polars::prelude::{PolarsResult, polars_bail, polars_err};
 use sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, NamedWindowExpr,
-    ObjectName, OrderByExpr, OrderByOptions, Select, Statement, Value, Visit, VisitMut, VisitorMut, WindowType,
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, ObjectName,
+    OrderByExpr, OrderByOptions, Statement, Value, Visit, VisitMut, VisitorMut, WindowType,
 };
 use std::borrow::Cow;
 use std::ops::ControlFlow;
 
 /// What is wrong with what polars does not know.
-pub(super) fn problems<T: Visit>(text: &str, ast: &T) -> Vec<Problem> {
-    let mut found = frames::problems(text, ast);
-    found.extend(scalars::problems(text, ast));
+pub(super) fn problems<T: VisitMut + Visit + Clone>(text: &str, ast: &T) -> Vec<Problem> {
+    let mut ast = ast.clone();
+    if let Err(message) = windows::written_out(&mut ast) {
+        return vec![Problem::syntax(message, None)];
+    }
+    let mut found = frames::problems(text, &ast);
+    found.extend(windows::problems(text, &ast));
+    found.extend(using::problems(text, &ast));
+    found.extend(scalars::problems(text, &ast));
     found
 }
 
 /// A query for polars to read; `plan` is asked for the subqueries that stand for a value, in the order of their numbers.
 pub(super) fn query<'a>(text: &'a str, mut statement: Statement, plan: Plan<'_>) -> PolarsResult<Cow<'a, str>> {
-    let mut any = take(&mut statement)?;
+    let mut any = written(&mut statement)?;
+    any |= qualify::written(&mut statement);
+    any |= sets::apart(&mut statement);
+    any |= take(&mut statement)?;
     if scalars::are_in(&statement) {
         scalars::take(&mut statement, plan)?;
         any = true;
@@ -33,7 +43,14 @@ pub(super) fn query<'a>(text: &'a str, mut statement: Statement, plan: Plan<'_>)
 
 /// An expression for polars to read.
 pub(super) fn expr(text: &str, mut ast: Expr) -> PolarsResult<Cow<'_, str>> {
-    Ok(if take(&mut ast)? { Cow::Owned(ast.to_string()) } else { Cow::Borrowed(text) })
+    let any = written(&mut ast)?;
+    Ok(if take(&mut ast)? || any { Cow::Owned(ast.to_string()) } else { Cow::Borrowed(text) })
+}
+
+/// Writes out what has another meaning; says whether there was something.
+fn written<T: VisitMut>(ast: &mut T) -> PolarsResult<bool> {
+    let any = windows::written_out(ast).map_err(|message| polars_err!(SQLSyntax: "{message}"))?;
+    Ok(any | using::written(ast) | meanings::written(ast))
 }
 
 /// Puts calls in their places; says whether there was one.
@@ -52,15 +69,6 @@ struct Taker {
 impl VisitorMut for Taker {
     type Break = String;
 
-    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<String> {
-        for definition in &mut select.named_window {
-            if let NamedWindowExpr::WindowSpec(window) = &mut definition.1 {
-                self.any |= in_one_direction(&mut window.order_by);
-            }
-        }
-        ControlFlow::Continue(())
-    }
-
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<String> {
         match frames::replaced(expr) {
             Ok(Some(replaced)) => {
@@ -72,10 +80,13 @@ impl VisitorMut for Taker {
             Err(message) => return ControlFlow::Break(message),
         }
         let Expr::Function(call) = expr else { return ControlFlow::Continue(()) };
+        let name = call.name.to_string().to_ascii_lowercase();
         if let Some(WindowType::WindowSpec(window)) = &mut call.over {
-            self.any |= in_one_direction(&mut window.order_by);
+            // polars gives missing values no rank.
+            let ranks = matches!(name.as_str(), "rank" | "dense_rank");
+            self.any |= in_one_direction(&mut window.order_by, ranks);
         }
-        if call.name.to_string().eq_ignore_ascii_case("initcap") {
+        if name == "initcap" {
             let Some(text) = only_argument(call) else {
                 return ControlFlow::Break("`INITCAP` takes one text".to_owned());
             };
@@ -86,12 +97,12 @@ impl VisitorMut for Taker {
     }
 }
 
-/// Makes one column, which goes up, of an order that polars cannot follow in a window; says whether it was one.
-fn in_one_direction(order: &mut Vec<OrderByExpr>) -> bool {
+/// Makes one column, which goes up, of an order that polars cannot follow in a window, and of any where it is `asked`; says whether it did.
+fn in_one_direction(order: &mut Vec<OrderByExpr>, asked: bool) -> bool {
     let descending: Vec<bool> = order.iter().map(|by| by.options.asc == Some(false)).collect();
     let nulls_last: Vec<bool> = order.iter().map(|by| by.options.nulls_first == Some(false)).collect();
     let mixed = descending.iter().any(|is| *is != descending[0]);
-    if !mixed && !nulls_last.contains(&true) {
+    if order.is_empty() || !(mixed || asked || nulls_last.contains(&true)) {
         return false;
     }
     let columns = std::mem::take(order).into_iter().map(|by| by.expr).collect();

@@ -16,8 +16,8 @@ pub(super) fn problems<T: Visit>(text: &str, ast: &T) -> Vec<Problem> {
     let mut found = Vec::new();
     let _ = visit_expressions(ast, |expr| {
         if let Expr::Function(call) = expr
-            && let Some((window, frame)) = framed(call)
-            && let Err(message) = rolling(call, window, &frame)
+            && let Some((window, reach)) = framed(call)
+            && let Err(message) = rolling(call, window, &reach)
         {
             found.push(Problem::syntax(message, range(text, call.name.span())));
         }
@@ -44,8 +44,8 @@ impl Visitor for Grouped<'_> {
                 if let Expr::Function(call) = expr
                     && framed(call).is_some()
                 {
-                    let message = "a frame, which every AVG in an order has, cannot stand beside GROUP BY: make the \
-                                   groups in a `WITH` before it";
+                    let message = "a frame, which every aggregate in an order has, cannot stand beside GROUP BY: make \
+                                   the groups in a `WITH` before it";
                     self.found.push(Problem::syntax(message, range(self.text, call.name.span())));
                 }
                 ControlFlow::<()>::Continue(())
@@ -66,28 +66,40 @@ fn makes_groups(select: &Select) -> bool {
 /// The call that stands for a framed window; `None` of any other expression.
 pub(super) fn replaced(expr: &Expr) -> Result<Option<Expr>, String> {
     let Expr::Function(call) = expr else { return Ok(None) };
-    let Some((window, frame)) = framed(call) else { return Ok(None) };
-    let (rolling, columns) = rolling(call, window, &frame)?;
+    let Some((window, reach)) = framed(call) else { return Ok(None) };
+    let (rolling, columns) = rolling(call, window, &reach)?;
     Ok(Some(marked(columns, rolling.mark())))
 }
 
-/// A window's frame: what is written, or for means and variances in an order what is meant: all rows up to the row itself, as
-/// polars has it for sums. It leaves the order of a mean out.
-fn framed(call: &Function) -> Option<(&WindowSpec, WindowFrame)> {
+/// Which rows of a group count for a row.
+enum Reach {
+    /// Those of the frame that is written.
+    Frame(WindowFrame),
+    /// In an order without a frame: up to the row itself and what is equal to it. polars has it so of nothing.
+    Peers,
+    /// Without an order: all.
+    All,
+}
+
+/// A window that is not what polars takes it for.
+fn framed(call: &Function) -> Option<(&WindowSpec, Reach)> {
     let Some(WindowType::WindowSpec(window)) = &call.over else { return None };
     if let Some(frame) = &window.window_frame {
-        return Some((window, frame.clone()));
+        let to_itself = matches!(frame.end_bound, None | Some(WindowFrameBound::CurrentRow));
+        let from_first = matches!(frame.start_bound, WindowFrameBound::Preceding(None));
+        let peers = frame.units == WindowFrameUnits::Range && from_first && to_itself && !window.order_by.is_empty();
+        return Some((window, if peers { Reach::Peers } else { Reach::Frame(frame.clone()) }));
     }
-    let aggregate = aggregate_of(&call.name.to_string().to_ascii_lowercase());
-    let running = matches!(aggregate, Ok(Aggregate::Mean | Aggregate::Var { .. })) && !window.order_by.is_empty();
-    running.then(|| {
-        let (start_bound, end_bound) = (WindowFrameBound::Preceding(None), Some(WindowFrameBound::CurrentRow));
-        (window, WindowFrame { units: WindowFrameUnits::Rows, start_bound, end_bound })
-    })
+    match (aggregate_of(&call.name.to_string().to_ascii_lowercase()).ok()?, window.order_by.is_empty()) {
+        (Aggregate::First, _) => None,
+        (_, false) => Some((window, Reach::Peers)),
+        (Aggregate::Last, true) => Some((window, Reach::All)),
+        (_, true) => None,
+    }
 }
 
 /// What a call tells, and of which columns.
-fn rolling(call: &Function, window: &WindowSpec, frame: &WindowFrame) -> Result<(Rolling, Vec<Expr>), String> {
+fn rolling(call: &Function, window: &WindowSpec, reach: &Reach) -> Result<(Rolling, Vec<Expr>), String> {
     let name = call.name.to_string().to_ascii_lowercase();
     let value = value_of(call, &name)?;
     let aggregate = aggregate_of(&name)?;
@@ -100,20 +112,27 @@ fn rolling(call: &Function, window: &WindowSpec, frame: &WindowFrame) -> Result<
     if window.window_name.is_some() {
         return Err("a window with a frame is written out in its OVER".to_owned());
     }
-    if window.order_by.is_empty() && (value.is_none() || frame.units != WindowFrameUnits::Rows) {
+    let by_range = matches!(reach, Reach::Frame(frame) if frame.units == WindowFrameUnits::Range);
+    if window.order_by.is_empty() && (value.is_none() || by_range) {
         return Err("a frame needs an ORDER BY".to_owned());
     }
-    if window.order_by.len() > 1 && frame.units == WindowFrameUnits::Range {
+    if window.order_by.len() > 1 && by_range {
         return Err("a frame by RANGE goes by one column: ORDER BY a single one".to_owned());
     }
-    if window.order_by.iter().any(|by| by.options.nulls_first == Some(false)) {
-        return Err("missing values come first in a window: leave NULLS LAST out".to_owned());
+    let nulls_last: Vec<bool> = window.order_by.iter().map(|by| by.options.nulls_first == Some(false)).collect();
+    if nulls_last.contains(&true) && by_range {
+        return Err("missing values come first in a window with a RANGE: leave NULLS LAST out".to_owned());
     }
     let rolling = Rolling {
         aggregate,
-        frame: frame_of(frame)?,
+        frame: match reach {
+            Reach::Frame(frame) => frame_of(frame)?,
+            Reach::Peers => Frame::Peers,
+            Reach::All => Frame::Rows { from: None, to: None },
+        },
         of_column: value.is_some(),
         descending: window.order_by.iter().map(|by| by.options.asc == Some(false)).collect(),
+        nulls_last,
         keys: window.partition_by.len(),
     };
     let order = window.order_by.iter().map(|by| by.expr.clone());

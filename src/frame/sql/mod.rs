@@ -1,14 +1,20 @@
 //! SQL queries over tables, and SQL expressions over the columns of one: what they will give, what is wrong with them
 //! and where, and their plans with a fixed row order and exact sums.
 
+mod clashes;
 mod columns;
 mod fitting;
 mod forms;
 mod frames;
+mod meanings;
 mod names;
 mod place;
+mod qualify;
 mod scalars;
+mod sets;
 mod smallest;
+mod using;
+mod windows;
 
 use super::order::{Resolved, Scalar, fixed_with};
 use super::schema::{from_polars_schema, polars_schema};
@@ -76,6 +82,7 @@ pub fn check_query(
 ) -> Result<TableSchema, Vec<Problem>> {
     let statement = parse(query).map_err(|problem| vec![problem])?;
     let mut problems = Names::new(query, tables).check(&statement);
+    problems.extend(clashes::problems(query, &statement, tables));
     problems.extend(forms::problems(query, &statement));
     if !problems.is_empty() {
         return Err(problems);
@@ -286,8 +293,21 @@ fn innermost(error: &PolarsError) -> &PolarsError {
     }
 }
 
-/// Without the advice that polars gives to users of Python.
+/// Without the advice that polars gives to users of Python, and without its view of what it cannot read.
 fn plain(message: &str) -> String {
+    if message.starts_with("expression Exists ") {
+        return "EXISTS is known of rows with an equal column, `WHERE a.id = b.id`; of others write `(SELECT count(*) FROM …) > 0`".to_owned();
+    }
+    if let Some(rest) = message.strip_prefix("expression ").filter(|rest| rest.contains("not currently supported")) {
+        let sort: String = rest.chars().take_while(char::is_ascii_alphanumeric).collect();
+        return format!("an expression of this sort ({sort}) is not known");
+    }
+    if message.starts_with("unsupported SQL join constraint")
+        || message.starts_with("unsupported join constraint operator")
+    {
+        return "the condition of a join is made of comparisons and AND: write others into WHERE, after a CROSS JOIN"
+            .to_owned();
+    }
     message.split("\n").next().unwrap_or(message).trim_end_matches(['.', ' ']).to_owned()
 }
 

@@ -28,8 +28,10 @@ pub(super) fn problems<T: Visit>(text: &str, ast: &T) -> Vec<Problem> {
     let mut found = Vec::new();
     let everywhere = tables_of(ast);
     let _ = visit_expressions(ast, |expr| {
-        if let Expr::Subquery(query) = expr {
-            found.extend(of_around(text, query, &everywhere));
+        match expr {
+            Expr::Subquery(query) => found.extend(of_around(text, query, &everywhere, "in the place of a value")),
+            Expr::InSubquery { subquery, .. } => found.extend(of_around(text, subquery, &everywhere, "of IN")),
+            _ => {}
         }
         if let Expr::AnyOp { right, .. } | Expr::AllOp { right, .. } = expr
             && matches!(right.as_ref(), Expr::Subquery(_))
@@ -42,8 +44,8 @@ pub(super) fn problems<T: Visit>(text: &str, ast: &T) -> Vec<Problem> {
     found
 }
 
-/// A column that a subquery takes from a table of the query around it, which polars would take for that of a table of that name.
-fn of_around(text: &str, query: &Query, everywhere: &BTreeSet<String>) -> Option<Problem> {
+/// A column that a subquery takes from a table of the query around it.
+fn around(query: &Query, everywhere: &BTreeSet<String>) -> Option<String> {
     let own = tables_of(query);
     let column = visit_expressions(query, |expr| match expr {
         Expr::CompoundIdentifier(parts) => match parts.as_slice() {
@@ -54,9 +56,14 @@ fn of_around(text: &str, query: &Query, everywhere: &BTreeSet<String>) -> Option
         },
         _ => ControlFlow::Continue(()),
     });
-    let column = column.break_value()?;
+    column.break_value()
+}
+
+/// Such a column, which polars would take for that of a table of that name.
+fn of_around(text: &str, query: &Query, everywhere: &BTreeSet<String>, which: &str) -> Option<Problem> {
+    let column = around(query, everywhere)?;
     let message = format!(
-        "a subquery in the place of a value stands by itself, and cannot use `{column}` of the query around it: join its table instead"
+        "a subquery {which} stands by itself, and cannot use `{column}` of the query around it: join its table instead"
     );
     Some(Problem::syntax(message, range(text, query.span())))
 }

@@ -5,7 +5,7 @@ use super::testing::{findings, run, table_input};
 use crate::stage::testing::Bench;
 use polars::prelude::*;
 
-fn bench() -> Bench {
+pub(super) fn bench() -> Bench {
     let whole = |values: &[i64]| Series::new("".into(), values.to_vec());
     let words = |values: &[&str]| Series::new("".into(), values.to_vec());
     let lists = df![
@@ -53,7 +53,7 @@ fn written(value: &AnyValue<'_>) -> String {
 }
 
 /// The rows of a query over a table: cells between spaced bars.
-fn answer(bench: &Bench, table: &str, query: &str) -> Vec<String> {
+pub(super) fn answer(bench: &Bench, table: &str, query: &str) -> Vec<String> {
     let fields = format!("inputs = {{ t = \"{table}\" }}\nquery = \"{query}\"");
     let mistakes = findings::<Sql>(bench, &fields);
     if !mistakes.is_empty() {
@@ -72,7 +72,7 @@ fn answer(bench: &Bench, table: &str, query: &str) -> Vec<String> {
 }
 
 /// Asks all of a table's queries, and tells every wrong answer.
-fn right(table: &str, queries: &[(&str, &[&str])]) {
+pub(super) fn right(table: &str, queries: &[(&str, &[&str])]) {
     right_in(&bench(), table, queries);
 }
 

@@ -38,6 +38,8 @@ mod pushdown;
 #[cfg(test)]
 mod room;
 #[cfg(test)]
+mod standard;
+#[cfg(test)]
 pub(in crate::stages) mod testing;
 #[cfg(test)]
 mod threads;

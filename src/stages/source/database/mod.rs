@@ -87,8 +87,8 @@ refresh = "1d"
             (None, None) => None,
         };
         let Some(place) = place else { return declared() };
-        match sqlite::columns(&place, &spec.query) {
-            Ok(names) => Outputs::one(TABLE, ArtifactType::Table(promised(spec, &names, cx))),
+        match sqlite::columns(&place, spec) {
+            Ok(columns) => Outputs::one(TABLE, ArtifactType::Table(promised(spec, &columns, cx))),
             Err(wrong) => {
                 report(spec, wrong, cx);
                 declared()
@@ -124,18 +124,22 @@ fn place(spec: &Spec, cx: &RunCx<'_>) -> Result<Option<PathBuf>, StageError> {
     })
 }
 
-/// The columns that the query names, with the types that are declared.
-fn promised(spec: &Spec, names: &[String], cx: &mut CheckCx<'_>) -> TableSchema {
+/// The columns that the query names, with the types that are declared, and those that were found.
+fn promised(spec: &Spec, columns: &[(String, Option<DType>)], cx: &mut CheckCx<'_>) -> TableSchema {
     let rules = TypeRules::new(spec.types.clone());
-    for unfitting in rules.unfitting(names.iter().map(String::as_str)) {
+    let names = || columns.iter().map(|(name, _)| name.as_str());
+    for unfitting in rules.unfitting(names()) {
         let message = format!("the query returns no column `{}`", unfitting.rule);
         cx.error(path!["types", &unfitting.rule], codes::UNKNOWN_COLUMN, message)
             .at_key()
             .label("not in the query's result")
-            .maybe_hint(crate::diag::did_you_mean(&unfitting.rule, names.iter().map(String::as_str)));
+            .maybe_hint(crate::diag::did_you_mean(&unfitting.rule, names()));
     }
-    let dtype = |name: &str| rules.get(name).cloned().unwrap_or(DType::Unknown);
-    TableSchema::new(names.iter().map(|name| Column::new(name.as_str(), dtype(name))).collect())
+    let column = |(name, found): &(String, Option<DType>)| {
+        let dtype = rules.get(name).or(found.as_ref()).cloned();
+        Column::new(name.as_str(), dtype.unwrap_or(DType::Unknown))
+    };
+    TableSchema::new(columns.iter().map(column).collect())
 }
 
 fn report(spec: &Spec, wrong: sqlite::Wrong, cx: &mut CheckCx<'_>) {
@@ -146,6 +150,13 @@ fn report(spec: &Spec, wrong: sqlite::Wrong, cx: &mut CheckCx<'_>) {
             if let Some(at) = bad.at {
                 let end = spec.query[at..].find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(0).max(1);
                 finding.part(at..(at + end).min(spec.query.len()));
+            }
+        }
+        sqlite::Wrong::Row(error) => {
+            let finding = cx.error(path!["query"], codes::BAD_DATA, error.message);
+            finding.label("gives this row");
+            for hint in error.notes.into_iter().chain(error.hints) {
+                finding.hint(hint);
             }
         }
         sqlite::Wrong::File(bad) => {

@@ -1,7 +1,8 @@
 //! SQLite files, opened so that nothing in or beside them changes.
 
 use super::{BadQuery, Spec, declared, one_of_each};
-use crate::frame::file::{BadFile, TypeRules};
+use crate::frame::file::{BadFile, PROBE_WHOLE, TypeRules};
+use crate::frame::from_polars;
 use crate::numbers;
 use crate::path;
 use crate::stage::{Progress, RunCx, StageError};
@@ -10,10 +11,14 @@ use polars::prelude::*;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// After so many rows it is told how far it is, and looked whether the run goes on.
 const SOME_ROWS: usize = 65_536;
+
+/// So many rows are looked at before a run, to tell their types, of a file that is no larger than [`PROBE_WHOLE`], and for no longer than this.
+const MOST_LOOKED_AT: usize = 1_000_000;
+const LONGEST_LOOK: Duration = Duration::from_secs(2);
 
 /// Why there is no answer.
 pub(super) enum Wrong {
@@ -21,13 +26,83 @@ pub(super) enum Wrong {
     File(BadFile),
     /// The query is no query of it.
     Query(BadQuery),
+    /// A row holds what a table cannot.
+    Row(StageError),
 }
 
-/// The names of the columns that a query returns.
-pub(super) fn columns(place: &Path, query: &str) -> Result<Vec<String>, Wrong> {
+/// The columns that a query returns, and their types where all of its rows could be looked at.
+pub(super) fn columns(place: &Path, spec: &Spec) -> Result<Vec<(String, Option<DType>)>, Wrong> {
     let connection = open(place).map_err(Wrong::File)?;
-    let statement = connection.prepare(query).map_err(|error| wrong(&error))?;
-    names(&statement).map_err(Wrong::Query)
+    let mut statement = connection.prepare(&spec.query).map_err(|error| wrong(&error))?;
+    let names = names(&statement).map_err(Wrong::Query)?;
+    let rules = TypeRules::new(spec.types.clone());
+    let unknown = || names.iter().map(|name| (name.clone(), None)).collect();
+    let small = std::fs::metadata(place).is_ok_and(|meta| meta.len() <= PROBE_WHOLE);
+    if !small || names.iter().all(|name| rules.get(name).is_some()) {
+        return Ok(unknown());
+    }
+    let (interrupt, (done, wait)) = (connection.get_interrupt_handle(), crossbeam_channel::bounded::<()>(0));
+    let found = std::thread::scope(|scope| {
+        scope.spawn(move || {
+            if wait.recv_timeout(LONGEST_LOOK) == Err(crossbeam_channel::RecvTimeoutError::Timeout) {
+                interrupt.interrupt();
+            }
+        });
+        let found = gather(&mut statement, &names, &rules, &mut |height, columns| {
+            columns.iter_mut().for_each(Values::forget);
+            Ok(height < MOST_LOOKED_AT)
+        });
+        drop(done);
+        found
+    });
+    match found {
+        Ok(Some((_, columns))) => {
+            Ok(names.iter().zip(columns).map(|(name, values)| (name.clone(), Some(values.dtype()))).collect())
+        }
+        Ok(None) => Ok(unknown()),
+        Err(Failure::Row(error)) => Err(Wrong::Row(error)),
+        Err(Failure::Asking(rusqlite::Error::SqliteFailure(error, _)))
+            if error.code == rusqlite::ErrorCode::OperationInterrupted =>
+        {
+            Ok(unknown())
+        }
+        Err(Failure::Asking(error)) => Err(wrong(&error)),
+    }
+}
+
+/// Why there are no rows.
+enum Failure {
+    Row(StageError),
+    Asking(rusqlite::Error),
+}
+
+/// What is told of rows: how many there are, and what is in them; whether it is to go on.
+type Told<'a> = &'a mut dyn FnMut(usize, &mut [Values]) -> Result<bool, StageError>;
+
+/// All rows of a query, how many they are and their columns; `None` where `told` wanted no more. It is asked before each row.
+fn gather(
+    statement: &mut rusqlite::Statement<'_>,
+    names: &[String],
+    rules: &TypeRules,
+    told: Told<'_>,
+) -> Result<Option<(usize, Vec<Values>)>, Failure> {
+    let is_text = |name: &String| rules.get(name) == Some(&DType::Str);
+    let mut columns: Vec<Values> =
+        names.iter().map(|name| if is_text(name) { Values::Texts(Vec::new()) } else { Values::Nothing(0) }).collect();
+    let mut rows = statement.query([]).map_err(Failure::Asking)?;
+    let mut height = 0;
+    loop {
+        if !told(height, &mut columns).map_err(Failure::Row)? {
+            return Ok(None);
+        }
+        let Some(row) = rows.next().map_err(Failure::Asking)? else { return Ok(Some((height, columns))) };
+        height += 1;
+        for (index, values) in columns.iter_mut().enumerate() {
+            let value = row.get_ref(index).map_err(Failure::Asking)?;
+            let name = &names[index];
+            values.push(value, is_text(name)).map_err(|odd| Failure::Row(odd.failure(height, name)))?;
+        }
+    }
 }
 
 /// The rows of a query.
@@ -35,36 +110,31 @@ pub(super) fn read(place: &Path, spec: &Spec, cx: &RunCx<'_>) -> Result<DataFram
     let failure = |wrong| match wrong {
         Wrong::File(bad) => StageError::from(bad),
         Wrong::Query(bad) => bad.failure(&spec.query),
+        Wrong::Row(error) => error,
     };
     let connection = open(place).map_err(|bad| failure(Wrong::File(bad)))?;
     let mut statement = connection.prepare(&spec.query).map_err(|error| failure(wrong(&error)))?;
     let names = names(&statement).map_err(|bad| failure(Wrong::Query(bad)))?;
     let rules = TypeRules::new(spec.types.clone());
-    let mut columns: Vec<Values> = names
-        .iter()
-        .map(|name| if rules.get(name) == Some(&DType::Str) { Values::Texts(Vec::new()) } else { Values::Nothing(0) })
-        .collect();
-    let mut rows = statement.query([]).map_err(|error| failure(wrong(&error)))?;
-    let (mut height, begin) = (0, Instant::now());
+    let begin = Instant::now();
     let tell = |rows: usize| {
         let rate = numbers::rate(rows as f64 / begin.elapsed().as_secs_f64(), "rows");
         cx.services.progress(Progress { done: rows as u64, total: None, unit: "row", detail: rate });
     };
-    loop {
+    let gathered = gather(&mut statement, &names, &rules, &mut |height, _| {
         if height % SOME_ROWS == 0 {
             cx.check_cancelled()?;
             if height > 0 {
                 tell(height);
             }
         }
-        let Some(row) = rows.next().map_err(|error| failure(wrong(&error)))? else { break };
-        height += 1;
-        for (index, values) in columns.iter_mut().enumerate() {
-            let value = row.get_ref(index).map_err(|error| failure(wrong(&error)))?;
-            let text = rules.get(&names[index]) == Some(&DType::Str);
-            values.push(value, text).map_err(|mixed| mixed.failure(height, &names[index]))?;
-        }
-    }
+        Ok(true)
+    });
+    let (height, columns) = match gathered {
+        Ok(gathered) => gathered.ok_or_else(|| StageError::bug("a query stopped by itself"))?,
+        Err(Failure::Row(error)) => return Err(error),
+        Err(Failure::Asking(error)) => return Err(failure(wrong(&error))),
+    };
     tell(height);
     let columns = names.iter().zip(columns).map(|(name, values)| values.column(name)).collect();
     let df = DataFrame::new(height, columns);
@@ -134,18 +204,28 @@ enum Values {
     Bytes(Vec<Option<Vec<u8>>>),
 }
 
-/// A value of another type than those before it.
-struct Mixed {
-    before: &'static str,
-    now: &'static str,
+/// A value that its column cannot take.
+enum Odd {
+    /// It is of another type than those before it.
+    Mixed { before: &'static str, now: &'static str },
+    /// A text with bytes that are none.
+    NoText { at: usize, byte: u8 },
 }
 
-impl Mixed {
+impl Odd {
     fn failure(&self, row: usize, column: &str) -> StageError {
-        StageError::data(format!("row {row}, column `{column}`: found {}, and {} before", self.now, self.before))
-            .note("SQLite lets a column hold values of several types; a column of a table has one")
-            .hint(format!("cast it in the query, or take it as text: `types = {{ \"{column}\" = \"str\" }}`"))
-            .at(path!["query"])
+        let place = format!("row {row}, column `{column}`");
+        match self {
+            Self::Mixed { before, now } => StageError::data(format!("{place}: found {now}, and {before} before"))
+                .note("SQLite lets a column hold values of several types; a column of a table has one")
+                .hint(format!("cast it in the query, or take it as text: `types = {{ \"{column}\" = \"str\" }}`")),
+            Self::NoText { at, byte } => StageError::data(format!(
+                "{place}: the text is not UTF-8: found the byte {byte:#04x} after {at} others"
+            ))
+            .note("the program that wrote it stored texts in another encoding than SQLite's")
+            .hint(format!("mend it in the database, or take its bytes in the query: `CAST({column} AS BLOB)`")),
+        }
+        .at(path!["query"])
     }
 }
 
@@ -160,8 +240,11 @@ impl Values {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "whole numbers among fractions are floats, as SQLite compares them")]
-    fn push(&mut self, value: ValueRef<'_>, as_text: bool) -> Result<(), Mixed> {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    fn push(&mut self, value: ValueRef<'_>, as_text: bool) -> Result<(), Odd> {
+        let text = |bytes: &[u8]| match std::str::from_utf8(bytes) {
+            Ok(text) => Ok(text.to_owned()),
+            Err(error) => Err(Odd::NoText { at: error.valid_up_to(), byte: bytes[error.valid_up_to()] }),
+        };
         if let Self::Nothing(rows) = *self {
             *self = match value {
                 ValueRef::Null => Self::Nothing(rows),
@@ -183,7 +266,7 @@ impl Values {
             (Self::Whole(values), ValueRef::Integer(value)) => values.push(Some(value)),
             (Self::Floats(values), ValueRef::Integer(value)) => values.push(Some(value as f64)),
             (Self::Floats(values), ValueRef::Real(value)) => values.push(Some(value)),
-            (Self::Texts(values), ValueRef::Text(value)) => values.push(Some(text(value))),
+            (Self::Texts(values), ValueRef::Text(value)) => values.push(Some(text(value)?)),
             (Self::Texts(values), ValueRef::Integer(value)) if as_text => values.push(Some(value.to_string())),
             (Self::Texts(values), ValueRef::Real(value)) if as_text => values.push(Some(value.to_string())),
             (Self::Bytes(values), ValueRef::Blob(value)) => values.push(Some(value.to_vec())),
@@ -194,10 +277,31 @@ impl Values {
                     ValueRef::Text(_) => "a text",
                     ValueRef::Blob(_) => "bytes",
                 };
-                return Err(Mixed { before: before.what(), now });
+                return Err(Odd::Mixed { before: before.what(), now });
             }
         }
         Ok(())
+    }
+
+    /// Forgets the values, and not what they are.
+    fn forget(&mut self) {
+        match self {
+            Self::Nothing(rows) => *rows = 0,
+            Self::Whole(values) => values.clear(),
+            Self::Floats(values) => values.clear(),
+            Self::Texts(values) => values.clear(),
+            Self::Bytes(values) => values.clear(),
+        }
+    }
+
+    /// The type of the column.
+    fn dtype(&self) -> DType {
+        match self {
+            Self::Whole(_) => DType::I64,
+            Self::Floats(_) => DType::F64,
+            Self::Nothing(_) | Self::Texts(_) => DType::Str,
+            Self::Bytes(_) => from_polars(&DataType::Binary),
+        }
     }
 
     fn column(self, name: &str) -> Column {

@@ -81,6 +81,13 @@ fn a_column_of_several_types_is_an_error_or_text() {
 }
 
 #[test]
+fn a_text_in_another_encoding_is_told() {
+    let error = failure("path = \"shop.db\"\nquery = \"SELECT CAST(x'636166e9' AS TEXT) AS a\"");
+    assert_eq!(error.message, "row 1, column `a`: the text is not UTF-8: found the byte 0xe9 after 3 others");
+    assert!(error.hints[0].contains("CAST(a AS BLOB)"), "{error:?}");
+}
+
+#[test]
 fn what_is_no_query_is_refused() {
     let message = |query: &str| failure(&format!("path = \"shop.db\"\nquery = \"{query}\"")).message;
     assert_eq!(message("DELETE FROM orders"), "the query cannot be run: it does not read");
@@ -116,8 +123,21 @@ fn check_knows_the_columns_and_the_mistakes() {
         check("path = \"shop.db\"\nquery = \"SELECT id, day AS d FROM orders\"\ntypes = { d = \"date\" }");
     assert!(findings.is_empty(), "{findings:?}");
     let Some(ArtifactType::Table(schema)) = outputs.get(TABLE) else { panic!("a table") };
-    assert_eq!(schema.columns, [Column::new("id", DType::Unknown), Column::new("d", DType::Date)]);
+    assert_eq!(schema.columns, [Column::new("id", DType::I64), Column::new("d", DType::Date)]);
     let codes = |fields: &str| check(fields).1.iter().map(|finding| finding.diagnostic.code.id).collect::<Vec<_>>();
+    let (outputs, findings) =
+        check("path = \"shop.db\"\nquery = \"SELECT *, id + total AS s, id > 9 AS z FROM orders\"");
+    assert!(findings.is_empty(), "{findings:?}");
+    let Some(ArtifactType::Table(schema)) = outputs.get(TABLE) else { panic!("a table") };
+    let types: Vec<String> = schema.columns.iter().map(|column| column.dtype.to_string()).collect();
+    assert_eq!(types, ["i64", "str", "f64", "str", "binary", "f64", "i64"]);
+    let mixed = check("path = \"shop.db\"\nquery = \"SELECT a FROM mixed\"").1;
+    assert_eq!(mixed[0].diagnostic.message, "row 2, column `a`: found a text, and a number before");
+    let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n";
+    let (outputs, findings) = check(&format!("path = \"shop.db\"\nquery = \"{endless}\""));
+    assert!(findings.is_empty(), "{findings:?}");
+    let Some(ArtifactType::Table(schema)) = outputs.get(TABLE) else { panic!("a table") };
+    assert_eq!(schema.columns, [Column::new("i", DType::Unknown)]);
     let findings = check("path = \"shop.db\"\nquery = \"SELECT idd FROM orders\"").1;
     assert_eq!((findings[0].diagnostic.code.id, findings[0].part.clone()), ("E0216", Some(7..10)));
     assert_eq!(codes("query = \"SELECT 1\""), ["E0135"]);

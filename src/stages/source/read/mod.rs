@@ -10,8 +10,8 @@ pub use spec::{BadLines, Spec};
 
 use crate::diag::codes;
 use crate::frame::file::{
-    BadFile, BadOne, Format, InPieces, Layout, Reject, Watch, piece_within, probe, read_idx, read_in_pieces, read_many,
-    rejects_table, scan_many,
+    BadFile, BadOne, Format, InPieces, Layout, Reject, Watch, piece_within, probe, probe_many, read_idx,
+    read_in_pieces, read_many, rejects_table, scan_many,
 };
 use crate::frame::write::{TableWriter, Written};
 use crate::frame::{write_plan, write_table, write_view};
@@ -65,7 +65,13 @@ types = { year = "i32" }
         spec.check_values(cx);
         spec.check_keep(cx);
         let files = lying.clone().flatten().unwrap_or_default();
-        let format = spec.format.or_else(|| Format::of_name(&files.first()?.0));
+        let format = match files.as_slice() {
+            [_, _, ..] => input::format(spec, &files).map(Some).unwrap_or_else(|error| {
+                report_words(cx, "these files", error.message, &error.hints);
+                None
+            }),
+            files => spec.format.or_else(|| Format::of_name(&files.first()?.0)),
+        };
         if let Some(format) = format {
             spec.check_fits(format, cx);
         }
@@ -234,13 +240,10 @@ fn look(
 ) -> Result<TableSchema, (String, BadFile)> {
     let Some((name, place)) = files.first() else { return Ok(with_file_column(spec, spec.promised(layout))) };
     let told = |bad: BadFile| (name.clone(), bad);
-    let mut schema = probe(place, layout).map_err(told)?;
-    if files.len() > 1 {
-        // The others may widen what was told from one: only names, and what is declared, hold for all.
-        for column in schema.columns.iter_mut().filter(|column| layout.types.get(&column.name).is_none()) {
-            column.dtype = DType::Unknown;
-        }
-    }
+    let mut schema = match files.as_slice() {
+        [_] => probe(place, layout).map_err(told)?,
+        files => probe_many(files, layout).map_err(|one| (one.file, one.bad))?,
+    };
     if let Some(labels) = &spec.labels {
         let images = schema.rows;
         if let Some((_, place)) = cx.files(labels).and_then(<[_]>::first) {
@@ -266,9 +269,14 @@ fn with_file_column(spec: &Spec, mut schema: TableSchema) -> TableSchema {
 }
 
 fn report(cx: &mut CheckCx<'_>, name: &str, bad: &BadFile) {
-    let finding = cx.error(path!["from"], codes::BAD_DATA, bad.message.clone());
-    finding.label(format!("this file, `{name}`"));
-    for text in bad.notes.iter().chain(&bad.hints) {
+    let more: Vec<String> = bad.notes.iter().chain(&bad.hints).cloned().collect();
+    report_words(cx, &format!("this file, `{name}`"), bad.message.clone(), &more);
+}
+
+fn report_words(cx: &mut CheckCx<'_>, what: &str, message: String, more: &[String]) {
+    let finding = cx.error(path!["from"], codes::BAD_DATA, message);
+    finding.label(what);
+    for text in more {
         finding.hint(text.clone());
     }
 }

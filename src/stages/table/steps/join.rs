@@ -1,6 +1,7 @@
 //! Adds the columns of another table.
 
 mod asof;
+mod range;
 
 use super::super::columns::{OneOrMany, column};
 use super::{Rule, Tables};
@@ -28,6 +29,10 @@ pub struct Join {
     pub left_on: Option<OneOrMany>,
     /// The columns of the other table that must be equal to `left_on`.
     pub right_on: Option<OneOrMany>,
+    /// For `inner`, `left`, `semi` and `anti`: an SQL condition on a row of each table, besides equal columns or instead of them:
+    /// `where = "at >= valid_from AND at < valid_to"`. A column of the other table that this table has too is named with the suffix.
+    #[serde(rename = "where")]
+    pub condition: Option<String>,
     /// Which rows stay.
     #[serde(default)]
     pub how: How,
@@ -76,7 +81,9 @@ impl Join {
     /// The columns to compare, with the fields that name them; `None` where the fields contradict each other.
     fn keys(&self) -> Option<(Keys<'_>, Keys<'_>)> {
         match (&self.on, &self.left_on, &self.right_on, self.how) {
-            (None, None, None, How::Cross) => Some((Keys("on", &[]), Keys("on", &[]))),
+            (None, None, None, how) if how == How::Cross || self.condition.is_some() => {
+                Some((Keys("on", &[]), Keys("on", &[])))
+            }
             (_, _, _, How::Cross) => None,
             (Some(on), None, None, _) => Some((Keys("on", &on.0), Keys("on", &on.0))),
             (None, Some(left), Some(right), _) => Some((Keys("left_on", &left.0), Keys("right_on", &right.0))),
@@ -84,7 +91,14 @@ impl Join {
         }
     }
 
-    fn plan(&self, left: LazyFrame, right: LazyFrame) -> LazyFrame {
+    fn plan(&self, left: LazyFrame, right: LazyFrame, sums: FloatSums) -> Result<LazyFrame, StageError> {
+        match &self.condition {
+            Some(condition) => range::plan(self, condition, left, right, sums),
+            None => Ok(self.by_keys(left, right)),
+        }
+    }
+
+    fn by_keys(&self, left: LazyFrame, right: LazyFrame) -> LazyFrame {
         let (left_on, right_on) = self.keys().map_or((Vec::new(), Vec::new()), |(l, r)| (l.exprs(), r.exprs()));
         let how = match self.how {
             How::Inner => JoinType::Inner,
@@ -112,7 +126,10 @@ impl Join {
     fn report_keys(&self, at: &Path, cx: &mut CheckCx<'_>) {
         let (message, hint) = match self.how {
             How::Cross => ("a cross join compares no columns", "leave out `on`, `left_on` and `right_on`"),
-            _ => ("a join needs `on`, or `left_on` with `right_on`", "`on` where both tables call the columns alike"),
+            _ => (
+                "a join needs `on`, or `left_on` with `right_on`, or `where`",
+                "`on` where both tables call the columns alike",
+            ),
         };
         cx.error(at.clone(), codes::CONFLICT, message)
             .label("how rows find theirs is not said, or said twice")
@@ -123,7 +140,7 @@ impl Join {
         let Some((l, r)) = self.keys() else { return self.report_keys(at, cx) };
         asof::check(self, left, right, at, cx);
         let place = |field: &str| -> Path { [at.clone(), vec![field.into()]].concat() };
-        if l.1.len() != r.1.len() || (l.1.is_empty() && self.how != How::Cross) {
+        if l.1.len() != r.1.len() || (l.1.is_empty() && self.how != How::Cross && self.condition.is_none()) {
             let message = format!(
                 "`{}` names {}, `{}` {}",
                 l.0,
@@ -179,11 +196,14 @@ fn comparable(a: &DType, b: &DType) -> bool {
 }
 
 impl Rule for Join {
-    fn check(&self, input: TableSchema, _: FloatSums, at: &Path, cx: &mut CheckCx<'_>) -> TableSchema {
+    fn check(&self, input: TableSchema, sums: FloatSums, at: &Path, cx: &mut CheckCx<'_>) -> TableSchema {
         let with: Path = [at.clone(), vec!["with".into()]].concat();
         let Some(right) = cx.table(&self.with, with) else { return TableSchema::unknown() };
         let before = cx.count();
         self.check_keys(&input, &right, at, cx);
+        if let Some(condition) = &self.condition {
+            range::check(self, condition, &input, &right, sums, at, cx);
+        }
         if cx.count() > before {
             return TableSchema { complete: false, ..input };
         }
@@ -195,10 +215,13 @@ impl Rule for Join {
         let (Some(a), Some(b)) = (empty(&input), empty(&right)) else {
             return TableSchema { complete: false, ..input };
         };
-        match self.plan(a, b).collect_schema() {
+        let schema = self.plan(a, b, sums).and_then(|mut lf| {
+            lf.collect_schema().map_err(|error| StageError::data(crate::frame::polars_words(&error)))
+        });
+        match schema {
             Ok(schema) => from_polars_schema(&schema),
             Err(error) => {
-                let message = format!("the tables cannot be joined: {}", crate::frame::polars_words(&error));
+                let message = format!("the tables cannot be joined: {}", error.message);
                 let suffix: Path = [at.clone(), vec!["suffix".into()]].concat();
                 cx.error(suffix, codes::DUPLICATE_COLUMN, message)
                     .label("a name is taken")
@@ -208,7 +231,13 @@ impl Rule for Join {
         }
     }
 
-    fn apply(&self, lf: LazyFrame, _: &SchemaRef, _: FloatSums, tables: Tables<'_>) -> Result<LazyFrame, StageError> {
-        Ok(self.plan(lf, tables(&self.with)?))
+    fn apply(
+        &self,
+        lf: LazyFrame,
+        _: &SchemaRef,
+        sums: FloatSums,
+        tables: Tables<'_>,
+    ) -> Result<LazyFrame, StageError> {
+        self.plan(lf, tables(&self.with)?, sums)
     }
 }

@@ -335,6 +335,46 @@ fn the_nearest_row_is_found() {
 }
 
 #[test]
+fn rows_are_joined_on_a_condition() {
+    let names = |df: &DataFrame| df.columns().iter().map(|column| column.name().to_string()).collect::<Vec<_>>();
+    let mut bench = Bench::default();
+    let sales = df!["k" => [Some("a"), Some("b"), Some("a"), None], "at" => [5_i64, 1, 20, 5], "n" => [1_i64, 2, 3, 4]];
+    let prices = df!["k" => ["a", "a", "b", "a"], "at" => [0_i64, 10, 4, 4], "till" => [10_i64, 20, 9, 6], "p" => [1.0, 2.0, 3.0, 4.0]];
+    table_input(&mut bench, "t", sales.expect("a frame"));
+    table_input(&mut bench, "prices", prices.expect("a frame"));
+    let join = |more: &str| {
+        let fields = format!("from = \"t\"\nsteps = [{{ join = {{ with = \"prices\", {more} }} }}]");
+        run::<Table>(&bench, &fields).expect("it runs").remove(0).1
+    };
+    let within = "where = \"at >= at_right AND at < till\"";
+    let df = join(&format!("on = \"k\", {within}"));
+    assert_eq!(names(&df), ["k", "at", "n", "at_right", "till", "p"]);
+    assert_eq!(numbers(&df, "p"), [Some(1.0), Some(4.0)], "in the order of both tables");
+    let df = join(&format!("on = \"k\", how = \"left\", {within}"));
+    assert_eq!(names(&df), ["k", "at", "n", "at_right", "till", "p"]);
+    assert_eq!(numbers(&df, "p"), [Some(1.0), Some(4.0), None, None, None]);
+    assert_eq!(numbers(&join(&format!("on = \"k\", how = \"semi\", {within}")), "n"), [Some(1.0)]);
+    assert_eq!(
+        numbers(&join(&format!("on = \"k\", how = \"anti\", {within}")), "n"),
+        [Some(2.0), Some(3.0), Some(4.0)]
+    );
+    let df = join("where = \"at < at_right\"");
+    assert_eq!(names(&df), ["k", "at", "n", "k_right", "at_right", "till", "p"]);
+    assert_eq!(numbers(&df, "p"), [Some(2.0), Some(2.0), Some(3.0), Some(4.0), Some(2.0)]);
+    let df = join("how = \"left\", where = \"k = k_right OR p = 2\", suffix = \"_right\"");
+    assert_eq!(numbers(&df, "n"), [1.0, 1.0, 1.0, 2.0, 2.0, 3.0, 3.0, 3.0, 4.0].map(Some));
+    let wrong = |more: &str| {
+        let fields = format!("from = \"t\"\nsteps = [{{ join = {{ with = \"prices\", {more} }} }}]");
+        findings::<Table>(&bench, &fields).into_iter().map(|(code, _)| code).collect::<Vec<_>>()
+    };
+    assert_eq!(wrong("where = \"at < bt\""), ["E0213"]);
+    assert_eq!(wrong("where = \"at + 1\""), ["E0214"]);
+    assert_eq!(wrong("where = \"k < at\""), ["E0214"]);
+    assert_eq!(wrong("where = \"at < max(p)\""), ["E0216"]);
+    assert_eq!(wrong("on = \"k\", how = \"full\", where = \"at < p\""), ["E0135"]);
+}
+
+#[test]
 fn a_table_may_lose_all_its_rows() {
     let df = steps(
         r#"{ filter = "year > 3000" }, { derive = { heavy = "body_mass_g > avg(body_mass_g)" } }, { fill = { "bill_*" = "median" } },

@@ -1,0 +1,46 @@
+//! Functions that databases compute otherwise than polars.
+
+use super::Scope;
+use polars::prelude::*;
+use polars_plan::dsl::TemporalFunction;
+
+/// A function of these arguments as SQL has it.
+pub(super) fn of(mut input: Vec<Expr>, function: &FunctionExpr, scope: &Scope<'_>) -> Expr {
+    let function = match function {
+        // Few powers of whole numbers have room in one, and those of negative exponents none: databases give floats.
+        FunctionExpr::Pow(PowFunction::Generic) => {
+            for side in &mut input {
+                if dtype_of(side, scope).is_some_and(|dtype| dtype.is_integer()) {
+                    *side = side.clone().cast(DataType::Float64);
+                }
+            }
+            function.clone()
+        }
+        // Halves go away from zero, and not to the even neighbour.
+        FunctionExpr::Round { decimals, .. } => {
+            FunctionExpr::Round { decimals: *decimals, mode: RoundMode::HalfAwayFromZero }
+        }
+        FunctionExpr::TemporalExpr(TemporalFunction::OffsetBy) => {
+            if let [from, by] = input.as_mut_slice()
+                && dtype_of(from, scope) == Some(DataType::Date)
+                && has_time_of_day(by)
+            {
+                // A date and some hours are a moment; polars forgets the hours.
+                *from = from.clone().cast(DataType::Datetime(TimeUnit::Microseconds, None));
+            }
+            function.clone()
+        }
+        other => other.clone(),
+    };
+    Expr::Function { input, function }
+}
+
+fn dtype_of(expr: &Expr, scope: &Scope<'_>) -> Option<DataType> {
+    scope.schema().and_then(|schema| expr.to_field(schema)).ok().map(|field| field.dtype)
+}
+
+fn has_time_of_day(by: &Expr) -> bool {
+    let Expr::Literal(text) = by else { return false };
+    let by = text.extract_str().and_then(|text| Duration::try_parse(text).ok());
+    by.is_some_and(|by| by.nanoseconds() % 86_400_000_000_000 != 0)
+}

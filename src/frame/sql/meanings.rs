@@ -1,0 +1,155 @@
+//! Expressions that mean something else to polars than to databases, in words of which both mean the same.
+
+use super::super::functions::RIGHT;
+use super::forms::marked;
+use super::parse_expr;
+use sqlparser::ast::{
+    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, Select,
+    UnaryOperator, Value, VisitMut, VisitorMut, visit_expressions_mut,
+};
+use std::ops::ControlFlow;
+
+/// Writes them so; says whether there was one.
+pub(super) fn written<T: VisitMut>(ast: &mut T) -> bool {
+    let mut constants = Constants { any: false };
+    let _ = VisitMut::visit(ast, &mut constants);
+    let mut any = constants.any;
+    let _ = visit_expressions_mut(ast, |expr| {
+        if let Some(meant) = meant(expr) {
+            *expr = meant;
+            any = true;
+        }
+        ControlFlow::<()>::Continue(())
+    });
+    any
+}
+
+/// Conditions that compare two constants, whose texts polars compares: `NULL = NULL`, `1 = 1.0`. In brackets it does not.
+struct Constants {
+    any: bool,
+}
+
+impl VisitorMut for Constants {
+    type Break = ();
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        if let Some(condition) = &mut select.selection
+            && matches!(condition, Expr::BinaryOp { left, right, .. } if is_value(left) && is_value(right))
+        {
+            *condition = Expr::Nested(Box::new(condition.clone()));
+            self.any = true;
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn is_value(expr: &Expr) -> bool {
+    matches!(expr, Expr::Value(_))
+}
+
+fn meant(expr: &Expr) -> Option<Expr> {
+    let read = |text: String| parse_expr(&text).ok();
+    match expr {
+        // Of a missing value as well they are true or false.
+        Expr::IsTrue(of) => read(format!("COALESCE(({of}) = TRUE, FALSE)")),
+        Expr::IsFalse(of) => read(format!("COALESCE(({of}) = FALSE, FALSE)")),
+        Expr::IsNotTrue(of) => read(format!("(NOT COALESCE(({of}) = TRUE, FALSE))")),
+        Expr::IsNotFalse(of) => read(format!("(NOT COALESCE(({of}) = FALSE, FALSE))")),
+        // What begins before the first character begins with it, and does not count from the end.
+        Expr::Substring { substring_from: Some(from), substring_for: None, .. } if !is_number(from) => {
+            let first = read(format!("CASE WHEN {from} < 1 THEN 1 ELSE {from} END"))?;
+            let mut whole = expr.clone();
+            if let Expr::Substring { substring_from, .. } = &mut whole {
+                *substring_from = Some(Box::new(first));
+            }
+            Some(whole)
+        }
+        // What is left over has the sign of what is divided, so the rest divides without one.
+        Expr::BinaryOp { left, op: BinaryOperator::DuckIntegerDivide, right } => read(divided(left, right)),
+        // A list of numbers is of one type.
+        Expr::InList { list, .. } if list.iter().any(is_fraction) && list.iter().any(|of| !is_fraction(of)) => {
+            let mut whole = expr.clone();
+            if let Expr::InList { list, .. } = &mut whole {
+                list.iter_mut().for_each(with_point);
+            }
+            Some(whole)
+        }
+        Expr::Value(value) => match &value.value {
+            // polars reads no exponents.
+            Value::Number(text, long) if text.contains(['e', 'E']) => {
+                let mut plain = format!("{}", text.parse::<f64>().ok().filter(|value| value.is_finite())?);
+                if !plain.contains('.') {
+                    plain.push_str(".0");
+                }
+                Some(Expr::value(Value::Number(plain, *long)))
+            }
+            _ => None,
+        },
+        Expr::Function(call) if call.over.is_none() => called(call),
+        _ => None,
+    }
+}
+
+fn divided(left: &Expr, right: &Expr) -> String {
+    format!("((({left}) - ({left}) % ({right})) // ({right}))")
+}
+
+fn is_fraction(expr: &Expr) -> bool {
+    match expr {
+        Expr::Value(value) => matches!(&value.value, Value::Number(text, _) if text.contains('.')),
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => is_fraction(expr),
+        _ => false,
+    }
+}
+
+/// A whole number as one with a fraction.
+fn with_point(expr: &mut Expr) {
+    match expr {
+        Expr::Value(value) => {
+            if let Value::Number(text, _) = &mut value.value
+                && !text.contains('.')
+            {
+                text.push_str(".0");
+            }
+        }
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => with_point(expr),
+        _ => {}
+    }
+}
+
+/// A number as it is written, with or without a sign.
+fn is_number(expr: &Expr) -> bool {
+    match expr {
+        Expr::Value(value) => matches!(value.value, Value::Number(..) | Value::Null),
+        Expr::UnaryOp { op: UnaryOperator::Minus | UnaryOperator::Plus, expr } => is_number(expr),
+        _ => false,
+    }
+}
+
+fn called(call: &Function) -> Option<Expr> {
+    let FunctionArguments::List(list) = &call.args else { return None };
+    let argument = |argument: &FunctionArg| match argument {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(argument)) => Some(argument.clone()),
+        _ => None,
+    };
+    let arguments: Vec<Expr> = list.args.iter().map(argument).collect::<Option<_>>()?;
+    let name = call.name.to_string().to_ascii_lowercase();
+    match (name.as_str(), arguments.as_slice()) {
+        ("div", [left, right]) => parse_expr(&divided(left, right)).ok(),
+        ("right", [_, _]) => Some(marked(arguments, RIGHT.to_owned())),
+        // The base comes first, and is 10 where none is given.
+        ("log", [base, of]) => {
+            let mut swapped = call.clone();
+            if let FunctionArguments::List(list) = &mut swapped.args {
+                list.args = [of, base].map(|one| FunctionArg::Unnamed(FunctionArgExpr::Expr(one.clone()))).to_vec();
+            }
+            Some(Expr::Function(swapped))
+        }
+        ("log", [_]) => {
+            let mut named = call.clone();
+            named.name = ObjectName::from(Ident::new("LOG10"));
+            Some(Expr::Function(named))
+        }
+        _ => None,
+    }
+}
