@@ -10,7 +10,7 @@
 //!       index/ab/cdef….json           a stage's result, named by its key
 //!       series/ab/cdef…/LENGTH-KEY    the results of stages that are equal but for how far they go
 //!       checkpoints/SERIES/KEY/STEP/  what a stage that has no result yet goes on from
-//!       tmp/KEY/                      what the holder of KEY's lock is writing
+//!       tmp/KEY-ATTEMPT/, ….out/      what the holder of KEY's lock is writing
 //!       locks/KEY.lock                held while KEY is computed; freed by the system when the process dies
 //!       in-use.lock                   held by every run, shared, and by whoever removes results, alone
 //!       quarantine/DIGEST             damaged blobs that `kilter cache --repair` found
