@@ -164,6 +164,8 @@ fn frames(items: &[Item], frame: Frame) -> Vec<Vec<Option<f64>>> {
                 (None, Some(_)) => from.is_none(),
                 (Some(_), None) => to.is_none(),
             },
+            // Missing ones come first.
+            Frame::Peers => items[*other].1 <= items[row].1,
         };
         group.iter().enumerate().filter(|(at, other)| counts((*at, *other))).map(|(_, at)| items[*at].2).collect()
     };
@@ -177,11 +179,12 @@ fn ends() -> impl Strategy<Value = (Option<i64>, Option<i64>)> {
 
 proptest! {
     #[test]
-    fn every_frame_is_as_defined(items in items(), (from, to) in ends(), by_rows: bool) {
+    fn every_frame_is_as_defined(items in items(), (from, to) in ends(), way in 0..3) {
         let offset = |by: Option<i64>| by.map(Offset::Int);
-        let frame = match by_rows {
-            true => Frame::Rows { from, to },
-            false => Frame::Range { from: offset(from), to: offset(to) },
+        let frame = match way {
+            0 => Frame::Rows { from, to },
+            1 => Frame::Range { from: offset(from), to: offset(to) },
+            _ => Frame::Peers,
         };
         let df = df![
             "v" => items.iter().map(|item| item.2).collect::<Vec<_>>(),
