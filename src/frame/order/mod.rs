@@ -17,7 +17,6 @@ pub use scope::Resolved;
 
 use super::sums::{FloatSums, exact_aggregate, exact_correlation};
 use super::{count, functions};
-use outer::Pairs;
 use polars::prelude::*;
 use scalars::Scalars;
 use scope::Scope;
@@ -209,27 +208,13 @@ impl<'a> Fixer<'a> {
             JoinType::Semi | JoinType::Anti => MaintainOrderJoin::Left,
             _ => MaintainOrderJoin::LeftRight,
         };
-        let join = |left: DslPlan, right: DslPlan, options: JoinOptions| DslPlan::Join {
-            input_left: Arc::new(left),
-            input_right: Arc::new(right),
-            left_on: on.0.clone(),
-            right_on: on.1.clone(),
-            predicates: predicates.clone(),
-            options: Arc::new(options),
-        };
-        if predicates.is_empty() {
-            return Ok(join(left, right, options));
+        if !predicates.is_empty() {
+            let pair = self.indices.replace(self.indices.get() + 1);
+            return outer::on_conditions(pair, left, right, predicates, options);
         }
-        // Joins on inequalities have no order of their own: rows are numbered before, and sorted by the numbers after.
-        let pair = self.indices.replace(self.indices.get() + 1);
-        let numbers = ["left", "right"].map(|side| PlSmallStr::from_string(format!("__kilter_{side}_{pair}")));
-        let numbered = |plan: DslPlan, name: &PlSmallStr| LazyFrame::from(plan).with_row_index(name.clone(), None);
-        let (left, right) = (numbered(left, &numbers[0]), numbered(right, &numbers[1]));
-        let how = std::mem::replace(&mut options.args.how, JoinType::Inner);
-        let joined = join(left.logical_plan.clone(), right.logical_plan.clone(), options);
-        let by = SortMultipleOptions::default().with_maintain_order(true);
-        let pairs = LazyFrame::from(joined).sort(numbers.clone(), by);
-        Ok(Pairs { pairs, left, right, numbers }.of(&how)?.logical_plan)
+        let (input_left, input_right) = (Arc::new(left), Arc::new(right));
+        let (left_on, right_on) = on;
+        Ok(DslPlan::Join { input_left, input_right, left_on, right_on, predicates, options: Arc::new(options) })
     }
 
     /// The conditions of a join that are no equality of keys; they name the columns of both tables.
