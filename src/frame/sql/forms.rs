@@ -1,12 +1,13 @@
 //! A text with what polars' SQL does not know, or knows otherwise, in forms that it does. The parts that are not here: windows with a
-//! name (`windows`), set operations (`sets`), joins `USING` columns (`using`), `QUALIFY` (`qualify`), words (`meanings`). Here: windows with a frame (`frames`), windows whose order goes up by one column
-//! and down by another, `INITCAP`, and subqueries that stand for a value (`scalars`). All but the last become a `COALESCE` of their columns with a text at its
-//! end that says what is meant; in the plan that becomes the function (see `frame/functions`). A function of our own would not
-//! do: polars forgets those in subqueries.
+//! name (`windows`), set operations (`sets`), joins `USING` columns (`using`), conditions of joins (`on`), `QUALIFY` (`qualify`), words
+//! (`meanings`). Here: windows with a frame (`frames`), windows whose order goes up by one column and down by another, `INITCAP`,
+//! and subqueries that stand for a value (`scalars`). All but the last become a `COALESCE` of their columns with a text at
+//! its end that says what is meant; in the plan that becomes the function (see `frame/functions`). A function of our own
+//! would not do: polars forgets those in subqueries.
 
 use super::super::functions::{INITCAP, OrderKey};
 use super::scalars::Plan;
-use super::{Problem, frames, meanings, qualify, scalars, sets, using, windows};
+use super::{Problem, frames, meanings, on, qualify, scalars, sets, using, windows};
 use polars::prelude::{PolarsResult, polars_bail, polars_err};
 use sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, ObjectName,
@@ -50,7 +51,7 @@ pub(super) fn expr(text: &str, mut ast: Expr) -> PolarsResult<Cow<'_, str>> {
 /// Writes out what has another meaning; says whether there was something.
 fn written<T: VisitMut>(ast: &mut T) -> PolarsResult<bool> {
     let any = windows::written_out(ast).map_err(|message| polars_err!(SQLSyntax: "{message}"))?;
-    Ok(any | using::written(ast) | meanings::written(ast))
+    Ok(any | using::written(ast) | on::written(ast) | meanings::written(ast))
 }
 
 /// Puts calls in their places; says whether there was one.

@@ -8,6 +8,7 @@ mod forms;
 mod frames;
 mod meanings;
 mod names;
+mod on;
 mod place;
 mod qualify;
 mod scalars;

@@ -203,8 +203,12 @@ pub(super) fn constraint(join: &sqlparser::ast::JoinOperator) -> Option<&JoinCon
     constraint!(join)
 }
 
+pub(super) fn constraint_mut(join: &mut sqlparser::ast::JoinOperator) -> Option<&mut JoinConstraint> {
+    constraint!(join)
+}
+
 fn set_constraint(join: &mut Join, to: JoinConstraint) {
-    if let Some(by) = constraint!(&mut join.join_operator) {
+    if let Some(by) = constraint_mut(&mut join.join_operator) {
         *by = to;
     }
 }

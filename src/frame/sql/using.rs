@@ -77,7 +77,7 @@ fn has_one_side(join: &Join) -> bool {
 }
 
 /// What a table is called.
-fn called(factor: &TableFactor) -> Option<&Ident> {
+pub(super) fn called(factor: &TableFactor) -> Option<&Ident> {
     match factor {
         TableFactor::Table { alias: Some(alias), .. } | TableFactor::Derived { alias: Some(alias), .. } => {
             Some(&alias.name)

@@ -73,7 +73,7 @@ fn windows_may_have_names_and_missing_values_a_rank() {
 fn joins_on_more_than_equal_columns_keep_the_rows_that_they_say() {
     let pairs =
         |how: &str, more: &str| format!("SELECT a.at, b.at AS other FROM t a {how} t b ON a.n = b.n AND {more}");
-    let queries: [(String, &[&str]); 7] = [
+    let queries: [(String, &[&str]); 10] = [
         ("SELECT b.k, b.n FROM t a JOIN t b ON a.at < b.at AND b.at < 4".to_owned(), &["b | 1", "a | 3", "a | 3"]),
         (pairs("LEFT JOIN", "a.at < b.at"), &["1 | 3", "2 | 6", "3 | null", "4 | null", "5 | null", "6 | null"]),
         (pairs("RIGHT JOIN", "a.at < b.at"), &["null | 1", "null | 2", "1 | 3", "null | 4", "null | 5", "2 | 6"]),
@@ -82,6 +82,9 @@ fn joins_on_more_than_equal_columns_keep_the_rows_that_they_say() {
             &["1 | 3", "3 | null", "6 | null", "null | 2", "null | 5"],
         ),
         (pairs("LEFT JOIN", "b.k = 'b'"), &["1 | null", "2 | 2", "3 | null", "4 | null", "5 | null", "6 | 2"]),
+        (pairs("JOIN", "b.k = 'b'"), &["2 | 2", "6 | 2"]),
+        (pairs("JOIN", "'b' = a.k"), &["2 | 2", "2 | 6"]),
+        (pairs("JOIN", "a.at = a.n AND b.at = 2 * b.n"), &[]),
         ("SELECT a.at FROM t a SEMI JOIN t b ON a.n = b.n AND a.at < b.at".to_owned(), &["1", "2"]),
         ("SELECT a.at FROM t a ANTI JOIN t b ON a.n = b.n AND a.at < b.at".to_owned(), &["3", "4", "5", "6"]),
     ];
