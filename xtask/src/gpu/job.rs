@@ -24,10 +24,8 @@ const FILLED: &str = r#""validate": null, "weights": null, "shuffle": true, "dro
     "loss": "cross_entropy", "optimizer": {"adam": {"lr": 0.002}}"#;
 const TASK: &str = r#"{"task": "category", "classes": ["a", "b", "c", "d"]}"#;
 
-const IMAGE: &str =
-    r#"{"name": "image", "shape": [1, 16, 16], "dtype": "u8", "scale": 255.0, "cardinality": null, "columns": []}"#;
-const WORDS: &str =
-    r#"{"name": "words", "shape": [400], "dtype": "f32", "scale": null, "cardinality": null, "columns": []}"#;
+const IMAGE: &str = r#"{"name": "image", "shape": [{"Fixed": 1}, {"Fixed": 16}, {"Fixed": 16}], "dtype": "u8", "scale": 255.0, "cardinality": null, "columns": []}"#;
+const WORDS: &str = r#"{"name": "words", "shape": [{"Fixed": 400}], "dtype": "f32", "scale": null, "cardinality": null, "columns": []}"#;
 /// How many columns the words have.
 const COLUMNS: usize = 400;
 
@@ -48,7 +46,7 @@ impl Training<'_> {
         let place = |name: &str| self.folder.join(name);
         let inputs = format!("[{input}]");
         let architecture = format!(
-            r#"{{"inputs": {inputs}, "towers": [], "layers": [{}, {{"linear": {{"out": 4}}}}], "output": [4],
+            r#"{{"inputs": {inputs}, "towers": [], "layers": [{}, {{"linear": {{"out": 4}}}}], "output": [{{"Fixed": 4}}],
                 "target": {{"name": "label", "task": {TASK}}}}}"#,
             self.layers
         );
