@@ -1,6 +1,6 @@
 """Training throughput: kilter's worker against the same network in Python's PyTorch.
 
-    python benches/train_python.py PATH_TO_KILTER [--rounds 5] [--only NAME]
+    python benches/train_python.py PATH_TO_KILTER [--rounds 5] [--only NAME] [--device cuda]
 
 Same libtorch version, same architecture.json, same data file, same threads, precision, batch and optimizer. The two
 run in turn, round after round, each in a process of its own; the first epoch of a run warms up and does not count. What
@@ -9,6 +9,8 @@ is compared is rows a second, as the ratio of the two within a round; the median
 Python is measured three times: as a training loop is usually written (contiguous images, `torch.optim.Adam` as it comes),
 tuned (channels last, `fused=True`), and tuned with `torch.compile` around the network. None reads the loss back in every
 step, and no row passes through a DataLoader. The first epoch, in which `torch.compile` compiles, does not count.
+
+On a GPU both have the data there and compute in full fp32, and kilter is measured a second time with recorded steps (`graph = true`).
 """
 
 import argparse
@@ -106,7 +108,7 @@ def write_safetensors(path, tensors):
             file.write(data)
 
 
-def prepare(folder, case):
+def prepare(folder, case, device="cpu"):
     """Writes architecture.json, data.safetensors and job.json; the data is noise, whose shape is all that counts."""
     import random
 
@@ -131,7 +133,7 @@ def prepare(folder, case):
     }
     (folder / "architecture.json").write_text(json.dumps(architecture))
     job = {
-        "do": "train", "setting": {"threads": THREADS, "numerics": "native", "device": "cpu"},
+        "do": "train", "setting": {"threads": THREADS, "numerics": "native", "device": device},
         "architecture": str(folder / "architecture.json"), "weights": None, "data": str(data), "validate": None,
         "target": "label", "task": architecture["target"]["task"], "loss": "cross_entropy", "optimizer": "adam", "schedule": "constant",
         "epochs": epochs, "batch_size": BATCH, "shuffle": True, "drop_last": True, "clip": None, "early_stop": None,
@@ -151,6 +153,7 @@ def environment():
     environment = {
         **os.environ, "OMP_NUM_THREADS": str(THREADS), "MKL_NUM_THREADS": str(THREADS), "OMP_DYNAMIC": "FALSE",
         "MKL_DYNAMIC": "FALSE", "GOMP_SPINCOUNT": "3000", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+        "CUBLAS_WORKSPACE_CONFIG": ":4096:8", "CUDA_MODULE_LOADING": "LAZY",
     }
     environment.pop("LD_LIBRARY_PATH", None)
     environment.pop("OMP_WAIT_POLICY", None)
@@ -173,6 +176,15 @@ def run_kilter(worker, job, rows, epochs):
     process.stdin.close()
     process.wait()
     return rate(times, rows, epochs)
+
+
+def recorded(job):
+    """The same job with its steps recorded."""
+    text = json.loads(job.read_text())
+    text["job"]["graph"] = True
+    path = job.with_name("recorded.json")
+    path.write_text(json.dumps(text))
+    return path
 
 
 def run_python(job, how, rows, epochs):
@@ -254,6 +266,8 @@ def train(job_path, how):
     torch.set_num_threads(THREADS)
     torch.manual_seed(7)
     job = json.loads(Path(job_path).read_text())["job"]
+    device = job["setting"]["device"]
+    torch.backends.cudnn.allow_tf32 = False
     raw = Path(job["data"]).read_bytes()
     (length,) = struct.unpack("<Q", raw[:8])
     header = json.loads(raw[8 : 8 + length])
@@ -262,18 +276,18 @@ def train(job_path, how):
     def tensor(name):
         entry = header[name]
         begin, end = (8 + length + offset for offset in entry["data_offsets"])
-        return torch.frombuffer(bytearray(raw[begin:end]), dtype=types[entry["dtype"]]).view(entry["shape"])
+        return torch.frombuffer(bytearray(raw[begin:end]), dtype=types[entry["dtype"]]).view(entry["shape"]).to(device)
 
     x, y = tensor("feature.x"), tensor("target.label")
-    model = network(torch, json.loads(Path(job["architecture"]).read_text())["layers"], x.shape[1:]).train()
+    model = network(torch, json.loads(Path(job["architecture"]).read_text())["layers"], x.shape[1:]).to(device).train()
     if tuned and x.dim() == 4:
         model = model.to(memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, **({"fused": True} if tuned else {}))
     if how == "compiled":
         model = torch.compile(model)
     for _ in range(job["epochs"]):
-        order = torch.randperm(len(x))
-        total = torch.zeros(())
+        order = torch.randperm(len(x), device=device)
+        total = torch.zeros((), device=device)
         for start in range(0, len(x) - BATCH + 1, BATCH):
             rows = order[start : start + BATCH]
             batch = x[rows]
@@ -295,22 +309,27 @@ def main():
     parser.add_argument("kilter", nargs="?")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--train")
     parser.add_argument("--how", choices=HOW)
     arguments = parser.parse_args()
     if arguments.train:
         return train(arguments.train, arguments.how)
     worker = Path(arguments.kilter).with_name("kilter-torch")
-    print(f"batch {BATCH}, {THREADS} threads, fp32, Adam; rows/s, median of {arguments.rounds} rounds in turn")
-    print(f"{'network':22} {'kilter':>9}" + "".join(f" {how:>9} {'ratio':>6}" for how in HOW))
+    on_gpu = arguments.device == "cuda"
+    print(f"{arguments.device}, batch {BATCH}, {THREADS} threads, fp32, Adam; rows/s, median of {arguments.rounds} rounds in turn")
+    columns = (["recorded"] if on_gpu else []) + HOW
+    print(f"{'network':22} {'kilter':>9}" + "".join(f" {how:>9} {'ratio':>6}" for how in columns))
     for name, case in CASES.items():
         if arguments.only and arguments.only not in name:
             continue
         with tempfile.TemporaryDirectory() as folder:
-            job = prepare(Path(folder), case)
-            rows, epochs = case[3] // BATCH * BATCH, case[4]
+            # A GPU is through with an epoch in no time.
+            rows, epochs = case[3] // BATCH * BATCH, case[4] * (20 if on_gpu else 1)
+            job = prepare(Path(folder), (*case[:4], epochs), arguments.device)
+            jobs = [job, recorded(job)] if on_gpu else [job]
             rounds = [
-                (run_kilter(worker, job, rows, epochs), *(run_python(job, how, rows, epochs) for how in HOW))
+                (*(run_kilter(worker, job, rows, epochs) for job in jobs), *(run_python(job, how, rows, epochs) for how in HOW))
                 for _ in range(arguments.rounds)
             ]
         kilter, *python = zip(*rounds)

@@ -126,6 +126,61 @@ metrics = ["accuracy"]
     sandbox.kilter(&["verify"]).success();
 }
 
+/// Every file of the results.
+fn results(sandbox: &Sandbox) -> Vec<(String, Vec<u8>)> {
+    let folder = sandbox.path("out/folds");
+    let walk = walkdir::WalkDir::new(&folder).follow_links(true).sort_by_file_name().into_iter();
+    let files = walk.map(|entry| entry.expect("an entry")).filter(|entry| entry.file_type().is_file());
+    let read = |entry: walkdir::DirEntry| {
+        let name = entry.path().strip_prefix(&folder).expect("below").display().to_string();
+        (name, std::fs::read(entry.path()).expect("bytes"))
+    };
+    files.map(read).collect()
+}
+
+#[test]
+fn trials_side_by_side_give_the_bytes_of_trials_one_after_the_other() {
+    let trials = r#"
+[stage.encode]
+kind = "encode"
+fit = "table"
+features.body = { numeric = ["bill_*"], impute = "mean" }
+target.species = "category"
+
+[stage.model]
+kind = "model"
+data = "encode.table"
+layers = [{ linear = 8 }, "relu", { dropout = 0.3 }, { linear = "classes" }]
+
+[stage.train]
+kind = "train"
+model = "model"
+data = "encode.table"
+loss = "cross_entropy"
+optimizer.adam = { lr = "${lr}" }
+epochs = 3
+threads = 1
+matrix = { lr = [0.02, 0.001], seed = [1, 2, 3] }
+"#;
+    if !cfg!(feature = "torch") {
+        return;
+    }
+    let run = |jobs: &str| {
+        let sandbox = sandbox(trials);
+        sandbox.run(&["train", "--jobs", jobs]).success();
+        results(&sandbox)
+    };
+    let (one_by_one, together) = (run("1"), run("4"));
+    assert_eq!(one_by_one.iter().filter(|(name, _)| name.ends_with("model.safetensors")).count(), 6);
+    assert_eq!(
+        one_by_one.iter().map(|(name, _)| name).collect::<Vec<_>>(),
+        together.iter().map(|(name, _)| name).collect::<Vec<_>>()
+    );
+    for ((name, one), (_, other)) in one_by_one.iter().zip(&together) {
+        assert!(one == other, "{name} differs");
+    }
+}
+
 #[test]
 fn axes_go_through_modules() {
     let sandbox = sandbox(

@@ -1,8 +1,9 @@
 //! Training through the program: killed and run again, extended, verified, cleared away.
 
 use crate::sandbox::Sandbox;
+use std::fs::FileTimes;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// A small network for the penguins with everything that draws random numbers and remembers.
@@ -204,9 +205,42 @@ fn without_its_state_a_result_is_not_extended() {
     assert!(!sandbox.path("out/p/train/state").exists());
     sandbox.write("pipeline.toml", text(20));
     sandbox.run(&[]).success().says_not("continues");
-    // Nor is one whose state is damaged, which is said.
-    sandbox.write("pipeline.toml", epochs(10));
-    sandbox.run(&[]).success();
+}
+
+#[test]
+fn a_damaged_state_is_not_extended_and_it_is_said() {
+    let straight = sandbox(&epochs(20));
+    straight.run(&[]).success();
+    let extended = sandbox(&epochs(10));
+    extended.run(&[]).success();
+    let bytes = std::fs::read(extended.path("out/p/train/state/state.safetensors")).expect("a state");
+    damage(&object_of(&extended, &bytes));
+    extended.write("pipeline.toml", epochs(20));
+    let words = "the state of the earlier result is not used: `state.safetensors` is damaged";
+    extended.run(&[]).success().says(words).says("training begins anew");
+    same(&outputs(&extended), &outputs(&straight));
+}
+
+/// The file of the store that holds these bytes.
+fn object_of(sandbox: &Sandbox, bytes: &[u8]) -> PathBuf {
+    let walk = walkdir::WalkDir::new(sandbox.path(".kilter/store-v1/objects")).into_iter();
+    let mut files = walk.map(|entry| entry.expect("an entry").into_path()).filter(|path| path.is_file());
+    files.find(|path| std::fs::read(path).is_ok_and(|found| found == bytes)).expect("an object")
+}
+
+/// Changes a bit of a file as a disk would, which tells nobody.
+#[expect(clippy::permissions_set_readonly_false, reason = "a file of this test")]
+fn damage(file: &Path) {
+    let about = std::fs::metadata(file).expect("a file");
+    let mut bytes = std::fs::read(file).expect("bytes");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x40;
+    let mut permissions = about.permissions();
+    permissions.set_readonly(false);
+    std::fs::set_permissions(file, permissions).expect("allowed");
+    std::fs::write(file, bytes).expect("written");
+    let times = FileTimes::new().set_modified(about.modified().expect("a time"));
+    std::fs::File::options().write(true).open(file).and_then(|file| file.set_times(times)).expect("set");
 }
 
 #[test]

@@ -223,6 +223,59 @@ fn a_feature_that_is_no_number_is_named_with_its_rows() {
     assert_eq!(hints[0], "the batch is rows 17, 18, 19, 20, 21, 22, 23, 24 and 8 more of the training data");
 }
 
+#[test]
+fn sparse_rows_train_as_the_same_rows_written_out() {
+    let folder = tempfile::tempdir().expect("folder");
+    let (rows, columns) = (100, 12);
+    let (mut indptr, mut indices, mut values) = (vec![0_i64], Vec::new(), Vec::new());
+    let mut dense = vec![0.0_f32; rows * columns];
+    for row in 0..rows {
+        for column in [row % 4, 4 + row % 7].into_iter().take(1 + row % 2) {
+            let value = 0.25 + (row % 5) as f32 / 4.0;
+            dense[row * columns + column] = value;
+            indices.extend((column as i32).to_le_bytes());
+            values.push(value);
+        }
+        indptr.push(values.len() as i64);
+    }
+    let floats = |numbers: &[f32]| numbers.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<u8>>();
+    let labels = numbers_of(&(0..rows as i64).map(|row| row % 4).collect::<Vec<_>>());
+    let (entries, dense, values) = (values.len(), floats(&dense), floats(&values));
+    let (indptr, width) = (numbers_of(&indptr), numbers_of(&[columns as i64]));
+    let tensor = |dtype, shape, bytes| TensorView::new(dtype, shape, bytes).expect("a tensor");
+    let target = || ("target.label", tensor(Dtype::I64, vec![rows], &labels));
+    let write = |name: &str, tensors: Vec<(&str, TensorView<'_>)>| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, safetensors::serialize(tensors, None).expect("serialised")).expect("written");
+        path
+    };
+    let written_out = vec![("feature.x", tensor(Dtype::F32, vec![rows, columns], &dense)), target()];
+    let sparse = vec![
+        ("csr.indptr.x", tensor(Dtype::I64, vec![rows + 1], &indptr)),
+        ("csr.indices.x", tensor(Dtype::I32, vec![entries], &indices)),
+        ("csr.values.x", tensor(Dtype::F32, vec![entries], &values)),
+        ("csr.columns.x", tensor(Dtype::I64, vec![1], &width)),
+        target(),
+    ];
+    let files = [write("dense.safetensors", written_out), write("sparse.safetensors", sparse)];
+    let base = plain(folder.path());
+    let layers = json!([{ "linear": { "in": 12, "out": 4 } }]);
+    let architecture = architecture(folder.path(), feature("x", &[12], TensorType::F32), layers, 4, four());
+    let mut worker = Worker::start(SETTING);
+    for (shuffle, drop_last) in [(true, false), (true, true), (false, false), (false, true)] {
+        let [dense, sparse] = files.each_ref().map(|data| {
+            let (data, validate) = (data.clone(), Some(data.clone()));
+            let job =
+                TrainJob { architecture: architecture.clone(), data, validate, shuffle, drop_last, ..base.clone() };
+            let events = run(&mut worker, folder.path(), job.clone());
+            (done(&events)["val_loss"], weights(&job.out))
+        });
+        // Rows that are no copies may lie otherwise in memory, which the kernels see.
+        assert!(apart(&dense.1, &sparse.1) < 1e-6, "{shuffle} {drop_last}");
+        assert!((dense.0 - sparse.0).abs() < 1e-6, "{shuffle} {drop_last}: {} {}", dense.0, sparse.0);
+    }
+}
+
 /// Tokens of a vocabulary of seven.
 fn tokens(seq: u64) -> FeatureType {
     FeatureType { cardinality: Some(Dim::Fixed(7)), ..feature("x", &[seq], TensorType::I64) }

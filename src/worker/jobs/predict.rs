@@ -32,7 +32,7 @@ pub fn run(job: &PredictJob, events: Events<'_>, cancel: &Cancel) -> Result<JobR
     let mut outputs: Vec<Tensor> = Vec::new();
     let _no_grad = tch::no_grad_guard();
     let mut done: u64 = 0;
-    for batch in batches::in_order(&data, rows) {
+    for batch in batches::ahead(&data, rows)? {
         let mut batch = batch?;
         if cancel.is_set() {
             return Err(Failure::cancelled());

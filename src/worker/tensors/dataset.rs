@@ -1,5 +1,5 @@
-//! A dataset on a device: `feature.NAME` tensors and one `target.NAME`, all with the rows as their first dimension. Sparse
-//! features stay on the CPU, and so does what is too large for a GPU: a batch of them at a time goes there.
+//! A dataset on a device: `feature.NAME` tensors and one `target.NAME`, all with the rows as their first dimension. What is too
+//! large for a GPU stays on the CPU, and so do sparse features and all that is beside them: a batch at a time goes there.
 
 use super::Sparse;
 use super::file::TensorFile;
@@ -32,7 +32,9 @@ impl Dataset {
     /// When it cannot be read, or its tensors differ in their rows.
     pub fn open(path: &Path, wanted: Option<&str>, device: Device) -> Result<Self, Failure> {
         let file = TensorFile::open(path)?;
-        let home = place::home(path, device);
+        let wrong = |failure| Failure::file("use", path, failure);
+        let sparse = Sparse::of(file.tensors()).map_err(wrong)?;
+        let home = if sparse.is_empty() { place::home(path, device) } else { Device::Cpu };
         let mut features = BTreeMap::new();
         let mut target = None;
         for (name, tensor) in file.tensors() {
@@ -42,9 +44,7 @@ impl Dataset {
                 target = Some(tensor.f_to_device(home)?);
             }
         }
-        let wrong = |failure| Failure::file("use", path, failure);
-        let sparse = Sparse::of(file.tensors()).map_err(wrong)?;
-        let file = (home == Device::Cpu || !sparse.is_empty()).then_some(file);
+        let file = (home == Device::Cpu).then_some(file);
         Ok(Self { device, ..Self::with_sparse(features, sparse, target, file).map_err(wrong)? })
     }
 
@@ -82,7 +82,12 @@ impl Dataset {
         self.features.values().chain(&self.target).next().map_or(Device::Cpu, Tensor::device)
     }
 
-    /// Bytes of one row of all dense tensors together.
+    /// Whether its batches are no views: sparse rows become dense, and what does not lie on its device goes there.
+    pub fn is_put_together(&self) -> bool {
+        !self.sparse.is_empty() || self.home() != self.device
+    }
+
+    /// Bytes of one row of a batch: of all dense tensors, and of the sparse ones as they are once they are dense.
     pub fn row_bytes(&self) -> i64 {
         let total: usize = self
             .features
@@ -90,6 +95,6 @@ impl Dataset {
             .chain(&self.target)
             .map(|tensor| tensor.numel() * tensor.kind().elt_size_in_bytes())
             .sum();
-        (total as i64) / self.rows.max(1)
+        self.sparse.values().map(Sparse::row_bytes).fold((total as i64) / self.rows.max(1), i64::saturating_add)
     }
 }

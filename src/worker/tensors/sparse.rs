@@ -51,6 +51,11 @@ impl Sparse {
         self.indptr.numel() as i64 - 1
     }
 
+    /// Bytes of a row once it is dense.
+    pub fn row_bytes(&self) -> i64 {
+        self.columns.saturating_mul(size_of::<f32>() as i64)
+    }
+
     /// These rows, dense, on the CPU: `[rows, columns]`.
     ///
     /// # Errors

@@ -30,6 +30,11 @@ const BENCHES: &[Bench] = &[
         "training throughput: kilter against Python PyTorch, same network, threads and batch",
         training::bench,
     ),
+    (
+        "gpu",
+        "the same where there is a CUDA GPU, and a language model of GPT-2's size in bf16: how much of the GPU it uses",
+        training::on_a_gpu,
+    ),
     ("checkpoints", "training with and without checkpoints", training::checkpoints),
     ("loading", "how long training waits for batches", training::loading),
     ("generate", "how fast language models write", training::generate),

@@ -6,10 +6,27 @@ use crate::command::{Failure, root, run};
 const PACKAGES: &[&str] = &["torch==2.11.0", "numpy"];
 
 pub fn bench() -> Result<(), Failure> {
+    beside_python("train_python.py", &[])
+}
+
+/// The same on a GPU, and a language model of GPT-2's size there.
+pub fn on_a_gpu() -> Result<(), Failure> {
+    if !crate::gpu::has_gpu() {
+        println!("there is no CUDA GPU here: nothing was measured");
+        return Ok(());
+    }
+    crate::setup::setup(true)?;
+    beside_python("train_python.py", &["--device", "cuda"])?;
+    beside_python("train_gpt.py", &[])
+}
+
+/// A script that measures kilter beside Python's PyTorch.
+fn beside_python(name: &str, options: &[&str]) -> Result<(), Failure> {
     let python = super::python_environment("torch", PACKAGES)?.join("python");
-    let script = root().join("benches/train_python.py");
+    let script = root().join("benches").join(name).to_string_lossy().into_owned();
     let kilter = super::kilter()?.to_string_lossy().into_owned();
-    run(&python.to_string_lossy(), [script.to_string_lossy().as_ref(), &kilter], &[])
+    let arguments = [script.as_str(), &kilter].into_iter().chain(options.iter().copied());
+    run(&python.to_string_lossy(), arguments, &[])
 }
 
 /// What checkpoints cost.

@@ -18,6 +18,7 @@ pub const CHECKS: &[Check] = &[
     Check { name: "every_optimizer", run: every_optimizer },
     Check { name: "augmented_there", run: augmented_there },
     Check { name: "recorded_steps", run: recorded_steps },
+    Check { name: "rows_from_the_processor", run: rows_from_the_processor },
     Check { name: "too_large_a_batch", run: too_large_a_batch },
 ];
 
@@ -139,6 +140,28 @@ fn recorded_steps(worker: &mut Worker) -> Result<String, String> {
     ((usual - replayed).abs() < 1e-2)
         .then(|| format!("loss {usual:.5} as usual, {replayed:.5} replayed, twice the same bytes"))
         .ok_or_else(|| format!("loss {usual} as usual, {replayed} replayed"))
+}
+
+/// Rows that do not lie on the GPU: sparse ones, shuffled and in their order, near what the processor makes of them.
+fn rows_from_the_processor(worker: &mut Worker) -> Result<String, String> {
+    let (mut seen, own) = (Vec::new(), worker.device);
+    for shuffle in [true, false] {
+        let mut run = |device, out| -> Result<f64, String> {
+            let job = Training { device, ..training(worker, r#""relu""#, "", out) }.sparse_job()?;
+            let job = job.replace(r#""shuffle": true"#, &format!(r#""shuffle": {shuffle}"#));
+            worker.done(&job)?.number("epoch", "loss")
+        };
+        let (there, here) = (run(own, "one")?, run("cpu", "here")?);
+        run(own, "two")?;
+        if bytes(worker, "one")? != bytes(worker, "two")? {
+            return Err("two trainings of sparse rows gave other weights".to_owned());
+        }
+        if (there - here).abs() > 1e-3 {
+            return Err(format!("the loss of sparse rows is {there}, and {here} on the processor"));
+        }
+        seen.push(format!("{there:.4}"));
+    }
+    Ok(format!("losses of shuffled and unshuffled sparse rows: {}", seen.join(", ")))
 }
 
 /// A batch that no GPU holds: the message names one that fits, and parts make it fit.

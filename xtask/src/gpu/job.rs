@@ -24,14 +24,29 @@ const FILLED: &str = r#""validate": null, "weights": null, "shuffle": true, "dro
     "loss": "cross_entropy", "optimizer": {"adam": {"lr": 0.002}}"#;
 const TASK: &str = r#"{"task": "category", "classes": ["a", "b", "c", "d"]}"#;
 
+const IMAGE: &str = r#"{"name": "image", "shape": [{"Fixed": 1}, {"Fixed": 16}, {"Fixed": 16}], "dtype": "u8", "scale": 255.0, "cardinality": null, "columns": []}"#;
+const WORDS: &str = r#"{"name": "words", "shape": [{"Fixed": 400}], "dtype": "f32", "scale": null, "cardinality": null, "columns": []}"#;
+/// How many columns the words have.
+const COLUMNS: usize = 400;
+
 impl Training<'_> {
     /// Writes what it needs, and gives the job.
     pub fn job(&self) -> Result<String, String> {
+        write_images(&self.folder.join("data.safetensors"), self.rows)?;
+        self.of(IMAGE)
+    }
+
+    /// The same of sparse rows, which have a few words of many.
+    pub fn sparse_job(&self) -> Result<String, String> {
+        write_words(&self.folder.join("data.safetensors"), self.rows)?;
+        self.of(WORDS)
+    }
+
+    fn of(&self, input: &str) -> Result<String, String> {
         let place = |name: &str| self.folder.join(name);
-        write_images(&place("data.safetensors"), self.rows)?;
-        let inputs = r#"[{"name": "image", "shape": [1, 16, 16], "dtype": "u8", "scale": 255.0, "cardinality": null, "columns": []}]"#;
+        let inputs = format!("[{input}]");
         let architecture = format!(
-            r#"{{"inputs": {inputs}, "towers": [], "layers": [{}, {{"linear": {{"out": 4}}}}], "output": [4],
+            r#"{{"inputs": {inputs}, "towers": [], "layers": [{}, {{"linear": {{"out": 4}}}}], "output": [{{"Fixed": 4}}],
                 "target": {{"name": "label", "task": {TASK}}}}}"#,
             self.layers
         );
@@ -81,13 +96,63 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), String> {
     std::fs::write(path, bytes).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// Pseudo-random images, the same every time, as safetensors.
-fn write_images(path: &Path, rows: usize) -> Result<(), String> {
+/// Pseudo-random numbers, the same every time.
+fn random() -> impl FnMut() -> u64 {
     let mut state = 7_u64;
-    let mut next = || {
+    move || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         state >> 33
-    };
+    }
+}
+
+/// Rows of three words each, as safetensors: the quarter of the words that the first is of is the class.
+fn write_words(path: &Path, rows: usize) -> Result<(), String> {
+    let mut next = random();
+    let (mut indptr, mut indices, mut values, mut labels) = (vec![0_i64], Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..rows {
+        let first = next() as usize % COLUMNS;
+        let mut words = vec![first, next() as usize % COLUMNS, next() as usize % COLUMNS];
+        words.sort_unstable();
+        words.dedup();
+        for word in words {
+            indices.extend((word as i32).to_le_bytes());
+            values.extend(if word == first { 2.0_f32 } else { 0.5 }.to_le_bytes());
+        }
+        indptr.push((indices.len() / 4) as i64);
+        labels.extend(((first * 4 / COLUMNS) as i64).to_le_bytes());
+    }
+    let longs = |numbers: &[i64]| numbers.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<u8>>();
+    let tensors = [
+        ("csr.columns.words", "I64", 1, longs(&[COLUMNS as i64])),
+        ("csr.indptr.words", "I64", rows + 1, longs(&indptr)),
+        ("target.label", "I64", rows, labels),
+        ("csr.indices.words", "I32", values.len() / 4, indices),
+        ("csr.values.words", "F32", values.len() / 4, values),
+    ];
+    let (mut entries, mut data) = (Vec::new(), Vec::new());
+    for (name, dtype, length, bytes) in tensors {
+        let begin = data.len();
+        data.extend(bytes);
+        entries.push(format!(
+            r#""{name}": {{"dtype": "{dtype}", "shape": [{length}], "data_offsets": [{begin}, {}]}}"#,
+            data.len()
+        ));
+    }
+    write(path, &safetensors(&format!("{{{}}}", entries.join(", ")), &data))
+}
+
+/// A file of safetensors of its header and its data.
+fn safetensors(header: &str, data: &[u8]) -> Vec<u8> {
+    let header = format!("{header:width$}", width = header.len().next_multiple_of(8));
+    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+    bytes.extend(header.as_bytes());
+    bytes.extend(data);
+    bytes
+}
+
+/// Pseudo-random images, the same every time, as safetensors.
+fn write_images(path: &Path, rows: usize) -> Result<(), String> {
+    let mut next = random();
     let (mut pixels, mut labels) = (Vec::with_capacity(rows * 256), Vec::with_capacity(rows * 8));
     for _ in 0..rows {
         let class = next() % 4;
@@ -103,12 +168,8 @@ fn write_images(path: &Path, rows: usize) -> Result<(), String> {
         r#"{{"target.label": {{"dtype": "I64", "shape": [{rows}], "data_offsets": [0, {labels_end}]}},
             "feature.image": {{"dtype": "U8", "shape": [{rows}, 1, 16, 16], "data_offsets": [{labels_end}, {end}]}}}}"#
     );
-    let header = format!("{header:width$}", width = header.len().next_multiple_of(8));
-    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
-    bytes.extend(header.as_bytes());
-    bytes.extend(labels);
-    bytes.extend(pixels);
-    write(path, &bytes)
+    labels.extend(pixels);
+    write(path, &safetensors(&header, &labels))
 }
 
 /// The numbers of a file of one `f32` tensor.

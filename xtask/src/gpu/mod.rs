@@ -61,7 +61,8 @@ fn unknown(word: &str) -> Failure {
     Failure::new(format!("no check `{word}`; there is {}, with --worker PATH and --libtorch FOLDER", names.join(", ")))
 }
 
-fn has_gpu() -> bool {
+/// Whether this machine has a GPU that CUDA could use.
+pub fn has_gpu() -> bool {
     Path::new("/dev/nvidia0").exists()
         || Path::new("/proc/driver/nvidia/gpus").is_dir()
         || Path::new("/dev/dxg").exists()

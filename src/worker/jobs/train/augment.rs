@@ -3,6 +3,7 @@
 
 use super::order::below;
 use crate::failure::Failure;
+use crate::tensors::moved;
 use kilter::job::Augment;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
@@ -27,7 +28,7 @@ pub fn apply(spec: Augment, rng: &mut ChaCha8Rng, features: &mut BTreeMap<String
         let rows = image.size()[0];
         let choices: Vec<Choice> = (0..rows).map(|_| choose(spec, rng)).collect();
         if spec.flip || spec.shift > 0 {
-            *image = moved(image, &choices, spec.shift.cast_signed())?;
+            *image = shifted(image, &choices, spec.shift.cast_signed())?;
         }
         if spec.erase > 0 {
             *image = erased(image, spec.erase, rng)?;
@@ -43,7 +44,7 @@ fn choose(spec: Augment, rng: &mut ChaCha8Rng) -> Choice {
 }
 
 /// Row `y`, column `x` of the result is row `y - down`, column `x - right` of the (mirrored) image, or 0 outside of it.
-fn moved(image: &Tensor, choices: &[Choice], shift: i64) -> Result<Tensor, Failure> {
+fn shifted(image: &Tensor, choices: &[Choice], shift: i64) -> Result<Tensor, Failure> {
     let size = image.size();
     let (rows, height, width) = (size[0], size[2], size[3]);
     let mut from_y = Vec::with_capacity((rows * height) as usize);
@@ -57,8 +58,8 @@ fn moved(image: &Tensor, choices: &[Choice], shift: i64) -> Result<Tensor, Failu
     }
     let device = image.device();
     let row = Tensor::f_arange(rows, (Kind::Int64, device))?.f_view([rows, 1, 1])?;
-    let y = Tensor::f_from_slice(&from_y)?.f_view([rows, height, 1])?.f_to_device(device)?;
-    let x = Tensor::f_from_slice(&from_x)?.f_view([rows, 1, width])?.f_to_device(device)?;
+    let y = moved(Tensor::f_from_slice(&from_y)?.f_view([rows, height, 1])?, device)?;
+    let x = moved(Tensor::f_from_slice(&from_x)?.f_view([rows, 1, width])?, device)?;
     let padded = if shift > 0 { image.f_constant_pad_nd([shift, shift, shift, shift])? } else { image.shallow_clone() };
     // Indexing with a gap puts the channels last: [rows, height, width, channels].
     let gathered = padded.f_index(&[Some(row), None, Some(y), Some(x)])?;
@@ -78,8 +79,8 @@ fn erased(image: &Tensor, most: u64, rng: &mut ChaCha8Rng) -> Result<Tensor, Fai
         keep_x.extend((0..width).map(|x| x < left || x >= left + edge));
     }
     let device = image.device();
-    let y = Tensor::f_from_slice(&keep_y)?.f_view([rows, 1, height, 1])?.f_to_device(device)?;
-    let x = Tensor::f_from_slice(&keep_x)?.f_view([rows, 1, 1, width])?.f_to_device(device)?;
+    let y = moved(Tensor::f_from_slice(&keep_y)?.f_view([rows, 1, height, 1])?, device)?;
+    let x = moved(Tensor::f_from_slice(&keep_x)?.f_view([rows, 1, 1, width])?, device)?;
     Ok(image.f_mul(&y.f_logical_or(&x)?.f_to_kind(image.kind())?)?)
 }
 
@@ -96,10 +97,10 @@ mod tests {
     fn an_image_moves_and_is_mirrored() {
         let image = Tensor::from_slice(&[1_u8, 2, 3, 4, 5, 6]).view([1, 1, 2, 3]);
         let choice = |flip, down, right| [Choice { flip, down, right }];
-        assert_eq!(numbers(&moved(&image, &choice(false, 0, 0), 0).expect("moved")), [1, 2, 3, 4, 5, 6]);
-        assert_eq!(numbers(&moved(&image, &choice(true, 0, 0), 0).expect("moved")), [3, 2, 1, 6, 5, 4]);
-        assert_eq!(numbers(&moved(&image, &choice(false, 1, -1), 1).expect("moved")), [0, 0, 0, 2, 3, 0]);
-        assert_eq!(numbers(&moved(&image, &choice(true, 0, 1), 1).expect("moved")), [0, 3, 2, 0, 6, 5]);
+        assert_eq!(numbers(&shifted(&image, &choice(false, 0, 0), 0).expect("moved")), [1, 2, 3, 4, 5, 6]);
+        assert_eq!(numbers(&shifted(&image, &choice(true, 0, 0), 0).expect("moved")), [3, 2, 1, 6, 5, 4]);
+        assert_eq!(numbers(&shifted(&image, &choice(false, 1, -1), 1).expect("moved")), [0, 0, 0, 2, 3, 0]);
+        assert_eq!(numbers(&shifted(&image, &choice(true, 0, 1), 1).expect("moved")), [0, 3, 2, 0, 6, 5]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A dataset in batches. Rows in their own order are views, which cost next to nothing. Rows in another order are gathered in
 //! the type they are stored in: on the CPU by a thread ahead of their use, on a GPU, where the data lies, for several batches at
-//! once. Sparse features are made dense batch by batch.
+//! once. The same thread makes sparse features dense, and sends to a GPU what does not lie there.
 
 use super::loader::Loader;
 use super::mixup::Mix;
@@ -87,7 +87,7 @@ pub struct Batches<'a> {
     rows: i64,
     at: i64,
     chunk: Option<Chunk>,
-    /// What gathers ahead, on the CPU.
+    /// What gathers ahead.
     loader: Option<Loader>,
 }
 
@@ -110,6 +110,19 @@ struct Chunk {
 pub fn in_order(data: &Dataset, batch_size: usize) -> Batches<'_> {
     let batch_size = i64::try_from(batch_size.max(1)).unwrap_or(i64::MAX);
     Batches { data, order: None, batch_size, rows: data.rows, at: 0, chunk: None, loader: None }
+}
+
+/// The same, put together by a thread ahead of their use where they are no views.
+///
+/// # Errors
+/// When no thread can be started.
+pub fn ahead(data: &Dataset, batch_size: usize) -> Result<Batches<'_>, Failure> {
+    let batches = in_order(data, batch_size);
+    if !data.is_put_together() {
+        return Ok(batches);
+    }
+    let rows = data.rows;
+    Ok(batches.loaded(Loader::start(data, move || (0..rows).collect(), batch_size)?))
 }
 
 /// How many batches an epoch has.
@@ -263,6 +276,28 @@ mod tests {
                 .collect();
             assert_eq!(rest, order[(entered as usize * 8).min(100)..], "batch {entered}");
         }
+    }
+
+    #[test]
+    fn sparse_rows_are_put_together_ahead_and_counted_as_they_are_then() {
+        let numbers = |values: &[f32]| Tensor::from_slice(values);
+        let tensors = BTreeMap::from([
+            ("csr.indptr.words".to_owned(), Tensor::from_slice(&[0_i64, 1, 1, 3])),
+            ("csr.indices.words".to_owned(), Tensor::from_slice(&[2_i32, 0, 4])),
+            ("csr.values.words".to_owned(), numbers(&[1.0, 2.0, 3.0])),
+            ("csr.columns.words".to_owned(), Tensor::from_slice(&[5_i64])),
+        ]);
+        let sparse = crate::tensors::Sparse::of(&tensors).expect("sparse");
+        let features = BTreeMap::from([("x".to_owned(), numbers(&[7.0, 8.0, 9.0]).reshape([3, 1]))]);
+        let data = Dataset::with_sparse(features, sparse, None, None).expect("dataset");
+        assert!(data.is_put_together() && !dataset(3, 1).is_put_together());
+        assert_eq!(data.row_bytes(), 4 + 5 * 4);
+        let all: Vec<Batch> = ahead(&data, 2).expect("begun").map(|batch| batch.expect("a batch")).collect();
+        assert_eq!(all.iter().map(|batch| batch.rows).collect::<Vec<_>>(), [2, 1]);
+        let words = Tensor::cat(&[&all[0].features["words"], &all[1].features["words"]], 0);
+        let wanted = [[0.0_f32, 0.0, 1.0, 0.0, 0.0], [0.0; 5], [2.0, 0.0, 0.0, 0.0, 3.0]];
+        assert_eq!(words, Tensor::from_slice2(&wanted));
+        assert_eq!(all[1].features["x"].double_value(&[0, 0]), 9.0);
     }
 
     #[test]

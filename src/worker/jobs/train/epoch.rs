@@ -86,11 +86,11 @@ impl Trainer<'_> {
         Ok(())
     }
 
-    /// The batches of the epoch under way that are left. Of data on the CPU the next epoch's first ones are gathered already while
-    /// this one is computed.
+    /// The batches of the epoch under way that are left. Where a thread gathers them it begins with the next epoch's first ones
+    /// already while this one is computed.
     fn ahead(&self, course: &mut Course<'_>) -> Result<Batches<'_>, Failure> {
         let (job, at) = (self.job, course.at);
-        if !job.shuffle || self.data.home() != Device::Cpu {
+        if self.data.home() != Device::Cpu || !(job.shuffle || self.data.is_put_together()) {
             return Ok(self.order(at.epoch)?.from_batch(at.batch));
         }
         let loader = match course.ahead.take() {
@@ -108,8 +108,9 @@ impl Trainer<'_> {
     fn loader(&self, epoch: u64, batch: u64) -> Result<Loader, Failure> {
         let (rows, seed, size) = (self.data.rows, self.job.seed, self.job.batch_size.max(1));
         let used = if self.job.drop_last { self.steps_per_epoch() as usize * size } else { usize::MAX };
+        let shuffle = self.job.shuffle;
         let order = move || {
-            let order = order::shuffled(rows, seed, epoch);
+            let order = if shuffle { order::shuffled(rows, seed, epoch) } else { (0..rows).collect() };
             let done = (batch as usize).saturating_mul(size);
             order.into_iter().take(used).skip(done).collect()
         };

@@ -2,6 +2,7 @@
 
 use super::order::permutation;
 use crate::failure::Failure;
+use crate::tensors::moved;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
 use std::collections::BTreeMap;
@@ -27,7 +28,7 @@ pub fn mix(
     target: &Tensor,
 ) -> Result<Mix, Failure> {
     let share = beta(alpha, rng);
-    let others = Tensor::f_from_slice(&permutation(target.size()[0], rng))?.f_to_device(target.device())?;
+    let others = moved(Tensor::f_from_slice(&permutation(target.size()[0], rng))?, target.device())?;
     for feature in features.values_mut() {
         let own = feature.f_to_kind(Kind::Float)?;
         *feature = own.f_index_select(0, &others)?.f_lerp(&own, share)?;

@@ -28,7 +28,7 @@ pub fn validate(
     // Read at the end, so that a GPU is not waited for.
     let mut batches: Vec<Sums> = Vec::new();
     let mut choices = masker.map(Masker::unchanging);
-    for batch in batches::in_order(data, batch_size) {
+    for batch in batches::ahead(data, batch_size)? {
         let mut batch = batch?;
         if cancel.is_set() {
             return Err(Failure::cancelled());
