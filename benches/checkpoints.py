@@ -1,6 +1,6 @@
 """What checkpoints cost: kilter's worker with and without them, in turn.
 
-    python benches/checkpoints.py PATH_TO_KILTER [--rounds 5] [--every 1]
+    python benches/checkpoints.py PATH_TO_KILTER [--rounds 5] [--every 1] [--only NAME]
 
 The same job runs without checkpoints and with one every so many seconds, round after round, each in a process of its own; the
 first epoch warms up and does not count. The cost is the share of the rows per second that is lost, within a round; a
@@ -16,7 +16,7 @@ from pathlib import Path
 from train_python import CASES, linear, prepare, run_kilter
 
 # Beside the networks of the throughput measurement one of 10 million weights, whose state has 120 MB.
-LARGE = ([64], "f32", [linear(64, 3072), "relu", linear(3072, 3072), "relu", linear(3072, 10)], 2560, 12)
+LARGE = ([64], "f32", [linear(64, 3072), "relu", linear(3072, 3072), "relu", linear(3072, 10)], 2560, 6)
 NETWORKS = {
     "fashion (small_vgg)": (*CASES["fashion (small_vgg)"][:4], 9),
     "64-256-10 MLP": (*CASES["64-256-10 MLP"][:4], 401),
@@ -29,9 +29,12 @@ def main():
     parser.add_argument("kilter")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--every", type=float, default=1.0)
+    parser.add_argument("--only")
     options = parser.parse_args()
     worker = str(Path(options.kilter).with_name("kilter-torch"))
     for name, case in NETWORKS.items():
+        if options.only and options.only not in name:
+            continue
         lost = []
         for _ in range(options.rounds):
             with tempfile.TemporaryDirectory() as folder:

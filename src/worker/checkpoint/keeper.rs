@@ -16,9 +16,9 @@ use std::time::{Duration, Instant};
 
 /// How often by default.
 const EVERY: Duration = Duration::from_secs(60);
-/// By default at most one part in so many of the time is spent on copying, and on writing.
-const COPYING: u32 = 200;
-const WRITING: u32 = 10;
+/// By default at most one part in so many of the time is spent on copying and writing: where all cores compute, who writes takes from
+/// them too.
+const PART: u32 = 100;
 /// So many stay: should the last be damaged, there is the one before.
 const KEPT: usize = 2;
 /// What is being written lies under a name that begins so.
@@ -154,7 +154,7 @@ impl Keeper {
                     self.kept = Some(step);
                     self.warned = None;
                     if self.asked.is_none() {
-                        self.every = EVERY.max(self.copying * COPYING).max(took * WRITING);
+                        self.every = usual(self.copying + took);
                     }
                     job.tell(WorkerEvent::Checkpoint { step });
                 }
@@ -181,6 +181,11 @@ impl Keeper {
         let message = format!("no checkpoint of step {step}: {}; training goes on, and {before}", failure.message);
         job.tell(WorkerEvent::Warning { message });
     }
+}
+
+/// How often where nothing was asked for, and a checkpoint takes so long.
+fn usual(takes: Duration) -> Duration {
+    EVERY.max(takes * PART)
 }
 
 /// Dropping it waits for what is being written.
@@ -297,6 +302,12 @@ mod tests {
         }
         keeper.take_last(&mut job).expect("written");
         job.told
+    }
+
+    #[test]
+    fn checkpoints_take_a_hundredth_of_the_time_at_most() {
+        assert_eq!(usual(Duration::from_millis(50)), Duration::from_secs(60));
+        assert_eq!(usual(Duration::from_secs(3)), Duration::from_secs(300));
     }
 
     #[test]

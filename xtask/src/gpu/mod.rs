@@ -87,3 +87,22 @@ fn told(check: &checks::Check, place: &Place) -> bool {
     }
     outcome.is_ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Jobs are written by hand here: that the worker of today understands them is seen without a GPU too.
+    #[test]
+    fn the_worker_understands_the_checks() {
+        let beside = std::env::current_exe().ok().and_then(|test| Some(test.parent()?.parent()?.join("kilter-torch")));
+        // There after `cargo test --workspace`, and not where this crate is tested alone.
+        let Some(worker) = beside.filter(|worker| worker.is_file()) else { return };
+        let place = Place { worker, libtorch: None, device: "cpu" };
+        for name in ["near_the_processor", "rows_from_the_processor"] {
+            let check = checks::CHECKS.iter().find(|check| check.name == name).expect("a check");
+            let outcome = worker::Worker::start(&place).and_then(|mut worker| (check.run)(&mut worker));
+            assert!(outcome.is_ok(), "{name}: {outcome:?}");
+        }
+    }
+}
