@@ -224,7 +224,7 @@ fn stored_results_give_real_types_and_the_late_check_takes_them_too() {
 
 /// Ten thousand stages, each using two others. Measured well below the limit, which only has to catch what is quadratic.
 #[test]
-fn ten_thousand_stages_are_checked_quickly() {
+fn ten_thousand_stages_are_checked_in_one_go() {
     use std::fmt::Write;
     let mut text = String::from("[params]\nlr = 0.5\n[stage.s0]\nkind = \"make\"\ncolumns = [\"x\"]\n");
     for n in 1..10_000 {
@@ -238,7 +238,8 @@ fn ten_thousand_stages_are_checked_quickly() {
     assert!(checked.diagnostics.is_empty(), "{:?}", checked.diagnostics.iter().next());
     assert_eq!(checked.stages.len(), 10_000);
     println!("10,000 stages loaded and checked in {took:?}");
-    assert!(took.as_millis() < 2_000, "{took:?}");
+    // How long it takes is for the benches; quadratic work would take minutes.
+    assert!(took.as_secs() < 30, "{took:?}");
 }
 
 #[test]
