@@ -151,7 +151,9 @@ fn wrong(call: &Function) -> Option<String> {
     if window.window_frame.is_some() || IN_ORDER.contains(&name.as_str()) {
         return None;
     }
-    if !IN_GROUPS.contains(&name.as_str()) {
+    // Of all rows they are the same with a window and without.
+    let of_all = window.partition_by.is_empty() && window.order_by.is_empty();
+    if !IN_GROUPS.contains(&name.as_str()) && !of_all {
         return Some(format!("`{name}` is not known in a window: compute it by GROUP BY in a `WITH`, and join that"));
     }
     (!window.order_by.is_empty())
