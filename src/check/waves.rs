@@ -11,11 +11,19 @@ use crate::manifest::StageEntry;
 use crate::stage::{CheckCx, CheckInput, Finding, Outputs, Seed, StageSpec};
 use crate::types::ArtifactType;
 use rayon::prelude::*;
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 /// With fewer checks, starting threads takes longer than checking.
 const MANY_CHECKS: usize = 8;
+
+/// The threads that check: plans are deep, and what threads mostly have is too little for them.
+static THREADS: LazyLock<Option<ThreadPool>> =
+    LazyLock::new(|| ThreadPoolBuilder::new().stack_size(STACK).build().ok());
+
+const STACK: usize = 16 << 20;
 
 /// The files of a stage's ports: name and place, by port.
 pub(super) type PortFiles = BTreeMap<String, Vec<(String, PathBuf)>>;
@@ -92,9 +100,10 @@ impl<'a> Walk<'a> {
             .map(|(position, index)| self.prepare(position, *index, &decoded[*index], &edges[*index]))
             .collect();
         let workspace = self.workspace;
-        let ran: Vec<Option<Ran>> = match prepared.iter().filter(|stage| stage.known.is_none()).count() {
-            0..MANY_CHECKS => prepared.iter().map(|stage| stage.check(workspace)).collect(),
-            _ => prepared.par_iter().map(|stage| stage.check(workspace)).collect(),
+        let many = prepared.iter().filter(|stage| stage.known.is_none()).count() >= MANY_CHECKS;
+        let ran: Vec<Option<Ran>> = match many.then(|| THREADS.as_ref()).flatten() {
+            Some(threads) => threads.install(|| prepared.par_iter().map(|stage| stage.check(workspace)).collect()),
+            None => prepared.iter().map(|stage| stage.check(workspace)).collect(),
         };
         for (mut stage, ran) in prepared.into_iter().zip(ran) {
             let found =
