@@ -220,7 +220,7 @@ impl History {
                 let key = Digest::of(b"litter").to_string();
                 for name in [
                     format!("tmp/{key}-0a1b2c3d.out/x"),
-                    format!("tmp/{key}-0a1b2c3d/work/x"),
+                    format!("tmp/{key}-0a1b2c3d/scratch/x"),
                     format!("locks/{key}.lock"),
                 ] {
                     let path = self.bench.store().layout().store().join(name);
