@@ -11,8 +11,14 @@ fn main() {
 mod worker {
     use std::path::PathBuf;
 
-    const FILES: [&str; 4] =
-        ["src/worker/shim.cpp", "src/worker/kernels.cpp", "src/worker/cuda.cpp", "src/worker/shim.hpp"];
+    const FILES: [&str; 6] = [
+        "src/worker/shim.cpp",
+        "src/worker/kernels.cpp",
+        "src/worker/bfloat.cpp",
+        "src/worker/cuda.cpp",
+        "src/worker/shim.hpp",
+        "src/worker/bfloat.hpp",
+    ];
 
     /// Compiles the shim into a static library that only the worker is linked with.
     pub fn build() {

@@ -1,5 +1,6 @@
 // Operators for the CPU that libtorch has only in a slower form.
 
+#include "bfloat.hpp"
 #include "shim.hpp"
 
 #include <ATen/CPUGeneratorImpl.h>
@@ -216,7 +217,10 @@ char *kilter_linear(at::Tensor *x, at::Tensor *weight, at::Tensor *bias, at::Ten
       auto shape = x->sizes().vec();
       shape.back() = weight->size(0);
       at::Tensor rows = x->reshape({-1, x->size(-1)});
-      *out = new at::Tensor(at::_unsafe_view(at::linear(rows, *weight, added), shape));
+      if (suits_wide_product(rows, *weight))
+        *out = new at::Tensor(wide_product(rows, *weight, added).view(shape));
+      else
+        *out = new at::Tensor(at::_unsafe_view(at::linear(rows, *weight, added), shape));
     } else {
       *out = new at::Tensor(at::linear(*x, *weight, added));
     }

@@ -4,7 +4,8 @@ use crate::shim;
 use std::ffi::c_char;
 use tch::{TchError, Tensor};
 
-type RawTensor = torch_sys::C_tensor;
+/// A tensor as C++ sees it.
+pub type RawTensor = torch_sys::C_tensor;
 
 unsafe extern "C" {
     fn kilter_dropout(x: *mut RawTensor, p: f64, overwrite: i32, out: *mut *mut RawTensor) -> *mut c_char;
@@ -20,10 +21,9 @@ unsafe extern "C" {
 
 /// The product of `x`, `[…, in]`, with a matrix `[out, in]`, and a bias. A fresh tensor, which may be overwritten.
 pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor, TchError> {
-    let bias = bias.map_or(std::ptr::null_mut(), |bias| bias.as_ptr().cast_mut());
     let mut out = std::ptr::null_mut();
     // SAFETY: the pointers are live tensors', but for the bias, which may be null.
-    made(unsafe { kilter_linear(x.as_ptr().cast_mut(), weight.as_ptr().cast_mut(), bias, &raw mut out) }, out)
+    made(unsafe { kilter_linear(raw(Some(x)), raw(Some(weight)), raw(bias), &raw mut out) }, out)
 }
 
 /// Zeroes elements with probability `p`, which is below 1, and divides the others by `1 - p`; floats on the CPU. With `overwrite`
@@ -31,11 +31,16 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tens
 pub fn dropout(x: &Tensor, p: f64, overwrite: bool) -> Result<Tensor, TchError> {
     let mut out = std::ptr::null_mut();
     // SAFETY: the pointer is a live tensor's.
-    made(unsafe { kilter_dropout(x.as_ptr().cast_mut(), p, i32::from(overwrite), &raw mut out) }, out)
+    made(unsafe { kilter_dropout(raw(Some(x)), p, i32::from(overwrite), &raw mut out) }, out)
+}
+
+/// The pointer of a tensor that lives; null of none.
+pub fn raw(tensor: Option<&Tensor>) -> *mut RawTensor {
+    tensor.map_or(std::ptr::null_mut(), |tensor| tensor.as_ptr().cast_mut())
 }
 
 /// What a function of the shim made, or what it says.
-fn made(answer: *mut c_char, out: *mut RawTensor) -> Result<Tensor, TchError> {
+pub fn made(answer: *mut c_char, out: *mut RawTensor) -> Result<Tensor, TchError> {
     match shim::take(answer) {
         // SAFETY: without an error there is a new tensor that nobody else owns.
         None => Ok(unsafe { Tensor::from_ptr(out) }),

@@ -1,6 +1,7 @@
 //! `kilter-torch`, the worker: the only code that sees libtorch. The engine starts it, sends it jobs and hears events;
 //! see `kilter::job` for what they say to each other.
 
+mod bfloat;
 mod checkpoint;
 mod failure;
 mod jobs;

@@ -3,13 +3,14 @@
 use super::Forward;
 use super::train::batches::Batch;
 use super::train::order;
+use crate::bfloat;
 use crate::failure::Failure;
 use crate::tensors::{Dataset, moved};
 use kilter::nn::losses::Loss;
 use kilter::types::{Masking, Task};
 use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;
-use tch::{Kind, Reduction, Tensor};
+use tch::{Device, Kind, Reduction, Tensor};
 
 /// Marks a place without a target.
 pub const NO_TARGET: i64 = -100;
@@ -61,6 +62,9 @@ pub fn count(target: &Tensor) -> Result<Tensor, Failure> {
 /// What libtorch says.
 pub fn mean_loss(output: &Tensor, target: &Tensor, label_smoothing: f64) -> Result<Tensor, Failure> {
     let (output, target) = flat(output, target)?;
+    if label_smoothing == 0.0 && output.kind() == Kind::BFloat16 && output.device() != Device::Cpu {
+        return Ok(bfloat::token_loss(&output, &target, NO_TARGET)?);
+    }
     let sum = output.f_cross_entropy_loss::<Tensor>(&target, None, Reduction::Sum, NO_TARGET, label_smoothing)?;
     Ok(sum.f_div(&count(&target)?.f_clamp_min(1.0)?)?)
 }
@@ -182,7 +186,6 @@ fn beside(number: u64, special: &[u64]) -> u64 {
 mod tests {
     use super::*;
     use kilter::types::SpecialIds;
-    use tch::Device;
 
     fn numbers(tensor: &Tensor) -> Vec<i64> {
         Vec::try_from(tensor.to_kind(Kind::Int64).contiguous().view(-1)).expect("numbers")

@@ -2,6 +2,7 @@
 
 use super::pass::Pass;
 use super::{Module, Site, init, int};
+use crate::bfloat;
 use kilter::nn::layers;
 use tch::{TchError, Tensor, nn::Path};
 
@@ -23,7 +24,7 @@ impl Module for LayerNorm {
     fn forward(&self, x: Tensor, _: &mut Pass) -> Result<Tensor, TchError> {
         let weight = self.affine.as_ref().map(|(weight, _)| weight);
         let bias = self.affine.as_ref().map(|(_, bias)| bias);
-        x.f_layer_norm(self.shape.as_slice(), weight, bias, self.eps, true)
+        bfloat::layer_norm(&x, &self.shape, weight, bias, self.eps)
     }
 
     fn goes_on(&self) -> bool {

@@ -4,7 +4,7 @@ use super::attention::Attention;
 use super::dropout::dropped;
 use super::pass::Pass;
 use super::{Module, Site, init, int};
-use crate::kernels;
+use crate::{bfloat, kernels};
 use kilter::nn::layers::{self, BlockActivation, NormPlace, Stack};
 use tch::{TchError, Tensor, nn::Path};
 
@@ -62,7 +62,7 @@ impl Norm {
     }
 
     fn forward(&self, x: &Tensor) -> Result<Tensor, TchError> {
-        x.f_layer_norm(self.weight.size().as_slice(), Some(&self.weight), self.bias.as_ref(), self.eps, true)
+        bfloat::layer_norm(x, &self.weight.size(), Some(&self.weight), self.bias.as_ref(), self.eps)
     }
 }
 

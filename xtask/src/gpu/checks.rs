@@ -1,6 +1,6 @@
 //! What must hold on a GPU.
 
-use super::job::{Training, predict, read_floats};
+use super::job::{Training, language, predict, read_floats};
 use super::worker::Worker;
 
 /// A check: gives in words what was seen, or why it does not hold.
@@ -14,6 +14,7 @@ pub const CHECKS: &[Check] = &[
     Check { name: "same_bytes_twice", run: same_bytes_twice },
     Check { name: "near_the_processor", run: near_the_processor },
     Check { name: "fewer_bits", run: fewer_bits },
+    Check { name: "language_in_fewer_bits", run: language_in_fewer_bits },
     Check { name: "parts_make_the_step", run: parts_make_the_step },
     Check { name: "every_optimizer", run: every_optimizer },
     Check { name: "augmented_there", run: augmented_there },
@@ -82,6 +83,23 @@ fn fewer_bits(worker: &mut Worker) -> Result<String, String> {
         seen.push(format!("{bits} {loss:.4}"));
     }
     Ok(format!("losses: {}", seen.join(", ")))
+}
+
+/// A language model whose vocabulary is no multiple of anything learns the same in bf16, and twice the same.
+fn language_in_fewer_bits(worker: &mut Worker) -> Result<String, String> {
+    let run = |worker: &mut Worker, precision: &str, out: &str| {
+        let job = language(&worker.folder, worker.device, precision, out)?;
+        worker.done(&job)?.number("epoch", "loss")
+    };
+    let full = run(worker, "f32", "f32")?;
+    let bf16 = run(worker, "bf16", "bf16")?;
+    run(worker, "bf16", "again")?;
+    if bytes(worker, "bf16")? != bytes(worker, "again")? {
+        return Err("two trainings in bf16 gave other weights".to_owned());
+    }
+    ((bf16 - full).abs() < 0.05 * full && full < 5.0)
+        .then(|| format!("loss {full:.4} in f32, {bf16:.4} in bf16 (6.94 before)"))
+        .ok_or_else(|| format!("the loss is {full} in f32, {bf16} in bf16"))
 }
 
 fn parts_make_the_step(worker: &mut Worker) -> Result<String, String> {

@@ -71,6 +71,35 @@ impl Training<'_> {
     }
 }
 
+/// The tokens that a language model knows: no multiple of anything.
+const VOCABULARY: usize = 1031;
+const PLACES: usize = 32;
+
+/// A small language model of rows in which each token follows from the one before; writes what it needs.
+pub fn language(folder: &Path, device: &str, precision: &str, out: &str) -> Result<String, String> {
+    let place = |name: &str| folder.join(name);
+    write_tokens(&place("data.safetensors"), 256)?;
+    let task = format!(r#"{{"task": "next_token", "vocabulary": {VOCABULARY}}}"#);
+    let architecture = format!(
+        r#"{{"inputs": [{{"name": "text", "shape": [{{"Fixed": {PLACES}}}], "dtype": "i32", "scale": null,
+                "cardinality": {{"Fixed": {VOCABULARY}}}, "columns": []}}], "towers": [],
+            "layers": [{{"embedding": {{"dim": 64, "count": {VOCABULARY}}}}}, {{"position": {{"kind": "learned", "count": {PLACES}}}}},
+                {{"transformer_encoder": {{"layers": 2, "heads": 4, "causal": true, "norm": "pre", "activation": "gelu",
+                    "dropout": 0.0, "attention_dropout": 0.0, "feedforward": 128}}}}, "layer_norm",
+                {{"linear": {{"in": 64, "out": {VOCABULARY}, "bias": true}}}}],
+            "output": [{{"Fixed": {PLACES}}}, {{"Fixed": {VOCABULARY}}}], "target": {{"name": "text", "task": {task}}}}}"#
+    );
+    write(&place("architecture.json"), architecture.as_bytes())?;
+    Ok(format!(
+        r#"{{"do": "train", "setting": {}, "architecture": {}, "data": {}, "target": "text", "task": {task}, {FILLED},
+            "accumulate": 1, "precision": "{precision}", "deterministic": true, "epochs": 30, "batch_size": 64, "out": {}}}"#,
+        setting(device),
+        quoted(&place("architecture.json")),
+        quoted(&place("data.safetensors")),
+        quoted(&place(out)),
+    ))
+}
+
 /// A prediction of the same rows by these weights.
 pub fn predict(folder: &Path, device: &str, weights: &str, out: &str) -> String {
     let place = |name: &str| quoted(&folder.join(name));
@@ -139,6 +168,29 @@ fn write_words(path: &Path, rows: usize) -> Result<(), String> {
         ));
     }
     write(path, &safetensors(&format!("{{{}}}", entries.join(", ")), &data))
+}
+
+/// Rows of tokens, each of which decides the next; the last of a row has none after it.
+fn write_tokens(path: &Path, rows: usize) -> Result<(), String> {
+    let mut next = random();
+    let (mut tokens, mut targets) = (Vec::new(), Vec::new());
+    for _ in 0..rows {
+        let mut token = next() as usize % VOCABULARY;
+        for at in 0..PLACES {
+            let following = (token * 7 + 3) % VOCABULARY;
+            tokens.extend((token as i32).to_le_bytes());
+            targets.extend(if at + 1 == PLACES { -100 } else { following as i32 }.to_le_bytes());
+            token = following;
+        }
+    }
+    let length = tokens.len();
+    let header = format!(
+        r#"{{"target.text": {{"dtype": "I32", "shape": [{rows}, {PLACES}], "data_offsets": [0, {length}]}},
+            "feature.text": {{"dtype": "I32", "shape": [{rows}, {PLACES}], "data_offsets": [{length}, {}]}}}}"#,
+        2 * length
+    );
+    targets.extend(tokens);
+    write(path, &safetensors(&header, &targets))
 }
 
 /// A file of safetensors of its header and its data.
