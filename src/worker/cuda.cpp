@@ -73,6 +73,8 @@ struct Graph {
   // A stream of its own, because the usual one cannot be recorded.
   void begin() {
     guard()->synchronizeDevice(device.index());
+    // What is recorded gets memory of its own; what the steps before it left unused would be missing there.
+    c10::getDeviceAllocator(c10::kCUDA)->emptyCache();
     before = guard()->exchangeStream(guard()->getStreamFromGlobalPool(device, false));
     records = true;
     functions.begin(object, {0, 0}, 1);

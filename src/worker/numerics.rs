@@ -95,7 +95,7 @@ pub fn environment(setting: Setting) -> BTreeMap<String, String> {
 
 /// The first CUDA device, after loading libtorch's CUDA half.
 fn cuda() -> Result<Device, Failure> {
-    let library = libtorch_folder().map(|folder| folder.join("libtorch_cuda.so")).filter(|path| path.is_file());
+    let library = libtorch_folder().and_then(|folder| cuda_half(&folder));
     let hint = "`cargo xtask setup --cuda` fetches libtorch with CUDA; with device = \"cpu\" the job runs without";
     let Some(library) = library else {
         return Err(Failure::new("device = \"cuda\", but this libtorch has no CUDA half").hint(hint));
@@ -106,6 +106,13 @@ fn cuda() -> Result<Device, Failure> {
             .hint("`nvidia-smi` shows what the driver sees; with device = \"cpu\" the job runs without"));
     }
     Ok(Device::Cuda(0))
+}
+
+/// libtorch's CUDA half: beside the rest, as in PyTorch's own folder, or where `cargo xtask setup --cuda` puts it, out of the
+/// build's sight.
+fn cuda_half(libtorch: &Path) -> Option<PathBuf> {
+    let folders = [libtorch.to_owned(), libtorch.join("../../cuda/lib")];
+    folders.into_iter().map(|folder| folder.join("libtorch_cuda.so")).find(|path| path.is_file())
 }
 
 /// The folder that this process's libtorch was loaded from.
@@ -165,6 +172,20 @@ mod tests {
     fn libtorch_is_found_where_it_was_loaded_from() {
         assert!(tch::get_num_threads() > 0);
         assert!(libtorch_folder().expect("loaded").join("libc10.so").is_file());
+    }
+
+    #[test]
+    fn the_cuda_half_lies_beside_the_rest_or_where_setup_puts_it() {
+        let home = tempfile::tempdir().expect("folder");
+        let (torch, cuda) = (home.path().join("torch/lib"), home.path().join("cuda/lib"));
+        for folder in [&torch, &cuda] {
+            std::fs::create_dir_all(folder).expect("made");
+        }
+        assert_eq!(cuda_half(&torch), None);
+        std::fs::write(cuda.join("libtorch_cuda.so"), b"").expect("written");
+        assert_eq!(cuda_half(&torch), Some(torch.join("../../cuda/lib/libtorch_cuda.so")));
+        std::fs::write(torch.join("libtorch_cuda.so"), b"").expect("written");
+        assert_eq!(cuda_half(&torch), Some(torch.join("libtorch_cuda.so")));
     }
 
     #[test]

@@ -30,7 +30,8 @@ pub fn moved(tensor: Tensor, device: Device) -> Result<Tensor, Failure> {
     }
     match (tensor.device(), device) {
         (Device::Cpu, Device::Cuda(_)) => {
-            Ok(tensor.f_pin_memory(device)?.f_to_device_(device, tensor.kind(), true, false)?)
+            // `pin_memory` of tch always names a device, which libtorch warns of at every call.
+            Ok(tensor.f_internal_pin_memory(device)?.f_to_device_(device, tensor.kind(), true, false)?)
         }
         _ => Ok(tensor.f_to_device(device)?),
     }
