@@ -156,13 +156,12 @@ impl Trainer<'_> {
         let replayed = match &mut course.replay {
             Some(replay) => {
                 course.optimizer.set_rate(lr)?;
-                // What is traced looks at the gradients before the step.
-                if traced { None } else { replay.step(&self.step, batch, &mut course.optimizer)? }
+                replay.step(&self.step, batch, &mut course.optimizer, traced)?
             }
             None => None,
         };
         let (loss, norms, is_sound) = match replayed {
-            Some(loss) => (loss, None, true),
+            Some((loss, norms)) => (loss, norms, true),
             None => self.usual_step(course, batch, lr, traced)?,
         };
         if let Some(average) = &mut course.average {
@@ -196,7 +195,7 @@ impl Trainer<'_> {
             }
             _ => false,
         };
-        let norms = traced.then(|| self.norms(course)).transpose()?;
+        let norms = traced.then(|| Norms::of(&course.optimizer, self.job.gradient_norms)).transpose()?;
         if is_sound && !overflow {
             course.optimizer.guard(&loss)?;
             course.optimizer.step(lr, self.job.clip)?;
@@ -204,11 +203,5 @@ impl Trainer<'_> {
             course.optimizer.forget();
         }
         Ok((loss, norms, is_sound))
-    }
-
-    fn norms(&self, course: &Course<'_>) -> Result<Norms, Failure> {
-        let all = course.optimizer.gradient_norm()?;
-        let parameters = self.job.gradient_norms.then(|| course.optimizer.gradient_norms()).transpose()?;
-        Ok(Norms { all, parameters })
     }
 }

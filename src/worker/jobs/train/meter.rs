@@ -5,6 +5,7 @@ use super::diverged::Diverged;
 use super::trace::Trace;
 use crate::checkpoint::{Part, Stateful};
 use crate::failure::Failure;
+use crate::shim::Optimizer;
 use kilter::job::WorkerEvent;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -19,6 +20,17 @@ pub struct Norms {
     pub all: Tensor,
     /// Of each parameter.
     pub parameters: Option<Tensor>,
+}
+
+impl Norms {
+    /// Those of the gradients as they are, before a step bounds and forgets them; of each parameter too, where `each` says so.
+    ///
+    /// # Errors
+    /// What libtorch says.
+    pub fn of(optimizer: &Optimizer, each: bool) -> Result<Self, Failure> {
+        let parameters = each.then(|| optimizer.gradient_norms()).transpose()?;
+        Ok(Self { all: optimizer.gradient_norm()?, parameters })
+    }
 }
 
 /// What there is to say of a step that was made.

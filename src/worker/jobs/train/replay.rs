@@ -2,6 +2,7 @@
 //! step does not wait for the processor to ask for each of its operators.
 
 use super::batches::Batch;
+use super::meter::Norms;
 use super::step::Step;
 use crate::failure::Failure;
 use crate::shim::{Graph, Optimizer};
@@ -15,16 +16,20 @@ const BEFORE: u64 = 3;
 pub struct Replay {
     device: Device,
     clip: Option<Clip>,
+    /// Whether the norms of each parameter's gradients are told.
+    each: bool,
     /// How many steps were made the usual way.
     made: u64,
     recorded: Option<Recorded>,
 }
 
-/// A step whose batch and loss lie at fixed places.
+/// A step whose batch, loss and norms lie at fixed places. The norms are part of every step, because a step that is asked for in
+/// the usual way, to be traced, takes as long as several that are replayed.
 struct Recorded {
     graph: Graph,
     batch: Batch,
     loss: Tensor,
+    norms: Norms,
 }
 
 impl Replay {
@@ -37,10 +42,11 @@ impl Replay {
             return Ok(None);
         }
         optimizer.keep_rate_on_device()?;
-        Ok(Some(Self { device, clip: job.clip, made: 0, recorded: None }))
+        Ok(Some(Self { device, clip: job.clip, each: job.gradient_norms, made: 0, recorded: None }))
     }
 
-    /// Makes a step with the optimizer's rate, and gives its loss; `None` where it has to be made the usual way.
+    /// Makes a step with the optimizer's rate, and gives its loss, with the norms where it is traced; `None` where it has to be made
+    /// the usual way.
     ///
     /// # Errors
     /// When a step cannot be recorded, or libtorch fails.
@@ -49,7 +55,8 @@ impl Replay {
         step: &Step<'_>,
         batch: &Batch,
         optimizer: &mut Optimizer,
-    ) -> Result<Option<Tensor>, Failure> {
+        traced: bool,
+    ) -> Result<Option<(Tensor, Option<Norms>)>, Failure> {
         if self.made < BEFORE || !optimizer.is_started() {
             self.made += 1;
             return Ok(None);
@@ -59,35 +66,48 @@ impl Replay {
             None => self.record(step, batch, optimizer)?,
         };
         let fits = recorded.takes(batch)?;
-        let loss = match fits {
+        let given = match fits {
             true => {
                 recorded.graph.replay()?;
-                Some(recorded.loss.f_add_scalar(0.0)?)
+                let norms = traced.then(|| recorded.norms()).transpose()?;
+                Some((apart(&recorded.loss)?, norms))
             }
             false => None,
         };
         self.recorded = Some(recorded);
-        Ok(loss)
+        Ok(given)
     }
 
     fn record(&self, step: &Step<'_>, batch: &Batch, optimizer: &mut Optimizer) -> Result<Recorded, Failure> {
         let batch = batch.copied()?;
         let recorded = Graph::record(self.device, || {
             let loss = step.loss_and_gradients(&batch, 1.0)?;
+            let norms = Norms::of(optimizer, self.each)?;
             optimizer.guard(&loss)?;
             // The rate is on the device.
             optimizer.step(0.0, self.clip)?;
-            Ok(loss)
+            Ok((loss, norms))
         });
-        let (graph, loss) = recorded.map_err(|failure| {
+        let (graph, (loss, norms)) = recorded.map_err(|failure| {
             Failure::new(format!("a step of this training cannot be recorded: {}", failure.message))
                 .hint("leave `graph` out: steps are then asked for operator by operator")
         })?;
-        Ok(Recorded { graph, batch, loss })
+        Ok(Recorded { graph, batch, loss, norms })
     }
 }
 
+/// A number in memory of its own, which the next replay does not overwrite.
+fn apart(tensor: &Tensor) -> Result<Tensor, Failure> {
+    Ok(tensor.f_add_scalar(0.0)?)
+}
+
 impl Recorded {
+    /// The norms of the step that was replayed last.
+    fn norms(&self) -> Result<Norms, Failure> {
+        let parameters = self.norms.parameters.as_ref().map(apart).transpose()?;
+        Ok(Norms { all: apart(&self.norms.all)?, parameters })
+    }
+
     /// Takes a batch over; says whether it has the recorded shape.
     fn takes(&self, batch: &Batch) -> Result<bool, Failure> {
         let pairs = || {
