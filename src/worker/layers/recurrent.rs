@@ -5,7 +5,8 @@ use super::pass::{Mask, Pass, at, at_each};
 use super::past::Past;
 use super::{Module, Site, init, int, words};
 use kilter::nn::layers::{self, RecurrentOutput};
-use tch::{TchError, Tensor, nn::Path};
+use std::cell::Cell;
+use tch::{Device, TchError, Tensor, nn::Path};
 
 pub(super) struct Recurrent<const GATES: u64> {
     /// Per stacked layer and direction: `weight_ih`, `weight_hh`, and the biases where there are any.
@@ -16,6 +17,8 @@ pub(super) struct Recurrent<const GATES: u64> {
     dropout: f64,
     bias: bool,
     output: RecurrentOutput,
+    /// Whether the parameters lie as cuDNN reads them; see [`Recurrent::lay_out`].
+    laid: Cell<bool>,
 }
 
 /// Some of the stacked layers, with their parameters.
@@ -61,7 +64,77 @@ impl<const GATES: u64> Recurrent<GATES> {
             dropout: spec.dropout,
             bias: spec.bias,
             output: spec.output,
+            laid: Cell::new(false),
         })
+    }
+
+    /// On a GPU puts the parameters that are used together side by side, once: else cuDNN's are copied together in every pass, with a
+    /// warning each time. The tensors stay the same ones, with other memory.
+    fn lay_out(&self, x: &Tensor, is_masked: bool) -> Result<(), TchError> {
+        if x.device() == Device::Cpu || self.laid.replace(true) {
+            return Ok(());
+        }
+        let matrix = if self.bias { 4 } else { 2 };
+        let directions = if self.bidirectional { 2 } else { 1 };
+        let (together, bidirectional) = match self.bidirectional && is_masked {
+            true => (matrix, false),
+            false if self.goes_layer_by_layer(x) => (matrix * directions, self.bidirectional),
+            false => (self.params.len(), self.bidirectional),
+        };
+        let layers = together / matrix / if bidirectional { 2 } else { 1 };
+        // cuDNN's numbers of its kinds of layers.
+        let mode = match GATES {
+            1 => 1,
+            3 => 3,
+            _ => 2,
+        };
+        let _no_grad = tch::no_grad_guard();
+        for params in self.params.chunks(together) {
+            let (inputs, hidden, layers) = (params[0].size()[1], self.hidden, layers as i64);
+            let _ = Tensor::f_internal_cudnn_rnn_flatten_weight(
+                params,
+                matrix as i64,
+                inputs,
+                mode,
+                hidden,
+                0,
+                layers,
+                true,
+                bidirectional,
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Whether stacked layers are computed one by one: cuDNN draws what it drops between them from a state that it keeps in the
+    /// process, which no seed and no checkpoint reaches.
+    fn goes_layer_by_layer(&self, x: &Tensor) -> bool {
+        x.device() != Device::Cpu && self.layers > 1 && self.dropout > 0.0
+    }
+
+    /// The same as [`Recurrent::states_from`] so.
+    fn layer_by_layer(
+        &self,
+        [hidden, cell]: [&Tensor; 2],
+        x: &Tensor,
+        part: &Part<'_>,
+        train: bool,
+    ) -> Result<(Tensor, [Tensor; 2]), TchError> {
+        let directions = if part.bidirectional { 2 } else { 1 };
+        let each = part.params.len() / part.layers as usize;
+        let (mut x, mut hiddens, mut cells) = (x.shallow_clone(), Vec::new(), Vec::new());
+        for (layer, params) in (0_i64..).zip(part.params.chunks(each)) {
+            if layer > 0 && train {
+                x = dropped(x, self.dropout, false)?;
+            }
+            let start = |of: &Tensor| of.f_narrow(0, layer * directions, directions);
+            let one = Part { params, layers: 1, bidirectional: part.bidirectional };
+            let (states, [last, cell]) = self.states_from([&start(hidden)?, &start(cell)?], &x, &one, train)?;
+            x = states;
+            hiddens.push(last);
+            cells.push(cell);
+        }
+        Ok((x, [Tensor::f_cat(&hiddens, 0)?, Tensor::f_cat(&cells, 0)?]))
     }
 
     /// The states at every place, `[batch, seq, width]`, and the last ones, `[layers · directions, batch, hidden]`.
@@ -82,6 +155,9 @@ impl<const GATES: u64> Recurrent<GATES> {
         train: bool,
     ) -> Result<(Tensor, [Tensor; 2]), TchError> {
         let Part { params, layers, bidirectional } = *part;
+        if layers > 1 && self.goes_layer_by_layer(x) {
+            return self.layer_by_layer([hidden, cell], x, part, train);
+        }
         let (bias, dropout) = (self.bias, if layers > 1 { self.dropout } else { 0.0 });
         let (states, last) = match GATES {
             1 => x.f_rnn_tanh(hidden, params, bias, layers, dropout, train, bidirectional, true)?,
@@ -172,6 +248,7 @@ impl<const GATES: u64> Recurrent<GATES> {
 
 impl<const GATES: u64> Module for Recurrent<GATES> {
     fn forward(&self, x: Tensor, pass: &mut Pass) -> Result<Tensor, TchError> {
+        self.lay_out(&x, pass.mask.is_some())?;
         if let Some(past) = &mut pass.past {
             return self.further(&x, past);
         }
