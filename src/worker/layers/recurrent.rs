@@ -106,8 +106,8 @@ impl<const GATES: u64> Recurrent<GATES> {
         Ok(())
     }
 
-    /// Whether stacked layers are computed one by one: cuDNN draws what it drops between them from a state that it keeps in the
-    /// process, which no seed and no checkpoint reaches.
+    /// Whether stacked layers are computed one by one: cuDNN draws what it drops between them from a state of its own, which no
+    /// checkpoint holds.
     fn goes_layer_by_layer(&self, x: &Tensor) -> bool {
         x.device() != Device::Cpu && self.layers > 1 && self.dropout > 0.0
     }
