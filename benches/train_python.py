@@ -10,7 +10,8 @@ Python is measured three times: as a training loop is usually written (contiguou
 tuned (channels last, `fused=True`), and tuned with `torch.compile` around the network. None reads the loss back in every
 step, and no row passes through a DataLoader. The first epoch, in which `torch.compile` compiles, does not count.
 
-On a GPU both have the data there and compute in full fp32, and kilter is measured a second time with recorded steps (`graph = true`).
+On a GPU both have the data there and compute in full fp32, and kilter is measured a second time, in a line of its own, with recorded
+steps (`graph = true`, which a stage has to declare).
 """
 
 import argparse
@@ -178,11 +179,11 @@ def run_kilter(worker, job, rows, epochs):
     return rate(times, rows, epochs)
 
 
-def recorded(job):
-    """The same job with its steps recorded."""
+def changed(job, **fields):
+    """The same job with other fields."""
     text = json.loads(job.read_text())
-    text["job"]["graph"] = True
-    path = job.with_name("recorded.json")
+    text["job"].update(fields)
+    path = job.with_name("_".join(fields) + ".json")
     path.write_text(json.dumps(text))
     return path
 
@@ -318,8 +319,7 @@ def main():
     worker = Path(arguments.kilter).with_name("kilter-torch")
     on_gpu = arguments.device == "cuda"
     print(f"{arguments.device}, batch {BATCH}, {THREADS} threads, fp32, Adam; rows/s, median of {arguments.rounds} rounds in turn")
-    columns = (["recorded"] if on_gpu else []) + HOW
-    print(f"{'network':22} {'kilter':>9}" + "".join(f" {how:>9} {'ratio':>6}" for how in columns))
+    print(f"{'network':32} {'kilter':>9}" + "".join(f" {how:>9} {'ratio':>6}" for how in HOW))
     for name, case in CASES.items():
         if arguments.only and arguments.only not in name:
             continue
@@ -327,17 +327,18 @@ def main():
             # A GPU is through with an epoch in no time.
             rows, epochs = case[3] // BATCH * BATCH, case[4] * (20 if on_gpu else 1)
             job = prepare(Path(folder), (*case[:4], epochs), arguments.device)
-            jobs = [job, recorded(job)] if on_gpu else [job]
+            jobs = [job, changed(job, graph=True)] if on_gpu else [job]
             rounds = [
                 (*(run_kilter(worker, job, rows, epochs) for job in jobs), *(run_python(job, how, rows, epochs) for how in HOW))
                 for _ in range(arguments.rounds)
             ]
-        kilter, *python = zip(*rounds)
-        line = f"{name:22} {statistics.median(kilter):9,.0f}"
-        for rates in python:
-            ratio = statistics.median(ours / theirs for ours, theirs in zip(kilter, rates))
-            line += f" {statistics.median(rates):9,.0f} {ratio:5.2f}x"
-        print(line, flush=True)
+        measured = list(zip(*rounds))
+        for suffix, kilter in zip(["", ", graph"], measured[: len(jobs)]):
+            line = f"{name + suffix:32} {statistics.median(kilter):9,.0f}"
+            for rates in measured[len(jobs) :]:
+                ratio = statistics.median(ours / theirs for ours, theirs in zip(kilter, rates))
+                line += f" {statistics.median(rates):9,.0f} {ratio:5.2f}x"
+            print(line, flush=True)
 
 
 if __name__ == "__main__":
