@@ -178,4 +178,14 @@ char *kilter_layer_norm(at::Tensor *x, const int64_t *shape, size_t dims, at::Te
   });
 }
 
+// Ends casting to bf16 on a GPU for this thread, until it is resumed; says whether there was any.
+int32_t kilter_pause_bf16() {
+  bool casts = at::autocast::is_autocast_enabled(at::kCUDA) && at::autocast::get_autocast_dtype(at::kCUDA) == at::kBFloat16;
+  if (casts)
+    at::autocast::set_autocast_enabled(at::kCUDA, false);
+  return casts ? 1 : 0;
+}
+
+void kilter_resume_bf16() { at::autocast::set_autocast_enabled(at::kCUDA, true); }
+
 } // extern "C"

@@ -20,6 +20,8 @@ unsafe extern "C" {
         eps: f64,
         out: *mut *mut RawTensor,
     ) -> *mut c_char;
+    fn kilter_pause_bf16() -> i32;
+    fn kilter_resume_bf16();
     #[cfg(test)]
     fn kilter_wide_product(
         x: *mut RawTensor,
@@ -64,6 +66,28 @@ fn layer_norm_in_bf16(
         kilter_layer_norm(raw(Some(x)), shape.as_ptr(), shape.len(), raw(weight), raw(bias), eps, &raw mut out)
     };
     made(answer, out)
+}
+
+/// While it lives, nothing is cast to bf16 on a GPU.
+pub struct Paused(());
+
+impl Paused {
+    /// Where there is such casting, ends it for a while, and gives `x` in f32.
+    pub fn at(x: &Tensor) -> Result<Option<(Self, Tensor)>, TchError> {
+        // SAFETY: it takes nothing, and changes a setting of this thread.
+        if x.device() == Device::Cpu || unsafe { kilter_pause_bf16() } == 0 {
+            return Ok(None);
+        }
+        let paused = Self(());
+        Ok(Some((paused, x.f_to_kind(Kind::Float)?)))
+    }
+}
+
+impl Drop for Paused {
+    fn drop(&mut self) {
+        // SAFETY: as above.
+        unsafe { kilter_resume_bf16() };
+    }
 }
 
 #[cfg(test)]

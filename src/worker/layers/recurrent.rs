@@ -4,6 +4,7 @@ use super::dropout::dropped;
 use super::pass::{Mask, Pass, at, at_each};
 use super::past::Past;
 use super::{Module, Site, init, int, words};
+use crate::bfloat::Paused;
 use kilter::nn::layers::{self, RecurrentOutput};
 use std::cell::Cell;
 use tch::{Device, TchError, Tensor, nn::Path};
@@ -249,6 +250,8 @@ impl<const GATES: u64> Recurrent<GATES> {
 impl<const GATES: u64> Module for Recurrent<GATES> {
     fn forward(&self, x: Tensor, pass: &mut Pass) -> Result<Tensor, TchError> {
         self.lay_out(&x, pass.mask.is_some())?;
+        // libtorch would cast recurrent layers to f16 then, whose gradients vanish without a scale.
+        let (_paused, x) = Paused::at(&x)?.map_or((None, x), |(paused, x)| (Some(paused), x));
         if let Some(past) = &mut pass.past {
             return self.further(&x, past);
         }

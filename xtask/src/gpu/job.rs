@@ -75,8 +75,8 @@ impl Training<'_> {
 const VOCABULARY: usize = 1031;
 const PLACES: usize = 32;
 
-/// A small language model of rows in which each token follows from the one before; writes what it needs.
-pub fn language(folder: &Path, device: &str, precision: &str, out: &str) -> Result<String, String> {
+/// A small language model, with `body` as JSON between its embedding and its last norm, of rows in which each token follows from the one before; writes what it needs.
+pub fn language(folder: &Path, device: &str, body: &str, precision: &str, out: &str) -> Result<String, String> {
     let place = |name: &str| folder.join(name);
     write_tokens(&place("data.safetensors"), 256)?;
     let task = format!(r#"{{"task": "next_token", "vocabulary": {VOCABULARY}}}"#);
@@ -84,8 +84,7 @@ pub fn language(folder: &Path, device: &str, precision: &str, out: &str) -> Resu
         r#"{{"inputs": [{{"name": "text", "shape": [{{"Fixed": {PLACES}}}], "dtype": "i32", "scale": null,
                 "cardinality": {{"Fixed": {VOCABULARY}}}, "columns": []}}], "towers": [],
             "layers": [{{"embedding": {{"dim": 64, "count": {VOCABULARY}}}}}, {{"position": {{"kind": "learned", "count": {PLACES}}}}},
-                {{"transformer_encoder": {{"layers": 2, "heads": 4, "causal": true, "norm": "pre", "activation": "gelu",
-                    "dropout": 0.0, "attention_dropout": 0.0, "feedforward": 128}}}}, "layer_norm",
+                {body}, "layer_norm",
                 {{"linear": {{"in": 64, "out": {VOCABULARY}, "bias": true}}}}],
             "output": [{{"Fixed": {PLACES}}}, {{"Fixed": {VOCABULARY}}}], "target": {{"name": "text", "task": {task}}}}}"#
     );
