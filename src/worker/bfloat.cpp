@@ -105,7 +105,7 @@ struct TokenLoss : Function<TokenLoss> {
     at::index_put_(gradient, places, at::zeros({}, gradient.options()));
     at::Tensor others = gradient.sum({1}, true, at::kFloat);
     at::index_put_(gradient, places, others.squeeze(1).neg().to(gradient.scalar_type()));
-    // Either is exact where the other is not.
+    // Either is exact where the other is not. A token that is told to be impossible costs 87, as much as f32 can say of one.
     at::Tensor loss = at::where(others.lt(0.5), others.clamp_max(0.5).neg().log1p().neg(),
                                 own.clamp_min(std::numeric_limits<float>::min()).log().neg());
     at::Tensor share = there.to(at::kFloat) / there.sum(at::kFloat).clamp_min(1.0);

