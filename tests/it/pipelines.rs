@@ -73,7 +73,8 @@ fn the_fashion_network_for_a_gpu_learns_on_a_processor_too() {
     if !cfg!(feature = "torch") {
         return;
     }
-    run_twice("fashion_gpu", &["device=cpu", "train_rows=300", "test_rows=100", "epochs=1", "min_accuracy=0.0"]);
+    let small = ["width_1=8", "width_2=16", "width_3=16", "train_rows=300", "test_rows=100", "epochs=1"];
+    run_twice("fashion_gpu", &[&small[..], &["device=cpu", "min_accuracy=0.0"]].concat());
 }
 
 #[test]
