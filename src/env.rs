@@ -215,22 +215,28 @@ pub fn is_network_file_system(path: &std::path::Path) -> bool {
 }
 
 /// Makes `to`, which is not there yet, a clone of `from`: a file of its own that shares what lies on the disk. `false` where
-/// the file system cannot do that. Of files on `device`, where `from` lies, it is asked only until it said that it has no
-/// clones: a try costs as much as a small copy.
-#[must_use]
-pub fn clone_file(from: &std::path::Path, to: &std::path::Path, device: u64) -> bool {
+/// the file system cannot do that, and nothing lies at `to` then. Of files on `device`, where `from` lies, it is asked only until
+/// it said that it has no clones: a try costs as much as a small copy.
+///
+/// # Errors
+/// When something lies at `to`: it was there (`AlreadyExists`), or a try left an empty file that cannot be removed, which must not
+/// be taken for the copy.
+pub fn clone_file(from: &std::path::Path, to: &std::path::Path, device: u64) -> std::io::Result<bool> {
     static WITHOUT: RwLock<BTreeSet<u64>> = RwLock::new(BTreeSet::new());
     if WITHOUT.read().unwrap_or_else(PoisonError::into_inner).contains(&device) {
-        return false;
+        return Ok(false);
     }
-    match reflink_copy::reflink(from, to) {
-        Ok(()) => true,
-        Err(error) => {
-            if matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::ENOTTY | libc::ENOSYS)) {
-                WITHOUT.write().unwrap_or_else(PoisonError::into_inner).insert(device);
-            }
-            false
-        }
+    let Err(error) = reflink_copy::reflink(from, to) else { return Ok(true) };
+    if matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::ENOTTY | libc::ENOSYS)) {
+        WITHOUT.write().unwrap_or_else(PoisonError::into_inner).insert(device);
+    }
+    match error.kind() {
+        std::io::ErrorKind::AlreadyExists => Err(error),
+        _ if to.symlink_metadata().is_ok() => Err(std::io::Error::other(format!(
+            "a try to clone it left an empty file at {}, which cannot be removed",
+            to.display()
+        ))),
+        _ => Ok(false),
     }
 }
 
@@ -286,6 +292,21 @@ mod tests {
         assert!(soon.is_set() && !cancel.is_set() && !later.is_set());
         cancel.set();
         assert!(later.is_set(), "the flag is shared");
+    }
+
+    #[test]
+    fn nothing_is_cloned_over_what_is_there() {
+        let folder = tempfile::tempdir().expect("folder");
+        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+        std::fs::write(&from, "new").expect("written");
+        let cloned = clone_file(&from, &to, u64::MAX).expect("nothing is there");
+        assert_eq!(to.exists(), cloned);
+        std::fs::write(&to, "old").expect("written");
+        // A file system without clones is not asked again.
+        if let Err(error) = clone_file(&from, &to, u64::MAX - 1) {
+            assert_eq!(error.kind(), std::io::ErrorKind::AlreadyExists);
+        }
+        assert_eq!(std::fs::read(&to).expect("read"), b"old");
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //!
 //! And one more: of a table of which a stage reads some columns it can see no others ([`mod@read`], [`projection`]).
 
+pub mod alike;
 pub mod cast;
 pub mod changes;
 pub mod compare;
@@ -88,6 +89,9 @@ pub fn polars_words(error: &PolarsError) -> String {
         | PolarsError::StructFieldNotFound(text) => text.to_string(),
     };
     let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("it failed");
+    if let Some(types) = line.strip_prefix("'join_where' cannot compare ") {
+        return format!("a join does not compare {types}: CAST one side to the type of the other");
+    }
     match line
         .strip_prefix("aggregation 'item' expected no or a single value, got ")
         .and_then(|rest| rest.split(' ').next())

@@ -9,7 +9,7 @@ pub enum Precision {
     /// 32-bit floats.
     #[default]
     F32,
-    /// On a GPU matrix products and convolutions round their inputs to 10 bits of mantissa.
+    /// On a GPU matrix products and convolutions round their inputs to 10 bits of mantissa; a processor computes in 32 bits.
     Tf32,
     /// Matrix products, convolutions and attention in bfloat16, as `torch.autocast`.
     Bf16,

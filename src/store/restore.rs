@@ -90,7 +90,7 @@ pub(super) fn count_files(folder: &Path) -> usize {
 fn materialize(object: &Path, to: &Path) -> Result<(), StoreError> {
     let failed = |error: std::io::Error| StoreError::io("write", to, &error);
     let metadata = object.metadata().map_err(failed)?;
-    if !env::clone_file(object, to, metadata.dev()) {
+    if !env::clone_file(object, to, metadata.dev()).map_err(failed)? {
         if std::fs::hard_link(object, to).is_ok() {
             return Ok(());
         }

@@ -12,13 +12,6 @@ pub(super) fn joinable(left_on: &[Expr], left: &Scope<'_>, right_on: &[Expr], ri
     for (a, b) in left_on.iter().zip(right_on) {
         let (a, b) = (a.to_field(left.schema()?)?, b.to_field(right.schema()?)?);
         let mixed = |a: &DataType, b: &DataType| *a == DataType::UInt64 && b.is_signed_integer();
-        // Several keys become one of bytes.
-        if left_on.len() == 1
-            && let Some(decimal) = [&a, &b].into_iter().find(|key| key.dtype.is_decimal())
-        {
-            let dtype = from_polars(&decimal.dtype);
-            polars_bail!(InvalidOperation: "`{}` is {dtype}, and tables are not joined by a decimal alone: cast it on both sides, or join by another column too", decimal.name);
-        }
         let wide = a.dtype == DataType::Int128 || b.dtype == DataType::Int128;
         if wide || mixed(&a.dtype, &b.dtype) || mixed(&b.dtype, &a.dtype) {
             let (x, y) = (from_polars(&a.dtype), from_polars(&b.dtype));

@@ -22,6 +22,22 @@ fn set_operations_inside_of_others_are_their_own() {
 }
 
 #[test]
+fn joins_compare_numbers_of_one_type() {
+    let of = |join: &str, cast: &str, condition: &str| {
+        format!("SELECT count(*) AS n FROM t {join} (SELECT CAST(at AS {cast}) AS x FROM t) AS u ON {condition}")
+    };
+    let refused = "E0214 a join does not compare Int64 with Float64: CAST one side to the type of the other";
+    let cases = [
+        (of("JOIN", "TINYINT", "t.at < u.x"), "15"),
+        (of("LEFT JOIN", "DOUBLE", "CAST(t.at AS DOUBLE) > u.x"), "16"),
+        (of("JOIN", "DOUBLE", "t.at > u.x"), refused),
+    ];
+    for (query, count) in &cases {
+        right("rows", &[(query.as_str(), &[count])]);
+    }
+}
+
+#[test]
 fn an_order_without_a_frame_takes_equals_together() {
     right(
         "rows",

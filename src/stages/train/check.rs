@@ -3,7 +3,7 @@
 use super::kind::{CURVES, GRADIENTS, HISTORY, MODEL, STATE};
 use super::spec::TrainSpec;
 use crate::diag::{codes, did_you_mean, list};
-use crate::job::{Accumulate, DeviceChoice, Precision, TRACE, validation_metrics};
+use crate::job::{Accumulate, Precision, TRACE, validation_metrics};
 use crate::nn::choice::Problem;
 use crate::nn::losses::Loss;
 use crate::nn::optim::Optimizer;
@@ -125,11 +125,6 @@ fn computing(spec: &TrainSpec, cx: &mut CheckCx<'_>) {
     {
         let message = format!("decay is above 0 and below 1, found {}", ema.decay);
         cx.error(path!["ema", "decay"], codes::OUT_OF_RANGE, message);
-    }
-    if spec.precision == Precision::Tf32 && spec.device == DeviceChoice::Cpu {
-        cx.error(path!["precision"], codes::CONFLICT, "a processor has no tf32")
-            .label("for a GPU")
-            .hint("`bf16` is what processors have, some of them in hardware; or compute on a GPU: device = \"cuda\"");
     }
     if spec.graph {
         recorded(spec, cx);

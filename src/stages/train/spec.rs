@@ -53,8 +53,8 @@ pub struct TrainSpec {
     /// `"auto"`: in as few as fit into the GPU's memory. A batch norm sees a part at a time.
     #[serde(default, skip_serializing_if = "Accumulate::is_whole")]
     pub accumulate: Accumulate,
-    /// `f32`; `tf32`, `bf16` and `f16` are faster on a GPU that has them, `bf16` also on some processors. Weights and optimizer
-    /// stay in 32 bits.
+    /// `f32`; `tf32`, `bf16` and `f16` are faster on a GPU that has them, `bf16` also on some processors, where `tf32` is `f32`.
+    /// Weights and optimizer stay in 32 bits.
     #[serde(default, skip_serializing_if = "is_default")]
     pub precision: Precision,
     /// Whether what cannot be computed reproducibly on the device is refused. Without it `verify` expects no equal bits.

@@ -296,7 +296,7 @@ fn copy_new(from: &Path, to: &Path) -> std::io::Result<()> {
     let metadata = source.metadata()?;
     let executable = metadata.permissions().mode() & 0o111 != 0;
     let permissions = Permissions::from_mode(if executable { 0o555 } else { 0o444 });
-    if env::clone_file(from, to, metadata.dev()) {
+    if env::clone_file(from, to, metadata.dev())? {
         return std::fs::set_permissions(to, permissions);
     }
     let mut copy = File::options().write(true).create_new(true).open(to)?;

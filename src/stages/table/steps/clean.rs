@@ -71,6 +71,27 @@ impl Clean {
         self.replace.iter().enumerate().map(compile).collect()
     }
 
+    /// Reports groups that stand in a replacement and not in its pattern: nothing would stand there.
+    fn check_groups(&self, at: &Path, cx: &mut CheckCx<'_>) {
+        for (index, (pattern, with)) in self.patterns().unwrap_or_default().iter().enumerate() {
+            if let Some(name) = groups(with).find(|name| !has_group(pattern, name)) {
+                let place = vec!["replace".into(), index.into(), "with".into()];
+                let digits = name.chars().take_while(char::is_ascii_digit).count();
+                let hint = match name.split_at(digits) {
+                    ("", _) => "`$$` is a dollar sign".to_owned(),
+                    (number, behind) => format!("`${{{number}}}{behind}` is group {number}, with `{behind}` behind it"),
+                };
+                cx.error(
+                    [at.clone(), place].concat(),
+                    codes::OUT_OF_RANGE,
+                    format!("the pattern has no group `{name}`"),
+                )
+                .label("nothing would stand there")
+                .hint(hint);
+            }
+        }
+    }
+
     /// A text after all of it; `None` where it stands for a missing value.
     fn text<'a>(&self, patterns: &[(Regex, String)], text: &'a str) -> Option<Cow<'a, str>> {
         let mut text = match self.form {
@@ -102,6 +123,25 @@ impl Clean {
     }
 }
 
+/// The names of the groups that a replacement asks for, as `regex` reads it.
+fn groups(with: &str) -> impl Iterator<Item = &str> {
+    with.replace("$$", "  ").match_indices('$').map(|(at, _)| at).collect::<Vec<_>>().into_iter().filter_map(|at| {
+        let rest = &with[at + 1..];
+        if let Some(braced) = rest.strip_prefix('{') {
+            return braced.split_once('}').map(|(name, _)| name);
+        }
+        let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(rest.len());
+        (end > 0).then(|| &rest[..end])
+    })
+}
+
+fn has_group(pattern: &Regex, name: &str) -> bool {
+    match name.parse::<usize>() {
+        Ok(number) => number < pattern.captures_len(),
+        Err(_) => pattern.capture_names().flatten().any(|known| known == name),
+    }
+}
+
 impl Rule for Clean {
     fn check(&self, input: TableSchema, _: FloatSums, at: &Path, cx: &mut CheckCx<'_>) -> TableSchema {
         let columns: Path = [at.clone(), vec!["columns".into()]].concat();
@@ -128,6 +168,7 @@ impl Rule for Clean {
             .label("cannot be read")
             .hint("in a TOML string between \" a backslash is written twice; between ' once");
         }
+        self.check_groups(at, cx);
         input
     }
 
@@ -171,6 +212,14 @@ mod tests {
         assert_eq!(cleaned("null_values = [\"\", \"NA\"]", "NAN").as_deref(), Some("NAN"));
         let swapped = "replace = [{ pattern = '(\\d+)-(\\d+)', with = '$2-$1' }, { pattern = '-' }]";
         assert_eq!(cleaned(swapped, "10-20 x").as_deref(), Some("2010 x"));
+    }
+
+    #[test]
+    fn replacements_name_groups_that_there_are() {
+        assert_eq!(groups("a $$1 $1_ ${2}x $name, $").collect::<Vec<_>>(), ["1_", "2", "name"]);
+        let pattern = Regex::new("(a)(?<name>b)").expect("a pattern");
+        assert!(["0", "2", "name"].iter().all(|name| has_group(&pattern, name)));
+        assert!(["3", "1_", "other"].iter().all(|name| !has_group(&pattern, name)));
     }
 
     #[test]

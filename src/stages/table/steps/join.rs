@@ -6,14 +6,15 @@ mod range;
 use super::super::columns::{OneOrMany, column};
 use super::{Rule, Tables};
 use crate::diag::codes;
+use crate::frame::alike::common;
 use crate::frame::schema::from_polars_schema;
-use crate::frame::{FloatSums, polars_schema};
+use crate::frame::{FloatSums, failed, polars_schema};
 use crate::numbers;
 use crate::stage::{CheckCx, Path, Ref, StageError};
 use crate::types::{DType, TableSchema};
 use asof::Direction;
 use polars::prelude::{
-    DataFrame, Expr, IntoLazy, JoinCoalesce, JoinType, LazyFrame, MaintainOrderJoin, SchemaRef, col,
+    DataFrame, Expr, IntoLazy, JoinCoalesce, JoinType, LazyFrame, MaintainOrderJoin, PolarsError, SchemaRef, col,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -94,8 +95,29 @@ impl Join {
     fn plan(&self, left: LazyFrame, right: LazyFrame, sums: FloatSums) -> Result<LazyFrame, StageError> {
         match &self.condition {
             Some(condition) => range::plan(self, condition, left, right, sums),
+            None if self.how == How::Full => {
+                let (left, right) = self.of_one_type(left, right)?;
+                Ok(self.by_keys(left, right))
+            }
             None => Ok(self.by_keys(left, right)),
         }
+    }
+
+    /// Both tables with their keys in the types that they have in common: keys of a full join come from both, and polars foretells
+    /// the left one's type for them.
+    fn of_one_type(&self, mut left: LazyFrame, mut right: LazyFrame) -> Result<(LazyFrame, LazyFrame), StageError> {
+        let told = |error: PolarsError| failed("join the tables", &error);
+        let (of_left, of_right) = (left.collect_schema().map_err(told)?, right.collect_schema().map_err(told)?);
+        let keys = self.keys().map_or((&[][..], &[][..]), |(l, r)| (l.1, r.1));
+        for (l, r) in keys.0.iter().zip(keys.1) {
+            if let (Some(a), Some(b)) = (of_left.get(l), of_right.get(r))
+                && let Some(dtype) = common(a, b)
+            {
+                left = left.with_column(col(l.as_str()).strict_cast(dtype.clone()));
+                right = right.with_column(col(r.as_str()).strict_cast(dtype));
+            }
+        }
+        Ok((left, right))
     }
 
     fn by_keys(&self, left: LazyFrame, right: LazyFrame) -> LazyFrame {

@@ -363,6 +363,8 @@ fn rows_are_joined_on_a_condition() {
     assert_eq!(numbers(&df, "p"), [Some(2.0), Some(2.0), Some(3.0), Some(4.0), Some(2.0)]);
     let df = join("how = \"left\", where = \"k = k_right OR p = 2\", suffix = \"_right\"");
     assert_eq!(numbers(&df, "n"), [1.0, 1.0, 1.0, 2.0, 2.0, 3.0, 3.0, 3.0, 4.0].map(Some));
+    assert_eq!(numbers(&join("on = \"k\", where = \"n < p\""), "n"), [Some(1.0), Some(1.0), Some(2.0), Some(3.0)]);
+    assert_eq!(numbers(&join("how = \"anti\", where = \"n <= p\" "), "n"), [None::<f64>; 0]);
     let wrong = |more: &str| {
         let fields = format!("from = \"t\"\nsteps = [{{ join = {{ with = \"prices\", {more} }} }}]");
         findings::<Table>(&bench, &fields).into_iter().map(|(code, _)| code).collect::<Vec<_>>()
@@ -372,6 +374,24 @@ fn rows_are_joined_on_a_condition() {
     assert_eq!(wrong("where = \"k < at\""), ["E0214"]);
     assert_eq!(wrong("where = \"at < max(p)\""), ["E0216"]);
     assert_eq!(wrong("on = \"k\", how = \"full\", where = \"at < p\""), ["E0135"]);
+}
+
+/// Keys of a full join come from both tables.
+#[test]
+fn keys_of_other_widths_are_joined_in_the_wider_one() {
+    let mut bench = Bench::default();
+    table_input(&mut bench, "t", df!["k" => [1_i32, 2], "a" => [1_i64, 2]].expect("a frame"));
+    table_input(&mut bench, "wide", df!["k" => [2_i64, 1 << 40], "b" => [3_i64, 4]].expect("a frame"));
+    for (how, keys) in [
+        ("inner", vec![Some(2.0)]),
+        ("left", vec![Some(1.0), Some(2.0)]),
+        ("right", vec![Some(2.0), Some(1_099_511_627_776.0)]),
+        ("full", vec![Some(1.0), Some(2.0), Some(1_099_511_627_776.0)]),
+    ] {
+        let fields = format!("from = \"t\"\nsteps = [{{ join = {{ with = \"wide\", on = \"k\", how = \"{how}\" }} }}]");
+        let df = run::<Table>(&bench, &fields).expect("it runs").remove(0).1;
+        assert_eq!(numbers(&df, "k"), keys, "{how}");
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use super::super::super::report::condition;
 use super::{How, Join};
 use crate::diag::codes;
+use crate::frame::alike::alike;
 use crate::frame::sql::plan_expr;
 use crate::frame::{FloatSums, failed, polars_schema};
 use crate::stage::{CheckCx, Path, StageError};
@@ -25,7 +26,7 @@ pub(super) fn plan(
     let told = |error: PolarsError| failed("join the tables", &error);
     let (of_left, of_right) = (left.collect_schema().map_err(told)?, right.collect_schema().map_err(told)?);
     let both = Arc::new(both(&of_left, &of_right, &join.suffix));
-    let condition = plan_expr(condition, &both, sums).map_err(told)?;
+    let condition = plan_expr(condition, &both, sums).and_then(|condition| alike(condition, &both)).map_err(told)?;
     let (l, r) = join.keys().map_or((Vec::new(), Vec::new()), |(l, r)| (l.1.to_vec(), r.1.to_vec()));
     let called = |name: &String| called(name, &of_left, &join.suffix);
     let keys = l.iter().zip(&r).map(|(a, b)| col(a.as_str()).eq(col(called(b))));

@@ -1,0 +1,56 @@
+//! Decimals by themselves, in every place where rows are told apart by them.
+
+use super::answers::right_in;
+use super::expect::Expect;
+use super::profile::Profile;
+use super::stepwise::Table;
+use super::testing::{run, table_input};
+use crate::stage::testing::Bench;
+use polars::prelude::*;
+
+/// Prices, two of which are the same.
+fn bench() -> Bench {
+    let prices = df!["price" => ["1.50", "2.25", "1.50", "10.00"], "n" => [1_i64, 2, 3, 4]].expect("a frame");
+    let prices = prices.lazy().with_column(col("price").strict_cast(DataType::Decimal(10, 2))).collect();
+    let mut bench = Bench::default();
+    table_input(&mut bench, "prices", prices.expect("cast"));
+    bench
+}
+
+#[test]
+fn rows_are_told_apart_by_them() {
+    right_in(
+        &bench(),
+        "prices",
+        &[
+            ("SELECT DISTINCT price FROM t", &["1.50", "2.25", "10.00"]),
+            ("SELECT price, count(*) AS n FROM t GROUP BY price", &["1.50 | 2", "2.25 | 1", "10.00 | 1"]),
+            ("SELECT count(DISTINCT price) AS n FROM t", &["3"]),
+            ("SELECT sum(n) OVER (PARTITION BY price) AS s FROM t", &["4", "2", "4", "4"]),
+            ("SELECT a.n, b.n AS m FROM t AS a JOIN t AS b ON a.price = b.price AND a.n < b.n", &["1 | 3"]),
+            (
+                "SELECT a.n FROM t AS a JOIN (SELECT CAST(2.25 AS DECIMAL(10, 2)) AS price) AS b ON a.price = b.price",
+                &["2"],
+            ),
+            ("SELECT price FROM t EXCEPT SELECT price FROM t WHERE n = 2", &["1.50", "10.00"]),
+            ("SELECT n FROM t WHERE price IN (SELECT price FROM t WHERE n = 1)", &["1", "3"]),
+            ("SELECT price FROM t UNION SELECT price FROM t", &["1.50", "2.25", "10.00"]),
+        ],
+    );
+}
+
+#[test]
+fn steps_and_kinds_tell_rows_apart_by_them() {
+    let bench = bench();
+    let rows = |steps: &str| {
+        let fields = format!("from = \"prices\"\nsteps = [{steps}]");
+        run::<Table>(&bench, &fields).expect("it runs").remove(0).1.height()
+    };
+    assert_eq!(rows("{ dedupe = { by = \"price\" } }"), 3);
+    assert_eq!(rows("{ window = { by = \"price\", columns = { c = \"count(*)\" } } }, { filter = \"c = 2\" }"), 2);
+    assert_eq!(rows("{ join = { with = \"prices\", on = \"price\" } }"), 6);
+    assert_eq!(rows("{ join = { with = \"prices\", on = \"price\", how = \"anti\" } }"), 0);
+    let unique = run::<Expect>(&bench, "from = \"prices\"\nchecks.price = { unique = [\"price\"] }");
+    assert_eq!(unique.expect("it runs").len(), 2);
+    run::<Profile>(&bench, "from = \"prices\"").expect("it runs");
+}
