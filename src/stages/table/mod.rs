@@ -34,6 +34,8 @@ mod answers;
 #[cfg(test)]
 mod nearest;
 #[cfg(test)]
+mod ordinary;
+#[cfg(test)]
 mod pushdown;
 #[cfg(test)]
 mod room;
