@@ -1,7 +1,8 @@
 //! Arithmetic of decimals as SQL has it.
 //!
 //! Of a decimal and a whole number polars tells another type than it computes: so both become decimals. And it rounds a product
-//! to the digits of its factors: here a product has all of its digits, as many after the point as both factors together.
+//! to the digits of its factors: here a product has all of its digits, as many after the point as both factors together. A quotient
+//! is a float, where polars rounds it to the digits of what is divided.
 
 use polars::prelude::*;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,6 +24,11 @@ pub(super) fn arithmetic(left: Expr, op: Operator, right: Expr, dtype: impl Fn(&
     let (Some(x), Some(y)) = (dtype(&left), dtype(&right)) else { return binary(left, right) };
     let whole = |dtype: &DataType| dtype.is_integer() || matches!(dtype, DataType::Unknown(UnknownKind::Int(_)));
     let with_scale = |expr: Expr, scale| expr.cast(DataType::Decimal(MOST_DIGITS, scale));
+    // A quotient has as many digits as it needs, and not those of what is divided.
+    let exact = |dtype: &DataType| dtype.is_decimal() || whole(dtype);
+    if matches!(op, O::RustDivide | O::TrueDivide) && (x.is_decimal() && exact(&y) || exact(&x) && y.is_decimal()) {
+        return binary(left.cast(DataType::Float64), right.cast(DataType::Float64));
+    }
     match (x, y) {
         (DataType::Decimal(..), y) if whole(&y) => binary(left, with_scale(right, 0)),
         (x, DataType::Decimal(..)) if whole(&x) => binary(with_scale(left, 0), right),

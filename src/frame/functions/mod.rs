@@ -7,22 +7,33 @@
 //! | [`ends`](self) | the last characters of a text |
 //! | [`remainder`](self) | what a division leaves, with the sign of what was divided |
 //! | [`choice`](self) | `CASE WHEN` of constants |
+//! | [`parts`](self) | different values alone, variances of a population, truth values, several columns as one |
+//! | [`patterns`](self) | regular expressions |
+//! | [`times`](self) | dates and times cut off, counted, and as texts |
 //! | [`order_key`](self) | the place of each row in an order that goes up by one column and down by another |
 //! | [`whole`](self) | sums, differences and products of whole numbers that have no room |
 
 mod choice;
 mod ends;
 mod order_key;
+mod parts;
+mod patterns;
 mod remainder;
 mod text;
+mod times;
 mod whole;
 
-pub use ends::RIGHT;
+pub use ends::{LEFT, RIGHT};
 pub use order_key::OrderKey;
+pub use parts::{DISTINCT, POPULATION, TRUTH, TUPLE};
+pub use patterns::Regexp;
 pub use text::INITCAP;
+pub use times::{Between, Unit};
 
 pub(super) use choice::{gives_rows, of as choice};
+pub(super) use parts::{chosen, of_population};
 pub(super) use remainder::{has_sign, of as remainder};
+pub(super) use times::{as_text, of_text};
 pub(super) use whole::{Arithmetic, narrowed, of as whole};
 
 use super::rolling::{self, Rolling};
@@ -47,9 +58,17 @@ fn marked(input: &[Expr]) -> Option<Expr> {
         return Some(rolling::function(rolling).call(input.to_vec()));
     }
     let arguments = input[..input.len() - 1].to_vec();
-    match text {
-        INITCAP => Some(text::initcap(arguments)),
-        RIGHT => Some(ends::right(arguments)),
+    if let Some(regexp) = Regexp::of_mark(text) {
+        return arguments.into_iter().next().map(|text| regexp.call(text));
+    }
+    match (text, arguments.as_slice()) {
+        (INITCAP, _) => Some(text::initcap(arguments)),
+        (LEFT, _) => Some(ends::left(arguments)),
+        (RIGHT, _) => Some(ends::right(arguments)),
+        (TUPLE, _) => Some(as_struct(arguments)),
+        (_, [from, to]) if text.starts_with(times::BETWEEN) => {
+            Between::of_mark(text).map(|between| between.call(from.clone(), to.clone()))
+        }
         _ => OrderKey::of_mark(text).map(|key| key.call(arguments)),
     }
 }

@@ -1,8 +1,9 @@
 //! Functions that databases compute otherwise than polars.
 
+use super::super::functions;
 use super::Scope;
 use polars::prelude::*;
-use polars_plan::dsl::TemporalFunction;
+use polars_plan::dsl::{ListFunction, StringFunction, TemporalFunction};
 
 /// A function of these arguments as SQL has it.
 pub(super) fn of(mut input: Vec<Expr>, function: &FunctionExpr, scope: &Scope<'_>) -> Expr {
@@ -27,6 +28,23 @@ pub(super) fn of(mut input: Vec<Expr>, function: &FunctionExpr, scope: &Scope<'_
             {
                 // A date and some hours are a moment; polars forgets the hours.
                 *from = from.clone().cast(DataType::Datetime(TimeUnit::Microseconds, None));
+            }
+            function.clone()
+        }
+        // Of no values there is no sum.
+        FunctionExpr::ListExpr(ListFunction::Sum) => {
+            let Some(list) = input.first().cloned() else {
+                return Expr::Function { input, function: function.clone() };
+            };
+            let sum = Expr::Function { input, function: function.clone() };
+            return when(list.list().max().is_not_null()).then(sum).otherwise(lit(NULL));
+        }
+        // As they are written by themselves.
+        FunctionExpr::StringExpr(StringFunction::ConcatHorizontal { .. }) => {
+            for part in &mut input {
+                if let Some(text) = dtype_of(part, scope).and_then(|dtype| functions::as_text(part.clone(), &dtype)) {
+                    *part = text;
+                }
             }
             function.clone()
         }

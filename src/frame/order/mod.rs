@@ -4,6 +4,7 @@
 //! the left table and then of the right, rows that become equal keep the first, sorts are stable, unions follow their
 //! inputs. A sort that the user asked for stays the last word: rows that are equal in it keep the order from before.
 
+mod casts;
 mod keys;
 mod lists;
 mod meanings;
@@ -270,17 +271,14 @@ impl<'a> Fixer<'a> {
             Expr::BinaryExpr { left, op, right } => {
                 numbers::binary(self.expr(left, scope)?, *op, self.expr(right, scope)?, scope)
             }
-            Expr::Cast { expr, dtype, options } => {
-                let inner = one(expr)?;
-                if options.is_strict() {
-                    numbers::keeps_values(&inner, dtype, scope)?;
+            Expr::Cast { expr, dtype, options } => casts::of(self.expr(expr, scope)?, dtype, *options, scope)?,
+            Expr::Ternary { predicate, truthy, falsy } => {
+                match (self.scalars.value(predicate), functions::chosen(predicate, truthy)) {
+                    (Some(value), _) => value,
+                    (None, Some(meant)) => self.expr(&meant, scope)?,
+                    (None, None) => self.choice(one(predicate)?, one(truthy)?, one(falsy)?, scope),
                 }
-                Expr::Cast { expr: inner, dtype: dtype.clone(), options: *options }
             }
-            Expr::Ternary { predicate, truthy, falsy } => match self.scalars.value(predicate) {
-                Some(value) => value,
-                None => self.choice(one(predicate)?, one(truthy)?, one(falsy)?, scope),
-            },
             Expr::Filter { input, by } => Expr::Filter { input: one(input)?, by: one(by)? },
             Expr::Gather { expr, idx, returns_scalar, null_on_oob } => Expr::Gather {
                 expr: one(expr)?,
@@ -339,7 +337,8 @@ impl<'a> Fixer<'a> {
 
     fn aggregate_of(&self, aggregate: &AggExpr, scope: &Scope<'_>) -> PolarsResult<Expr> {
         let one = |expr: &Arc<Expr>| self.scalars.by_rows(|| self.expr(expr, scope).map(Arc::new));
-        let aggregate = match aggregate {
+        let of_population = functions::of_population(aggregate);
+        let aggregate = match of_population.as_ref().unwrap_or(aggregate) {
             AggExpr::Sum(input) => match self.sum(one(input)?.as_ref(), scope)? {
                 Expr::Agg(sum) => sum,
                 fitted => return Ok(fitted),

@@ -1,8 +1,8 @@
-//! Numbers as SQL has them: what polars computes otherwise, and casts that lose a part of values without saying so.
+//! Numbers as SQL has them, where polars computes otherwise.
 
 use super::super::functions::Arithmetic;
-use super::super::{decimal, from_polars, functions};
-use super::{Scope, has_column, has_selector};
+use super::super::{decimal, functions};
+use super::Scope;
 use polars::prelude::*;
 use std::sync::Arc;
 
@@ -66,41 +66,5 @@ pub(super) fn sum(input: Expr, dtype: &DataType, add: impl Fn(Expr) -> Expr) -> 
         DataType::Int32 | DataType::UInt32 => add(input.cast(DataType::Int64)),
         DataType::Int64 | DataType::UInt64 => functions::narrowed(add(input.cast(DataType::Int128)), dtype),
         _ => add(input),
-    }
-}
-
-/// Refuses a cast that loses a part of values and does not say what becomes of it.
-pub(super) fn keeps_values(inner: &Expr, to: &DataTypeExpr, scope: &Scope<'_>) -> PolarsResult<()> {
-    let DataTypeExpr::Literal(to) = to else { return Ok(()) };
-    let rounded = match inner {
-        Expr::Function { function, .. } => {
-            matches!(function.to_string().as_str(), "round" | "floor" | "ceil" | "truncate" | "round_sig_figs" | "sign")
-        }
-        _ => false,
-    };
-    let may_lose = to.is_integer() || matches!(to, DataType::Float32 | DataType::Date | DataType::Decimal(..));
-    if !may_lose || has_selector(inner) || !has_column(inner) {
-        return Ok(());
-    }
-    let from = inner.to_field(scope.schema()?)?.dtype;
-    let Some((loses, says_how)) = loses(&from, to).filter(|_| !rounded || matches!(to, DataType::Float32)) else {
-        return Ok(());
-    };
-    let (from, to) = (from_polars(&from), from_polars(to));
-    polars_bail!(InvalidOperation: "`CAST` of {from} to {to} {loses} without saying so: {says_how}");
-}
-
-/// What a cast leaves out, and how to say that it is meant. That a date has no time of day, and an `f32` fewer digits than an
-/// `f64`, is what one casts to them for.
-fn loses(from: &DataType, to: &DataType) -> Option<(&'static str, &'static str)> {
-    use DataType as D;
-    let cut = Some(("cuts fractions off", "ROUND, FLOOR, CEIL or TRUNC before it, or TRY_CAST"));
-    match (from, to) {
-        (D::Float32 | D::Float64 | D::Decimal(..), to) if to.is_integer() => cut,
-        (D::Decimal(_, before), D::Decimal(_, after)) if after < before => cut,
-        (D::Int32 | D::Int64 | D::Int128 | D::UInt32 | D::UInt64 | D::Decimal(..), D::Float32) => {
-            Some(("rounds to 24 bits", "CAST to DOUBLE, or TRY_CAST"))
-        }
-        _ => None,
     }
 }

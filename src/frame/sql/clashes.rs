@@ -2,6 +2,7 @@
 
 use super::Problem;
 use super::columns::Tables;
+use super::groups::AGGREGATES;
 use super::place::range;
 use crate::types::TableSchema;
 use sqlparser::ast::{
@@ -93,24 +94,21 @@ impl Judge<'_> {
             self.tell(&name, message);
         }
     }
+}
 
-    /// Values of all rows that nothing stands beside, of which polars gives one row.
-    fn alone(&mut self, select: &Select) {
-        if groups(select) {
-            return;
-        }
-        let mut whole = Whole::default();
-        let _ = select.projection.visit(&mut whole);
-        let wild = select
-            .projection
-            .iter()
-            .any(|item| matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..)));
-        if let (false, false, Some(call)) = (wild, whole.rows, whole.first) {
-            let message =
-                "a window over all rows stands beside a column: select one too, or leave OVER () out for one row";
-            self.found.push(Problem::syntax(message, range(self.text, call)));
-        }
+/// What is said of a window over all rows that nothing stands beside.
+pub(super) const ALONE: &str =
+    "a window over all rows stands beside a column: select one too, or leave OVER () out for one row";
+
+/// A window over all rows that nothing stands beside, of which polars gives one row.
+pub(super) fn alone(select: &Select) -> Option<sqlparser::tokenizer::Span> {
+    if groups(select) {
+        return None;
     }
+    let mut whole = Whole::default();
+    let _ = select.projection.visit(&mut whole);
+    let is_wild = |item: &SelectItem| matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..));
+    whole.first.filter(|_| !whole.rows && !select.projection.iter().any(is_wild))
 }
 
 fn groups(select: &Select) -> bool {
@@ -146,7 +144,9 @@ impl Visitor for Judge<'_> {
     }
 
     fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
-        self.alone(select);
+        if let Some(call) = alone(select) {
+            self.found.push(Problem::syntax(ALONE, range(self.text, call)));
+        }
         ControlFlow::Continue(())
     }
 
@@ -220,34 +220,6 @@ impl Visitor for Names {
         ControlFlow::Continue(())
     }
 }
-
-/// Functions that give one value of all rows.
-const AGGREGATES: &[&str] = &[
-    "array_agg",
-    "avg",
-    "corr",
-    "count",
-    "covar_pop",
-    "covar_samp",
-    "first",
-    "last",
-    "max",
-    "mean",
-    "median",
-    "min",
-    "quantile_cont",
-    "quantile_disc",
-    "stddev",
-    "stddev_samp",
-    "stdev",
-    "stdev_samp",
-    "string_agg",
-    "sum",
-    "total",
-    "var",
-    "var_samp",
-    "variance",
-];
 
 /// Looks whether a projection has something of each row, and the first window over all of them.
 #[derive(Default)]

@@ -7,13 +7,18 @@
 
 use super::super::functions::{INITCAP, OrderKey};
 use super::scalars::Plan;
-use super::{Problem, frames, meanings, on, qualify, scalars, sets, using, windows};
+use super::{
+    Problem, distinct, exists, frames, groups, meanings, on, qualify, regroup, scalars, sets, unnest, using, windows,
+};
+use crate::types::TableSchema;
 use polars::prelude::{PolarsResult, polars_bail, polars_err};
+use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, ObjectName,
+    CaseWhen, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, ObjectName,
     OrderByExpr, OrderByOptions, Statement, Value, Visit, VisitMut, VisitorMut, WindowType,
 };
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 /// What is wrong with what polars does not know.
@@ -24,14 +29,52 @@ pub(super) fn problems<T: VisitMut + Visit + Clone>(text: &str, ast: &T) -> Vec<
     }
     let mut found = frames::problems(text, &ast);
     found.extend(windows::problems(text, &ast));
+    found.extend(meanings::problems(text, &ast));
+    found.extend(sets::problems(text, &ast));
+    found.extend(on::problems(text, &ast));
     found.extend(using::problems(text, &ast));
     found.extend(scalars::problems(text, &ast));
     found
 }
 
+/// What is wrong with what polars does not know of a query over these tables.
+pub(super) fn query_problems(
+    text: &str,
+    statement: &Statement,
+    tables: &BTreeMap<String, TableSchema>,
+) -> Vec<Problem> {
+    let mut joined = statement.clone();
+    exists::written(&mut joined, tables);
+    let mut found = groups::problems(text, statement, tables);
+    found.extend(unnest::problems(text, statement));
+    found.extend(problems(text, &joined));
+    if found.is_empty()
+        && windows::written_out(&mut joined).is_ok()
+        && let Err(message) = regroup::written(&mut joined, tables)
+    {
+        found.push(Problem::syntax(message, None));
+    }
+    found
+}
+
+/// The types of the tables that a query is over.
+pub(super) type Schemas<'a> = &'a dyn Fn() -> PolarsResult<BTreeMap<String, TableSchema>>;
+
 /// A query for polars to read; `plan` is asked for the subqueries that stand for a value, in the order of their numbers.
-pub(super) fn query<'a>(text: &'a str, mut statement: Statement, plan: Plan<'_>) -> PolarsResult<Cow<'a, str>> {
-    let mut any = written(&mut statement)?;
+pub(super) fn query<'a>(
+    text: &'a str,
+    mut statement: Statement,
+    schemas: Schemas<'_>,
+    plan: Plan<'_>,
+) -> PolarsResult<Cow<'a, str>> {
+    let mut any = distinct::is_in(&statement);
+    any |= exists::may_be_in(&statement) && exists::written(&mut statement, &schemas()?);
+    any |= unnest::written(&mut statement);
+    any |= written(&mut statement)?;
+    if regroup::may_be_in(&statement) {
+        let regrouped = regroup::written(&mut statement, &schemas()?);
+        any |= regrouped.map_err(|message| polars_err!(SQLSyntax: "{message}"))?;
+    }
     any |= qualify::written(&mut statement);
     any |= sets::apart(&mut statement);
     any |= take(&mut statement)?;
@@ -44,14 +87,15 @@ pub(super) fn query<'a>(text: &'a str, mut statement: Statement, plan: Plan<'_>)
 
 /// An expression for polars to read.
 pub(super) fn expr(text: &str, mut ast: Expr) -> PolarsResult<Cow<'_, str>> {
-    let any = written(&mut ast)?;
+    let any = distinct::is_in(&ast) | written(&mut ast)?;
     Ok(if take(&mut ast)? || any { Cow::Owned(ast.to_string()) } else { Cow::Borrowed(text) })
 }
 
 /// Writes out what has another meaning; says whether there was something.
 fn written<T: VisitMut>(ast: &mut T) -> PolarsResult<bool> {
     let any = windows::written_out(ast).map_err(|message| polars_err!(SQLSyntax: "{message}"))?;
-    Ok(any | using::written(ast) | on::written(ast) | meanings::written(ast))
+    let meanings = meanings::written(ast).map_err(|message| polars_err!(SQLSyntax: "{message}"))?;
+    Ok(any | using::written(ast) | on::written(ast) | meanings)
 }
 
 /// Puts calls in their places; says whether there was one.
@@ -131,6 +175,23 @@ pub(super) fn marked(mut columns: Vec<Expr>, mark: String) -> Expr {
         over: None,
         within_group: Vec::new(),
     })
+}
+
+/// What stands for a function of one value that is of the value's type, which `mark` tells.
+pub(super) fn as_choice(value: &Expr, mark: &str) -> Expr {
+    typed(Expr::value(Value::SingleQuotedString(mark.to_owned())), value.clone())
+}
+
+/// What stands for something, of the type of a value: polars looks at types where it reads a query.
+pub(super) fn typed(meant: Expr, value: Expr) -> Expr {
+    let condition = Expr::IsNull(Box::new(meant));
+    Expr::Case {
+        case_token: AttachedToken::empty(),
+        end_token: AttachedToken::empty(),
+        operand: None,
+        conditions: vec![CaseWhen { condition, result: value }],
+        else_result: None,
+    }
 }
 
 /// The one argument of a call; `None` where there is another number of them, or more is said of it.

@@ -2,12 +2,12 @@
 //! group (see `forms`).
 
 use super::super::rolling::{Aggregate, Frame, Offset, Rolling};
-use super::Problem;
-use super::forms::marked;
+use super::forms::{marked, typed};
 use super::place::range;
+use super::{Problem, aggregates, parse_expr};
 use sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Interval, Select, SetExpr, Spanned, UnaryOperator,
-    Value, Visit, Visitor, WindowFrame, WindowFrameBound, WindowFrameUnits, WindowSpec, WindowType, visit_expressions,
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Interval, Spanned, UnaryOperator, Value, Visit,
+    WindowFrame, WindowFrameBound, WindowFrameUnits, WindowSpec, WindowType, visit_expressions,
 };
 use std::ops::ControlFlow;
 
@@ -15,52 +15,18 @@ use std::ops::ControlFlow;
 pub(super) fn problems<T: Visit>(text: &str, ast: &T) -> Vec<Problem> {
     let mut found = Vec::new();
     let _ = visit_expressions(ast, |expr| {
-        if let Expr::Function(call) = expr
-            && let Some((window, reach)) = framed(call)
+        let Expr::Function(call) = expr else { return ControlFlow::<()>::Continue(()) };
+        // Such as one with a FILTER.
+        let meant = aggregates::meant(call).ok().flatten();
+        let call = if let Some(Expr::Function(meant)) = &meant { meant } else { call };
+        if let Some((window, reach)) = framed(call)
             && let Err(message) = rolling(call, window, &reach)
         {
             found.push(Problem::syntax(message, range(text, call.name.span())));
         }
         ControlFlow::<()>::Continue(())
     });
-    let _ = ast.visit(&mut Grouped { text, found: &mut found });
     found
-}
-
-/// Finds frames in a `SELECT` that makes groups.
-struct Grouped<'a> {
-    text: &'a str,
-    found: &'a mut Vec<Problem>,
-}
-
-impl Visitor for Grouped<'_> {
-    type Break = ();
-
-    fn pre_visit_query(&mut self, query: &sqlparser::ast::Query) -> ControlFlow<()> {
-        if let SetExpr::Select(select) = query.body.as_ref()
-            && makes_groups(select)
-        {
-            let _ = visit_expressions(&select.projection, |expr| {
-                if let Expr::Function(call) = expr
-                    && framed(call).is_some()
-                {
-                    let message = "a frame, which every aggregate in an order has, cannot stand beside GROUP BY: make \
-                                   the groups in a `WITH` before it";
-                    self.found.push(Problem::syntax(message, range(self.text, call.name.span())));
-                }
-                ControlFlow::<()>::Continue(())
-            });
-        }
-        ControlFlow::Continue(())
-    }
-}
-
-fn makes_groups(select: &Select) -> bool {
-    use sqlparser::ast::GroupByExpr;
-    match &select.group_by {
-        GroupByExpr::All(_) => true,
-        GroupByExpr::Expressions(keys, _) => !keys.is_empty(),
-    }
 }
 
 /// The call that stands for a framed window; `None` of any other expression.
@@ -68,7 +34,14 @@ pub(super) fn replaced(expr: &Expr) -> Result<Option<Expr>, String> {
     let Expr::Function(call) = expr else { return Ok(None) };
     let Some((window, reach)) = framed(call) else { return Ok(None) };
     let (rolling, columns) = rolling(call, window, &reach)?;
-    Ok(Some(marked(columns, rolling.mark())))
+    let Some(first) = columns.first().cloned() else { return Ok(None) };
+    let dtype = match rolling.aggregate {
+        Aggregate::Count => Some("BIGINT"),
+        Aggregate::Mean | Aggregate::Var { .. } => Some("DOUBLE"),
+        _ => None,
+    };
+    let cast = dtype.and_then(|dtype| parse_expr(&format!("CAST({first} AS {dtype})")).ok());
+    Ok(Some(typed(marked(columns, rolling.mark()), cast.unwrap_or(first))))
 }
 
 /// Which rows of a group count for a row.

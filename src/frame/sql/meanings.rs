@@ -1,27 +1,49 @@
 //! Expressions that mean something else to polars than to databases, in words of which both mean the same.
 
-use super::super::functions::RIGHT;
+use super::super::functions::{LEFT, RIGHT};
+use super::aggregates::{arguments, of};
 use super::forms::marked;
-use super::parse_expr;
+use super::place::of_expr;
+use super::{Problem, aggregates, constants, matches, moments, parse_expr, ranks};
 use sqlparser::ast::{
-    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, Select,
-    UnaryOperator, Value, VisitMut, VisitorMut, visit_expressions_mut,
+    BinaryOperator, Expr, Function, Select, Spanned, UnaryOperator, Value, Visit, VisitMut, VisitorMut,
+    visit_expressions, visit_expressions_mut,
 };
 use std::ops::ControlFlow;
 
 /// Writes them so; says whether there was one.
-pub(super) fn written<T: VisitMut>(ast: &mut T) -> bool {
+pub(super) fn written<T: VisitMut>(ast: &mut T) -> Result<bool, String> {
     let mut constants = Constants { any: false };
     let _ = VisitMut::visit(ast, &mut constants);
     let mut any = constants.any;
-    let _ = visit_expressions_mut(ast, |expr| {
-        if let Some(meant) = meant(expr) {
-            *expr = meant;
-            any = true;
+    let wrong = visit_expressions_mut(ast, |expr| {
+        match meant(expr) {
+            Ok(Some(meant)) => {
+                *expr = meant;
+                any = true;
+            }
+            Ok(None) => {}
+            Err(message) => return ControlFlow::Break(message),
+        }
+        ControlFlow::Continue(())
+    });
+    wrong.break_value().map_or(Ok(any), Err)
+}
+
+/// What is wrong with them.
+pub(super) fn problems<T: Visit>(text: &str, ast: &T) -> Vec<Problem> {
+    let mut found = Vec::new();
+    let _ = visit_expressions(ast, |expr| {
+        if let Err(message) = meant(expr) {
+            let place = match expr {
+                Expr::Function(call) => super::place::range(text, call.name.span()),
+                expr => of_expr(text, expr),
+            };
+            found.push(Problem::syntax(message, place));
         }
         ControlFlow::<()>::Continue(())
     });
-    any
+    found
 }
 
 /// Conditions that compare two constants, whose texts polars compares: `NULL = NULL`, `1 = 1.0`. In brackets it does not.
@@ -47,7 +69,24 @@ fn is_value(expr: &Expr) -> bool {
     matches!(expr, Expr::Value(_))
 }
 
-fn meant(expr: &Expr) -> Option<Expr> {
+/// What an expression means; `None` where that is what polars takes it for.
+fn meant(expr: &Expr) -> Result<Option<Expr>, String> {
+    if let Expr::Function(call) = expr {
+        let of_window = if call.over.is_some() { ranks::meant(call)? } else { None };
+        for found in [of_window, aggregates::meant(call)?, moments::called(call)?, matches::called(call)?] {
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+    }
+    let other = match moments::meant(expr)? {
+        None => matches::meant(expr)?,
+        interval => interval,
+    };
+    Ok(other.or_else(|| constants::folded(expr)).or_else(|| plainly(expr)))
+}
+
+fn plainly(expr: &Expr) -> Option<Expr> {
     let read = |text: String| parse_expr(&text).ok();
     match expr {
         // Of a missing value as well they are true or false.
@@ -55,6 +94,8 @@ fn meant(expr: &Expr) -> Option<Expr> {
         Expr::IsFalse(of) => read(format!("COALESCE(({of}) = FALSE, FALSE)")),
         Expr::IsNotTrue(of) => read(format!("(NOT COALESCE(({of}) = TRUE, FALSE))")),
         Expr::IsNotFalse(of) => read(format!("(NOT COALESCE(({of}) = FALSE, FALSE))")),
+        Expr::IsUnknown(of) => Some(Expr::IsNull(of.clone())),
+        Expr::IsNotUnknown(of) => Some(Expr::IsNotNull(of.clone())),
         // What begins before the first character begins with it, and does not count from the end.
         Expr::Substring { substring_from: Some(from), substring_for: None, .. } if !is_number(from) => {
             let first = read(format!("CASE WHEN {from} < 1 THEN 1 ELSE {from} END"))?;
@@ -127,29 +168,23 @@ fn is_number(expr: &Expr) -> bool {
 }
 
 fn called(call: &Function) -> Option<Expr> {
-    let FunctionArguments::List(list) = &call.args else { return None };
-    let argument = |argument: &FunctionArg| match argument {
-        FunctionArg::Unnamed(FunctionArgExpr::Expr(argument)) => Some(argument.clone()),
-        _ => None,
-    };
-    let arguments: Vec<Expr> = list.args.iter().map(argument).collect::<Option<_>>()?;
+    let arguments = arguments(call)?;
     let name = call.name.to_string().to_ascii_lowercase();
+    let renamed = |name: &str, arguments: Vec<Expr>| Some(Expr::Function(of(call, name, arguments)));
     match (name.as_str(), arguments.as_slice()) {
         ("div", [left, right]) => parse_expr(&divided(left, right)).ok(),
+        ("left", [_, count]) if !is_number(count) => Some(marked(arguments, LEFT.to_owned())),
         ("right", [_, _]) => Some(marked(arguments, RIGHT.to_owned())),
         // The base comes first, and is 10 where none is given.
-        ("log", [base, of]) => {
-            let mut swapped = call.clone();
-            if let FunctionArguments::List(list) = &mut swapped.args {
-                list.args = [of, base].map(|one| FunctionArg::Unnamed(FunctionArgExpr::Expr(one.clone()))).to_vec();
-            }
-            Some(Expr::Function(swapped))
-        }
-        ("log", [_]) => {
-            let mut named = call.clone();
-            named.name = ObjectName::from(Ident::new("LOG10"));
-            Some(Expr::Function(named))
-        }
+        ("log", [base, number]) => renamed("LOG", vec![number.clone(), base.clone()]),
+        ("log", [_]) => renamed("LOG10", arguments),
+        ("nvl", [_, _]) => renamed("IFNULL", arguments),
+        ("iif", [_, _, _]) => renamed("IF", arguments),
+        ("len", [_]) => renamed("LENGTH", arguments),
+        ("lcase", [_]) => renamed("LOWER", arguments),
+        ("ucase", [_]) => renamed("UPPER", arguments),
+        ("instr", [_, _]) => renamed("STRPOS", arguments),
+        ("contains", [text, part]) => parse_expr(&format!("(strpos({text}, {part}) > 0)")).ok(),
         _ => None,
     }
 }

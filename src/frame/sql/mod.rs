@@ -1,19 +1,31 @@
 //! SQL queries over tables, and SQL expressions over the columns of one: what they will give, what is wrong with them
 //! and where, and their plans with a fixed row order and exact sums.
 
+mod aggregates;
 mod clashes;
 mod columns;
+mod constants;
+mod correlated;
+mod distinct;
+mod exists;
 mod fitting;
 mod forms;
 mod frames;
+mod groups;
+mod matches;
 mod meanings;
+mod moments;
 mod names;
 mod on;
 mod place;
 mod qualify;
+mod ranks;
+mod regroup;
+mod said;
 mod scalars;
 mod sets;
 mod smallest;
+mod unnest;
 mod using;
 mod windows;
 
@@ -24,6 +36,7 @@ use crate::types::{DType, TableSchema};
 use names::Names;
 use polars::prelude::*;
 use polars::sql::SQLContext;
+use said::plain;
 use sqlparser::ast::Statement;
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::{Parser, ParserOptions};
@@ -83,8 +96,13 @@ pub fn check_query(
 ) -> Result<TableSchema, Vec<Problem>> {
     let statement = parse(query).map_err(|problem| vec![problem])?;
     let mut problems = Names::new(query, tables).check(&statement);
-    problems.extend(clashes::problems(query, &statement, tables));
-    problems.extend(forms::problems(query, &statement));
+    let others = clashes::problems(query, &statement, tables).into_iter();
+    // What is wrong with a name is told alone.
+    for other in others.chain(forms::query_problems(query, &statement, tables)) {
+        if other.range.is_none() || problems.iter().all(|known| known.range != other.range) {
+            problems.push(other);
+        }
+    }
     if !problems.is_empty() {
         return Err(problems);
     }
@@ -138,7 +156,15 @@ fn plan_statement(
         context.register(name, table.clone());
     }
     let mut scalars: Vec<Scalar> = Vec::new();
-    let query = forms::query(query, statement, &mut |subquery| {
+    let schemas = || {
+        let mut schemas = BTreeMap::new();
+        for (name, table) in tables {
+            let schema = table.clone().collect_schema()?;
+            schemas.insert(name.clone(), from_polars_schema(&schema));
+        }
+        Ok(schemas)
+    };
+    let query = forms::query(query, statement, &schemas, &mut |subquery| {
         let planned = context.execute(subquery).and_then(|lf| fixed_with(lf, sums, &scalars));
         let scalar = planned
             .and_then(|(lf, _)| Scalar::new(scalars.len(), lf))
@@ -243,7 +269,10 @@ fn parse(query: &str) -> Result<Statement, Problem> {
     match (statements.pop(), statements.is_empty()) {
         (None, _) => Err(Problem::syntax("the query is empty", whole)),
         (Some(_), false) => Err(Problem::syntax("there is more than one statement, expected one query", whole)),
-        (Some(statement @ Statement::Query(_)), true) => Ok(statement),
+        (Some(mut statement @ Statement::Query(_)), true) => {
+            distinct::apart(&mut statement);
+            Ok(statement)
+        }
         (Some(_), true) => Err(Problem::syntax("only a query (`SELECT …`) can stand here", whole)),
     }
 }
@@ -253,7 +282,8 @@ fn parse_expr(text: &str) -> Result<sqlparser::ast::Expr, Problem> {
         return Err(Problem::syntax("the expression is empty", Some(0..text.len())));
     }
     let mut parser = parser(text)?;
-    let expr = parser.parse_expr().map_err(|error| place::parse_problem(text, &error))?;
+    let mut expr = parser.parse_expr().map_err(|error| place::parse_problem(text, &error))?;
+    distinct::apart(&mut expr);
     let rest = parser.peek_token();
     if rest.token == sqlparser::tokenizer::Token::EOF {
         return Ok(expr);
@@ -268,7 +298,7 @@ fn problem_of(text: &str, error: &PolarsError, smallest: impl FnOnce(&str) -> Op
     let message = polars_words(error);
     let kind = match innermost(error) {
         PolarsError::ColumnNotFound(_) | PolarsError::SchemaFieldNotFound(_) => {
-            if let Some(name) = place::quoted(&message) {
+            if let Some(name) = place::quoted(&message).filter(|name| !name.starts_with(said::OF_A_SUBQUERY)) {
                 let range = place::word(text, &name);
                 let message = format!("column `{name}` does not exist");
                 let kind = ProblemKind::UnknownColumn { name, table: None, candidates: Vec::new() };
@@ -292,24 +322,6 @@ fn innermost(error: &PolarsError) -> &PolarsError {
         PolarsError::Context { error, .. } | PolarsError::ExprContext { error, .. } => innermost(error),
         other => other,
     }
-}
-
-/// Without the advice that polars gives to users of Python, and without its view of what it cannot read.
-fn plain(message: &str) -> String {
-    if message.starts_with("expression Exists ") {
-        return "EXISTS is known of rows with an equal column, `WHERE a.id = b.id`; of others write `(SELECT count(*) FROM …) > 0`".to_owned();
-    }
-    if let Some(rest) = message.strip_prefix("expression ").filter(|rest| rest.contains("not currently supported")) {
-        let sort: String = rest.chars().take_while(char::is_ascii_alphanumeric).collect();
-        return format!("an expression of this sort ({sort}) is not known");
-    }
-    if message.starts_with("unsupported SQL join constraint")
-        || message.starts_with("unsupported join constraint operator")
-    {
-        return "the condition of a join is made of comparisons and AND: write others into WHERE, after a CROSS JOIN"
-            .to_owned();
-    }
-    message.split("\n").next().unwrap_or(message).trim_end_matches(['.', ' ']).to_owned()
 }
 
 #[cfg(test)]

@@ -1,9 +1,15 @@
-//! Conditions of joins: an equality that is not between the two tables. polars takes every one for a pair of keys, the first of the
-//! left table, whatever it is of: `b.k = 'x'` becomes `a.k = 'x'`. Written as two comparisons it says what it means.
+//! Conditions of joins. polars knows comparisons of a column of each table. An equality that is not between the two tables it takes for a
+//! pair of keys all the same (`b.k = 'x'` becomes `a.k = 'x'`): written as two comparisons it says what it means. Any other condition on
+//! one table becomes a comparison with TRUE, and one on both, of an inner join, a condition of `WHERE`.
 
-use super::smallest::constraint_mut;
+use super::Problem;
+use super::place::of_expr;
+use super::smallest::{constraint, constraint_mut};
 use super::using::called;
-use sqlparser::ast::{BinaryOperator, Expr, Ident, JoinConstraint, Select, VisitMut, VisitorMut, visit_expressions};
+use sqlparser::ast::{
+    BinaryOperator, Expr, Ident, JoinConstraint, JoinOperator, Select, TableWithJoins, Value, Visit, VisitMut, Visitor,
+    VisitorMut, visit_expressions,
+};
 use std::ops::ControlFlow;
 
 /// Writes them so; says whether there was one.
@@ -11,6 +17,36 @@ pub(super) fn written<T: VisitMut>(ast: &mut T) -> bool {
     let mut writer = Writer { any: false };
     let _ = VisitMut::visit(ast, &mut writer);
     writer.any
+}
+
+/// What is wrong with them.
+pub(super) fn problems<T: Visit>(text: &str, ast: &T) -> Vec<Problem> {
+    struct Judge<'a>(&'a str, Vec<Problem>);
+    impl Visitor for Judge<'_> {
+        type Break = ();
+
+        fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
+            for (from, number) in select.from.iter().flat_map(|from| (0..from.joins.len()).map(move |at| (from, at))) {
+                let join = &from.joins[number];
+                let Some(right) = called(&join.relation) else { continue };
+                let Some(JoinConstraint::On(condition)) = constraint(&join.join_operator) else { continue };
+                if keeps_pairs(from, number) {
+                    continue;
+                }
+                for part in parts(condition.clone()) {
+                    if let Part::Both(part) = sort(part, right) {
+                        let message = "a join that keeps rows without a pair compares columns of one table with columns of the other, \
+                                       or asks of one table: other conditions are of an inner JOIN alone";
+                        self.1.push(Problem::syntax(message, of_expr(self.0, &part)));
+                    }
+                }
+            }
+            ControlFlow::Continue(())
+        }
+    }
+    let mut judge = Judge(text, Vec::new());
+    let _ = ast.visit(&mut judge);
+    judge.1
 }
 
 struct Writer {
@@ -21,30 +57,98 @@ impl VisitorMut for Writer {
     type Break = ();
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
-        for join in select.from.iter_mut().flat_map(|from| &mut from.joins) {
-            let Some(right) = called(&join.relation).cloned() else { continue };
-            if let Some(JoinConstraint::On(condition)) = constraint_mut(&mut join.join_operator) {
-                self.any |= compared(condition, &right);
+        let mut of_where = Vec::new();
+        for from in &mut select.from {
+            for number in 0..from.joins.len() {
+                let may_move = keeps_pairs(from, number);
+                let join = &mut from.joins[number];
+                let Some(right) = called(&join.relation).cloned() else { continue };
+                let Some(JoinConstraint::On(condition)) = constraint_mut(&mut join.join_operator) else { continue };
+                let mut kept = Vec::new();
+                for part in parts(condition.clone()) {
+                    match sort(part, &right) {
+                        Part::Of(written) => kept.extend(written),
+                        Part::Both(part) if may_move => of_where.push(part),
+                        Part::Known(part) | Part::Both(part) => kept.push(part),
+                    }
+                }
+                let all = kept.into_iter().reduce(and);
+                self.any |= all.as_ref() != Some(condition);
+                match all {
+                    Some(all) => *condition = all,
+                    None => join.join_operator = JoinOperator::CrossJoin(JoinConstraint::None),
+                }
             }
+        }
+        if !of_where.is_empty() {
+            let nested = |part: Expr| Expr::Nested(Box::new(part));
+            let asked = select.selection.take().map(nested);
+            select.selection = of_where.into_iter().map(nested).chain(asked).reduce(and);
         }
         ControlFlow::Continue(())
     }
 }
 
-/// Writes the equalities of a condition as comparisons that are not between the table of this name and others.
-fn compared(condition: &mut Expr, right: &Ident) -> bool {
+/// Whether a join and those after it keep pairs alone, so that `WHERE` may ask what it asks.
+fn keeps_pairs(from: &TableWithJoins, number: usize) -> bool {
+    use JoinOperator as J;
+    let inner = matches!(from.joins[number].join_operator, J::Join(_) | J::Inner(_));
+    let mut after = from.joins[number + 1..].iter().map(|join| &join.join_operator);
+    inner && !after.any(|join| matches!(join, J::Right(_) | J::RightOuter(_) | J::FullOuter(_)))
+}
+
+fn and(left: Expr, right: Expr) -> Expr {
+    binary(left, BinaryOperator::And, right)
+}
+
+fn binary(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
+    Expr::BinaryOp { left: Box::new(left), op, right: Box::new(right) }
+}
+
+/// The parts of a condition that all have to be true.
+fn parts(condition: Expr) -> Vec<Expr> {
     match condition {
-        Expr::Nested(inner) => compared(inner, right),
-        Expr::BinaryOp { left, op: BinaryOperator::And, right: other } => {
-            compared(left, right) | compared(other, right)
+        Expr::Nested(inner) => parts(*inner),
+        Expr::BinaryOp { left, op: BinaryOperator::And, right } => [parts(*left), parts(*right)].concat(),
+        Expr::Between { expr, negated: false, low, high } => {
+            let (most, least) = (BinaryOperator::LtEq, BinaryOperator::GtEq);
+            vec![binary((*expr).clone(), least, *low), binary(*expr, most, *high)]
         }
-        Expr::BinaryOp { left, op: BinaryOperator::Eq, right: other } if is_of_one(left, other, right) => {
-            let compare = |op| Expr::BinaryOp { left: left.clone(), op, right: other.clone() };
-            let (most, least) = (compare(BinaryOperator::LtEq), compare(BinaryOperator::GtEq));
-            *condition = Expr::BinaryOp { left: Box::new(most), op: BinaryOperator::And, right: Box::new(least) };
-            true
+        one => vec![one],
+    }
+}
+
+/// A part of a condition.
+enum Part {
+    /// Known to polars.
+    Known(Expr),
+    /// Written otherwise it is.
+    Of(Vec<Expr>),
+    /// On both tables, and no comparison of the one with the other.
+    Both(Expr),
+}
+
+fn sort(part: Expr, right: &Ident) -> Part {
+    use BinaryOperator as B;
+    let truth = |part: Expr| {
+        let truth = Expr::value(Value::Boolean(true));
+        Part::Of(vec![binary(Expr::Nested(Box::new(part)), B::GtEq, truth)])
+    };
+    let Expr::BinaryOp { left, op: op @ (B::Eq | B::NotEq | B::Lt | B::LtEq | B::Gt | B::GtEq), right: other } = &part
+    else {
+        return match whose(&part, right) {
+            // Of columns that have no table before them it cannot be told whose they are.
+            Whose::Both | Whose::Unknown | Whose::Nobody => Part::Both(part),
+            Whose::Right | Whose::Others => truth(part),
+        };
+    };
+    match (whose(left, right), whose(other, right)) {
+        (Whose::Both, _) | (_, Whose::Both) | (Whose::Nobody, Whose::Nobody) => Part::Both(part),
+        (a, b) if *op == B::Eq && is_of_one(a, b) => {
+            let compare = |op| binary(left.as_ref().clone(), op, other.as_ref().clone());
+            Part::Of(vec![compare(B::LtEq), compare(B::GtEq)])
         }
-        _ => false,
+        _ => Part::Known(part),
     }
 }
 
@@ -54,13 +158,15 @@ enum Whose {
     Nobody,
     Right,
     Others,
-    /// Of both, or it cannot be told.
+    /// Of both.
+    Both,
+    /// It cannot be told.
     Unknown,
 }
 
-fn is_of_one(one: &Expr, other: &Expr, right: &Ident) -> bool {
+fn is_of_one(one: Whose, other: Whose) -> bool {
     use Whose as W;
-    match (whose(one, right), whose(other, right)) {
+    match (one, other) {
         (W::Nobody, W::Nobody) => false,
         (W::Nobody, _) | (_, W::Nobody) | (W::Right, W::Right) | (W::Others, W::Others) => true,
         _ => false,
@@ -68,24 +174,25 @@ fn is_of_one(one: &Expr, other: &Expr, right: &Ident) -> bool {
 }
 
 fn whose(expr: &Expr, right: &Ident) -> Whose {
-    let mut found = Whose::Nobody;
-    let mut add = |whose: Whose| {
-        found = match found {
-            Whose::Nobody => whose,
-            before if before == whose => before,
-            _ => Whose::Unknown,
-        };
-    };
+    let (mut of_right, mut of_others, mut bare) = (false, false, false);
     let _ = visit_expressions(expr, |expr| {
         match expr {
             Expr::CompoundIdentifier(parts) if parts.len() == 2 => {
-                add(if parts[0].value == right.value { Whose::Right } else { Whose::Others });
+                let is_right = parts[0].value == right.value;
+                of_right |= is_right;
+                of_others |= !is_right;
             }
-            Expr::Identifier(_) | Expr::CompoundIdentifier(_) => add(Whose::Unknown),
-            Expr::Subquery(_) | Expr::Exists { .. } | Expr::InSubquery { .. } => add(Whose::Unknown),
+            Expr::Identifier(_) | Expr::CompoundIdentifier(_) => bare = true,
+            Expr::Subquery(_) | Expr::Exists { .. } | Expr::InSubquery { .. } => bare = true,
             _ => {}
         }
         ControlFlow::<()>::Continue(())
     });
-    found
+    match (of_right, of_others, bare) {
+        (true, true, _) | (true, _, true) => Whose::Both,
+        (false, false, false) => Whose::Nobody,
+        (true, false, false) => Whose::Right,
+        (false, true, false) => Whose::Others,
+        _ => Whose::Unknown,
+    }
 }

@@ -63,8 +63,8 @@ fn mistakes_of_types_are_shown_in_the_query() {
         ),
         ("SELECT day FROM flights WHERE delay > (SELECT day, delay FROM flights)", "SELECT day, delay FROM flights"),
         (
-            "SELECT day FROM flights f WHERE day > (SELECT max(founded) FROM airlines a WHERE a.name = f.carrier)",
-            "SELECT max(founded) FROM airlines a WHERE a.name = f.carrier",
+            "SELECT day FROM flights f WHERE day > (SELECT founded FROM airlines a WHERE a.name = f.carrier)",
+            "SELECT founded FROM airlines a WHERE a.name = f.carrier",
         ),
         ("SELECT day FROM flights WHERE day > (SELECT max(founded - name) FROM airlines)", "founded - name"),
     ] {

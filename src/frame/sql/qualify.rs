@@ -1,5 +1,6 @@
 //! `QUALIFY` becomes a condition over a query that has it as a column: polars asks it of the columns that are selected, and knows no others.
 
+use super::groups::named;
 use super::sets::{all_of_a_subquery, nothing, of_body};
 use sqlparser::ast::{
     Distinct, ExcludeSelectItem, Expr, GroupByExpr, Ident, ObjectName, Query, Select, SelectItem, SetExpr, Statement,
@@ -57,13 +58,6 @@ fn condition(select: &Select) -> Option<Expr> {
         _ => ControlFlow::Continue(()),
     });
     has_window.is_break().then_some(condition)
-}
-
-fn named<'a>(select: &'a Select, name: &Ident) -> Option<&'a Expr> {
-    select.projection.iter().find_map(|item| match item {
-        SelectItem::ExprWithAlias { expr, alias } if alias.value == name.value => Some(expr),
-        _ => None,
-    })
 }
 
 /// `SELECT * EXCLUDE (kept) FROM (SELECT …, condition AS kept …) WHERE kept`

@@ -1,8 +1,11 @@
 //! Set operations inside of others, and their order. polars takes an inner operation for the outer one, and sorts what is put together
 //! as well: so each inner one becomes a query of its own, and the order one around all.
 
-use super::parse;
-use sqlparser::ast::{Query, SetExpr, Statement, TableFactor, VisitMut, VisitorMut};
+use super::place::range;
+use super::{Problem, parse};
+use sqlparser::ast::{
+    Query, SetExpr, SetOperator, SetQuantifier, Spanned, Statement, TableFactor, Visit, VisitMut, Visitor, VisitorMut,
+};
 use std::ops::ControlFlow;
 
 /// Puts brackets around them; says whether there was one.
@@ -10,6 +13,35 @@ pub(super) fn apart(statement: &mut Statement) -> bool {
     let mut taker = Taker { any: false };
     let _ = VisitMut::visit(statement, &mut taker);
     taker.any
+}
+
+/// What is wrong with them: rows that come more than once are not counted.
+pub(super) fn problems<T: Visit>(text: &str, ast: &T) -> Vec<Problem> {
+    struct Judge<'a>(&'a str, Vec<Problem>);
+    impl Judge<'_> {
+        fn body(&mut self, body: &SetExpr) {
+            let SetExpr::SetOperation { left, op, set_quantifier, right } = body else { return };
+            self.body(left);
+            self.body(right);
+            if *op != SetOperator::Union && *set_quantifier == SetQuantifier::All {
+                let message = format!(
+                    "{op} ALL is not known: leave ALL out, or number rows that are equal in both queries, with `row_number() OVER (PARTITION BY …)`"
+                );
+                self.1.push(Problem::syntax(message, range(self.0, right.span())));
+            }
+        }
+    }
+    impl Visitor for Judge<'_> {
+        type Break = ();
+
+        fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+            self.body(&query.body);
+            ControlFlow::Continue(())
+        }
+    }
+    let mut judge = Judge(text, Vec::new());
+    let _ = ast.visit(&mut judge);
+    judge.1
 }
 
 struct Taker {

@@ -99,14 +99,14 @@ fn list_functions_give_what_they_say() {
             ("SELECT array_get(l, 1) AS v FROM t", &["3", "null", "null"]),
             ("SELECT array_get(l, -2) AS v FROM t", &["2", "null", "null"]),
             ("SELECT array_get(w, 2) AS v FROM t", &["a", "null", "null"]),
-            ("SELECT array_sum(l) AS v FROM t", &["9", "0", "null"]),
+            ("SELECT array_sum(l) AS v FROM t", &["9", "null", "null"]),
             ("SELECT array_mean(l) AS v FROM t", &["2.25", "null", "null"]),
             ("SELECT array_lower(l) AS a, array_upper(l) AS b FROM t", &["1 | 3", "null | null", "null | null"]),
             ("SELECT array_to_string(w, '-') AS v FROM t", &["b-a-b", "c", "null"]),
             ("SELECT array_unique(l) AS v FROM t", &["[3, 1, 2]", "[]", "null"]),
             ("SELECT array_reverse(w) AS v FROM t", &["[b, a, b]", "[c]", "null"]),
             ("SELECT id FROM t WHERE array_contains(l, 3)", &["1"]),
-            ("SELECT UNNEST(w) AS v FROM t", &["b", "a", "b", "c", "null"]),
+            ("SELECT UNNEST(w) AS v FROM t", &["b", "a", "b", "c"]),
         ],
     );
 }
@@ -305,7 +305,7 @@ fn a_case_of_constants_keeps_the_order() {
                 &["3", "3", "2", "1", "3", "1"],
             ),
             (
-                "SELECT CASE WHEN n > 2 THEN max(n) ELSE 0 END AS c FROM t ORDER BY at DESC",
+                "SELECT CASE WHEN n > 2 THEN max(n) OVER () ELSE 0 END AS c FROM t ORDER BY at DESC",
                 &["0", "0", "0", "3", "0", "3"],
             ),
             (
@@ -376,17 +376,17 @@ fn a_subquery_that_is_no_value_is_an_error() {
     let wide = says("SELECT at FROM t WHERE n = (SELECT n, at FROM t)");
     assert!(wide.contains("a subquery in the place of a value gives one column, found 2"), "{wide}");
     for query in [
-        "SELECT at FROM t AS o WHERE n > (SELECT avg(i.n) FROM t AS i WHERE i.k = o.k)",
-        "SELECT at FROM t WHERE n > (SELECT avg(i.n) FROM t AS i WHERE i.k = t.k)",
-        "SELECT at FROM t AS o WHERE n > (SELECT avg(i.n) FROM t AS i WHERE i.k = o.k) GROUP BY at",
-        "WITH o (x) AS (SELECT n FROM t) SELECT x FROM o WHERE x > (SELECT avg(n) FROM t WHERE at = x)",
+        "SELECT at FROM t AS o WHERE n > (SELECT i.n FROM t AS i WHERE i.k = o.k)",
+        "SELECT at FROM t WHERE n > (SELECT i.n FROM t AS i WHERE i.at = t.k)",
+        "SELECT at FROM t AS o WHERE n > (SELECT avg(i.n) FROM t AS i WHERE i.at < o.at) GROUP BY at",
+        "WITH o (x) AS (SELECT n FROM t) SELECT x FROM o WHERE x > (SELECT n FROM t WHERE at = x)",
     ] {
         let around = says(query);
         assert!(around.contains("stands by itself, and cannot use `"), "{query}: {around}");
     }
     let any = says("SELECT at FROM t WHERE n > ALL (SELECT n FROM t)");
     assert!(any.contains("ANY and ALL are not known over a subquery"), "{any}");
-    let joined = says("SELECT a.at FROM t a JOIN t b ON a.n = b.n AND a.at + b.at > (SELECT max(i.at) FROM t i)");
+    let joined = says("SELECT a.at FROM t a LEFT JOIN t b ON a.n = b.n AND a.at > (SELECT max(i.at) FROM t i)");
     assert!(joined.contains("a subquery cannot stand in the condition of a join: write it into WHERE"), "{joined}");
 }
 

@@ -36,6 +36,8 @@ mod decimals;
 #[cfg(test)]
 mod nearest;
 #[cfg(test)]
+mod ordinary;
+#[cfg(test)]
 mod pushdown;
 #[cfg(test)]
 mod room;

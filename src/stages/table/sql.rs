@@ -30,12 +30,13 @@ const TABLE: &str = "table";
 pub struct Spec {
     /// The tables, under the names that the query calls them by.
     pub inputs: BTreeMap<String, Ref>,
-    /// The query: one `SELECT`, with joins, groups, windows, `WITH` and subqueries as polars knows them. A subquery in the place
-    /// of a value, `n > (SELECT avg(n) FROM t)`, stands by itself, gives one column, and one row (more are an error, none is a missing
-    /// value). Names are case-sensitive; text is in single quotes, names in double quotes. Without an `ORDER BY` the rows of a
-    /// `GROUP BY` come sorted by its keys, and every other query keeps the order of its inputs; rows that are equal in
-    /// an `ORDER BY` keep the order from before it. Sums, differences and products of whole numbers are `i64` (with `u64` alone
-    /// `u64`), powers `f64`; a whole number that has no room is an error.
+    /// The query: one `SELECT`, with joins, groups, windows, `WITH` and subqueries; the guide lists what is known. A subquery in the
+    /// place of a value, `n > (SELECT avg(n) FROM t)`, gives one column, and one row (more are an error, none is a missing value); it may
+    /// ask of the row around it where it is an aggregate and compares columns with `=`. Names are case-sensitive; text is in single
+    /// quotes, names in double quotes. Without an `ORDER BY` the rows of a `GROUP BY` come sorted by its keys, and every other
+    /// query keeps the order of its inputs; rows that are equal in an `ORDER BY` keep the order from before it. Sums, differences and
+    /// products of whole numbers are `i64` (with `u64` alone `u64`), powers and quotients `f64`; a whole number that has no room
+    /// is an error.
     pub query: String,
     /// How float aggregates add: `exact` (the default) gives the same bits with any number of threads.
     #[serde(default)]
@@ -53,7 +54,7 @@ impl Kind for Sql {
     const INFO: StageInfo = StageInfo {
         name: "sql",
         family: Family::Table,
-        version: 5,
+        version: 6,
         summary: "Makes a table of others by an SQL query, with a fixed row order and exact sums.",
         ports: &[Port { name: TABLE, about: "the query's result" }],
         example: r#"[stage.delays]

@@ -233,14 +233,14 @@ fn what_would_be_taken_for_something_else_is_refused() {
         ("SELECT count(DISTINCT n) OVER (ORDER BY at) AS c FROM t", "takes no DISTINCT"),
         ("SELECT sum(n) OVER w AS c FROM t", "there is no window `w`"),
         (
-            "SELECT at FROM t a WHERE k IN (SELECT b.k FROM t b WHERE b.n = a.n)",
+            "SELECT at FROM t a WHERE k NOT IN (SELECT b.k FROM t b WHERE b.n = a.n)",
             "a subquery of IN stands by itself, and cannot use `a.n`",
         ),
+        ("SELECT at FROM t a WHERE n = 1 OR EXISTS (SELECT 1 FROM t b WHERE b.n = a.at)", "a part of WHERE by itself"),
         (
-            "SELECT at FROM t WHERE EXISTS (SELECT 1 FROM t AS o WHERE o.at > 3)",
-            "EXISTS is known of rows with an equal",
+            "SELECT a.at FROM t a LEFT JOIN t b ON a.n = b.n OR a.at = b.at",
+            "other conditions are of an inner JOIN alone",
         ),
-        ("SELECT a.at FROM t a JOIN t b ON a.n = b.n OR a.at = b.at", "the condition of a join is made of comparisons"),
         ("SELECT at AS n, n AS at FROM t QUALIFY row_number() OVER (ORDER BY n) = 1", "`n` is a column and what"),
         ("SELECT -n AS n, at FROM t ORDER BY abs(n)", "`n` is a column and what the query makes"),
         (

@@ -1,0 +1,94 @@
+//! Casts as SQL has them: what polars makes otherwise of values, and what loses a part of them without saying so.
+
+use super::super::{from_polars, functions};
+use super::{Scope, has_column, has_selector};
+use polars::chunked_array::cast::CastOptions;
+use polars::prelude::*;
+use std::sync::Arc;
+
+/// A cast of an expression that is fixed.
+pub(super) fn of(inner: Expr, to: &DataTypeExpr, options: CastOptions, scope: &Scope<'_>) -> PolarsResult<Expr> {
+    let cast = |inner: Expr| Expr::Cast { expr: Arc::new(inner), dtype: to.clone(), options };
+    let DataTypeExpr::Literal(to) = to else { return Ok(cast(inner)) };
+    if options.is_strict() {
+        keeps_values(&inner, to, scope)?;
+    }
+    if has_selector(&inner) || !is_other(to) {
+        return Ok(cast(inner));
+    }
+    // What is wrong with what is cast is told where it is used.
+    let Some(from) = scope.schema().and_then(|schema| inner.to_field(schema)).ok().map(|field| field.dtype) else {
+        return Ok(cast(inner));
+    };
+    Ok(match (&from, to) {
+        (DataType::String, DataType::Datetime(unit, None)) => functions::of_text(inner, *unit, options.is_strict()),
+        (from, DataType::String) => functions::as_text(inner.clone(), from).unwrap_or_else(|| cast(inner)),
+        (from, to) => cast(rounded(inner, from, to, options)),
+    })
+}
+
+/// Whether anything becomes such a type otherwise than by polars.
+fn is_other(to: &DataType) -> bool {
+    to.is_integer() || to.is_decimal() || matches!(to, DataType::String | DataType::Datetime(_, None))
+}
+
+/// Numbers rounded to the digits of another type: decimals and halves away from zero, as databases do. Floats become whole numbers
+/// by the even neighbour of a half, as there.
+fn rounded(inner: Expr, from: &DataType, to: &DataType, options: CastOptions) -> Expr {
+    use RoundMode::{HalfAwayFromZero, HalfToEven};
+    let is_real = from.is_float() || matches!(from, DataType::Unknown(UnknownKind::Float));
+    match (from, to) {
+        (DataType::Decimal(_, before), DataType::Decimal(_, after)) if after < before => {
+            inner.round(*after as u32, HalfAwayFromZero)
+        }
+        (_, DataType::Decimal(_, after)) if is_real => inner.round(*after as u32, HalfAwayFromZero),
+        (DataType::String, DataType::Decimal(digits, after)) => {
+            // As many digits after the point as have room are read first.
+            let room = super::super::decimal::MOST_DIGITS - digits.saturating_sub(*after);
+            let dtype = DataTypeExpr::Literal(DataType::Decimal(super::super::decimal::MOST_DIGITS, room));
+            Expr::Cast { expr: Arc::new(inner), dtype, options }.round(*after as u32, HalfAwayFromZero)
+        }
+        (DataType::Decimal(..), to) if to.is_integer() => inner.round(0, HalfAwayFromZero),
+        // A number that is written out is a decimal to databases.
+        (_, to) if is_real && to.is_integer() => {
+            let mode = if has_column(&inner) { HalfToEven } else { HalfAwayFromZero };
+            inner.round(0, mode)
+        }
+        _ => inner,
+    }
+}
+
+/// Refuses a cast that loses a part of values and does not say what becomes of it.
+fn keeps_values(inner: &Expr, to: &DataType, scope: &Scope<'_>) -> PolarsResult<()> {
+    let rounded = match inner {
+        Expr::Function { function, .. } => {
+            matches!(function.to_string().as_str(), "round" | "floor" | "ceil" | "truncate" | "round_sig_figs" | "sign")
+        }
+        _ => false,
+    };
+    let may_lose = to.is_integer() || matches!(to, DataType::Float32 | DataType::Date | DataType::Decimal(..));
+    if !may_lose || has_selector(inner) || !has_column(inner) {
+        return Ok(());
+    }
+    let from = inner.to_field(scope.schema()?)?.dtype;
+    let Some((loses, says_how)) = loses(&from, to).filter(|_| !rounded || matches!(to, DataType::Float32)) else {
+        return Ok(());
+    };
+    let (from, to) = (from_polars(&from), from_polars(to));
+    polars_bail!(InvalidOperation: "`CAST` of {from} to {to} {loses} without saying so: {says_how}");
+}
+
+/// What a cast leaves out, and how to say that it is meant. That a date has no time of day, and an `f32` fewer digits than an
+/// `f64`, is what one casts to them for.
+fn loses(from: &DataType, to: &DataType) -> Option<(&'static str, &'static str)> {
+    use DataType as D;
+    let cut = Some(("cuts fractions off", "ROUND, FLOOR, CEIL or TRUNC before it, or TRY_CAST"));
+    match (from, to) {
+        (D::Float32 | D::Float64 | D::Decimal(..), to) if to.is_integer() => cut,
+        (D::Decimal(_, before), D::Decimal(_, after)) if after < before => cut,
+        (D::Int32 | D::Int64 | D::Int128 | D::UInt32 | D::UInt64 | D::Decimal(..), D::Float32) => {
+            Some(("rounds to 24 bits", "CAST to DOUBLE, or TRY_CAST"))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,346 @@
+//! What makes a group, what is of a whole one, and columns that are neither: polars gives the one value beside every row, or the
+//! list of all.
+
+use super::Problem;
+use super::columns::{Columns, Tables};
+use super::place::range;
+use crate::types::TableSchema;
+use sqlparser::ast::{
+    Expr, GroupByExpr, Ident, OrderByKind, Query, Select, SelectItem, SetExpr, Spanned, Value, Visit, Visitor,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+
+/// Functions that give one value of all rows; also those that are not known, so that this is what is said of them.
+pub(super) const AGGREGATES: &[&str] = &[
+    "any_value",
+    "approx_count_distinct",
+    "arg_max",
+    "arg_min",
+    "array_agg",
+    "avg",
+    "bool_and",
+    "bool_or",
+    "corr",
+    "count",
+    "count_if",
+    "covar",
+    "covar_pop",
+    "covar_samp",
+    "entropy",
+    "every",
+    "first",
+    "geometric_mean",
+    "group_concat",
+    "histogram",
+    "kurtosis",
+    "last",
+    "listagg",
+    "max",
+    "max_by",
+    "mean",
+    "median",
+    "min",
+    "min_by",
+    "mode",
+    "percentile_cont",
+    "percentile_disc",
+    "product",
+    "quantile_cont",
+    "quantile_disc",
+    "regr_intercept",
+    "regr_r2",
+    "regr_slope",
+    "skewness",
+    "stddev",
+    "stddev_pop",
+    "stddev_samp",
+    "stdev",
+    "stdev_samp",
+    "string_agg",
+    "sum",
+    "total",
+    "var",
+    "var_pop",
+    "var_samp",
+    "variance",
+];
+
+/// Whether this is one value of the rows of a group.
+pub(super) fn is_aggregate(expr: &Expr) -> bool {
+    match expr {
+        Expr::Function(call) if call.over.is_none() => {
+            AGGREGATES.contains(&call.name.to_string().to_ascii_lowercase().as_str())
+        }
+        _ => false,
+    }
+}
+
+pub(super) fn is_window(expr: &Expr) -> bool {
+    matches!(expr, Expr::Function(call) if call.over.is_some())
+}
+
+/// Whether a part, not one of a query inside of it, is such a one.
+pub(super) fn has<T: Visit>(part: &T, is: fn(&Expr) -> bool) -> bool {
+    first(part, is).is_some()
+}
+
+fn first<T: Visit>(part: &T, is: fn(&Expr) -> bool) -> Option<Expr> {
+    struct Search {
+        is: fn(&Expr) -> bool,
+        inside: usize,
+    }
+    impl Visitor for Search {
+        type Break = Expr;
+
+        fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<Expr> {
+            self.inside += 1;
+            ControlFlow::Continue(())
+        }
+
+        fn post_visit_query(&mut self, _: &Query) -> ControlFlow<Expr> {
+            self.inside -= 1;
+            ControlFlow::Continue(())
+        }
+
+        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<Expr> {
+            if self.inside == 0 && (self.is)(expr) {
+                return ControlFlow::Break(expr.clone());
+            }
+            ControlFlow::Continue(())
+        }
+    }
+    part.visit(&mut Search { is, inside: 0 }).break_value()
+}
+
+/// The keys by which a `SELECT` makes groups, as they are meant: an expression for a number or a name that the query gives.
+pub(super) fn keys(select: &Select, columns: &Columns) -> Vec<Expr> {
+    match &select.group_by {
+        GroupByExpr::All(_) => {
+            let of_rows = |expr: &&Expr| !has(*expr, is_aggregate) && !has(*expr, is_window);
+            select.projection.iter().filter_map(projected).filter(of_rows).cloned().collect()
+        }
+        GroupByExpr::Expressions(keys, _) => keys.iter().map(|key| meant(key, select, columns)).collect(),
+    }
+}
+
+/// What a key of a `GROUP BY` is.
+pub(super) fn meant(key: &Expr, select: &Select, columns: &Columns) -> Expr {
+    let at = |number: usize| select.projection.get(number.checked_sub(1)?).and_then(projected);
+    let found = match key {
+        Expr::Value(value) => match &value.value {
+            Value::Number(text, _) => text.parse().ok().and_then(at),
+            _ => None,
+        },
+        // A column of a table comes before one that the query makes.
+        Expr::Identifier(name) if !columns.contains(&name.value) => named(select, name),
+        _ => None,
+    };
+    found.unwrap_or(key).clone()
+}
+
+fn projected(item: &SelectItem) -> Option<&Expr> {
+    match item {
+        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => Some(expr),
+        _ => None,
+    }
+}
+
+/// What a query gives under this name.
+pub(super) fn named<'a>(select: &'a Select, name: &Ident) -> Option<&'a Expr> {
+    select.projection.iter().find_map(|item| match item {
+        SelectItem::ExprWithAlias { expr, alias } if alias.value == name.value => Some(expr),
+        _ => None,
+    })
+}
+
+/// Whether both are the same to a query; a column may be named with its table or without.
+pub(super) fn same(one: &Expr, other: &Expr) -> bool {
+    let parts = |expr: &Expr| match expr {
+        Expr::Identifier(name) => Some(vec![name.value.clone()]),
+        Expr::CompoundIdentifier(parts) => Some(parts.iter().map(|part| part.value.clone()).collect()),
+        _ => None,
+    };
+    match (one, other) {
+        (Expr::Nested(inner), other) => same(inner, other),
+        (one, Expr::Nested(inner)) => same(one, inner),
+        _ => match (parts(one), parts(other)) {
+            (Some(a), Some(b)) => a == b || (a.len() == 1 || b.len() == 1) && a.last() == b.last(),
+            _ => one == other,
+        },
+    }
+}
+
+/// The columns of the tables that a `SELECT` is over, as far as they are known.
+pub(super) fn columns_of(select: &Select, tables: &Tables<'_>) -> Columns {
+    let factors = select
+        .from
+        .iter()
+        .flat_map(|from| std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation)));
+    factors.filter_map(|factor| tables.of_factor(factor)).flat_map(|(_, columns)| columns).collect()
+}
+
+/// What is wrong with groups and with what stands beside them.
+pub(super) fn problems<T: Visit>(text: &str, ast: &T, inputs: &BTreeMap<String, TableSchema>) -> Vec<Problem> {
+    let mut judge = Judge { text, tables: Tables::new(inputs), found: Vec::new() };
+    let _ = ast.visit(&mut judge);
+    judge.found
+}
+
+struct Judge<'a> {
+    text: &'a str,
+    tables: Tables<'a>,
+    found: Vec<Problem>,
+}
+
+impl Judge<'_> {
+    fn of_body(&mut self, body: &SetExpr, order: &[&Expr]) {
+        match body {
+            SetExpr::Select(select) => {
+                self.rows(select);
+                self.groups(select, order);
+            }
+            SetExpr::SetOperation { left, right, .. } => {
+                self.of_body(left, &[]);
+                self.of_body(right, &[]);
+            }
+            _ => {}
+        }
+    }
+
+    /// Conditions of rows.
+    fn rows(&mut self, select: &Select) {
+        let mut tell = |expr: Option<Expr>, message: &dyn Fn(&Expr) -> String| {
+            if let Some(Expr::Function(call)) = &expr {
+                let place = range(self.text, call.name.span());
+                self.found.extend(expr.as_ref().map(|expr| Problem::syntax(message(expr), place)));
+            }
+        };
+        tell(first(&select.selection, is_aggregate), &|expr| {
+            format!(
+                "WHERE asks of each row, and this is one value of many: write it into HAVING, or as `(SELECT {expr} FROM …)`"
+            )
+        });
+        tell(first(&select.selection, is_window), &|_| {
+            "a window is made of the rows that WHERE keeps: write QUALIFY instead".to_owned()
+        });
+        tell(first(&select.group_by, is_aggregate), &|_| {
+            "a group is made by what each row has, and this is one value of many: compute it in a `WITH` first"
+                .to_owned()
+        });
+    }
+
+    fn groups(&mut self, select: &Select, order: &[&Expr]) {
+        let grouped = match &select.group_by {
+            GroupByExpr::All(_) => return,
+            GroupByExpr::Expressions(keys, modifiers) => !keys.is_empty() || !modifiers.is_empty(),
+        };
+        let has_one = has(&select.projection, is_aggregate) || select.having.is_some();
+        if !grouped && !has_one {
+            return;
+        }
+        let columns = columns_of(select, &self.tables);
+        let made: BTreeSet<&str> = select
+            .projection
+            .iter()
+            .filter_map(|item| match item {
+                SelectItem::ExprWithAlias { alias, .. } => Some(alias.value.as_str()),
+                _ => None,
+            })
+            .collect();
+        let mut keys = keys(select, &columns);
+        keys.extend(super::regroup::in_sets(&keys));
+        let mut outside = Outside { keys: &keys, columns: &columns, made: &made, inside: 0, found: Vec::new() };
+        let _ = select.projection.visit(&mut outside);
+        let _ = select.having.visit(&mut outside);
+        let _ = select.qualify.visit(&mut outside);
+        // A name alone is first of all what the query gives.
+        let given = |by: &&&Expr| matches!(by, Expr::Identifier(name) if made.contains(name.value.as_str()));
+        for by in order.iter().filter(|by| grouped && !given(by)) {
+            let _ = by.visit(&mut outside);
+        }
+        let found = outside.found;
+        for expr in found {
+            let message = if grouped {
+                format!(
+                    "`{expr}` is neither in GROUP BY nor inside of an aggregate: add it there, or write one such as `max({expr})`"
+                )
+            } else {
+                format!(
+                    "`{expr}` is of each row, beside one value of all: write `GROUP BY {expr}`, or an aggregate such as `max({expr})`"
+                )
+            };
+            self.found.push(Problem::syntax(message, range(self.text, expr.span())));
+        }
+        for item in &select.projection {
+            if let (false, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..)) = (grouped, item) {
+                let message = "`*` is of each row, beside one value of all: name the columns, and `GROUP BY` them";
+                self.found.push(Problem::syntax(message, range(self.text, item.span())));
+            }
+        }
+    }
+}
+
+impl Visitor for Judge<'_> {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        self.tables.learn(query);
+        let order: Vec<&Expr> = match query.order_by.as_ref().map(|order| &order.kind) {
+            Some(OrderByKind::Expressions(by)) => by.iter().map(|by| &by.expr).collect(),
+            _ => Vec::new(),
+        };
+        self.of_body(&query.body, &order);
+        ControlFlow::Continue(())
+    }
+}
+
+/// Columns that stand outside of aggregates and keys.
+struct Outside<'a> {
+    keys: &'a [Expr],
+    columns: &'a Columns,
+    made: &'a BTreeSet<&'a str>,
+    inside: usize,
+    found: Vec<Expr>,
+}
+
+impl Outside<'_> {
+    fn is_whole(&self, expr: &Expr) -> bool {
+        is_aggregate(expr) || self.keys.iter().any(|key| same(key, expr))
+    }
+}
+
+impl Visitor for Outside<'_> {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
+        self.inside += 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
+        self.inside -= 1;
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        if self.is_whole(expr) {
+            self.inside += 1;
+            return ControlFlow::Continue(());
+        }
+        let of_row = match expr {
+            Expr::Identifier(name) => self.columns.contains(&name.value) || !self.made.contains(name.value.as_str()),
+            Expr::CompoundIdentifier(_) => true,
+            _ => false,
+        };
+        if of_row && self.inside == 0 {
+            self.found.push(expr.clone());
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        self.inside -= usize::from(self.is_whole(expr));
+        ControlFlow::Continue(())
+    }
+}

@@ -1,0 +1,131 @@
+//! Dates and times that polars' SQL does not have, or writes otherwise: `date_trunc`, `date_diff`, `year(…)`, intervals with a unit; and
+//! what follows the clock, which no result may.
+
+use super::super::functions::{Between, Unit};
+use super::aggregates::arguments;
+use super::forms::{as_choice, marked};
+use super::parse_expr;
+use sqlparser::ast::{BinaryOperator, Expr, Function, Interval, Value, ValueWithSpan};
+
+/// Functions that give one part of a date or time, and what `EXTRACT` calls it.
+const PARTS: &[(&str, &str)] = &[
+    ("year", "year"),
+    ("quarter", "quarter"),
+    ("month", "month"),
+    ("week", "week"),
+    ("weekofyear", "week"),
+    ("day", "day"),
+    ("dayofmonth", "day"),
+    ("dayofweek", "dow"),
+    ("dayofyear", "doy"),
+    ("isodow", "isodow"),
+    ("hour", "hour"),
+    ("minute", "minute"),
+    ("second", "second"),
+    ("epoch", "epoch"),
+];
+
+/// Functions that follow the clock.
+const CLOCK: &[&str] = &[
+    "current_date",
+    "current_time",
+    "current_timestamp",
+    "getdate",
+    "localtime",
+    "localtimestamp",
+    "now",
+    "sysdate",
+    "today",
+    "transaction_timestamp",
+];
+
+/// What a call means; `None` where polars has it so.
+pub(super) fn called(call: &Function) -> Result<Option<Expr>, String> {
+    let name = call.name.to_string().to_ascii_lowercase();
+    if CLOCK.contains(&name.as_str()) {
+        return Err(format!(
+            "`{name}` follows the clock, and a result that does could not be repeated: give the day as a parameter, `DATE '${{today}}'`"
+        ));
+    }
+    let arguments = arguments(call).unwrap_or_default();
+    if let (Some((_, part)), [of]) = (PARTS.iter().find(|(known, _)| *known == name), arguments.as_slice()) {
+        return Ok(parse_expr(&format!("date_part('{part}', {of})")).ok());
+    }
+    match (name.as_str(), arguments.as_slice()) {
+        ("date_trunc" | "datetrunc", [unit, of]) => {
+            Ok(Some(as_choice(of, &unit_of(&name, unit, Unit::truncates)?.mark())))
+        }
+        ("date_diff" | "datediff", [unit, from, to]) => {
+            let between = marked(vec![from.clone(), to.clone()], Between(unit_of(&name, unit, Unit::counts)?).mark());
+            Ok(parse_expr(&format!("CAST({between} AS BIGINT)")).ok())
+        }
+        ("date_diff" | "datediff", _) => {
+            Err(format!("`{name}` takes a unit and two dates or times: `{name}('day', begin, end)`"))
+        }
+        ("last_day", [of]) => {
+            let month = as_choice(of, &Unit::Month.mark());
+            Ok(parse_expr(&format!("({month} + INTERVAL '1 month' - INTERVAL '1 day')")).ok())
+        }
+        _ => Ok(None),
+    }
+}
+
+fn unit_of(name: &str, unit: &Expr, fits: fn(&Unit) -> bool) -> Result<Unit, String> {
+    let found = match unit {
+        Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(text), .. }) => Unit::of_name(text),
+        _ => None,
+    };
+    let names = || {
+        let known: Vec<String> =
+            Unit::ALL.iter().filter(|unit| fits(unit)).map(|unit| unit.name().to_owned()).collect();
+        known.join(", ")
+    };
+    found
+        .filter(fits)
+        .ok_or_else(|| format!("`{name}` takes one of the units {}, in single quotes, found `{unit}`", names()))
+}
+
+/// What an interval, or a sum or difference with one, means.
+pub(super) fn meant(expr: &Expr) -> Result<Option<Expr>, String> {
+    use BinaryOperator as B;
+    match expr {
+        Expr::Interval(interval) => Ok(with_unit(interval)?.map(Expr::Interval)),
+        Expr::BinaryOp { left, op: op @ (B::Plus | B::Minus), right } => match (left.as_ref(), right.as_ref()) {
+            (Expr::Interval(_), Expr::Interval(_)) => Ok(None),
+            (Expr::Interval(_), _) if *op == B::Plus => {
+                Ok(Some(Expr::BinaryOp { left: right.clone(), op: B::Plus, right: left.clone() }))
+            }
+            (_, Expr::Interval(interval)) => {
+                Ok(text_of(interval).and_then(|text| text.strip_prefix('-')).map(|text| {
+                    let value = Box::new(Expr::value(Value::SingleQuotedString(text.trim().to_owned())));
+                    let right = Box::new(Expr::Interval(Interval { value, ..interval.clone() }));
+                    Expr::BinaryOp { left: left.clone(), op: if *op == B::Plus { B::Minus } else { B::Plus }, right }
+                }))
+            }
+            _ => Ok(None),
+        },
+        _ => Ok(None),
+    }
+}
+
+fn text_of(interval: &Interval) -> Option<&str> {
+    match interval.value.as_ref() {
+        Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(text), .. }) => Some(text.trim()),
+        _ => None,
+    }
+}
+
+/// `INTERVAL '1' DAY` and `INTERVAL 1 DAY` as `INTERVAL '1 DAY'`.
+fn with_unit(interval: &Interval) -> Result<Option<Interval>, String> {
+    let number = match interval.value.as_ref() {
+        Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(text) | Value::Number(text, _), .. }) => text,
+        other => {
+            return Err(format!(
+                "an interval is a text, found `{other}`: one that each row has is a product, `{other} * INTERVAL '1 day'`"
+            ));
+        }
+    };
+    let Some(unit) = interval.leading_field.as_ref().filter(|_| interval.last_field.is_none()) else { return Ok(None) };
+    let value = Box::new(Expr::value(Value::SingleQuotedString(format!("{} {unit}", number.trim()).to_lowercase())));
+    Ok(Some(Interval { value, leading_field: None, ..interval.clone() }))
+}

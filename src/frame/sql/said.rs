@@ -1,0 +1,35 @@
+//! What polars says of a query, in words that help who wrote it.
+
+/// What polars calls the column that it makes of a query in an IN.
+pub(super) const OF_A_SUBQUERY: &str = "_POLARS_TMP_";
+
+/// Without the advice that polars gives to users of Python, and without its view of what it cannot read.
+pub(super) fn plain(message: &str) -> String {
+    if message.contains(OF_A_SUBQUERY) {
+        return "IN over a query is known in WHERE alone: join the tables instead, and ask whether there was a pair"
+            .to_owned();
+    }
+    if message.starts_with("expression Exists ") {
+        return "an EXISTS that asks of the row around it is a part of WHERE by itself, and compares a column of each, `a.id = b.id`: join the tables instead".to_owned();
+    }
+    if let Some(rest) = message.strip_prefix("expression ").filter(|rest| rest.contains("not currently supported")) {
+        let sort: String = rest.chars().take_while(char::is_ascii_alphanumeric).collect();
+        return format!("an expression of this sort ({sort}) is not known");
+    }
+    if message.starts_with("unsupported SQL join constraint")
+        || message.starts_with("unsupported join constraint operator")
+    {
+        return "the condition of a join is made of comparisons and AND: write others into WHERE, after a CROSS JOIN"
+            .to_owned();
+    }
+    if message.starts_with("operator BitwiseXor is not") {
+        return "`^` is a power to some databases and a comparison of bits to others: write `power(a, b)` or `xor(a, b)`".to_owned();
+    }
+    if message.starts_with("+ not allowed on date and") || message.starts_with("- not allowed on date and") {
+        return format!("{message}: write `INTERVAL '1 day'` for a number of days");
+    }
+    if let Some(name) = message.strip_prefix("unsupported function ") {
+        return format!("there is no function {}", name.replace('\'', "`"));
+    }
+    message.split("\n").next().unwrap_or(message).trim_end_matches(['.', ' ']).to_owned()
+}
