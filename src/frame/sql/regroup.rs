@@ -246,7 +246,7 @@ fn cube(units: &[Vec<usize>]) -> Result<Vec<Vec<usize>>, String> {
     }
     let all = 1_usize << units.len();
     let set = |left_out: usize| {
-        let is_in = |(at, _): &(usize, &Vec<usize>)| left_out >> (units.len() - 1 - at) & 1 == 0;
+        let is_in = |(at, _): &(usize, &Vec<usize>)| (left_out >> (units.len() - 1 - at)) & 1 == 0;
         units.iter().enumerate().filter(is_in).flat_map(|(_, unit)| unit.iter().copied()).collect()
     };
     Ok((0..all).map(set).collect())
@@ -313,7 +313,7 @@ impl Parts<'_> {
                 projection.push(item(aggregate.clone(), column("aggregate", at)));
             }
             for (at, keys) in self.groupings.iter().enumerate() {
-                let bits = keys.iter().fold(0, |bits, key| bits << 1 | usize::from(!set.contains(key)));
+                let bits = keys.iter().fold(0, |bits, key| (bits << 1) | usize::from(!set.contains(key)));
                 projection.push(item(number(bits), column("grouping", at)));
             }
             if self.aggregates.is_empty() {
