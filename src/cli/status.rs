@@ -9,25 +9,31 @@ use crate::stage::StageResult;
 use crate::store::{Noted, StandingStage};
 use crate::{env, numbers};
 use serde_json::json;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::mem::ManuallyDrop;
 
 pub(super) fn run(options: &args::Status, output: Output) -> Outcome {
     let manifest = locate::manifest(&options.words)?;
     let place = Place::of(&manifest, &options.params.set)?;
-    let (pipeline, rows) = match place.standing(false) {
+    match place.standing(false) {
         Some(standing) if standing.stages().all(|stage| matches!(stage.noted, Noted::Held(_))) => {
-            (standing.pipeline().to_owned(), standing.stages().filter_map(Row::noted).collect::<Vec<_>>())
+            // Never dropped: the process ends with it.
+            let standing = ManuallyDrop::new(standing);
+            show(options, standing.pipeline(), standing.stages().filter_map(Row::noted), output)
         }
         _ => {
             let session = place.open().or_mistakes(&manifest, output)?;
             let plan = session.plan(&[], false)?;
             session.keep(&options.params.set);
-            let rows = plan.stages.iter().map(|planned| Row::planned(&session, planned)).collect();
-            (session.pipeline().to_owned(), rows)
+            show(options, session.pipeline(), plan.stages.iter().map(|stage| Row::planned(&session, stage)), output)
         }
-    };
+    }
+}
+
+fn show<'a>(options: &args::Status, pipeline: &str, rows: impl Iterator<Item = Row<'a>>, output: Output) -> Outcome {
     if options.json {
-        output.json(&json!({ "pipeline": pipeline, "stages": rows.iter().map(Row::as_json).collect::<Vec<_>>() }))?;
+        output.json(&json!({ "pipeline": pipeline, "stages": rows.map(|row| row.as_json()).collect::<Vec<_>>() }))?;
         return Ok(Exit::Done);
     }
     use Align::{Left, Right};
@@ -40,7 +46,7 @@ pub(super) fn run(options: &args::Status, output: Output) -> Outcome {
             other => paint.yellow(other),
         };
         let [made, took, size] = row.facts();
-        table.row([row.stage, row.kind, state, made, took, size, row.note]);
+        table.row([row.stage.to_owned(), row.kind.to_owned(), state, made, took, size, row.note.into_owned()]);
     }
     // For a pipe nothing is cut.
     let width = if output.terminal { output.width } else { usize::MAX };
@@ -49,49 +55,48 @@ pub(super) fn run(options: &args::Status, output: Output) -> Outcome {
 }
 
 /// What is told of a stage.
-struct Row {
-    stage: String,
-    kind: String,
+struct Row<'a> {
+    stage: &'a str,
+    kind: &'a str,
     state: &'static str,
-    note: String,
-    result: Option<Facts>,
+    note: Cow<'a, str>,
+    result: Option<Facts<'a>>,
 }
 
 /// What is told of a result that is there, or was.
-struct Facts {
+struct Facts<'a> {
     made: u64,
     seconds: f64,
     bytes: u64,
-    summary: String,
-    metrics: BTreeMap<String, f64>,
+    summary: &'a str,
+    metrics: &'a BTreeMap<String, f64>,
 }
 
-impl Row {
-    fn planned(session: &Session, planned: &PlannedStage) -> Self {
+impl<'a> Row<'a> {
+    fn planned(session: &'a Session, planned: &'a PlannedStage) -> Self {
         let stage = &session.checked.stages[planned.index];
         let result = result(planned).map(|result| Facts {
             made: result.made,
             seconds: result.seconds,
             bytes: result_size(result),
-            summary: result.summary.clone(),
-            metrics: result.metrics.clone(),
+            summary: &result.summary,
+            metrics: &result.metrics,
         });
         let note = match &planned.decision {
-            Decision::Cached(result) => result.summary.clone(),
-            Decision::Run(reasons) => reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
-            Decision::Unknown { waits_for } => unknown(session, waits_for),
+            Decision::Cached(result) => Cow::Borrowed(result.summary.as_str()),
+            Decision::Run(reasons) => reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ").into(),
+            Decision::Unknown { waits_for } => unknown(session, waits_for).into(),
         };
-        Self { stage: stage.name.clone(), kind: stage.kind.clone(), state: state(planned), note, result }
+        Self { stage: &stage.name, kind: &stage.kind, state: state(planned), note, result }
     }
 
     /// A stage whose result is noted.
-    fn noted(stage: &StandingStage) -> Option<Self> {
+    fn noted(stage: &'a StandingStage) -> Option<Self> {
         let Noted::Held(held) = &stage.noted else { return None };
         let state = if held.gates_hold { "cached" } else { "gate broken" };
-        let (summary, metrics) = (held.summary.clone(), held.metrics.clone());
+        let (summary, metrics) = (held.summary.as_str(), &held.metrics);
         let result = Facts { made: held.made, seconds: held.seconds, bytes: held.bytes, summary, metrics };
-        let (name, kind) = (stage.name.clone(), stage.kind.clone());
-        Some(Self { stage: name, kind, state, note: held.summary.clone(), result: Some(result) })
+        Some(Self { stage: &stage.name, kind: &stage.kind, state, note: summary.into(), result: Some(result) })
     }
 
     /// When it was made, how long that took, how large it is.
@@ -110,8 +115,8 @@ impl Row {
             "made": result.map(|result| result.made),
             "seconds": result.map(|result| result.seconds),
             "bytes": result.map(|result| result.bytes),
-            "summary": result.map(|result| result.summary.as_str()),
-            "metrics": result.map(|result| &result.metrics),
+            "summary": result.map(|result| result.summary),
+            "metrics": result.map(|result| result.metrics),
         })
     }
 }

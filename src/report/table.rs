@@ -2,6 +2,7 @@
 
 use super::Paint;
 use console::{measure_text_width, truncate_str};
+use std::borrow::Cow;
 
 /// The side that a column's cells lean to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +52,7 @@ impl Table {
 
     /// Adds a row.
     pub fn row(&mut self, cells: impl IntoIterator<Item = impl Into<String>>) {
-        self.rows.push(cells.into_iter().map(|cell| one_line(&cell.into())).collect());
+        self.rows.push(cells.into_iter().map(|cell| one_line(cell.into())).collect());
     }
 
     /// Whether it has no rows.
@@ -78,7 +79,7 @@ impl Table {
 
     fn widths(&self) -> Vec<usize> {
         let columns = self.aligns.len();
-        let cell = |row: &Vec<String>, column: usize| row.get(column).map_or(0, |cell| measure_text_width(cell));
+        let cell = |row: &Vec<String>, column: usize| row.get(column).map_or(0, |cell| width_of(cell));
         (0..columns)
             .map(|column| {
                 let widest = self.heads.iter().chain(&self.rows).map(|row| cell(row, column)).max().unwrap_or(0);
@@ -105,12 +106,15 @@ impl Table {
                 Shown::Gap => line.push('…'),
                 Shown::Column(column, width) => {
                     let cell = cells.get(*column).map_or("", String::as_str);
-                    let cell = truncate_str(cell, *width, "…");
-                    let pad = " ".repeat(width.min(&widths[*column]).saturating_sub(measure_text_width(&cell)));
+                    let (cell, taken) = cut(cell, *width);
+                    let pad = width.min(&widths[*column]).saturating_sub(taken);
                     let styled = if cell.is_empty() { String::new() } else { style(cell.into_owned()) };
-                    match self.aligns[*column] {
-                        Align::Left => line.push_str(&format!("{styled}{pad}")),
-                        Align::Right => line.push_str(&format!("{pad}{styled}")),
+                    if self.aligns[*column] == Align::Right {
+                        line.extend(std::iter::repeat_n(' ', pad));
+                    }
+                    line.push_str(&styled);
+                    if self.aligns[*column] == Align::Left {
+                        line.extend(std::iter::repeat_n(' ', pad));
                     }
                 }
             }
@@ -159,9 +163,30 @@ fn fitting(widths: &[usize], room: usize) -> Vec<Shown> {
     shown
 }
 
+/// Whether every byte takes one place on a terminal: most cells, and looking costs less than measuring.
+fn is_plain(cell: &str) -> bool {
+    cell.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+}
+
+/// The places that a cell takes on a terminal.
+fn width_of(cell: &str) -> usize {
+    if is_plain(cell) { cell.len() } else { measure_text_width(cell) }
+}
+
+/// A cell in at most `width` places, and how many it takes.
+fn cut(cell: &str, width: usize) -> (Cow<'_, str>, usize) {
+    let taken = width_of(cell);
+    if taken <= width {
+        return (Cow::Borrowed(cell), taken);
+    }
+    let cell = truncate_str(cell, width, "…");
+    let taken = width_of(&cell);
+    (cell, taken)
+}
+
 /// Line breaks and tabs would break the table.
-fn one_line(cell: &str) -> String {
-    cell.replace('\n', "⏎").replace(['\t', '\r'], " ")
+fn one_line(cell: String) -> String {
+    if is_plain(&cell) { cell } else { cell.replace('\n', "⏎").replace(['\t', '\r'], " ") }
 }
 
 #[cfg(test)]
