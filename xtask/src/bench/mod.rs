@@ -21,9 +21,10 @@ const BENCHES: &[Bench] = &[
     ("startup", "`kilter --version`, and a run of digits with nothing to do", startup::bench),
     (
         "stages",
-        "100, 1,000 and 10,000 trivial exec stages, cold and with nothing to do: kilter, ninja, DVC, Snakemake",
+        "100, 1,000 and 10,000 trivial exec stages, cold and with nothing to do: kilter and ninja",
         stages::bench,
     ),
+    ("rivals", "the same by Snakemake and DVC, which takes hours", stages::slow_ones),
     ("files", "hashing 100,000 small files and one of 4 GB against b3sum; restoring 10,000 files", files::bench),
     (
         "training",

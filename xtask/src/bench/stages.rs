@@ -18,10 +18,20 @@ const MOST_FOR_DVC: usize = 1_000;
 /// How often a run with nothing to do is repeated after a cold one.
 const AGAIN: usize = 3;
 
+/// kilter and ninja, in turn.
 pub fn bench() -> Result<(), Failure> {
     let python = runners()?;
     for (stages, rounds) in SIZES {
-        bench_of(*stages, *rounds, &python)?;
+        against_ninja(*stages, *rounds, &python)?;
+    }
+    Ok(())
+}
+
+/// Snakemake and DVC, once each: they take from minutes to an hour.
+pub fn slow_ones() -> Result<(), Failure> {
+    let python = runners()?;
+    for (stages, _) in SIZES {
+        against_slow_ones(*stages, &python)?;
     }
     Ok(())
 }
@@ -31,25 +41,35 @@ pub fn runners() -> Result<PathBuf, Failure> {
     python_environment("runners", &["ninja==1.13.2", "dvc==3.67.1", "snakemake==9.27.1"])
 }
 
-fn bench_of(stages: usize, rounds: usize, python: &Path) -> Result<(), Failure> {
+fn kilter_runner(stages: usize) -> Result<Runner, Failure> {
     let kilter = super::kilter()?;
-    println!("  {stages} stages, {JOBS} jobs; kilter and ninja in turn, {rounds} rounds; Snakemake and DVC once");
+    let run = move |folder: &Path| on(&kilter, folder, &["run", "--jobs", JOBS, "many.toml"]);
+    Ok(runner("kilter", stages, kilter_project, run))
+}
+
+fn against_ninja(stages: usize, rounds: usize, python: &Path) -> Result<(), Failure> {
+    println!("  {stages} stages, {JOBS} jobs; kilter and ninja in turn, {rounds} rounds");
     println!("  {:<42} {:>34}", "", "min / median / max");
-    let run = kilter.clone();
-    let ours =
-        runner("kilter", stages, kilter_project, move |folder| on(&run, folder, &["run", "--jobs", JOBS, "many.toml"]));
     let ninja = python.join("ninja");
     let ninja = runner("ninja", stages, ninja_project, move |folder| on(&ninja, folder, &["-j", JOBS]));
-    let (ours, theirs) = in_turn(&ours, &ninja, rounds)?;
+    let (ours, theirs) = in_turn(&kilter_runner(stages)?, &ninja, rounds)?;
     ours.rows("kilter");
     theirs.rows("ninja");
     println!("  kilter / ninja, round by round: cold {}", ratios(&ours.cold, &theirs.cold));
     println!("  kilter / ninja, round by round: nothing to do {}", ratios(&ours.noop, &theirs.noop));
-    let folder = super::target()?.join("bench/stages-kilter");
+    let (kilter, folder) = (super::kilter()?, super::target()?.join("bench/stages-kilter"));
     for command in ["check", "plan", "status"] {
         let times = super::timing::repeat(5, &|| on(&kilter, &folder, &[command, "many.toml"]))?;
         row(&format!("kilter {command}, all cached"), &times);
     }
+    Ok(())
+}
+
+fn against_slow_ones(stages: usize, python: &Path) -> Result<(), Failure> {
+    println!("  {stages} stages, {JOBS} jobs, once each");
+    let mut ours = Measured::default();
+    ours.add(&kilter_runner(stages)?)?;
+    ours.rows("kilter");
     let snakemake = python.join("snakemake");
     // With integer programs, its default, it had done 1,130 of 10,000 jobs after 30 minutes.
     let scheduler = ["--cores", JOBS, "--quiet", "all", "--scheduler", "greedy"];
