@@ -1,5 +1,6 @@
 //! `dvc.yaml` as data: stages with `foreach` and `matrix` opened and templates filled in.
 
+use super::paths::inside;
 use super::template::{Context, DEFAULT_FILE, Params, Piece, named, read as read_file};
 use super::{ImportError, Notes};
 use crate::yaml::Yaml;
@@ -181,15 +182,12 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn stage(mut self, definition: &Yaml) -> Result<Stage, ImportError> {
-        let wdir = match definition.get("wdir").and_then(Yaml::as_str) {
-            Some(text) => normal(&self.context.text(text, &self.what("wdir"))?).unwrap_or_default(),
-            None => String::new(),
-        };
-        let wdir = if wdir == "." { String::new() } else { wdir };
-        self.context.add(&self.folder.join(&wdir), definition.get("vars"))?;
+        let wdir = self.wdir(definition)?;
+        let vars = self.context.add(self.folder, &wdir, definition.get("vars"));
+        vars.map_err(|error| error.at(&self.what("vars")))?;
         if let Some(set) = definition.get("set") {
             let set = self.context.value(set, &self.what("set"))?;
-            self.context.add(self.folder, Some(&Yaml::List(vec![set])))?;
+            self.context.add(self.folder, "", Some(&Yaml::List(vec![set])))?;
         }
         let mut stage = Stage { name: self.name.clone(), wdir, ..Stage::default() };
         stage.about = definition.get("desc").and_then(Yaml::as_str).map(str::to_owned);
@@ -211,6 +209,25 @@ impl Reader<'_> {
         format!("stage `{}`, {field}", self.name)
     }
 
+    /// Where the stage runs: a folder of the project, empty for the project's own.
+    fn wdir(&self, definition: &Yaml) -> Result<String, ImportError> {
+        let Some(given) = definition.get("wdir").filter(|given| **given != Yaml::Null) else {
+            return Ok(String::new());
+        };
+        let what = self.what("wdir");
+        let given = given
+            .plain()
+            .ok_or_else(|| ImportError::new(format!("{what}: expected a path, found {}", given.to_json().trim())))?;
+        let text = self.context.text(&given, &what)?;
+        let path = inside("", &text).ok_or_else(|| {
+            ImportError::new(format!(
+                "{what}: `{text}` leads out of the folder of `dvc.yaml`, below which a stage runs"
+            ))
+            .with_hint("move `dvc.yaml`, and the paths in it, to a folder that holds both, and import it there")
+        })?;
+        Ok(if path == "." { String::new() } else { path })
+    }
+
     fn commands(&mut self, definition: &Yaml) -> Result<Vec<Vec<Piece>>, ImportError> {
         let what = self.what("cmd");
         let lines: Vec<&str> = match definition.get("cmd") {
@@ -226,8 +243,7 @@ impl Reader<'_> {
 
     /// A path from the project's folder; `None`, with a note, where it leads out of it.
     fn path(&mut self, wdir: &str, text: &str, what: &str) -> Option<String> {
-        let is_far = text.contains("://") || text.starts_with('/') || text.starts_with('~');
-        let below = (!is_far).then(|| normal(&format!("{wdir}/{text}"))).flatten();
+        let below = inside(wdir, text);
         if below.is_none() {
             self.notes.of(&self.name, format!("{what} `{text}` lies outside of the project and is not carried over: bring it in with a `fetch` stage"));
         }
@@ -295,20 +311,6 @@ impl Reader<'_> {
         }
         Ok(())
     }
-}
-
-/// A relative path without `.` and `..`; `None` where it climbs out.
-fn normal(path: &str) -> Option<String> {
-    let mut parts: Vec<&str> = Vec::new();
-    for part in path.split('/').filter(|part| !matches!(*part, "" | ".")) {
-        match part {
-            ".." => {
-                parts.pop()?;
-            }
-            part => parts.push(part),
-        }
-    }
-    Some(if parts.is_empty() { ".".to_owned() } else { parts.join("/") })
 }
 
 /// Whether a YAML or JSON file has all of these keys, so that they can be picked.

@@ -3,7 +3,8 @@
 //! | file | from | to |
 //! |---|---|---|
 //! | `template.rs` | `vars`, `params.yaml`, `${…}` | values filled in, and which of them became params |
-//! | `dvc.rs` | the text of `dvc.yaml` | its stages, with `foreach` and `matrix` opened |
+//! | `paths.rs` | paths as dvc.yaml has them | paths from its folder |
+//! | `dvc.rs` | the text of `dvc.yaml` | its stages |
 //! | `command.rs` | a command line | a program and its arguments, or `sh -c` where it needs a shell |
 //! | `wire.rs` | those stages | kilter's: who makes what others read, what lies in the workspace |
 //! | `write.rs` | those | the manifest's text |
@@ -12,6 +13,7 @@
 
 mod command;
 mod dvc;
+mod paths;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -53,6 +55,17 @@ pub struct ImportError {
 impl ImportError {
     fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), hint: None }
+    }
+
+    fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// With the place in front.
+    fn at(mut self, place: &str) -> Self {
+        self.message = format!("{place}: {}", self.message);
+        self
     }
 }
 

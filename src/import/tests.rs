@@ -152,6 +152,38 @@ fn frozen_always_changed_wdir_and_what_lies_outside() {
 }
 
 #[test]
+fn a_stage_that_runs_outside_of_the_project_is_refused() {
+    for wdir in ["..", "../other", "src/../../x", "/tmp", "~/x", "s3://x", "'${up}'"] {
+        let text = format!("vars: [{{up: ../..}}]\nstages: {{a: {{cmd: x, wdir: {wdir}, outs: [y]}}}}");
+        let error = project(&[("dvc.yaml", &text)]).1.unwrap_err();
+        let found = if wdir == "'${up}'" { "../.." } else { wdir };
+        let place = format!("stage `a`, wdir: `{found}` leads out of the folder of `dvc.yaml`");
+        assert!(error.message.contains(&place), "{}", error.message);
+        assert!(error.hint.is_some_and(|hint| hint.contains("move `dvc.yaml`")));
+    }
+    let list = project(&[("dvc.yaml", "stages: {a: {cmd: x, wdir: [b]}}")]).1.unwrap_err();
+    assert!(list.message.contains("stage `a`, wdir: expected a path"), "{}", list.message);
+    let text = manifest(&[("dvc.yaml", "stages: {a: {cmd: x, wdir: src/.., outs: [../p/y]}}")]);
+    assert!(!text.contains("outputs"), "{text}");
+}
+
+#[test]
+fn vars_are_looked_for_where_the_stage_runs() {
+    let files = [("params.yaml", "lr: 1\n"), ("sub/params.yaml", "n: 3\nlast: 4\n"), ("sub/more.yaml", "k: 5\nl: 6\n")];
+    let dvc = |vars: &str| format!("stages:\n  a: {{cmd: 't ${{lr}} ${{n}} ${{k}}', wdir: sub, vars: {vars}}}");
+    let read = |text: &str| project(&[&[("dvc.yaml", text)], files.as_slice()].concat()).1;
+    let found = read(&dvc("[params.yaml, '../params.yaml', 'more.yaml:k', './more.yaml:k']")).unwrap();
+    for line in ["[params]\nk = 5\nlr = 1\nn = 3\n", "t ${lr} ${n} ${k}"] {
+        assert!(found.text.contains(line), "{line}\n---\n{}", found.text);
+    }
+    let error = read(&dvc("[gone.yaml]")).unwrap_err();
+    assert!(error.message.contains("stage `a`, vars: cannot read `sub/gone.yaml`"), "{}", error.message);
+    // What one stage loads is no other's.
+    let error = read(&format!("{}\n  b: {{cmd: 'u ${{n}}'}}", dvc("[params.yaml, more.yaml]"))).unwrap_err();
+    assert!(error.message.contains("stage `b`, cmd: `${n}` names nothing"), "{}", error.message);
+}
+
+#[test]
 fn mistakes_are_told() {
     let error = |text: &str| project(&[("dvc.yaml", text)]).1.unwrap_err();
     assert!(error("stages: {a: {cmd: 'x ${nothing}'}}").message.contains("stage `a`, cmd: `${nothing}` names nothing"));

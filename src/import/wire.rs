@@ -4,6 +4,7 @@
 use super::Notes;
 use super::command::{Command, command, mentioned};
 use super::dvc::{OutKind, Project, Stage, can_pick};
+use super::paths::is_below;
 use super::template::read as read_file;
 use super::write::tidy;
 use crate::yaml::Yaml;
@@ -170,11 +171,6 @@ fn is_metrics(path: &str, folder: &Path, read: &BTreeSet<&str>, stage: &str, not
         return false;
     }
     true
-}
-
-/// Whether a path lies in a folder, and is not that folder itself.
-fn is_below(path: &str, folder: &str) -> bool {
-    path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
 }
 
 fn unique(base: &str, taken: &mut BTreeSet<String>) -> String {
