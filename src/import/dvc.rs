@@ -1,5 +1,6 @@
 //! `dvc.yaml` as data: stages with `foreach` and `matrix` opened and templates filled in.
 
+use super::opened::opened;
 use super::paths::inside;
 use super::template::{Context, DEFAULT_FILE, Params, Piece, named, read as read_file};
 use super::{ImportError, Notes};
@@ -120,57 +121,6 @@ pub(super) fn read(file: &Path, folder: &Path, notes: &mut Notes) -> Result<Proj
     Ok(project)
 }
 
-/// The stages that a definition stands for, each with its own values.
-fn opened(name: &str, definition: &Yaml, context: &Context) -> Result<Vec<(String, Yaml, Context)>, ImportError> {
-    if let Some(each) = definition.get("foreach") {
-        let what = format!("stage `{name}`, foreach");
-        let inner = definition.get("do").ok_or_else(|| ImportError::new(format!("{what}: there is no `do`")))?;
-        return match context.value(each, &what)? {
-            Yaml::List(items) => Ok(items
-                .into_iter()
-                .enumerate()
-                .map(|(at, item)| {
-                    let suffix = item.plain().unwrap_or_else(|| at.to_string());
-                    (format!("{name}@{suffix}"), inner.clone(), context.with(vec![("item".to_owned(), item)]))
-                })
-                .collect()),
-            Yaml::Map(entries) => Ok(entries
-                .into_iter()
-                .map(|(key, item)| {
-                    let values = vec![("item".to_owned(), item), ("key".to_owned(), Yaml::Str(key.clone()))];
-                    (format!("{name}@{key}"), inner.clone(), context.with(values))
-                })
-                .collect()),
-            other => {
-                Err(ImportError::new(format!("{what}: expected a list or a table, found {}", other.to_json().trim())))
-            }
-        };
-    }
-    if let Some(matrix) = definition.get("matrix") {
-        let what = format!("stage `{name}`, matrix");
-        let mut points: Vec<Vec<(String, Yaml)>> = vec![Vec::new()];
-        for (axis, values) in matrix.entries() {
-            let values = context.value(values, &what)?;
-            let longer = |point: &Vec<(String, Yaml)>| {
-                let with = |value: &Yaml| [point.as_slice(), &[(axis.clone(), value.clone())]].concat();
-                values.items().iter().map(with).collect::<Vec<_>>()
-            };
-            points = points.iter().flat_map(longer).collect();
-        }
-        return Ok(points.into_iter().map(|point| of_point(name, definition, point, context)).collect());
-    }
-    Ok(vec![(name.to_owned(), definition.clone(), context.clone())])
-}
-
-fn of_point(name: &str, definition: &Yaml, point: Vec<(String, Yaml)>, context: &Context) -> (String, Yaml, Context) {
-    let suffix =
-        point.iter().enumerate().map(|(at, (axis, value))| value.plain().unwrap_or_else(|| format!("{axis}{at}")));
-    let suffix = suffix.collect::<Vec<_>>().join("-");
-    let key = ("key".to_owned(), Yaml::Str(suffix.clone()));
-    let values = vec![("item".to_owned(), Yaml::Map(point)), key];
-    (format!("{name}@{suffix}"), definition.clone(), context.with(values))
-}
-
 /// Reads one stage.
 struct Reader<'a> {
     folder: &'a Path,
@@ -215,9 +165,7 @@ impl Reader<'_> {
             return Ok(String::new());
         };
         let what = self.what("wdir");
-        let given = given
-            .plain()
-            .ok_or_else(|| ImportError::new(format!("{what}: expected a path, found {}", given.to_json().trim())))?;
+        let given = given.plain().ok_or_else(|| ImportError::expected(&what, "a path", given))?;
         let text = self.context.text(&given, &what)?;
         let path = inside("", &text).ok_or_else(|| {
             ImportError::new(format!(

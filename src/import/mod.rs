@@ -5,6 +5,7 @@
 //! | `template.rs` | `vars`, `params.yaml`, `${…}` | values filled in, and which of them became params |
 //! | `paths.rs` | paths as dvc.yaml has them | paths from its folder |
 //! | `dvc.rs` | the text of `dvc.yaml` | its stages |
+//! | `opened.rs` | a `foreach` or a `matrix` | the stages that it stands for |
 //! | `command.rs` | a command line | a program and its arguments, or `sh -c` where it needs a shell |
 //! | `wire.rs` | those stages | kilter's: who makes what others read, what lies in the workspace |
 //! | `write.rs` | those | the manifest's text |
@@ -13,6 +14,7 @@
 
 mod command;
 mod dvc;
+mod opened;
 mod paths;
 mod template;
 #[cfg(test)]
@@ -20,6 +22,7 @@ mod tests;
 mod wire;
 mod write;
 
+use crate::yaml::Yaml;
 use std::path::Path;
 
 /// What came of a project.
@@ -55,6 +58,15 @@ pub struct ImportError {
 impl ImportError {
     fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), hint: None }
+    }
+
+    fn expected(place: &str, wanted: &str, found: &Yaml) -> Self {
+        let found = match found {
+            Yaml::List(_) => "a list".to_owned(),
+            Yaml::Map(_) => "a table".to_owned(),
+            scalar => scalar.to_json().trim().to_owned(),
+        };
+        Self::new(format!("{place}: expected {wanted}, found {found}"))
     }
 
     fn with_hint(mut self, hint: impl Into<String>) -> Self {

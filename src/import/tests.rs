@@ -115,6 +115,34 @@ fn foreach_and_matrix_are_opened() {
 }
 
 #[test]
+fn a_matrix_of_tables_names_its_stages_by_number() {
+    let text = manifest(&[
+        (
+            "dvc.yaml",
+            "stages:\n  train:\n    matrix:\n      cfg: [{lr: 1, deps: [x]}, {lr: 2, deps: [y]}]\n      sizes: [[8, 4]]\n      m: ${models}\n\
+             \x20   cmd: t ${item.cfg.lr} ${item.sizes[1]} ${item.m} ${key}.bin\n    deps: ['${item.cfg.deps[0]}']\n    outs: ['${key}.bin']\n\
+             \x20 pick:\n    cmd: p\n    deps: [cfg0-sizes0-a.bin, cfg1-sizes0-a.bin]\n\
+             \x20 each:\n    foreach: [one, {n: 2}]\n    do: {cmd: e}\n",
+        ),
+        ("params.yaml", "models: {a: 1}\n"),
+        ("x", ""),
+        ("y", ""),
+    ]);
+    for line in [
+        "[stage.train_cfg0-sizes0-a]\nkind = \"exec\"\ncommand = [\"t\", \"1\", \"4\", \"a\", \"cfg0-sizes0-a.bin\"]\nfiles = [\"x\"]\n",
+        "[stage.train_cfg1-sizes0-a]\nkind = \"exec\"\ncommand = [\"t\", \"2\", \"4\", \"a\", \"cfg1-sizes0-a.bin\"]\nfiles = [\"y\"]\n",
+        "outputs.cfg1-sizes0-a = \"cfg1-sizes0-a.bin\"\n",
+        "inputs.cfg0-sizes0-a = { from = \"train_cfg0-sizes0-a.cfg0-sizes0-a\", at = \"cfg0-sizes0-a.bin\" }\n",
+        "inputs.cfg1-sizes0-a = { from = \"train_cfg1-sizes0-a.cfg1-sizes0-a\", at = \"cfg1-sizes0-a.bin\" }\n",
+        "[stage.each_0]\n",
+        "[stage.each_1]\n",
+    ] {
+        assert!(text.contains(line), "{line}\n---\n{text}");
+    }
+    assert_eq!(text.matches("[stage.").count(), 5);
+}
+
+#[test]
 fn frozen_always_changed_wdir_and_what_lies_outside() {
     let (_folder, found) = project(&[
         (
@@ -162,7 +190,7 @@ fn a_stage_that_runs_outside_of_the_project_is_refused() {
         assert!(error.hint.is_some_and(|hint| hint.contains("move `dvc.yaml`")));
     }
     let list = project(&[("dvc.yaml", "stages: {a: {cmd: x, wdir: [b]}}")]).1.unwrap_err();
-    assert!(list.message.contains("stage `a`, wdir: expected a path"), "{}", list.message);
+    assert!(list.message.contains("stage `a`, wdir: expected a path, found a list"), "{}", list.message);
     let text = manifest(&[("dvc.yaml", "stages: {a: {cmd: x, wdir: src/.., outs: [../p/y]}}")]);
     assert!(!text.contains("outputs"), "{text}");
 }
@@ -189,6 +217,10 @@ fn mistakes_are_told() {
     assert!(error("stages: {a: {cmd: 'x ${nothing}'}}").message.contains("stage `a`, cmd: `${nothing}` names nothing"));
     assert!(error("stages: {a: {deps: [x]}}").message.contains("there is no command"));
     assert!(error("stages: {a: {foreach: 3, do: {cmd: x}}}").message.contains("expected a list or a table, found 3"));
+    assert!(error("stages: {a: {matrix: {m: 3}, cmd: x}}").message.contains("stage `a`, matrix, m: expected a list"));
+    assert!(
+        error("stages: {a: {matrix: [1], cmd: x}}").message.contains("matrix: expected a table of lists, found a list")
+    );
     assert!(error("a: [").message.contains("dvc.yaml"));
     assert!(error("vars: []").message.contains("has no stages"));
     let (_folder, found) =
