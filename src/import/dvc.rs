@@ -3,8 +3,9 @@
 use super::opened::opened;
 use super::paths::inside;
 use super::template::{Context, DEFAULT_FILE, Params, Piece, named, read as read_file};
-use super::{ImportError, Notes};
+use super::{ImportError, Notes, top};
 use crate::yaml::Yaml;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// A project.
@@ -51,7 +52,6 @@ pub(super) struct Out {
     pub(super) is_folder: bool,
 }
 
-const TOP: &[&str] = &["stages", "vars", "params", "metrics", "plots", "artifacts", "datasets", "meta"];
 const STAGE: &[&str] = &[
     "cmd",
     "wdir",
@@ -72,8 +72,6 @@ const STAGE: &[&str] = &[
     "meta",
     "vars",
     "set",
-    "foreach",
-    "do",
     "matrix",
 ];
 
@@ -86,19 +84,8 @@ pub(super) fn read(file: &Path, folder: &Path, notes: &mut Notes) -> Result<Proj
         ImportError::new(format!("cannot read `{}`: {}", file.display(), crate::stage::io_words(&error)))
     })?;
     let tree = Yaml::parse(&text).map_err(|why| ImportError::new(format!("`{}`: {why}", file.display())))?;
-    for (key, value) in tree.entries() {
-        match key.as_str() {
-            "plots" if !value.entries().is_empty() || !value.items().is_empty() => {
-                notes.general(
-                    "the top-level `plots` are not carried over: kilter draws what `evaluate` and `train` make",
-                );
-            }
-            "artifacts" => notes.general("`artifacts` are not carried over: a `release` stage releases a model"),
-            "datasets" => notes.general("`datasets` are not carried over: a `fetch` stage brings data in"),
-            key if !TOP.contains(&key) => notes.general(format!("`{key}` is not known and not carried over")),
-            _ => {}
-        }
-    }
+    top::sections(&tree, notes);
+    top::ignored(folder, notes);
     let Some(stages) = tree.get("stages").filter(|stages| !stages.entries().is_empty()) else {
         return Err(ImportError::new(format!("`{}` has no stages", file.display())));
     };
@@ -110,15 +97,24 @@ pub(super) fn read(file: &Path, folder: &Path, notes: &mut Notes) -> Result<Proj
     }
     let mut project = Project::default();
     for (name, definition) in stages.entries() {
-        for (key, _) in definition.entries().iter().filter(|(key, _)| !STAGE.contains(&key.as_str())) {
-            notes.of(name, format!("`{key}` is not known and not carried over"));
-        }
+        unknown(name, definition, notes);
         for (name, definition, context) in opened(name, definition, &context)? {
             let stage = Reader { folder, name, context, params: &mut project.params, notes }.stage(&definition)?;
             project.stages.push(stage);
         }
     }
+    top::metrics(&tree, &context, &mut project, notes)?;
     Ok(project)
+}
+
+/// Notes the fields of a stage that are not known; of a `foreach`, those of its `do`, and those beside it.
+fn unknown(name: &str, definition: &Yaml, notes: &mut Notes) {
+    let beside: &[&str] = if definition.get("foreach").is_some() { &["foreach", "do"] } else { STAGE };
+    let inner = definition.get("do").map(Yaml::entries).unwrap_or_default();
+    let beside = definition.entries().iter().filter(|(key, _)| !beside.contains(&key.as_str()));
+    for (key, _) in beside.chain(inner.iter().filter(|(key, _)| !STAGE.contains(&key.as_str()))) {
+        notes.of(name, format!("`{key}` is not known and not carried over"));
+    }
 }
 
 /// Reads one stage.
@@ -140,12 +136,18 @@ impl Reader<'_> {
             self.context.add(self.folder, "", Some(&Yaml::List(vec![set])))?;
         }
         let mut stage = Stage { name: self.name.clone(), wdir, ..Stage::default() };
-        stage.about = definition.get("desc").and_then(Yaml::as_str).map(str::to_owned);
+        if let Some(about) = definition.get("desc").and_then(Yaml::as_str) {
+            stage.about = Some(self.context.text(about, &self.what("desc"))?);
+        }
+        if definition.get("meta").is_some() {
+            self.notes.of(&self.name, "`meta` is not carried over");
+        }
         stage.frozen = ["frozen", "locked"].iter().any(|key| definition.get(key).is_some_and(Yaml::is_true));
         stage.always_changed = definition.get("always_changed").is_some_and(Yaml::is_true);
         stage.commands = self.commands(definition)?;
         for item in definition.get("deps").map(Yaml::items).unwrap_or_default() {
-            let text = self.context.text(item.as_str().unwrap_or_default(), &self.what("deps"))?;
+            let text = item.plain().ok_or_else(|| ImportError::expected(&self.what("deps"), "a path", item))?;
+            let text = self.context.text(&text, &self.what("deps"))?;
             stage.deps.extend(self.path(&stage.wdir, &text, "the dependency"));
         }
         for item in definition.get("params").map(Yaml::items).unwrap_or_default() {
@@ -229,35 +231,40 @@ impl Reader<'_> {
                 _ => continue,
             };
             for item in value.items() {
-                let (text, options) = match item {
-                    Yaml::Str(text) => (text.clone(), &[][..]),
-                    Yaml::Map(entries) => match entries.first() {
-                        Some((text, options)) => (text.clone(), options.entries()),
-                        None => continue,
-                    },
-                    _ => continue,
+                let given: Vec<(String, Option<&Yaml>)> = match item {
+                    Yaml::Map(entries) => entries.iter().map(|(text, options)| (text.clone(), Some(options))).collect(),
+                    other => other.plain().into_iter().map(|text| (text, None)).collect(),
                 };
-                let text = self.context.text(&text, &self.what(field))?;
-                let persists =
-                    field.contains("persist") || options.iter().any(|(key, v)| key == "persist" && v.is_true());
-                if persists {
-                    self.notes.of(
-                        &self.name,
-                        format!(
-                            "`{text}` is kept between runs in DVC (`persist`); here a program starts in an empty folder"
-                        ),
-                    );
+                for (text, options) in given {
+                    let text = self.context.text(&text, &self.what(field))?;
+                    self.options(field, &text, options);
+                    let Some(path) = self.path(&stage.wdir, &text, "the output") else { continue };
+                    stage.outs.push(Out { path, kind, is_folder: text.ends_with('/') });
                 }
-                for (key, _) in
-                    options.iter().filter(|(key, _)| matches!(key.as_str(), "remote" | "checkpoint" | "type"))
-                {
-                    self.notes.of(&self.name, format!("`{key}` of `{text}` is not carried over"));
-                }
-                let Some(path) = self.path(&stage.wdir, &text, "the output") else { continue };
-                stage.outs.push(Out { path, kind, is_folder: text.ends_with('/') });
             }
         }
         Ok(())
+    }
+
+    /// Notes what is said of an output and not carried over; a plot may have a list of such tables.
+    fn options(&mut self, field: &str, text: &str, options: Option<&Yaml>) {
+        let tables = options.into_iter().flat_map(|options| std::iter::once(options).chain(options.items()));
+        let given: Vec<&(String, Yaml)> = tables.flat_map(Yaml::entries).collect();
+        let is = |wanted: &str, value: bool| given.iter().any(|(key, v)| key == wanted && *v == Yaml::Bool(value));
+        if field.contains("persist") || is("persist", true) {
+            let text =
+                format!("`{text}` is kept between runs in DVC (`persist`); here a program starts in an empty folder");
+            self.notes.of(&self.name, text);
+        }
+        if field.contains("no_cache") || is("cache", false) {
+            self.notes.general("outputs with `cache: false` are kept in the store, as all others are");
+        }
+        let others: BTreeSet<&str> = given.iter().map(|(key, _)| key.as_str()).collect();
+        let others: Vec<&str> = others.into_iter().filter(|key| !matches!(*key, "cache" | "persist")).collect();
+        if !others.is_empty() {
+            let listed = crate::diag::list(others.iter().copied(), others.len());
+            self.notes.of(&self.name, format!("not carried over of the output `{text}`: {listed}"));
+        }
     }
 }
 

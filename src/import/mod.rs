@@ -6,6 +6,7 @@
 //! | `paths.rs` | paths as dvc.yaml has them | paths from its folder |
 //! | `dvc.rs` | the text of `dvc.yaml` | its stages |
 //! | `opened.rs` | a `foreach` or a `matrix` | the stages that it stands for |
+//! | `top.rs` | its other sections, `.dvcignore` | which outputs are metrics, and notes |
 //! | `command.rs` | a command line | a program and its arguments, or `sh -c` where it needs a shell |
 //! | `wire.rs` | those stages | kilter's: who makes what others read, what lies in the workspace |
 //! | `write.rs` | those | the manifest's text |
@@ -19,6 +20,7 @@ mod paths;
 mod template;
 #[cfg(test)]
 mod tests;
+mod top;
 mod wire;
 mod write;
 

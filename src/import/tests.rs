@@ -179,6 +179,47 @@ fn frozen_always_changed_wdir_and_what_lies_outside() {
     }
 }
 
+fn told(notes: &[Note], word: &str) -> bool {
+    notes.iter().any(|note| format!("{}: {}", note.stage.as_deref().unwrap_or_default(), note.text).contains(word))
+}
+
+#[test]
+fn what_stands_beside_the_stages_is_carried_over_or_told() {
+    let (_folder, found) = project(&[
+        (
+            "dvc.yaml",
+            "metrics: ['${name}.json', run/m.json, gone.json]\nparams: [run/p.yaml]\nplots: [curve.csv: {x: n}]\nmeta: 1\nartifacts: {}\n\
+             vars: [{name: scores}]\nstages:\n  a:\n    desc: About ${name}\n    cmd: x\n    meta: {by: me}\n    outs: [scores.json, run, m.bin: {push: false, desc: D}]\n\
+             \x20   plots: [curve.csv: [{x: n, cache: false}, {y: loss, template: t}]]\n\
+             \x20 b:\n    foreach: [1]\n    do: {cmd: y, dep: [z]}\n    frozen: true\n",
+        ),
+        (".dvcignore", "# none\n\n*.tmp\n"),
+    ]);
+    let found = found.unwrap();
+    for line in ["outputs.scores = { path = \"scores.json\", type = \"metrics\" }\n", "about = \"About scores\"\n"] {
+        assert!(found.text.contains(line), "{line}\n---\n{}", found.text);
+    }
+    for word in [
+        "a: the metrics `run/m.json` stay a file of the folder `run`",
+        ": the metrics `gone.json` are not carried over",
+        ": the top-level `params` are not carried over",
+        ": the top-level `plots` are not carried over",
+        ": `meta` is not carried over",
+        "a: `meta` is not carried over",
+        "a: not carried over of the output `m.bin`: `desc` and `push`",
+        "a: not carried over of the output `curve.csv`: `template`, `x` and `y`",
+        ": outputs with `cache: false` are kept in the store",
+        ": `.dvcignore` is not carried over",
+        "b: `dep` is not known",
+        "b: `frozen` is not known",
+    ] {
+        assert!(told(&found.notes, word), "{word}: {:#?}", found.notes);
+    }
+    assert!(!told(&found.notes, "artifacts"), "{:#?}", found.notes);
+    let quiet = project(&[("dvc.yaml", "stages: {a: {cmd: x, outs: [y.txt]}}"), (".dvcignore", "# as it comes\n")]);
+    assert!(!told(&quiet.1.unwrap().notes, ".dvcignore"));
+}
+
 #[test]
 fn a_stage_that_runs_outside_of_the_project_is_refused() {
     for wdir in ["..", "../other", "src/../../x", "/tmp", "~/x", "s3://x", "'${up}'"] {
