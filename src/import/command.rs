@@ -100,5 +100,10 @@ pub(super) fn mentioned(command: &Command) -> Vec<String> {
         let breaks = |c: char| c.is_whitespace() || "|&;<>()'\"=`".contains(c);
         text.split(breaks).filter(|word| !word.is_empty()).map(str::to_owned).collect()
     };
-    if command.shell { command.words.last().map(split).unwrap_or_default() } else { command.words.clone() }
+    if command.shell {
+        return command.words.last().map(split).unwrap_or_default();
+    }
+    // `--config=params.yaml` may name a file too.
+    let values = command.words.iter().filter_map(|word| word.split_once('=')).map(|(_, value)| value.to_owned());
+    command.words.iter().cloned().chain(values).collect()
 }

@@ -8,6 +8,7 @@
 //! | `opened.rs` | a `foreach` or a `matrix` | the stages that it stands for |
 //! | `top.rs` | its other sections, `.dvcignore` | which outputs are metrics, and notes |
 //! | `command.rs` | a command line | a program and its arguments, or `sh -c` where it needs a shell |
+//! | `outs.rs` | an output's path, the workspace, `dvc.lock` | whether it is a file, a folder or metrics |
 //! | `wire.rs` | those stages | kilter's: who makes what others read, what lies in the workspace |
 //! | `write.rs` | those | the manifest's text |
 //!
@@ -16,6 +17,7 @@
 mod command;
 mod dvc;
 mod opened;
+mod outs;
 mod paths;
 mod template;
 #[cfg(test)]

@@ -221,6 +221,83 @@ fn what_stands_beside_the_stages_is_carried_over_or_told() {
 }
 
 #[test]
+fn what_an_output_is_is_found_or_told() {
+    let (_folder, found) = project(&[
+        (
+            "dvc.yaml",
+            "stages:\n  a:\n    wdir: sub\n    cmd: x\n    outs: [model, tree, guess]\n    metrics: [here.json, words.json, bad.json, gone.json, read.json, dir]\n\
+             \x20 b: {cmd: y, deps: [sub/read.json]}\n",
+        ),
+        (
+            "dvc.lock",
+            "stages:\n  a:\n    outs:\n    - {path: model, md5: 0a}\n    - {path: tree, md5: 0b.dir}\n  gone:\n    outs: [{path: guess, md5: 0c}]\n",
+        ),
+        ("sub/here.json", "{\"a\": {\"b\": 1}}"),
+        ("sub/words.json", "{\"a\": \"b\"}"),
+        ("sub/bad.json", "{\"a\":"),
+        ("sub/dir/m.json", "{}"),
+    ]);
+    let found = found.unwrap();
+    for line in [
+        "outputs.model = \"sub/model\"\n",
+        "outputs.tree = { path = \"sub/tree\", type = \"dir\" }\n",
+        "outputs.here = { path = \"sub/here.json\", type = \"metrics\" }\n",
+        "outputs.words = \"sub/words.json\"\n",
+        "outputs.bad = \"sub/bad.json\"\n",
+        "outputs.gone = { path = \"sub/gone.json\", type = \"metrics\" }\n",
+        "outputs.read = \"sub/read.json\"\n",
+        "outputs.dir = { path = \"sub/dir\", type = \"dir\" }\n",
+    ] {
+        assert!(found.text.contains(line), "{line}\n---\n{}", found.text);
+    }
+    for word in [
+        "a: `sub/guess` is taken for a folder; if it is a file, write `outputs.guess = \"sub/guess\"`",
+        "a: `sub/gone.json` is not here, and is taken for metrics: numbers only; else write `outputs.gone = \"sub/gone.json\"`",
+        "`sub/words.json` are kept as a file: not all of its values are numbers",
+        "`sub/bad.json` are kept as a file: it cannot be read",
+        "`sub/read.json` are kept as a file, because another stage reads it",
+        "`sub/dir` are kept as the folder",
+    ] {
+        assert!(told(&found.notes, word), "{word}: {:#?}", found.notes);
+    }
+    for known in ["model", "tree", "here"] {
+        assert!(!told(&found.notes, &format!("`sub/{known}")), "{known}: {:#?}", found.notes);
+    }
+}
+
+#[test]
+fn what_a_command_names_and_does_not_declare_is_told() {
+    let (_folder, found) = project(&[
+        (
+            "dvc.yaml",
+            "stages:\n  make: {cmd: m, outs: [made/x.bin, made/y.bin]}\n\
+             \x20 a:\n    cmd: sh run.sh lib/ data made/x.bin --config=conf.yaml ./own . other\n    deps: [data/a.csv]\n    outs: [own/z]\n\
+             \x20 b: {wdir: lib, cmd: 'cp ../data/a.csv . > ../data/b.csv', outs: [../data/b.csv]}\n",
+        ),
+        ("run.sh", ""),
+        ("conf.yaml", ""),
+        ("lib/l.sh", ""),
+        ("data/a.csv", ""),
+        ("own/old", ""),
+    ]);
+    let found = found.unwrap();
+    for line in ["files = [\"conf.yaml\", \"data/a.csv\", \"run.sh\"]\n", "files = [\"data/a.csv\"]\n"] {
+        assert!(found.text.contains(line), "{line}\n---\n{}", found.text);
+    }
+    for word in [
+        "a: the folder `lib` is in its command and not among its `deps`; if it reads it, write `files = [\"lib/**/*\"]`",
+        "a: `made/x.bin` is in its command and not among its `deps`; if it reads it, write `inputs.… = { from = \"make.x\", at = \"made/x.bin\" }`",
+        "a: `conf.yaml` is in its command and not among its `deps`; it is declared now",
+        "b: `data/a.csv` is in its command and not among its `deps`; it is declared now",
+    ] {
+        assert!(told(&found.notes, word), "{word}: {:#?}", found.notes);
+    }
+    for quiet in ["`data`", "`own`", "`other`", "b: the folder"] {
+        assert!(!told(&found.notes, quiet), "{quiet}: {:#?}", found.notes);
+    }
+}
+
+#[test]
 fn a_stage_that_runs_outside_of_the_project_is_refused() {
     for wdir in ["..", "../other", "src/../../x", "/tmp", "~/x", "s3://x", "'${up}'"] {
         let text = format!("vars: [{{up: ../..}}]\nstages: {{a: {{cmd: x, wdir: {wdir}, outs: [y]}}}}");
