@@ -1,6 +1,6 @@
 //! Small projects in temporary folders; whole ones are run in `tests/it/import.rs`.
 
-use super::command::command;
+use super::command::{Command, command};
 use super::template::{Params, Piece};
 use super::*;
 
@@ -40,8 +40,32 @@ fn commands_need_a_shell_or_not() {
     assert_eq!(command(&lines, "", false, &Params::default()).words, ["sh", "-ec", "a\nb c"]);
     assert_eq!(
         command(&lines[..1], "sub dir", true, &Params::default()).words,
-        ["sh", "-ec", "mkdir -p 'sub dir' && cd 'sub dir'\na"]
+        ["sh", "-ec", "mkdir -p 'sub dir'\ncd 'sub dir'\na"]
     );
+}
+
+#[test]
+fn several_commands_fail_where_they_fail_in_dvc() {
+    let run = |lines: &[&str], wdir: &str| {
+        let lines: Vec<_> = lines.iter().map(|line| vec![Piece::Text((*line).to_owned())]).collect();
+        let Command { words, .. } = command(&lines, wdir, true, &Params::default());
+        let folder = tempfile::tempdir().unwrap();
+        let ran = std::process::Command::new(&words[0]).args(&words[1..]).current_dir(&folder).output().unwrap();
+        let out = String::from_utf8(ran.stdout).unwrap();
+        (out.replace(&*folder.path().canonicalize().unwrap().to_string_lossy(), ""), ran.status.success())
+    };
+    // One command is one shell, which goes on after a failure and says how its last line ended.
+    for wdir in ["", "sub"] {
+        assert_eq!(run(&["false\necho on"], wdir), ("on\n".to_owned(), true), "{wdir}");
+        assert_eq!(run(&["false; echo on"], wdir), ("on\n".to_owned(), true), "{wdir}");
+        assert_eq!(run(&["echo on\nfalse\n"], wdir), ("on\n".to_owned(), false), "{wdir}");
+    }
+    // Of several each has its own, and none starts after one that failed.
+    assert_eq!(run(&["false", "echo on"], ""), (String::new(), false));
+    assert_eq!(run(&["false && true", "echo on"], ""), (String::new(), false));
+    assert_eq!(run(&["false\ntrue", "echo on"], ""), ("on\n".to_owned(), true));
+    assert_eq!(run(&["exit 0", "echo on"], ""), ("on\n".to_owned(), true));
+    assert_eq!(run(&["mkdir a", "cd a", "X=1", "pwd -P", "echo \"$X\""], "sub"), ("/sub\n\n".to_owned(), true));
 }
 
 #[test]
