@@ -107,13 +107,15 @@ pub(super) fn read(file: &Path, folder: &Path, notes: &mut Notes) -> Result<Proj
     Ok(project)
 }
 
-/// Notes the fields of a stage that are not known; of a `foreach`, those of its `do`, and those beside it.
+/// Notes the fields of a stage that are not known. A `foreach` has them in its `do`, and none beside it.
 fn unknown(name: &str, definition: &Yaml, notes: &mut Notes) {
-    let beside: &[&str] = if definition.get("foreach").is_some() { &["foreach", "do"] } else { STAGE };
-    let inner = definition.get("do").map(Yaml::entries).unwrap_or_default();
-    let beside = definition.entries().iter().filter(|(key, _)| !beside.contains(&key.as_str()));
-    for (key, _) in beside.chain(inner.iter().filter(|(key, _)| !STAGE.contains(&key.as_str()))) {
+    let is_foreach = definition.get("foreach").is_some();
+    let inner = if is_foreach { definition.get("do").unwrap_or(definition) } else { definition };
+    for (key, _) in inner.entries().iter().filter(|(key, _)| !STAGE.contains(&key.as_str())) {
         notes.of(name, format!("`{key}` is not known and not carried over"));
+    }
+    for (key, _) in definition.entries().iter().filter(|(key, _)| is_foreach && key != "foreach" && key != "do") {
+        notes.of(name, format!("`{key}` beside `foreach` is not carried over: it belongs into `do`"));
     }
 }
 

@@ -235,7 +235,7 @@ fn what_stands_beside_the_stages_is_carried_over_or_told() {
         ": outputs with `cache: false` are kept in the store",
         ": `.dvcignore` is not carried over",
         "b: `dep` is not known",
-        "b: `frozen` is not known",
+        "b: `frozen` beside `foreach` is not carried over",
     ] {
         assert!(told(&found.notes, word), "{word}: {:#?}", found.notes);
     }
