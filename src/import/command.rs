@@ -32,15 +32,37 @@ pub(super) fn command(lines: &[Vec<Piece>], wdir: &str, make_wdir: bool, params:
     {
         return Command { words, shell: false };
     }
-    let mut script = String::new();
+    if let ([line], "") = (texts.as_slice(), wdir) {
+        return shell("-c", line.trim().to_owned());
+    }
+    let mut parts = Vec::new();
     if !wdir.is_empty() {
         let folder = quoted(wdir);
-        script = if make_wdir { format!("mkdir -p {folder} && cd {folder}\n") } else { format!("cd {folder}\n") };
+        parts.extend(make_wdir.then(|| format!("mkdir -p {folder}")));
+        parts.push(format!("cd {folder}"));
     }
-    script.push_str(&texts.iter().map(|text| text.trim()).collect::<Vec<_>>().join("\n"));
-    // One line after the other, and none after a failure.
-    let flags = if script.contains('\n') { "-ec" } else { "-c" };
+    parts.extend(texts.iter().zip(lines).map(|(text, pieces)| {
+        let is_plain = pieces.iter().all(|piece| is_one_word(piece, params));
+        one_of_several(text.trim(), is_plain)
+    }));
+    // One after the other, and none after a failure.
+    shell("-ec", parts.join("\n"))
+}
+
+fn shell(flags: &str, script: String) -> Command {
     Command { words: vec!["sh".to_owned(), flags.to_owned(), script], shell: true }
+}
+
+/// A command among others. In DVC each has a shell of its own: what it does to that ends with it, and whether it has failed is
+/// what its last line says, and no line before. So it is put into a subshell where that could make a difference; always where a
+/// param in it is more than a word.
+fn one_of_several(text: &str, is_plain: bool) -> String {
+    let mut words = text.split(|c: char| c.is_whitespace() || "|()".contains(c));
+    let is_simple = is_plain
+        && !text.contains(['\n', ';', '&'])
+        && !words.next().is_some_and(|word| word.contains('='))
+        && !text.split_whitespace().any(|word| BUILTINS.contains(&word));
+    if is_simple { text.to_owned() } else { format!("(set +e\n{text}\n)") }
 }
 
 fn text(pieces: &[Piece]) -> String {
@@ -100,5 +122,10 @@ pub(super) fn mentioned(command: &Command) -> Vec<String> {
         let breaks = |c: char| c.is_whitespace() || "|&;<>()'\"=`".contains(c);
         text.split(breaks).filter(|word| !word.is_empty()).map(str::to_owned).collect()
     };
-    if command.shell { command.words.last().map(split).unwrap_or_default() } else { command.words.clone() }
+    if command.shell {
+        return command.words.last().map(split).unwrap_or_default();
+    }
+    // `--config=params.yaml` may name a file too.
+    let values = command.words.iter().filter_map(|word| word.split_once('=')).map(|(_, value)| value.to_owned());
+    command.words.iter().cloned().chain(values).collect()
 }

@@ -1,8 +1,11 @@
 //! `dvc.yaml` as data: stages with `foreach` and `matrix` opened and templates filled in.
 
+use super::opened::opened;
+use super::paths::inside;
 use super::template::{Context, DEFAULT_FILE, Params, Piece, named, read as read_file};
-use super::{ImportError, Notes};
+use super::{ImportError, Notes, top};
 use crate::yaml::Yaml;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// A project.
@@ -49,7 +52,6 @@ pub(super) struct Out {
     pub(super) is_folder: bool,
 }
 
-const TOP: &[&str] = &["stages", "vars", "params", "metrics", "plots", "artifacts", "datasets", "meta"];
 const STAGE: &[&str] = &[
     "cmd",
     "wdir",
@@ -70,8 +72,6 @@ const STAGE: &[&str] = &[
     "meta",
     "vars",
     "set",
-    "foreach",
-    "do",
     "matrix",
 ];
 
@@ -84,19 +84,8 @@ pub(super) fn read(file: &Path, folder: &Path, notes: &mut Notes) -> Result<Proj
         ImportError::new(format!("cannot read `{}`: {}", file.display(), crate::stage::io_words(&error)))
     })?;
     let tree = Yaml::parse(&text).map_err(|why| ImportError::new(format!("`{}`: {why}", file.display())))?;
-    for (key, value) in tree.entries() {
-        match key.as_str() {
-            "plots" if !value.entries().is_empty() || !value.items().is_empty() => {
-                notes.general(
-                    "the top-level `plots` are not carried over: kilter draws what `evaluate` and `train` make",
-                );
-            }
-            "artifacts" => notes.general("`artifacts` are not carried over: a `release` stage releases a model"),
-            "datasets" => notes.general("`datasets` are not carried over: a `fetch` stage brings data in"),
-            key if !TOP.contains(&key) => notes.general(format!("`{key}` is not known and not carried over")),
-            _ => {}
-        }
-    }
+    top::sections(&tree, notes);
+    top::ignored(folder, notes);
     let Some(stages) = tree.get("stages").filter(|stages| !stages.entries().is_empty()) else {
         return Err(ImportError::new(format!("`{}` has no stages", file.display())));
     };
@@ -108,66 +97,26 @@ pub(super) fn read(file: &Path, folder: &Path, notes: &mut Notes) -> Result<Proj
     }
     let mut project = Project::default();
     for (name, definition) in stages.entries() {
-        for (key, _) in definition.entries().iter().filter(|(key, _)| !STAGE.contains(&key.as_str())) {
-            notes.of(name, format!("`{key}` is not known and not carried over"));
-        }
+        unknown(name, definition, notes);
         for (name, definition, context) in opened(name, definition, &context)? {
             let stage = Reader { folder, name, context, params: &mut project.params, notes }.stage(&definition)?;
             project.stages.push(stage);
         }
     }
+    top::metrics(&tree, &context, &mut project, notes)?;
     Ok(project)
 }
 
-/// The stages that a definition stands for, each with its own values.
-fn opened(name: &str, definition: &Yaml, context: &Context) -> Result<Vec<(String, Yaml, Context)>, ImportError> {
-    if let Some(each) = definition.get("foreach") {
-        let what = format!("stage `{name}`, foreach");
-        let inner = definition.get("do").ok_or_else(|| ImportError::new(format!("{what}: there is no `do`")))?;
-        return match context.value(each, &what)? {
-            Yaml::List(items) => Ok(items
-                .into_iter()
-                .enumerate()
-                .map(|(at, item)| {
-                    let suffix = item.plain().unwrap_or_else(|| at.to_string());
-                    (format!("{name}@{suffix}"), inner.clone(), context.with(vec![("item".to_owned(), item)]))
-                })
-                .collect()),
-            Yaml::Map(entries) => Ok(entries
-                .into_iter()
-                .map(|(key, item)| {
-                    let values = vec![("item".to_owned(), item), ("key".to_owned(), Yaml::Str(key.clone()))];
-                    (format!("{name}@{key}"), inner.clone(), context.with(values))
-                })
-                .collect()),
-            other => {
-                Err(ImportError::new(format!("{what}: expected a list or a table, found {}", other.to_json().trim())))
-            }
-        };
+/// Notes the fields of a stage that are not known. A `foreach` has them in its `do`, and none beside it.
+fn unknown(name: &str, definition: &Yaml, notes: &mut Notes) {
+    let is_foreach = definition.get("foreach").is_some();
+    let inner = if is_foreach { definition.get("do").unwrap_or(definition) } else { definition };
+    for (key, _) in inner.entries().iter().filter(|(key, _)| !STAGE.contains(&key.as_str())) {
+        notes.of(name, format!("`{key}` is not known and not carried over"));
     }
-    if let Some(matrix) = definition.get("matrix") {
-        let what = format!("stage `{name}`, matrix");
-        let mut points: Vec<Vec<(String, Yaml)>> = vec![Vec::new()];
-        for (axis, values) in matrix.entries() {
-            let values = context.value(values, &what)?;
-            let longer = |point: &Vec<(String, Yaml)>| {
-                let with = |value: &Yaml| [point.as_slice(), &[(axis.clone(), value.clone())]].concat();
-                values.items().iter().map(with).collect::<Vec<_>>()
-            };
-            points = points.iter().flat_map(longer).collect();
-        }
-        return Ok(points.into_iter().map(|point| of_point(name, definition, point, context)).collect());
+    for (key, _) in definition.entries().iter().filter(|(key, _)| is_foreach && key != "foreach" && key != "do") {
+        notes.of(name, format!("`{key}` beside `foreach` is not carried over: it belongs into `do`"));
     }
-    Ok(vec![(name.to_owned(), definition.clone(), context.clone())])
-}
-
-fn of_point(name: &str, definition: &Yaml, point: Vec<(String, Yaml)>, context: &Context) -> (String, Yaml, Context) {
-    let suffix =
-        point.iter().enumerate().map(|(at, (axis, value))| value.plain().unwrap_or_else(|| format!("{axis}{at}")));
-    let suffix = suffix.collect::<Vec<_>>().join("-");
-    let key = ("key".to_owned(), Yaml::Str(suffix.clone()));
-    let values = vec![("item".to_owned(), Yaml::Map(point)), key];
-    (format!("{name}@{suffix}"), definition.clone(), context.with(values))
 }
 
 /// Reads one stage.
@@ -181,23 +130,26 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn stage(mut self, definition: &Yaml) -> Result<Stage, ImportError> {
-        let wdir = match definition.get("wdir").and_then(Yaml::as_str) {
-            Some(text) => normal(&self.context.text(text, &self.what("wdir"))?).unwrap_or_default(),
-            None => String::new(),
-        };
-        let wdir = if wdir == "." { String::new() } else { wdir };
-        self.context.add(&self.folder.join(&wdir), definition.get("vars"))?;
+        let wdir = self.wdir(definition)?;
+        let vars = self.context.add(self.folder, &wdir, definition.get("vars"));
+        vars.map_err(|error| error.at(&self.what("vars")))?;
         if let Some(set) = definition.get("set") {
             let set = self.context.value(set, &self.what("set"))?;
-            self.context.add(self.folder, Some(&Yaml::List(vec![set])))?;
+            self.context.add(self.folder, "", Some(&Yaml::List(vec![set])))?;
         }
         let mut stage = Stage { name: self.name.clone(), wdir, ..Stage::default() };
-        stage.about = definition.get("desc").and_then(Yaml::as_str).map(str::to_owned);
+        if let Some(about) = definition.get("desc").and_then(Yaml::as_str) {
+            stage.about = Some(self.context.text(about, &self.what("desc"))?);
+        }
+        if definition.get("meta").is_some() {
+            self.notes.of(&self.name, "`meta` is not carried over");
+        }
         stage.frozen = ["frozen", "locked"].iter().any(|key| definition.get(key).is_some_and(Yaml::is_true));
         stage.always_changed = definition.get("always_changed").is_some_and(Yaml::is_true);
         stage.commands = self.commands(definition)?;
         for item in definition.get("deps").map(Yaml::items).unwrap_or_default() {
-            let text = self.context.text(item.as_str().unwrap_or_default(), &self.what("deps"))?;
+            let text = item.plain().ok_or_else(|| ImportError::expected(&self.what("deps"), "a path", item))?;
+            let text = self.context.text(&text, &self.what("deps"))?;
             stage.deps.extend(self.path(&stage.wdir, &text, "the dependency"));
         }
         for item in definition.get("params").map(Yaml::items).unwrap_or_default() {
@@ -209,6 +161,23 @@ impl Reader<'_> {
 
     fn what(&self, field: &str) -> String {
         format!("stage `{}`, {field}", self.name)
+    }
+
+    /// Where the stage runs: a folder of the project, empty for the project's own.
+    fn wdir(&self, definition: &Yaml) -> Result<String, ImportError> {
+        let Some(given) = definition.get("wdir").filter(|given| **given != Yaml::Null) else {
+            return Ok(String::new());
+        };
+        let what = self.what("wdir");
+        let given = given.plain().ok_or_else(|| ImportError::expected(&what, "a path", given))?;
+        let text = self.context.text(&given, &what)?;
+        let path = inside("", &text).ok_or_else(|| {
+            ImportError::new(format!(
+                "{what}: `{text}` leads out of the folder of `dvc.yaml`, below which a stage runs"
+            ))
+            .with_hint("move `dvc.yaml`, and the paths in it, to a folder that holds both, and import it there")
+        })?;
+        Ok(if path == "." { String::new() } else { path })
     }
 
     fn commands(&mut self, definition: &Yaml) -> Result<Vec<Vec<Piece>>, ImportError> {
@@ -226,8 +195,7 @@ impl Reader<'_> {
 
     /// A path from the project's folder; `None`, with a note, where it leads out of it.
     fn path(&mut self, wdir: &str, text: &str, what: &str) -> Option<String> {
-        let is_far = text.contains("://") || text.starts_with('/') || text.starts_with('~');
-        let below = (!is_far).then(|| normal(&format!("{wdir}/{text}"))).flatten();
+        let below = inside(wdir, text);
         if below.is_none() {
             self.notes.of(&self.name, format!("{what} `{text}` lies outside of the project and is not carried over: bring it in with a `fetch` stage"));
         }
@@ -265,50 +233,41 @@ impl Reader<'_> {
                 _ => continue,
             };
             for item in value.items() {
-                let (text, options) = match item {
-                    Yaml::Str(text) => (text.clone(), &[][..]),
-                    Yaml::Map(entries) => match entries.first() {
-                        Some((text, options)) => (text.clone(), options.entries()),
-                        None => continue,
-                    },
-                    _ => continue,
+                let given: Vec<(String, Option<&Yaml>)> = match item {
+                    Yaml::Map(entries) => entries.iter().map(|(text, options)| (text.clone(), Some(options))).collect(),
+                    other => other.plain().into_iter().map(|text| (text, None)).collect(),
                 };
-                let text = self.context.text(&text, &self.what(field))?;
-                let persists =
-                    field.contains("persist") || options.iter().any(|(key, v)| key == "persist" && v.is_true());
-                if persists {
-                    self.notes.of(
-                        &self.name,
-                        format!(
-                            "`{text}` is kept between runs in DVC (`persist`); here a program starts in an empty folder"
-                        ),
-                    );
+                for (text, options) in given {
+                    let text = self.context.text(&text, &self.what(field))?;
+                    self.options(field, &text, options);
+                    let Some(path) = self.path(&stage.wdir, &text, "the output") else { continue };
+                    stage.outs.push(Out { path, kind, is_folder: text.ends_with('/') });
                 }
-                for (key, _) in
-                    options.iter().filter(|(key, _)| matches!(key.as_str(), "remote" | "checkpoint" | "type"))
-                {
-                    self.notes.of(&self.name, format!("`{key}` of `{text}` is not carried over"));
-                }
-                let Some(path) = self.path(&stage.wdir, &text, "the output") else { continue };
-                stage.outs.push(Out { path, kind, is_folder: text.ends_with('/') });
             }
         }
         Ok(())
     }
-}
 
-/// A relative path without `.` and `..`; `None` where it climbs out.
-fn normal(path: &str) -> Option<String> {
-    let mut parts: Vec<&str> = Vec::new();
-    for part in path.split('/').filter(|part| !matches!(*part, "" | ".")) {
-        match part {
-            ".." => {
-                parts.pop()?;
-            }
-            part => parts.push(part),
+    /// Notes what is said of an output and not carried over; a plot may have a list of such tables.
+    fn options(&mut self, field: &str, text: &str, options: Option<&Yaml>) {
+        let tables = options.into_iter().flat_map(|options| std::iter::once(options).chain(options.items()));
+        let given: Vec<&(String, Yaml)> = tables.flat_map(Yaml::entries).collect();
+        let is = |wanted: &str, value: bool| given.iter().any(|(key, v)| key == wanted && *v == Yaml::Bool(value));
+        if field.contains("persist") || is("persist", true) {
+            let text =
+                format!("`{text}` is kept between runs in DVC (`persist`); here a program starts in an empty folder");
+            self.notes.of(&self.name, text);
+        }
+        if field.contains("no_cache") || is("cache", false) {
+            self.notes.general("outputs with `cache: false` are kept in the store, as all others are");
+        }
+        let others: BTreeSet<&str> = given.iter().map(|(key, _)| key.as_str()).collect();
+        let others: Vec<&str> = others.into_iter().filter(|key| !matches!(*key, "cache" | "persist")).collect();
+        if !others.is_empty() {
+            let listed = crate::diag::list(others.iter().copied(), others.len());
+            self.notes.of(&self.name, format!("not carried over of the output `{text}`: {listed}"));
         }
     }
-    Some(if parts.is_empty() { ".".to_owned() } else { parts.join("/") })
 }
 
 /// Whether a YAML or JSON file has all of these keys, so that they can be picked.

@@ -3,8 +3,12 @@
 //! | file | from | to |
 //! |---|---|---|
 //! | `template.rs` | `vars`, `params.yaml`, `${…}` | values filled in, and which of them became params |
-//! | `dvc.rs` | the text of `dvc.yaml` | its stages, with `foreach` and `matrix` opened |
+//! | `paths.rs` | paths as dvc.yaml has them | paths from its folder |
+//! | `dvc.rs` | the text of `dvc.yaml` | its stages |
+//! | `opened.rs` | a `foreach` or a `matrix` | the stages that it stands for |
+//! | `top.rs` | its other sections, `.dvcignore` | which outputs are metrics, and notes |
 //! | `command.rs` | a command line | a program and its arguments, or `sh -c` where it needs a shell |
+//! | `outs.rs` | an output's path, the workspace, `dvc.lock` | whether it is a file, a folder or metrics |
 //! | `wire.rs` | those stages | kilter's: who makes what others read, what lies in the workspace |
 //! | `write.rs` | those | the manifest's text |
 //!
@@ -12,12 +16,17 @@
 
 mod command;
 mod dvc;
+mod opened;
+mod outs;
+mod paths;
 mod template;
 #[cfg(test)]
 mod tests;
+mod top;
 mod wire;
 mod write;
 
+use crate::yaml::Yaml;
 use std::path::Path;
 
 /// What came of a project.
@@ -53,6 +62,26 @@ pub struct ImportError {
 impl ImportError {
     fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), hint: None }
+    }
+
+    fn expected(place: &str, wanted: &str, found: &Yaml) -> Self {
+        let found = match found {
+            Yaml::List(_) => "a list".to_owned(),
+            Yaml::Map(_) => "a table".to_owned(),
+            scalar => scalar.to_json().trim().to_owned(),
+        };
+        Self::new(format!("{place}: expected {wanted}, found {found}"))
+    }
+
+    fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// With the place in front.
+    fn at(mut self, place: &str) -> Self {
+        self.message = format!("{place}: {}", self.message);
+        self
     }
 }
 

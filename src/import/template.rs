@@ -4,6 +4,7 @@
 //! it can be set with `--set`. A value of a `foreach` or `matrix` is written down as it is.
 
 use super::ImportError;
+use super::paths::resolved;
 use crate::yaml::Yaml;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -20,8 +21,8 @@ pub(super) struct Context {
     local: Vec<(String, Yaml)>,
     /// Paths of values that are written down too, because files are named by them: a command and its outputs must agree.
     pub(super) fixed: BTreeSet<String>,
-    /// The files that were read.
-    files: Vec<String>,
+    /// What was read: files, from the project's folder, and which of their keys.
+    files: Vec<(String, String)>,
 }
 
 /// The params of the manifest, by name, with the path that they had.
@@ -57,29 +58,32 @@ impl Context {
     pub(super) fn new(folder: &Path, vars: Option<&Yaml>) -> Result<Self, ImportError> {
         let mut context = Self { global: Yaml::Map(Vec::new()), ..Self::default() };
         if folder.join(DEFAULT_FILE).is_file() {
-            context.load(folder, DEFAULT_FILE)?;
+            context.load(folder, "", DEFAULT_FILE)?;
         }
-        context.add(folder, vars)?;
+        context.add(folder, "", vars).map_err(|error| error.at("vars"))?;
         Ok(context)
     }
 
-    /// Adds `vars`: names of files (with `:key,key` for some of their values), and tables.
-    pub(super) fn add(&mut self, folder: &Path, vars: Option<&Yaml>) -> Result<(), ImportError> {
+    /// Adds `vars`: names of files as seen from `wdir` (with `:key,key` for some of their values), and tables.
+    pub(super) fn add(&mut self, folder: &Path, wdir: &str, vars: Option<&Yaml>) -> Result<(), ImportError> {
         for item in vars.map(Yaml::items).unwrap_or_default() {
             match item {
-                Yaml::Str(file) => self.load(folder, file)?,
+                Yaml::Str(file) => self.load(folder, wdir, file)?,
                 table => merge(&mut self.global, table),
             }
         }
         Ok(())
     }
 
-    fn load(&mut self, folder: &Path, spec: &str) -> Result<(), ImportError> {
+    fn load(&mut self, folder: &Path, wdir: &str, spec: &str) -> Result<(), ImportError> {
         let (file, keys) = spec.split_once(':').unwrap_or((spec, ""));
-        if self.files.iter().any(|known| known == spec) {
+        let file = resolved(wdir, file);
+        // `params.yaml` of another folder is another file.
+        let loaded = (file.clone(), keys.to_owned());
+        if self.files.contains(&loaded) {
             return Ok(());
         }
-        let tree = read(folder, file)?;
+        let tree = read(folder, &file)?;
         let keys: Vec<&str> = keys.split(',').map(str::trim).filter(|key| !key.is_empty()).collect();
         if keys.is_empty() {
             merge(&mut self.global, &tree);
@@ -88,7 +92,7 @@ impl Context {
             let value = tree.at(key).ok_or_else(|| ImportError::new(format!("`{file}` has no `{key}`")))?;
             merge(&mut self.global, &Yaml::Map(vec![(key.to_owned(), value.clone())]));
         }
-        self.files.push(spec.to_owned());
+        self.files.push(loaded);
         Ok(())
     }
 
@@ -221,13 +225,6 @@ pub(super) fn read(folder: &Path, file: &str) -> Result<Yaml, ImportError> {
         return Ok(of_toml(toml::Value::Table(table)));
     }
     Yaml::parse(&text).map_err(|why| ImportError::new(format!("`{file}`: {why}")))
-}
-
-impl ImportError {
-    fn with_hint(mut self, hint: &str) -> Self {
-        self.hint = Some(hint.to_owned());
-        self
-    }
 }
 
 fn of_toml(value: toml::Value) -> Yaml {

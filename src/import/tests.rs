@@ -1,6 +1,6 @@
 //! Small projects in temporary folders; whole ones are run in `tests/it/import.rs`.
 
-use super::command::command;
+use super::command::{Command, command};
 use super::template::{Params, Piece};
 use super::*;
 
@@ -40,8 +40,32 @@ fn commands_need_a_shell_or_not() {
     assert_eq!(command(&lines, "", false, &Params::default()).words, ["sh", "-ec", "a\nb c"]);
     assert_eq!(
         command(&lines[..1], "sub dir", true, &Params::default()).words,
-        ["sh", "-ec", "mkdir -p 'sub dir' && cd 'sub dir'\na"]
+        ["sh", "-ec", "mkdir -p 'sub dir'\ncd 'sub dir'\na"]
     );
+}
+
+#[test]
+fn several_commands_fail_where_they_fail_in_dvc() {
+    let run = |lines: &[&str], wdir: &str| {
+        let lines: Vec<_> = lines.iter().map(|line| vec![Piece::Text((*line).to_owned())]).collect();
+        let Command { words, .. } = command(&lines, wdir, true, &Params::default());
+        let folder = tempfile::tempdir().unwrap();
+        let ran = std::process::Command::new(&words[0]).args(&words[1..]).current_dir(&folder).output().unwrap();
+        let out = String::from_utf8(ran.stdout).unwrap();
+        (out.replace(&*folder.path().canonicalize().unwrap().to_string_lossy(), ""), ran.status.success())
+    };
+    // One command is one shell, which goes on after a failure and says how its last line ended.
+    for wdir in ["", "sub"] {
+        assert_eq!(run(&["false\necho on"], wdir), ("on\n".to_owned(), true), "{wdir}");
+        assert_eq!(run(&["false; echo on"], wdir), ("on\n".to_owned(), true), "{wdir}");
+        assert_eq!(run(&["echo on\nfalse\n"], wdir), ("on\n".to_owned(), false), "{wdir}");
+    }
+    // Of several each has its own, and none starts after one that failed.
+    assert_eq!(run(&["false", "echo on"], ""), (String::new(), false));
+    assert_eq!(run(&["false && true", "echo on"], ""), (String::new(), false));
+    assert_eq!(run(&["false\ntrue", "echo on"], ""), ("on\n".to_owned(), true));
+    assert_eq!(run(&["exit 0", "echo on"], ""), ("on\n".to_owned(), true));
+    assert_eq!(run(&["mkdir a", "cd a", "X=1", "pwd -P", "echo \"$X\""], "sub"), ("/sub\n\n".to_owned(), true));
 }
 
 #[test]
@@ -115,6 +139,34 @@ fn foreach_and_matrix_are_opened() {
 }
 
 #[test]
+fn a_matrix_of_tables_names_its_stages_by_number() {
+    let text = manifest(&[
+        (
+            "dvc.yaml",
+            "stages:\n  train:\n    matrix:\n      cfg: [{lr: 1, deps: [x]}, {lr: 2, deps: [y]}]\n      sizes: [[8, 4]]\n      m: ${models}\n\
+             \x20   cmd: t ${item.cfg.lr} ${item.sizes[1]} ${item.m} ${key}.bin\n    deps: ['${item.cfg.deps[0]}']\n    outs: ['${key}.bin']\n\
+             \x20 pick:\n    cmd: p\n    deps: [cfg0-sizes0-a.bin, cfg1-sizes0-a.bin]\n\
+             \x20 each:\n    foreach: [one, {n: 2}]\n    do: {cmd: e}\n",
+        ),
+        ("params.yaml", "models: {a: 1}\n"),
+        ("x", ""),
+        ("y", ""),
+    ]);
+    for line in [
+        "[stage.train_cfg0-sizes0-a]\nkind = \"exec\"\ncommand = [\"t\", \"1\", \"4\", \"a\", \"cfg0-sizes0-a.bin\"]\nfiles = [\"x\"]\n",
+        "[stage.train_cfg1-sizes0-a]\nkind = \"exec\"\ncommand = [\"t\", \"2\", \"4\", \"a\", \"cfg1-sizes0-a.bin\"]\nfiles = [\"y\"]\n",
+        "outputs.cfg1-sizes0-a = \"cfg1-sizes0-a.bin\"\n",
+        "inputs.cfg0-sizes0-a = { from = \"train_cfg0-sizes0-a.cfg0-sizes0-a\", at = \"cfg0-sizes0-a.bin\" }\n",
+        "inputs.cfg1-sizes0-a = { from = \"train_cfg1-sizes0-a.cfg1-sizes0-a\", at = \"cfg1-sizes0-a.bin\" }\n",
+        "[stage.each_0]\n",
+        "[stage.each_1]\n",
+    ] {
+        assert!(text.contains(line), "{line}\n---\n{text}");
+    }
+    assert_eq!(text.matches("[stage.").count(), 5);
+}
+
+#[test]
 fn frozen_always_changed_wdir_and_what_lies_outside() {
     let (_folder, found) = project(&[
         (
@@ -151,12 +203,166 @@ fn frozen_always_changed_wdir_and_what_lies_outside() {
     }
 }
 
+fn told(notes: &[Note], word: &str) -> bool {
+    notes.iter().any(|note| format!("{}: {}", note.stage.as_deref().unwrap_or_default(), note.text).contains(word))
+}
+
+#[test]
+fn what_stands_beside_the_stages_is_carried_over_or_told() {
+    let (_folder, found) = project(&[
+        (
+            "dvc.yaml",
+            "metrics: ['${name}.json', run/m.json, gone.json]\nparams: [run/p.yaml]\nplots: [curve.csv: {x: n}]\nmeta: 1\nartifacts: {}\n\
+             vars: [{name: scores}]\nstages:\n  a:\n    desc: About ${name}\n    cmd: x\n    meta: {by: me}\n    outs: [scores.json, run, m.bin: {push: false, desc: D}]\n\
+             \x20   plots: [curve.csv: [{x: n, cache: false}, {y: loss, template: t}]]\n\
+             \x20 b:\n    foreach: [1]\n    do: {cmd: y, dep: [z]}\n    frozen: true\n",
+        ),
+        (".dvcignore", "# none\n\n*.tmp\n"),
+    ]);
+    let found = found.unwrap();
+    for line in ["outputs.scores = { path = \"scores.json\", type = \"metrics\" }\n", "about = \"About scores\"\n"] {
+        assert!(found.text.contains(line), "{line}\n---\n{}", found.text);
+    }
+    for word in [
+        "a: the metrics `run/m.json` stay a file of the folder `run`",
+        ": the metrics `gone.json` are not carried over",
+        ": the top-level `params` are not carried over",
+        ": the top-level `plots` are not carried over",
+        ": `meta` is not carried over",
+        "a: `meta` is not carried over",
+        "a: not carried over of the output `m.bin`: `desc` and `push`",
+        "a: not carried over of the output `curve.csv`: `template`, `x` and `y`",
+        ": outputs with `cache: false` are kept in the store",
+        ": `.dvcignore` is not carried over",
+        "b: `dep` is not known",
+        "b: `frozen` beside `foreach` is not carried over",
+    ] {
+        assert!(told(&found.notes, word), "{word}: {:#?}", found.notes);
+    }
+    assert!(!told(&found.notes, "artifacts"), "{:#?}", found.notes);
+    let quiet = project(&[("dvc.yaml", "stages: {a: {cmd: x, outs: [y.txt]}}"), (".dvcignore", "# as it comes\n")]);
+    assert!(!told(&quiet.1.unwrap().notes, ".dvcignore"));
+}
+
+#[test]
+fn what_an_output_is_is_found_or_told() {
+    let (_folder, found) = project(&[
+        (
+            "dvc.yaml",
+            "stages:\n  a:\n    wdir: sub\n    cmd: x\n    outs: [model, tree, guess]\n    metrics: [here.json, words.json, bad.json, gone.json, read.json, dir]\n\
+             \x20 b: {cmd: y, deps: [sub/read.json]}\n",
+        ),
+        (
+            "dvc.lock",
+            "stages:\n  a:\n    outs:\n    - {path: model, md5: 0a}\n    - {path: tree, md5: 0b.dir}\n  gone:\n    outs: [{path: guess, md5: 0c}]\n",
+        ),
+        ("sub/here.json", "{\"a\": {\"b\": 1}}"),
+        ("sub/words.json", "{\"a\": \"b\"}"),
+        ("sub/bad.json", "{\"a\":"),
+        ("sub/dir/m.json", "{}"),
+    ]);
+    let found = found.unwrap();
+    for line in [
+        "outputs.model = \"sub/model\"\n",
+        "outputs.tree = { path = \"sub/tree\", type = \"dir\" }\n",
+        "outputs.here = { path = \"sub/here.json\", type = \"metrics\" }\n",
+        "outputs.words = \"sub/words.json\"\n",
+        "outputs.bad = \"sub/bad.json\"\n",
+        "outputs.gone = { path = \"sub/gone.json\", type = \"metrics\" }\n",
+        "outputs.read = \"sub/read.json\"\n",
+        "outputs.dir = { path = \"sub/dir\", type = \"dir\" }\n",
+    ] {
+        assert!(found.text.contains(line), "{line}\n---\n{}", found.text);
+    }
+    for word in [
+        "a: `sub/guess` is taken for a folder; if it is a file, write `outputs.guess = \"sub/guess\"`",
+        "a: `sub/gone.json` is not here, and is taken for metrics: numbers only; else write `outputs.gone = \"sub/gone.json\"`",
+        "`sub/words.json` are kept as a file: not all of its values are numbers",
+        "`sub/bad.json` are kept as a file: it cannot be read",
+        "`sub/read.json` are kept as a file, because another stage reads it",
+        "`sub/dir` are kept as the folder",
+    ] {
+        assert!(told(&found.notes, word), "{word}: {:#?}", found.notes);
+    }
+    for known in ["model", "tree", "here"] {
+        assert!(!told(&found.notes, &format!("`sub/{known}")), "{known}: {:#?}", found.notes);
+    }
+}
+
+#[test]
+fn what_a_command_names_and_does_not_declare_is_told() {
+    let (_folder, found) = project(&[
+        (
+            "dvc.yaml",
+            "stages:\n  make: {cmd: m, outs: [made/x.bin, made/y.bin]}\n\
+             \x20 a:\n    cmd: sh run.sh lib/ data made/x.bin --config=conf.yaml ./own . other\n    deps: [data/a.csv]\n    outs: [own/z]\n\
+             \x20 b: {wdir: lib, cmd: 'cp ../data/a.csv . > ../data/b.csv', outs: [../data/b.csv]}\n",
+        ),
+        ("run.sh", ""),
+        ("conf.yaml", ""),
+        ("lib/l.sh", ""),
+        ("data/a.csv", ""),
+        ("own/old", ""),
+    ]);
+    let found = found.unwrap();
+    for line in ["files = [\"conf.yaml\", \"data/a.csv\", \"run.sh\"]\n", "files = [\"data/a.csv\"]\n"] {
+        assert!(found.text.contains(line), "{line}\n---\n{}", found.text);
+    }
+    for word in [
+        "a: the folder `lib` is in its command and not among its `deps`; if it reads it, write `files = [\"lib/**/*\"]`",
+        "a: `made/x.bin` is in its command and not among its `deps`; if it reads it, write `inputs.… = { from = \"make.x\", at = \"made/x.bin\" }`",
+        "a: `conf.yaml` is in its command and not among its `deps`; it is declared now",
+        "b: `data/a.csv` is in its command and not among its `deps`; it is declared now",
+    ] {
+        assert!(told(&found.notes, word), "{word}: {:#?}", found.notes);
+    }
+    for quiet in ["`data`", "`own`", "`other`", "b: the folder"] {
+        assert!(!told(&found.notes, quiet), "{quiet}: {:#?}", found.notes);
+    }
+}
+
+#[test]
+fn a_stage_that_runs_outside_of_the_project_is_refused() {
+    for wdir in ["..", "../other", "src/../../x", "/tmp", "~/x", "s3://x", "'${up}'"] {
+        let text = format!("vars: [{{up: ../..}}]\nstages: {{a: {{cmd: x, wdir: {wdir}, outs: [y]}}}}");
+        let error = project(&[("dvc.yaml", &text)]).1.unwrap_err();
+        let found = if wdir == "'${up}'" { "../.." } else { wdir };
+        let place = format!("stage `a`, wdir: `{found}` leads out of the folder of `dvc.yaml`");
+        assert!(error.message.contains(&place), "{}", error.message);
+        assert!(error.hint.is_some_and(|hint| hint.contains("move `dvc.yaml`")));
+    }
+    let list = project(&[("dvc.yaml", "stages: {a: {cmd: x, wdir: [b]}}")]).1.unwrap_err();
+    assert!(list.message.contains("stage `a`, wdir: expected a path, found a list"), "{}", list.message);
+    let text = manifest(&[("dvc.yaml", "stages: {a: {cmd: x, wdir: src/.., outs: [../p/y]}}")]);
+    assert!(!text.contains("outputs"), "{text}");
+}
+
+#[test]
+fn vars_are_looked_for_where_the_stage_runs() {
+    let files = [("params.yaml", "lr: 1\n"), ("sub/params.yaml", "n: 3\nlast: 4\n"), ("sub/more.yaml", "k: 5\nl: 6\n")];
+    let dvc = |vars: &str| format!("stages:\n  a: {{cmd: 't ${{lr}} ${{n}} ${{k}}', wdir: sub, vars: {vars}}}");
+    let read = |text: &str| project(&[&[("dvc.yaml", text)], files.as_slice()].concat()).1;
+    let found = read(&dvc("[params.yaml, '../params.yaml', 'more.yaml:k', './more.yaml:k']")).unwrap();
+    for line in ["[params]\nk = 5\nlr = 1\nn = 3\n", "t ${lr} ${n} ${k}"] {
+        assert!(found.text.contains(line), "{line}\n---\n{}", found.text);
+    }
+    let error = read(&dvc("[gone.yaml]")).unwrap_err();
+    assert!(error.message.contains("stage `a`, vars: cannot read `sub/gone.yaml`"), "{}", error.message);
+    // What one stage loads is no other's.
+    let error = read(&format!("{}\n  b: {{cmd: 'u ${{n}}'}}", dvc("[params.yaml, more.yaml]"))).unwrap_err();
+    assert!(error.message.contains("stage `b`, cmd: `${n}` names nothing"), "{}", error.message);
+}
+
 #[test]
 fn mistakes_are_told() {
     let error = |text: &str| project(&[("dvc.yaml", text)]).1.unwrap_err();
     assert!(error("stages: {a: {cmd: 'x ${nothing}'}}").message.contains("stage `a`, cmd: `${nothing}` names nothing"));
     assert!(error("stages: {a: {deps: [x]}}").message.contains("there is no command"));
     assert!(error("stages: {a: {foreach: 3, do: {cmd: x}}}").message.contains("expected a list or a table, found 3"));
+    assert!(error("stages: {a: {matrix: {m: 3}, cmd: x}}").message.contains("stage `a`, matrix, m: expected a list"));
+    assert!(
+        error("stages: {a: {matrix: [1], cmd: x}}").message.contains("matrix: expected a table of lists, found a list")
+    );
     assert!(error("a: [").message.contains("dvc.yaml"));
     assert!(error("vars: []").message.contains("has no stages"));
     let (_folder, found) =

@@ -3,12 +3,16 @@
 
 use super::Notes;
 use super::command::{Command, command, mentioned};
-use super::dvc::{OutKind, Project, Stage, can_pick};
+use super::dvc::{Project, Stage, can_pick};
+use super::outs::{Seen, is_folder_hash};
+use super::paths::{inside, is_below};
 use super::template::read as read_file;
+use super::top::has_ignore_rules;
 use super::write::tidy;
 use crate::yaml::Yaml;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 
 /// Everything that is to be written.
 #[derive(Debug, Default)]
@@ -62,8 +66,7 @@ pub(super) fn wire(project: &Project, folder: &Path, notes: &mut Notes) -> Wired
     let left_out = frozen(project, folder, notes);
     let mut taken = BTreeSet::new();
     let names: Vec<String> = project.stages.iter().map(|stage| unique(&tidy(&stage.name), &mut taken)).collect();
-    let locked = locked_folders(folder);
-    let read: BTreeSet<&str> = project.stages.iter().flat_map(|stage| stage.deps.iter().map(String::as_str)).collect();
+    let seen = Seen::of(project, folder);
     let mut makers = Vec::new();
     let mut outputs = Vec::new();
     for (index, stage) in project.stages.iter().enumerate() {
@@ -72,13 +75,7 @@ pub(super) fn wire(project: &Project, folder: &Path, notes: &mut Notes) -> Wired
         for out in stage.outs.iter().filter(|_| !left_out.contains(&index)) {
             let name = out.path.rsplit('/').next().unwrap_or(&out.path);
             let port = unique(&tidy(name.split('.').next().unwrap_or(name)), &mut ports);
-            let ty = if out.is_folder || is_folder(&out.path, folder, &locked, &read, &stage.name, notes) {
-                Some("dir")
-            } else if out.kind == OutKind::Metrics && is_metrics(&out.path, folder, &read, &stage.name, notes) {
-                Some("metrics")
-            } else {
-                None
-            };
+            let ty = seen.ty(stage, out, &port, notes);
             makers.push(Maker { stage: index, reference: format!("{}.{port}", names[index]), path: out.path.clone() });
             of_stage.push((port, out.path.clone(), ty));
         }
@@ -112,69 +109,6 @@ fn frozen(project: &Project, folder: &Path, notes: &mut Notes) -> BTreeSet<usize
         }
     }
     left_out
-}
-
-/// The outputs that `dvc.lock` says are folders.
-fn locked_folders(folder: &Path) -> BTreeSet<String> {
-    let lock = read_file(folder, "dvc.lock").unwrap_or_default();
-    let stages = lock.get("stages").map(Yaml::entries).unwrap_or_default();
-    let outs = stages.iter().flat_map(|(_, stage)| stage.get("outs").map(Yaml::items).unwrap_or_default());
-    let is_folder = |out: &&Yaml| {
-        out.get("nfiles").is_some() || out.get("md5").and_then(Yaml::as_str).is_some_and(|md5| md5.ends_with(".dir"))
-    };
-    outs.filter(is_folder).filter_map(|out| out.get("path")?.as_str().map(str::to_owned)).collect()
-}
-
-/// Whether an output is a folder, which dvc.yaml does not tell.
-fn is_folder(
-    path: &str,
-    folder: &Path,
-    locked: &BTreeSet<String>,
-    read: &BTreeSet<&str>,
-    stage: &str,
-    notes: &mut Notes,
-) -> bool {
-    let place = folder.join(path);
-    if place.exists() {
-        return place.is_dir();
-    }
-    if locked.contains(path) || read.iter().any(|dep| is_below(dep, path)) {
-        return true;
-    }
-    let has_ending = path.rsplit('/').next().is_some_and(|name| name.contains('.'));
-    if !has_ending {
-        notes.of(stage, format!("`{path}` is taken for a folder; if it is a file, write `outputs.… = \"{path}\"`"));
-    }
-    !has_ending
-}
-
-/// Whether an output can be read as metrics: JSON, and read by no other stage, which would want it as it was written.
-fn is_metrics(path: &str, folder: &Path, read: &BTreeSet<&str>, stage: &str, notes: &mut Notes) -> bool {
-    if !path.ends_with(".json") {
-        notes.of(stage, format!("the metrics `{path}` are kept as a file: kilter reads metrics from JSON"));
-        return false;
-    }
-    if read.contains(path) {
-        notes.of(stage, format!("the metrics `{path}` are kept as a file, because another stage reads it"));
-        return false;
-    }
-    fn numbers(tree: &Yaml) -> bool {
-        match tree {
-            Yaml::Map(entries) => entries.iter().all(|(_, value)| numbers(value)),
-            Yaml::Int(_) | Yaml::Float(_) | Yaml::Bool(_) => true,
-            _ => false,
-        }
-    }
-    if read_file(folder, path).is_ok_and(|tree| !numbers(&tree)) {
-        notes.of(stage, format!("the metrics `{path}` are kept as a file: not all of its values are numbers"));
-        return false;
-    }
-    true
-}
-
-/// Whether a path lies in a folder, and is not that folder itself.
-fn is_below(path: &str, folder: &str) -> bool {
-    path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
 }
 
 fn unique(base: &str, taken: &mut BTreeSet<String>) -> String {
@@ -265,8 +199,15 @@ impl Wiring<'_> {
         }
         if place.is_dir() || is_tracked_folder(&place) {
             files.insert(format!("{dep}/**/*"));
-            if has_hidden(&place) {
+            let hidden = hidden(&place);
+            if !hidden.is_empty() {
                 files.insert(format!("{dep}/**/.*"));
+            }
+            if hidden.iter().any(|file| file.ends_with(".dvcignore") && file.parent().is_some_and(has_ignore_rules)) {
+                notes.of(
+                    name,
+                    format!("a `.dvcignore` in `{dep}` is not carried over: what it leaves out is among `files`"),
+                );
             }
         } else {
             files.insert(dep.to_owned());
@@ -323,7 +264,7 @@ impl Wiring<'_> {
         inputs.insert(file.to_owned(), format!("{pick}.file"));
     }
 
-    /// A word of a command that names a file of the workspace which was not declared: DVC lets a program see it.
+    /// A word of a command that names what was not declared, which DVC lets a program see.
     fn mention(
         &self,
         stage: &Stage,
@@ -332,18 +273,35 @@ impl Wiring<'_> {
         files: &mut BTreeSet<String>,
         notes: &mut Notes,
     ) {
-        let word = word.trim_start_matches("./");
-        let path = if stage.wdir.is_empty() { word.to_owned() } else { format!("{}/{word}", stage.wdir) };
-        let is_source =
-            !word.is_empty() && !word.starts_with('/') && !word.contains("..") && self.folder.join(&path).is_file();
-        let declared =
-            files.iter().any(|file| *file == path || file.strip_suffix("/**/*").is_some_and(|f| is_below(&path, f)))
-                || inputs.keys().any(|at| *at == path || is_below(&path, at))
-                || stage.outs.iter().any(|out| out.path == path || is_below(&path, &out.path))
-                || self.makers.iter().any(|maker| maker.path == path || is_below(&path, &maker.path));
-        if is_source && !declared {
+        let is_named = |path: &String| path != "." && *path != stage.wdir;
+        let Some(path) = inside(&stage.wdir, word).filter(is_named) else { return };
+        let lies_in = |at: &str| at == path || is_below(&path, at);
+        let declared = files.iter().map(|file| file.strip_suffix("/**/*").unwrap_or(file));
+        let declared: Vec<&str> = declared
+            .chain(inputs.keys().map(String::as_str))
+            .chain(stage.outs.iter().map(|out| out.path.as_str()))
+            .collect();
+        // Of a folder in which something is declared it is not known whether there is need of more.
+        if declared.iter().any(|at| lies_in(at) || is_below(at, &path)) {
+            return;
+        }
+        let place = self.folder.join(&path);
+        if let Some(maker) = self.makers.iter().find(|maker| lies_in(&maker.path) || is_below(&maker.path, &path)) {
+            notes.of(
+                &stage.name,
+                format!(
+                    "`{path}` is in its command and not among its `deps`; if it reads it, write `inputs.… = {{ from = \"{}\", at = \"{}\" }}`",
+                    maker.reference, maker.path
+                ),
+            );
+        } else if place.is_file() {
             notes.of(&stage.name, format!("`{path}` is in its command and not among its `deps`; it is declared now"));
             files.insert(path);
+        } else if place.is_dir() {
+            notes.of(
+                &stage.name,
+                format!("the folder `{path}` is in its command and not among its `deps`; if it reads it, write `files = [\"{path}/**/*\"]`"),
+            );
         }
     }
 }
@@ -355,12 +313,14 @@ fn files_below(folder: &Path, dep: &str) -> Vec<String> {
         .collect()
 }
 
-fn has_hidden(folder: &Path) -> bool {
-    walkdir::WalkDir::new(folder)
-        .min_depth(1)
-        .into_iter()
-        .filter_map(Result::ok)
-        .any(|item| item.file_type().is_file() && item.file_name().to_string_lossy().starts_with('.'))
+/// The places of the files in a folder whose names begin with a dot.
+fn hidden(folder: &Path) -> Vec<PathBuf> {
+    let files = walkdir::WalkDir::new(folder).min_depth(1).into_iter().filter_map(Result::ok);
+    let is_hidden = |name: &OsStr| name.as_encoded_bytes().starts_with(b".");
+    files
+        .filter(|item| item.file_type().is_file() && is_hidden(item.file_name()))
+        .map(walkdir::DirEntry::into_path)
+        .collect()
 }
 
 /// Whether the `.dvc` file beside a path that is not here says that it is a folder.
@@ -368,5 +328,5 @@ fn is_tracked_folder(place: &Path) -> bool {
     let (Some(folder), Some(name)) = (place.parent(), place.file_name()) else { return false };
     let tracked = read_file(folder, &format!("{}.dvc", name.to_string_lossy())).unwrap_or_default();
     let outs = tracked.get("outs").map(Yaml::items).unwrap_or_default();
-    outs.iter().any(|out| out.get("md5").and_then(Yaml::as_str).is_some_and(|md5| md5.ends_with(".dir")))
+    outs.iter().any(is_folder_hash)
 }

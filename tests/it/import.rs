@@ -1,8 +1,10 @@
-//! DVC projects, written after the pattern of public ones, are imported, run, and rerun.
+//! DVC projects are imported, run, and rerun. Three are public ones, written anew with their stages, sections and wiring as they
+//! are there: `iterative/example-get-started`, `iterative/example-get-started-experiments` and
+//! `iterative/demo-bank-customer-churn`. The others have what those lack: `foreach`, `matrix`, `wdir`, frozen stages.
 
 use crate::sandbox::Sandbox;
 
-/// A text classifier in four steps, each with its script and its params: the pattern of DVC's own first example.
+/// A text classifier in four steps, each with its script and its params: the structure of `iterative/example-get-started`.
 fn classifier() -> Sandbox {
     let dvc = r#"
 stages:
@@ -78,9 +80,193 @@ fn a_pipeline_with_params_reruns_what_a_param_reaches() {
     sandbox.kilter(&["run", "posts.toml"]).success().says("2 stages ran, 5 cached");
 }
 
+/// Fields in pictures from above, with sections beside the stages, whole sections as params, folders as outputs, and a bundle made
+/// in a folder of the workspace: the structure of `iterative/example-get-started-experiments`.
+fn fields() -> Sandbox {
+    let dvc = r#"
+params:
+- results/train/params.yaml
+metrics:
+- results/train/metrics.json
+- results/evaluate/metrics.json
+plots:
+- results/train/curve.csv:
+    x: step
+- results/evaluate/images
+artifacts:
+  fields:
+    path: models/model.bin
+    type: model
+    labels: [maps]
+stages:
+  split:
+    cmd: sh src/split.sh
+    deps: [data/tiles, src/split.sh]
+    params: [base, split]
+    outs: [data/test, data/train]
+  train:
+    cmd: sh src/train.sh
+    deps: [data/train, src/train.sh]
+    params: [base, train]
+    outs: [models/model.bin, models/model.txt, results/train]
+  evaluate:
+    cmd: sh src/evaluate.sh
+    deps: [data/test, models/model.bin, src/evaluate.sh]
+    params: [base, evaluate]
+    outs: [results/evaluate]
+  bundle:
+    cmd: cp models/model.txt serve/code/model.txt && cd serve && cat code/*
+      > bundle.txt && cd .. && mv serve/bundle.txt . && rm serve/code/model.txt
+    deps: [models/model.txt]
+    outs: [bundle.txt]
+"#;
+    let split = r#"mkdir -p data/test data/train
+for tile in data/tiles/*; do
+  name=$(basename "$tile" .txt)
+  if grep -q "\"$name\"" params.yaml; then cp "$tile" data/test; else cp "$tile" data/train; fi
+done
+"#;
+    let train = r#"mkdir -p results/train
+cat data/train/* > models/model.bin
+sed -n 's/.*"rate": *\([0-9.]*\).*/rate \1/p' params.yaml > models/model.txt
+echo '{"loss": 0.5}' > results/train/metrics.json
+printf 'step,loss\n1,0.5\n' > results/train/curve.csv
+cp params.yaml results/train/params.yaml
+"#;
+    let evaluate = "mkdir -p results/evaluate/images\ncat models/model.bin data/test/* > results/evaluate/images/seen.txt\n\
+                    echo '{\"dice\": 0.75}' > results/evaluate/metrics.json\n";
+    Sandbox::new()
+        .file("dvc.yaml", dvc)
+        .file("params.yaml", "base:\n  seed: 42\nsplit:\n  test: [south]\ntrain:\n  rate: 0.1\n  tune: {epochs: 8}\nevaluate:\n  samples: 5\n")
+        .file("data/tiles/north.txt", "n\n")
+        .file("data/tiles/south.txt", "s\n")
+        .file("src/split.sh", split)
+        .file("src/train.sh", train)
+        .file("src/evaluate.sh", evaluate)
+        .file("serve/code/run.txt", "run it\n")
+}
+
+#[test]
+fn a_project_with_sections_beside_its_stages() {
+    let sandbox = fields();
+    sandbox
+        .kilter(&["import", "dvc.yaml", "--name", "fields"])
+        .success()
+        .says("fields.toml written: 7 stages")
+        .says("train: the metrics `results/train/metrics.json` stay a file of the folder `results/train`")
+        .says("evaluate: the metrics `results/evaluate/metrics.json` stay a file")
+        .says("the top-level `params` are not carried over")
+        .says("the top-level `plots` are not carried over")
+        .says("`artifacts` are not carried over")
+        .says("bundle: the folder `serve` is in its command and not among its `deps`");
+    // What it says of that folder is done.
+    let output = "outputs.bundle = \"bundle.txt\"\n";
+    let manifest = sandbox.read("fields.toml").replace(output, &format!("files = [\"serve/**/*\"]\n{output}"));
+    sandbox.write("fields.toml", manifest);
+    sandbox.kilter(&["check", "fields.toml"]).success().says("no mistakes");
+    sandbox.kilter(&["run", "fields.toml"]).success().says("7 stages ran");
+    assert_eq!(sandbox.read("out/fields/bundle/bundle.txt"), "rate 0.1\nrun it\n");
+    assert_eq!(sandbox.read("out/fields/evaluate/images/seen.txt"), "n\ns\n");
+    sandbox.kilter(&["run", "fields.toml"]).all_cached();
+    // A value of one section: the three picks look, and what reads that section runs.
+    let params = sandbox.read("params.yaml").replace("samples: 5", "samples: 6");
+    sandbox.write("params.yaml", &params);
+    sandbox.kilter(&["run", "fields.toml"]).success().says("4 stages ran, 3 cached");
+    // The section that all of them read; the model comes out as it was, and its bundle stays.
+    sandbox.write("params.yaml", params.replace("seed: 42", "seed: 43"));
+    sandbox.kilter(&["run", "fields.toml"]).success().says("6 stages ran, 1 cached");
+    // A picture more.
+    sandbox.write("data/tiles/west.txt", "w\n");
+    sandbox.kilter(&["run", "fields.toml"]).success().says("3 stages ran, 4 cached");
+    assert_eq!(sandbox.read("out/fields/evaluate/images/seen.txt"), "n\nw\ns\n");
+}
+
+/// Which customers leave, with paths out of the params, the params file as an option, and a list of packages that is made anew each
+/// time: the structure of `iterative/demo-bank-customer-churn`.
+fn customers() -> Sandbox {
+    let dvc = r#"
+stages:
+  packages:
+    cmd: sh stages/packages.sh --config=params.yaml
+    always_changed: true
+    outs:
+    - ${base.packages}
+  split:
+    cmd: sh stages/split.sh --config=params.yaml
+    deps:
+    - stages/split.sh
+    - ${base.packages}
+    - ${base.folder}/${base.rows}
+    params: [base, split]
+    outs: [data/train.csv, data/test.csv]
+  train:
+    cmd: sh stages/train.sh --config=params.yaml
+    deps:
+    - stages/train.sh
+    - ${base.packages}
+    - data/train.csv
+    params: [base, train]
+    outs:
+    - ${train.folder}/${train.name}
+  eval:
+    cmd: sh stages/eval.sh --config=params.yaml
+    deps:
+    - stages/eval.sh
+    - ${base.packages}
+    - data/test.csv
+    - ${train.folder}/${train.name}
+    params: [base, split, train]
+    metrics:
+    - scores.json:
+        cache: false
+    plots:
+    - plots/roc.csv:
+        cache: false
+        x: fpr
+        y: tpr
+"#;
+    let params = "base:\n  folder: data\n  rows: customers.csv\n  packages: packages.txt\n  columns: [age, tenure]\nsplit:\n  test: 1\n\
+                  train:\n  folder: models\n  name: pipe.txt\n  rate: 0.1\n";
+    let number = |key: &str| format!("$(sed -n 's/.*\"{key}\": *\\([0-9.]*\\).*/\\1/p' \"${{1#--config=}}\")");
+    Sandbox::new()
+        .file("dvc.yaml", dvc)
+        .file("params.yaml", params)
+        .file("data/customers.csv", "31,2\n45,1\n")
+        .file("stages/packages.sh", "echo 'sh 1' > \"$(sed -n 's/^ *packages: *//p' \"${1#--config=}\")\"\n")
+        .file("stages/split.sh", format!("head -n {} data/customers.csv > data/test.csv\ncat data/customers.csv > data/train.csv\n", number("test")))
+        .file("stages/train.sh", format!("echo \"rate {}, $(wc -l < data/train.csv) rows\" > models/pipe.txt\n", number("rate")))
+        .file("stages/eval.sh", "cat models/pipe.txt data/test.csv\necho '{\"f1\": 0.5, \"roc\": {\"auc\": 0.75}}' > scores.json\nprintf 'fpr,tpr\\n0,0\\n' > plots/roc.csv\n")
+}
+
+#[test]
+fn a_project_with_paths_out_of_its_params() {
+    let sandbox = customers();
+    sandbox
+        .kilter(&["import", "dvc.yaml", "--name", "churn"])
+        .success()
+        .says("churn.toml written: 7 stages")
+        .says("packages: `params.yaml` is in its command and not among its `deps`; it is declared now")
+        .says("packages: `stages/packages.sh` is in its command and not among its `deps`; it is declared now")
+        .says("packages: always runs again")
+        .says("eval: `scores.json` is not here, and is taken for metrics: numbers only")
+        .says("eval: not carried over of the output `plots/roc.csv`: `x` and `y`")
+        .says("outputs with `cache: false` are kept in the store");
+    sandbox.kilter(&["run", "churn.toml"]).success().says("7 stages ran");
+    assert_eq!(sandbox.read("out/churn/train/pipe.txt"), "rate 0.1, 2 rows\n");
+    let shown = sandbox.kilter(&["show", "churn.toml", "eval", "--json"]).success().json();
+    assert_eq!(shown["metrics"]["roc.auc"], 0.75);
+    // The list of packages is made each time, and is the same.
+    sandbox.kilter(&["run", "churn.toml"]).success().says("1 stage ran, 6 cached");
+    sandbox.write("params.yaml", sandbox.read("params.yaml").replace("rate: 0.1", "rate: 0.2"));
+    sandbox.kilter(&["run", "churn.toml"]).success().says("6 stages ran, 1 cached");
+    // Another package: everything that depends on the list.
+    sandbox.write("stages/packages.sh", sandbox.read("stages/packages.sh").replace("sh 1", "sh 2"));
+    sandbox.kilter(&["run", "churn.toml"]).success().says("4 stages ran, 3 cached");
+}
+
 #[test]
 fn a_pipeline_for_each_of_several_things() {
-    // The pattern of the examples of `foreach`, `matrix` and `vars`: one model per region, a comparison of all.
+    // `foreach`, `matrix` and `vars`: one model per region, a comparison of all.
     let dvc = r#"
 vars:
 - regions.json
@@ -131,7 +317,7 @@ stages:
 
 #[test]
 fn a_pipeline_in_folders_with_frozen_and_ever_new_stages() {
-    // The pattern of projects with a folder per step, data that was fetched once, and a note of when it ran.
+    // A folder per step, data that was fetched once, and a note of when it ran.
     let dvc = r#"
 stages:
   download:
