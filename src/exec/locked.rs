@@ -3,7 +3,19 @@
 use super::run::RunOptions;
 use crate::check::CheckedStage;
 use crate::digest::Digest;
+use crate::job::LIBTORCH;
+use crate::lock::{FactChange, Record};
 use crate::stage::{StageError, StageResult};
+
+/// What decides a key beside fields, files and inputs and is another now than where a record was made: the libtorch that a stage's
+/// numbers come from, which enters its key, and kilter, with whose version those of kinds may have been raised.
+#[must_use]
+pub fn other_makers(stage: &CheckedStage, record: &Record) -> Vec<FactChange> {
+    let numeric = stage.info.is_some_and(|info| info.numeric);
+    let libtorch = numeric.then_some(("libtorch", LIBTORCH));
+    let makers: Vec<(&str, &str)> = libtorch.into_iter().chain([("kilter", env!("CARGO_PKG_VERSION"))]).collect();
+    record.facts_off(&makers)
+}
 
 /// Why a stage with this key is not the one in the lock; `None` where it is, or nothing is locked.
 pub(super) fn key_off(options: &RunOptions, stage: &CheckedStage, key: Digest) -> Option<StageError> {
@@ -15,9 +27,13 @@ pub(super) fn key_off(options: &RunOptions, stage: &CheckedStage, key: Digest) -
     if record.key == key {
         return None;
     }
-    let error = StageError::data("its fields, files or inputs are not those that were locked")
-        .note(format!("key {} locked, {} now", record.key.short(), key.short()))
-        .hint(format!("`kilter why {}` says what it is made of, and what changed", stage.name));
+    let mut error =
+        StageError::data("its fields, files, inputs, or the kilter that made it, are not those that were locked")
+            .note(format!("key {} locked, {} now", record.key.short(), key.short()));
+    for fact in other_makers(stage, record) {
+        error = error.note(format!("{}: {}", fact.name, fact.values("locked", "now")));
+    }
+    let error = error.hint(format!("`kilter why {}` says what it is made of, and what changed", stage.name));
     Some(error.hint("`kilter run` without `--locked` runs it and brings the lock up to date"))
 }
 

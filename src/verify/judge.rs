@@ -2,12 +2,12 @@
 
 use super::compare::{Compared, Shown, compare};
 use super::given::Held;
-use super::verdict::{FactChange, Off, OutputDifference, Parting, Verdict, Within};
+use super::verdict::{Off, OutputDifference, Parting, Verdict, Within};
 use crate::check::CheckedStage;
 use crate::digest::Digest;
 use crate::frame::compare as tables;
 use crate::job::{LIBTORCH, TRACE};
-use crate::lock::{Claim, Record};
+use crate::lock::{Claim, Record, fact_changes};
 use crate::stage::{Input, StageError};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -90,7 +90,7 @@ pub(super) fn judge(stage: &CheckedStage, before: &Before<'_>, now: &Held<'_>) -
     }
     off.parting = parting(before, now)?;
     off.metrics = metrics(&before.metrics, &now.result.metrics);
-    off.environment = facts(&before.environment, &now.result.environment);
+    off.environment = fact_changes(&before.environment, &now.result.environment);
     off.advice = advice(stage, &before.claim, &off);
     Ok(Verdict::OffKilter(Box::new(off)))
 }
@@ -120,17 +120,6 @@ fn metrics(before: &BTreeMap<String, f64>, now: &BTreeMap<String, f64>) -> Vec<(
     let same = |(a, b): (Option<f64>, Option<f64>)| a.map(f64::to_bits) == b.map(f64::to_bits);
     let differing = names.into_iter().filter(|name| !same(pair(name)));
     differing.map(|name| (name.clone(), pair(name).0, pair(name).1)).collect()
-}
-
-fn facts(before: &BTreeMap<String, String>, now: &BTreeMap<String, String>) -> Vec<FactChange> {
-    let names: BTreeSet<&String> = before.keys().chain(now.keys()).collect();
-    let differing = names.into_iter().filter(|name| before.get(*name) != now.get(*name));
-    let change = |name: &String| FactChange {
-        name: name.clone(),
-        before: before.get(name).cloned(),
-        now: now.get(name).cloned(),
-    };
-    differing.map(change).collect()
 }
 
 /// What may be behind a difference, as far as the stage and the environments tell.
@@ -170,13 +159,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn metrics_and_facts_that_differ_are_named_with_both_values() {
+    fn metrics_that_differ_are_named_with_both_values() {
         let before = BTreeMap::from([("a".to_owned(), 1.0), ("b".to_owned(), f64::NAN), ("c".to_owned(), 3.0)]);
         let now = BTreeMap::from([("a".to_owned(), 1.5), ("b".to_owned(), f64::NAN)]);
         assert_eq!(metrics(&before, &now), [("a".into(), Some(1.0), Some(1.5)), ("c".into(), Some(3.0), None)]);
-        let fact = |cores: &str| BTreeMap::from([("cores".to_owned(), cores.to_owned())]);
-        assert_eq!(facts(&fact("8"), &fact("8")), []);
-        let expected = FactChange { name: "cores".into(), before: Some("8".into()), now: Some("2".into()) };
-        assert_eq!(facts(&fact("8"), &fact("2")), [expected]);
     }
 }

@@ -94,6 +94,51 @@ fn what_changed_since_it_was_locked_is_not_run() {
     sandbox.kilter(&["verify", "--stage", "second"]).exits(4).prints("changed since it was locked");
 }
 
+/// Makes the lock's record of a stage one that was made elsewhere: with another fact, and so under another key.
+fn lock_elsewhere(sandbox: &Sandbox, stage: &str, fact: &str, value: &str) {
+    let (head, fact) = (format!("[stage.{stage}]"), format!("environment.{fact} = "));
+    let (mut inside, mut found) = (false, 0);
+    let mut text = String::new();
+    for line in sandbox.read("pipeline.lock").lines() {
+        if line.starts_with('[') {
+            inside = line == head;
+        }
+        let part = ["key = ", &fact].into_iter().find(|part| inside && line.starts_with(part));
+        found += usize::from(part.is_some());
+        match part {
+            Some("key = ") => text.push_str(&format!("key = \"{}\"\n", "0".repeat(64))),
+            Some(fact) => text.push_str(&format!("{fact}\"{value}\"\n")),
+            None => text.push_str(&format!("{line}\n")),
+        }
+    }
+    assert_eq!(found, 2, "{text}");
+    sandbox.write("pipeline.lock", text);
+}
+
+#[test]
+fn a_lock_of_another_kilter_is_said_to_be_one() {
+    let sandbox = sandbox();
+    sandbox.run(&[]).success();
+    lock_elsewhere(&sandbox, "first", "kilter", "0.0.1");
+    let told = format!("kilter: 0.0.1 locked, {} now", env!("CARGO_PKG_VERSION"));
+    let found = sandbox.kilter(&["verify", "--stage", "first"]).exits(4).prints("changed since it was locked");
+    found.prints("or the kilter that made it").prints(&told);
+    let json = sandbox.kilter(&["verify", "--stage", "first", "--json"]).exits(4).json();
+    assert_eq!(json["stages"][0]["verdict"]["changed"]["environment"][0]["before"], "0.0.1", "{json:#}");
+    sandbox.run(&["--locked"]).exits(4).says("or the kilter that made it").says(&told);
+}
+
+#[cfg(feature = "torch")]
+#[test]
+fn a_lock_of_another_libtorch_is_said_to_be_one() {
+    let sandbox = Sandbox::with_manifest(TRAINING).file("penguins.csv", include_bytes!("../data/penguins.csv"));
+    sandbox.run(&[]).success();
+    lock_elsewhere(&sandbox, "train", "libtorch", "1.0.0");
+    let told = format!("libtorch: 1.0.0 locked, {} now", kilter::job::LIBTORCH);
+    sandbox.kilter(&["verify", "--stage", "train"]).exits(4).prints("changed since it was locked").prints(&told);
+    sandbox.run(&["--locked"]).exits(4).says(&told);
+}
+
 #[test]
 fn a_table_that_differs_is_shown_by_row_and_column() {
     let sandbox = table("");

@@ -3,6 +3,7 @@
 use super::*;
 use crate::digest::Digest;
 use crate::exec::{Again, Given};
+use crate::job::LIBTORCH;
 use crate::lock::{Lock, Record};
 use std::sync::Arc;
 
@@ -46,6 +47,27 @@ fn a_result_that_is_not_the_locked_one_fails_and_nothing_builds_on_it() {
     assert!(failure.notes[0].starts_with(&format!("output `file`: {} locked", Digest::of(b"other").short())));
     assert_eq!(again.skipped("c"), "it needs `b`, which failed");
     assert!(again.summary.off_lock);
+}
+
+#[test]
+fn a_record_of_another_libtorch_or_kilter_is_said_to_be_one() {
+    let bench = Bench::new(CHAIN);
+    let run = |options: &RunOptions| bench.run_kinds(kinds::NUMERIC, options, &Cancel::new(), &|_| {});
+    let locked = lock(&bench, &run(&bench.options));
+    let notes = |stage: &str| {
+        let mut other = locked.clone();
+        let record = other.stages.get_mut(stage).unwrap();
+        record.key = Digest::of(b"another");
+        for (fact, value) in [("libtorch", "1.0.0"), ("kilter", "0.0.1")] {
+            record.environment.insert(fact.to_owned(), value.to_owned());
+        }
+        let ran = run(&RunOptions { locked: Some(Arc::new(other)), ..bench.options.clone() });
+        ran.failure(stage).notes[1..].to_vec()
+    };
+    let kilter = format!("kilter: 0.0.1 locked, {} now", env!("CARGO_PKG_VERSION"));
+    assert_eq!(notes("a"), [format!("libtorch: 1.0.0 locked, {LIBTORCH} now"), kilter.clone()]);
+    // No libtorch enters the key of `join`.
+    assert_eq!(notes("b"), [kilter]);
 }
 
 #[test]
