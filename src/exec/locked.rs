@@ -4,8 +4,11 @@ use super::run::RunOptions;
 use crate::check::CheckedStage;
 use crate::digest::Digest;
 use crate::job::LIBTORCH;
-use crate::lock::{FactChange, Record};
+use crate::lock::{Claim, FactChange, Record};
 use crate::stage::{StageError, StageResult};
+
+/// Facts about an environment that follow the machine, and that numbers from libtorch follow.
+const DECISIVE: [&str; 3] = ["cpu_capability", "device", "libtorch"];
 
 /// What decides a key beside fields, files and inputs and is another now than where a record was made: the libtorch that a stage's
 /// numbers come from, which enters its key, and kilter, with whose version those of kinds may have been raised.
@@ -48,6 +51,19 @@ pub(super) fn result_off(options: &RunOptions, stage: &CheckedStage, result: &St
     for (port, output) in record.outputs.iter().filter(|(port, output)| now(port) != Some(output.digest)) {
         let now = now(port).map_or_else(|| "is not there".to_owned(), |digest| format!("{} now", digest.short()));
         error = error.note(format!("output `{port}`: {} locked, {now}", output.digest.short()));
+    }
+    let told = |name: &'static str| result.environment.get(name).map(|now| (name, now.as_str()));
+    let elsewhere = record.facts_off(&DECISIVE.into_iter().filter_map(told).collect::<Vec<_>>());
+    for fact in &elsewhere {
+        error = error.note(format!("{}: {}", fact.name, fact.values("locked", "now")));
+    }
+    if let Some(why) = record.determinism.elsewhere(&elsewhere) {
+        error = error.note(why);
+        if elsewhere.iter().any(|fact| fact.name == "cpu_capability") {
+            error = error.hint("`numerics = \"portable\"` gives the same bits on every x86-64 processor with AVX2");
+        }
+    } else if record.determinism == Claim::WithinTolerance {
+        error = error.hint("`--locked` wants the same bits; what its `tolerance` admits, `kilter verify` admits");
     }
     Some(error.hint(format!("`kilter verify --stage {}` runs it again and shows what differs", stage.name)))
 }

@@ -127,10 +127,9 @@ fn advice(stage: &CheckedStage, claim: &Claim, off: &Off) -> Vec<String> {
     let changed = |name: &str| off.environment.iter().find(|fact| fact.name == name);
     let mut advice = Vec::new();
     match claim {
-        Claim::OnDevice(device) => {
-            let other = changed("cpu_capability").or_else(|| changed("device"));
-            if let Some(now) = other.and_then(|fact| fact.now.as_ref()) {
-                advice.push(format!("its bits are claimed on {device} alone, and this is {now}"));
+        Claim::OnDevice(_) => {
+            if let Some(elsewhere) = claim.elsewhere(&off.environment) {
+                advice.push(elsewhere);
                 advice.push(
                     "`numerics = \"portable\"` gives the same bits on both, or declare a `tolerance` for the output".to_owned(),
                 );

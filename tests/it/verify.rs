@@ -248,6 +248,11 @@ fn trainings_that_part_are_shown_with_tensor_and_step() {
     );
     let found = sandbox.kilter(&["verify", "--stage", "train"]).exits(4);
     assert!(!found.stdout.contains("model `model`") && found.stdout.contains("table `trace`"), "{}", found.stdout);
+    // A run that is held to the lock says the same.
+    sandbox.write("pipeline.toml", TRAINING);
+    let locked =
+        sandbox.run(&["train", "--force", "--locked"]).exits(4).says("another result").says("cpu_capability: ");
+    locked.says("default now").says("its bits are claimed on cpu ").says("numerics = \"portable\"");
 }
 
 #[cfg(feature = "torch")]
