@@ -3,7 +3,7 @@
 use super::runs::workspace;
 use super::{CommandError, Exit, Level, Outcome, Output, args};
 use crate::digest::Digest;
-use crate::git::Git;
+use crate::git::{Git, GitError};
 use crate::history::{History, HistoryError, Parted, Run};
 use crate::report::{Align, Table};
 use crate::store::{GcPlan, Limits, Need, Store, StoreError, Unfinished, Workspace, plan_gc};
@@ -139,7 +139,7 @@ fn roots(store: &Store, workspace: &Workspace, keep: usize) -> Result<Roots, Com
     let mut workspaces = vec![workspace.root.clone()];
     workspaces.extend(store.neighbours());
     for root in workspaces {
-        for text in locks(&root) {
+        for text in locks(&root)? {
             let digests = digests(&text);
             roots.locks += usize::from(!digests.is_empty());
             for digest in digests {
@@ -154,8 +154,9 @@ fn roots(store: &Store, workspace: &Workspace, keep: usize) -> Result<Roots, Com
     Ok(roots)
 }
 
-/// The texts of all locks in a workspace's files, and at the tips of its branches and tags.
-fn locks(root: &Path) -> BTreeSet<String> {
+/// The texts of all locks in a workspace's files, and at the tips of its branches and tags. One that cannot be read may need
+/// everything, so it is an error.
+fn locks(root: &Path) -> Result<BTreeSet<String>, CommandError> {
     let hidden = |item: &walkdir::DirEntry| {
         let name = item.file_name().to_string_lossy();
         item.depth() > 0 && (name.starts_with('.') || (item.depth() == 1 && name == crate::store::layout::OUT))
@@ -166,13 +167,22 @@ fn locks(root: &Path) -> BTreeSet<String> {
         .filter(|item| item.file_type().is_file() && item.path().extension().is_some_and(|ending| ending == "lock"))
         .map(walkdir::DirEntry::into_path)
         .collect();
-    let mut texts: BTreeSet<String> = files.iter().filter_map(|path| std::fs::read_to_string(path).ok()).collect();
-    if let Some(git) = Git::of(root) {
-        texts.extend(
-            git.files_of_all_branches(".lock").into_iter().filter_map(|file| String::from_utf8(file.bytes).ok()),
-        );
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let mut texts = BTreeSet::new();
+    for path in &files {
+        let bytes = std::fs::read(path).map_err(|error| CommandError::io("read", path, &error))?;
+        texts.insert(text(&bytes));
     }
-    texts
+    if let Some(git) = Git::of(root).map_err(unknown_needs)? {
+        let files = git.files_of_all_branches(".lock").map_err(unknown_needs)?;
+        texts.extend(files.iter().map(|file| text(&file.bytes)));
+    }
+    Ok(texts)
+}
+
+/// What the locks of other branches need is not known, so nothing goes.
+fn unknown_needs(error: GitError) -> CommandError {
+    CommandError::from(error).note("what the locks of all branches name is kept, so nothing was removed")
 }
 
 /// Every digest in a text, whatever it is the digest of: so a lock with a conflict in it, of another version, or of another
@@ -308,6 +318,12 @@ fn as_json(goes: &Going, roots: &Roots, dry_run: bool) -> Value {
         "stays_bytes": plan.stays,
         "checkpoints": { "freed_bytes": bytes(&checkpoints.go), "stays_bytes": bytes(&checkpoints.stay) },
     })
+}
+
+impl From<GitError> for CommandError {
+    fn from(error: GitError) -> Self {
+        Self::environment(error.to_string()).hint(error.hint())
+    }
 }
 
 impl From<StoreError> for CommandError {

@@ -236,6 +236,33 @@ fn gc_keeps_what_locks_of_other_branches_name() {
 }
 
 #[test]
+fn gc_removes_nothing_where_git_does_not_tell_of_the_branches() {
+    let sandbox = rows();
+    git(&sandbox, &["init", "-q"]);
+    sandbox.run(&[]).success();
+    git(&sandbox, &["add", "pipeline.lock"]);
+    git(&sandbox, &["commit", "-qm", "lock"]);
+    std::fs::remove_file(sandbox.path("pipeline.lock")).expect("the lock of the working tree");
+    let refused = |sandbox: &Sandbox, why: &str| {
+        let told = sandbox.kilter(&["gc", "--keep-runs", "0"]).exits(3).says(why).says("nothing was removed");
+        told.says("for-each-ref").prints_nothing();
+    };
+    let broken = sandbox.path(".git/refs/heads/broken");
+    std::fs::write(&broken, "no commit\n").expect("written");
+    refused(&sandbox, "it ignores a broken ref refs/heads/broken");
+    std::fs::remove_file(broken).expect("removed");
+    let sandbox = sandbox.env("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1");
+    refused(&sandbox, "dubious ownership");
+    let sandbox = sandbox.env("GIT_TEST_ASSUME_DIFFERENT_OWNER", "0").env("PATH", "/nonexistent");
+    refused(&sandbox, "there is no program `git`");
+    // All is there still, and with git it stays: the branch needs it.
+    let path = std::env::var_os("PATH").expect("a path");
+    let sandbox = sandbox.env("PATH", &path.to_string_lossy());
+    sandbox.kilter(&["gc", "--keep-runs", "0"]).success().prints("4 results needed: 4 by 1 lock");
+    sandbox.run(&[]).all_cached();
+}
+
+#[test]
 fn gc_waits_for_a_run() {
     let sandbox = Sandbox::with_manifest(&HELLO.replace("cat \\\"$1\\\"", "sleep 2; cat \\\"$1\\\""));
     sandbox.run(&["first"]).success();

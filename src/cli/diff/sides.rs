@@ -156,9 +156,8 @@ impl Finder<'_> {
     /// The lock of the manifest at a git revision; `None` where the word names none.
     fn git_revision(&self, word: &str) -> Result<Option<Side>, CommandError> {
         let root = self.store.layout().root();
-        let Some((git, commit)) = Git::of(root).and_then(|git| Some((git.clone(), git.commit(word)?))) else {
-            return Ok(None);
-        };
+        let Some(git) = Git::of(root)? else { return Ok(None) };
+        let Some(commit) = git.commit(word) else { return Ok(None) };
         let manifest = self.manifest()?;
         let full = std::path::absolute(&manifest).map_err(|error| CommandError::io("find", &manifest, &error))?;
         let path = lock::lock_path(&full.canonicalize().unwrap_or(full));
