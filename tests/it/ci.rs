@@ -46,7 +46,14 @@ struct Project {
 }
 
 impl Project {
+    /// A project whose main branch has its lock.
     fn new() -> Self {
+        let project = Self::without_lock();
+        project.run_and_commit("lock");
+        project
+    }
+
+    fn without_lock() -> Self {
         let project = Self { folder: tempfile::tempdir().expect("a folder") };
         fs::create_dir(project.origin()).expect("a folder");
         project.git(&project.origin(), &["init", "-q", "-b", "main"]);
@@ -55,7 +62,8 @@ impl Project {
         }
         fs::write(project.origin().join("kilter.toml"), "").expect("written");
         fs::write(project.origin().join(".gitignore"), "/out\n/kilter.*\n!/kilter.toml\n").expect("written");
-        project.run_and_commit("first");
+        project.git(&project.origin(), &["add", "-A"]);
+        project.git(&project.origin(), &["commit", "-qm", "first"]);
         // What would write a comment notes what it was asked for.
         let gh = project.folder.path().join("gh");
         fs::write(
@@ -172,6 +180,24 @@ fn the_workflows_pass_what_is_right_and_stop_what_is_not() {
     assert_eq!(codes, [0; 4], "{told}");
 
     let (codes, told) = project.workflow(&project.clone("unlocked"), &github);
+    assert_eq!((codes[0], codes[2]), (0, 4), "{told}");
+}
+
+#[test]
+fn the_pull_request_that_brings_the_first_lock_passes() {
+    let project = Project::without_lock();
+    let (github, gitlab) = commands();
+    project.branch("first", &[], true);
+    let (codes, told) = project.workflow(&project.clone("first"), &github);
+    assert_eq!(codes, [0; 6], "{told}");
+    let comment = fs::read_to_string(project.folder.path().join("gh.log")).expect("a comment");
+    assert!(comment.contains("### kilter: origin/main (") && comment.contains(", no lock) → workspace"), "{comment}");
+    assert!(comment.contains("| score | accuracy | none | 0.300 |  |  |"), "{comment}");
+    assert!(comment.contains("**some**: added") && comment.contains("3 stages differ, 0 the same"), "{comment}");
+    let (codes, told) = project.workflow(&project.clone("first"), &gitlab);
+    assert_eq!(codes, [0; 4], "{told}");
+    // Until it is merged, what has no lock is stopped by name.
+    let (codes, told) = project.workflow(&project.clone("main"), &github);
     assert_eq!((codes[0], codes[2]), (0, 4), "{told}");
 }
 

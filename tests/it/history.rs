@@ -151,7 +151,10 @@ fn locks_and_revisions_are_compared() {
     sandbox.kilter(&["diff", "gone.lock"]).exits(2).says("the lock `gone.lock` does not exist");
     git(&sandbox, &["rm", "-q", "--cached", "pipeline.lock"]);
     git(&sandbox, &["commit", "-qam", "no lock"]);
-    sandbox.kilter(&["diff", "HEAD"]).exits(2).says("there is no `pipeline.lock` at");
+    let told = sandbox.kilter(&["diff", "HEAD"]).success().says("warning: there is no `pipeline.lock` at HEAD (");
+    told.prints(", no lock) -> workspace").prints("added");
+    let back = sandbox.kilter(&["diff", "HEAD", "pipeline.lock"]).success().prints("-> pipeline.lock");
+    assert_eq!(back.stdout.matches("added").count(), 4, "{}", back.stdout);
 }
 
 #[test]

@@ -153,7 +153,7 @@ impl Finder<'_> {
         Ok(self.of_lock(&lock, path.display().to_string()))
     }
 
-    /// The lock of the manifest at a git revision; `None` where the word names none.
+    /// The lock of the manifest at a git revision, nothing where there is none yet; `None` where the word names no revision.
     fn git_revision(&self, word: &str) -> Result<Option<Side>, CommandError> {
         let root = self.store.layout().root();
         let Some(git) = Git::of(root)? else { return Ok(None) };
@@ -162,14 +162,14 @@ impl Finder<'_> {
         let full = std::path::absolute(&manifest).map_err(|error| CommandError::io("find", &manifest, &error))?;
         let path = lock::lock_path(&full.canonicalize().unwrap_or(full));
         let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
-        let short = git::short(&commit);
-        let label = if commit.starts_with(word) { short.to_owned() } else { format!("{word} ({short})") };
         let Some(bytes) = git.file_at(&commit, &name) else {
-            return Err(CommandError::usage(format!("there is no `{name}` at {label}"))
-                .hint("commit the lock that `kilter run` writes, so that revisions can be compared"));
+            let (warning, revision) = (self.output.err.yellow("warning"), revision_label(word, &commit, ""));
+            let what = "every stage of the other side counts as new";
+            self.output.warn(&format!("{warning}: there is no `{name}` at {revision}: {what}"));
+            return Ok(Some(Side { label: revision_label(word, &commit, "no lock"), ..Side::default() }));
         };
         let lock = Lock::parse(&String::from_utf8_lossy(&bytes), Path::new(&name))?;
-        Ok(Some(self.of_lock(&lock, label)))
+        Ok(Some(self.of_lock(&lock, revision_label(word, &commit, ""))))
     }
 
     /// The side of a lock. What the store or the history still knows of its results is taken from there: a lock tells
@@ -192,5 +192,29 @@ impl Finder<'_> {
             side
         };
         Side { label, params: None, stages: lock.stages.iter().map(stage).collect() }
+    }
+}
+
+/// `main (1a2b3c4)`, or `1a2b3c4` where the word is the beginning of the commit's id; with a remark where there is one.
+fn revision_label(word: &str, commit: &str, remark: &str) -> String {
+    let short = git::short(commit);
+    let named = !commit.starts_with(word);
+    let facts: Vec<&str> =
+        [short, remark].into_iter().skip(usize::from(!named)).filter(|fact| !fact.is_empty()).collect();
+    let name = if named { word } else { short };
+    if facts.is_empty() { name.to_owned() } else { format!("{name} ({})", facts.join(", ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_revision_is_labelled_by_its_name_and_its_commit() {
+        let commit = "1a2b3c4d5e";
+        assert_eq!(revision_label("main", commit, ""), "main (1a2b3c4)");
+        assert_eq!(revision_label("main", commit, "no lock"), "main (1a2b3c4, no lock)");
+        assert_eq!(revision_label("1a2b", commit, ""), "1a2b3c4");
+        assert_eq!(revision_label("1a2b", commit, "no lock"), "1a2b3c4 (no lock)");
     }
 }
