@@ -143,6 +143,12 @@ fn locks_and_revisions_are_compared() {
     sandbox.run(&[]).success();
     let told = sandbox.kilter(&["diff", "two", "pipeline.lock"]).success().prints("two (").prints("-> pipeline.lock");
     told.prints("accuracy").prints("better").prints("3 -> 2 rows").prints("2 stages the same");
+    git(&sandbox, &["commit", "-qam", "three"]);
+    for after in ["HEAD", "workspace", "last"] {
+        let json = sandbox.kilter(&["diff", "two", after, "--json"]).success().json();
+        let changed = serde_json::json!([{ "param": "least", "before": 2, "after": 3 }]);
+        assert_eq!(json["params"], changed, "{after}: {json:#}");
+    }
     sandbox.kilter(&["diff", "pipeline.lock"]).success().prints("no difference");
     // Without what the store knows, digests and metrics are left.
     std::fs::remove_dir_all(sandbox.path(".kilter")).expect("removed");

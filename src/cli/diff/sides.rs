@@ -8,8 +8,11 @@ use crate::env;
 use crate::git::{self, Git};
 use crate::history::{History, Run};
 use crate::lock::{self, Lock, Record};
+use crate::manifest::{self, LoadOptions, Param};
 use crate::plan::Decision;
 use crate::store::Store;
+use serde_json::Value;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 const WORKSPACE: &str = "workspace";
@@ -136,9 +139,8 @@ impl Finder<'_> {
             };
             stages.push(side);
         }
-        let value = |param: &crate::manifest::Param| (param.name.clone(), param.value.clone().unwrap_or_default());
-        let params = session.checked.manifest.params.iter().map(value).collect();
-        Ok(Side { label: WORKSPACE.to_owned(), params: Some(params), stages })
+        let params = Some(params(&session.checked.manifest.params));
+        Ok(Side { label: WORKSPACE.to_owned(), params, stages })
     }
 }
 
@@ -160,16 +162,26 @@ impl Finder<'_> {
         let Some(commit) = git.commit(word) else { return Ok(None) };
         let manifest = self.manifest()?;
         let full = std::path::absolute(&manifest).map_err(|error| CommandError::io("find", &manifest, &error))?;
-        let path = lock::lock_path(&full.canonicalize().unwrap_or(full));
-        let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
+        let full = full.canonicalize().unwrap_or(full);
+        let name = |path: &Path| path.strip_prefix(root).unwrap_or(path).to_string_lossy().into_owned();
+        // A run with `--set` writes no lock, so the params of a lock are those of its manifest.
+        let params = git.file_at(&commit, &name(&full)).and_then(|text| self.params_of(&full, &text));
+        let name = name(&lock::lock_path(&full));
         let Some(bytes) = git.file_at(&commit, &name) else {
             let (warning, revision) = (self.output.err.yellow("warning"), revision_label(word, &commit, ""));
             let what = "every stage of the other side counts as new";
             self.output.warn(&format!("{warning}: there is no `{name}` at {revision}: {what}"));
-            return Ok(Some(Side { label: revision_label(word, &commit, "no lock"), ..Side::default() }));
+            return Ok(Some(Side { label: revision_label(word, &commit, "no lock"), params, stages: Vec::new() }));
         };
         let lock = Lock::parse(&String::from_utf8_lossy(&bytes), Path::new(&name))?;
-        Ok(Some(self.of_lock(&lock, revision_label(word, &commit, ""))))
+        Ok(Some(Side { params, ..self.of_lock(&lock, revision_label(word, &commit, "")) }))
+    }
+
+    /// The params of a manifest whose text was another; `None` where it cannot be understood.
+    fn params_of(&self, path: &Path, text: &[u8]) -> Option<BTreeMap<String, Value>> {
+        let options = LoadOptions { path, workspace: self.store.layout().root(), set: &[] };
+        let loaded = manifest::load_text(&options, &String::from_utf8_lossy(text));
+        Some(params(&loaded.manifest?.params))
     }
 
     /// The side of a lock. What the store or the history still knows of its results is taken from there: a lock tells
@@ -193,6 +205,10 @@ impl Finder<'_> {
         };
         Side { label, params: None, stages: lock.stages.iter().map(stage).collect() }
     }
+}
+
+fn params(params: &[Param]) -> BTreeMap<String, Value> {
+    params.iter().map(|param| (param.name.clone(), param.value.clone().unwrap_or_default())).collect()
 }
 
 /// `main (1a2b3c4)`, or `1a2b3c4` where the word is the beginning of the commit's id; with a remark where there is one.
