@@ -150,7 +150,11 @@ fn locks_and_revisions_are_compared() {
         assert_eq!(json["params"], changed, "{after}: {json:#}");
     }
     sandbox.kilter(&["diff", "pipeline.lock"]).success().prints("no difference");
-    // Without what the store knows, digests and metrics are left.
+    // What has left the store the history still knows.
+    std::fs::remove_dir_all(sandbox.path(".kilter/store-v1")).expect("removed");
+    let told = sandbox.kilter(&["diff", "two", "pipeline.lock"]).success().prints("\"v >= 2\" -> \"v >= 3\"");
+    told.prints("not compared: the store no longer has both tables");
+    // Without either, digests and metrics are left.
     std::fs::remove_dir_all(sandbox.path(".kilter")).expect("removed");
     let told = sandbox.kilter(&["diff", "two", "pipeline.lock"]).success();
     told.prints("accuracy").prints("other content").prints("2 stages the same");
@@ -186,6 +190,26 @@ fn gc_keeps_what_is_needed_and_says_what_goes() {
     let runs = sandbox.kilter(&["runs", "--all", "--json"]).json();
     let oldest = runs.as_array().expect("a list").last().expect("one")["run"].as_str().expect("an id").to_owned();
     sandbox.kilter(&["diff", &oldest, "last"]).success().prints("accuracy");
+}
+
+#[test]
+fn what_gc_took_is_still_compared_with() {
+    let sandbox = rows();
+    sandbox.run(&[]).success();
+    sandbox.run(&["--set", "least=3"]).success();
+    std::fs::remove_file(sandbox.path("pipeline.lock")).expect("the lock");
+    sandbox.kilter(&["gc", "--keep-runs", "0"]).success().prints("6 results and ");
+    sandbox.run(&["table"]).success().says("2 stages ran");
+    sandbox.write("pipeline.toml", ROWS.replace("least = 2", "least = 1"));
+    let why = || sandbox.kilter(&["why", "some"]).success();
+    why().prints("It would run again because").prints("steps[0].filter: \"v >= 3\" -> \"v >= 1\" (param least, ");
+    sandbox
+        .kilter(&["why", "some", "--set", "least=3"])
+        .success()
+        .prints("its result is lost: it is no longer in the store");
+    // Without a history there is less to say, which is no error.
+    std::fs::write(sandbox.path(".kilter/history.db"), "no database").expect("written");
+    why().prints("its result is lost");
 }
 
 #[test]

@@ -10,10 +10,12 @@ use crate::history::{History, Run};
 use crate::lock::{self, Lock, Record};
 use crate::manifest::{self, LoadOptions, Param};
 use crate::plan::Decision;
+use crate::stage::StageResult;
 use crate::store::Store;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 const WORKSPACE: &str = "workspace";
 
@@ -152,7 +154,7 @@ impl Finder<'_> {
             CommandError::usage(format!("the lock `{}` does not exist", path.display()))
                 .hint("`kilter run` writes it beside its manifest")
         })?;
-        Ok(self.of_lock(&lock, path.display().to_string()))
+        self.of_lock(&lock, path.display().to_string())
     }
 
     /// The lock of the manifest at a git revision, nothing where there is none yet; `None` where the word names no revision.
@@ -174,7 +176,7 @@ impl Finder<'_> {
             return Ok(Some(Side { label: revision_label(word, &commit, "no lock"), params, stages: Vec::new() }));
         };
         let lock = Lock::parse(&String::from_utf8_lossy(&bytes), Path::new(&name))?;
-        Ok(Some(Side { params, ..self.of_lock(&lock, revision_label(word, &commit, "")) }))
+        Ok(Some(Side { params, ..self.of_lock(&lock, revision_label(word, &commit, ""))? }))
     }
 
     /// The params of a manifest whose text was another; `None` where it cannot be understood.
@@ -186,10 +188,9 @@ impl Finder<'_> {
 
     /// The side of a lock. What the store or the history still knows of its results is taken from there: a lock tells
     /// digests and metrics, not fields and types.
-    fn of_lock(&self, lock: &Lock, label: String) -> Side {
+    fn of_lock(&self, lock: &Lock, label: String) -> Result<Side, CommandError> {
         let stage = |(name, record): (&String, &Record)| {
-            let known = self.store.peek(record.key).filter(|result| record.is_of(result));
-            let mut side = match known {
+            let mut side = match self.known(record)? {
                 Some(result) => SideStage::of_result(name, record.key, &result),
                 None => SideStage { name: name.clone(), kind: record.kind.clone(), ..SideStage::default() },
             };
@@ -201,9 +202,18 @@ impl Finder<'_> {
                 let bare = SideOutput { digest: output.digest, bytes: output.size, record: None };
                 side.outputs.entry(port.clone()).or_insert(bare);
             }
-            side
+            Ok(side)
         };
-        Side { label, params: None, stages: lock.stages.iter().map(stage).collect() }
+        let stages = lock.stages.iter().map(stage).collect::<Result<_, CommandError>>()?;
+        Ok(Side { label, params: None, stages })
+    }
+
+    /// The result that a record tells of, from the store, or from the history where it has left that.
+    fn known(&self, record: &Record) -> Result<Option<Arc<StageResult>>, CommandError> {
+        let stored = self.store.peek(record.key).filter(|result| record.is_of(result));
+        let (None, Some(history)) = (&stored, &self.history) else { return Ok(stored) };
+        let made = history.made_for(record.key)?;
+        Ok(made.into_iter().find(|result| record.is_of(result)).map(Arc::new))
     }
 }
 
