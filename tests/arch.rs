@@ -61,7 +61,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "dev",
         &[
             "registry", "manifest", "cli", "diag", "nn", "metrics", "stage", "check", "store", "job", "env", "digest",
-            "types", "lock",
+            "types", "lock", "plan",
         ],
     ),
 ];
