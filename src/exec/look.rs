@@ -88,6 +88,6 @@ impl Scheduler<'_> {
     fn restore(&self, stage: usize, result: &StageResult) -> Result<(), Box<Trouble>> {
         let (store, pipeline) = (self.session.store, &self.checked.manifest.pipeline.name);
         let folder = store.layout().out_stage(pipeline, &self.stage(stage).name);
-        store.restore(result, &folder).map(|_| ()).map_err(|error| Trouble::from(StageError::from(error)).into())
+        store.restore(result, &folder).map(|_| ()).map_err(|error| Box::new(Trouble::from(error)))
     }
 }
