@@ -171,6 +171,38 @@ fn a_declared_tolerance_admits_and_is_printed() {
 }
 
 #[test]
+fn a_tolerance_is_not_applied_to_what_is_not_there() {
+    let sandbox = table("tolerance.rows = { rtol = 1e-3 }");
+    sandbox.run(&[]).success();
+    forget(&sandbox);
+    sandbox.kilter(&["verify"]).success().prints("bit for bit");
+    sandbox.write("rows.csv", "id,mean\n1,0.5\n2,0.1\n3,0.7501\n");
+    let found = sandbox.kilter(&["verify"]).exits(4).prints("off kilter");
+    found.prints("whether it is within its `tolerance` cannot be told without the locked bytes");
+    // Metrics stand in the lock itself.
+    let metrics = r#"
+[pipeline]
+name = "metrics"
+edition = "2026"
+
+[stage.judge]
+kind = "exec"
+command = ["cp", "SCORES", "{outputs.scores}"]
+outputs.scores = { path = "scores.json", type = "metrics" }
+tolerance = { rtol = 1e-2 }
+"#;
+    let scores = sandbox.path("scores.json");
+    sandbox.write("pipeline.toml", metrics.replace("SCORES", &scores.display().to_string()));
+    sandbox.write("scores.json", "{\"accuracy\": 0.5}");
+    sandbox.run(&[]).success();
+    forget(&sandbox);
+    for (accuracy, said) in [("0.501", "bytes: its metrics are\n"), ("0.6", "bytes: its metrics are not\n")] {
+        sandbox.write("scores.json", format!("{{\"accuracy\": {accuracy}}}"));
+        sandbox.kilter(&["verify"]).exits(4).prints(said);
+    }
+}
+
+#[test]
 fn a_sample_is_drawn_by_its_seed() {
     let sandbox = sandbox();
     sandbox.run(&[]).success();
