@@ -1,12 +1,15 @@
 //! `kilter gc`: plans what of the store and of the history may go, shows it, and removes it.
 
+mod aside;
+
+use self::aside::Aside;
 use super::runs::workspace;
 use super::{CommandError, Exit, Level, Outcome, Output, args};
 use crate::digest::Digest;
 use crate::git::{Git, GitError};
 use crate::history::{History, HistoryError, Parted, Run};
 use crate::report::{Align, Table};
-use crate::store::{GcPlan, Limits, Need, Store, StoreError, Unfinished, Workspace, plan_gc};
+use crate::store::{GcPlan, Limits, Need, Store, StoreError, Workspace, plan_gc};
 use crate::{env, numbers};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,9 +20,6 @@ use std::path::{Path, PathBuf};
 const LISTED: usize = 20;
 /// How old runs become where nothing else is said. They take little room, and nothing can make them again.
 const RUNS_AGE: u64 = 90 * 86_400;
-
-/// Checkpoints that were written within so many seconds stay: a week.
-const CHECKPOINTS_STAY: u64 = 7 * 24 * 3600;
 
 /// What is needed, and when it was last used.
 #[derive(Default)]
@@ -53,7 +53,7 @@ pub(super) fn run(options: &args::Gc, output: Output) -> Outcome {
     let mut history = History::open(&store.layout().history())?;
     let old = history.as_ref().map(|history| forgotten(history, &store, options.keep_runs, limits)).transpose()?;
     let old = old.unwrap_or_default();
-    let goes = Going { plan, checkpoints: Checkpoints::of(&store, limits), runs: old };
+    let goes = Going { plan, aside: Aside::of(&store, limits), runs: old, limits };
     if options.json {
         output.json(&as_json(&goes, &roots, options.dry_run))?;
     } else {
@@ -66,50 +66,35 @@ pub(super) fn run(options: &args::Gc, output: Output) -> Outcome {
     let keys: Vec<Digest> = goes.plan.removed.iter().map(|(stored, _)| stored.key).collect();
     store.remove(&keys, &goes.plan.blobs)?;
     store.clear_members();
-    for gone in &goes.checkpoints.go {
-        store.forget_checkpoints(gone.series, gone.key);
-    }
+    goes.aside.remove(&store)?;
     if let Some(history) = &mut history {
         history.forget(&goes.runs.runs)?;
     }
     drop(guard);
-    output.say(&format!("{} freed", numbers::bytes(goes.plan.freed + bytes(&goes.checkpoints.go))));
+    output.say(&format!("{} freed", numbers::bytes(goes.plan.freed + goes.aside.freed())));
     Ok(Exit::Done)
 }
 
 /// All that goes.
 struct Going {
     plan: GcPlan,
-    checkpoints: Checkpoints,
+    aside: Aside,
     runs: Forgotten,
+    limits: Limits,
 }
 
-/// The checkpoints of stages that have no result yet.
-struct Checkpoints {
-    go: Vec<Unfinished>,
-    stay: Vec<Unfinished>,
-}
-
-impl Checkpoints {
-    /// Those that were written within the last week stay, or within the time of `--older-than`: their stage may be run again.
-    fn of(store: &Store, limits: Limits) -> Self {
-        let before = limits.before.unwrap_or_else(|| env::unix_seconds().saturating_sub(CHECKPOINTS_STAY));
-        let (go, stay) = store.unfinished().into_iter().partition(|unfinished| unfinished.written < before);
-        Self { go, stay }
+impl Going {
+    /// Whether the store is still larger than `--max-size`, because what stays may not go; `None` where that was not said.
+    fn too_large(&self) -> Option<bool> {
+        Some(self.plan.stays > self.limits.bytes?)
     }
 
-    /// `checkpoints of 1 unfinished stage go, 3.1 MB`
-    fn lines(&self) -> Vec<String> {
-        let line = |all: &[Unfinished], verb: &str| {
-            let (stages, bytes) = (numbers::counted(all.len(), "unfinished stage"), numbers::bytes(bytes(all)));
-            (!all.is_empty()).then(|| format!("checkpoints of {stages} {verb}, {bytes}"))
-        };
-        line(&self.go, "go").into_iter().chain(line(&self.stay, "stay")).collect()
+    /// `the store cannot be as small as 1.0 GB: what stays is needed`
+    fn limit_text(&self) -> Option<String> {
+        let most = numbers::bytes(self.limits.bytes.filter(|_| self.too_large() == Some(true))?);
+        let why = if self.limits.before.is_some() { "is needed, or was used since" } else { "is needed" };
+        Some(format!("the store cannot be as small as {most}: what stays {why}"))
     }
-}
-
-fn bytes(all: &[Unfinished]) -> u64 {
-    all.iter().map(|unfinished| unfinished.bytes).sum()
 }
 
 /// The store alone, saying so where that takes time.
@@ -222,7 +207,7 @@ fn ended(run: &Run) -> u64 {
 }
 
 fn as_text(goes: &Going, roots: &Roots, output: Output) -> String {
-    let Going { plan, checkpoints, runs } = goes;
+    let Going { plan, aside, runs, .. } = goes;
     let paint = output.out;
     let mut out = String::new();
     let mut table = Table::new(["goes", "made", "last used", "size", "result"]).align(&[
@@ -259,7 +244,7 @@ fn as_text(goes: &Going, roots: &Roots, output: Output) -> String {
         needs.iter().filter(|(count, _)| *count > 0).map(|(count, who)| format!("{count} {who}")).collect();
     let why = if needs.is_empty() { String::new() } else { format!(": {}", needs.join(", ")) };
     out.push_str(&format!("{} needed{why}\n", numbers::counted(plan.needed.len(), "result")));
-    for line in checkpoints.lines() {
+    for line in aside.lines() {
         out.push_str(&format!("{line}\n"));
     }
     let total = format!(
@@ -270,6 +255,9 @@ fn as_text(goes: &Going, roots: &Roots, output: Output) -> String {
         numbers::bytes(plan.stays)
     );
     out.push_str(&format!("{}\n", paint.bold(total)));
+    if let Some(text) = goes.limit_text() {
+        out.push_str(&format!("{}\n", paint.yellow(text)));
+    }
     out.push_str(&runs_text(runs));
     out
 }
@@ -286,7 +274,7 @@ fn runs_text(old: &Forgotten) -> String {
 }
 
 fn as_json(goes: &Going, roots: &Roots, dry_run: bool) -> Value {
-    let Going { plan, checkpoints, runs } = goes;
+    let Going { plan, aside, runs, .. } = goes;
     let needs = |needs: &BTreeSet<Need>| -> Vec<&str> {
         let name = |need: &Need| match need {
             Need::Lock => "lock",
@@ -316,7 +304,9 @@ fn as_json(goes: &Going, roots: &Roots, dry_run: bool) -> Value {
         "blobs": plan.blobs.len(),
         "freed_bytes": plan.freed,
         "stays_bytes": plan.stays,
-        "checkpoints": { "freed_bytes": bytes(&checkpoints.go), "stays_bytes": bytes(&checkpoints.stay) },
+        "too_large": goes.too_large(),
+        "checkpoints": aside.checkpoints_json(),
+        "quarantine": aside.quarantine_json(),
     })
 }
 

@@ -178,7 +178,12 @@ fn gc_keeps_what_is_needed_and_says_what_goes() {
     assert_eq!(plan["removed"].as_array().map(Vec::len), Some(4), "{plan:#}");
     sandbox.kilter(&[&keep[..], &["--dry-run"]].concat()).success().prints("4 results").says("dry run");
     sandbox.kilter(&[&keep[..], &["--older-than", "1d"]].concat()).success().prints("0 results");
-    sandbox.kilter(&[&keep[..], &["--max-size", "1GB"]].concat()).success().prints("0 results");
+    let fits = sandbox.kilter(&[&keep[..], &["--max-size", "1GB"]].concat()).success().prints("0 results");
+    assert!(!fits.stdout.contains("as small as"), "{}", fits.stdout);
+    let tight = sandbox.kilter(&[&keep[..], &["--max-size", "10B", "--dry-run"]].concat()).success();
+    tight.prints("4 results").prints("the store cannot be as small as 10 B: what stays is needed\n");
+    let young = ["--max-size", "10B", "--older-than", "1d", "--dry-run"];
+    sandbox.kilter(&[&keep[..], &young].concat()).success().prints("is needed, or was used since");
     sandbox.kilter(&["gc", "--older-than", "soon"]).exits(2).says("`soon` is no age");
     sandbox.run(&["--set", "least=1"]).all_cached();
     sandbox.run(&["--set", "least=3"]).all_cached();
@@ -330,6 +335,18 @@ fn a_damaged_store_is_found_and_mended() {
     told.says("1 result dropped").says("the next `kilter run pipeline.toml` makes `raw` again");
     sandbox.kilter(&["cache", "--check"]).success().prints("sound").prints("quarantine");
     sandbox.run(&[]).success().says("1 stage ran, 3 cached");
+
+    // The damaged file goes a month later.
+    sandbox.kilter(&["gc"]).success().prints("1 damaged file stays in quarantine, ");
+    let kept =
+        sandbox.path(".kilter/store-v1/quarantine").read_dir().expect("a folder").next().expect("one").expect("it");
+    let long_ago = std::time::UNIX_EPOCH + std::time::Duration::from_secs(env_seconds() - 31 * 86_400);
+    std::fs::File::open(kept.path()).and_then(|file| file.set_modified(long_ago)).expect("a time");
+    sandbox.kilter(&["gc", "--dry-run"]).success().prints("1 damaged file goes out of quarantine, ");
+    assert!(kept.path().exists());
+    let json = sandbox.kilter(&["gc", "--json"]).success().json();
+    assert_eq!(json["quarantine"]["stays_bytes"], 0, "{json:#}");
+    assert!(json["quarantine"]["freed_bytes"].as_u64() > Some(0) && !kept.path().exists(), "{json:#}");
 
     // What only an older run has is dropped, and nobody is told to wait for it.
     sandbox.run(&["--set", "least=9"]).success();
