@@ -9,6 +9,7 @@ use crate::frame::compare as tables;
 use crate::job::{LIBTORCH, TRACE};
 use crate::lock::{Claim, Record, fact_changes};
 use crate::manifest::Tolerance;
+use crate::numbers;
 use crate::stage::{Input, StageError};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -118,7 +119,10 @@ fn parting(before: &Before<'_>, now: &Held<'_>) -> Result<Option<Parting>, Stage
 fn metrics(before: &BTreeMap<String, f64>, now: &BTreeMap<String, f64>) -> Vec<(String, Option<f64>, Option<f64>)> {
     let names: BTreeSet<&String> = before.keys().chain(now.keys()).collect();
     let pair = |name: &String| (before.get(name).copied(), now.get(name).copied());
-    let same = |(a, b): (Option<f64>, Option<f64>)| a.map(f64::to_bits) == b.map(f64::to_bits);
+    let same = |pair: (Option<f64>, Option<f64>)| match pair {
+        (Some(a), Some(b)) => numbers::same(a, b),
+        (a, b) => a.is_none() && b.is_none(),
+    };
     let differing = names.into_iter().filter(|name| !same(pair(name)));
     differing.map(|name| (name.clone(), pair(name).0, pair(name).1)).collect()
 }
@@ -196,7 +200,7 @@ mod tests {
     #[test]
     fn metrics_that_differ_are_named_with_both_values() {
         let before = BTreeMap::from([("a".to_owned(), 1.0), ("b".to_owned(), f64::NAN), ("c".to_owned(), 3.0)]);
-        let now = BTreeMap::from([("a".to_owned(), 1.5), ("b".to_owned(), f64::NAN)]);
+        let now = BTreeMap::from([("a".to_owned(), 1.5), ("b".to_owned(), -f64::NAN)]);
         assert_eq!(metrics(&before, &now), [("a".into(), Some(1.0), Some(1.5)), ("c".into(), Some(3.0), None)]);
     }
 }
