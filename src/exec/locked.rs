@@ -20,8 +20,14 @@ pub fn other_makers(stage: &CheckedStage, record: &Record) -> Vec<FactChange> {
     record.facts_off(&makers)
 }
 
-/// Why a stage with this key is not the one in the lock; `None` where it is, or nothing is locked.
-pub(super) fn key_off(options: &RunOptions, stage: &CheckedStage, key: Digest) -> Option<StageError> {
+/// Why a stage with this key is not the one in the lock; `None` where it is, or nothing is locked. `ran_here` says whether there is
+/// an earlier result that `why` compares with.
+pub(super) fn key_off(
+    options: &RunOptions,
+    stage: &CheckedStage,
+    key: Digest,
+    ran_here: &dyn Fn() -> bool,
+) -> Option<StageError> {
     let lock = options.locked.as_ref()?;
     let Some(record) = lock.stages.get(&stage.name) else {
         let error = StageError::data(format!("`{}` is not in the lock", stage.name));
@@ -36,7 +42,14 @@ pub(super) fn key_off(options: &RunOptions, stage: &CheckedStage, key: Digest) -
     for fact in other_makers(stage, record) {
         error = error.note(format!("{}: {}", fact.name, fact.values("locked", "now")));
     }
-    let error = error.hint(format!("`kilter why {}` says what it is made of, and what changed", stage.name));
+    let error = error.hint(if ran_here() {
+        format!("`kilter why {}` says what it is made of, and what changed", stage.name)
+    } else {
+        // A fresh clone.
+        "it has not run here, so `kilter why` has nothing to compare with; `git log -p` of the manifest and its files shows what \
+         changed since the lock did"
+            .to_owned()
+    });
     Some(error.hint("`kilter run` without `--locked` runs it and brings the lock up to date"))
 }
 
