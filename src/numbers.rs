@@ -1,4 +1,10 @@
-//! Numbers in words: counts, sizes, durations, rates. The one place that formats numbers for people.
+//! Numbers in words: counts, sizes, durations, rates. The one place that formats numbers for people. And when two are the same.
+
+/// Whether two numbers are the same; not being a number is the same as not being one, whatever its bits.
+#[must_use]
+pub fn same(a: f64, b: f64) -> bool {
+    a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan())
+}
 
 /// `1,940`
 #[must_use]
@@ -190,6 +196,12 @@ pub fn parse_seconds(text: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn not_being_a_number_is_the_same_whatever_its_bits() {
+        assert!(same(0.5, 0.5) && !same(0.1 + 0.2, 0.3));
+        assert!(same(f64::NAN, -f64::NAN) && !same(f64::NAN, 1.0) && !same(0.0, -0.0));
+    }
 
     #[test]
     fn counts_have_commas() {

@@ -41,7 +41,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("diff", &["digest", "types", "stage", "store", "history", "frame", "metrics", "plan", "numbers", "diag"]),
     ("import", &["diag", "stage", "yaml"]),
     ("plan", &["check", "manifest", "stage", "types", "digest", "diag", "store", "job", "span", "numbers"]),
-    ("lock", &["check", "digest", "stage", "store"]),
+    ("lock", &["check", "digest", "numbers", "stage", "store"]),
     (
         "exec",
         &[
@@ -61,7 +61,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "dev",
         &[
             "registry", "manifest", "cli", "diag", "nn", "metrics", "stage", "check", "store", "job", "env", "digest",
-            "types", "lock",
+            "types", "lock", "plan",
         ],
     ),
 ];

@@ -1,12 +1,15 @@
 //! `kilter gc`: plans what of the store and of the history may go, shows it, and removes it.
 
+mod aside;
+
+use self::aside::Aside;
 use super::runs::workspace;
 use super::{CommandError, Exit, Level, Outcome, Output, args};
 use crate::digest::Digest;
-use crate::git::Git;
+use crate::git::{Git, GitError};
 use crate::history::{History, HistoryError, Parted, Run};
 use crate::report::{Align, Table};
-use crate::store::{GcPlan, Limits, Need, Store, StoreError, Unfinished, Workspace, plan_gc};
+use crate::store::{GcPlan, Limits, Need, Store, StoreError, Workspace, plan_gc};
 use crate::{env, numbers};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,9 +20,6 @@ use std::path::{Path, PathBuf};
 const LISTED: usize = 20;
 /// How old runs become where nothing else is said. They take little room, and nothing can make them again.
 const RUNS_AGE: u64 = 90 * 86_400;
-
-/// Checkpoints that were written within so many seconds stay: a week.
-const CHECKPOINTS_STAY: u64 = 7 * 24 * 3600;
 
 /// What is needed, and when it was last used.
 #[derive(Default)]
@@ -53,7 +53,7 @@ pub(super) fn run(options: &args::Gc, output: Output) -> Outcome {
     let mut history = History::open(&store.layout().history())?;
     let old = history.as_ref().map(|history| forgotten(history, &store, options.keep_runs, limits)).transpose()?;
     let old = old.unwrap_or_default();
-    let goes = Going { plan, checkpoints: Checkpoints::of(&store, limits), runs: old };
+    let goes = Going { plan, aside: Aside::of(&store, limits), runs: old, limits };
     if options.json {
         output.json(&as_json(&goes, &roots, options.dry_run))?;
     } else {
@@ -66,50 +66,35 @@ pub(super) fn run(options: &args::Gc, output: Output) -> Outcome {
     let keys: Vec<Digest> = goes.plan.removed.iter().map(|(stored, _)| stored.key).collect();
     store.remove(&keys, &goes.plan.blobs)?;
     store.clear_members();
-    for gone in &goes.checkpoints.go {
-        store.forget_checkpoints(gone.series, gone.key);
-    }
+    goes.aside.remove(&store)?;
     if let Some(history) = &mut history {
         history.forget(&goes.runs.runs)?;
     }
     drop(guard);
-    output.say(&format!("{} freed", numbers::bytes(goes.plan.freed + bytes(&goes.checkpoints.go))));
+    output.say(&format!("{} freed", numbers::bytes(goes.plan.freed + goes.aside.freed())));
     Ok(Exit::Done)
 }
 
 /// All that goes.
 struct Going {
     plan: GcPlan,
-    checkpoints: Checkpoints,
+    aside: Aside,
     runs: Forgotten,
+    limits: Limits,
 }
 
-/// The checkpoints of stages that have no result yet.
-struct Checkpoints {
-    go: Vec<Unfinished>,
-    stay: Vec<Unfinished>,
-}
-
-impl Checkpoints {
-    /// Those that were written within the last week stay, or within the time of `--older-than`: their stage may be run again.
-    fn of(store: &Store, limits: Limits) -> Self {
-        let before = limits.before.unwrap_or_else(|| env::unix_seconds().saturating_sub(CHECKPOINTS_STAY));
-        let (go, stay) = store.unfinished().into_iter().partition(|unfinished| unfinished.written < before);
-        Self { go, stay }
+impl Going {
+    /// Whether the store is still larger than `--max-size`, because what stays may not go; `None` where that was not said.
+    fn too_large(&self) -> Option<bool> {
+        Some(self.plan.stays > self.limits.bytes?)
     }
 
-    /// `checkpoints of 1 unfinished stage go, 3.1 MB`
-    fn lines(&self) -> Vec<String> {
-        let line = |all: &[Unfinished], verb: &str| {
-            let (stages, bytes) = (numbers::counted(all.len(), "unfinished stage"), numbers::bytes(bytes(all)));
-            (!all.is_empty()).then(|| format!("checkpoints of {stages} {verb}, {bytes}"))
-        };
-        line(&self.go, "go").into_iter().chain(line(&self.stay, "stay")).collect()
+    /// `the store cannot be as small as 1.0 GB: what stays is needed`
+    fn limit_text(&self) -> Option<String> {
+        let most = numbers::bytes(self.limits.bytes.filter(|_| self.too_large() == Some(true))?);
+        let why = if self.limits.before.is_some() { "is needed, or was used since" } else { "is needed" };
+        Some(format!("the store cannot be as small as {most}: what stays {why}"))
     }
-}
-
-fn bytes(all: &[Unfinished]) -> u64 {
-    all.iter().map(|unfinished| unfinished.bytes).sum()
 }
 
 /// The store alone, saying so where that takes time.
@@ -139,7 +124,7 @@ fn roots(store: &Store, workspace: &Workspace, keep: usize) -> Result<Roots, Com
     let mut workspaces = vec![workspace.root.clone()];
     workspaces.extend(store.neighbours());
     for root in workspaces {
-        for text in locks(&root) {
+        for text in locks(&root)? {
             let digests = digests(&text);
             roots.locks += usize::from(!digests.is_empty());
             for digest in digests {
@@ -154,8 +139,9 @@ fn roots(store: &Store, workspace: &Workspace, keep: usize) -> Result<Roots, Com
     Ok(roots)
 }
 
-/// The texts of all locks in a workspace's files, and at the tips of its branches and tags.
-fn locks(root: &Path) -> BTreeSet<String> {
+/// The texts of all locks in a workspace's files, and at the tips of its branches and tags. One that cannot be read may need
+/// everything, so it is an error.
+fn locks(root: &Path) -> Result<BTreeSet<String>, CommandError> {
     let hidden = |item: &walkdir::DirEntry| {
         let name = item.file_name().to_string_lossy();
         item.depth() > 0 && (name.starts_with('.') || (item.depth() == 1 && name == crate::store::layout::OUT))
@@ -166,13 +152,22 @@ fn locks(root: &Path) -> BTreeSet<String> {
         .filter(|item| item.file_type().is_file() && item.path().extension().is_some_and(|ending| ending == "lock"))
         .map(walkdir::DirEntry::into_path)
         .collect();
-    let mut texts: BTreeSet<String> = files.iter().filter_map(|path| std::fs::read_to_string(path).ok()).collect();
-    if let Some(git) = Git::of(root) {
-        texts.extend(
-            git.files_of_all_branches(".lock").into_iter().filter_map(|file| String::from_utf8(file.bytes).ok()),
-        );
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let mut texts = BTreeSet::new();
+    for path in &files {
+        let bytes = std::fs::read(path).map_err(|error| CommandError::io("read", path, &error))?;
+        texts.insert(text(&bytes));
     }
-    texts
+    if let Some(git) = Git::of(root).map_err(unknown_needs)? {
+        let files = git.files_of_all_branches(".lock").map_err(unknown_needs)?;
+        texts.extend(files.iter().map(|file| text(&file.bytes)));
+    }
+    Ok(texts)
+}
+
+/// What the locks of other branches need is not known, so nothing goes.
+fn unknown_needs(error: GitError) -> CommandError {
+    CommandError::from(error).note("what the locks of all branches name is kept, so nothing was removed")
 }
 
 /// Every digest in a text, whatever it is the digest of: so a lock with a conflict in it, of another version, or of another
@@ -212,7 +207,7 @@ fn ended(run: &Run) -> u64 {
 }
 
 fn as_text(goes: &Going, roots: &Roots, output: Output) -> String {
-    let Going { plan, checkpoints, runs } = goes;
+    let Going { plan, aside, runs, .. } = goes;
     let paint = output.out;
     let mut out = String::new();
     let mut table = Table::new(["goes", "made", "last used", "size", "result"]).align(&[
@@ -249,7 +244,7 @@ fn as_text(goes: &Going, roots: &Roots, output: Output) -> String {
         needs.iter().filter(|(count, _)| *count > 0).map(|(count, who)| format!("{count} {who}")).collect();
     let why = if needs.is_empty() { String::new() } else { format!(": {}", needs.join(", ")) };
     out.push_str(&format!("{} needed{why}\n", numbers::counted(plan.needed.len(), "result")));
-    for line in checkpoints.lines() {
+    for line in aside.lines() {
         out.push_str(&format!("{line}\n"));
     }
     let total = format!(
@@ -260,6 +255,9 @@ fn as_text(goes: &Going, roots: &Roots, output: Output) -> String {
         numbers::bytes(plan.stays)
     );
     out.push_str(&format!("{}\n", paint.bold(total)));
+    if let Some(text) = goes.limit_text() {
+        out.push_str(&format!("{}\n", paint.yellow(text)));
+    }
     out.push_str(&runs_text(runs));
     out
 }
@@ -276,7 +274,7 @@ fn runs_text(old: &Forgotten) -> String {
 }
 
 fn as_json(goes: &Going, roots: &Roots, dry_run: bool) -> Value {
-    let Going { plan, checkpoints, runs } = goes;
+    let Going { plan, aside, runs, .. } = goes;
     let needs = |needs: &BTreeSet<Need>| -> Vec<&str> {
         let name = |need: &Need| match need {
             Need::Lock => "lock",
@@ -306,8 +304,16 @@ fn as_json(goes: &Going, roots: &Roots, dry_run: bool) -> Value {
         "blobs": plan.blobs.len(),
         "freed_bytes": plan.freed,
         "stays_bytes": plan.stays,
-        "checkpoints": { "freed_bytes": bytes(&checkpoints.go), "stays_bytes": bytes(&checkpoints.stay) },
+        "too_large": goes.too_large(),
+        "checkpoints": aside.checkpoints_json(),
+        "quarantine": aside.quarantine_json(),
     })
+}
+
+impl From<GitError> for CommandError {
+    fn from(error: GitError) -> Self {
+        Self::environment(error.to_string()).hint(error.hint())
+    }
 }
 
 impl From<StoreError> for CommandError {

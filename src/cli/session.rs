@@ -4,12 +4,14 @@ use super::exit::{CommandError, Exit};
 use super::output::Output;
 use crate::check::{self, Checked};
 use crate::diag::{Diagnostics, Format, Severity, list, render};
+use crate::history::History;
 use crate::manifest::{self, LoadOptions};
 use crate::plan::{Plan, Selection, StoreResults, UnknownTarget, plan, standing};
 use crate::registry;
 use crate::span::SourceMap;
 use crate::stage::{ArtifactRecord, StageResult};
 use crate::store::{Standing, Store, Workspace};
+use std::cell::OnceCell;
 use std::mem::ManuallyDrop;
 use std::path::Path;
 
@@ -90,7 +92,13 @@ impl Session {
     /// What a run of these stages would do.
     pub(super) fn plan(&self, targets: &[String], force: bool) -> Result<Plan, CommandError> {
         let selection = Selection { targets: targets.to_vec(), force };
-        Ok(plan(&self.checked, &self.store, &selection)?)
+        // Opened for the first result that has left the store. Without it there is less to tell, and all else is the same.
+        let history = OnceCell::new();
+        let remembered = |key| {
+            let open = || History::open(&self.store.layout().history()).ok().flatten();
+            history.get_or_init(open).as_ref()?.made_for(key).ok()?.into_iter().next()
+        };
+        Ok(plan(&self.checked, &self.store, &selection, &remembered)?)
     }
 
     /// The pipeline's name.

@@ -31,6 +31,7 @@ pub fn generated() -> Vec<Generated> {
         file("docs/reference/losses.md", pages::losses()),
         file("docs/reference/metrics.md", pages::metrics()),
         file("docs/reference/diagnostics.md", pages::diagnostics()),
+        file("docs/reference/keys.md", pages::keys()),
         file("docs/reference/cli.md", cli_page::cli()),
     ]
 }

@@ -1,4 +1,4 @@
-//! The pages of the reference: kinds, layers, losses, metrics, diagnostics.
+//! The pages of the reference: kinds, layers, losses, metrics, diagnostics, keys.
 
 use super::fields::{Fields, cell};
 use super::schema::{common, definition_name, generator};
@@ -9,6 +9,7 @@ use crate::nn::losses::Loss;
 use crate::nn::optim::Optimizer;
 use crate::nn::schedule::Schedule;
 use crate::nn::{LAYERS, LayerSpec};
+use crate::plan::NOT_IN_KEY;
 use crate::registry::STAGES;
 use crate::stage::Family;
 use serde_json::{Value, json};
@@ -188,6 +189,22 @@ pub(super) fn diagnostics() -> String {
         for code in CODES.iter().filter(|code| code.id.starts_with(prefix)) {
             out += &format!("| `{}` | {} | {} |\n", code.id, cell(code.title), cell(code.explain));
         }
+    }
+    out
+}
+
+/// What of a stage's fields does not enter its key.
+pub(super) fn keys() -> String {
+    let mut out = format!(
+        "{NOTE}# Keys\n\nA stage's [key](../guide/caching.md) holds every field of its kind, with params filled in and defaults made \
+         explicit. These alone are left out, because nothing in a result follows from them:\n\n| field | of | why |\n|---|---|---|\n"
+    );
+    for (field, why) in NOT_IN_KEY {
+        let (kind, field) = match field.split_once('.') {
+            Some((kind, field)) => (format!("[`{kind}`](kinds.md#{kind})"), field),
+            None => ("every kind".to_owned(), *field),
+        };
+        out += &format!("| `{field}` | {kind} | {} |\n", cell(why));
     }
     out
 }

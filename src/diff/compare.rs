@@ -4,6 +4,7 @@ use super::side::{Side, SideOutput, SideStage};
 use crate::digest::{Segment, dotted};
 use crate::frame::{TableChanges, table_changes};
 use crate::metrics;
+use crate::numbers;
 use crate::plan::key_differences;
 use crate::store::Store;
 use crate::types::ArtifactType;
@@ -160,7 +161,7 @@ fn metric_changes(name: &str, before: Option<&SideStage>, after: Option<&SideSta
     for metric in names {
         let value = |stage: Option<&SideStage>| stage.and_then(|stage| stage.metrics.get(metric).copied());
         let (before, after) = (value(before), value(after));
-        if before.map(f64::to_bits) == after.map(f64::to_bits) {
+        if before.zip(after).is_some_and(|(before, after)| numbers::same(before, after)) {
             into.same_metrics += 1;
             continue;
         }
@@ -214,12 +215,18 @@ fn stage_change(before: Option<&SideStage>, after: Option<&SideStage>, store: &S
         return change;
     }
     change.outputs = output_changes(before, after, store);
-    change.status = match (change.outputs.is_empty() && before.metrics == after.metrics, before.key == after.key) {
+    let same = change.outputs.is_empty() && same_metrics(&before.metrics, &after.metrics);
+    change.status = match (same, before.key == after.key) {
         (true, true) => Status::Same,
         (true, false) => Status::Remade,
         (false, _) => Status::Changed,
     };
     change
+}
+
+fn same_metrics(before: &BTreeMap<String, f64>, after: &BTreeMap<String, f64>) -> bool {
+    let same = |((a, before), (b, after)): ((&String, &f64), (&String, &f64))| a == b && numbers::same(*before, *after);
+    before.len() == after.len() && before.iter().zip(after).all(same)
 }
 
 fn field_change((path, old, new): (Vec<Segment>, Option<Value>, Option<Value>)) -> Option<FieldChange> {

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 pub struct Side {
     /// What it is, for people: `run 8f3a12bc`, `main (1a2b3c4)`, `workspace`.
     pub label: String,
-    /// Every param, where they are known: a lock does not tell them.
+    /// Every param, where they are known: the file of a lock does not tell them.
     pub params: Option<BTreeMap<String, Value>>,
     /// The stages.
     pub stages: Vec<SideStage>,

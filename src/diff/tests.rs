@@ -61,6 +61,14 @@ fn stages_that_come_go_wait_or_come_out_the_same() {
 }
 
 #[test]
+fn a_metric_that_is_no_number_on_both_sides_is_no_change() {
+    let of = |loss: f64| side("a", 0.1, vec![stage("train", "x", 0.1, &[("loss", loss)])]);
+    let found = compared(&of(f64::NAN), &of(-f64::NAN));
+    assert!(found.is_same() && found.same_metrics == 1, "{found:?}");
+    assert!(!compared(&of(f64::NAN), &of(0.5)).is_same());
+}
+
+#[test]
 fn an_input_with_other_content_is_named_by_its_reference() {
     let (mut one, mut two) = (stage("s", "x", 0.1, &[]), stage("s", "y", 0.1, &[]));
     two.key = Some(Digest::of(b"another"));

@@ -3,10 +3,31 @@
 use super::run::RunOptions;
 use crate::check::CheckedStage;
 use crate::digest::Digest;
+use crate::job::LIBTORCH;
+use crate::lock::{Claim, FactChange, Record};
 use crate::stage::{StageError, StageResult};
 
-/// Why a stage with this key is not the one in the lock; `None` where it is, or nothing is locked.
-pub(super) fn key_off(options: &RunOptions, stage: &CheckedStage, key: Digest) -> Option<StageError> {
+/// Facts about an environment that follow the machine, and that numbers from libtorch follow.
+const DECISIVE: [&str; 3] = ["cpu_capability", "device", "libtorch"];
+
+/// What decides a key beside fields, files and inputs and is another now than where a record was made: the libtorch that a stage's
+/// numbers come from, which enters its key, and kilter, with whose version those of kinds may have been raised.
+#[must_use]
+pub fn other_makers(stage: &CheckedStage, record: &Record) -> Vec<FactChange> {
+    let numeric = stage.info.is_some_and(|info| info.numeric);
+    let libtorch = numeric.then_some(("libtorch", LIBTORCH));
+    let makers: Vec<(&str, &str)> = libtorch.into_iter().chain([("kilter", env!("CARGO_PKG_VERSION"))]).collect();
+    record.facts_off(&makers)
+}
+
+/// Why a stage with this key is not the one in the lock; `None` where it is, or nothing is locked. `ran_here` says whether there is
+/// an earlier result that `why` compares with.
+pub(super) fn key_off(
+    options: &RunOptions,
+    stage: &CheckedStage,
+    key: Digest,
+    ran_here: &dyn Fn() -> bool,
+) -> Option<StageError> {
     let lock = options.locked.as_ref()?;
     let Some(record) = lock.stages.get(&stage.name) else {
         let error = StageError::data(format!("`{}` is not in the lock", stage.name));
@@ -15,9 +36,20 @@ pub(super) fn key_off(options: &RunOptions, stage: &CheckedStage, key: Digest) -
     if record.key == key {
         return None;
     }
-    let error = StageError::data("its fields, files or inputs are not those that were locked")
-        .note(format!("key {} locked, {} now", record.key.short(), key.short()))
-        .hint(format!("`kilter why {}` says what it is made of, and what changed", stage.name));
+    let mut error =
+        StageError::data("its fields, files, inputs, or the kilter that made it, are not those that were locked")
+            .note(format!("key {} locked, {} now", record.key.short(), key.short()));
+    for fact in other_makers(stage, record) {
+        error = error.note(format!("{}: {}", fact.name, fact.values("locked", "now")));
+    }
+    let error = error.hint(if ran_here() {
+        format!("`kilter why {}` says what it is made of, and what changed", stage.name)
+    } else {
+        // A fresh clone.
+        "it has not run here, so `kilter why` has nothing to compare with; `git log -p` of the manifest and its files shows what \
+         changed since the lock did"
+            .to_owned()
+    });
     Some(error.hint("`kilter run` without `--locked` runs it and brings the lock up to date"))
 }
 
@@ -32,6 +64,19 @@ pub(super) fn result_off(options: &RunOptions, stage: &CheckedStage, result: &St
     for (port, output) in record.outputs.iter().filter(|(port, output)| now(port) != Some(output.digest)) {
         let now = now(port).map_or_else(|| "is not there".to_owned(), |digest| format!("{} now", digest.short()));
         error = error.note(format!("output `{port}`: {} locked, {now}", output.digest.short()));
+    }
+    let told = |name: &'static str| result.environment.get(name).map(|now| (name, now.as_str()));
+    let elsewhere = record.facts_off(&DECISIVE.into_iter().filter_map(told).collect::<Vec<_>>());
+    for fact in &elsewhere {
+        error = error.note(format!("{}: {}", fact.name, fact.values("locked", "now")));
+    }
+    if let Some(why) = record.determinism.elsewhere(&elsewhere) {
+        error = error.note(why);
+        if elsewhere.iter().any(|fact| fact.name == "cpu_capability") {
+            error = error.hint("`numerics = \"portable\"` gives the same bits on every x86-64 processor with AVX2");
+        }
+    } else if record.determinism == Claim::WithinTolerance {
+        error = error.hint("`--locked` wants the same bits; what its `tolerance` admits, `kilter verify` admits");
     }
     Some(error.hint(format!("`kilter verify --stage {}` runs it again and shows what differs", stage.name)))
 }

@@ -46,7 +46,11 @@ impl Scheduler<'_> {
     /// Whether the result is there by now: done, or ready for an attempt.
     pub(super) fn look_up(&self, stage: usize, turn: Turn) -> Step {
         let key = turn.key.digest;
-        if let Some(error) = locked::key_off(self.session.options, self.stage(stage), key) {
+        let ran_here = || {
+            let (store, pipeline) = (self.session.store, &self.checked.manifest.pipeline.name);
+            store.last_keys(pipeline).get(&self.stage(stage).name).is_some()
+        };
+        if let Some(error) = locked::key_off(self.session.options, self.stage(stage), key, &ran_here) {
             return Step::Fail(Box::new(Trouble::OffLock(error)));
         }
         if self.may_be_taken(stage, key) {
@@ -88,6 +92,6 @@ impl Scheduler<'_> {
     fn restore(&self, stage: usize, result: &StageResult) -> Result<(), Box<Trouble>> {
         let (store, pipeline) = (self.session.store, &self.checked.manifest.pipeline.name);
         let folder = store.layout().out_stage(pipeline, &self.stage(stage).name);
-        store.restore(result, &folder).map(|_| ()).map_err(|error| Trouble::from(StageError::from(error)).into())
+        store.restore(result, &folder).map(|_| ()).map_err(|error| Box::new(Trouble::from(error)))
     }
 }

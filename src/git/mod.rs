@@ -1,5 +1,6 @@
 //! What the `git` program knows of a workspace: the revision, whether tracked files differ from it, files at other
-//! revisions. Without git, or outside of a repository, there is simply nothing to know.
+//! revisions. Outside of a repository there is simply nothing to know. Inside of one that git cannot be asked about, whoever decides
+//! by what it knows is told so ([`GitError`]): nothing known is not nothing there.
 
 mod files;
 mod merge;
@@ -8,7 +9,29 @@ mod run;
 pub use files::LockedFile;
 pub use merge::merge_lines;
 
+use self::run::Printed;
 use std::path::{Path, PathBuf};
+
+/// What marks a repository's root: a folder, or a file in worktrees and submodules.
+const MARK: &str = ".git";
+
+/// There is a repository, and git cannot be asked about it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("git does not tell what is in the repository of `{}`: {why}", folder.display())]
+pub struct GitError {
+    /// The folder that it was asked about.
+    pub folder: PathBuf,
+    /// In git's own words, or why it could not be started.
+    pub why: String,
+}
+
+impl GitError {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        format!("see to it that `git -C {} for-each-ref` works, without a warning", self.folder.display())
+    }
+}
 
 /// A folder inside a git repository.
 #[derive(Clone, Debug)]
@@ -28,12 +51,26 @@ pub struct GitState {
 }
 
 impl Git {
-    /// The repository that a folder lies in; `None` where it lies in none, or there is no git.
-    #[must_use]
-    pub fn of(folder: &Path) -> Option<Self> {
+    /// The repository that a folder lies in; `None` where it lies in none.
+    ///
+    /// # Errors
+    /// When it lies in one by its looks, and git cannot be asked: it is not there, or the repository belongs to somebody else.
+    pub fn of(folder: &Path) -> Result<Option<Self>, GitError> {
         let git = Self { folder: folder.to_owned() };
-        let inside = git.text(&["rev-parse", "--is-inside-work-tree"])?;
-        (inside.trim() == "true").then_some(git)
+        match git.ask(&["rev-parse", "--is-inside-work-tree"], &[]) {
+            Ok(inside) => Ok((inside.bytes.trim_ascii() == b"true").then_some(git)),
+            Err(_) if !folder.ancestors().any(|above| above.join(MARK).exists()) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What git prints.
+    fn ask(&self, arguments: &[&str], input: &[u8]) -> Result<Printed, GitError> {
+        self.run(arguments, input).map_err(|why| self.failed(why))
+    }
+
+    fn failed(&self, why: String) -> GitError {
+        GitError { folder: self.folder.clone(), why }
     }
 
     /// Revision, branch, and whether tracked files differ. Files that git does not track do not count: results and
@@ -68,7 +105,7 @@ impl Git {
     /// A file as it was at a commit; `path` is relative to the folder.
     #[must_use]
     pub fn file_at(&self, commit: &str, path: &str) -> Option<Vec<u8>> {
-        self.bytes(&["cat-file", "blob", &format!("{commit}:./{path}")], &[])
+        Some(self.run(&["cat-file", "blob", &format!("{commit}:./{path}")], &[]).ok()?.bytes)
     }
 }
 

@@ -162,6 +162,16 @@ impl History {
         Ok(members)
     }
 
+    /// The results that were made for a key, the last one first; several where its stage was made to run again.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn made_for(&self, key: Digest) -> Result<Vec<StageResult>, HistoryError> {
+        let mut rows = self.db.prepare_cached("SELECT json FROM results WHERE key = ?1 ORDER BY made DESC, id DESC")?;
+        let packed = rows.query_map([key.to_string()], |row| row.get::<_, Vec<u8>>(0))?;
+        packed.map(|packed| unpack(&packed?)).collect()
+    }
+
     /// The keys of a run's results: what the run needs of the store.
     ///
     /// # Errors

@@ -98,8 +98,21 @@ fn a_run_is_found_again_with_its_results() {
     assert_eq!(history.keys(&runs[1]).unwrap(), [Digest::of(b"a"), Digest::of(b"b")]);
     let attempts = history.attempts(&runs[0]).unwrap();
     assert_eq!((attempts.len(), attempts[0].state.as_str()), (1, "ran"));
+    assert_eq!(history.made_for(Digest::of(b"a")).unwrap(), [(*result(7)).clone()]);
+    assert_eq!(history.made_for(Digest::of(b"c")).unwrap(), []);
     // Both runs have the same results, which are kept once.
     assert_eq!(["runs", "snapshots", "results"].map(|table| count(&history, table)), [2, 1, 2]);
+}
+
+#[test]
+fn the_results_of_a_key_are_found_newest_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.db");
+    for (run, made) in [("r1", 7), ("r2", 9), ("r3", 8)] {
+        assert_eq!(record_of(&path, run, made), None);
+    }
+    let found = History::open(&path).unwrap().unwrap().made_for(Digest::of(b"a")).unwrap();
+    assert_eq!(found.iter().map(|result| result.made).collect::<Vec<_>>(), [9, 8, 7]);
 }
 
 #[test]

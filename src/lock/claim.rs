@@ -1,5 +1,6 @@
 //! How far a result can be repeated: what a record of the lock promises, and `verify` holds it to.
 
+use super::FactChange;
 use crate::check::CheckedStage;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -40,6 +41,15 @@ impl Claim {
         } else {
             Self::Bitwise
         }
+    }
+
+    /// Where a result is claimed on one class of device and one of another gave something else: says both.
+    #[must_use]
+    pub fn elsewhere(&self, changes: &[FactChange]) -> Option<String> {
+        let Self::OnDevice(device) = self else { return None };
+        let changed = |name: &str| changes.iter().find(|fact| fact.name == name);
+        let now = changed("cpu_capability").or_else(|| changed("device"))?.now.as_ref()?;
+        Some(format!("its bits are claimed on {device} alone, and this is {now}"))
     }
 
     /// Whether two claims promise the same sort of thing, whatever the device.
@@ -103,5 +113,16 @@ mod tests {
         }
         assert!("bitwise on ".parse::<Claim>().is_err());
         assert!(Claim::OnDevice("a".into()).is_like(&Claim::OnDevice("b".into())));
+    }
+
+    #[test]
+    fn a_claim_of_one_class_names_the_other() {
+        let change =
+            |name: &str| FactChange { name: name.into(), before: Some("avx512".into()), now: Some("avx2".into()) };
+        let claim = Claim::OnDevice("cpu avx512".into());
+        let expected = "its bits are claimed on cpu avx512 alone, and this is avx2";
+        assert_eq!(claim.elsewhere(&[change("cores"), change("cpu_capability")]).as_deref(), Some(expected));
+        assert_eq!(claim.elsewhere(&[change("cores")]), None);
+        assert_eq!(Claim::Bitwise.elsewhere(&[change("cpu_capability")]), None);
     }
 }

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `record.rs` | [`Lock`], [`Record`]: made from results, brought up to date |
 //! | `claim.rs` | [`Claim`]: how far a result can be repeated |
+//! | `facts.rs` | [`FactChange`]: what differs between the environments of two results |
 //! | `text.rs` | the TOML; alone knows `toml` here |
 //! | `conflict.rs` | what a merge leaves in the text, and how it is mended |
 //! | `merge.rs` | [`merge`]: three locks record by record, for git |
@@ -15,6 +16,7 @@
 
 mod claim;
 mod conflict;
+mod facts;
 mod file;
 mod merge;
 mod record;
@@ -22,6 +24,7 @@ mod text;
 
 pub use claim::Claim;
 pub use conflict::{Mended, mend, sides};
+pub use facts::{FactChange, fact_changes};
 pub use file::{LockError, lock_path, read, read_text, write};
 pub use merge::{Merged, merge};
 pub use record::{Lock, LockedOutput, Record};

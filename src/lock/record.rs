@@ -3,6 +3,7 @@
 use super::Claim;
 use crate::check::CheckedStage;
 use crate::digest::Digest;
+use crate::numbers;
 use crate::stage::{ArtifactRecord, StageResult};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -77,14 +78,13 @@ impl Record {
     /// Whether two records tell of the same result; where it was made does not count.
     #[must_use]
     pub fn same_result(&self, other: &Self) -> bool {
-        let metrics = |record: &Self| -> Vec<(String, u64)> {
-            record.metrics.iter().map(|(name, value)| (name.clone(), value.to_bits())).collect()
-        };
+        let same = |((a, one), (b, other)): ((&String, &f64), (&String, &f64))| a == b && numbers::same(*one, *other);
         self.kind == other.kind
             && self.key == other.key
             && self.outputs == other.outputs
             && self.determinism.is_like(&other.determinism)
-            && metrics(self) == metrics(other)
+            && self.metrics.len() == other.metrics.len()
+            && self.metrics.iter().zip(&other.metrics).all(same)
     }
 }
 
@@ -131,6 +131,19 @@ pub(super) mod tests {
 
     pub(in crate::lock) fn lock(records: &[(&str, Record)]) -> Lock {
         Lock { stages: records.iter().map(|(name, record)| ((*name).to_owned(), record.clone())).collect() }
+    }
+
+    #[test]
+    fn metrics_are_the_same_number_by_number() {
+        let with = |metrics: &[(&str, f64)]| {
+            let metrics = metrics.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
+            Record { metrics, ..record("a") }
+        };
+        let nan = with(&[("loss", f64::NAN)]);
+        // As it reads back from a lock's text, whatever its bits were.
+        assert!(nan.same_result(&with(&[("loss", -f64::NAN)])));
+        assert!(!nan.same_result(&with(&[("loss", 1.0)])) && !nan.same_result(&with(&[("error", f64::NAN)])));
+        assert!(!nan.same_result(&with(&[])) && !with(&[]).same_result(&nan));
     }
 
     #[test]

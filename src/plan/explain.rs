@@ -1,13 +1,13 @@
 //! Compares the key of a stage with that of its nearest earlier result.
 //!
-//! The earlier result is the one of the stage's last key; only where no stage of the pipeline has a last key (they
+//! The earlier result is the one of the stage's last key, in the store or as the history remembers it; only where no stage of the pipeline has a last key (they
 //! were deleted) the index is looked through for the result of the same kind that differs in the fewest places.
 
 use super::key::Key;
 use super::reason::{FileChange, Origin, Reason};
 use super::table_change::TableChange;
 use crate::check::{Checked, CheckedStage};
-use crate::digest::{Segment, dotted};
+use crate::digest::{Digest, Segment, dotted};
 use crate::span::SourceMap;
 use crate::stage::StageResult;
 use crate::store::{LastKeys, LastRun, Store};
@@ -22,10 +22,14 @@ const NEAR: usize = 3;
 /// What entered a result's key, and the result.
 type Candidate = (Value, Arc<StageResult>);
 
+/// Knows the result that was last made for a key, also of one that has left the store.
+pub type Remembered<'a> = &'a dyn Fn(Digest) -> Option<StageResult>;
+
 /// Finds earlier results of one pipeline's stages and compares with them.
 pub(super) struct Explainer<'a> {
     checked: &'a Checked,
     store: &'a Store,
+    remembered: Remembered<'a>,
     last: LastKeys,
     /// Of each kind the results, with what entered their keys.
     by_kind: OnceCell<BTreeMap<String, Vec<Candidate>>>,
@@ -36,7 +40,7 @@ pub(super) struct Explainer<'a> {
 pub struct Earlier {
     /// When the stage last had a result, and under which key; `None` where that was found by looking through the index.
     pub last: Option<LastRun>,
-    /// The result. Its blobs may be gone.
+    /// The result. Its blobs may be gone, and its record too: then the history remembers it.
     pub result: Arc<StageResult>,
 }
 
@@ -49,15 +53,21 @@ pub fn nearest(
     stage: &CheckedStage,
     key: &Key,
 ) -> Option<(Arc<StageResult>, Vec<Reason>)> {
-    let explainer = Explainer::new(checked, store, &checked.manifest.pipeline.name);
+    let explainer = Explainer::new(checked, store, &|_| None);
     let result = explainer.nearest(stage, key)?;
     let reasons = explainer.compared(stage, key, &result);
     Some((result, reasons))
 }
 
 impl<'a> Explainer<'a> {
-    pub(super) fn new(checked: &'a Checked, store: &'a Store, pipeline: &str) -> Self {
-        Self { checked, store, last: store.last_keys(pipeline), by_kind: OnceCell::new() }
+    pub(super) fn new(checked: &'a Checked, store: &'a Store, remembered: Remembered<'a>) -> Self {
+        let last = store.last_keys(&checked.manifest.pipeline.name);
+        Self { checked, store, remembered, last, by_kind: OnceCell::new() }
+    }
+
+    /// What was last made for a key.
+    fn made_for(&self, key: Digest) -> Option<Arc<StageResult>> {
+        self.store.peek(key).or_else(|| (self.remembered)(key).map(Arc::new))
     }
 
     /// The stage's earlier result.
@@ -65,9 +75,9 @@ impl<'a> Explainer<'a> {
         if let Some(last) = self.last.get(&stage.name) {
             // Where its result is gone, another of the kind may still tell something; not where it was this very one.
             if key.is_some_and(|key| key.digest == last.key) {
-                return self.store.peek(last.key).map(|result| Earlier { last: Some(last), result });
+                return self.made_for(last.key).map(|result| Earlier { last: Some(last), result });
             }
-            if let Some(result) = self.store.peek(last.key) {
+            if let Some(result) = self.made_for(last.key) {
                 return Some(Earlier { last: Some(last), result });
             }
         } else if !self.last.is_empty() {

@@ -34,7 +34,7 @@ mod taken;
 mod unread;
 
 pub use dag::Dag;
-pub use explain::{Earlier, key_differences, nearest};
+pub use explain::{Earlier, Remembered, key_differences, nearest};
 pub use inputs_read::{ColumnsRead, InputRead, inputs_read};
 pub use key::{KEY_FORMAT, Key, KeyParts, NOT_IN_KEY, NoKey, key, used_files};
 pub use onward::{Beginning, earlier};

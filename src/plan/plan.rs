@@ -1,7 +1,7 @@
 //! What a run would do. Reads the store and the workspace's files, and changes nothing.
 
 use super::dag::Dag;
-use super::explain::{Earlier, Explainer};
+use super::explain::{Earlier, Explainer, Remembered};
 use super::key::{Key, KeyParts, NoKey, key};
 use super::onward::{Beginning, beginning};
 use super::origin::origin_of;
@@ -95,12 +95,18 @@ impl Plan {
     }
 }
 
-/// What a run of `selection` would do, and why.
+/// What a run of `selection` would do, and why. Of results that have left the store `remembered` may still know what they were made
+/// of.
 ///
 /// # Errors
 /// When a target names no stage.
-pub fn plan(checked: &Checked, store: &Store, selection: &Selection) -> Result<Plan, UnknownTarget> {
-    let explainer = Explainer::new(checked, store, &checked.manifest.pipeline.name);
+pub fn plan(
+    checked: &Checked,
+    store: &Store,
+    selection: &Selection,
+    remembered: Remembered<'_>,
+) -> Result<Plan, UnknownTarget> {
+    let explainer = Explainer::new(checked, store, remembered);
     decide_all(checked, store, selection, Some(&explainer))
 }
 

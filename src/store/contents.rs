@@ -143,18 +143,6 @@ impl Store {
         Ok(())
     }
 
-    /// Moves a damaged blob out of the way; a later run makes it again.
-    ///
-    /// # Errors
-    /// When it cannot be moved.
-    pub fn quarantine(&self, blob: Digest) -> Result<PathBuf, StoreError> {
-        let (from, folder) = (self.layout.object(blob), self.layout.quarantine());
-        std::fs::create_dir_all(&folder).map_err(|error| StoreError::io("make the folder", &folder, &error))?;
-        let to = folder.join(blob.to_string());
-        std::fs::rename(&from, &to).map_err(|error| StoreError::io("move", &from, &error))?;
-        Ok(to)
-    }
-
     /// Removes an unreadable entry, a stranger, or what lies in the quarantine.
     ///
     /// # Errors

@@ -69,7 +69,7 @@ impl StoreError {
                 "free some space, or set `store` in kilter.toml to a folder on another disk; nothing half-written was kept"
             }
             Self::NotWritable { .. } => {
-                "make the folder writable for this user, or set `store` in kilter.toml to one that is"
+                "make the folder writable for this user; the store can lie elsewhere, by `store` in kilter.toml"
             }
             Self::NotAFile { .. } => "write plain files into the output folder: copy what a link points to",
             Self::Changing { .. } => "run again when nothing writes to the file",

@@ -17,6 +17,7 @@
 //! | [`series`](self) | what stages that are equal but for how far they go leave to each other |
 //! | [`remove`](self) | removing folders |
 //! | [`share`](self) | runs use the store together, whoever removes results has it alone |
+//! | [`quarantine`](self) | damaged blobs, out of the way |
 //! | [`contents`](self), [`gc`](self) | everything that lies in it, what of it is damaged, what of it may go |
 //! | [`workspace`](self) | where the workspace is, and `kilter.toml` |
 //!
@@ -36,6 +37,7 @@ mod look;
 mod mapped;
 mod object;
 mod proof;
+mod quarantine;
 mod remove;
 mod restore;
 mod series;
@@ -58,6 +60,7 @@ pub use layout::Layout;
 pub use lock::{Begin, Pending};
 pub use mapped::serve_mapped;
 pub use object::hash_file;
+pub use quarantine::Quarantined;
 pub use series::Unfinished;
 pub use standing::{Held, Noted, Standing, StandingStage};
 pub use statcache::StatCache;

@@ -2,12 +2,14 @@
 
 use super::compare::{Compared, Shown, compare};
 use super::given::Held;
-use super::verdict::{FactChange, Off, OutputDifference, Parting, Verdict, Within};
+use super::verdict::{Off, OutputDifference, Parting, Verdict, Within};
 use crate::check::CheckedStage;
 use crate::digest::Digest;
 use crate::frame::compare as tables;
 use crate::job::{LIBTORCH, TRACE};
-use crate::lock::{Claim, Record};
+use crate::lock::{Claim, Record, fact_changes};
+use crate::manifest::Tolerance;
+use crate::numbers;
 use crate::stage::{Input, StageError};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -90,8 +92,8 @@ pub(super) fn judge(stage: &CheckedStage, before: &Before<'_>, now: &Held<'_>) -
     }
     off.parting = parting(before, now)?;
     off.metrics = metrics(&before.metrics, &now.result.metrics);
-    off.environment = facts(&before.environment, &now.result.environment);
-    off.advice = advice(stage, &before.claim, &off);
+    off.environment = fact_changes(&before.environment, &now.result.environment);
+    off.advice = advice(stage, before, now, &off);
     Ok(Verdict::OffKilter(Box::new(off)))
 }
 
@@ -117,31 +119,22 @@ fn parting(before: &Before<'_>, now: &Held<'_>) -> Result<Option<Parting>, Stage
 fn metrics(before: &BTreeMap<String, f64>, now: &BTreeMap<String, f64>) -> Vec<(String, Option<f64>, Option<f64>)> {
     let names: BTreeSet<&String> = before.keys().chain(now.keys()).collect();
     let pair = |name: &String| (before.get(name).copied(), now.get(name).copied());
-    let same = |(a, b): (Option<f64>, Option<f64>)| a.map(f64::to_bits) == b.map(f64::to_bits);
+    let same = |pair: (Option<f64>, Option<f64>)| match pair {
+        (Some(a), Some(b)) => numbers::same(a, b),
+        (a, b) => a.is_none() && b.is_none(),
+    };
     let differing = names.into_iter().filter(|name| !same(pair(name)));
     differing.map(|name| (name.clone(), pair(name).0, pair(name).1)).collect()
 }
 
-fn facts(before: &BTreeMap<String, String>, now: &BTreeMap<String, String>) -> Vec<FactChange> {
-    let names: BTreeSet<&String> = before.keys().chain(now.keys()).collect();
-    let differing = names.into_iter().filter(|name| before.get(*name) != now.get(*name));
-    let change = |name: &String| FactChange {
-        name: name.clone(),
-        before: before.get(name).cloned(),
-        now: now.get(name).cloned(),
-    };
-    differing.map(change).collect()
-}
-
 /// What may be behind a difference, as far as the stage and the environments tell.
-fn advice(stage: &CheckedStage, claim: &Claim, off: &Off) -> Vec<String> {
+fn advice(stage: &CheckedStage, before: &Before<'_>, now: &Held<'_>, off: &Off) -> Vec<String> {
     let changed = |name: &str| off.environment.iter().find(|fact| fact.name == name);
     let mut advice = Vec::new();
-    match claim {
-        Claim::OnDevice(device) => {
-            let other = changed("cpu_capability").or_else(|| changed("device"));
-            if let Some(now) = other.and_then(|fact| fact.now.as_ref()) {
-                advice.push(format!("its bits are claimed on {device} alone, and this is {now}"));
+    match &before.claim {
+        Claim::OnDevice(_) => {
+            if let Some(elsewhere) = before.claim.elsewhere(&off.environment) {
+                advice.push(elsewhere);
                 advice.push(
                     "`numerics = \"portable\"` gives the same bits on both, or declare a `tolerance` for the output".to_owned(),
                 );
@@ -159,10 +152,33 @@ fn advice(stage: &CheckedStage, claim: &Claim, off: &Off) -> Vec<String> {
         ),
         Claim::Bitwise | Claim::WithinTolerance => {}
     }
-    if off.outputs.iter().any(|output| matches!(output.shown, Shown::DigestsAlone { .. })) {
+    let unseen = off.outputs.iter().filter(|output| matches!(output.shown, Shown::DigestsAlone { .. }));
+    let tolerances: Vec<_> = unseen.map(|output| stage.common.tolerance.of(&output.output)).collect();
+    if !tolerances.is_empty() {
         advice.push("the store does not have the locked bytes, so there is nothing to show; where they were made it can be shown".to_owned());
     }
+    let declared: Vec<Tolerance> = tolerances.into_iter().flatten().collect();
+    if !declared.is_empty() {
+        let metrics = match metrics_within(&before.metrics, &now.result.metrics, &declared) {
+            Some(true) => ": its metrics are",
+            Some(false) => ": its metrics are not",
+            None => "",
+        };
+        advice.push(format!("whether it is within its `tolerance` cannot be told without the locked bytes{metrics}"));
+    }
     advice
+}
+
+/// Whether the metrics are within each of these tolerances; `None` where there is none to compare.
+fn metrics_within(
+    before: &BTreeMap<String, f64>,
+    now: &BTreeMap<String, f64>,
+    tolerances: &[Tolerance],
+) -> Option<bool> {
+    let pairs = before.iter().map(|(name, locked)| Some((*locked, *now.get(name)?)));
+    let pairs: Vec<(f64, f64)> = pairs.collect::<Option<_>>()?;
+    let within = |(locked, now): &(f64, f64)| tolerances.iter().all(|tolerance| tolerance.admits(*locked, *now));
+    (!pairs.is_empty()).then(|| pairs.iter().all(within))
 }
 
 #[cfg(test)]
@@ -170,13 +186,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn metrics_and_facts_that_differ_are_named_with_both_values() {
+    fn metrics_are_within_where_every_one_is_by_every_tolerance() {
+        let metrics =
+            |values: &[(&str, f64)]| values.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
+        let (locked, near) = (metrics(&[("a", 1.0), ("b", 0.5)]), metrics(&[("a", 1.01), ("b", 0.5), ("c", 9.0)]));
+        let (loose, strict) = (Tolerance { rtol: 0.1, atol: 0.0 }, Tolerance { rtol: 1e-3, atol: 0.0 });
+        assert_eq!(metrics_within(&locked, &near, &[loose]), Some(true));
+        assert_eq!(metrics_within(&locked, &near, &[loose, strict]), Some(false));
+        assert_eq!(metrics_within(&locked, &metrics(&[("a", 1.0)]), &[loose]), None);
+        assert_eq!(metrics_within(&metrics(&[]), &near, &[loose]), None);
+    }
+
+    #[test]
+    fn metrics_that_differ_are_named_with_both_values() {
         let before = BTreeMap::from([("a".to_owned(), 1.0), ("b".to_owned(), f64::NAN), ("c".to_owned(), 3.0)]);
-        let now = BTreeMap::from([("a".to_owned(), 1.5), ("b".to_owned(), f64::NAN)]);
+        let now = BTreeMap::from([("a".to_owned(), 1.5), ("b".to_owned(), -f64::NAN)]);
         assert_eq!(metrics(&before, &now), [("a".into(), Some(1.0), Some(1.5)), ("c".into(), Some(3.0), None)]);
-        let fact = |cores: &str| BTreeMap::from([("cores".to_owned(), cores.to_owned())]);
-        assert_eq!(facts(&fact("8"), &fact("8")), []);
-        let expected = FactChange { name: "cores".into(), before: Some("8".into()), now: Some("2".into()) };
-        assert_eq!(facts(&fact("8"), &fact("2")), [expected]);
     }
 }

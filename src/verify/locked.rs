@@ -11,7 +11,7 @@ use super::{Tell, Told};
 use crate::check::Checked;
 use crate::env::Cancel;
 use crate::event::Failure;
-use crate::exec::{Again, NotRun, RunOptions};
+use crate::exec::{Again, NotRun, RunOptions, other_makers};
 use crate::lock::{Claim, Lock, Record};
 use crate::plan::Dag;
 use crate::stage::{StageError, StageResult};
@@ -130,7 +130,8 @@ impl<'a> Run<'a> {
             Err(error) => return failed(&mut self.found, error),
         };
         if key.digest != record.key {
-            return Verdict::Changed { locked: record.key.short(), now: key.digest.short() };
+            let environment = other_makers(&self.checked.stages[index], record);
+            return Verdict::Changed { locked: record.key.short(), now: key.digest.short(), environment };
         }
         let result = match self.again.run(self.checked, index, key, given) {
             Ok(result) => result,

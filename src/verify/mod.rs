@@ -28,7 +28,7 @@ pub use locked::against_lock;
 pub use scratch::Scratch;
 pub use select::{Which, stages};
 pub use twice::twice;
-pub use verdict::{FactChange, Off, OutputDifference, Parting, StageVerdict, Verdict, Verification, Within};
+pub use verdict::{Off, OutputDifference, Parting, StageVerdict, Verdict, Verification, Within};
 
 use crate::event::Event;
 

@@ -2,7 +2,7 @@
 
 use super::compare::Shown;
 use crate::event::Failure;
-use crate::lock::Claim;
+use crate::lock::{Claim, FactChange};
 use crate::manifest::Tolerance;
 use serde::Serialize;
 
@@ -49,12 +49,14 @@ pub enum Verdict {
     },
     /// Something else came out.
     OffKilter(Box<Off>),
-    /// It is not what was locked: fields, files or inputs changed since.
+    /// It is not what was locked: fields, files, inputs, or the kilter that runs it changed since.
     Changed {
         /// The locked key, shortened.
         locked: String,
         /// The key now.
         now: String,
+        /// Facts about the environment that enter a key, or tell of what does, and are others now.
+        environment: Vec<FactChange>,
     },
     /// The lock has no record of it.
     NotLocked,
@@ -115,17 +117,6 @@ pub struct Parting {
     pub loss: (String, String),
     /// The norms of the gradients at that step.
     pub grad_norm: (String, String),
-}
-
-/// A fact about the environment that differs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct FactChange {
-    /// Its name: `cpu_capability`.
-    pub name: String,
-    /// Then.
-    pub before: Option<String>,
-    /// Now.
-    pub now: Option<String>,
 }
 
 impl Verdict {

@@ -281,3 +281,22 @@ fn a_read_only_store_is_an_error_of_the_environment() {
     assert!(said.contains("read-only"), "{said}");
     works_now(&sandbox);
 }
+
+#[test]
+fn results_that_cannot_be_put_in_place_are_an_error_of_the_environment() {
+    let rows: String = (0..60_000).map(|row| format!("{row},{}\n", row * 7919 % 104_729)).collect();
+    let sandbox = Sandbox::with_manifest(TABLE).file("data.csv", format!("a,b\n{rows}"));
+    sandbox.run(&[]).success();
+    for (options, why) in [("ro", "read-only"), ("size=200k", "the disk is full")] {
+        std::fs::remove_dir_all(sandbox.path("out")).expect("removed");
+        std::fs::create_dir(sandbox.path("out")).expect("a folder");
+        let line = format!("mount -t tmpfs -o {options} none out && KILTER run pipeline.toml");
+        let Some(out) = in_namespace(&sandbox, &line) else { return };
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert_eq!(out.status.code(), Some(3), "{said}");
+        assert!(said.contains("/out") && said.contains(why), "{said}");
+    }
+    // The cached results themselves are whole.
+    sandbox.run(&[]).all_cached();
+    works_now(&sandbox);
+}

@@ -143,15 +143,28 @@ fn locks_and_revisions_are_compared() {
     sandbox.run(&[]).success();
     let told = sandbox.kilter(&["diff", "two", "pipeline.lock"]).success().prints("two (").prints("-> pipeline.lock");
     told.prints("accuracy").prints("better").prints("3 -> 2 rows").prints("2 stages the same");
+    git(&sandbox, &["commit", "-qam", "three"]);
+    for after in ["HEAD", "workspace", "last"] {
+        let json = sandbox.kilter(&["diff", "two", after, "--json"]).success().json();
+        let changed = serde_json::json!([{ "param": "least", "before": 2, "after": 3 }]);
+        assert_eq!(json["params"], changed, "{after}: {json:#}");
+    }
     sandbox.kilter(&["diff", "pipeline.lock"]).success().prints("no difference");
-    // Without what the store knows, digests and metrics are left.
+    // What has left the store the history still knows.
+    std::fs::remove_dir_all(sandbox.path(".kilter/store-v1")).expect("removed");
+    let told = sandbox.kilter(&["diff", "two", "pipeline.lock"]).success().prints("\"v >= 2\" -> \"v >= 3\"");
+    told.prints("not compared: the store no longer has both tables");
+    // Without either, digests and metrics are left.
     std::fs::remove_dir_all(sandbox.path(".kilter")).expect("removed");
     let told = sandbox.kilter(&["diff", "two", "pipeline.lock"]).success();
     told.prints("accuracy").prints("other content").prints("2 stages the same");
     sandbox.kilter(&["diff", "gone.lock"]).exits(2).says("the lock `gone.lock` does not exist");
     git(&sandbox, &["rm", "-q", "--cached", "pipeline.lock"]);
     git(&sandbox, &["commit", "-qam", "no lock"]);
-    sandbox.kilter(&["diff", "HEAD"]).exits(2).says("there is no `pipeline.lock` at");
+    let told = sandbox.kilter(&["diff", "HEAD"]).success().says("warning: there is no `pipeline.lock` at HEAD (");
+    told.prints(", no lock) -> workspace").prints("added");
+    let back = sandbox.kilter(&["diff", "HEAD", "pipeline.lock"]).success().prints("-> pipeline.lock");
+    assert_eq!(back.stdout.matches("added").count(), 4, "{}", back.stdout);
 }
 
 #[test]
@@ -165,7 +178,12 @@ fn gc_keeps_what_is_needed_and_says_what_goes() {
     assert_eq!(plan["removed"].as_array().map(Vec::len), Some(4), "{plan:#}");
     sandbox.kilter(&[&keep[..], &["--dry-run"]].concat()).success().prints("4 results").says("dry run");
     sandbox.kilter(&[&keep[..], &["--older-than", "1d"]].concat()).success().prints("0 results");
-    sandbox.kilter(&[&keep[..], &["--max-size", "1GB"]].concat()).success().prints("0 results");
+    let fits = sandbox.kilter(&[&keep[..], &["--max-size", "1GB"]].concat()).success().prints("0 results");
+    assert!(!fits.stdout.contains("as small as"), "{}", fits.stdout);
+    let tight = sandbox.kilter(&[&keep[..], &["--max-size", "10B", "--dry-run"]].concat()).success();
+    tight.prints("4 results").prints("the store cannot be as small as 10 B: what stays is needed\n");
+    let young = ["--max-size", "10B", "--older-than", "1d", "--dry-run"];
+    sandbox.kilter(&[&keep[..], &young].concat()).success().prints("is needed, or was used since");
     sandbox.kilter(&["gc", "--older-than", "soon"]).exits(2).says("`soon` is no age");
     sandbox.run(&["--set", "least=1"]).all_cached();
     sandbox.run(&["--set", "least=3"]).all_cached();
@@ -177,6 +195,26 @@ fn gc_keeps_what_is_needed_and_says_what_goes() {
     let runs = sandbox.kilter(&["runs", "--all", "--json"]).json();
     let oldest = runs.as_array().expect("a list").last().expect("one")["run"].as_str().expect("an id").to_owned();
     sandbox.kilter(&["diff", &oldest, "last"]).success().prints("accuracy");
+}
+
+#[test]
+fn what_gc_took_is_still_compared_with() {
+    let sandbox = rows();
+    sandbox.run(&[]).success();
+    sandbox.run(&["--set", "least=3"]).success();
+    std::fs::remove_file(sandbox.path("pipeline.lock")).expect("the lock");
+    sandbox.kilter(&["gc", "--keep-runs", "0"]).success().prints("6 results and ");
+    sandbox.run(&["table"]).success().says("2 stages ran");
+    sandbox.write("pipeline.toml", ROWS.replace("least = 2", "least = 1"));
+    let why = || sandbox.kilter(&["why", "some"]).success();
+    why().prints("It would run again because").prints("steps[0].filter: \"v >= 3\" -> \"v >= 1\" (param least, ");
+    sandbox
+        .kilter(&["why", "some", "--set", "least=3"])
+        .success()
+        .prints("its result is lost: it is no longer in the store");
+    // Without a history there is less to say, which is no error.
+    std::fs::write(sandbox.path(".kilter/history.db"), "no database").expect("written");
+    why().prints("its result is lost");
 }
 
 #[test]
@@ -236,6 +274,33 @@ fn gc_keeps_what_locks_of_other_branches_name() {
 }
 
 #[test]
+fn gc_removes_nothing_where_git_does_not_tell_of_the_branches() {
+    let sandbox = rows();
+    git(&sandbox, &["init", "-q"]);
+    sandbox.run(&[]).success();
+    git(&sandbox, &["add", "pipeline.lock"]);
+    git(&sandbox, &["commit", "-qm", "lock"]);
+    std::fs::remove_file(sandbox.path("pipeline.lock")).expect("the lock of the working tree");
+    let refused = |sandbox: &Sandbox, why: &str| {
+        let told = sandbox.kilter(&["gc", "--keep-runs", "0"]).exits(3).says(why).says("nothing was removed");
+        told.says("for-each-ref").prints_nothing();
+    };
+    let broken = sandbox.path(".git/refs/heads/broken");
+    std::fs::write(&broken, "no commit\n").expect("written");
+    refused(&sandbox, "it ignores a broken ref refs/heads/broken");
+    std::fs::remove_file(broken).expect("removed");
+    let sandbox = sandbox.env("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1");
+    refused(&sandbox, "dubious ownership");
+    let sandbox = sandbox.env("GIT_TEST_ASSUME_DIFFERENT_OWNER", "0").env("PATH", "/nonexistent");
+    refused(&sandbox, "there is no program `git`");
+    // All is there still, and with git it stays: the branch needs it.
+    let path = std::env::var_os("PATH").expect("a path");
+    let sandbox = sandbox.env("PATH", &path.to_string_lossy());
+    sandbox.kilter(&["gc", "--keep-runs", "0"]).success().prints("4 results needed: 4 by 1 lock");
+    sandbox.run(&[]).all_cached();
+}
+
+#[test]
 fn gc_waits_for_a_run() {
     let sandbox = Sandbox::with_manifest(&HELLO.replace("cat \\\"$1\\\"", "sleep 2; cat \\\"$1\\\""));
     sandbox.run(&["first"]).success();
@@ -270,6 +335,18 @@ fn a_damaged_store_is_found_and_mended() {
     told.says("1 result dropped").says("the next `kilter run pipeline.toml` makes `raw` again");
     sandbox.kilter(&["cache", "--check"]).success().prints("sound").prints("quarantine");
     sandbox.run(&[]).success().says("1 stage ran, 3 cached");
+
+    // The damaged file goes a month later.
+    sandbox.kilter(&["gc"]).success().prints("1 damaged file stays in quarantine, ");
+    let kept =
+        sandbox.path(".kilter/store-v1/quarantine").read_dir().expect("a folder").next().expect("one").expect("it");
+    let long_ago = std::time::UNIX_EPOCH + std::time::Duration::from_secs(env_seconds() - 31 * 86_400);
+    std::fs::File::open(kept.path()).and_then(|file| file.set_modified(long_ago)).expect("a time");
+    sandbox.kilter(&["gc", "--dry-run"]).success().prints("1 damaged file goes out of quarantine, ");
+    assert!(kept.path().exists());
+    let json = sandbox.kilter(&["gc", "--json"]).success().json();
+    assert_eq!(json["quarantine"]["stays_bytes"], 0, "{json:#}");
+    assert!(json["quarantine"]["freed_bytes"].as_u64() > Some(0) && !kept.path().exists(), "{json:#}");
 
     // What only an older run has is dropped, and nobody is told to wait for it.
     sandbox.run(&["--set", "least=9"]).success();

@@ -97,8 +97,15 @@ fn a_locked_run_fails_where_anything_would_change() {
     sandbox.run(&["--locked"]).exits(4).says("`beside`");
     sandbox.write("pipeline.toml", &text);
 
-    // The same key gives something else: it reads what it did not declare.
+    // In a fresh clone there is nothing that `why` could compare with.
     forget(&sandbox);
+    sandbox.write("source.txt", "changed\n");
+    let told = sandbox.run(&["--locked"]).exits(4).says("not those that were locked").says("`git log -p`");
+    told.says_not("kilter why first");
+    sandbox.write("source.txt", "source\n");
+
+    // The same key gives something else: it reads what it did not declare.
+    let _ = std::fs::remove_dir_all(sandbox.path(".kilter"));
     sandbox.write("knob", "knob 2\n");
     sandbox
         .run(&["--locked"])

@@ -94,6 +94,51 @@ fn what_changed_since_it_was_locked_is_not_run() {
     sandbox.kilter(&["verify", "--stage", "second"]).exits(4).prints("changed since it was locked");
 }
 
+/// Makes the lock's record of a stage one that was made elsewhere: with another fact, and so under another key.
+fn lock_elsewhere(sandbox: &Sandbox, stage: &str, fact: &str, value: &str) {
+    let (head, fact) = (format!("[stage.{stage}]"), format!("environment.{fact} = "));
+    let (mut inside, mut found) = (false, 0);
+    let mut text = String::new();
+    for line in sandbox.read("pipeline.lock").lines() {
+        if line.starts_with('[') {
+            inside = line == head;
+        }
+        let part = ["key = ", &fact].into_iter().find(|part| inside && line.starts_with(part));
+        found += usize::from(part.is_some());
+        match part {
+            Some("key = ") => text.push_str(&format!("key = \"{}\"\n", "0".repeat(64))),
+            Some(fact) => text.push_str(&format!("{fact}\"{value}\"\n")),
+            None => text.push_str(&format!("{line}\n")),
+        }
+    }
+    assert_eq!(found, 2, "{text}");
+    sandbox.write("pipeline.lock", text);
+}
+
+#[test]
+fn a_lock_of_another_kilter_is_said_to_be_one() {
+    let sandbox = sandbox();
+    sandbox.run(&[]).success();
+    lock_elsewhere(&sandbox, "first", "kilter", "0.0.1");
+    let told = format!("kilter: 0.0.1 locked, {} now", env!("CARGO_PKG_VERSION"));
+    let found = sandbox.kilter(&["verify", "--stage", "first"]).exits(4).prints("changed since it was locked");
+    found.prints("or the kilter that made it").prints(&told);
+    let json = sandbox.kilter(&["verify", "--stage", "first", "--json"]).exits(4).json();
+    assert_eq!(json["stages"][0]["verdict"]["changed"]["environment"][0]["before"], "0.0.1", "{json:#}");
+    sandbox.run(&["--locked"]).exits(4).says("or the kilter that made it").says(&told);
+}
+
+#[cfg(feature = "torch")]
+#[test]
+fn a_lock_of_another_libtorch_is_said_to_be_one() {
+    let sandbox = Sandbox::with_manifest(TRAINING).file("penguins.csv", include_bytes!("../data/penguins.csv"));
+    sandbox.run(&[]).success();
+    lock_elsewhere(&sandbox, "train", "libtorch", "1.0.0");
+    let told = format!("libtorch: 1.0.0 locked, {} now", kilter::job::LIBTORCH);
+    sandbox.kilter(&["verify", "--stage", "train"]).exits(4).prints("changed since it was locked").prints(&told);
+    sandbox.run(&["--locked"]).exits(4).says(&told);
+}
+
 #[test]
 fn a_table_that_differs_is_shown_by_row_and_column() {
     let sandbox = table("");
@@ -123,6 +168,38 @@ fn a_declared_tolerance_admits_and_is_printed() {
     // It is not part of the key.
     sandbox.write("pipeline.toml", sandbox.read("pipeline.toml").replace("1e-3", "1e-1"));
     sandbox.run(&["--locked"]).all_cached();
+}
+
+#[test]
+fn a_tolerance_is_not_applied_to_what_is_not_there() {
+    let sandbox = table("tolerance.rows = { rtol = 1e-3 }");
+    sandbox.run(&[]).success();
+    forget(&sandbox);
+    sandbox.kilter(&["verify"]).success().prints("bit for bit");
+    sandbox.write("rows.csv", "id,mean\n1,0.5\n2,0.1\n3,0.7501\n");
+    let found = sandbox.kilter(&["verify"]).exits(4).prints("off kilter");
+    found.prints("whether it is within its `tolerance` cannot be told without the locked bytes");
+    // Metrics stand in the lock itself.
+    let metrics = r#"
+[pipeline]
+name = "metrics"
+edition = "2026"
+
+[stage.judge]
+kind = "exec"
+command = ["cp", "SCORES", "{outputs.scores}"]
+outputs.scores = { path = "scores.json", type = "metrics" }
+tolerance = { rtol = 1e-2 }
+"#;
+    let scores = sandbox.path("scores.json");
+    sandbox.write("pipeline.toml", metrics.replace("SCORES", &scores.display().to_string()));
+    sandbox.write("scores.json", "{\"accuracy\": 0.5}");
+    sandbox.run(&[]).success();
+    forget(&sandbox);
+    for (accuracy, said) in [("0.501", "bytes: its metrics are\n"), ("0.6", "bytes: its metrics are not\n")] {
+        sandbox.write("scores.json", format!("{{\"accuracy\": {accuracy}}}"));
+        sandbox.kilter(&["verify"]).exits(4).prints(said);
+    }
 }
 
 #[test]
@@ -203,6 +280,11 @@ fn trainings_that_part_are_shown_with_tensor_and_step() {
     );
     let found = sandbox.kilter(&["verify", "--stage", "train"]).exits(4);
     assert!(!found.stdout.contains("model `model`") && found.stdout.contains("table `trace`"), "{}", found.stdout);
+    // A run that is held to the lock says the same.
+    sandbox.write("pipeline.toml", TRAINING);
+    let locked =
+        sandbox.run(&["train", "--force", "--locked"]).exits(4).says("another result").says("cpu_capability: ");
+    locked.says("default now").says("its bits are claimed on cpu ").says("numerics = \"portable\"");
 }
 
 #[cfg(feature = "torch")]

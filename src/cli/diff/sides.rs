@@ -8,9 +8,14 @@ use crate::env;
 use crate::git::{self, Git};
 use crate::history::{History, Run};
 use crate::lock::{self, Lock, Record};
+use crate::manifest::{self, LoadOptions, Param};
 use crate::plan::Decision;
+use crate::stage::StageResult;
 use crate::store::Store;
+use serde_json::Value;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 const WORKSPACE: &str = "workspace";
 
@@ -136,9 +141,8 @@ impl Finder<'_> {
             };
             stages.push(side);
         }
-        let value = |param: &crate::manifest::Param| (param.name.clone(), param.value.clone().unwrap_or_default());
-        let params = session.checked.manifest.params.iter().map(value).collect();
-        Ok(Side { label: WORKSPACE.to_owned(), params: Some(params), stages })
+        let params = Some(params(&session.checked.manifest.params));
+        Ok(Side { label: WORKSPACE.to_owned(), params, stages })
     }
 }
 
@@ -150,35 +154,43 @@ impl Finder<'_> {
             CommandError::usage(format!("the lock `{}` does not exist", path.display()))
                 .hint("`kilter run` writes it beside its manifest")
         })?;
-        Ok(self.of_lock(&lock, path.display().to_string()))
+        self.of_lock(&lock, path.display().to_string())
     }
 
-    /// The lock of the manifest at a git revision; `None` where the word names none.
+    /// The lock of the manifest at a git revision, nothing where there is none yet; `None` where the word names no revision.
     fn git_revision(&self, word: &str) -> Result<Option<Side>, CommandError> {
         let root = self.store.layout().root();
-        let Some((git, commit)) = Git::of(root).and_then(|git| Some((git.clone(), git.commit(word)?))) else {
-            return Ok(None);
-        };
+        let Some(git) = Git::of(root)? else { return Ok(None) };
+        let Some(commit) = git.commit(word) else { return Ok(None) };
         let manifest = self.manifest()?;
         let full = std::path::absolute(&manifest).map_err(|error| CommandError::io("find", &manifest, &error))?;
-        let path = lock::lock_path(&full.canonicalize().unwrap_or(full));
-        let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
-        let short = git::short(&commit);
-        let label = if commit.starts_with(word) { short.to_owned() } else { format!("{word} ({short})") };
+        let full = full.canonicalize().unwrap_or(full);
+        let name = |path: &Path| path.strip_prefix(root).unwrap_or(path).to_string_lossy().into_owned();
+        // A run with `--set` writes no lock, so the params of a lock are those of its manifest.
+        let params = git.file_at(&commit, &name(&full)).and_then(|text| self.params_of(&full, &text));
+        let name = name(&lock::lock_path(&full));
         let Some(bytes) = git.file_at(&commit, &name) else {
-            return Err(CommandError::usage(format!("there is no `{name}` at {label}"))
-                .hint("commit the lock that `kilter run` writes, so that revisions can be compared"));
+            let (warning, revision) = (self.output.err.yellow("warning"), revision_label(word, &commit, ""));
+            let what = "every stage of the other side counts as new";
+            self.output.warn(&format!("{warning}: there is no `{name}` at {revision}: {what}"));
+            return Ok(Some(Side { label: revision_label(word, &commit, "no lock"), params, stages: Vec::new() }));
         };
         let lock = Lock::parse(&String::from_utf8_lossy(&bytes), Path::new(&name))?;
-        Ok(Some(self.of_lock(&lock, label)))
+        Ok(Some(Side { params, ..self.of_lock(&lock, revision_label(word, &commit, ""))? }))
+    }
+
+    /// The params of a manifest whose text was another; `None` where it cannot be understood.
+    fn params_of(&self, path: &Path, text: &[u8]) -> Option<BTreeMap<String, Value>> {
+        let options = LoadOptions { path, workspace: self.store.layout().root(), set: &[] };
+        let loaded = manifest::load_text(&options, &String::from_utf8_lossy(text));
+        Some(params(&loaded.manifest?.params))
     }
 
     /// The side of a lock. What the store or the history still knows of its results is taken from there: a lock tells
     /// digests and metrics, not fields and types.
-    fn of_lock(&self, lock: &Lock, label: String) -> Side {
+    fn of_lock(&self, lock: &Lock, label: String) -> Result<Side, CommandError> {
         let stage = |(name, record): (&String, &Record)| {
-            let known = self.store.peek(record.key).filter(|result| record.is_of(result));
-            let mut side = match known {
+            let mut side = match self.known(record)? {
                 Some(result) => SideStage::of_result(name, record.key, &result),
                 None => SideStage { name: name.clone(), kind: record.kind.clone(), ..SideStage::default() },
             };
@@ -190,8 +202,45 @@ impl Finder<'_> {
                 let bare = SideOutput { digest: output.digest, bytes: output.size, record: None };
                 side.outputs.entry(port.clone()).or_insert(bare);
             }
-            side
+            Ok(side)
         };
-        Side { label, params: None, stages: lock.stages.iter().map(stage).collect() }
+        let stages = lock.stages.iter().map(stage).collect::<Result<_, CommandError>>()?;
+        Ok(Side { label, params: None, stages })
+    }
+
+    /// The result that a record tells of, from the store, or from the history where it has left that.
+    fn known(&self, record: &Record) -> Result<Option<Arc<StageResult>>, CommandError> {
+        let stored = self.store.peek(record.key).filter(|result| record.is_of(result));
+        let (None, Some(history)) = (&stored, &self.history) else { return Ok(stored) };
+        let made = history.made_for(record.key)?;
+        Ok(made.into_iter().find(|result| record.is_of(result)).map(Arc::new))
+    }
+}
+
+fn params(params: &[Param]) -> BTreeMap<String, Value> {
+    params.iter().map(|param| (param.name.clone(), param.value.clone().unwrap_or_default())).collect()
+}
+
+/// `main (1a2b3c4)`, or `1a2b3c4` where the word is the beginning of the commit's id; with a remark where there is one.
+fn revision_label(word: &str, commit: &str, remark: &str) -> String {
+    let short = git::short(commit);
+    let named = !commit.starts_with(word);
+    let facts: Vec<&str> =
+        [short, remark].into_iter().skip(usize::from(!named)).filter(|fact| !fact.is_empty()).collect();
+    let name = if named { word } else { short };
+    if facts.is_empty() { name.to_owned() } else { format!("{name} ({})", facts.join(", ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_revision_is_labelled_by_its_name_and_its_commit() {
+        let commit = "1a2b3c4d5e";
+        assert_eq!(revision_label("main", commit, ""), "main (1a2b3c4)");
+        assert_eq!(revision_label("main", commit, "no lock"), "main (1a2b3c4, no lock)");
+        assert_eq!(revision_label("1a2b", commit, ""), "1a2b3c4");
+        assert_eq!(revision_label("1a2b", commit, "no lock"), "1a2b3c4 (no lock)");
     }
 }

@@ -98,7 +98,7 @@ pub(super) fn field(change: &FieldChange) -> String {
 /// The longest value that is shown whole, in characters.
 const SHOWN: usize = 60;
 
-fn short(text: &str) -> String {
+pub(super) fn short(text: &str) -> String {
     if text.chars().count() <= SHOWN {
         return text.to_owned();
     }

@@ -82,10 +82,14 @@ pub(super) fn details(verdict: &Verdict, sides: &(String, String), paint: Paint)
     match verdict {
         Verdict::InKilter { within } => within.iter().map(admitted).collect(),
         Verdict::OffKilter(off) => off_kilter(off, sides, paint),
-        Verdict::Changed { locked, now } => vec![
-            format!("key {locked} locked, {now} now: its fields, files or inputs are others"),
-            format!("{} `kilter run` brings the lock up to date", paint.cyan("=")),
-        ],
+        Verdict::Changed { locked, now, environment } => {
+            let mut lines = vec![format!(
+                "key {locked} locked, {now} now: its fields, files, inputs, or the kilter that made it, are others"
+            )];
+            lines.extend(environment.iter().map(|fact| format!("{}: {}", fact.name, fact.values("locked", "now"))));
+            lines.push(format!("{} `kilter run` brings the lock up to date", paint.cyan("=")));
+            lines
+        }
         Verdict::Failed(failure) => report::failure("", failure, Paint::new(false))
             .lines()
             .skip(1)
@@ -118,10 +122,7 @@ fn off_kilter(off: &Off, sides: &(String, String), paint: Paint) -> Vec<String> 
         .map(|(name, before, now)| format!("{name} {} {}, {} {}", number(before), sides.0, number(now), sides.1));
     lines.extend(shortened(metrics.collect(), "metrics"));
     if !off.environment.is_empty() {
-        let fact = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
-        let facts = off.environment.iter().map(|change| {
-            format!("{} {} {}, {} {}", change.name, fact(&change.before), sides.0, fact(&change.now), sides.1)
-        });
+        let facts = off.environment.iter().map(|fact| format!("{} {}", fact.name, fact.values(&sides.0, &sides.1)));
         lines.push(format!("environment: {}", facts.collect::<Vec<_>>().join("; ")));
     }
     lines.extend(off.advice.iter().map(|advice| format!("{} {advice}", paint.cyan("="))));

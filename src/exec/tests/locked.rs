@@ -3,7 +3,8 @@
 use super::*;
 use crate::digest::Digest;
 use crate::exec::{Again, Given};
-use crate::lock::{Lock, Record};
+use crate::job::LIBTORCH;
+use crate::lock::{Claim, Lock, Record};
 use std::sync::Arc;
 
 /// The lock of a run.
@@ -46,6 +47,53 @@ fn a_result_that_is_not_the_locked_one_fails_and_nothing_builds_on_it() {
     assert!(failure.notes[0].starts_with(&format!("output `file`: {} locked", Digest::of(b"other").short())));
     assert_eq!(again.skipped("c"), "it needs `b`, which failed");
     assert!(again.summary.off_lock);
+}
+
+#[test]
+fn a_record_of_another_libtorch_or_kilter_is_said_to_be_one() {
+    let bench = Bench::new(CHAIN);
+    let run = |options: &RunOptions| bench.run_kinds(kinds::NUMERIC, options, &Cancel::new(), &|_| {});
+    let locked = lock(&bench, &run(&bench.options));
+    let notes = |stage: &str| {
+        let mut other = locked.clone();
+        let record = other.stages.get_mut(stage).unwrap();
+        record.key = Digest::of(b"another");
+        for (fact, value) in [("libtorch", "1.0.0"), ("kilter", "0.0.1")] {
+            record.environment.insert(fact.to_owned(), value.to_owned());
+        }
+        let ran = run(&RunOptions { locked: Some(Arc::new(other)), ..bench.options.clone() });
+        ran.failure(stage).notes[1..].to_vec()
+    };
+    let kilter = format!("kilter: 0.0.1 locked, {} now", env!("CARGO_PKG_VERSION"));
+    assert_eq!(notes("a"), [format!("libtorch: 1.0.0 locked, {LIBTORCH} now"), kilter.clone()]);
+    // No libtorch enters the key of `join`.
+    assert_eq!(notes("b"), [kilter]);
+}
+
+#[test]
+fn a_result_of_another_processor_says_which_and_what_gives_the_same_bits() {
+    let mut bench = Bench::new(CHAIN);
+    let ran = bench.run();
+    let store = bench.store();
+    let checked = bench.sound(&store, &[]);
+    let stage = &checked.stages[checked.find("a").unwrap()];
+    let mut result = (*ran.summary.done["a"].result).clone();
+    result.environment.insert("cpu_capability".into(), "avx2".into());
+    let mut off = |claim: Claim| {
+        let mut other = lock(&bench, &ran);
+        let record = other.stages.get_mut("a").unwrap();
+        record.outputs.get_mut("file").unwrap().digest = Digest::of(b"other");
+        record.environment.insert("cpu_capability".into(), "avx512".into());
+        record.determinism = claim;
+        bench.options.locked = Some(Arc::new(other));
+        crate::exec::locked::result_off(&bench.options, stage, &result).unwrap()
+    };
+    let error = off(Claim::OnDevice("cpu avx512".into()));
+    assert_eq!(error.notes[1], "cpu_capability: avx512 locked, avx2 now");
+    assert_eq!(error.notes[2], "its bits are claimed on cpu avx512 alone, and this is avx2");
+    assert!(error.hints[0].contains("numerics = \"portable\""), "{error:?}");
+    assert!(off(Claim::WithinTolerance).hints[0].contains("wants the same bits"));
+    assert_eq!(off(Claim::Bitwise).hints.len(), 1);
 }
 
 #[test]

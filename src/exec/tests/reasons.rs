@@ -1,20 +1,25 @@
 //! Keys and reasons, through whole manifests: what reruns a stage, and what `why` says of it.
 
 use super::*;
-use crate::plan::{Decision, Plan, plan};
+use crate::plan::{Decision, Plan, Remembered, plan};
 use proptest::prelude::*;
 
 impl Bench {
     fn plan(&self, set: &[&str]) -> Plan {
         let store = self.store();
-        plan(&self.sound(&store, set), &store, &self.options.selection).unwrap()
+        plan(&self.sound(&store, set), &store, &self.options.selection, &|_| None).unwrap()
     }
 
     /// The decision on each stage, in words.
     fn decisions(&self, set: &[&str]) -> Vec<String> {
+        self.decisions_remembering(set, &|_| None)
+    }
+
+    /// The same, where there is a memory of results that have left the store.
+    fn decisions_remembering(&self, set: &[&str], remembered: Remembered<'_>) -> Vec<String> {
         let store = self.store();
         let checked = self.sound(&store, set);
-        let plan = plan(&checked, &store, &self.options.selection).unwrap();
+        let plan = plan(&checked, &store, &self.options.selection, remembered).unwrap();
         let name = |index: &usize| checked.stages[*index].name.clone();
         let say = |decision: &Decision| match decision {
             Decision::Cached(_) => "cached".to_owned(),
@@ -103,6 +108,19 @@ fn a_result_that_is_gone_is_said_to_be_lost() {
     bench.run();
     std::fs::remove_dir_all(bench.store().layout().index()).unwrap();
     assert_eq!(bench.decisions(&[])[0], "raw: its result is lost: it is no longer in the store");
+}
+
+#[test]
+fn a_result_that_is_gone_and_remembered_is_compared_with() {
+    let bench = bench();
+    let ran = bench.run();
+    std::fs::remove_dir_all(bench.store().layout().index()).unwrap();
+    let remembered = |key: Digest| Some((*ran.summary.done.values().find(|done| done.key == key)?.result).clone());
+    let told = bench.decisions_remembering(&["lr=0.002"], &remembered);
+    assert_eq!(
+        told[..2],
+        ["raw: its result is lost: it is no longer in the store", "train: lr: 0.001 -> 0.002 (--set lr)"]
+    );
 }
 
 #[test]
