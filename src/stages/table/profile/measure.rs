@@ -180,6 +180,7 @@ fn moment(number: f64, dtype: &DType) -> Option<String> {
     };
     let value = cast.get(0).ok()?;
     let text = value.str_value().into_owned();
-    // A datetime's fractions of a second say nothing in a picture.
-    Some(text.split_once('.').map_or(text.clone(), |(whole, _)| whole.to_owned()))
+    // A datetime's fractions of a second say nothing in a picture; a time zone may stand behind them.
+    let Some((whole, rest)) = text.split_once('.') else { return Some(text) };
+    Some(format!("{whole}{}", rest.trim_start_matches(|c: char| c.is_ascii_digit())))
 }
