@@ -43,7 +43,7 @@ pub struct Spec {
     /// punctuation of texts are ignored. `"warn"` where nothing else is said.
     pub leaks: Option<Leaks>,
     /// The columns, names or patterns, in which rows are compared to find leaks. Without it: all but those of `by` and `group`,
-    /// lists, and columns that only number the rows.
+    /// lists, and columns that only number or name the rows.
     pub compare: Option<OneOrMany>,
     /// Counts near-duplicates too: rows whose texts share at least this part of their pieces of five characters (the Jaccard
     /// similarity; 0.8 is usual), found by MinHash. Some column that is compared has to hold texts; rows without any text are

@@ -257,6 +257,42 @@ fn rows_in_more_than_one_part_are_counted() {
 }
 
 #[test]
+fn a_name_of_each_row_does_not_hide_repeated_ones() {
+    const TWO: &str = "parts = { train = 0.7, test = 0.3 }";
+    let named = |df: DataFrame, name: &dyn Fn(usize) -> String| {
+        let names = Column::new("name".into(), (0..df.height()).map(name).collect::<Vec<_>>());
+        let mut bench = Bench::default();
+        table_input(&mut bench, "table", df.hstack(&[names]).expect("a frame"));
+        bench
+    };
+    let look = |bench: &Bench, fields: &str| {
+        let produced = bench.run::<Split>(&format!("from = \"table\"\n{fields}")).expect("split");
+        (produced.metrics["leaks.test.exact"], produced.summary)
+    };
+    let mut plain = Bench::default();
+    table_input(&mut plain, "table", reviews());
+    let wanted = look(&plain, TWO).0;
+    for name in
+        [&|row: usize| format!("N{row:06}"), &|row: usize| format!("{:08x}-77aa-4f00-8a00-{row:012x}", row * 7919)]
+            as [&dyn Fn(usize) -> String; 2]
+    {
+        let bench = named(reviews(), name);
+        let (found, summary) = look(&bench, TWO);
+        assert_eq!((found, wanted > 10.0), (wanted, true));
+        assert_eq!(summary, "train 350 · test 150 · compared in `text`");
+        assert_eq!(look(&bench, &format!("{TWO}\ncompare = [\"text\", \"name\"]")).0, 0.0);
+        let error = bench.run::<Split>(&format!("from = \"table\"\n{TWO}\nleaks = \"error\"")).expect_err("it fails");
+        assert!(error.message.starts_with("rows stand in more than one part"), "{}", error.message);
+    }
+    // Beside a class a name is all that there is.
+    let classes = df!["label" => (0..200).map(|row| row % 3).collect::<Vec<i32>>()].expect("a frame");
+    let (found, summary) = look(&named(classes, &|row| format!("img/{row:03}.png")), TWO);
+    assert_eq!((found, summary.as_str()), (0.0, "train 140 · test 60 · compared in all columns"));
+    let texts = look(&named(reviews(), &|row| format!("no name of row {row}")), TWO);
+    assert_eq!(texts.0, 0.0, "a text is no name");
+}
+
+#[test]
 fn rows_without_text_are_no_near_duplicates() {
     let mut bench = Bench::default();
     let text = |row: usize| if row.is_multiple_of(4) { None } else { Some([" ", "", "  "][row % 3]) };
