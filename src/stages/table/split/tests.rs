@@ -110,6 +110,20 @@ fn time_is_cut_and_never_within_an_instant() {
 }
 
 #[test]
+fn texts_that_do_not_sort_by_time_are_refused() {
+    let dated = |dates: [&str; 4]| {
+        let mut bench = Bench::default();
+        table_input(&mut bench, "table", df!["d" => dates].expect("a frame"));
+        run::<Split>(&bench, "from = \"table\"\nparts = { train = 0.5, test = 0.5 }\ntime = \"d\"")
+    };
+    let parts = dated(["2024-01-02", "2023-12-31", "2024-01-01", "2023-12-30"]).expect("split");
+    assert_eq!(texts(&parts[1].1, "d"), ["2023-12-31", "2023-12-30"]);
+    let error = dated(["31/12/2023", "01/01/2024", "30/12/2023", "02/01/2024"]).expect_err("January would come first");
+    assert_eq!(error.message, "`d` holds `31/12/2023` in row 1, which does not sort by time");
+    assert!(error.hints[0].contains("strptime(d, '%d/%m/%Y')"), "{error:?}");
+}
+
+#[test]
 fn a_column_can_name_the_parts() {
     let parts = split(&bench(), "parts = { train = [\"2007\", \"2008\"], test = \"2009\" }\nby = \"year\"");
     assert_eq!((parts["train"].height(), parts["test"].height()), (224, 120));
