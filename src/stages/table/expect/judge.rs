@@ -243,7 +243,7 @@ fn any(parts: &[Part], rows: usize) -> Vec<bool> {
     any
 }
 
-/// `3 of 344 rows fail; row 17 has body_mass_g = 9999`
+/// `3 of 344 rows fail, the first is row 17: body_mass_g = 9999`
 fn complaint(df: &DataFrame, parts: &[Part], any: &[bool], judged: usize) -> String {
     let count = any.iter().filter(|fails| **fails).count();
     let verb = if count == 1 { "fails" } else { "fail" };
@@ -255,9 +255,10 @@ fn complaint(df: &DataFrame, parts: &[Part], any: &[bool], judged: usize) -> Str
         Some(format!("{name} = {}", if value.is_null() { "null".into() } else { value.str_value() }))
     };
     let values: Vec<String> = part.column.iter().flat_map(|names| names.split(", ")).filter_map(value).collect();
+    let first = numbers::count(row as u64 + 1);
     match values.is_empty() {
-        true => format!("{head}, the first is row {row}"),
-        false => format!("{head}, the first is row {row}: {}", values.join(", ")),
+        true => format!("{head}, the first is row {first}"),
+        false => format!("{head}, the first is row {first}: {}", values.join(", ")),
     }
 }
 

@@ -83,14 +83,14 @@ fn failing_rows_are_a_table_and_the_input_goes_through() {
     };
     assert_eq!(column("failed_check"), ["light", "sexed", "sexed", "sexed"]);
     assert_eq!(column("failed_column"), ["body_mass_g", "sex", "sex", "sex"]);
-    assert_eq!(column("failed_row"), ["314", "3", "8", "9"]);
+    assert_eq!(column("failed_row"), ["315", "4", "9", "10"]);
     assert_eq!(column("body_mass_g")[0], "2700");
     let said = bench.warnings.lock().expect("no panic").clone();
     assert_eq!(
         said,
         [
-            "check `light`: 1 of 344 rows fails, the first is row 314: body_mass_g = 2700",
-            "check `sexed`: 11 of 344 rows fail, the first is row 3: sex = null"
+            "check `light`: 1 of 344 rows fails, the first is row 315: body_mass_g = 2700",
+            "check `sexed`: 11 of 344 rows fail, the first is row 4: sex = null"
         ]
     );
     let (metrics, gates) = judged(&bench, &fields);
