@@ -301,9 +301,8 @@ fn by_time(spec: &Spec, df: &DataFrame, time: &str) -> Result<Vec<Vec<u32>>, Sta
 fn by_values(spec: &Spec, df: &DataFrame, by: &str) -> Result<Vec<Vec<u32>>, StageError> {
     no_nulls(df, "by", by)?;
     let (value_of, values) = classes(df, by)?;
-    let part_of = |value: &str| {
-        spec.parts.values().position(|part| matches!(part, Part::Values(values) if values.iter().any(|v| v == value)))
-    };
+    let marks: Vec<Vec<String>> = spec.parts.values().map(Part::values).collect();
+    let part_of = |value: &str| marks.iter().position(|marks| marks.iter().any(|mark| mark == value));
     let rest = spec.parts.values().position(Part::is_rest);
     let homes: Vec<Option<usize>> = values.iter().map(|value| part_of(value).or(rest)).collect();
     let homeless: Vec<&str> =

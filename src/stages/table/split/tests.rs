@@ -133,6 +133,21 @@ fn a_column_can_name_the_parts() {
 }
 
 #[test]
+fn numbers_and_truth_values_name_parts_too() {
+    let sizes = |parts: &BTreeMap<String, DataFrame>| (parts["train"].height(), parts["test"].height());
+    let parts = split(&bench(), "parts = { train = [2007, \"2008\"], test = 2009 }\nby = \"year\"");
+    assert_eq!(sizes(&parts), (224, 120));
+    let mut bench = Bench::default();
+    let df = df!["late" => (0..60).map(|row| row % 3 == 0).collect::<Vec<_>>(), "x" => [0.5; 60]].expect("a frame");
+    table_input(&mut bench, "table", df);
+    assert_eq!(sizes(&split(&bench, "parts = { train = false, test = [true] }\nby = \"late\"")), (40, 20));
+    let found = bench.check::<Split>("from = \"table\"\nparts = { train = 0.5, test = \"rest\" }\nby = \"x\"").1;
+    assert_eq!(found[0].diagnostic.hints, ["if it is a value, write it as a text: train = \"0.5\""]);
+    let twice = "from = \"table\"\nparts = { train = [1, 2], test = 2 }\nby = \"x\"";
+    assert_eq!(findings::<Split>(&bench, twice)[0].1, "the value `2` belongs to two parts");
+}
+
+#[test]
 fn missing_values_cannot_decide() {
     let error = run::<Split>(&bench(), &format!("from = \"table\"\n{THREE}\ngroup = \"sex\"")).expect_err("it fails");
     assert_eq!(error.message, "column `sex` is missing in 11 rows, the first of them row 4");
