@@ -112,6 +112,16 @@ fn age_is_taken_at_a_written_time() {
     assert_eq!(fresh("2026-05-04").0[0], ("a.age_days".to_owned(), 1.0));
     assert_eq!(fresh("2026-05-04T12:00:00").1[0], ("a.age_days".to_owned(), true));
     assert!(!fresh("2026-05-05").1[0].1);
+    // What is newer than now by more than a day hides the age of all others.
+    for (as_of, holds) in
+        [("2026-05-01", true), ("2026-04-30", false), ("2026-05-02T00:00:00", true), ("2026-05-01T23:00:00", false)]
+    {
+        assert_eq!(fresh(as_of).1[0].1, holds, "{as_of}");
+    }
+    bench.warnings.lock().expect("no panic").clear();
+    fresh("2026-04-30");
+    let said = bench.warnings.lock().expect("no panic").clone();
+    assert!(said[0].starts_with("check `a`: the newest `day` is 3 days after 2026-04-30"), "{said:?}");
 }
 
 #[test]
