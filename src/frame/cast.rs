@@ -76,7 +76,9 @@ fn may_lose(from: &DType, to: &DType) -> Option<Loss> {
         (D::Decimal(_, before), D::Decimal(_, after)) => after < before,
         (D::F64 | D::Decimal(..), D::F32) => return Some(Loss::Size),
         (D::I32 | D::U32, D::F32) => true,
-        (D::Datetime, D::Date) => true,
+        (from, D::Date) if from.is_datetime() => true,
+        // Nanoseconds have more digits than any type that manifests have a name for.
+        (D::Other(from), D::Datetime | D::Duration) => from.contains("[ns"),
         (from, D::F32 | D::F64) => wide && from.is_integer(),
         (from, to) => (from.is_float() || matches!(from, D::Decimal(..))) && to.is_integer(),
     };
@@ -143,6 +145,26 @@ mod tests {
         let times = times.cast(&DataType::Datetime(TimeUnit::Microseconds, None)).expect("times");
         assert_eq!(lost(times.clone(), &DType::Date).map(|lost| lost.1), Some(3));
         assert_eq!(lost(times.head(Some(3)), &DType::Date), None);
+    }
+
+    #[test]
+    fn timestamps_lose_no_time_of_day_and_no_digits() {
+        let day = 86_400_000_000_000_i64;
+        let zone = TimeZone::opt_try_new(Some("UTC")).expect("a zone");
+        for dtype in [DataType::Datetime(TimeUnit::Nanoseconds, None), DataType::Datetime(TimeUnit::Nanoseconds, zone)]
+        {
+            let times = Column::new("t".into(), [Some(day), None, Some(day + 1_000), Some(day + 1), Some(-1)]);
+            let times = times.cast(&dtype).expect("times");
+            assert_eq!(lost(times.clone(), &DType::Date).map(|lost| (lost.0, lost.1)), Some((3, 2)));
+            assert_eq!(lost(times.clone(), &DType::Datetime).map(|lost| (lost.0, lost.1)), Some((2, 3)));
+            assert_eq!(lost(times.head(Some(2)), &DType::Date), None);
+            assert_eq!(lost(times.head(Some(3)), &DType::Datetime), None);
+        }
+        let millis = Column::new("t".into(), [1_i64]).cast(&DataType::Datetime(TimeUnit::Milliseconds, None));
+        assert_eq!(lost(millis.clone().expect("times"), &DType::Datetime), None);
+        assert_eq!(lost(millis.expect("times"), &DType::Date).map(|lost| lost.1), Some(0));
+        let spans = Column::new("t".into(), [1_000_i64, 1]).cast(&DataType::Duration(TimeUnit::Nanoseconds));
+        assert_eq!(lost(spans.expect("durations"), &DType::Duration).map(|lost| lost.1), Some(1));
     }
 
     #[test]

@@ -11,6 +11,7 @@
 pub mod alike;
 pub mod cast;
 pub mod changes;
+mod chronology;
 pub mod compare;
 mod count;
 mod decimal;
@@ -36,6 +37,7 @@ pub mod write;
 
 pub use cast::{CastFault, cast_exactly, needs_care};
 pub use changes::{Matching, TableChanges, table_changes};
+pub use chronology::sorts_by_time;
 pub use digest::{column_digest, table_digest};
 pub use dtype::{from_polars, to_polars};
 pub use engine::{PlanFailure, run_plan, try_plan, write_plan};

@@ -108,7 +108,24 @@ impl DType {
     /// A date, a time, a datetime or a duration.
     #[must_use]
     pub fn is_temporal(&self) -> bool {
-        matches!(self, Self::Date | Self::Time | Self::Datetime | Self::Duration)
+        matches!(self, Self::Date | Self::Time) || self.is_datetime() || self.is_duration()
+    }
+
+    /// A datetime in any unit and time zone: `datetime`, and those of other programs that manifests have no name for, such as
+    /// `datetime[ns, UTC]`.
+    #[must_use]
+    pub fn is_datetime(&self) -> bool {
+        *self == Self::Datetime || self.is_other("datetime[")
+    }
+
+    /// A duration in any unit.
+    #[must_use]
+    pub fn is_duration(&self) -> bool {
+        *self == Self::Duration || self.is_other("duration[")
+    }
+
+    fn is_other(&self, start: &str) -> bool {
+        matches!(self, Self::Other(text) if text.starts_with(start))
     }
 
     /// Not known before the data is seen.
@@ -296,6 +313,16 @@ mod tests {
         for wrong in ["struct(a)", "struct(a: int)", "array(u8)", "array(u8, x)", "struct()", "list()"] {
             assert!(wrong.parse::<DType>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn timestamps_of_other_programs_are_times() {
+        let other = |text: &str| DType::Other(text.to_owned());
+        for text in ["datetime[ns]", "datetime[us, UTC]", "datetime[ms, Europe/Paris]"] {
+            assert!(other(text).is_datetime() && other(text).is_temporal() && !other(text).is_duration(), "{text}");
+        }
+        assert!(other("duration[ns]").is_duration() && DType::Datetime.is_datetime() && DType::Time.is_temporal());
+        assert!(!DType::Date.is_datetime() && !other("binary").is_temporal() && !DType::Unknown.is_temporal());
     }
 
     #[test]

@@ -45,6 +45,34 @@ checks.unique = { unique = "text" }
 }
 
 #[test]
+fn entities_of_chinese_texts_become_what_they_stand_for() {
+    let manifest = r#"
+[pipeline]
+name = "entities"
+edition = "2026"
+
+[stage.raw]
+kind = "fetch"
+path = "rows.csv"
+
+[stage.table]
+kind = "read"
+from = "raw"
+
+[stage.clean]
+use = "std/text/clean_zh"
+rows = "table"
+
+[stage.checked]
+kind = "expect"
+from = "clean"
+checks.texts = { one_of = { text = ["\"很好\" & 便宜'了 3 < 5 > 2", "“好”——真的&hearts;"] } }
+"#;
+    let rows = "text\n&quot;很好&quot;&nbsp;&amp; 便宜&#39;了 3 &lt; 5 &#62; 2\n“好”——真的&hearts;\n";
+    Sandbox::with_manifest(manifest).file("rows.csv", rows).run(&[]).success();
+}
+
+#[test]
 fn newswires_keep_their_words() {
     let stages = r#"
 [stage.clean]

@@ -36,7 +36,7 @@ query = "SELECT sum(n) AS s FROM t"
     let sandbox = sandbox("n\n1\n-2\n3\n", stages);
     let failed = sandbox.run(&[]).exits(1);
     failed
-        .says("check `positive`: 1 of 3 rows fails, the first is row 1: n = -2")
+        .says("check `positive`: 1 of 3 rows fails, the first is row 2: n = -2")
         .says("positive.failed is 1, at most 0 is required")
         .says("`kilter show checked` shows the result");
     sandbox.run(&[]).exits(1).says("the result is cached");

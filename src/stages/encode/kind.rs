@@ -23,7 +23,7 @@ impl Kind for Encode {
     const INFO: StageInfo = StageInfo {
         name: "encode",
         family: Family::Encode,
-        version: 2,
+        version: 3,
         summary: "Turns tables into tensors, with statistics from the training table alone",
         ports: &[
             Port {

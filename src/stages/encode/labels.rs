@@ -185,19 +185,51 @@ pub fn floats(series: &Series, name: &str) -> Result<Vec<Option<f64>>, StageErro
 pub fn finite(name: &str, values: &[Option<f64>], places: Places<'_>) -> Result<(), StageError> {
     if let Some(row) = values.iter().position(|value| value.is_some_and(|value| !value.is_finite())) {
         let found = values[row].unwrap_or(f64::NAN);
-        return Err(StageError::data(format!("column `{name}` is {} in {}", number_word(found), places.told(row)))
+        let (word, text) = number_words(found);
+        let null = match places {
+            Places::Rows => format!(
+                "filter such rows in a `table` stage before, or make the value null, for `impute`: \
+                 `{{ derive = {{ {name} = \"nullif({name}, CAST('{text}' AS DOUBLE))\" }} }}`"
+            ),
+            Places::Lists(_) => {
+                "filter such rows in a `table` stage before, or the values before they are lists".to_owned()
+            }
+        };
+        return Err(StageError::data(format!("column `{name}` is {word} in {}", places.told(row)))
             .note("rows are counted from 1; only finite numbers can be encoded")
-            .hint("filter such rows, or turn the value into null with `fill`, in a `table` stage before"));
+            .hint(format!("where it stands for a missing value, say so where text is read: null_values = [\"{text}\"]"))
+            .hint(null));
     }
     Ok(())
 }
 
-fn number_word(value: f64) -> &'static str {
+/// A number that is not finite, as messages say it and as texts have it.
+fn number_words(value: f64) -> (&'static str, &'static str) {
     if value.is_nan() {
-        "NaN"
+        ("NaN", "NaN")
     } else if value > 0.0 {
-        "infinite"
+        ("infinite", "inf")
     } else {
-        "minus infinity"
+        ("minus infinity", "-inf")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_that_are_none_say_how_they_become_null() {
+        for (value, word, text) in [
+            (f64::NAN, "NaN", "NaN"),
+            (f64::INFINITY, "infinite", "inf"),
+            (f64::NEG_INFINITY, "minus infinity", "-inf"),
+        ] {
+            let frame = df!["x" => [1.0, value]].expect("a frame");
+            let error = numbers(&frame, "x").expect_err("not finite");
+            assert_eq!(error.message, format!("column `x` is {word} in row 2"));
+            assert!(error.hints[0].ends_with(&format!("null_values = [\"{text}\"]")), "{error:?}");
+            assert!(error.hints[1].contains(&format!("nullif(x, CAST('{text}' AS DOUBLE))")), "{error:?}");
+        }
     }
 }

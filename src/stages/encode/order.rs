@@ -1,6 +1,7 @@
 //! Rows in groups, each in an order: what lags and sequences look back along.
 
 use super::labels::column;
+use crate::frame::sorts_by_time;
 use crate::stage::StageError;
 use polars::prelude::*;
 
@@ -17,7 +18,7 @@ impl Groups {
     /// that are equal in it keep their order.
     ///
     /// # Errors
-    /// When a column does not exist or cannot be compared, or `order` is null; names the row.
+    /// When a column does not exist or cannot be compared, or `order` is null or a text that does not sort by time; names the row.
     pub fn of(frame: &DataFrame, by: &[String], order: &str) -> Result<Self, StageError> {
         let ranks = codes(frame, order)?;
         let null = column(frame, order)?.is_null();
@@ -29,6 +30,7 @@ impl Groups {
             .note("rows are counted from 1")
             .hint("drop or fill such rows in a `table` stage before"));
         }
+        sorts_by_time(column(frame, order)?)?;
         let groups = by.iter().map(|name| codes(frame, name)).collect::<Result<Vec<_>, _>>()?;
         let same = |a: usize, b: usize| groups.iter().all(|codes| codes[a] == codes[b]);
         let key = |row: usize| groups.iter().map(move |codes| codes[row]);
@@ -90,5 +92,8 @@ mod tests {
         assert_eq!(all.before(1), [Some(4), None, Some(3), Some(1), Some(2)], "equal days keep the table's order");
         let failure = Groups::of(&frame, &[], "shop").err().unwrap();
         assert_eq!(failure.message, "column `shop`, which orders the rows, is null in row 4");
+        let frame = df!["day" => ["31/12/2023", "01/01/2024"]].unwrap();
+        let failure = Groups::of(&frame, &[], "day").err().unwrap();
+        assert_eq!(failure.message, "`day` holds `31/12/2023` in row 1, which does not sort by time");
     }
 }

@@ -11,6 +11,9 @@ struct Case {
     feature: String,
     target: Option<String>,
     training: bool,
+    /// The rows are the target's, not the feature's.
+    #[serde(default)]
+    of_target: bool,
     rows: Vec<Vec<f64>>,
 }
 
@@ -38,7 +41,7 @@ fn penguins() -> DataFrame {
     with_more(frame, start)
 }
 
-/// Whether a penguin is heavy; a moment that some lack; its day and time of day alone; lists of numbers, some empty, some missing.
+/// Whether a penguin is heavy, and its bill long; a moment that some lack; its day and time of day alone; lists of numbers, some empty, some missing.
 fn with_more(frame: DataFrame, start: i64) -> DataFrame {
     let rows = frame.height() as i64;
     let moment = |row: i64| (row % 5 != 2).then(|| start + row * (197 * 67 * 60_000_000 + 977_250_000));
@@ -50,6 +53,7 @@ fn with_more(frame: DataFrame, start: i64) -> DataFrame {
     let lists = Series::new("steps".into(), (0..rows).map(steps).collect::<Vec<_>>());
     let more = frame.lazy().with_columns([
         col("body_mass_g").gt(lit(4000)).alias("heavy"),
+        col("bill_length_mm").gt(lit(44)).alias("long"),
         col("when").cast(DataType::Date).alias("day"),
         col("when").cast(DataType::Time).alias("clock"),
         lit(moments).cast(DataType::Datetime(TimeUnit::Microseconds, None)).alias("moment"),
@@ -63,8 +67,9 @@ fn kept(frame: &DataFrame, keep: impl Fn(usize) -> bool) -> DataFrame {
     frame.filter(&mask).expect("rows")
 }
 
-fn rows(encoded: &Encoded) -> Vec<Vec<f64>> {
-    let tensor = &encoded.features["x"];
+fn rows(encoded: &Encoded, of_target: bool) -> Vec<Vec<f64>> {
+    let target = encoded.targets.values().next().filter(|_| of_target);
+    let tensor = target.unwrap_or(&encoded.features["x"]);
     let width: usize = tensor.shape[1..].iter().product();
     let values: Vec<f64> = match &tensor.data {
         TensorData::F32(values) => values.iter().map(|value| f64::from(*value)).collect(),
@@ -93,9 +98,10 @@ fn every_encoding_gives_the_figures_of_scikit_learn() {
         let encoder = Encoder::fit(&spec, &training).unwrap_or_else(|error| panic!("{}: {}", case.name, error.message));
         let encoded = match case.training {
             true => encoder.apply_training(&training, "t"),
-            false => encoder.apply(&shown, "t", false),
+            false => encoder.apply(&shown, "t", case.of_target),
         };
-        let found = rows(&encoded.unwrap_or_else(|error| panic!("{}: {}", case.name, error.message)));
+        let encoded = encoded.unwrap_or_else(|error| panic!("{}: {}", case.name, error.message));
+        let found = rows(&encoded, case.of_target);
         assert_eq!(found.len().div_ceil(6), case.rows.len(), "{}", case.name);
         let differences = found.iter().step_by(6).zip(&case.rows).enumerate().filter(|(_, (found, expected))| {
             let near = |(a, b): (&f64, &f64)| (a - b).abs() <= 2e-6 * b.abs().max(1.0);

@@ -50,4 +50,6 @@ mod threads;
 #[cfg(test)]
 mod threads_anywhere;
 #[cfg(test)]
+mod timestamps;
+#[cfg(test)]
 mod views;

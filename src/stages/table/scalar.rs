@@ -3,7 +3,7 @@
 use crate::frame::file::time;
 use crate::frame::to_polars;
 use crate::types::DType;
-use polars::prelude::{Column, Expr, Scalar as PolarsScalar, lit};
+use polars::prelude::{Column, DataType, Expr, Scalar as PolarsScalar, TimeUnit, lit};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use serde::{Serialize, Serializer};
@@ -61,16 +61,26 @@ impl Scalar {
     }
 }
 
-/// A date or time in a column of one row; `None` where the text is none, or the type is a duration.
+/// A date or time in a column of one row; `None` where the text is none that the type holds, or the type is a duration. Where the
+/// type has a time zone, a text without one is meant in UTC.
 fn moment(text: &str, dtype: &DType) -> Option<Column> {
-    let name = "value".into();
-    let value = match dtype {
-        DType::Date => Column::new(name, [time::date(text)?]),
-        DType::Time => Column::new(name, [time::time(text)?]),
-        DType::Datetime => Column::new(name, [time::datetime(text)?]),
+    let (name, target) = ("value".into(), to_polars(dtype)?);
+    let value = match (dtype, &target) {
+        (DType::Date, _) => Column::new(name, [time::date(text)?]),
+        (DType::Time, _) => Column::new(name, [time::time(text)?]),
+        (_, DataType::Datetime(unit, _)) => Column::new(name, [in_unit(time::datetime(text)?, *unit)?]),
         _ => return None,
     };
-    value.cast(&to_polars(dtype)?).ok()
+    value.cast(&target).ok()
+}
+
+/// Microseconds in a unit, where it has such a number.
+fn in_unit(micros: i64, unit: TimeUnit) -> Option<i64> {
+    match unit {
+        TimeUnit::Nanoseconds => micros.checked_mul(1_000),
+        TimeUnit::Microseconds => Some(micros),
+        TimeUnit::Milliseconds => (micros % 1_000 == 0).then_some(micros / 1_000),
+    }
 }
 
 impl fmt::Display for Scalar {
@@ -156,5 +166,18 @@ mod tests {
         assert!(!fits(Scalar::Text("5".into()), DType::I64) && !fits(Scalar::Bool(true), DType::Str));
         assert!(Scalar::Int(-5).literal(&DType::U8).is_some(), "an order has a place for it");
         assert!(Scalar::Text("x".into()).literal(&DType::U8).is_none());
+        for (text, dtype, stored) in [
+            ("1970-01-01T00:00:01.5", "datetime[ns, UTC]", 1_500_000_000),
+            ("1970-01-01T01:00:00+01:00", "datetime[us, Europe/Paris]", 0),
+            ("1969-12-31T23:59:59.999", "datetime[ms]", -1),
+        ] {
+            let dtype = DType::Other(dtype.to_owned());
+            let moment = Scalar::Text(text.into()).column(&dtype).expect("a moment");
+            assert_eq!(crate::frame::from_polars(moment.dtype()), dtype);
+            assert_eq!(moment.to_physical_repr().i64().expect("a number").get(0), Some(stored), "{text}");
+        }
+        let none = |text: &str, dtype: &str| !fits(Scalar::Text(text.into()), DType::Other(dtype.to_owned()));
+        assert!(none("1970-01-01T00:00:00.0005", "datetime[ms]") && none("2300-01-01", "datetime[ns]"));
+        assert!(none("1d", "duration[ns]") && none("x", "datetime[ns]") && none("x", "binary"));
     }
 }

@@ -1,4 +1,4 @@
-//! Results do not follow the threads or the engine: every table stage and every step gives the same digests and the same
+//! Results do not follow the threads or the engine: `read`, every table stage and every step give the same digests and the same
 //! bytes with 1, 2 and 8 threads, whole in memory and in pieces by the streaming engine, and again.
 //!
 //! polars fixes the size of its pool when it is first used, so the stages run in processes of their own: this test
@@ -14,6 +14,8 @@ use super::testing::table_input;
 use crate::frame::engine::IN_MEMORY;
 use crate::stage::testing::Bench;
 use crate::stage::{Kind, ProducedPort};
+use crate::stages::source::read::Read;
+use crate::types::ArtifactType;
 use polars::prelude::*;
 use std::process::Command;
 
@@ -42,12 +44,17 @@ fn frame(rows: u64) -> DataFrame {
 
 /// Prints the digests of what a stage makes, in each engine.
 fn print<K: Kind>(bench: &mut Bench, name: &str, fields: &str) {
+    print_within::<K>(bench, 1 << 30, name, fields);
+}
+
+fn print_within<K: Kind>(bench: &mut Bench, memory: u64, name: &str, fields: &str) {
+    bench.memory = None;
     IN_MEMORY.set(true);
     let in_memory = digests_of::<K>(bench, name, fields);
     IN_MEMORY.set(false);
-    bench.memory = Some(1 << 30);
+    bench.memory = Some(memory);
     if in_memory != digests_of::<K>(bench, name, fields) {
-        println!("differs: {name} by the streaming engine");
+        println!("differs: {name} by the streaming engine, or in pieces");
     }
     in_memory.iter().for_each(|line| println!("{line}"));
 }
@@ -163,12 +170,26 @@ const STEPS: &[(&str, &str)] = &[
     ("dedupe_last", r#"{ dedupe = { by = ["key", "few"], keep = "last" } }"#),
     ("dedupe_all", r#"{ select = ["few", "n"] }, { dedupe = {} }"#),
     ("sort", r#"{ sort = { by = ["few", "x"], descending = [true, false] } }"#),
+    ("sort_nulls_last", r#"{ sort = { by = ["x", "key"], nulls_last = true } }"#),
     ("join_inner", r#"{ join = { with = "u", on = ["n", "few"] } }"#),
     ("join_left", r#"{ join = { with = "u", on = ["n", "few"], how = "left" } }"#),
+    ("join_right", r#"{ join = { with = "u", on = ["n", "few"], how = "right" } }"#),
     ("join_full", r#"{ join = { with = "u", on = ["n", "few"], how = "full" } }"#),
     ("join_semi", r#"{ join = { with = "u", on = ["n", "few"], how = "semi" } }"#),
     ("join_anti", r#"{ join = { with = "u", on = ["n", "few"], how = "anti" } }"#),
     ("join_cross", r#"{ filter = "row < 3000" }, { join = { with = "v", how = "cross", suffix = "_2" } }"#),
+    (
+        "join_where_left",
+        r#"{ filter = "row < 3000" }, { join = { with = "v", on = "few", where = "x > x_right AND n < n_right", how = "left" } }"#,
+    ),
+    (
+        "join_where_semi",
+        r#"{ filter = "row < 3000" }, { join = { with = "v", where = "x > x_right AND n < n_right AND n + 9 > n_right", how = "semi" } }"#,
+    ),
+    (
+        "join_where_anti",
+        r#"{ filter = "row < 3000" }, { join = { with = "v", on = "few", where = "n = n_right - 1", how = "anti" } }"#,
+    ),
     ("join_asof", r#"{ sort = { by = "row" } }, { join = { with = "u", on = "row", by = "few", how = "asof" } }"#),
     ("concat", r#"{ concat = { with = ["u", "v", "t"] } }"#),
     (
@@ -226,12 +247,52 @@ fn print_digests() {
     print::<Split>(&mut bench, "timed", &format!("{parts}\ntime = \"n\""));
     print::<Profile>(&mut bench, "profile", "from = \"t\"\ntarget = \"few\"");
     print::<Redact>(&mut bench, "redact", "from = \"t\"\nfind = { phone = \"mask\", email = \"drop\" }");
+    table_input(&mut bench, "people", people());
+    let found = "find = { email = \"hash\", phone = \"pseudonym\", cn_mobile = \"pseudonym\", card = \"hash\" }";
+    print::<Redact>(&mut bench, "redact_keyed", &format!("from = \"people\"\n{found}"));
     let checks = r#"from = "t"
         reference = "u"
         checks.a = { unique = ["key", "n"] }
         checks.b = { holds = "x < avg(x) OVER (PARTITION BY few)" }
         checks.c = { drift = { columns = ["x", "y", "key"], psi = 1, ks = 1 } }"#;
     print::<Expect>(&mut bench, "expect", checks);
+    for (name, file, text) in [("csv", "raw.csv", csv()), ("jsonl", "raw.jsonl", json_lines())] {
+        bench.input(name, ArtifactType::File, &[(file, text.as_bytes())]);
+        // So little that the text is read in pieces.
+        print_within::<Read>(&mut bench, 32 << 20, name, &format!("from = \"{name}\"\nbad_lines = \"reject\""));
+    }
+}
+
+/// Texts with addresses and numbers in them, some more than once.
+fn people() -> DataFrame {
+    let text = |bits: u64| match bits % 4 {
+        0 => format!("write to user{}@example.org", bits % 97),
+        1 => format!("call +44 20 7946 {:04} or 138{:08}", bits % 89, bits % 83),
+        2 => "card 4111 1111 1111 1111".to_owned(),
+        _ => "nothing".to_owned(),
+    };
+    df!["text" => numbers(6).take(2_000).map(text).collect::<Vec<_>>()].expect("a frame")
+}
+
+/// Some MB of delimited text: fields in quotes that go on in the next line, missing ones, and lines that are no rows.
+fn csv() -> String {
+    let line = |(row, bits): (usize, u64)| match bits % 50 {
+        0 => format!("{row},\"two\nlines, \"\"quoted\"\"\",{},\n", bits % 7),
+        1 if row > 1_000 => "no row\n".to_owned(),
+        _ => format!("{row},key {},{},{}\n", bits % 700, bits as f64 / 7.0, bits.is_multiple_of(3)),
+    };
+    let lines: String = numbers(7).take(120_000).enumerate().map(line).collect();
+    format!("row,key,x,flag\n{lines}")
+}
+
+/// Objects, each on a line, of which some lack a field or are none.
+fn json_lines() -> String {
+    let line = |(row, bits): (usize, u64)| match bits % 50 {
+        0 => format!("{{\"row\": {row}}}\n"),
+        1 if row > 1_000 => "{\"row\": \n".to_owned(),
+        _ => format!("{{\"row\": {row}, \"x\": {}, \"tags\": [{}, {}]}}\n", bits as f64 / 7.0, bits % 5, bits % 3),
+    };
+    numbers(8).take(40_000).enumerate().map(line).collect()
 }
 
 #[test]
@@ -241,6 +302,7 @@ fn digests_do_not_follow_the_threads() {
             .args(["stages::table::threads::print_digests", "--exact", "--ignored", "--nocapture", "--test-threads=1"])
             .env("POLARS_MAX_THREADS", threads)
             .env("RAYON_NUM_THREADS", threads)
+            .env("KILTER_REDACT_KEY", "a key that is long enough")
             .output()
             .expect("it starts");
         let text = String::from_utf8_lossy(&output.stdout).into_owned();

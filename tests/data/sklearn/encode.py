@@ -1,7 +1,8 @@
 """What scikit-learn makes of the penguins, for the tests of `encode`.
 
 Writes `encode.json` beside it: `python encode.py`, with scikit-learn 1.9.1 and pandas. Every third row is left out of the
-training rows; the figures are of every sixth row of the table, or where `training` is set of every sixth training row.
+training rows; the figures are of every sixth row of the table, or where `training` is set of every sixth training row. Where
+`of_target` is set they are the target's, not the feature's.
 """
 
 import json
@@ -12,8 +13,8 @@ import pandas as pd
 from sklearn.feature_extraction import FeatureHasher
 from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.pipeline import make_pipeline, make_union
-from sklearn.preprocessing import (FunctionTransformer, MinMaxScaler, OneHotEncoder, OrdinalEncoder, PowerTransformer,
-                                   QuantileTransformer, RobustScaler, StandardScaler, TargetEncoder)
+from sklearn.preprocessing import (FunctionTransformer, MinMaxScaler, MultiLabelBinarizer, OneHotEncoder, OrdinalEncoder,
+                                   PowerTransformer, QuantileTransformer, RobustScaler, StandardScaler, TargetEncoder)
 
 HERE = pathlib.Path(__file__).parent
 TABLE = pd.read_csv(HERE.parent / "penguins.csv")
@@ -21,6 +22,7 @@ TABLE["place"] = (np.arange(len(TABLE)) * 37) % len(TABLE)
 TABLE["when"] = pd.Timestamp("2007-11-11 05:00") + pd.to_timedelta(np.arange(len(TABLE)) * 197 * 67, unit="m")
 ROW = np.arange(len(TABLE))
 TABLE["heavy"] = TABLE.body_mass_g > 4000
+TABLE["long"] = TABLE.bill_length_mm > 44
 TABLE["moment"] = TABLE.when + pd.to_timedelta(ROW * 977.25, unit="s")
 TABLE.loc[ROW % 5 == 2, "moment"] = pd.NaT
 TABLE["steps"] = [None if row % 11 == 3 else [row * 0.5 - 3 * step for step in range(row % 5)] for row in ROW]
@@ -30,10 +32,11 @@ NUMBERS = ["bill_length_mm", "body_mass_g"]
 cases = []
 
 
-def add(name, feature, values, target=None, training=False):
+def add(name, feature, values, target=None, training=False, of_target=False):
     values = np.asarray(values, dtype=float)
     rows = [[float(f"{value:.9g}") for value in row] for row in values]
-    cases.append({"name": name, "feature": feature, "target": target, "training": training, "rows": rows})
+    case = {"name": name, "feature": feature, "target": target, "training": training, "rows": rows}
+    cases.append(case | ({"of_target": True} if of_target else {}))
 
 
 def numeric(name, fields, *steps, columns=NUMBERS):
@@ -45,6 +48,7 @@ mean = lambda: SimpleImputer(strategy="mean")
 keep = lambda f: FunctionTransformer(f)
 numeric("standard", "impute = 'mean'", mean(), StandardScaler())
 numeric("min_max", "impute = 'median', scale = 'min_max'", SimpleImputer(strategy="median"), MinMaxScaler())
+numeric("min_max_outside", "scale = 'min_max'", MinMaxScaler(), columns=["place"])
 numeric("most_frequent", "impute = 'most_frequent', scale = 'none'", SimpleImputer(strategy="most_frequent"))
 numeric("constant", "impute = 40.5, scale = 'none'", SimpleImputer(strategy="constant", fill_value=40.5))
 numeric("robust", "impute = 'mean', scale = 'robust'", mean(), RobustScaler())
@@ -63,6 +67,8 @@ numeric("yeo_johnson_negative", "impute = 0, clip = { max = 45 }, transform = 'y
 low, high = np.nanquantile(mean().fit_transform(TRAINING[NUMBERS]), [0.05, 0.9], axis=0)
 numeric("clip", "impute = 'mean', clip = { quantiles = [0.05, 0.9] }", mean(), keep(lambda x: np.clip(x, low, high)),
         StandardScaler())
+numeric("clip_min", "impute = 'mean', clip = { min = 42 }, scale = 'robust'", mean(), keep(lambda x: np.maximum(x, 42)),
+        RobustScaler(), columns=["bill_length_mm"])
 both = make_union(make_pipeline(mean(), StandardScaler()), MissingIndicator(features="all")).fit(TRAINING[NUMBERS])
 add("indicator", f"{{ numeric = {json.dumps(NUMBERS)}, impute = 'mean', indicator = true }}", both.transform(SHOWN[NUMBERS]))
 
@@ -120,6 +126,27 @@ rare.fit(TRAINING[["flipper_length_mm"]].dropna().astype(int))
 rare_shown = TABLE[["flipper_length_mm"]].fillna(-1).astype(int)[::6]
 add("frequent", "{ category = 'flipper_length_mm', unknown = 'other', min_frequency = 0.05, max_categories = 6 }",
     rare.transform(rare_shown))
+seldom = OneHotEncoder(sparse_output=False, handle_unknown="infrequent_if_exist", min_frequency=9)
+seldom.fit(TRAINING[["flipper_length_mm"]].dropna().astype(int))
+add("min_count", "{ category = 'flipper_length_mm', unknown = 'other', min_count = 9 }", seldom.transform(rare_shown))
+
+
+def indices(column, **floor):
+    """What is rare has the last index, and so has what is unknown or missing."""
+    encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, **floor)
+    encoder.fit(TRAINING[[column]].dropna().astype(int))
+    found = encoder.transform(TABLE[[column]].fillna(-1).astype(int)[::6])[:, 0]
+    infrequent = getattr(encoder, "infrequent_categories_", [None])[0]
+    last = len(encoder.categories_[0]) - (0 if infrequent is None else len(infrequent))
+    return np.where(found < 0, last, found)
+
+
+floor = {"min_frequency": 0.05, "max_categories": 6}
+add("index_other", "{ category = ['flipper_length_mm', 'year'], encode = 'index', unknown = 'other', min_frequency = 0.05, "
+    "max_categories = 6 }", np.column_stack([indices(column, **floor) for column in ("flipper_length_mm", "year")]))
+add("index_min_count", "{ category = 'flipper_length_mm', encode = 'index', unknown = 'other', min_count = 9 }",
+    indices("flipper_length_mm", min_frequency=9)[:, None])
+add("index_unseen", "{ category = 'place', encode = 'index', unknown = 'other' }", indices("place")[:, None])
 hasher = FeatureHasher(n_features=16)
 pairs = [{name: value for name, value in zip(TEXTS, row) if isinstance(value, str)} for row in SHOWN[TEXTS].values]
 add("hashed", "{ category = ['island', 'sex'], encode = 'hashed', n_features = 16 }", hasher.transform(pairs).toarray())
@@ -170,6 +197,11 @@ means("target_binary", "", "heavy = 'binary'", heavy, heavy, "binary", "auto")
 species = known.species.values
 place = {name: index for index, name in enumerate(sorted(set(species)))}
 means("target_classes", "", "species = 'category'", species, [place[name] for name in species], "multiclass", "auto")
+
+labels = MultiLabelBinarizer(classes=["long", "heavy"])
+sets = [[label for label in labels.classes if row[label]] for _, row in shown.iterrows()]
+add("multi_label", "{ numeric = 'bill_depth_mm' }", labels.fit_transform(sets)[::6],
+    "sorts = { multi_label = ['long', 'heavy'] }", of_target=True)
 
 turn = lambda values, period: [np.sin(values / period * 2 * np.pi), np.cos(values / period * 2 * np.pi)]
 when, fitted = SHOWN.when.dt, TRAINING.when

@@ -135,6 +135,13 @@ impl TimePart {
             Self::Second => numbers(series.second()?.into_series()),
             Self::Minute => numbers(series.minute()?.into_series()),
             Self::Hour => numbers(series.hour()?.into_series()),
+            // That of the column's time zone, as its other parts are: what polars casts to `time` is UTC's.
+            Self::TimeOfDay if matches!(series.dtype(), DataType::Datetime(_, Some(_))) => {
+                let (hours, minutes) = (Self::Hour.values(series)?, Self::Minute.values(series)?);
+                let (seconds, rests) = (Self::Second.values(series)?, numbers(series.nanosecond()?.into_series())?);
+                let clock = hours.into_iter().zip(minutes).zip(seconds).zip(rests);
+                Ok(clock.map(|(((h, m), s), rest)| Some((h? * 60.0 + m?) * 60.0 + s? + rest? / 1e9)).collect())
+            }
             Self::TimeOfDay => {
                 let nanoseconds = numbers(series.cast(&DataType::Time)?.to_physical_repr().into_owned())?;
                 Ok(nanoseconds.into_iter().map(|value| value.map(|value| value / 1e9)).collect())
@@ -168,8 +175,7 @@ impl Kind {
         match dtype {
             DType::Date => Some(Self::Date),
             DType::Time => Some(Self::Time),
-            DType::Datetime => Some(Self::Datetime),
-            _ => None,
+            other => other.is_datetime().then_some(Self::Datetime),
         }
     }
 

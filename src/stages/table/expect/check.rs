@@ -208,7 +208,8 @@ fn check_pattern(rule: &str, pattern: &str, schema: &TableSchema, at: &Path, cx:
 
 fn check_fresh(fresh: &Fresh, schema: &TableSchema, at: &Path, cx: &mut CheckCx<'_>) {
     let dtype = column(schema, &fresh.column, below(at, "column"), cx);
-    if let Some(dtype) = dtype.filter(|dtype| !matches!(dtype, DType::Date | DType::Datetime | DType::Unknown)) {
+    let is_day = |dtype: &DType| *dtype == DType::Date || dtype.is_datetime() || dtype.is_unknown();
+    if let Some(dtype) = dtype.filter(|dtype| !is_day(dtype)) {
         wrong_type(cx, below(at, "column"), &fresh.column, &dtype, "a column of dates or times")
             .hint("cast it in a step before: `{ cast = { … = \"date\" } }`");
     }

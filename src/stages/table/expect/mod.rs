@@ -26,7 +26,7 @@ pub struct Expect;
 const TABLE: &str = "table";
 const FAILURES: &str = "failures";
 
-/// What stands before a failing row: the check, the column, and the row's number from 0 on.
+/// What stands before a failing row: the check, the column, and the row's number from 1 on, as messages count.
 const MARKS: [(&str, DType); 3] =
     [("failed_check", DType::Str), ("failed_column", DType::Str), ("failed_row", DType::I64)];
 
@@ -36,13 +36,13 @@ impl Kind for Expect {
     const INFO: StageInfo = StageInfo {
         name: "expect",
         family: Family::Table,
-        version: 4,
+        version: 5,
         summary: "Checks a table's values, rows, keys, age and spread, and stops the run, or warns, where they are not as expected.",
         ports: &[
             Port { name: TABLE, about: "the same table, for what is to wait for the verdict" },
             Port {
                 name: FAILURES,
-                about: "the rows that failed, after `failed_check`, `failed_column` and `failed_row` (from 0 on)",
+                about: "the rows that failed, after `failed_check`, `failed_column` and `failed_row` (from 1 on)",
             },
         ],
         example: r#"[stage.checked]

@@ -27,7 +27,7 @@ pub(super) fn table(df: &DataFrame, verdicts: &[Verdict], keep: usize) -> Result
 fn build(df: &DataFrame, checks: Vec<&str>, columns: Vec<Option<&str>>, rows: Vec<IdxSize>) -> PolarsResult<DataFrame> {
     let taken = df.take(&IdxCa::from_slice("row".into(), &rows))?;
     let [(check, _), (column, _), (row, _)] = MARKS;
-    let numbers: Vec<i64> = rows.iter().map(|row| i64::from(*row)).collect();
+    let numbers: Vec<i64> = rows.iter().map(|row| i64::from(*row) + 1).collect();
     let mut all = vec![
         StringChunked::from_iter_values(check.into(), checks.into_iter()).into_column(),
         StringChunked::from_iter_options(column.into(), columns.into_iter()).into_column(),

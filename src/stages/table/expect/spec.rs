@@ -95,7 +95,8 @@ pub struct Rows {
 pub struct Fresh {
     /// The column of dates or times.
     pub column: String,
-    /// The date or time to take the age at: `"${today}"` with `--set today=$(date +%F)`.
+    /// The date or time to take the age at: `"${today}"` with `--set today=$(date +%F)`. A newest value more than a day after it, or
+    /// after that day, fails too: a date of the future would hide that all others are old.
     pub as_of: String,
     /// The greatest age, in days; 0.5 is twelve hours.
     pub within_days: f64,

@@ -83,14 +83,14 @@ fn failing_rows_are_a_table_and_the_input_goes_through() {
     };
     assert_eq!(column("failed_check"), ["light", "sexed", "sexed", "sexed"]);
     assert_eq!(column("failed_column"), ["body_mass_g", "sex", "sex", "sex"]);
-    assert_eq!(column("failed_row"), ["314", "3", "8", "9"]);
+    assert_eq!(column("failed_row"), ["315", "4", "9", "10"]);
     assert_eq!(column("body_mass_g")[0], "2700");
     let said = bench.warnings.lock().expect("no panic").clone();
     assert_eq!(
         said,
         [
-            "check `light`: 1 of 344 rows fails, the first is row 314: body_mass_g = 2700",
-            "check `sexed`: 11 of 344 rows fail, the first is row 3: sex = null"
+            "check `light`: 1 of 344 rows fails, the first is row 315: body_mass_g = 2700",
+            "check `sexed`: 11 of 344 rows fail, the first is row 4: sex = null"
         ]
     );
     let (metrics, gates) = judged(&bench, &fields);
@@ -112,6 +112,16 @@ fn age_is_taken_at_a_written_time() {
     assert_eq!(fresh("2026-05-04").0[0], ("a.age_days".to_owned(), 1.0));
     assert_eq!(fresh("2026-05-04T12:00:00").1[0], ("a.age_days".to_owned(), true));
     assert!(!fresh("2026-05-05").1[0].1);
+    // What is newer than now by more than a day hides the age of all others.
+    for (as_of, holds) in
+        [("2026-05-01", true), ("2026-04-30", false), ("2026-05-02T00:00:00", true), ("2026-05-01T23:00:00", false)]
+    {
+        assert_eq!(fresh(as_of).1[0].1, holds, "{as_of}");
+    }
+    bench.warnings.lock().expect("no panic").clear();
+    fresh("2026-04-30");
+    let said = bench.warnings.lock().expect("no panic").clone();
+    assert!(said[0].starts_with("check `a`: the newest `day` is 3 days after 2026-04-30"), "{said:?}");
 }
 
 #[test]

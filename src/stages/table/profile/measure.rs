@@ -25,6 +25,8 @@ pub(super) struct Measured {
     pub(super) distinct: Option<usize>,
     /// The most frequent values with their counts, the most frequent first; of equally frequent ones the smaller.
     pub(super) top: Top,
+    /// Of the target its classes likewise, where they are not too many to be classes; then those that are in `top`.
+    pub(super) classes: Top,
     /// How its numbers are spread: those of numbers, dates and times as they are stored.
     pub(super) numbers: Option<Numbers>,
     /// How its lengths are spread, in characters, where it is of text.
@@ -59,8 +61,11 @@ impl Measured {
     }
 }
 
-/// Measures a column; `bins` of its histogram, `top` of its values.
-pub(super) fn measure(column: &Column, bins: usize, top: usize) -> Result<Measured, StageError> {
+/// More different values are no classes.
+const MOST_CLASSES: usize = 1000;
+
+/// Measures a column; `bins` of its histogram, `top` of its values, and of the target its classes.
+pub(super) fn measure(column: &Column, bins: usize, top: usize, target: bool) -> Result<Measured, StageError> {
     let dtype = from_polars(column.dtype());
     let numbers = if dtype.is_numeric() || dtype.is_temporal() { spread(column, bins)? } else { None };
     let lengths = match column.str() {
@@ -71,17 +76,25 @@ pub(super) fn measure(column: &Column, bins: usize, top: usize) -> Result<Measur
         Err(_) => None,
     };
     let nan = if dtype.is_float() { nan(column)? } else { 0 };
-    let (distinct, top) = match countable(&dtype) {
-        true => frequent(column, top)?,
+    let most = if target { top.max(MOST_CLASSES) } else { top };
+    let (distinct, mut values) = match countable(&dtype) {
+        true => frequent(column, most)?,
         false => (None, Vec::new()),
     };
+    let classes = match (target, distinct.is_some_and(|distinct| distinct > most)) {
+        (false, _) => Vec::new(),
+        (true, false) => values.clone(),
+        (true, true) => values.iter().take(top).cloned().collect(),
+    };
+    values.truncate(top);
     Ok(Measured {
         name: column.name().to_string(),
         rows: column.len(),
         missing: column.null_count(),
         dtype,
         distinct,
-        top,
+        top: values,
+        classes,
         numbers,
         lengths,
         nan,
@@ -180,6 +193,7 @@ fn moment(number: f64, dtype: &DType) -> Option<String> {
     };
     let value = cast.get(0).ok()?;
     let text = value.str_value().into_owned();
-    // A datetime's fractions of a second say nothing in a picture.
-    Some(text.split_once('.').map_or(text.clone(), |(whole, _)| whole.to_owned()))
+    // A datetime's fractions of a second say nothing in a picture; a time zone may stand behind them.
+    let Some((whole, rest)) = text.split_once('.') else { return Some(text) };
+    Some(format!("{whole}{}", rest.trim_start_matches(|c: char| c.is_ascii_digit())))
 }

@@ -46,6 +46,7 @@ pub struct Spec {
     #[serde(default = "usual_bins")]
     pub bins: u64,
     /// So many of the most frequent values are shown. They are the data's own: 0 where the page is for others.
+    /// The classes of `target` are shown all the same.
     #[serde(default = "usual_top")]
     pub top: u64,
     /// Correlations are computed between so many columns of numbers at most, the first ones.
@@ -75,7 +76,7 @@ impl Spec {
 /// Everything that is known of a table after it was looked at.
 struct Picture {
     rows: usize,
-    /// Rows that repeat an earlier one; `None` where columns have types that cannot be compared.
+    /// Rows that repeat an earlier one; `None` where not all columns are looked at, or have types that cannot be compared.
     repeated: Option<usize>,
     columns: Vec<Measured>,
     correlations: Correlations,
@@ -87,11 +88,14 @@ impl Kind for Profile {
     const INFO: StageInfo = StageInfo {
         name: "profile",
         family: Family::Table,
-        version: 1,
+        version: 2,
         summary: "Draws a picture of a table: types, missing and frequent values, quantiles, histograms, correlations, class balance.",
         ports: &[
             Port { name: COLUMNS, about: "a row for each column: `kilter show` makes a view of it for the terminal" },
-            Port { name: METRICS, about: "metrics.json: every number of the picture" },
+            Port {
+                name: METRICS,
+                about: "metrics.json: the numbers of the table and of each column; histograms and counts of values are in the page, dates and times in `columns`",
+            },
             Port { name: REPORT, about: "profile.html: one page that needs nothing else" },
         ],
         example: r#"[stage.picture]
@@ -166,9 +170,11 @@ fn look(spec: &Spec, df: &DataFrame, cx: &RunCx<'_>) -> Result<Picture, StageErr
     let mut columns = Vec::new();
     for column in df.columns().iter().filter(|column| spec.wants(column.name())) {
         cx.check_cancelled()?;
-        columns.push(measure::measure(column, spec.bins as usize, spec.top as usize)?);
+        let is_target = spec.target.as_deref() == Some(column.name().as_str());
+        columns.push(measure::measure(column, spec.bins as usize, spec.top as usize, is_target)?);
     }
-    let repeated = measure::repeated_rows(df);
+    // Rows that are the same in some columns alone do not repeat each other.
+    let repeated = if spec.columns.is_none() { measure::repeated_rows(df) } else { None };
     cx.check_cancelled()?;
     let correlations = correlate::correlations(df, &columns, spec.correlations as usize)?;
     Ok(Picture { rows: df.height(), repeated, columns, correlations })

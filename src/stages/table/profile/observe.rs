@@ -2,6 +2,7 @@
 
 use super::Picture;
 use super::measure::Measured;
+use crate::diag::list;
 use crate::numbers;
 use crate::types::DType;
 
@@ -82,11 +83,24 @@ fn is_identity(column: &Measured) -> bool {
     column.dtype.is_integer() || column.dtype == DType::Str
 }
 
-/// The rarest class, where it is rare.
+/// The rare classes, where there are some.
 fn balance(column: &Measured) -> Option<String> {
-    let (name, count) = column.top.last().filter(|_| column.distinct == Some(column.top.len()))?;
-    let share = *count as f64 / column.present().max(1) as f64;
-    (share < RARE && column.top.len() > 1).then(|| {
-        format!("class `{name}` is rare: {} ({:.1} %)", numbers::counted(*count as usize, "row"), share * 100.0)
+    let classes = &column.classes;
+    if classes.len() < 2 || column.distinct != Some(classes.len()) {
+        return None;
+    }
+    let share = |count: u64| count as f64 / column.present().max(1) as f64;
+    // Of many classes each has a small share: rare is what has not half of an equal one.
+    let bound = RARE.min(0.5 / classes.len() as f64);
+    let rare: Vec<&(String, u64)> = classes.iter().rev().filter(|(_, count)| share(*count) < bound).collect();
+    let (name, count) = rare.first()?;
+    let rows = format!("{} ({:.1} %)", numbers::counted(*count as usize, "row"), share(*count) * 100.0);
+    Some(match rare.len() {
+        1 => format!("class `{name}` is rare: {rows}"),
+        several => {
+            let (several, names) =
+                (numbers::count(several as u64), list(rare.iter().map(|(name, _)| name.as_str()), 4));
+            format!("{several} classes are rare: {names}; the rarest has {rows}")
+        }
     })
 }

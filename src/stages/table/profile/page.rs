@@ -25,6 +25,9 @@ th{font-weight:600;color:var(--soft)}td.n,th.n{text-align:right;font-variant-num
 .card p{margin:.5rem 0 0;font-size:.85rem}ul{padding-left:1.2rem;margin:.4rem 0}
 ";
 
+/// So many classes of the target are drawn at least, where it has them.
+const CLASSES: usize = 10;
+
 /// The page as HTML.
 pub(super) fn page(picture: &Picture, spec: &Spec) -> String {
     let mut out = String::new();
@@ -38,7 +41,9 @@ pub(super) fn page(picture: &Picture, spec: &Spec) -> String {
     list_observations(&mut out, picture, spec);
     overview(&mut out, picture);
     if let Some(column) = picture.columns.iter().find(|column| Some(&column.name) == spec.target.as_ref()) {
-        classes(&mut out, column);
+        let _ = writeln!(out, "<h2>Balance of {}</h2>", escape(&column.name));
+        let drawn = column.classes.len().min((spec.top as usize).max(CLASSES));
+        out.push_str(&values(column, &column.classes[..drawn]));
     }
     out.push_str("<h2>Columns</h2>\n<div class=\"cards\">\n");
     for (index, column) in picture.columns.iter().enumerate() {
@@ -128,15 +133,9 @@ fn clipped(text: &str) -> String {
     if text.chars().count() <= 40 { text.to_owned() } else { text.chars().take(39).chain(['…']).collect() }
 }
 
-fn classes(out: &mut String, column: &Measured) {
-    let _ = writeln!(out, "<h2>Balance of {}</h2>", escape(&column.name));
-    out.push_str(&values(column));
-}
-
-/// The frequent values as bars, and the rest.
-fn values(column: &Measured) -> String {
-    let mut bars: Vec<Bar> =
-        column.top.iter().map(|(value, count)| Bar { name: value.clone(), count: *count }).collect();
+/// Frequent values as bars, and the rest.
+fn values(column: &Measured, frequent: &[(String, u64)]) -> String {
+    let mut bars: Vec<Bar> = frequent.iter().map(|(value, count)| Bar { name: value.clone(), count: *count }).collect();
     let rest = column.present() as u64 - bars.iter().map(|bar| bar.count).sum::<u64>();
     let others = column.distinct.unwrap_or(0).saturating_sub(bars.len());
     if others > 0 {
@@ -162,7 +161,7 @@ fn card(out: &mut String, index: usize, column: &Measured) {
     // Of numbers, only those of which few are different are values rather than measures.
     let few = column.distinct.is_some_and(|distinct| distinct <= 12);
     if !column.top.is_empty() && (column.numbers.is_none() || few) {
-        out.push_str(&values(column));
+        out.push_str(&values(column, &column.top));
     }
     if let Some(lengths) = &column.lengths
         && lengths.min < lengths.max

@@ -95,12 +95,12 @@ pub(super) fn overview(picture: &Picture, target: Option<&str>) -> BTreeMap<Stri
     found.extend(picture.repeated.map(|repeated| ("repeated_rows".to_owned(), repeated as f64)));
     if let Some(column) = picture.columns.iter().find(|column| Some(column.name.as_str()) == target) {
         let all = column.present().max(1) as f64;
-        found.extend(column.top.iter().map(|(class, count)| (format!("share.{class}"), *count as f64 / all)));
+        found.extend(column.classes.iter().map(|(class, count)| (format!("share.{class}"), *count as f64 / all)));
     }
     found
 }
 
-/// Every number of the picture.
+/// The numbers of the whole table and of its columns; histograms are drawn, and dates and times stand in the table of columns.
 pub(super) fn numbers(picture: &Picture, target: Option<&str>) -> BTreeMap<String, f64> {
     let mut found = overview(picture, target);
     for column in &picture.columns {

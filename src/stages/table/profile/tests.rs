@@ -89,6 +89,41 @@ fn what_is_odd_is_said() {
 }
 
 #[test]
+fn every_class_counts_and_top_says_what_is_drawn() {
+    // Forty classes of 25 rows, and two of one row.
+    let class = |row: usize| if row < 2 { format!("odd{row}") } else { format!("class{}", row % 40) };
+    let df = df!["class" => (0..1002).map(class).collect::<Vec<_>>(), "x" => (0..1002_i64).collect::<Vec<_>>()];
+    let bench = bench(df.expect("a frame"));
+    for top in [0, 10] {
+        run::<Profile>(&bench, &format!("from = \"birds\"\ntarget = \"class\"\ntop = {top}")).expect("it runs");
+        let found: std::collections::BTreeMap<String, f64> =
+            serde_json::from_str(&output(&bench, "metrics")).expect("plain numbers");
+        assert_eq!(found.keys().filter(|name| name.starts_with("share.")).count(), 42);
+        assert_eq!(found["share.odd0"], 1.0 / 1002.0);
+        let page = output(&bench, "report");
+        assert!(page.contains("2 classes are rare: `odd1` and `odd0`; the rarest has 1 row (0.1 %)"), "{page}");
+        assert!(page.contains("Balance of class") && page.contains("32 others") && !page.contains("class39"), "{page}");
+    }
+    let numbers = "from = \"birds\"\ntarget = \"x\"";
+    run::<Profile>(&bench, numbers).expect("it runs");
+    assert_eq!(output(&bench, "metrics").matches("\"share.").count(), 10, "so many numbers are no classes");
+}
+
+#[test]
+fn rows_repeat_in_every_column_or_not() {
+    let bench = bench(df!["a" => [1, 1, 1], "b" => [1, 2, 2]].expect("a frame"));
+    let repeated = |more: &str| {
+        run::<Profile>(&bench, &format!("from = \"birds\"{more}")).expect("it runs");
+        (
+            output(&bench, "metrics").contains("\"repeated_rows\": 1.0"),
+            output(&bench, "report").contains("repeat an earlier"),
+        )
+    };
+    assert_eq!(repeated(""), (true, true));
+    assert_eq!(repeated("\ncolumns = [\"a\"]"), (false, false));
+}
+
+#[test]
 fn dates_read_as_dates_and_columns_can_be_chosen() {
     let days = Column::new("day".into(), [0_i32, 31, 59]).cast(&DataType::Date).expect("dates");
     let text = Column::new("text".into(), ["好", "很好，下次再来！谢谢店家，发货很快，包装也很好。", ""]);

@@ -103,9 +103,20 @@ fn meant(entity: Entity, text: &str) -> String {
             let digits = kept(char::is_ascii_digit);
             digits[digits.len().saturating_sub(11)..].to_owned()
         }
-        Entity::Phone | Entity::Card => kept(char::is_ascii_digit),
+        Entity::Phone => american(text).unwrap_or_else(|| kept(char::is_ascii_digit)),
+        Entity::Card => kept(char::is_ascii_digit),
         Entity::CnId | Entity::Iban => kept(char::is_ascii_alphanumeric).to_ascii_uppercase(),
     }
+}
+
+/// The ten digits of an American number that is written with the country's 1, as `+1 212-555-0143` and `1 (212) 555-0143` are. Of
+/// eleven digits in a row a 1 at the beginning may be anything.
+fn american(text: &str) -> Option<String> {
+    let groups: Vec<&str> = text.split(|c: char| !c.is_ascii_digit()).filter(|group| !group.is_empty()).collect();
+    let grouped = groups.iter().map(|group| group.len()).eq([1, 3, 3, 4]);
+    let rest = groups.concat().strip_prefix('1')?.to_owned();
+    let opens = |at: usize| rest[at..].starts_with(|c: char| ('2'..='9').contains(&c));
+    (rest.len() == 10 && (text.starts_with("+1") || grouped) && opens(0) && opens(3)).then_some(rest)
 }
 
 /// Numbers out of a code.
@@ -236,6 +247,30 @@ mod tests {
         assert_ne!(hash, other.replacement(Entity::CnMobile, Action::Hash, "13812345678").expect("replaced").0);
         assert!(Replacer::new(Some(b"short")).is_err());
         assert_eq!(put(Entity::Email, Action::Hash, "A@B.org"), put(Entity::Email, Action::Hash, "a@b.org"));
+    }
+
+    #[test]
+    fn an_american_number_is_the_same_with_and_without_its_country() {
+        let of = |text: &str| put(Entity::Phone, Action::Hash, text);
+        let plain = of("212-555-0143");
+        for same in [
+            "+1 212-555-0143",
+            "+12125550143",
+            "1-212-555-0143",
+            "1 (212) 555-0143",
+            "(212) 555-0143",
+            "＋１ 212.555.0143",
+        ] {
+            assert_eq!(of(same), plain, "{same}");
+        }
+        for other in ["12125550143", "+44 212 555 0143", "+1 012-555-0143", "212-555-0144", "+1 212-555-01434"] {
+            assert_ne!(of(other), plain, "{other}");
+        }
+        assert_eq!(of("13812345678"), of("138 1234 5678"), "eleven digits stay");
+        assert_eq!(
+            put(Entity::Phone, Action::Pseudonym, "+1 212-555-0143"),
+            put(Entity::Phone, Action::Pseudonym, "212.555.0143")
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::super::fixed::shuffle;
 use super::{Part, Spec};
 use crate::diag::list;
-use crate::frame::failed;
+use crate::frame::{failed, sorts_by_time};
 use crate::numbers;
 use crate::path;
 use crate::stage::{RunCx, StageError};
@@ -275,6 +275,7 @@ fn warn_of_skew(spec: &Spec, group: &str, targets: &[f64], dealt: &[Vec<usize>],
 fn by_time(spec: &Spec, df: &DataFrame, time: &str) -> Result<Vec<Vec<u32>>, StageError> {
     no_nulls(df, "time", time)?;
     let column = df.column(time).map_err(|error| failed("read the column", &error))?;
+    sorts_by_time(column).map_err(|error| error.at(path!["time"]))?;
     let sorted = column.arg_sort(SortOptions::default().with_maintain_order(true));
     let order: Vec<u32> = sorted.iter().flatten().collect();
     let (instant, _) = classes(df, time)?;
@@ -300,9 +301,8 @@ fn by_time(spec: &Spec, df: &DataFrame, time: &str) -> Result<Vec<Vec<u32>>, Sta
 fn by_values(spec: &Spec, df: &DataFrame, by: &str) -> Result<Vec<Vec<u32>>, StageError> {
     no_nulls(df, "by", by)?;
     let (value_of, values) = classes(df, by)?;
-    let part_of = |value: &str| {
-        spec.parts.values().position(|part| matches!(part, Part::Values(values) if values.iter().any(|v| v == value)))
-    };
+    let marks: Vec<Vec<String>> = spec.parts.values().map(Part::values).collect();
+    let part_of = |value: &str| marks.iter().position(|marks| marks.iter().any(|mark| mark == value));
     let rest = spec.parts.values().position(Part::is_rest);
     let homes: Vec<Option<usize>> = values.iter().map(|value| part_of(value).or(rest)).collect();
     let homeless: Vec<&str> =

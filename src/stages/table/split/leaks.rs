@@ -15,33 +15,46 @@ use crate::stage::{RunCx, StageError};
 use polars::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Counts, of each part, the rows that another part has too; warns of them, or fails. Gives the counts as metrics.
+/// What came of looking for rows in several parts.
+#[derive(Default)]
+pub(super) struct Looked {
+    /// The counts.
+    pub(super) metrics: BTreeMap<String, f64>,
+    /// In which columns rows were compared, for the summary.
+    pub(super) compared: Option<String>,
+}
+
+/// Counts, of each part, the rows that another part has too; warns of them, or fails.
 pub(super) fn look(
     spec: &Spec,
     df: &DataFrame,
     names: &[String],
     parts: &[Vec<u32>],
     cx: &RunCx<'_>,
-) -> Result<BTreeMap<String, f64>, StageError> {
-    let mut metrics = BTreeMap::new();
+) -> Result<Looked, StageError> {
     if spec.leaks == Some(Leaks::Ignore) || parts.len() < 2 {
-        return Ok(metrics);
+        return Ok(Looked::default());
     }
     let compared = Compared::of(spec, df)?;
     if compared.is_empty() {
-        return Ok(metrics);
+        return Ok(Looked::default());
+    }
+    let mut looked = Looked { compared: Some(compared.in_short()), ..Looked::default() };
+    if spec.near_duplicates.is_some() && compared.texts.is_empty() {
+        cx.services
+            .warn(format!("near-duplicates are looked for in texts, and no other is compared. {}", compared.told()));
     }
     let (counts, unsure) = compared.counts(spec, parts, cx)?;
     let unsure = (unsure > 0).then(|| boilerplate(unsure));
     for (how, counts) in &counts {
         for (name, count) in names.iter().zip(counts) {
-            metrics.insert(format!("leaks.{name}.{how}"), *count as f64);
+            looked.metrics.insert(format!("leaks.{name}.{how}"), *count as f64);
         }
     }
     let lines = lines(names, parts, &counts);
     if lines.is_empty() {
         unsure.into_iter().for_each(|unsure| cx.services.warn(unsure));
-        return Ok(metrics);
+        return Ok(looked);
     }
     let told = [Some(compared.told()), unsure].into_iter().flatten().collect::<Vec<_>>().join(". ");
     let message = format!("rows stand in more than one part: {}", lines.join("; "));
@@ -51,7 +64,7 @@ pub(super) fn look(
         return Err(StageError::data(message).note(told).hint(remedy).at(path!["leaks"]));
     }
     cx.services.warn(format!("{message}. {told}. What is measured there looks better than it is: {remedy}"));
-    Ok(metrics)
+    Ok(looked)
 }
 
 /// What is said where texts have too many that may be like them.
@@ -113,13 +126,17 @@ struct Compared<'a> {
 
 impl<'a> Compared<'a> {
     fn of(spec: &Spec, df: &'a DataFrame) -> Result<Self, StageError> {
-        let mut names = Vec::new();
-        for column in df.columns() {
-            let name = column.name().as_str();
-            let only_numbers = spec.compare.is_none() && is_number_of_rows(column)?;
-            if spec.compares(name, column.dtype().is_nested()) && !only_numbers {
-                names.push(name.to_owned());
+        let (mut names, mut names_of_rows) = (Vec::new(), Vec::new());
+        for column in df.columns().iter().filter(|column| spec.compares(column.name(), column.dtype().is_nested())) {
+            let name = column.name().to_string();
+            match spec.compare.is_none() && is_number_of_rows(column)? {
+                false => names.push(name),
+                true if column.dtype() == &DataType::String => names_of_rows.push(name),
+                true => {}
             }
+        }
+        if !names_of_rows.is_empty() && !tell_apart(df, &names) {
+            names.extend(names_of_rows);
         }
         let (mut texts, mut normalised) = (BTreeMap::new(), BTreeMap::new());
         for name in &names {
@@ -139,6 +156,20 @@ impl<'a> Compared<'a> {
 
     fn told(&self) -> String {
         format!("Rows were compared in {}", list(self.names.iter().map(String::as_str), 6))
+    }
+
+    /// In which, in a few words.
+    fn in_short(&self) -> String {
+        let all: Vec<&str> = self.df.columns().iter().map(|column| column.name().as_str()).collect();
+        let left: Vec<&str> = all.iter().copied().filter(|name| !self.names.iter().any(|kept| kept == name)).collect();
+        match (self.names.len(), left.len()) {
+            (_, 0) => "compared in all columns".to_owned(),
+            (1..=3, _) => format!("compared in {}", list(self.names.iter().map(String::as_str), 3)),
+            (_, 1..=3) => format!("compared in all but {}", list(left, 3)),
+            (names, _) => {
+                format!("compared in {} of {} columns", numbers::count(names as u64), numbers::count(all.len() as u64))
+            }
+        }
     }
 
     /// Of each way to compare its name, and of each part the rows that another part has too; then how many texts were not
@@ -233,9 +264,33 @@ fn shared(class_of: &[u32], part_of: &[Option<usize>]) -> Vec<bool> {
     leaks
 }
 
-/// Whether a column only numbers the rows: whole numbers or times, each of them once.
+/// Whether columns have more combinations of values than so many rows each could be expected to have by chance: of a class alone
+/// nearly all rows have the same as another.
+fn tell_apart(df: &DataFrame, names: &[String]) -> bool {
+    const ROWS: f64 = 4.0;
+    let mut combinations = 1.0;
+    for column in names.iter().filter_map(|name| df.column(name).ok()) {
+        combinations *= column.n_unique().unwrap_or(1).max(1) as f64;
+        if combinations * ROWS > df.height() as f64 {
+            return true;
+        }
+    }
+    false
+}
+
+/// The longest text that may be no more than a name.
+const LONGEST_NAME: usize = 40;
+
+/// Whether a column only numbers or names the rows: whole numbers, times or names, each of them once.
 fn is_number_of_rows(column: &Column) -> Result<bool, StageError> {
-    let counts = column.dtype().is_integer() || column.dtype().is_temporal();
+    let is_name = |text: &str| {
+        let digit = text.bytes().any(|byte| byte.is_ascii_digit());
+        digit && text.len() <= LONGEST_NAME && text.bytes().all(|byte| byte.is_ascii_graphic())
+    };
+    let counts = match column.str() {
+        Ok(texts) => texts.iter().flatten().all(is_name),
+        Err(_) => column.dtype().is_integer() || column.dtype().is_temporal(),
+    };
     if !counts || column.len() < 2 {
         return Ok(false);
     }

@@ -30,7 +30,7 @@ impl Kind for Split {
     const INFO: StageInfo = StageInfo {
         name: "split",
         family: Family::Table,
-        version: 3,
+        version: 4,
         summary: "Divides a table's rows into parts: at random, stratified, by groups, by time, into folds or by a given column; counts rows that stand in several.",
         ports: &[Port {
             name: "*",
@@ -75,7 +75,9 @@ stratify = "label"
             }
         }
         let mut produced = Produced::new(summary(spec, &names, &parts));
-        produced.metrics = leaks::look(spec, &df, &names, &parts, cx)?;
+        let looked = leaks::look(spec, &df, &names, &parts, cx)?;
+        produced.metrics = looked.metrics;
+        looked.compared.into_iter().for_each(|compared| produced.summary += &format!(" · {compared}"));
         for (name, rows) in names.iter().zip(&parts) {
             produced = write_table(cx, name, take(&df, rows)?, produced)?;
             produced.metrics.insert(format!("rows.{name}"), rows.len() as f64);

@@ -1,6 +1,7 @@
 //! The fields of `split`.
 
 use super::super::columns::{OneOrMany, column, select, wrong_type};
+use super::super::scalar::Scalar;
 use crate::diag::{codes, list};
 use crate::path;
 use crate::stage::{CheckCx, Path, Ref};
@@ -43,7 +44,7 @@ pub struct Spec {
     /// punctuation of texts are ignored. `"warn"` where nothing else is said.
     pub leaks: Option<Leaks>,
     /// The columns, names or patterns, in which rows are compared to find leaks. Without it: all but those of `by` and `group`,
-    /// lists, and columns that only number the rows.
+    /// lists, and columns that only number or name the rows.
     pub compare: Option<OneOrMany>,
     /// Counts near-duplicates too: rows whose texts share at least this part of their pieces of five characters (the Jaccard
     /// similarity; 0.8 is usual), found by MinHash. Some column that is compared has to hold texts; rows without any text are
@@ -68,7 +69,7 @@ pub enum Leaks {
 pub enum Part {
     /// A fraction of all rows.
     Fraction(f64),
-    /// A number of rows.
+    /// A number of rows; with `by` a value of that column, which is a whole number.
     Count(u64),
     /// Values of the column `by`; `rest` alone also stands for the rows that the other parts leave.
     Values(Vec<String>),
@@ -78,6 +79,15 @@ impl Part {
     /// `"rest"`
     pub(super) fn is_rest(&self) -> bool {
         matches!(self, Self::Values(values) if values.as_slice() == ["rest"])
+    }
+
+    /// The values of the column `by` that mark its rows, as texts; none where it is a fraction.
+    pub(super) fn values(&self) -> Vec<String> {
+        match self {
+            Self::Values(values) => values.clone(),
+            Self::Count(value) => vec![value.to_string()],
+            Self::Fraction(_) => Vec::new(),
+        }
     }
 }
 
@@ -113,12 +123,22 @@ impl<'de> Deserialize<'de> for Part {
                 u64::try_from(count).map(Part::Count).map_err(|_| E::custom("a number of rows is not negative"))
             }
 
+            fn visit_bool<E>(self, value: bool) -> Result<Part, E> {
+                Ok(Part::Values(vec![value.to_string()]))
+            }
+
             fn visit_str<E>(self, value: &str) -> Result<Part, E> {
                 Ok(Part::Values(vec![value.to_owned()]))
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<Part, A::Error> {
-                Vec::deserialize(SeqAccessDeserializer::new(items)).map(Part::Values)
+                let values: Vec<Scalar> = Vec::deserialize(SeqAccessDeserializer::new(items))?;
+                let text = |value: &Scalar| match value {
+                    // As floats are written where they become texts: 1.0.
+                    Scalar::Float(value) => format!("{value:?}"),
+                    other => other.to_string(),
+                };
+                Ok(Part::Values(values.iter().map(text).collect()))
             }
         }
         deserializer.deserialize_any(V)
@@ -135,8 +155,8 @@ impl JsonSchema for Part {
             "description": "A fraction of the rows, a number of rows, `rest`, or with `by` a value or a list of values.",
             "anyOf": [
                 { "type": "number", "minimum": 0 },
-                { "type": "string" },
-                { "type": "array", "items": { "type": "string" } },
+                { "type": ["string", "boolean"] },
+                { "type": "array", "items": { "type": ["string", "number", "boolean"] } },
             ],
         })
     }
@@ -190,7 +210,7 @@ impl Spec {
                 );
             }
         }
-        if let Some(rows) = rows {
+        if let Some(rows) = rows.filter(|_| self.by.is_none()) {
             self.check_counts(rows, cx);
         }
         for (pattern, at) in self.compare.iter().flat_map(|compare| compare.with_paths(&path!["compare"])) {
@@ -301,16 +321,17 @@ impl Spec {
     }
 
     fn check_values(&self, cx: &mut CheckCx<'_>) {
-        let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
+        let mut seen: BTreeMap<String, &str> = BTreeMap::new();
         for (name, part) in &self.parts {
-            let Part::Values(values) = part else {
+            if let Part::Fraction(fraction) = part {
                 cx.error(path!["parts", name], codes::FRACTIONS, "with `by`, a part is named by values of that column")
                     .label("a size")
-                    .related(path!["by"], "this column says where rows belong");
+                    .related(path!["by"], "this column says where rows belong")
+                    .hint(format!("if it is a value, write it as a text: {name} = \"{fraction:?}\""));
                 continue;
-            };
-            for value in values {
-                if let Some(other) = seen.insert(value, name) {
+            }
+            for value in part.values() {
+                if let Some(other) = seen.insert(value.clone(), name) {
                     cx.error(
                         path!["parts", name],
                         codes::FRACTIONS,

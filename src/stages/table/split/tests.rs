@@ -110,12 +110,41 @@ fn time_is_cut_and_never_within_an_instant() {
 }
 
 #[test]
+fn texts_that_do_not_sort_by_time_are_refused() {
+    let dated = |dates: [&str; 4]| {
+        let mut bench = Bench::default();
+        table_input(&mut bench, "table", df!["d" => dates].expect("a frame"));
+        run::<Split>(&bench, "from = \"table\"\nparts = { train = 0.5, test = 0.5 }\ntime = \"d\"")
+    };
+    let parts = dated(["2024-01-02", "2023-12-31", "2024-01-01", "2023-12-30"]).expect("split");
+    assert_eq!(texts(&parts[1].1, "d"), ["2023-12-31", "2023-12-30"]);
+    let error = dated(["31/12/2023", "01/01/2024", "30/12/2023", "02/01/2024"]).expect_err("January would come first");
+    assert_eq!(error.message, "`d` holds `31/12/2023` in row 1, which does not sort by time");
+    assert!(error.hints[0].contains("strptime(d, '%d/%m/%Y')"), "{error:?}");
+}
+
+#[test]
 fn a_column_can_name_the_parts() {
     let parts = split(&bench(), "parts = { train = [\"2007\", \"2008\"], test = \"2009\" }\nby = \"year\"");
     assert_eq!((parts["train"].height(), parts["test"].height()), (224, 120));
     let fields = "from = \"table\"\nparts = { train = [\"2007\", \"2008\"] }\nby = \"year\"";
     let error = run::<Split>(&bench(), fields).expect_err("it fails");
     assert_eq!(error.message, "column `year` has values that belong to no part: `2009`");
+}
+
+#[test]
+fn numbers_and_truth_values_name_parts_too() {
+    let sizes = |parts: &BTreeMap<String, DataFrame>| (parts["train"].height(), parts["test"].height());
+    let parts = split(&bench(), "parts = { train = [2007, \"2008\"], test = 2009 }\nby = \"year\"");
+    assert_eq!(sizes(&parts), (224, 120));
+    let mut bench = Bench::default();
+    let df = df!["late" => (0..60).map(|row| row % 3 == 0).collect::<Vec<_>>(), "x" => [0.5; 60]].expect("a frame");
+    table_input(&mut bench, "table", df);
+    assert_eq!(sizes(&split(&bench, "parts = { train = false, test = [true] }\nby = \"late\"")), (40, 20));
+    let found = bench.check::<Split>("from = \"table\"\nparts = { train = 0.5, test = \"rest\" }\nby = \"x\"").1;
+    assert_eq!(found[0].diagnostic.hints, ["if it is a value, write it as a text: train = \"0.5\""]);
+    let twice = "from = \"table\"\nparts = { train = [1, 2], test = 2 }\nby = \"x\"";
+    assert_eq!(findings::<Split>(&bench, twice)[0].1, "the value `2` belongs to two parts");
 }
 
 #[test]
@@ -254,6 +283,42 @@ fn rows_in_more_than_one_part_are_counted() {
     assert_eq!(counted(&bench, &format!("{TWO}\ncompare = \"row\"")).1, "", "rows differ in their numbers");
     let grouped = format!("{TWO}\ngroup = \"text\"\ncompare = \"text\"");
     assert_eq!(counted(&bench, &grouped).0["leaks.test.exact"], 0.0, "groups keep equal texts together");
+}
+
+#[test]
+fn a_name_of_each_row_does_not_hide_repeated_ones() {
+    const TWO: &str = "parts = { train = 0.7, test = 0.3 }";
+    let named = |df: DataFrame, name: &dyn Fn(usize) -> String| {
+        let names = Column::new("name".into(), (0..df.height()).map(name).collect::<Vec<_>>());
+        let mut bench = Bench::default();
+        table_input(&mut bench, "table", df.hstack(&[names]).expect("a frame"));
+        bench
+    };
+    let look = |bench: &Bench, fields: &str| {
+        let produced = bench.run::<Split>(&format!("from = \"table\"\n{fields}")).expect("split");
+        (produced.metrics["leaks.test.exact"], produced.summary)
+    };
+    let mut plain = Bench::default();
+    table_input(&mut plain, "table", reviews());
+    let wanted = look(&plain, TWO).0;
+    for name in
+        [&|row: usize| format!("N{row:06}"), &|row: usize| format!("{:08x}-77aa-4f00-8a00-{row:012x}", row * 7919)]
+            as [&dyn Fn(usize) -> String; 2]
+    {
+        let bench = named(reviews(), name);
+        let (found, summary) = look(&bench, TWO);
+        assert_eq!((found, wanted > 10.0), (wanted, true));
+        assert_eq!(summary, "train 350 · test 150 · compared in `text`");
+        assert_eq!(look(&bench, &format!("{TWO}\ncompare = [\"text\", \"name\"]")).0, 0.0);
+        let error = bench.run::<Split>(&format!("from = \"table\"\n{TWO}\nleaks = \"error\"")).expect_err("it fails");
+        assert!(error.message.starts_with("rows stand in more than one part"), "{}", error.message);
+    }
+    // Beside a class a name is all that there is.
+    let classes = df!["label" => (0..200).map(|row| row % 3).collect::<Vec<i32>>()].expect("a frame");
+    let (found, summary) = look(&named(classes, &|row| format!("img/{row:03}.png")), TWO);
+    assert_eq!((found, summary.as_str()), (0.0, "train 140 · test 60 · compared in all columns"));
+    let texts = look(&named(reviews(), &|row| format!("no name of row {row}")), TWO);
+    assert_eq!(texts.0, 0.0, "a text is no name");
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! Something in the place of missing values.
 
 use super::super::columns::{is_pattern, select, wrong_type};
+use super::super::scalar::Scalar;
 use super::{Rule, Tables};
 use crate::diag::codes;
-use crate::frame::{FloatSums, failed, fixed_expr, to_polars};
+use crate::frame::{FloatSums, failed, fixed_expr, from_polars, to_polars};
 use crate::stage::{CheckCx, Path, StageError};
 use crate::types::{DType, TableSchema};
 use polars::prelude::{Column, DataType, Expr, FillNullStrategy, LazyFrame, SchemaRef, col, lit};
@@ -173,9 +174,20 @@ impl Fill {
         }
     }
 
+    /// The text, where it stands for a moment of a type that polars reads none as, such as `datetime[ns, UTC]`.
+    fn moment_of(&self, dtype: &DType) -> Option<Scalar> {
+        match (self, dtype) {
+            (Self::Text(text), DType::Other(_)) => Some(Scalar::Text(text.clone())),
+            _ => None,
+        }
+    }
+
     /// Whether the value is one that the type can hold.
     fn fits(&self, dtype: &DType) -> bool {
         let Some(target) = to_polars(dtype) else { return true };
+        if let Some(text) = self.moment_of(dtype) {
+            return text.column(dtype).is_some();
+        }
         let value = match self {
             Self::Learned(_) => return true,
             Self::Int(value) => Column::new("".into(), [*value]),
@@ -200,6 +212,12 @@ impl Fill {
             Self::Learned(Learned::Max) => column().fill_null(column().max()),
             Self::Learned(Learned::Forward) => column().fill_null_with_strategy(FillNullStrategy::Forward(None)),
             Self::Learned(Learned::Backward) => column().fill_null_with_strategy(FillNullStrategy::Backward(None)),
+            Self::Text(text) if self.moment_of(&from_polars(dtype)).is_some() => {
+                let dtype = from_polars(dtype);
+                let moment = self.moment_of(&dtype).and_then(|moment| moment.literal(&dtype));
+                let none = || StageError::data(format!("column `{name}` is {dtype}, which cannot hold `{text}`"));
+                column().fill_null(moment.ok_or_else(none)?)
+            }
             constant => match constant.literal() {
                 Some(value) => column().fill_null(value.strict_cast(dtype.clone())),
                 None => column(),

@@ -276,6 +276,19 @@ fn a_value_that_a_type_cannot_hold_is_named_with_its_row() {
 }
 
 #[test]
+fn numbers_that_are_none_become_null() {
+    let mut bench = Bench::default();
+    let values = [1.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY];
+    table_input(&mut bench, "t", df!["x" => values].expect("a frame"));
+    for (text, row) in [("NaN", 1), ("inf", 2), ("-inf", 3)] {
+        let step = format!("{{ derive = {{ x = \"nullif(x, CAST('{text}' AS DOUBLE))\" }} }}");
+        let made = run::<Table>(&bench, &format!("from = \"t\"\nsteps = [{step}]")).expect("it runs");
+        let missing: Vec<bool> = numbers(&made[0].1, "x").iter().map(Option::is_none).collect();
+        assert_eq!(missing, [row == 0, row == 1, row == 2, row == 3], "{text}");
+    }
+}
+
+#[test]
 fn samples_repeat() {
     let (one, two) =
         (steps(r#"{ sample = { rows = 20 } }"#), steps(r#"{ sample = { rows = 20 } }, { select = ["year"] }"#));

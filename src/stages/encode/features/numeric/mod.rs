@@ -118,7 +118,7 @@ impl Encoding for Numeric {
     fn wanted(&self, dtype: &DType) -> (&'static str, &'static str) {
         match dtype {
             DType::Str => ("numbers", "encode text as a `category`"),
-            DType::Date | DType::Datetime | DType::Time => ("numbers", "encode dates and times as `time`"),
+            other if other.is_temporal() && !other.is_duration() => ("numbers", "encode dates and times as `time`"),
             _ => ("numbers", list_hint(dtype).unwrap_or("derive a number from it in a `table` stage before")),
         }
     }

@@ -108,8 +108,8 @@ pub(super) fn check(join: &Join, left: &TableSchema, right: &TableSchema, at: &P
 }
 
 fn is_ordered(dtype: &DType) -> bool {
-    let time = matches!(dtype, DType::Date | DType::Datetime | DType::Time | DType::Duration);
-    dtype.is_unknown() || dtype.is_integer() || dtype.is_float() || time || matches!(dtype, DType::Other(_))
+    let other = matches!(dtype, DType::Other(_));
+    dtype.is_unknown() || dtype.is_integer() || dtype.is_float() || dtype.is_temporal() || other
 }
 
 fn check_tolerance(join: &Join, dtype: &DType, place: Path, cx: &mut CheckCx<'_>) {
@@ -117,7 +117,7 @@ fn check_tolerance(join: &Join, dtype: &DType, place: Path, cx: &mut CheckCx<'_>
     let number = text.trim().parse::<f64>().is_ok_and(|number| number >= 0.0);
     let time = polars::prelude::Duration::try_parse(text.trim()).is_ok_and(|time| !time.negative());
     let wanted = match dtype {
-        DType::Date | DType::Datetime | DType::Time | DType::Duration if !time => "a time such as `2h` or `1d12h`",
+        moment if moment.is_temporal() && !time => "a time such as `2h` or `1d12h`",
         other if (other.is_integer() || other.is_float()) && !number => "a number that is not negative",
         _ => return,
     };
