@@ -39,7 +39,7 @@ enum Values {
 
 pub(super) fn read(bytes: &[u8], layout: &Layout) -> Result<DataFrame, BadFile> {
     let decoded = Text::decode(bytes, layout.encoding, true);
-    if let Some(bad) = decoded.not_in(layout.encoding, bytes).or_else(|| decoded.not_text(bytes)) {
+    if let Some(bad) = decoded.not_in(layout, bytes).or_else(|| decoded.not_text(bytes)) {
         return Err(bad);
     }
     if decoded.text.trim().is_empty() {

@@ -192,14 +192,17 @@ pub fn cast_declared(columns: Vec<Column>, types: &TypeRules) -> Result<Vec<Colu
         .collect()
 }
 
+/// A column of which no value can be one of a declared type.
+pub(super) fn no_form(column: &Column, dtype: &DType) -> BadFile {
+    let (name, found) = (column.name(), from_polars(column.dtype()));
+    BadFile::new(format!("column `{name}` is {found}, and cannot be read as {dtype}"))
+        .hint("leave it out of `types`, and cast it in a stage of kind `table`")
+}
+
 fn cast(column: &Column, dtype: &DType) -> Result<Column, BadFile> {
     let name = column.name();
-    let cannot = || {
-        BadFile::new(format!("column `{name}` is {}, and cannot be read as {dtype}", from_polars(column.dtype())))
-            .hint("leave it out of `types`, and cast it in a stage of kind `table`")
-    };
     cast_exactly(column, dtype).map_err(|fault| match fault {
-        CastFault::NoForm => cannot(),
+        CastFault::NoForm => no_form(column, dtype),
         CastFault::Lost { row, found, .. } => {
             let place = format!("row {}, column `{name}`", row + 1);
             BadFile::new(format!("{place}: found `{found}`, expected a value of type {dtype}"))

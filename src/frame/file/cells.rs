@@ -1,6 +1,7 @@
 //! Fields of delimited text into typed columns.
 
 use super::csv::{Field, Fields, column_name};
+use super::text::LEAVE_OUT;
 use super::{BadFile, Layout, figures, time};
 use crate::frame::to_polars;
 use crate::types::DType;
@@ -196,7 +197,7 @@ pub(super) fn bad_cell(fields: &Fields<'_>, row: usize, column: usize, dtype: &D
         _ => bad.hint(format!(
             "if `{found}` stands for a missing value, add it to `null_values`; else declare another type for `{name}`"
         ))
-        .hint("or leave such lines out: `bad_lines = \"reject\"`"),
+        .hint(LEAVE_OUT),
     }
 }
 

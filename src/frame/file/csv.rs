@@ -80,7 +80,7 @@ pub(super) fn read(bytes: &[u8], layout: &Layout, watch: FileWatch<'_>) -> Resul
     if let Some(bad) = decoded.not_text(bytes) {
         return Err(bad);
     }
-    let stray = decoded.not_in(layout.encoding, bytes);
+    let stray = decoded.not_in(layout, bytes);
     let mut splitter = Splitter::new(&decoded.text, layout);
     let names = match (&stray, layout.reject) {
         (Some(bad), false) => return Err(bad.clone()),
@@ -109,18 +109,17 @@ pub(super) fn fitting(layout: &Layout, names: &[String]) -> Result<(), BadFile> 
 
 /// Leaves out the rows that hold bytes which are not in the encoding.
 fn reject_strays(fields: &mut Fields<'_>, strays: &[Stray], rejects: &mut Rejects) {
-    let mut found: BTreeMap<usize, u8> = BTreeMap::new();
+    let mut found: BTreeMap<usize, &Stray> = BTreeMap::new();
     for stray in strays {
         let after = fields.rows.starts.partition_point(|start| *start <= stray.at);
         if let Some(row) = after.checked_sub(1)
             && stray.at <= fields.rows.starts[row] + fields.row(row).len()
         {
-            found.entry(row).or_insert(stray.byte);
+            found.entry(row).or_insert(stray);
         }
     }
-    let name = fields.layout.encoding.name();
-    for (row, byte) in &found {
-        rejects.push(fields.reject(*row, None, format!("the byte 0x{byte:02x} is not {name}")));
+    for (row, stray) in &found {
+        rejects.push(fields.reject(*row, None, stray.reason(fields.layout.encoding)));
     }
     let width = fields.names.len();
     fields.rows.remove(width, |row| found.contains_key(&row));
@@ -170,7 +169,7 @@ pub(super) fn probe_names(head: &[u8], layout: &Layout) -> Result<TableSchema, B
         return Err(bad);
     }
     if !layout.reject
-        && let Some(bad) = decoded.not_in(layout.encoding, head)
+        && let Some(bad) = decoded.not_in(layout, head)
     {
         return Err(bad);
     }

@@ -99,6 +99,12 @@ impl Format {
         matches!(self, Self::Jsonl | Self::Json | Self::Parquet | Self::Arrow)
     }
 
+    /// Text of lines that are rows, of which bad ones may be left out.
+    #[must_use]
+    pub fn is_lines(self) -> bool {
+        matches!(self, Self::Csv | Self::Tsv | Self::Jsonl)
+    }
+
     /// Delimited text.
     #[must_use]
     pub fn is_delimited(self) -> bool {

@@ -1,7 +1,7 @@
 //! Where the rows and fields of delimited text end.
 
 use super::rejects::{Reject, Rejects};
-use super::text::line_at;
+use super::text::{LEAVE_OUT, line_at};
 use super::{BadFile, Layout, cells, width};
 use rayon::prelude::*;
 use std::ops::Range;
@@ -285,7 +285,7 @@ impl<'a> Splitter<'a> {
             .note(format!("{source} {}", fields_of(expected)))
             .note(format!("line {line}: {shown}"))
             .hint("mend the line, or say what separates and encloses fields with `separator` and `quote`")
-            .hint("or leave such lines out: `bad_lines = \"reject\"`")
+            .hint(LEAVE_OUT)
     }
 
     /// Where the next row begins, behind comments and blank lines; `None` behind the last.

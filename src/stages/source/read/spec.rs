@@ -203,7 +203,6 @@ impl Spec {
     /// Reports fields that the format has no use for.
     pub(super) fn check_fits(&self, format: Format, cx: &mut CheckCx<'_>) {
         let delimited = format.is_delimited();
-        let lines = delimited || format == Format::Jsonl;
         let fields = [
             ("header", self.header.is_some(), delimited, "csv and tsv"),
             ("names", !self.names.is_empty(), delimited, "csv and tsv"),
@@ -219,7 +218,7 @@ impl Spec {
             ("skip_rows", self.skip_rows > 0, delimited, "csv and tsv"),
             ("trim", self.trim, delimited, "csv and tsv"),
             ("encoding", self.encoding != Encoding::Utf8, format.is_text(), "text"),
-            ("bad_lines", self.bad_lines == BadLines::Reject, lines, "csv, tsv and jsonl"),
+            ("bad_lines", self.bad_lines == BadLines::Reject, format.is_lines(), "csv, tsv and jsonl"),
             ("records", self.records.is_some(), format == Format::Json, "json"),
             ("flatten", self.flatten, format.is_nested(), "json, jsonl, parquet and arrow"),
             ("labels", self.labels.is_some(), format == Format::Idx, "idx"),
