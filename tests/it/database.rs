@@ -219,6 +219,7 @@ fn mistakes_are_told(server: &Server, sandbox: &Sandbox) {
     fails("SELECT $1::int AS a", "", &["placeholders"]);
     fails("SELECT 'NaN'::numeric AS a", "", &["does not fit a decimal", "types = { \"a\" = \"f64\" }"]);
     fails("SELECT 'infinity'::date AS a", "", &["found `infinity`"]);
+    fails("SELECT ''::text AS a", "types = { a = \"i64\" }", &["found ``, expected a whole number"]);
     fails("SELECT id FROM orders", "types = { totl = \"f64\" }", &["no column `totl`"]);
     server
         .sql("DO $$ BEGIN IF (SELECT count(*) FROM orders) <> 1000 THEN RAISE 'something was written'; END IF; END $$");

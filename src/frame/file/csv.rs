@@ -42,9 +42,15 @@ impl<'a> Fields<'a> {
         let from = if column == 0 { 0 } else { ends[column - 1] as usize + 1 };
         let start = self.rows.starts[row];
         let field = self.layout.field(&self.text[start + from..start + ends[column] as usize]);
-        let null =
-            !field.quoted && (field.text.is_empty() || self.layout.null_values.iter().any(|null| null == field.text));
-        (!null).then_some(field)
+        (field.quoted || !self.layout.is_null(field.text)).then_some(field)
+    }
+
+    /// The same in a column that is not text, where a field in quotes may be missing too: files that quote every field have no
+    /// other way to say so.
+    pub(super) fn value(&self, row: usize, column: usize) -> Option<Field<'a>> {
+        let quoted_null =
+            |field: &Field<'_>| field.quoted && self.layout.null_in_quotes && self.layout.is_null(field.text);
+        self.get(row, column).filter(|field| !quoted_null(field))
     }
 
     /// The 1-based line that a row begins in.
@@ -64,6 +70,11 @@ impl<'a> Fields<'a> {
 }
 
 impl Layout {
+    /// Whether a field's text stands for a missing value.
+    fn is_null(&self, text: &str) -> bool {
+        text.is_empty() || self.null_values.iter().any(|null| null == text)
+    }
+
     pub(super) fn field<'a>(&self, raw: &'a str) -> Field<'a> {
         let trimmed = if self.trim { raw.trim() } else { raw };
         let inner = self.quote.map(char::from).and_then(|quote| trimmed.strip_prefix(quote)?.strip_suffix(quote));

@@ -154,6 +154,8 @@ pub struct Layout {
     pub false_values: Vec<String>,
     /// Delimited text: fields that stand for a missing value, besides the empty one.
     pub null_values: Vec<String>,
+    /// Delimited text: in columns that are not text, these stand for a missing value in quotes too.
+    pub null_in_quotes: bool,
     /// Delimited text: lines that begin with this are skipped.
     pub comment: Option<String>,
     /// Delimited text: so many lines at the beginning are skipped.
@@ -187,6 +189,7 @@ impl Layout {
             true_values: Vec::new(),
             false_values: Vec::new(),
             null_values: Vec::new(),
+            null_in_quotes: true,
             comment: None,
             skip_rows: 0,
             trim: false,

@@ -169,6 +169,8 @@ fn table(text: &[u8], columns: &[(String, DType, After)], spec: &Spec) -> Result
         types: TypeRules::new(types),
         true_values: vec!["t".to_owned()],
         false_values: vec!["f".to_owned()],
+        // The server tells an empty text from a missing value by its quotes.
+        null_in_quotes: false,
         ..Layout::new(Format::Csv)
     };
     let mut df = read_text(text, &layout).map_err(|bad| {

@@ -61,8 +61,8 @@ pub struct Spec {
     /// csv and tsv: fields that mean `false`, besides that word.
     #[serde(default)]
     pub false_values: Vec<String>,
-    /// csv and tsv: fields that stand for a missing value, besides the empty one: `["NA"]`. A field in quotes is never
-    /// missing.
+    /// csv and tsv: fields that stand for a missing value, besides the empty one: `["NA"]`. In a column
+    /// of text a field in quotes is never missing.
     #[serde(default)]
     pub null_values: Vec<String>,
     /// csv and tsv: lines that begin with this text are left out.
@@ -131,6 +131,7 @@ impl Spec {
             records: self.records.clone(),
             flatten: self.flatten,
             null_values: self.null_values.clone(),
+            null_in_quotes: usual.null_in_quotes,
             comment: self.comment.clone().filter(|mark| !mark.is_empty()),
             skip_rows: self.skip_rows as usize,
             trim: self.trim,
