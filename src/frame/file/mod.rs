@@ -28,7 +28,7 @@ pub use figures::decimal;
 pub use idx::{IdxHeader, idx_header};
 pub use load::{Compression, compression_of, head, load};
 pub use many::{BadOne, can_be_many, probe_many, read_many, scan_many};
-pub use pieces::{InPieces, piece_within, read_in_pieces};
+pub use pieces::{InPieces, read_in_pieces};
 pub use rejects::{Reject, rejects_table};
 pub use text::Encoding;
 pub use types::{TypeRules, TypesError};
@@ -154,7 +154,7 @@ pub struct Layout {
     pub false_values: Vec<String>,
     /// Delimited text: fields that stand for a missing value, besides the empty one.
     pub null_values: Vec<String>,
-    /// Delimited text: in columns that are not text, these stand for a missing value in quotes too.
+    /// Delimited text: in columns that are not text, these and the empty field stand for a missing value in quotes too.
     pub null_in_quotes: bool,
     /// Delimited text: lines that begin with this are skipped.
     pub comment: Option<String>,

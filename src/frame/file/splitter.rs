@@ -114,6 +114,15 @@ impl<'a> Splitter<'a> {
         self.at.min(self.text.len())
     }
 
+    /// Whether the first row is there to its end, in a text that may break off in it.
+    pub(super) fn holds_first_row(mut self) -> bool {
+        match self.row(&mut Vec::new()) {
+            Ok(Some(_)) => self.at <= self.text.len(),
+            Ok(None) | Err(Trouble::Unclosed { .. }) => false,
+            Err(_) => true,
+        }
+    }
+
     /// Takes the header row where there is one, and settles the names.
     pub(super) fn names(&mut self) -> Result<Vec<String>, BadFile> {
         let mut ends = Vec::new();

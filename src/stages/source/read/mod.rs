@@ -10,8 +10,8 @@ pub use spec::{BadLines, Spec};
 
 use crate::diag::codes;
 use crate::frame::file::{
-    BadFile, BadOne, Format, InPieces, Layout, Reject, Watch, piece_within, probe, probe_many, read_idx,
-    read_in_pieces, read_many, rejects_table, scan_many,
+    BadFile, BadOne, Format, InPieces, Layout, Reject, Watch, probe, probe_many, read_idx, read_in_pieces, read_many,
+    rejects_table, scan_many,
 };
 use crate::frame::write::{TableWriter, Written};
 use crate::frame::{write_plan, write_table, write_view};
@@ -169,7 +169,7 @@ fn in_pieces(
         writer.push(df)
     };
     let tell = |progress| cx.services.progress(progress);
-    match read_in_pieces(files, layout, file_column, piece_within(memory), &tell, &mut take).map_err(in_file)? {
+    match read_in_pieces(files, layout, file_column, memory, &tell, &mut take).map_err(in_file)? {
         InPieces::Whole => Ok(None),
         InPieces::Taken(error) => Err(error),
         InPieces::Done(rejects) => {
