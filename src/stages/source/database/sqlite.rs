@@ -10,6 +10,7 @@ use crate::types::DType;
 use polars::prelude::*;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
+use std::io::Read;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,9 @@ const SOME_ROWS: usize = 65_536;
 /// So many rows are looked at before a run, to tell their types, of a file that is no larger than [`PROBE_WHOLE`], and for no longer than this.
 const MOST_LOOKED_AT: usize = 1_000_000;
 const LONGEST_LOOK: Duration = Duration::from_secs(2);
+
+/// What a journal begins with that has to be played back.
+const JOURNAL: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
 
 /// Why there is no answer.
 pub(super) enum Wrong {
@@ -141,14 +145,35 @@ pub(super) fn read(place: &Path, spec: &Spec, cx: &RunCx<'_>) -> Result<DataFram
     declared(df.map_err(|error| StageError::from(BadFile::polars("make a table of the rows", &error)))?, spec)
 }
 
-fn open(place: &Path) -> Result<Connection, BadFile> {
-    let name = place.file_name().unwrap_or(place.as_os_str()).to_string_lossy();
-    let mut log = place.as_os_str().to_owned();
-    log.push("-wal");
-    if std::fs::metadata(&log).is_ok_and(|meta| meta.len() > 0) {
+/// An error where the database is more than its file: opened so that nothing changes, SQLite does not look at what lies beside it.
+fn alone(place: &Path, name: &str) -> Result<(), BadFile> {
+    let beside = |ending: &str| {
+        let mut path = place.as_os_str().to_owned();
+        path.push(ending);
+        path
+    };
+    if std::fs::metadata(beside("-wal")).is_ok_and(|meta| meta.len() > 0) {
         return Err(BadFile::new(format!("`{name}` has changes that are not in it yet, but in `{name}-wal`"))
             .hint("close the program that writes to it, or run `PRAGMA wal_checkpoint(TRUNCATE)` in it"));
     }
+    // One that is done with is removed, cut to nothing or begins with zeros.
+    let mut head = [0; JOURNAL.len()];
+    let journal = std::fs::File::open(beside("-journal")).and_then(|mut file| file.read_exact(&mut head));
+    if journal.is_ok() && head == JOURNAL {
+        return Err(BadFile::new(format!(
+            "`{name}` has half a transaction in it, and what it was before in `{name}-journal`"
+        ))
+        .hint("let the program that writes to it end its transaction")
+        .hint(
+            "after a crash open it once with a program that may write to it, such as `sqlite3`: it takes the half back",
+        ));
+    }
+    Ok(())
+}
+
+fn open(place: &Path) -> Result<Connection, BadFile> {
+    let name = place.file_name().unwrap_or(place.as_os_str()).to_string_lossy();
+    alone(place, &name)?;
     let text = place.to_str().ok_or_else(|| BadFile::new(format!("the path of `{name}` is not UTF-8")))?;
     let escaped = text.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
     // `immutable`: no lock is taken and no file made beside it; the copy in the store could not have one.

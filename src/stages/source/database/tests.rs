@@ -116,6 +116,28 @@ fn what_is_no_database_is_told() {
 }
 
 #[test]
+fn half_a_transaction_is_not_read() {
+    let bench = bench();
+    let fields = "path = \"shop.db\"\nquery = \"SELECT count(*) AS n FROM orders\"";
+    bench.file("shop.db-journal", [0_u8; 512]);
+    run(&bench, fields).expect("a journal that is done with");
+    std::fs::remove_file(bench.place("workspace").join("shop.db-journal")).expect("was there");
+    let writer = Connection::open(bench.place("workspace").join("shop.db")).expect("opened");
+    // So few pages fit into the cache that the file is written to before the transaction ends.
+    writer.execute_batch("PRAGMA cache_size = 5; CREATE TABLE large (a)").expect("set");
+    let fill =
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) SELECT zeroblob(1000) FROM n";
+    writer.execute_batch(&format!("INSERT INTO large {fill}")).expect("filled");
+    run(&bench, fields).expect("nothing is open");
+    writer.execute_batch("BEGIN; UPDATE large SET a = randomblob(1000)").expect("begun");
+    let error = run(&bench, fields).expect_err("half a transaction");
+    assert!(error.message.starts_with("`shop.db` has half a transaction in it"), "{error}");
+    assert_eq!(bench.check::<Database>(fields).1.len(), 1);
+    writer.execute_batch("ROLLBACK").expect("taken back");
+    run(&bench, fields).expect("whole again");
+}
+
+#[test]
 fn check_knows_the_columns_and_the_mistakes() {
     let bench = bench();
     let check = |fields: &str| bench.check::<Database>(fields);
