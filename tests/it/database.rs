@@ -144,7 +144,10 @@ fn a_postgres_server_is_read_repeatably() {
     results_are_kept_until_asked_again(&server, &sandbox);
     mistakes_are_told(&server, &sandbox);
     little_and_nothing_are_tables(&server);
+    a_query_ends_when_its_time_is_up(&server, &sandbox);
     connections_are_protected(&server, &sandbox);
+    // The server is told over a protected connection now.
+    a_query_ends_when_its_time_is_up(&server, &sandbox);
 }
 
 fn types_are_kept(server: &Server, sandbox: &Sandbox) {
@@ -256,6 +259,15 @@ fn little_and_nothing_are_tables(server: &Server) {
         sandbox.run(&[]).exits(1).says("the query");
         nothing_half_written(&sandbox, "orders");
     }
+}
+
+fn a_query_ends_when_its_time_is_up(server: &Server, sandbox: &Sandbox) {
+    let begin = Instant::now();
+    sandbox.write("slow.toml", manifest(server, "SELECT 1 AS a FROM pg_sleep(600)", "needs = { time = \"1 s\" }"));
+    sandbox.kilter(&["run", "slow.toml"]).exits(1).says("`needs.time`");
+    assert!(begin.elapsed() < Duration::from_secs(120), "it was not ended");
+    let asked = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'kilter' AND state = 'active'";
+    server.sql(&format!("DO $$ BEGIN IF ({asked}) > 0 THEN RAISE 'the server still works on it'; END IF; END $$"));
 }
 
 /// The type of a column of the stage's table.

@@ -1,6 +1,7 @@
 //! PostgreSQL servers. A query runs in a transaction that can only read and sees one state of the database; its rows come
 //! as the server's own csv, in which a missing value and an empty text differ, and are read as every csv is.
 
+use super::interrupt::ended_when;
 use super::tls::Protection;
 use super::{BadQuery, Spec, declared, numeric, one_of_each};
 use crate::env;
@@ -53,7 +54,20 @@ pub(super) fn address(url: &str) -> Result<bool, String> {
 /// The rows of a query.
 pub(super) fn read(url: &str, spec: &Spec, cx: &RunCx<'_>) -> Result<DataFrame, StageError> {
     super::super::fetch::need_network(cx)?;
-    let mut client = connect(url, spec, cx)?;
+    let protection = Protection::of(spec, cx)?;
+    let mut client = connect(url, spec, &protection)?;
+    let (token, cancel) = (client.cancel_token(), cx.cancel);
+    let asked = ended_when(
+        move || cancel.is_set(),
+        // Where the server cannot be told, the query goes on until the connection ends.
+        move || drop(token.cancel_query(protection.connector.clone())),
+        || ask(&mut client, spec, cx),
+    );
+    // What the server says of a query that it was told to end is not why there are no rows.
+    asked.map_err(|error| cx.check_cancelled().err().unwrap_or(error))
+}
+
+fn ask(client: &mut Client, spec: &Spec, cx: &RunCx<'_>) -> Result<DataFrame, StageError> {
     client.batch_execute(SETTINGS).map_err(|error| failed(&error, &spec.query, 0))?;
     let query = spec.query.trim().trim_end_matches(';');
     let lead = spec.query.len() - spec.query.trim_start().len();
@@ -70,12 +84,12 @@ pub(super) fn read(url: &str, spec: &Spec, cx: &RunCx<'_>) -> Result<DataFrame, 
     let columns: Vec<(String, DType, After)> = statement.columns().iter().map(typed).collect();
     one_of_each(&columns.iter().map(|(name, ..)| name.clone()).collect::<Vec<_>>())
         .map_err(|bad| bad.failure(&spec.query))?;
-    let text = copy(&mut client, query, lead, spec, cx)?;
+    let text = copy(client, query, lead, spec, cx)?;
     let df = table(&text, &columns, spec)?;
     if is_ordered(query) { Ok(df) } else { sorted(&df) }
 }
 
-fn connect(url: &str, spec: &Spec, cx: &RunCx<'_>) -> Result<Client, StageError> {
+fn connect(url: &str, spec: &Spec, protection: &Protection) -> Result<Client, StageError> {
     let mut config: Config =
         url.parse().map_err(|error: ::postgres::Error| StageError::data(words(&error)).at(path!["url"]))?;
     let variable = spec.password_variable.as_deref();
@@ -95,12 +109,11 @@ fn connect(url: &str, spec: &Spec, cx: &RunCx<'_>) -> Result<Client, StageError>
     if config.get_connect_timeout().is_none() {
         config.connect_timeout(Duration::from_secs(30));
     }
-    let Protection { mode, connector } = Protection::of(spec, cx)?;
     // What `url` says with `?sslmode=` counts where the field says nothing.
     if spec.ssl_mode.is_some() || spec.ssl_root_cert.is_some() {
-        config.ssl_mode(mode);
+        config.ssl_mode(protection.mode);
     }
-    config.application_name("kilter").connect(connector).map_err(|error| unreachable(&error, spec))
+    config.application_name("kilter").connect(protection.connector.clone()).map_err(|error| unreachable(&error, spec))
 }
 
 fn unreachable(error: &::postgres::Error, spec: &Spec) -> StageError {

@@ -1,5 +1,6 @@
 //! SQLite files, opened so that nothing in or beside them changes.
 
+use super::interrupt::ended_when;
 use super::{BadQuery, Spec, declared, one_of_each};
 use crate::frame::file::{BadFile, PROBE_WHOLE, TypeRules};
 use crate::frame::from_polars;
@@ -45,20 +46,17 @@ pub(super) fn columns(place: &Path, spec: &Spec) -> Result<Vec<(String, Option<D
     if !small || names.iter().all(|name| rules.get(name).is_some()) {
         return Ok(unknown());
     }
-    let (interrupt, (done, wait)) = (connection.get_interrupt_handle(), crossbeam_channel::bounded::<()>(0));
-    let found = std::thread::scope(|scope| {
-        scope.spawn(move || {
-            if wait.recv_timeout(LONGEST_LOOK) == Err(crossbeam_channel::RecvTimeoutError::Timeout) {
-                interrupt.interrupt();
-            }
-        });
-        let found = gather(&mut statement, &names, &rules, &mut |height, columns| {
-            columns.iter_mut().for_each(Values::forget);
-            Ok(height < MOST_LOOKED_AT)
-        });
-        drop(done);
-        found
-    });
+    let (interrupt, begin) = (connection.get_interrupt_handle(), Instant::now());
+    let found = ended_when(
+        move || begin.elapsed() >= LONGEST_LOOK,
+        move || interrupt.interrupt(),
+        || {
+            gather(&mut statement, &names, &rules, &mut |height, columns| {
+                columns.iter_mut().for_each(Values::forget);
+                Ok(height < MOST_LOOKED_AT)
+            })
+        },
+    );
     match found {
         Ok(Some((_, columns))) => {
             Ok(names.iter().zip(columns).map(|(name, values)| (name.clone(), Some(values.dtype()))).collect())
@@ -120,12 +118,34 @@ pub(super) fn read(place: &Path, spec: &Spec, cx: &RunCx<'_>) -> Result<DataFram
     let mut statement = connection.prepare(&spec.query).map_err(|error| failure(wrong(&error)))?;
     let names = names(&statement).map_err(|bad| failure(Wrong::Query(bad)))?;
     let rules = TypeRules::new(spec.types.clone());
+    let (height, columns) = match all_rows(&connection, &mut statement, &names, &rules, cx) {
+        Ok(gathered) => gathered,
+        Err(Failure::Row(error)) => return Err(error),
+        Err(Failure::Asking(error)) => {
+            // What SQLite says of a query that it was told to end is not why there are no rows.
+            cx.check_cancelled()?;
+            return Err(failure(wrong(&error)));
+        }
+    };
+    let columns = names.iter().zip(columns).map(|(name, values)| values.column(name)).collect();
+    let df = DataFrame::new(height, columns);
+    declared(df.map_err(|error| StageError::from(BadFile::polars("make a table of the rows", &error)))?, spec)
+}
+
+/// What is gathered before the run ends; it is told how far that is.
+fn all_rows(
+    connection: &Connection,
+    statement: &mut rusqlite::Statement<'_>,
+    names: &[String],
+    rules: &TypeRules,
+    cx: &RunCx<'_>,
+) -> Result<(usize, Vec<Values>), Failure> {
     let begin = Instant::now();
     let tell = |rows: usize| {
         let rate = numbers::rate(rows as f64 / begin.elapsed().as_secs_f64(), "rows");
         cx.services.progress(Progress { done: rows as u64, total: None, unit: "row", detail: rate });
     };
-    let gathered = gather(&mut statement, &names, &rules, &mut |height, _| {
+    let mut told = |height: usize, _: &mut [Values]| -> Result<bool, StageError> {
         if height % SOME_ROWS == 0 {
             cx.check_cancelled()?;
             if height > 0 {
@@ -133,16 +153,16 @@ pub(super) fn read(place: &Path, spec: &Spec, cx: &RunCx<'_>) -> Result<DataFram
             }
         }
         Ok(true)
-    });
-    let (height, columns) = match gathered {
-        Ok(gathered) => gathered.ok_or_else(|| StageError::bug("a query stopped by itself"))?,
-        Err(Failure::Row(error)) => return Err(error),
-        Err(Failure::Asking(error)) => return Err(failure(wrong(&error))),
     };
-    tell(height);
-    let columns = names.iter().zip(columns).map(|(name, values)| values.column(name)).collect();
-    let df = DataFrame::new(height, columns);
-    declared(df.map_err(|error| StageError::from(BadFile::polars("make a table of the rows", &error)))?, spec)
+    let (interrupt, cancel) = (connection.get_interrupt_handle(), cx.cancel);
+    let gathered = ended_when(
+        move || cancel.is_set(),
+        move || interrupt.interrupt(),
+        || gather(statement, names, rules, &mut told),
+    )?;
+    let gathered = gathered.ok_or_else(|| Failure::Row(StageError::bug("a query stopped by itself")))?;
+    tell(gathered.0);
+    Ok(gathered)
 }
 
 /// An error where the database is more than its file: opened so that nothing changes, SQLite does not look at what lies beside it.

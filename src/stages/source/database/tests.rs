@@ -71,6 +71,15 @@ fn a_long_read_tells_how_far_it_is() {
 }
 
 #[test]
+fn a_query_without_rows_ends_when_its_time_is_up() {
+    let mut bench = bench();
+    bench.cancel = bench.cancel.within(Some(std::time::Duration::from_millis(300)));
+    let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) AS most FROM n";
+    let error = run(&bench, &format!("path = \"shop.db\"\nquery = \"{endless}\"")).expect_err("it is ended");
+    assert_eq!(error.kind, crate::stage::ErrorKind::Cancelled, "{error}");
+}
+
+#[test]
 fn a_column_of_several_types_is_an_error_or_text() {
     let error = failure("path = \"shop.db\"\nquery = \"SELECT a FROM mixed\"");
     assert_eq!(error.message, "row 2, column `a`: found a text, and a number before");
