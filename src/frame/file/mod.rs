@@ -3,6 +3,7 @@
 mod arff;
 mod bad;
 mod binary;
+mod buffers;
 mod cells;
 mod csv;
 mod figures;
@@ -19,6 +20,7 @@ mod splitter;
 mod text;
 pub mod time;
 mod types;
+mod unpacked;
 mod watch;
 mod width;
 
@@ -32,6 +34,7 @@ pub use pieces::{InPieces, read_in_pieces};
 pub use rejects::{Reject, rejects_table};
 pub use text::Encoding;
 pub use types::{TypeRules, TypesError};
+pub use unpacked::row_groups_fit;
 pub use watch::{FileWatch, Tell, Watch};
 
 use crate::types::TableSchema;

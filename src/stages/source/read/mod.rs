@@ -11,7 +11,7 @@ pub use spec::{BadLines, Spec};
 use crate::diag::codes;
 use crate::frame::file::{
     BadFile, BadOne, Format, InPieces, Layout, Reject, Watch, probe, probe_many, read_idx, read_in_pieces, read_many,
-    rejects_table, scan_many,
+    rejects_table, row_groups_fit, scan_many,
 };
 use crate::frame::write::{TableWriter, Written};
 use crate::frame::{write_plan, write_table, write_view};
@@ -156,6 +156,7 @@ fn in_pieces(
     let Some(memory) = cx.memory else { return Ok(None) };
     let file_column = spec.file_column.as_deref();
     if let Some(lf) = scan_many(files, layout, file_column).map_err(in_file)? {
+        row_groups_fit(files, memory).map_err(in_file)?;
         let written = write_plan(cx, TABLE, lf).map_err(|failure| failure.while_doing("read the file"))?;
         return Ok(Some((written, Vec::new())));
     }
