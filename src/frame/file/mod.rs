@@ -226,8 +226,8 @@ pub fn read_with_rejects(
     match layout.format {
         Format::Csv | Format::Tsv => csv::read(&load(path, watch)?, layout, watch),
         Format::Jsonl => json::read_lines(&load(path, watch)?, layout, watch),
-        Format::Json => json::read_whole(&load(path, watch)?, layout).map(all),
-        Format::Arff => arff::read(&load(path, watch)?, layout).map(all),
+        Format::Json => json::read_whole(&load(path, watch)?, layout, watch).map(all),
+        Format::Arff => arff::read(&load(path, watch)?, layout, watch).map(all),
         Format::Parquet => binary::read_parquet(path, layout, watch).map(all),
         Format::Arrow => binary::read_arrow(path, layout, watch).map(all),
         Format::Idx => read_idx(path, None, &layout.types, watch).map(all),

@@ -52,7 +52,7 @@ pub(super) fn read_lines(
         .map(|lines| {
             let rows: Vec<Json> =
                 lines.iter().map(|line| parse(text, line)).collect::<Result<_, _>>().map_err(|bad| *bad)?;
-            let made = frame(&rows, &fields, layout);
+            let made = frame(&rows, &fields, layout, &|| {});
             parts.one();
             made
         })
@@ -69,7 +69,7 @@ pub(super) fn read_lines(
 }
 
 /// Reads one text: a list of objects, or an object in which `layout.records` leads to one.
-pub(super) fn read_whole(bytes: &[u8], layout: &Layout) -> Result<DataFrame, BadFile> {
+pub(super) fn read_whole(bytes: &[u8], layout: &Layout, watch: FileWatch<'_>) -> Result<DataFrame, BadFile> {
     let decoded = Text::decode(bytes, layout.encoding, true);
     if let Some(bad) = decoded.not_in(layout, bytes) {
         return Err(bad);
@@ -115,7 +115,9 @@ pub(super) fn read_whole(bytes: &[u8], layout: &Layout) -> Result<DataFrame, Bad
     if rows.is_empty() {
         return Err(BadFile::new("the list holds no object, so there are no columns").hint("give a file with rows"));
     }
-    let df = flat(frame(&rows, &fields_of(shape)?, layout)?, layout)?;
+    let fields = fields_of(shape)?;
+    let parts = watch.parts(fields.len(), "columns");
+    let df = flat(frame(&rows, &fields, layout, &|| parts.one())?, layout)?;
     let height = df.height();
     let columns = binary::cast_declared(df.into_columns(), &layout.types)?;
     DataFrame::new(height, columns).map_err(|error| BadFile::polars("make a table of the file", &error))
@@ -269,11 +271,15 @@ fn fields_of(shape: Shape) -> Result<Vec<(String, Shape)>, BadFile> {
     }
 }
 
-fn frame(rows: &[Json], fields: &[(String, Shape)], layout: &Layout) -> Result<DataFrame, BadFile> {
+/// A table of rows; each column is `told` when it is made.
+fn frame(rows: &[Json], fields: &[(String, Shape)], layout: &Layout, told: &dyn Fn()) -> Result<DataFrame, BadFile> {
     let columns = fields.iter().enumerate().map(|(place, (key, shape))| {
         let values: Vec<Option<&Json>> = rows.iter().map(|row| row.get(key, place)).collect();
         let text = layout.types.get(key) == Some(&DType::Str);
-        if text { Ok(build::texts(key.as_str().into(), &values)) } else { build::series(key, &values, shape) }
+        let series =
+            if text { Ok(build::texts(key.as_str().into(), &values)) } else { build::series(key, &values, shape) };
+        told();
+        series
     });
     let columns: PolarsResult<Vec<Column>> = columns.map(|series| series.map(IntoColumn::into_column)).collect();
     columns
@@ -282,7 +288,7 @@ fn frame(rows: &[Json], fields: &[(String, Shape)], layout: &Layout) -> Result<D
 }
 
 fn empty(fields: &[(String, Shape)], layout: &Layout) -> DataFrame {
-    frame(&[], fields, layout).unwrap_or_default()
+    frame(&[], fields, layout, &|| {}).unwrap_or_default()
 }
 
 /// The table with its final columns, which have the names that types are declared for.

@@ -14,7 +14,7 @@ fn lines_with(text: impl AsRef<[u8]>, change: impl FnOnce(&mut Layout)) -> Resul
 fn whole_with(text: &str, change: impl FnOnce(&mut Layout)) -> Result<DataFrame, BadFile> {
     let mut layout = Layout::new(Format::Json);
     change(&mut layout);
-    read_whole(text.as_bytes(), &layout)
+    read_whole(text.as_bytes(), &layout, super::super::Watch::nobody().file("", 0))
 }
 
 fn types(df: &DataFrame) -> Vec<String> {

@@ -6,6 +6,7 @@ use super::tls::Protection;
 use super::{BadQuery, Spec, declared, numeric, one_of_each};
 use crate::env;
 use crate::frame::file::{Format, Layout, TypeRules, read_text};
+use crate::numbers;
 use crate::path;
 use crate::stage::{ErrorKind, Progress, RunCx, StageError};
 use crate::types::DType;
@@ -18,7 +19,7 @@ use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How values are written, whatever the server's settings are.
 const SETTINGS: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
@@ -148,7 +149,7 @@ fn copy(client: &mut Client, query: &str, lead: usize, spec: &Spec, cx: &RunCx<'
         }
         failure
     })?;
-    let mut text = Vec::new();
+    let (mut text, begin) = (Vec::new(), Instant::now());
     loop {
         cx.check_cancelled()?;
         let got = (&mut reader).take(BLOCK).read_to_end(&mut text).map_err(|error| {
@@ -162,7 +163,7 @@ fn copy(client: &mut Client, query: &str, lead: usize, spec: &Spec, cx: &RunCx<'
         if (got as u64) < BLOCK {
             return Ok(text);
         }
-        let detail = String::new();
+        let detail = numbers::rate(text.len() as f64 / begin.elapsed().as_secs_f64(), "bytes");
         cx.services.progress(Progress { done: text.len() as u64, total: None, unit: "bytes", detail });
     }
 }
