@@ -144,6 +144,7 @@ fn a_postgres_server_is_read_repeatably() {
     results_are_kept_until_asked_again(&server, &sandbox);
     mistakes_are_told(&server, &sandbox);
     little_and_nothing_are_tables(&server);
+    how_far_it_is_is_told_with_its_rate(&server, &sandbox);
     a_query_ends_when_its_time_is_up(&server, &sandbox);
     connections_are_protected(&server, &sandbox);
     // The server is told over a protected connection now.
@@ -259,6 +260,14 @@ fn little_and_nothing_are_tables(server: &Server) {
         sandbox.run(&[]).exits(1).says("the query");
         nothing_half_written(&sandbox, "orders");
     }
+}
+
+fn how_far_it_is_is_told_with_its_rate(server: &Server, sandbox: &Sandbox) {
+    let query = "SELECT g, repeat('x', 1000) AS text FROM generate_series(1, 5000) AS g ORDER BY g";
+    sandbox.write("large.toml", manifest(server, query, ""));
+    let ran = sandbox.kilter(&["run", "large.toml", "--json"]).success();
+    let told: Vec<&str> = ran.stdout.lines().filter(|line| line.contains("stage_progress")).collect();
+    assert!(told.iter().any(|line| line.contains("B/s") && line.contains("\"unit\":\"bytes\"")), "{told:?}");
 }
 
 fn a_query_ends_when_its_time_is_up(server: &Server, sandbox: &Sandbox) {
