@@ -28,26 +28,40 @@ pub enum CastFault {
 /// # Errors
 /// Where it cannot be done, or not for every value.
 pub fn cast_exactly(column: &Column, dtype: &DType) -> Result<Column, CastFault> {
-    let target = to_polars(dtype).ok_or(CastFault::NoForm)?;
+    let (out, lost) = cast_with_losses(column, dtype).ok_or(CastFault::NoForm)?;
+    match lost[..] {
+        [] => Ok(out),
+        [row, ..] => Err(CastFault::Lost { count: lost.len(), row, found: shown(column, row) }),
+    }
+}
+
+/// The same with the rows, from 0, whose values the new type cannot hold: what is in the column there means nothing. `None` where
+/// the types have nothing to do with each other.
+#[must_use]
+pub fn cast_with_losses(column: &Column, dtype: &DType) -> Option<(Column, Vec<usize>)> {
+    let target = to_polars(dtype)?;
     let moments = moments(column, dtype);
-    let out = moments.as_ref().unwrap_or(column).cast(&target).map_err(|_| CastFault::NoForm)?;
-    let no_form = |_| CastFault::NoForm;
+    let out = moments.as_ref().unwrap_or(column).cast(&target).ok()?;
     let gone = match may_lose(&from_polars(column.dtype()), dtype) {
         Some(Loss::Part) => {
-            let back = out.cast(column.dtype()).map_err(no_form)?;
-            back.not_equal_missing(column).map_err(no_form)?
+            let back = out.cast(column.dtype()).ok()?;
+            back.not_equal_missing(column).ok()?
         }
         Some(Loss::Size) => {
-            let wide = column.cast(&DataType::Float64).map_err(no_form)?;
-            infinite(&out).map_err(no_form)? & !infinite(&wide).map_err(no_form)?
+            let wide = column.cast(&DataType::Float64).ok()?;
+            infinite(&out).ok()? & !infinite(&wide).ok()?
         }
-        None if out.null_count() == column.null_count() => return Ok(out),
+        None if out.null_count() == column.null_count() => return Some((out, Vec::new())),
         None => column.is_not_null() & out.is_null(),
     };
-    let mut rows = gone.iter().enumerate().filter(|(_, gone)| *gone == Some(true)).map(|(row, _)| row);
-    let Some(row) = rows.next() else { return Ok(out) };
-    let found = column.get(row).map(|value| value.str_value().into_owned()).unwrap_or_default();
-    Err(CastFault::Lost { count: 1 + rows.count(), row, found })
+    let lost = gone.iter().enumerate().filter(|(_, gone)| *gone == Some(true)).map(|(row, _)| row).collect();
+    Some((out, lost))
+}
+
+/// A value as it is told.
+#[must_use]
+pub fn shown(column: &Column, row: usize) -> String {
+    column.get(row).map(|value| value.str_value().into_owned()).unwrap_or_default()
 }
 
 fn infinite(column: &Column) -> PolarsResult<BooleanChunked> {

@@ -15,7 +15,7 @@ const BROKEN: &[(&str, &[u8], &str, &[&str])] = &[
     ("d.tsv", b"a\tb\n1\t\"x\n2\t3\n", "", &["the quote opened in line 2 is never closed"]),
     ("d.tsv", b"a\ta\n1\t2\n", "", &["the header names the column `a` twice"]),
     ("d.jsonl", b"{\"a\": 1}\n", "types = { b = \"i64\" }", &["no column `b`", "the file has `a`"]),
-    ("d.jsonl", b"{\"a\": 1}\n{\"a\": 1.5}\n", "types = { a = \"i64\" }", &["row 2, column `a`: found `1.5`"]),
+    ("d.jsonl", b"{\"a\": 1}\n{\"a\": 1.5}\n", "types = { a = \"i64\" }", &["line 2, column `a`: found `1.5`"]),
     ("d.json", b"[{\"a\": \"x\"},\n {\"a\": \"\xe9\"}]", "", &["line 2 is not UTF-8: found the byte 0xe9", "latin1"]),
     ("d.json", b"[{\"a\": 1}]", "types = { aa = \"i64\" }", &["no column `aa`", "the file has `a`"]),
     ("d.json", b"[{\"a\": 1}, {\"a\": \"x\"}]", "", &["element 2: `a` is a text here, and a number before", "types"]),

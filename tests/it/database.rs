@@ -144,7 +144,11 @@ fn a_postgres_server_is_read_repeatably() {
     results_are_kept_until_asked_again(&server, &sandbox);
     mistakes_are_told(&server, &sandbox);
     little_and_nothing_are_tables(&server);
+    how_far_it_is_is_told_with_its_rate(&server, &sandbox);
+    a_query_ends_when_its_time_is_up(&server, &sandbox);
     connections_are_protected(&server, &sandbox);
+    // The server is told over a protected connection now.
+    a_query_ends_when_its_time_is_up(&server, &sandbox);
 }
 
 fn types_are_kept(server: &Server, sandbox: &Sandbox) {
@@ -219,6 +223,7 @@ fn mistakes_are_told(server: &Server, sandbox: &Sandbox) {
     fails("SELECT $1::int AS a", "", &["placeholders"]);
     fails("SELECT 'NaN'::numeric AS a", "", &["does not fit a decimal", "types = { \"a\" = \"f64\" }"]);
     fails("SELECT 'infinity'::date AS a", "", &["found `infinity`"]);
+    fails("SELECT ''::text AS a", "types = { a = \"i64\" }", &["found ``, expected a whole number"]);
     fails("SELECT id FROM orders", "types = { totl = \"f64\" }", &["no column `totl`"]);
     server
         .sql("DO $$ BEGIN IF (SELECT count(*) FROM orders) <> 1000 THEN RAISE 'something was written'; END IF; END $$");
@@ -255,6 +260,23 @@ fn little_and_nothing_are_tables(server: &Server) {
         sandbox.run(&[]).exits(1).says("the query");
         nothing_half_written(&sandbox, "orders");
     }
+}
+
+fn how_far_it_is_is_told_with_its_rate(server: &Server, sandbox: &Sandbox) {
+    let query = "SELECT g, repeat('x', 1000) AS text FROM generate_series(1, 5000) AS g ORDER BY g";
+    sandbox.write("large.toml", manifest(server, query, ""));
+    let ran = sandbox.kilter(&["run", "large.toml", "--json"]).success();
+    let told: Vec<&str> = ran.stdout.lines().filter(|line| line.contains("stage_progress")).collect();
+    assert!(told.iter().any(|line| line.contains("B/s") && line.contains("\"unit\":\"bytes\"")), "{told:?}");
+}
+
+fn a_query_ends_when_its_time_is_up(server: &Server, sandbox: &Sandbox) {
+    let begin = Instant::now();
+    sandbox.write("slow.toml", manifest(server, "SELECT 1 AS a FROM pg_sleep(600)", "needs = { time = \"1 s\" }"));
+    sandbox.kilter(&["run", "slow.toml"]).exits(1).says("`needs.time`");
+    assert!(begin.elapsed() < Duration::from_secs(120), "it was not ended");
+    let asked = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'kilter' AND state = 'active'";
+    server.sql(&format!("DO $$ BEGIN IF ({asked}) > 0 THEN RAISE 'the server still works on it'; END IF; END $$"));
 }
 
 /// The type of a column of the stage's table.

@@ -3,7 +3,7 @@
 
 use super::text::{Text, line_at};
 use super::types::no_such_column;
-use super::{BadFile, Layout, binary, time, width};
+use super::{BadFile, FileWatch, Layout, binary, time, width};
 use polars::prelude::*;
 
 /// What an attribute holds.
@@ -37,9 +37,12 @@ enum Values {
     Moment(Vec<Option<i64>>),
 }
 
-pub(super) fn read(bytes: &[u8], layout: &Layout) -> Result<DataFrame, BadFile> {
+/// It is told how far it is after so many lines.
+const BLOCK: usize = 1 << 14;
+
+pub(super) fn read(bytes: &[u8], layout: &Layout, watch: FileWatch<'_>) -> Result<DataFrame, BadFile> {
     let decoded = Text::decode(bytes, layout.encoding, true);
-    if let Some(bad) = decoded.not_in(layout.encoding, bytes).or_else(|| decoded.not_text(bytes)) {
+    if let Some(bad) = decoded.not_in(layout, bytes).or_else(|| decoded.not_text(bytes)) {
         return Err(bad);
     }
     if decoded.text.trim().is_empty() {
@@ -50,26 +53,41 @@ pub(super) fn read(bytes: &[u8], layout: &Layout) -> Result<DataFrame, BadFile> 
     if let Some(unfitting) = layout.types.unfitting(names()).first() {
         return Err(no_such_column(unfitting, names()));
     }
-    let mut columns: Vec<Values> = attributes.iter().map(|attribute| Values::new(&attribute.kind)).collect();
-    let text = &decoded.text[body..];
-    let mut at = 0;
-    for line in text.split_inclusive('\n') {
-        let place = body + at;
-        at += line.len();
-        let line = line.trim();
-        if line.is_empty() || line.starts_with('%') {
-            continue;
-        }
-        let told = |wrong: String| {
-            BadFile::new(format!("line {}{wrong}", line_at(&decoded.text, place)))
-                .hint("mend the line or its `@attribute`; a missing value is `?`")
-        };
-        row(line, &attributes, &mut columns).map_err(told)?;
-    }
+    let columns = rows(&decoded.text, body, &attributes, watch)?;
     let height = columns.first().map_or(0, Values::len);
     let columns = attributes.iter().zip(columns).map(|(attribute, values)| values.column(&attribute.name)).collect();
     let columns = binary::cast_declared(columns, &layout.types)?;
     DataFrame::new(height, columns).map_err(|error| BadFile::polars("make a table of the file", &error))
+}
+
+/// The values of the rows, which begin at `body`.
+fn rows(text: &str, body: usize, attributes: &[Attribute], watch: FileWatch<'_>) -> Result<Vec<Values>, BadFile> {
+    let mut columns: Vec<Values> = attributes.iter().map(|attribute| Values::new(&attribute.kind)).collect();
+    let lines: Vec<&str> = text[body..].split_inclusive('\n').collect();
+    let blocks = lines.chunks(BLOCK);
+    // A header without rows is one block that is done.
+    let parts = watch.parts(blocks.len(), "blocks of lines");
+    let mut at = body;
+    for block in blocks {
+        for line in block {
+            let place = at;
+            at += line.len();
+            let line = line.trim();
+            if line.is_empty() || line.starts_with('%') {
+                continue;
+            }
+            let told = |wrong: String| {
+                BadFile::new(format!("line {}{wrong}", line_at(text, place)))
+                    .hint("mend the line or its `@attribute`; a missing value is `?`")
+            };
+            row(line, attributes, &mut columns).map_err(told)?;
+        }
+        parts.one();
+    }
+    if lines.is_empty() {
+        parts.one();
+    }
+    Ok(columns)
 }
 
 /// The attributes, and where the rows begin.
@@ -300,7 +318,7 @@ mod tests {
     use super::*;
 
     fn read_text(text: &str) -> Result<DataFrame, BadFile> {
-        read(text.as_bytes(), &Layout::new(Format::Arff))
+        read(text.as_bytes(), &Layout::new(Format::Arff), super::super::Watch::nobody().file("", 0))
     }
 
     const HEADER: &str = "% a comment\n@RELATION 'two words'\n\n@attribute 'sepal length' REAL\n@attribute n integer\n\

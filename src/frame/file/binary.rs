@@ -1,7 +1,7 @@
 //! Files that carry their own types: parquet and arrow. Declared types are casts that must not lose a value.
 
 use super::types::no_such_column;
-use super::{BadFile, FileWatch, Format, Layout, TypeRules, width};
+use super::{BadFile, FileWatch, Format, Layout, TypeRules, unpacked, width};
 use crate::frame::schema::from_polars_schema;
 use crate::frame::{CastFault, cast_exactly, collect, from_polars};
 use crate::types::{Column as ColumnType, DType, TableSchema};
@@ -13,9 +13,31 @@ use std::path::Path;
 const PART: u64 = 32 << 20;
 
 pub(super) fn read_parquet(path: &Path, layout: &Layout, watch: FileWatch<'_>) -> Result<DataFrame, BadFile> {
-    probe_parquet(path, &Layout::new(Format::Parquet))?;
+    let least = row_groups_of(path)?.into_iter().fold(0, u64::saturating_add);
+    unpacked::bounded(path, least, watch.memory(), crate::env::free_memory())
+        .map_err(|bad| less_at_once(bad, layout, watch))?;
     let df = row_groups(path, PART, watch).map_err(|error| not_readable("parquet", path, &error))?;
     finish(df, layout, watch)
+}
+
+/// What to do about a parquet file that takes too much memory.
+fn less_at_once(bad: BadFile, layout: &Layout, watch: FileWatch<'_>) -> BadFile {
+    let whole = layout.flatten || !layout.types.is_empty();
+    let bad = match (watch.memory(), whole) {
+        (None, false) => bad.hint("say `needs.memory`, and it is read in pieces"),
+        (None, true) => bad,
+        (Some(_), _) => bad.hint("say that the stage may use more: `needs.memory`"),
+    };
+    let without = "without `types` and `flatten` it is read in pieces where the stage says `needs.memory`, and a stage of \
+                   kind `table` can cast the columns";
+    bad.maybe_hint(whole.then(|| without.to_owned()))
+}
+
+/// The bytes that each row group of a parquet file takes at least.
+pub(super) fn row_groups_of(path: &Path) -> Result<Vec<u64>, BadFile> {
+    let schema = parquet_schema(path)?;
+    declared(&schema, &Layout::new(Format::Parquet))?;
+    unpanicked(|| unpacked::row_groups(path, &schema)).map_err(|error| not_readable("parquet", path, &error))
 }
 
 /// The rows of a parquet file, read some row groups at a time.
@@ -65,13 +87,20 @@ pub(super) fn scan_plain(path: &Path, layout: &Layout) -> Result<Option<LazyFram
 }
 
 pub(super) fn probe_parquet(path: &Path, layout: &Layout) -> Result<TableSchema, BadFile> {
+    declared(&parquet_schema(path)?, layout)
+}
+
+fn parquet_schema(path: &Path) -> Result<SchemaRef, BadFile> {
     let schema = unpanicked(|| crate::frame::read::scan_parquet(path)?.collect_schema());
-    let schema = schema.map_err(|error| not_readable("parquet", path, &error))?;
-    declared(&schema, layout)
+    schema.map_err(|error| not_readable("parquet", path, &error))
 }
 
 pub(super) fn read_arrow(path: &Path, layout: &Layout, watch: FileWatch<'_>) -> Result<DataFrame, BadFile> {
-    probe_arrow(path, &Layout::new(Format::Arrow))?;
+    let schema = arrow_schema(path)?;
+    declared(&schema, &Layout::new(Format::Arrow))?;
+    let least = unpanicked(|| unpacked::arrow(path, &schema)).map_err(|error| not_readable("arrow", path, &error))?;
+    unpacked::bounded(path, least, watch.memory(), crate::env::free_memory())
+        .map_err(|bad| bad.hint("write it as parquet, which is read in pieces where the stage says `needs.memory`"))?;
     let mut file = watch.counted(File::open(path).map_err(|error| BadFile::io(path, &error))?);
     let df = unpanicked(|| IpcReader::new(&mut file).finish());
     let df = df.map_err(|error| not_readable("arrow", path, &error))?;
@@ -80,11 +109,14 @@ pub(super) fn read_arrow(path: &Path, layout: &Layout, watch: FileWatch<'_>) -> 
 }
 
 pub(super) fn probe_arrow(path: &Path, layout: &Layout) -> Result<TableSchema, BadFile> {
+    declared(&arrow_schema(path)?, layout)
+}
+
+fn arrow_schema(path: &Path) -> Result<Schema, BadFile> {
     let file = File::open(path).map_err(|error| BadFile::io(path, &error))?;
     let schema = unpanicked(|| IpcReader::new(file).schema());
     let schema = schema.map_err(|error| not_readable("arrow", path, &error))?;
-    let schema = Schema::from_arrow_schema(schema.as_ref());
-    declared(&schema, layout)
+    Ok(Schema::from_arrow_schema(schema.as_ref()))
 }
 
 fn finish(df: DataFrame, layout: &Layout, watch: FileWatch<'_>) -> Result<DataFrame, BadFile> {
@@ -192,14 +224,17 @@ pub fn cast_declared(columns: Vec<Column>, types: &TypeRules) -> Result<Vec<Colu
         .collect()
 }
 
+/// A column of which no value can be one of a declared type.
+pub(super) fn no_form(column: &Column, dtype: &DType) -> BadFile {
+    let (name, found) = (column.name(), from_polars(column.dtype()));
+    BadFile::new(format!("column `{name}` is {found}, and cannot be read as {dtype}"))
+        .hint("leave it out of `types`, and cast it in a stage of kind `table`")
+}
+
 fn cast(column: &Column, dtype: &DType) -> Result<Column, BadFile> {
     let name = column.name();
-    let cannot = || {
-        BadFile::new(format!("column `{name}` is {}, and cannot be read as {dtype}", from_polars(column.dtype())))
-            .hint("leave it out of `types`, and cast it in a stage of kind `table`")
-    };
     cast_exactly(column, dtype).map_err(|fault| match fault {
-        CastFault::NoForm => cannot(),
+        CastFault::NoForm => no_form(column, dtype),
         CastFault::Lost { row, found, .. } => {
             let place = format!("row {}, column `{name}`", row + 1);
             BadFile::new(format!("{place}: found `{found}`, expected a value of type {dtype}"))

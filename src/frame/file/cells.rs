@@ -1,6 +1,7 @@
 //! Fields of delimited text into typed columns.
 
 use super::csv::{Field, Fields, column_name};
+use super::text::LEAVE_OUT;
 use super::{BadFile, Layout, figures, time};
 use crate::frame::to_polars;
 use crate::types::DType;
@@ -34,7 +35,7 @@ pub(super) fn column(fields: &Fields<'_>, index: usize, dtype: &DType) -> Cells 
         DType::U64 => reader.numbers::<UInt64Type>(),
         DType::F32 => reader.numbers::<Float32Type>(),
         DType::F64 => reader.numbers::<Float64Type>(),
-        DType::Str => strings(fields, index).into_series(),
+        DType::Str => strings(fields, |row| fields.get(row, index)).into_series(),
         DType::Date => reader.moments::<Int32Type>(time::date, &DataType::Date),
         DType::Time => reader.moments::<Int64Type>(time::time, &DataType::Time),
         DType::Datetime => {
@@ -76,7 +77,7 @@ impl<'a> Reader<'_, 'a> {
         let (fields, bad) = (self.fields, &mut self.bad);
         let values: C = (0..fields.rows())
             .map_while(|row| {
-                let Some(field) = fields.get(row, self.index) else { return Some(None) };
+                let Some(field) = fields.value(row, self.index) else { return Some(None) };
                 let value = parse(field);
                 if value.is_none() {
                     bad.push(row);
@@ -108,7 +109,7 @@ impl<'a> Reader<'_, 'a> {
 
     /// Other types: polars reads them from text. What becomes null on the way could not be read.
     fn through_text(&mut self, dtype: &DType) -> Series {
-        let text = strings(self.fields, self.index);
+        let text = strings(self.fields, |row| self.fields.value(row, self.index));
         let Some(target) = to_polars(dtype) else { return self.nothing(text.len()) };
         let read = self.cast(&text.clone().into_series(), &target);
         if read.null_count() > text.null_count() {
@@ -126,15 +127,15 @@ impl<'a> Reader<'_, 'a> {
 
     /// A column of which nothing can be read.
     fn nothing(&mut self, rows: usize) -> Series {
-        self.bad.extend((0..self.fields.rows()).filter(|row| self.fields.get(*row, self.index).is_some()));
+        self.bad.extend((0..self.fields.rows()).filter(|row| self.fields.value(*row, self.index).is_some()));
         Series::full_null(PlSmallStr::EMPTY, rows, &DataType::Null)
     }
 }
 
-fn strings(fields: &Fields<'_>, column: usize) -> StringChunked {
+fn strings<'a>(fields: &Fields<'a>, get: impl Fn(usize) -> Option<Field<'a>>) -> StringChunked {
     let mut builder = StringChunkedBuilder::new(PlSmallStr::EMPTY, fields.rows());
     for row in 0..fields.rows() {
-        match fields.get(row, column) {
+        match get(row) {
             None => builder.append_null(),
             Some(field) => builder.append_value(text(field, fields.layout)),
         }
@@ -196,7 +197,7 @@ pub(super) fn bad_cell(fields: &Fields<'_>, row: usize, column: usize, dtype: &D
         _ => bad.hint(format!(
             "if `{found}` stands for a missing value, add it to `null_values`; else declare another type for `{name}`"
         ))
-        .hint("or leave such lines out: `bad_lines = \"reject\"`"),
+        .hint(LEAVE_OUT),
     }
 }
 

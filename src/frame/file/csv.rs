@@ -42,9 +42,15 @@ impl<'a> Fields<'a> {
         let from = if column == 0 { 0 } else { ends[column - 1] as usize + 1 };
         let start = self.rows.starts[row];
         let field = self.layout.field(&self.text[start + from..start + ends[column] as usize]);
-        let null =
-            !field.quoted && (field.text.is_empty() || self.layout.null_values.iter().any(|null| null == field.text));
-        (!null).then_some(field)
+        (field.quoted || !self.layout.is_null(field.text)).then_some(field)
+    }
+
+    /// The same in a column that is not text, where a field in quotes may be missing too: files that quote every field have no
+    /// other way to say so.
+    pub(super) fn value(&self, row: usize, column: usize) -> Option<Field<'a>> {
+        let quoted_null =
+            |field: &Field<'_>| field.quoted && self.layout.null_in_quotes && self.layout.is_null(field.text);
+        self.get(row, column).filter(|field| !quoted_null(field))
     }
 
     /// The 1-based line that a row begins in.
@@ -64,6 +70,11 @@ impl<'a> Fields<'a> {
 }
 
 impl Layout {
+    /// Whether a field's text stands for a missing value.
+    fn is_null(&self, text: &str) -> bool {
+        text.is_empty() || self.null_values.iter().any(|null| null == text)
+    }
+
     pub(super) fn field<'a>(&self, raw: &'a str) -> Field<'a> {
         let trimmed = if self.trim { raw.trim() } else { raw };
         let inner = self.quote.map(char::from).and_then(|quote| trimmed.strip_prefix(quote)?.strip_suffix(quote));
@@ -80,7 +91,7 @@ pub(super) fn read(bytes: &[u8], layout: &Layout, watch: FileWatch<'_>) -> Resul
     if let Some(bad) = decoded.not_text(bytes) {
         return Err(bad);
     }
-    let stray = decoded.not_in(layout.encoding, bytes);
+    let stray = decoded.not_in(layout, bytes);
     let mut splitter = Splitter::new(&decoded.text, layout);
     let names = match (&stray, layout.reject) {
         (Some(bad), false) => return Err(bad.clone()),
@@ -109,18 +120,17 @@ pub(super) fn fitting(layout: &Layout, names: &[String]) -> Result<(), BadFile> 
 
 /// Leaves out the rows that hold bytes which are not in the encoding.
 fn reject_strays(fields: &mut Fields<'_>, strays: &[Stray], rejects: &mut Rejects) {
-    let mut found: BTreeMap<usize, u8> = BTreeMap::new();
+    let mut found: BTreeMap<usize, &Stray> = BTreeMap::new();
     for stray in strays {
         let after = fields.rows.starts.partition_point(|start| *start <= stray.at);
         if let Some(row) = after.checked_sub(1)
             && stray.at <= fields.rows.starts[row] + fields.row(row).len()
         {
-            found.entry(row).or_insert(stray.byte);
+            found.entry(row).or_insert(stray);
         }
     }
-    let name = fields.layout.encoding.name();
-    for (row, byte) in &found {
-        rejects.push(fields.reject(*row, None, format!("the byte 0x{byte:02x} is not {name}")));
+    for (row, stray) in &found {
+        rejects.push(fields.reject(*row, None, stray.reason(fields.layout.encoding)));
     }
     let width = fields.names.len();
     fields.rows.remove(width, |row| found.contains_key(&row));
@@ -170,7 +180,7 @@ pub(super) fn probe_names(head: &[u8], layout: &Layout) -> Result<TableSchema, B
         return Err(bad);
     }
     if !layout.reject
-        && let Some(bad) = decoded.not_in(layout.encoding, head)
+        && let Some(bad) = decoded.not_in(layout, head)
     {
         return Err(bad);
     }

@@ -1,12 +1,9 @@
 //! IDX, the format of MNIST: a magic number, dimensions, unsigned bytes. A row an image, a column a pixel.
 
-use super::{BadFile, TypeRules};
+use super::{BadFile, TypeRules, width};
 use crate::types::{Column as ColumnType, DType, TableSchema};
 use polars::prelude::*;
 use rayon::prelude::*;
-
-/// Images of more pixels are a sign of a header that is none.
-const MAX_COLUMNS: usize = 10_000_000;
 
 /// What the header of an IDX file says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,13 +47,11 @@ pub fn idx_header(bytes: &[u8]) -> Result<IdxHeader, BadFile> {
     }
     let dims = rest.chunks_exact(4).take(rank);
     let dims: Vec<usize> = dims.map(|dim| u32::from_be_bytes([dim[0], dim[1], dim[2], dim[3]]) as usize).collect();
-    let width = dims[1..].iter().try_fold(1_usize, |size, dim| size.checked_mul(*dim));
-    if width.is_none_or(|width| width > MAX_COLUMNS) {
-        let sizes: Vec<String> = dims[1..].iter().map(ToString::to_string).collect();
-        let sizes = sizes.join(" x ");
-        return Err(BadFile::new(format!("the header promises images of {sizes}, more than {MAX_COLUMNS} columns"))
-            .hint("the file is damaged, or no IDX: fetch it again, and compare its sha256"));
-    }
+    let sizes: Vec<String> = dims[1..].iter().map(ToString::to_string).collect();
+    let pixels = dims[1..].iter().fold(1_usize, |size, dim| size.saturating_mul(*dim));
+    width::bounded(pixels, &format!("the header promises images of {}, which have", sizes.join(" x "))).map_err(
+        |bad| bad.hint("make the images smaller; or the file is damaged: fetch it again, and compare its sha256"),
+    )?;
     Ok(IdxHeader { dims, start: 4 + rank * 4 })
 }
 
@@ -164,6 +159,15 @@ mod tests {
         let huge = idx(&[u32::MAX, u32::MAX, u32::MAX], 0..3);
         assert!(message(&huge).contains("promises images of 4294967295 x 4294967295"), "{}", message(&huge));
         assert!(probe(&huge, &TypeRules::default()).is_err());
+        let wide = idx(&[1, 400, 251], (0..100_400).map(|_| 0));
+        assert_eq!(
+            message(&wide),
+            "the header promises images of 400 x 251, which have 100,400 columns, more than the 100,000 that a table can have"
+        );
+        assert_eq!(
+            read(&idx(&[1, 400, 250], (0..100_000).map(|_| 0)), None, &TypeRules::default()).expect("read").width(),
+            100_000
+        );
         let images = idx(&[2, 1, 1], 0..2);
         let bad = read(&images, Some(&idx(&[3], 0..3)), &TypeRules::default()).expect_err("bad");
         assert_eq!(bad.message, "there are 2 images, but 3 labels");

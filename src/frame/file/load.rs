@@ -34,36 +34,57 @@ pub fn compression_of(head: &[u8]) -> Compression {
 /// # Errors
 /// When it cannot be read or decompressed, or unpacks to more than there is memory for.
 pub fn load(path: &Path, watch: FileWatch<'_>) -> Result<Vec<u8>, BadFile> {
-    let size = std::fs::metadata(path).map_err(|error| BadFile::io(path, &error))?.len();
-    load_limited(path, watch, &Limit::new(size, watch.memory(), crate::env::free_memory()))
+    load_limited(path, watch, &Limit::new(size(path)?, watch.memory(), crate::env::free_memory()))
 }
 
+/// A file's bytes, as they lie on the disk.
+pub(super) fn size(path: &Path) -> Result<u64, BadFile> {
+    std::fs::metadata(path).map(|meta| meta.len()).map_err(|error| BadFile::io(path, &error))
+}
+
+/// What a limit stands for: the memory that a stage says it needs.
+pub(super) const NEEDED: &str = "all the memory that the stage may use (`needs.memory`)";
+
+/// The same: the memory that is there, where it does not say.
+pub(super) const FREE: &str = "all the memory that this machine has free";
+
 /// How much a compressed file may unpack to.
-struct Limit {
-    size: u64,
-    most: u64,
-    why: String,
+pub(super) struct Limit {
+    pub(super) size: u64,
+    pub(super) most: u64,
+    pub(super) why: &'static str,
 }
 
 impl Limit {
-    /// Far more than the size of a file lets expect is not data, but made to fill the memory; and nothing is larger than the
-    /// memory that the stage may use, or where it does not say how much, that is free.
+    /// For text that is held whole: the memory, and what no file in pieces may be either.
     fn new(size: u64, needs: Option<u64>, free: Option<u64>) -> Self {
-        let expected = (4_u64 << 30).saturating_add(size.saturating_mul(100));
-        let bounds = [
-            Some((expected, "far more than its size lets expect".to_owned())),
-            needs.map(|needs| (needs, "all the memory that the stage may use (`needs.memory`)".to_owned())),
-            free.filter(|_| needs.is_none()).map(|free| (free, "all the memory that this machine has free".to_owned())),
-        ];
-        let least = bounds.into_iter().flatten().min_by_key(|(most, _)| *most);
-        let (most, why) = least.unwrap_or((u64::MAX, String::new()));
-        Self { size, most, why }
+        let unexpected = Self::in_pieces(size);
+        let memory = Self::of_memory(size, needs, free).filter(|memory| memory.most < unexpected.most);
+        memory.unwrap_or(unexpected)
     }
 
-    fn bad(&self) -> BadFile {
+    /// What is held whole is no larger than the memory that the stage may use, or where it does not say how much, that is free.
+    pub(super) fn of_memory(size: u64, needs: Option<u64>, free: Option<u64>) -> Option<Self> {
+        let (most, why) = needs.map(|needs| (needs, NEEDED)).or(free.map(|free| (free, FREE)))?;
+        Some(Self { size, most, why })
+    }
+
+    /// Far more than the size of a file lets expect is not data, but made to fill the memory or the disk.
+    pub(super) fn in_pieces(size: u64) -> Self {
+        let most = (4_u64 << 30).saturating_add(size.saturating_mul(100));
+        Self { size, most, why: "far more than its size lets expect" }
+    }
+
+    /// What is wrong with a file beyond it.
+    pub(super) fn exceeded(&self) -> BadFile {
         let (size, most) = (crate::numbers::bytes(self.size), crate::numbers::bytes(self.most));
-        let bad = BadFile::new(format!("the file of {size} unpacks to more than {most}, {}", self.why));
-        match self.why.contains("needs.memory") {
+        BadFile::new(format!("the file of {size} unpacks to more than {most}, {}", self.why))
+    }
+
+    /// The same of a packed file, with what to do.
+    pub(super) fn bad(&self) -> BadFile {
+        let bad = self.exceeded();
+        match self.why == NEEDED {
             true => {
                 bad.hint("say that the stage may use more: `needs.memory`; or unpack the file, and read it as it is")
             }

@@ -1,6 +1,6 @@
 //! How fast delimited text is read: `cargo xtask bench tables`.
 
-use super::{Format, Layout, piece_within, read_file, read_in_pieces};
+use super::{Format, Layout, read_file, read_in_pieces};
 use polars::prelude::*;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -80,7 +80,7 @@ fn readers_of_text() {
         let whole = least(&|| drop(read_file(&path, &layout).expect("read")));
         let files = [(name.to_owned(), path.clone())];
         let pieces = least(&|| {
-            let read = read_in_pieces(&files, &layout, None, piece_within(1 << 30), &|_| {}, &mut |_| Ok::<(), ()>(()));
+            let read = read_in_pieces(&files, &layout, None, 1 << 30, &|_| {}, &mut |_| Ok::<(), ()>(()));
             assert!(read.is_ok());
         });
         let polars = least(&|| by_polars(&path));

@@ -3,6 +3,7 @@
 mod arff;
 mod bad;
 mod binary;
+mod buffers;
 mod cells;
 mod csv;
 mod figures;
@@ -19,6 +20,7 @@ mod splitter;
 mod text;
 pub mod time;
 mod types;
+mod unpacked;
 mod watch;
 mod width;
 
@@ -28,10 +30,11 @@ pub use figures::decimal;
 pub use idx::{IdxHeader, idx_header};
 pub use load::{Compression, compression_of, head, load};
 pub use many::{BadOne, can_be_many, probe_many, read_many, scan_many};
-pub use pieces::{InPieces, piece_within, read_in_pieces};
+pub use pieces::{InPieces, read_in_pieces};
 pub use rejects::{Reject, rejects_table};
 pub use text::Encoding;
 pub use types::{TypeRules, TypesError};
+pub use unpacked::row_groups_fit;
 pub use watch::{FileWatch, Tell, Watch};
 
 use crate::types::TableSchema;
@@ -99,6 +102,12 @@ impl Format {
         matches!(self, Self::Jsonl | Self::Json | Self::Parquet | Self::Arrow)
     }
 
+    /// Text of lines that are rows, of which bad ones may be left out.
+    #[must_use]
+    pub fn is_lines(self) -> bool {
+        matches!(self, Self::Csv | Self::Tsv | Self::Jsonl)
+    }
+
     /// Delimited text.
     #[must_use]
     pub fn is_delimited(self) -> bool {
@@ -148,6 +157,8 @@ pub struct Layout {
     pub false_values: Vec<String>,
     /// Delimited text: fields that stand for a missing value, besides the empty one.
     pub null_values: Vec<String>,
+    /// Delimited text: in columns that are not text, these and the empty field stand for a missing value in quotes too.
+    pub null_in_quotes: bool,
     /// Delimited text: lines that begin with this are skipped.
     pub comment: Option<String>,
     /// Delimited text: so many lines at the beginning are skipped.
@@ -181,6 +192,7 @@ impl Layout {
             true_values: Vec::new(),
             false_values: Vec::new(),
             null_values: Vec::new(),
+            null_in_quotes: true,
             comment: None,
             skip_rows: 0,
             trim: false,
@@ -214,8 +226,8 @@ pub fn read_with_rejects(
     match layout.format {
         Format::Csv | Format::Tsv => csv::read(&load(path, watch)?, layout, watch),
         Format::Jsonl => json::read_lines(&load(path, watch)?, layout, watch),
-        Format::Json => json::read_whole(&load(path, watch)?, layout).map(all),
-        Format::Arff => arff::read(&load(path, watch)?, layout).map(all),
+        Format::Json => json::read_whole(&load(path, watch)?, layout, watch).map(all),
+        Format::Arff => arff::read(&load(path, watch)?, layout, watch).map(all),
         Format::Parquet => binary::read_parquet(path, layout, watch).map(all),
         Format::Arrow => binary::read_arrow(path, layout, watch).map(all),
         Format::Idx => read_idx(path, None, &layout.types, watch).map(all),

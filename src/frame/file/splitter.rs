@@ -1,7 +1,7 @@
 //! Where the rows and fields of delimited text end.
 
 use super::rejects::{Reject, Rejects};
-use super::text::line_at;
+use super::text::{LEAVE_OUT, line_at};
 use super::{BadFile, Layout, cells, width};
 use rayon::prelude::*;
 use std::ops::Range;
@@ -112,6 +112,15 @@ impl<'a> Splitter<'a> {
     /// How far it is.
     pub(super) fn place(&self) -> usize {
         self.at.min(self.text.len())
+    }
+
+    /// Whether the first row is there to its end, in a text that may break off in it.
+    pub(super) fn holds_first_row(mut self) -> bool {
+        match self.row(&mut Vec::new()) {
+            Ok(Some(_)) => self.at <= self.text.len(),
+            Ok(None) | Err(Trouble::Unclosed { .. }) => false,
+            Err(_) => true,
+        }
     }
 
     /// Takes the header row where there is one, and settles the names.
@@ -285,7 +294,7 @@ impl<'a> Splitter<'a> {
             .note(format!("{source} {}", fields_of(expected)))
             .note(format!("line {line}: {shown}"))
             .hint("mend the line, or say what separates and encloses fields with `separator` and `quote`")
-            .hint("or leave such lines out: `bad_lines = \"reject\"`")
+            .hint(LEAVE_OUT)
     }
 
     /// Where the next row begins, behind comments and blank lines; `None` behind the last.

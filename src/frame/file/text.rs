@@ -1,10 +1,13 @@
 //! Bytes into text: the encodings of files that came from elsewhere, and where a file is not in the one it should be in.
 
-use super::BadFile;
+use super::{BadFile, Layout};
 use encoding_rs::{DecoderResult, Encoding as Table};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+
+/// What else can be done about a line that cannot be read.
+pub(super) const LEAVE_OUT: &str = "or leave such lines out: `bad_lines = \"reject\"`";
 
 /// How text is encoded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -92,6 +95,13 @@ pub(super) struct Stray {
     pub(super) byte: u8,
 }
 
+impl Stray {
+    /// Why its line is left out.
+    pub(super) fn reason(&self, encoding: Encoding) -> String {
+        format!("the byte 0x{:02x} is not {}", self.byte, encoding.name())
+    }
+}
+
 /// A file's text, without a byte order mark.
 #[derive(Debug)]
 pub(super) struct Text<'a> {
@@ -147,7 +157,8 @@ impl<'a> Text<'a> {
     }
 
     /// The first place where the file is not in its encoding, as an error that says what to do.
-    pub(super) fn not_in(&self, encoding: Encoding, bytes: &[u8]) -> Option<BadFile> {
+    pub(super) fn not_in(&self, layout: &Layout, bytes: &[u8]) -> Option<BadFile> {
+        let encoding = layout.encoding;
         let stray = self.strays.first()?;
         let line = line_at(&self.text, stray.at);
         let name = match encoding {
@@ -157,7 +168,10 @@ impl<'a> Text<'a> {
         let bad = BadFile::new(format!("line {line} is not {name}: found the byte 0x{:02x}", stray.byte));
         Some(match looks_like(bytes) {
             Some(what) => bad.hint(what),
-            None => bad.hint(which(bytes, encoding)).hint("or leave such lines out: `bad_lines = \"reject\"`"),
+            None => {
+                let can_leave_out = layout.format.is_lines() && !layout.reject;
+                bad.hint(which(bytes, encoding)).maybe_hint(can_leave_out.then(|| LEAVE_OUT.to_owned()))
+            }
         })
     }
 
@@ -216,6 +230,7 @@ pub(super) fn line_at(text: &str, offset: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Format;
     use super::*;
 
     #[test]
@@ -247,12 +262,25 @@ mod tests {
     fn a_stray_byte_is_placed() {
         let decoded = Text::decode(b"a\nb\xe9c\n", Encoding::Utf8, true);
         assert_eq!(decoded.strays, [Stray { at: 3, byte: 0xe9 }]);
-        let bad = decoded.not_in(Encoding::Utf8, b"a\nb\xe9c\n").expect("an error");
+        let layout = Layout::new(Format::Csv);
+        let bad = decoded.not_in(&layout, b"a\nb\xe9c\n").expect("an error");
         assert_eq!(bad.message, "line 2 is not UTF-8: found the byte 0xe9");
         assert!(bad.hints[0].contains("latin1") || bad.hints[0].contains("gbk"), "{:?}", bad.hints);
         let (gbk, _, _) = encoding_rs::GBK.encode("一,二\n三,四\n");
-        let bad = Text::decode(&gbk, Encoding::Utf8, true).not_in(Encoding::Utf8, &gbk).expect("an error");
+        let bad = Text::decode(&gbk, Encoding::Utf8, true).not_in(&layout, &gbk).expect("an error");
         assert!(bad.hints[0].contains("`encoding = \"gbk\"`"), "{:?}", bad.hints);
+        // Only where it can be done is it said that lines can be left out.
+        for (format, reject, said) in [
+            (Format::Tsv, false, true),
+            (Format::Csv, true, false),
+            (Format::Jsonl, false, true),
+            (Format::Jsonl, true, false),
+            (Format::Json, false, false),
+            (Format::Arff, false, false),
+        ] {
+            let bad = decoded.not_in(&Layout { reject, ..Layout::new(format) }, b"a\nb\xe9c\n").expect("an error");
+            assert_eq!(bad.hints.iter().any(|hint| hint == LEAVE_OUT), said, "{format:?}, {reject}: {:?}", bad.hints);
+        }
         // What breaks off is left out of a beginning, and is an error at the end.
         assert!(Text::decode("é".as_bytes().split_at(1).0, Encoding::Utf8, false).strays.is_empty());
         assert_eq!(Text::decode("é".as_bytes().split_at(1).0, Encoding::Utf8, true).strays.len(), 1);

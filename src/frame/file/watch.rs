@@ -210,4 +210,17 @@ mod tests {
         let seen = told("a.jsonl", lines.as_bytes(), Format::Jsonl);
         ends_whole(&seen, lines.len() as u64, "6 of 6 blocks of lines of `a.jsonl`");
     }
+
+    #[test]
+    fn json_and_arff_are_told_to_their_end() {
+        let rows: Vec<String> = (0..1_000).map(|row| format!("{{\"a\": {row}, \"b\": \"x\"}}")).collect();
+        let json = format!("[{}]", rows.join(",\n"));
+        let seen = told("a.json", json.as_bytes(), Format::Json);
+        ends_whole(&seen, json.len() as u64, "2 of 2 columns of `a.json`");
+        let header = "@relation r\n@attribute a numeric\n@data\n";
+        let arff = format!("{header}{}", "1\n".repeat(40_000));
+        let seen = told("a.arff", arff.as_bytes(), Format::Arff);
+        ends_whole(&seen, arff.len() as u64, "3 of 3 blocks of lines of `a.arff`");
+        ends_whole(&told("a.arff", header.as_bytes(), Format::Arff), header.len() as u64, "`a.arff`");
+    }
 }

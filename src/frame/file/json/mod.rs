@@ -2,11 +2,12 @@
 //! objects and lists included; a whole number stays one, and a key that is now a number and now a text is an error.
 
 mod build;
+mod left_out;
 mod shape;
 mod value;
 
 use super::rejects::{Reject, Rejects};
-use super::text::{Text, line_at};
+use super::text::{LEAVE_OUT, Text, line_at};
 use super::types::no_such_column;
 use super::watch::Parts;
 use super::{BadFile, FileWatch, Layout, binary, width};
@@ -27,7 +28,8 @@ pub(super) fn read_lines(
     watch: FileWatch<'_>,
 ) -> Result<(DataFrame, Vec<Reject>), BadFile> {
     let decoded = Text::decode(bytes, layout.encoding, true);
-    if let Some(bad) = decoded.not_in(layout.encoding, bytes).or_else(|| decoded.not_text(bytes)) {
+    let stray = decoded.not_in(layout, bytes);
+    if let Some(bad) = stray.clone().filter(|_| !layout.reject).or_else(|| decoded.not_text(bytes)) {
         return Err(bad);
     }
     let text = &*decoded.text;
@@ -36,6 +38,11 @@ pub(super) fn read_lines(
         return Err(BadFile::new("the file is empty: it has no rows").hint("give a file with rows"));
     }
     let mut rejects = Rejects::default();
+    let lines = left_out::without_strays(&decoded, lines, layout, &mut rejects);
+    // Where no line is left, the encoding is another.
+    if let Some(bad) = stray.filter(|_| lines.is_empty()) {
+        return Err(bad);
+    }
     // Each block is looked at twice: for its shape, and for its values.
     let parts = watch.parts(2 * lines.len().div_ceil(BLOCK), "blocks of lines");
     let (shape, lines) = common_shape(text, lines, layout, &parts, &mut rejects)?;
@@ -45,7 +52,7 @@ pub(super) fn read_lines(
         .map(|lines| {
             let rows: Vec<Json> =
                 lines.iter().map(|line| parse(text, line)).collect::<Result<_, _>>().map_err(|bad| *bad)?;
-            let made = frame(&rows, &fields, layout);
+            let made = frame(&rows, &fields, layout, &|| {});
             parts.one();
             made
         })
@@ -57,13 +64,14 @@ pub(super) fn read_lines(
     for next in frames {
         df.vstack_mut_owned(next).map_err(|error| BadFile::polars("make a table of the file", &error))?;
     }
-    Ok((declared(df, layout)?, rejects.finish(text, 0)))
+    let df = left_out::typed(flat(df, layout)?, text, &lines, layout, &mut rejects)?;
+    Ok((df, rejects.finish(text, 0)))
 }
 
 /// Reads one text: a list of objects, or an object in which `layout.records` leads to one.
-pub(super) fn read_whole(bytes: &[u8], layout: &Layout) -> Result<DataFrame, BadFile> {
+pub(super) fn read_whole(bytes: &[u8], layout: &Layout, watch: FileWatch<'_>) -> Result<DataFrame, BadFile> {
     let decoded = Text::decode(bytes, layout.encoding, true);
-    if let Some(bad) = decoded.not_in(layout.encoding, bytes) {
+    if let Some(bad) = decoded.not_in(layout, bytes) {
         return Err(bad);
     }
     if decoded.text.trim().is_empty() {
@@ -107,7 +115,12 @@ pub(super) fn read_whole(bytes: &[u8], layout: &Layout) -> Result<DataFrame, Bad
     if rows.is_empty() {
         return Err(BadFile::new("the list holds no object, so there are no columns").hint("give a file with rows"));
     }
-    declared(frame(&rows, &fields_of(shape)?, layout)?, layout)
+    let fields = fields_of(shape)?;
+    let parts = watch.parts(fields.len(), "columns");
+    let df = flat(frame(&rows, &fields, layout, &|| parts.one())?, layout)?;
+    let height = df.height();
+    let columns = binary::cast_declared(df.into_columns(), &layout.types)?;
+    DataFrame::new(height, columns).map_err(|error| BadFile::polars("make a table of the file", &error))
 }
 
 fn step_into(value: Json, key: &str, layout: &Layout) -> Result<Json, BadFile> {
@@ -161,7 +174,7 @@ impl Wrong {
         match self {
             Self::NoJson(error) => BadFile::new(format!("{place}, column {}: {}", error.column(), words(error)))
                 .hint("each line holds one whole JSON object; a file that is one list is `format = \"json\"`")
-                .hint("or leave such lines out: `bad_lines = \"reject\"`"),
+                .hint(LEAVE_OUT),
             Self::NoObject => BadFile::new(format!("{place} is not an object, expected `{{…}}`"))
                 .hint("a row is an object, its keys the columns"),
             Self::Conflict(conflict) => {
@@ -225,6 +238,7 @@ fn common_shape(
     if let Some(whole) = whole {
         return Ok((whole, lines));
     }
+    let lines = if layout.reject { left_out::without_odd(text, lines, layout, rejects) } else { lines };
     let mut whole = Shape::Null;
     let mut kept = Vec::with_capacity(lines.len());
     for line in lines {
@@ -257,11 +271,15 @@ fn fields_of(shape: Shape) -> Result<Vec<(String, Shape)>, BadFile> {
     }
 }
 
-fn frame(rows: &[Json], fields: &[(String, Shape)], layout: &Layout) -> Result<DataFrame, BadFile> {
+/// A table of rows; each column is `told` when it is made.
+fn frame(rows: &[Json], fields: &[(String, Shape)], layout: &Layout, told: &dyn Fn()) -> Result<DataFrame, BadFile> {
     let columns = fields.iter().enumerate().map(|(place, (key, shape))| {
         let values: Vec<Option<&Json>> = rows.iter().map(|row| row.get(key, place)).collect();
         let text = layout.types.get(key) == Some(&DType::Str);
-        if text { Ok(build::texts(key.as_str().into(), &values)) } else { build::series(key, &values, shape) }
+        let series =
+            if text { Ok(build::texts(key.as_str().into(), &values)) } else { build::series(key, &values, shape) };
+        told();
+        series
     });
     let columns: PolarsResult<Vec<Column>> = columns.map(|series| series.map(IntoColumn::into_column)).collect();
     columns
@@ -270,19 +288,18 @@ fn frame(rows: &[Json], fields: &[(String, Shape)], layout: &Layout) -> Result<D
 }
 
 fn empty(fields: &[(String, Shape)], layout: &Layout) -> DataFrame {
-    frame(&[], fields, layout).unwrap_or_default()
+    frame(&[], fields, layout, &|| {}).unwrap_or_default()
 }
 
-fn declared(df: DataFrame, layout: &Layout) -> Result<DataFrame, BadFile> {
+/// The table with its final columns, which have the names that types are declared for.
+fn flat(df: DataFrame, layout: &Layout) -> Result<DataFrame, BadFile> {
     let df = binary::flattened(df, layout)?;
     width::bounded(df.width(), "taken apart the objects have")?;
     let names: Vec<String> = df.columns().iter().map(|column| column.name().to_string()).collect();
     if let Some(unfitting) = layout.types.unfitting(names.iter().map(String::as_str)).first() {
         return Err(no_such_column(unfitting, names.iter().map(String::as_str)));
     }
-    let height = df.height();
-    let columns = binary::cast_declared(df.into_columns(), &layout.types)?;
-    DataFrame::new(height, columns).map_err(|error| BadFile::polars("make a table of the file", &error))
+    Ok(df)
 }
 
 #[cfg(test)]

@@ -5,16 +5,16 @@ use super::*;
 use crate::frame::schema_of;
 use std::collections::BTreeMap;
 
-fn lines_with(text: &str, change: impl FnOnce(&mut Layout)) -> Result<(DataFrame, Vec<Reject>), BadFile> {
+fn lines_with(text: impl AsRef<[u8]>, change: impl FnOnce(&mut Layout)) -> Result<(DataFrame, Vec<Reject>), BadFile> {
     let mut layout = Layout::new(Format::Jsonl);
     change(&mut layout);
-    read_lines(text.as_bytes(), &layout, super::super::Watch::nobody().file("", 0))
+    read_lines(text.as_ref(), &layout, super::super::Watch::nobody().file("", 0))
 }
 
 fn whole_with(text: &str, change: impl FnOnce(&mut Layout)) -> Result<DataFrame, BadFile> {
     let mut layout = Layout::new(Format::Json);
     change(&mut layout);
-    read_whole(text.as_bytes(), &layout)
+    read_whole(text.as_bytes(), &layout, super::super::Watch::nobody().file("", 0))
 }
 
 fn types(df: &DataFrame) -> Vec<String> {
@@ -86,6 +86,79 @@ fn a_bad_line_is_named_or_left_out() {
     assert_eq!(rejects.iter().map(|reject| reject.line).collect::<Vec<_>>(), [2, 3]);
     assert_eq!(rejects[1].reason, "`a` is a text here, and a number before");
     assert_eq!(rejects[1].text, "{\"a\": \"x\"}");
+}
+
+fn declared(types: &[(&str, DType)]) -> TypeRules {
+    TypeRules::new(types.iter().map(|(name, dtype)| ((*name).to_owned(), dtype.clone())).collect())
+}
+
+fn told(rejects: &[Reject]) -> Vec<(u64, Option<&str>, &str, &str)> {
+    rejects.iter().map(|r| (r.line, r.column.as_deref(), r.reason.as_str(), r.text.as_str())).collect()
+}
+
+#[test]
+fn a_line_with_a_stray_byte_is_left_out() {
+    let text = b"{\"a\": \"x\"}\n\n{\"a\": \"caf\xe9\"}\n{\"a\": \"\xff\xfe\"}\n{\"a\": \"y\"}\n";
+    let (df, rejects) = lines_with(text, |layout| layout.reject = true).expect("read");
+    let values: Vec<Option<&str>> = df.column("a").expect("a").str().expect("text").iter().collect();
+    assert_eq!(values, [Some("x"), Some("y")]);
+    assert_eq!(
+        told(&rejects),
+        [
+            (3, None, "the byte 0xe9 is not utf8", "{\"a\": \"caf\u{fffd}\"}"),
+            (4, None, "the byte 0xff is not utf8", "{\"a\": \"\u{fffd}\u{fffd}\"}"),
+        ]
+    );
+    let bad = lines_with(text, |_| {}).expect_err("it fails");
+    assert_eq!(bad.message, "line 3 is not UTF-8: found the byte 0xe9");
+    assert!(bad.hints.iter().any(|hint| hint == LEAVE_OUT), "{bad:?}");
+    // Every line is in another encoding: that is no matter of bad lines.
+    let bad = lines_with(b"{\"a\": \"caf\xe9\"}\n", |layout| layout.reject = true).expect_err("it fails");
+    assert!(bad.message.contains("0xe9") && bad.hints.iter().all(|hint| hint != LEAVE_OUT), "{bad:?}");
+}
+
+#[test]
+fn a_value_of_another_type_is_told_with_its_line() {
+    let given = || declared(&[("n", DType::I64), ("day", DType::Date)]);
+    let text = "{\"n\": 1, \"day\": \"2026-05-04\"}\n\n{\"n\": 2.5}\n{\"n\": 3, \"day\": \"soon\"}\n{\"n\": 1e3}\n";
+    let bad = lines_with(text, |layout| layout.types = given()).expect_err("it fails");
+    assert_eq!(bad.message, "line 3, column `n`: found `2.5`, expected a whole number (i64)");
+    assert!(bad.hints.iter().any(|hint| hint == LEAVE_OUT), "{bad:?}");
+    let (df, rejects) = lines_with(text, |layout| {
+        layout.types = given();
+        layout.reject = true;
+    })
+    .expect("read");
+    assert_eq!(types(&df), ["n i64", "day date"]);
+    assert_eq!(df.column("n").expect("n").i64().expect("i64").iter().collect::<Vec<_>>(), [Some(1), Some(1000)]);
+    assert_eq!(
+        told(&rejects),
+        [
+            (3, Some("n"), "found `2.5`, expected a whole number (i64)", "{\"n\": 2.5}"),
+            (4, Some("day"), "found `soon`, expected a date like 2026-05-04", "{\"n\": 3, \"day\": \"soon\"}"),
+        ]
+    );
+}
+
+#[test]
+fn a_declared_type_says_which_of_two_kinds_is_bad() {
+    let text = "{\"n\": \"none\"}\n{\"n\": 1}\n{\"n\": null}\n{\"n\": 2}\n";
+    let read = |text: &str| {
+        let change = |layout: &mut Layout| {
+            layout.types = declared(&[("n", DType::I64)]);
+            layout.reject = true;
+        };
+        let (df, rejects) = lines_with(text, change).expect("read");
+        let lines: Vec<u64> = rejects.iter().map(|reject| reject.line).collect();
+        (df.column("n").expect("n").i64().expect("i64").iter().collect::<Vec<_>>(), lines, rejects)
+    };
+    let (values, lines, rejects) = read(text);
+    assert_eq!((values, lines), (vec![Some(1), None, Some(2)], vec![1]));
+    assert_eq!(told(&rejects)[0].1, Some("n"));
+    assert_eq!(rejects[0].reason, "found `none`, expected a whole number (i64)");
+    // Texts that are numbers are taken where all are texts, and a broken line beside them changes nothing.
+    let (values, lines, _) = read("{\"n\": \"1\"}\nnonsense\n{\"n\": \"x\"}\n{\"n\": \"2\"}\n");
+    assert_eq!((values, lines), (vec![Some(1), Some(2)], vec![2, 3]));
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! PostgreSQL servers. A query runs in a transaction that can only read and sees one state of the database; its rows come
 //! as the server's own csv, in which a missing value and an empty text differ, and are read as every csv is.
 
+use super::interrupt::ended_when;
 use super::tls::Protection;
 use super::{BadQuery, Spec, declared, numeric, one_of_each};
 use crate::env;
 use crate::frame::file::{Format, Layout, TypeRules, read_text};
+use crate::numbers;
 use crate::path;
 use crate::stage::{ErrorKind, Progress, RunCx, StageError};
 use crate::types::DType;
@@ -17,7 +19,7 @@ use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How values are written, whatever the server's settings are.
 const SETTINGS: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
@@ -53,7 +55,20 @@ pub(super) fn address(url: &str) -> Result<bool, String> {
 /// The rows of a query.
 pub(super) fn read(url: &str, spec: &Spec, cx: &RunCx<'_>) -> Result<DataFrame, StageError> {
     super::super::fetch::need_network(cx)?;
-    let mut client = connect(url, spec, cx)?;
+    let protection = Protection::of(spec, cx)?;
+    let mut client = connect(url, spec, &protection)?;
+    let (token, cancel) = (client.cancel_token(), cx.cancel);
+    let asked = ended_when(
+        move || cancel.is_set(),
+        // Where the server cannot be told, the query goes on until the connection ends.
+        move || drop(token.cancel_query(protection.connector.clone())),
+        || ask(&mut client, spec, cx),
+    );
+    // What the server says of a query that it was told to end is not why there are no rows.
+    asked.map_err(|error| cx.check_cancelled().err().unwrap_or(error))
+}
+
+fn ask(client: &mut Client, spec: &Spec, cx: &RunCx<'_>) -> Result<DataFrame, StageError> {
     client.batch_execute(SETTINGS).map_err(|error| failed(&error, &spec.query, 0))?;
     let query = spec.query.trim().trim_end_matches(';');
     let lead = spec.query.len() - spec.query.trim_start().len();
@@ -70,12 +85,12 @@ pub(super) fn read(url: &str, spec: &Spec, cx: &RunCx<'_>) -> Result<DataFrame, 
     let columns: Vec<(String, DType, After)> = statement.columns().iter().map(typed).collect();
     one_of_each(&columns.iter().map(|(name, ..)| name.clone()).collect::<Vec<_>>())
         .map_err(|bad| bad.failure(&spec.query))?;
-    let text = copy(&mut client, query, lead, spec, cx)?;
+    let text = copy(client, query, lead, spec, cx)?;
     let df = table(&text, &columns, spec)?;
     if is_ordered(query) { Ok(df) } else { sorted(&df) }
 }
 
-fn connect(url: &str, spec: &Spec, cx: &RunCx<'_>) -> Result<Client, StageError> {
+fn connect(url: &str, spec: &Spec, protection: &Protection) -> Result<Client, StageError> {
     let mut config: Config =
         url.parse().map_err(|error: ::postgres::Error| StageError::data(words(&error)).at(path!["url"]))?;
     let variable = spec.password_variable.as_deref();
@@ -95,12 +110,11 @@ fn connect(url: &str, spec: &Spec, cx: &RunCx<'_>) -> Result<Client, StageError>
     if config.get_connect_timeout().is_none() {
         config.connect_timeout(Duration::from_secs(30));
     }
-    let Protection { mode, connector } = Protection::of(spec, cx)?;
     // What `url` says with `?sslmode=` counts where the field says nothing.
     if spec.ssl_mode.is_some() || spec.ssl_root_cert.is_some() {
-        config.ssl_mode(mode);
+        config.ssl_mode(protection.mode);
     }
-    config.application_name("kilter").connect(connector).map_err(|error| unreachable(&error, spec))
+    config.application_name("kilter").connect(protection.connector.clone()).map_err(|error| unreachable(&error, spec))
 }
 
 fn unreachable(error: &::postgres::Error, spec: &Spec) -> StageError {
@@ -135,7 +149,7 @@ fn copy(client: &mut Client, query: &str, lead: usize, spec: &Spec, cx: &RunCx<'
         }
         failure
     })?;
-    let mut text = Vec::new();
+    let (mut text, begin) = (Vec::new(), Instant::now());
     loop {
         cx.check_cancelled()?;
         let got = (&mut reader).take(BLOCK).read_to_end(&mut text).map_err(|error| {
@@ -149,7 +163,7 @@ fn copy(client: &mut Client, query: &str, lead: usize, spec: &Spec, cx: &RunCx<'
         if (got as u64) < BLOCK {
             return Ok(text);
         }
-        let detail = String::new();
+        let detail = numbers::rate(text.len() as f64 / begin.elapsed().as_secs_f64(), "bytes");
         cx.services.progress(Progress { done: text.len() as u64, total: None, unit: "bytes", detail });
     }
 }
@@ -169,6 +183,8 @@ fn table(text: &[u8], columns: &[(String, DType, After)], spec: &Spec) -> Result
         types: TypeRules::new(types),
         true_values: vec!["t".to_owned()],
         false_values: vec!["f".to_owned()],
+        // The server tells an empty text from a missing value by its quotes.
+        null_in_quotes: false,
         ..Layout::new(Format::Csv)
     };
     let mut df = read_text(text, &layout).map_err(|bad| {

@@ -1,5 +1,6 @@
 //! SQLite files, opened so that nothing in or beside them changes.
 
+use super::interrupt::ended_when;
 use super::{BadQuery, Spec, declared, one_of_each};
 use crate::frame::file::{BadFile, PROBE_WHOLE, TypeRules};
 use crate::frame::from_polars;
@@ -10,6 +11,7 @@ use crate::types::DType;
 use polars::prelude::*;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
+use std::io::Read;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -19,6 +21,9 @@ const SOME_ROWS: usize = 65_536;
 /// So many rows are looked at before a run, to tell their types, of a file that is no larger than [`PROBE_WHOLE`], and for no longer than this.
 const MOST_LOOKED_AT: usize = 1_000_000;
 const LONGEST_LOOK: Duration = Duration::from_secs(2);
+
+/// What a journal begins with that has to be played back.
+const JOURNAL: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
 
 /// Why there is no answer.
 pub(super) enum Wrong {
@@ -41,20 +46,17 @@ pub(super) fn columns(place: &Path, spec: &Spec) -> Result<Vec<(String, Option<D
     if !small || names.iter().all(|name| rules.get(name).is_some()) {
         return Ok(unknown());
     }
-    let (interrupt, (done, wait)) = (connection.get_interrupt_handle(), crossbeam_channel::bounded::<()>(0));
-    let found = std::thread::scope(|scope| {
-        scope.spawn(move || {
-            if wait.recv_timeout(LONGEST_LOOK) == Err(crossbeam_channel::RecvTimeoutError::Timeout) {
-                interrupt.interrupt();
-            }
-        });
-        let found = gather(&mut statement, &names, &rules, &mut |height, columns| {
-            columns.iter_mut().for_each(Values::forget);
-            Ok(height < MOST_LOOKED_AT)
-        });
-        drop(done);
-        found
-    });
+    let (interrupt, begin) = (connection.get_interrupt_handle(), Instant::now());
+    let found = ended_when(
+        move || begin.elapsed() >= LONGEST_LOOK,
+        move || interrupt.interrupt(),
+        || {
+            gather(&mut statement, &names, &rules, &mut |height, columns| {
+                columns.iter_mut().for_each(Values::forget);
+                Ok(height < MOST_LOOKED_AT)
+            })
+        },
+    );
     match found {
         Ok(Some((_, columns))) => {
             Ok(names.iter().zip(columns).map(|(name, values)| (name.clone(), Some(values.dtype()))).collect())
@@ -116,12 +118,34 @@ pub(super) fn read(place: &Path, spec: &Spec, cx: &RunCx<'_>) -> Result<DataFram
     let mut statement = connection.prepare(&spec.query).map_err(|error| failure(wrong(&error)))?;
     let names = names(&statement).map_err(|bad| failure(Wrong::Query(bad)))?;
     let rules = TypeRules::new(spec.types.clone());
+    let (height, columns) = match all_rows(&connection, &mut statement, &names, &rules, cx) {
+        Ok(gathered) => gathered,
+        Err(Failure::Row(error)) => return Err(error),
+        Err(Failure::Asking(error)) => {
+            // What SQLite says of a query that it was told to end is not why there are no rows.
+            cx.check_cancelled()?;
+            return Err(failure(wrong(&error)));
+        }
+    };
+    let columns = names.iter().zip(columns).map(|(name, values)| values.column(name)).collect();
+    let df = DataFrame::new(height, columns);
+    declared(df.map_err(|error| StageError::from(BadFile::polars("make a table of the rows", &error)))?, spec)
+}
+
+/// What is gathered before the run ends; it is told how far that is.
+fn all_rows(
+    connection: &Connection,
+    statement: &mut rusqlite::Statement<'_>,
+    names: &[String],
+    rules: &TypeRules,
+    cx: &RunCx<'_>,
+) -> Result<(usize, Vec<Values>), Failure> {
     let begin = Instant::now();
     let tell = |rows: usize| {
         let rate = numbers::rate(rows as f64 / begin.elapsed().as_secs_f64(), "rows");
         cx.services.progress(Progress { done: rows as u64, total: None, unit: "row", detail: rate });
     };
-    let gathered = gather(&mut statement, &names, &rules, &mut |height, _| {
+    let mut told = |height: usize, _: &mut [Values]| -> Result<bool, StageError> {
         if height % SOME_ROWS == 0 {
             cx.check_cancelled()?;
             if height > 0 {
@@ -129,26 +153,47 @@ pub(super) fn read(place: &Path, spec: &Spec, cx: &RunCx<'_>) -> Result<DataFram
             }
         }
         Ok(true)
-    });
-    let (height, columns) = match gathered {
-        Ok(gathered) => gathered.ok_or_else(|| StageError::bug("a query stopped by itself"))?,
-        Err(Failure::Row(error)) => return Err(error),
-        Err(Failure::Asking(error)) => return Err(failure(wrong(&error))),
     };
-    tell(height);
-    let columns = names.iter().zip(columns).map(|(name, values)| values.column(name)).collect();
-    let df = DataFrame::new(height, columns);
-    declared(df.map_err(|error| StageError::from(BadFile::polars("make a table of the rows", &error)))?, spec)
+    let (interrupt, cancel) = (connection.get_interrupt_handle(), cx.cancel);
+    let gathered = ended_when(
+        move || cancel.is_set(),
+        move || interrupt.interrupt(),
+        || gather(statement, names, rules, &mut told),
+    )?;
+    let gathered = gathered.ok_or_else(|| Failure::Row(StageError::bug("a query stopped by itself")))?;
+    tell(gathered.0);
+    Ok(gathered)
+}
+
+/// An error where the database is more than its file: opened so that nothing changes, SQLite does not look at what lies beside it.
+fn alone(place: &Path, name: &str) -> Result<(), BadFile> {
+    let beside = |ending: &str| {
+        let mut path = place.as_os_str().to_owned();
+        path.push(ending);
+        path
+    };
+    if std::fs::metadata(beside("-wal")).is_ok_and(|meta| meta.len() > 0) {
+        return Err(BadFile::new(format!("`{name}` has changes that are not in it yet, but in `{name}-wal`"))
+            .hint("close the program that writes to it, or run `PRAGMA wal_checkpoint(TRUNCATE)` in it"));
+    }
+    // One that is done with is removed, cut to nothing or begins with zeros.
+    let mut head = [0; JOURNAL.len()];
+    let journal = std::fs::File::open(beside("-journal")).and_then(|mut file| file.read_exact(&mut head));
+    if journal.is_ok() && head == JOURNAL {
+        return Err(BadFile::new(format!(
+            "`{name}` has half a transaction in it, and what it was before in `{name}-journal`"
+        ))
+        .hint("let the program that writes to it end its transaction")
+        .hint(
+            "after a crash open it once with a program that may write to it, such as `sqlite3`: it takes the half back",
+        ));
+    }
+    Ok(())
 }
 
 fn open(place: &Path) -> Result<Connection, BadFile> {
     let name = place.file_name().unwrap_or(place.as_os_str()).to_string_lossy();
-    let mut log = place.as_os_str().to_owned();
-    log.push("-wal");
-    if std::fs::metadata(&log).is_ok_and(|meta| meta.len() > 0) {
-        return Err(BadFile::new(format!("`{name}` has changes that are not in it yet, but in `{name}-wal`"))
-            .hint("close the program that writes to it, or run `PRAGMA wal_checkpoint(TRUNCATE)` in it"));
-    }
+    alone(place, &name)?;
     let text = place.to_str().ok_or_else(|| BadFile::new(format!("the path of `{name}` is not UTF-8")))?;
     let escaped = text.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
     // `immutable`: no lock is taken and no file made beside it; the copy in the store could not have one.

@@ -71,6 +71,15 @@ fn a_long_read_tells_how_far_it_is() {
 }
 
 #[test]
+fn a_query_without_rows_ends_when_its_time_is_up() {
+    let mut bench = bench();
+    bench.cancel = bench.cancel.within(Some(std::time::Duration::from_millis(300)));
+    let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) AS most FROM n";
+    let error = run(&bench, &format!("path = \"shop.db\"\nquery = \"{endless}\"")).expect_err("it is ended");
+    assert_eq!(error.kind, crate::stage::ErrorKind::Cancelled, "{error}");
+}
+
+#[test]
 fn a_column_of_several_types_is_an_error_or_text() {
     let error = failure("path = \"shop.db\"\nquery = \"SELECT a FROM mixed\"");
     assert_eq!(error.message, "row 2, column `a`: found a text, and a number before");
@@ -113,6 +122,28 @@ fn what_is_no_database_is_told() {
     bench.file("shop.db-wal", "changes");
     let error = run(&bench, "path = \"shop.db\"\nquery = \"SELECT 1\"").expect_err("changes beside it");
     assert!(error.message.contains("changes that are not in it yet"), "{error}");
+}
+
+#[test]
+fn half_a_transaction_is_not_read() {
+    let bench = bench();
+    let fields = "path = \"shop.db\"\nquery = \"SELECT count(*) AS n FROM orders\"";
+    bench.file("shop.db-journal", [0_u8; 512]);
+    run(&bench, fields).expect("a journal that is done with");
+    std::fs::remove_file(bench.place("workspace").join("shop.db-journal")).expect("was there");
+    let writer = Connection::open(bench.place("workspace").join("shop.db")).expect("opened");
+    // So few pages fit into the cache that the file is written to before the transaction ends.
+    writer.execute_batch("PRAGMA cache_size = 5; CREATE TABLE large (a)").expect("set");
+    let fill =
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) SELECT zeroblob(1000) FROM n";
+    writer.execute_batch(&format!("INSERT INTO large {fill}")).expect("filled");
+    run(&bench, fields).expect("nothing is open");
+    writer.execute_batch("BEGIN; UPDATE large SET a = randomblob(1000)").expect("begun");
+    let error = run(&bench, fields).expect_err("half a transaction");
+    assert!(error.message.starts_with("`shop.db` has half a transaction in it"), "{error}");
+    assert_eq!(bench.check::<Database>(fields).1.len(), 1);
+    writer.execute_batch("ROLLBACK").expect("taken back");
+    run(&bench, fields).expect("whole again");
 }
 
 #[test]

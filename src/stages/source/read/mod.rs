@@ -10,8 +10,8 @@ pub use spec::{BadLines, Spec};
 
 use crate::diag::codes;
 use crate::frame::file::{
-    BadFile, BadOne, Format, InPieces, Layout, Reject, Watch, piece_within, probe, probe_many, read_idx,
-    read_in_pieces, read_many, rejects_table, scan_many,
+    BadFile, BadOne, Format, InPieces, Layout, Reject, Watch, probe, probe_many, read_idx, read_in_pieces, read_many,
+    rejects_table, row_groups_fit, scan_many,
 };
 use crate::frame::write::{TableWriter, Written};
 use crate::frame::{write_plan, write_table, write_view};
@@ -37,7 +37,7 @@ impl Kind for Read {
     const INFO: StageInfo = StageInfo {
         name: "read",
         family: Family::Source,
-        version: 1,
+        version: 2,
         summary: "Makes a table of csv, tsv, parquet, JSON, arrow, ARFF or IDX files, compressed or not.",
         ports: &[
             Port { name: TABLE, about: "the table, its rows in the files' order" },
@@ -156,6 +156,7 @@ fn in_pieces(
     let Some(memory) = cx.memory else { return Ok(None) };
     let file_column = spec.file_column.as_deref();
     if let Some(lf) = scan_many(files, layout, file_column).map_err(in_file)? {
+        row_groups_fit(files, memory).map_err(in_file)?;
         let written = write_plan(cx, TABLE, lf).map_err(|failure| failure.while_doing("read the file"))?;
         return Ok(Some((written, Vec::new())));
     }
@@ -169,7 +170,7 @@ fn in_pieces(
         writer.push(df)
     };
     let tell = |progress| cx.services.progress(progress);
-    match read_in_pieces(files, layout, file_column, piece_within(memory), &tell, &mut take).map_err(in_file)? {
+    match read_in_pieces(files, layout, file_column, memory, &tell, &mut take).map_err(in_file)? {
         InPieces::Whole => Ok(None),
         InPieces::Taken(error) => Err(error),
         InPieces::Done(rejects) => {

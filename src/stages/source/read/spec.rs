@@ -61,8 +61,8 @@ pub struct Spec {
     /// csv and tsv: fields that mean `false`, besides that word.
     #[serde(default)]
     pub false_values: Vec<String>,
-    /// csv and tsv: fields that stand for a missing value, besides the empty one: `["NA"]`. A field in quotes is never
-    /// missing.
+    /// csv and tsv: fields that stand for a missing value, besides the empty one: `["NA"]`. In a column
+    /// of text a field in quotes is never missing.
     #[serde(default)]
     pub null_values: Vec<String>,
     /// csv and tsv: lines that begin with this text are left out.
@@ -131,6 +131,7 @@ impl Spec {
             records: self.records.clone(),
             flatten: self.flatten,
             null_values: self.null_values.clone(),
+            null_in_quotes: usual.null_in_quotes,
             comment: self.comment.clone().filter(|mark| !mark.is_empty()),
             skip_rows: self.skip_rows as usize,
             trim: self.trim,
@@ -203,7 +204,6 @@ impl Spec {
     /// Reports fields that the format has no use for.
     pub(super) fn check_fits(&self, format: Format, cx: &mut CheckCx<'_>) {
         let delimited = format.is_delimited();
-        let lines = delimited || format == Format::Jsonl;
         let fields = [
             ("header", self.header.is_some(), delimited, "csv and tsv"),
             ("names", !self.names.is_empty(), delimited, "csv and tsv"),
@@ -219,7 +219,7 @@ impl Spec {
             ("skip_rows", self.skip_rows > 0, delimited, "csv and tsv"),
             ("trim", self.trim, delimited, "csv and tsv"),
             ("encoding", self.encoding != Encoding::Utf8, format.is_text(), "text"),
-            ("bad_lines", self.bad_lines == BadLines::Reject, lines, "csv, tsv and jsonl"),
+            ("bad_lines", self.bad_lines == BadLines::Reject, format.is_lines(), "csv, tsv and jsonl"),
             ("records", self.records.is_some(), format == Format::Json, "json"),
             ("flatten", self.flatten, format.is_nested(), "json, jsonl, parquet and arrow"),
             ("labels", self.labels.is_some(), format == Format::Idx, "idx"),

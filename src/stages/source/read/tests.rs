@@ -82,6 +82,25 @@ fn quotes_enclose_separators_line_ends_and_quotes() {
 }
 
 #[test]
+fn numbers_may_be_missing_where_every_field_is_in_quotes() {
+    let text = b"\"n\",\"price\",\"day\",\"ok\",\"note\"\n\"1\",\"\",\"2026-05-04\",\"NA\",\"\"\n\"\",\"2.50\",\"NA\",\"true\",\"NA\"\n";
+    let declared = "types = { n = \"i64\", price = \"decimal(10, 2)\", day = \"date\", ok = \"bool\" }";
+    let nulls = "null_values = [\"NA\"]";
+    let (produced, df) = read("a.csv", text, &format!("{declared}\n{nulls}")).expect("read");
+    assert_eq!(types(&produced), ["n i64", "price decimal(10, 2)", "day date", "ok bool", "note str"]);
+    let missing: Vec<usize> = df.columns().iter().map(|column| column.null_count()).collect();
+    assert_eq!(missing, [1, 1, 1, 1, 0], "a text in quotes is what it is: {df}");
+    let rejecting = format!("{declared}\n{nulls}\nbad_lines = \"reject\"");
+    assert_eq!(read("a.csv", text, &rejecting).expect("read").0.summary, "2 rows x 5 columns");
+    assert_eq!(types(&read("a.csv", text, nulls).expect("read").0)[0], "n str", "until it is declared");
+    let error = failure(text, declared);
+    assert_eq!(error.message, "line 3, column `day`: found `NA`, expected a date like 2026-05-04");
+    let error = failure(b"n\n\"-\"\n", "types = { n = \"f64\" }");
+    assert!(error.hints[0].contains("add it to `null_values`"), "{:?}", error.hints);
+    assert!(read("a.csv", b"n\n\"-\"\n", "types = { n = \"f64\" }\nnull_values = [\"-\"]").is_ok());
+}
+
+#[test]
 fn adult_has_spaces_after_commas_and_question_marks() {
     let text = b"39, State-gov, 77516, <=50K\n50, ?, 83311, >50K\n\n";
     let fields = "format = \"csv\"\nheader = false\nnames = [\"age\", \"work\", \"weight\", \"income\"]\ntrim = true\nnull_values = [\"?\"]";
