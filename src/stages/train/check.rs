@@ -3,7 +3,7 @@
 use super::kind::{CURVES, GRADIENTS, HISTORY, MODEL, STATE};
 use super::spec::TrainSpec;
 use crate::diag::{codes, did_you_mean, list};
-use crate::job::{Accumulate, Precision, TRACE, validation_metrics};
+use crate::job::{Accumulate, TRACE, validation_metrics};
 use crate::nn::choice::Problem;
 use crate::nn::losses::Loss;
 use crate::nn::optim::Optimizer;
@@ -144,9 +144,6 @@ fn recorded(spec: &TrainSpec, cx: &mut CheckCx<'_>) {
         conflict(
             "only steps of `sgd`, `adam` and `adamw` can be recorded: others take their learning rate from the processor",
         );
-    }
-    if spec.precision == Precision::F16 {
-        conflict("steps in f16 cannot be recorded: the processor decides after each how the loss is scaled");
     }
     if spec.augment.is_some_and(|augment| augment.mixup > 0.0) {
         conflict("steps with mixup cannot be recorded: each mixes in another share");
