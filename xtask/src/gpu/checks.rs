@@ -19,6 +19,8 @@ pub const CHECKS: &[Check] = &[
     Check { name: "every_optimizer", run: every_optimizer },
     Check { name: "augmented_there", run: augmented_there },
     Check { name: "recorded_steps", run: recorded_steps },
+    Check { name: "stopped_and_gone_on", run: stopped_and_gone_on },
+    Check { name: "refused_by_name", run: refused_by_name },
     Check { name: "rows_from_the_processor", run: rows_from_the_processor },
     Check { name: "too_large_a_batch", run: too_large_a_batch },
 ];
@@ -176,6 +178,50 @@ fn recorded_steps(worker: &mut Worker) -> Result<String, String> {
         seen.push(format!("{bits} {usual:.5} as usual, {replayed:.5} replayed"));
     }
     Ok(format!("losses: {}, twice the same bytes", seen.join(", ")))
+}
+
+/// A training that is stopped within an epoch and goes on from its checkpoint ends with the bytes of one that was not: as usual, with
+/// recorded steps, of which some are then made as usual, and with a scaled loss.
+fn stopped_and_gone_on(worker: &mut Worker) -> Result<String, String> {
+    let layers = format!("{CNN}, {MLP}");
+    let mut seen = Vec::new();
+    for more in ["", r#""graph": true,"#, r#""graph": true, "precision": "f16","#] {
+        // Long enough to be stopped.
+        let of = |worker: &Worker, more: &str, out: &str| {
+            Training { epochs: 20, ..training(worker, &layers, more, out) }.job()
+        };
+        let straight = of(worker, more, "straight")?;
+        worker.done(&straight)?;
+        let folder = worker.folder.join(format!("checkpoints-{}", seen.len())).display().to_string();
+        let kept = format!(r#"{more} "checkpoints": {{"folder": {folder:?}, "readable": [], "every": 3600.0}},"#);
+        let stopped = of(worker, &kept, "stopped")?;
+        if worker.run_and_stop(&stopped)?.failure().is_none() {
+            return Err("a training ended before it could be stopped".to_owned());
+        }
+        let step = worker.done(&stopped)?.number("continues", "step")?;
+        if bytes(worker, "straight")? != bytes(worker, "stopped")? {
+            return Err(format!("{more} gone on with after step {step} it gave other weights"));
+        }
+        seen.push(step.to_string());
+    }
+    Ok(format!("gone on with after steps {} of 400, the same bytes", seen.join(", ")))
+}
+
+/// What CUDA has in no reproducible form is refused by its name, and computed where nobody asks for equal numbers.
+fn refused_by_name(worker: &mut Worker) -> Result<String, String> {
+    if worker.device == "cpu" {
+        return Ok("not tried: a processor computes everything reproducibly".to_owned());
+    }
+    // Windows of unequal size, which overlap, behind weights, so that their gradient is asked for.
+    let uneven = r#"{"conv2d": {"out": 4, "kernel": 3, "padding": 1}}, {"adaptive_avg_pool2d": 5}, "flatten""#;
+    let job = training(worker, uneven, "", "weights").job()?;
+    let told = worker.run(&job)?;
+    let words = told.failure().ok_or("a pool of unequal windows was computed reproducibly")?.to_owned();
+    if !words.contains("adaptive_avg_pool2d") || !words.contains("deterministic = false") {
+        return Err(words);
+    }
+    train(worker, uneven, r#""deterministic": false,"#, "weights")?;
+    Ok(words.chars().take(200).collect())
 }
 
 /// Rows that do not lie on the GPU: sparse ones, shuffled and in their order, near what the processor makes of them.
