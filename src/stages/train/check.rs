@@ -6,7 +6,6 @@ use crate::diag::{codes, did_you_mean, list};
 use crate::job::{Accumulate, TRACE, validation_metrics};
 use crate::nn::choice::Problem;
 use crate::nn::losses::Loss;
-use crate::nn::optim::Optimizer;
 use crate::path;
 use crate::stage::{CheckCx, Outputs, Path};
 use crate::types::{ArtifactType, Column, DType, DatasetType, ModelType, TableSchema, Task, TensorType};
@@ -140,7 +139,7 @@ fn recorded(spec: &TrainSpec, cx: &mut CheckCx<'_>) {
     let mut conflict = |message: &str| {
         cx.error(path!["graph"], codes::CONFLICT, message.to_owned()).hint("leave `graph` out");
     };
-    if !matches!(spec.optimizer, Optimizer::Sgd(_) | Optimizer::Adam(_) | Optimizer::AdamW(_)) {
+    if !spec.optimizer.is_fused() {
         conflict(
             "only steps of `sgd`, `adam` and `adamw` can be recorded: others take their learning rate from the processor",
         );

@@ -6,6 +6,7 @@ use super::course::Course;
 use super::diverged::Diverged;
 use super::loader::Loader;
 use super::meter::{Made, Norms};
+use super::precision::LOOKED_AT;
 use super::step::Step;
 use super::{augment, mixup, order, trace};
 use crate::checkpoint::Keeper;
@@ -15,9 +16,6 @@ use kilter::env::Cancel;
 use kilter::job::TrainJob;
 use kilter::nn::schedule::At;
 use tch::{Device, Tensor};
-
-/// The scale of f16 is looked at after so many steps: rarely enough to cost nothing.
-const LOOKED_AT: u64 = 1000;
 
 /// What an epoch works with. What changes is the [`Course`].
 pub struct Trainer<'a> {
@@ -190,6 +188,12 @@ impl Trainer<'_> {
         scale.check()
     }
 
+    /// Whether a step waits for its loss, so that none is made from one that is no number: on a processor, where that costs nothing,
+    /// and by rules that no tensor on the device can hold back. Their state decays with every step, whatever the gradients are.
+    fn waits(&self) -> bool {
+        self.device == Device::Cpu || !self.job.optimizer.is_fused()
+    }
+
     /// A step that is asked for operator by operator: its loss, the norms where they are wanted, and whether the loss is a number.
     fn usual_step(
         &self,
@@ -199,7 +203,7 @@ impl Trainer<'_> {
         traced: bool,
     ) -> Result<(Tensor, Option<Norms>, bool), Failure> {
         let loss = self.step.loss_and_gradients(batch, course.scale.as_ref())?;
-        let is_sound = self.device != Device::Cpu || loss.f_double_value(&[])?.is_finite();
+        let is_sound = !self.waits() || loss.f_double_value(&[])?.is_finite();
         if let Some(scale) = &mut course.scale
             && is_sound
         {

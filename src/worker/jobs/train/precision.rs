@@ -61,6 +61,9 @@ pub struct LossScale {
 const GROWTH: i64 = 2000;
 /// A scale below it is none that gradients could do with.
 const LEAST: f64 = 1e-4;
+/// It is looked at after so many steps: rarely enough to cost nothing, and before steps that all overflow could have halved it to 0.
+/// Divided by that, gradients of 0 would be no numbers, and nothing would hold back their step.
+pub const LOOKED_AT: u64 = 100;
 
 impl LossScale {
     /// The scale that is begun with; `None` for precisions that need none.
@@ -202,6 +205,18 @@ mod tests {
         let failure = scale.check().expect_err("gives up");
         assert!(failure.message.contains("overflow in f16"), "{failure}");
         assert!(LossScale::new(Precision::Bf16, Device::Cpu).expect("made").is_none());
+    }
+
+    #[test]
+    fn a_scale_that_falls_with_every_step_is_looked_at_before_it_is_0() {
+        let (scale, mut trial) = (scale(), Trial::new(&json!({ "sgd": { "lr": 0.1 } })));
+        let mut least = LossScale { scale: Tensor::from(LEAST as f32), ..scale };
+        (0..LOOKED_AT).for_each(|_| trial.step(f64::NAN, Some(&mut least)));
+        assert!(least.scale.double_value(&[]) >= f64::from(f32::MIN_POSITIVE));
+        // The gradient itself vanishes, and a step of nothing is made.
+        let before = trial.weight.detach().copy();
+        trial.step(1e-30, Some(&mut least));
+        assert_eq!(trial.weight.detach(), before);
     }
 
     /// Before the first step and between others: as if the steps that overflow had never been asked for.
