@@ -193,6 +193,7 @@ fn loss_fits(spec: &TrainSpec, task: &Task, cx: &mut CheckCx<'_>) {
         cx.error(path!["loss", name, field], codes::LOSS_TASK, message)
             .from_stage(&spec.data, format!("the target is a {}", task.name()));
     }
+    positive_weights_fit(spec, task, cx);
     let (Some(weight), Task::Category { classes: Some(classes) }) = (loss.class_weight(), task) else { return };
     if let Some(unknown) = weight.unknown(classes) {
         let names = || classes.iter().map(String::as_str);
@@ -204,6 +205,22 @@ fn loss_fits(spec: &TrainSpec, task: &Task, cx: &mut CheckCx<'_>) {
         .from_stage(&spec.data, "the target's classes come from here")
         .maybe_hint(did_you_mean(unknown, names()))
         .hint(format!("its classes are {}", list(names(), 8)));
+    }
+}
+
+/// A list of weights has one for each label.
+fn positive_weights_fit(spec: &TrainSpec, task: &Task, cx: &mut CheckCx<'_>) {
+    let Some(why) = spec.loss.positive_weight().and_then(|weight| weight.misfit(task.targets())) else { return };
+    let finding = cx.error(path!["loss", spec.loss.name(), "pos_weight"], codes::LOSS_TASK, why);
+    let finding = finding.from_stage(&spec.data, "the target's labels come from here");
+    match task {
+        Task::MultiLabel { labels } => {
+            let names = list(labels.iter().map(String::as_str), 8);
+            finding.hint(format!("one for each, in their order: {names}"));
+        }
+        _ => {
+            finding.hint("a target that is yes or no takes one number: pos_weight = 3.0");
+        }
     }
 }
 
