@@ -213,14 +213,10 @@ fn positive_weights_fit(spec: &TrainSpec, task: &Task, cx: &mut CheckCx<'_>) {
     let Some(why) = spec.loss.positive_weight().and_then(|weight| weight.misfit(task.targets())) else { return };
     let finding = cx.error(path!["loss", spec.loss.name(), "pos_weight"], codes::LOSS_TASK, why);
     let finding = finding.from_stage(&spec.data, "the target's labels come from here");
-    match task {
-        Task::MultiLabel { labels } => {
-            let names = list(labels.iter().map(String::as_str), 8);
-            finding.hint(format!("one for each, in their order: {names}"));
-        }
-        _ => {
-            finding.hint("a target that is yes or no takes one number: pos_weight = 3.0");
-        }
+    if let Task::MultiLabel { labels } = task {
+        finding.hint(format!("one for each, in their order: {}", list(labels.iter().map(String::as_str), 8)));
+    } else {
+        finding.hint("a target that is yes or no takes one number: pos_weight = 3.0");
     }
 }
 
