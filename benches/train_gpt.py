@@ -10,7 +10,6 @@ block, feature and place of its attention. Their share of what the GPU is said t
 `--device cpu --blocks 1 --batch 1` tries the script itself.
 """
 
-import argparse
 import json
 import statistics
 import struct
@@ -20,7 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from train_python import THREADS, changed, rate, run_kilter, write_safetensors
+from train_python import THREADS, arguments, changed, rate, read_safetensors, run_kilter, write_job, write_safetensors
 
 VOCABULARY, PLACES, WIDTH, HEADS = 50257, 1024, 768, 12
 STEPS, EPOCHS = 8, 4
@@ -56,19 +55,12 @@ def prepare(folder, batch, blocks, device):
         {"transformer_encoder": {**stack, "init": start}}, "layer_norm",
         {"linear": {"in": WIDTH, "out": VOCABULARY, "tie": True, "bias": False}},
     ]
-    described = {"inputs": [feature], "towers": [], "layers": layers, "output": [{"Fixed": PLACES}, {"Fixed": VOCABULARY}]}
-    (folder / "architecture.json").write_text(json.dumps({**described, "target": {"name": "text", "task": task}}))
-    job = {
-        "do": "train", "setting": {"threads": THREADS, "numerics": "native", "device": device},
-        "architecture": str(folder / "architecture.json"), "weights": None, "data": str(folder / "data.safetensors"),
-        "validate": None, "target": "text", "task": task, "loss": "cross_entropy", "optimizer": {"adamw": {"lr": 3e-4}},
-        "schedule": "constant", "epochs": EPOCHS, "batch_size": batch, "shuffle": True, "drop_last": True, "clip": None,
-        "early_stop": None, "augment": None, "accumulate": 1, "precision": "bf16", "deterministic": True, "ema": None,
-        "gradient_norms": False, "seed": 7, "out": str(folder / "model.safetensors"),
+    network = {
+        "inputs": [feature], "towers": [], "layers": layers, "output": [{"Fixed": PLACES}, {"Fixed": VOCABULARY}],
+        "target": {"name": "text", "task": task},
     }
-    path = folder / "job.json"
-    path.write_text(json.dumps({"protocol": 3, "stage": "bench", "job": job}))
-    return path
+    adamw = {"adamw": {"lr": 3e-4}}
+    return write_job(folder, device, network, optimizer=adamw, precision="bf16", epochs=EPOCHS, batch_size=batch)
 
 
 def gpt(torch, blocks):
@@ -112,15 +104,8 @@ def train(job_path, blocks):
     torch.manual_seed(7)
     job = json.loads(Path(job_path).read_text())["job"]
     device, batch = job["setting"]["device"], job["batch_size"]
-    raw = Path(job["data"]).read_bytes()
-    (length,) = struct.unpack("<Q", raw[:8])
-    header = json.loads(raw[8 : 8 + length])
-
-    def tensor(name):
-        begin, end = (8 + length + offset for offset in header[name]["data_offsets"])
-        return torch.frombuffer(bytearray(raw[begin:end]), dtype=torch.int32).view(-1, PLACES).to(device)
-
-    x, y = tensor("feature.text"), tensor("target.text").long()
+    data = read_safetensors(torch, job["data"], device)
+    x, y = data["feature.text"], data["target.text"].long()
     model = gpt(torch, blocks).to(device).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-4, fused=True)
     model = torch.compile(model)
@@ -140,13 +125,9 @@ def train(job_path, blocks):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("kilter", nargs="?")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser = arguments(__doc__, 3, "cuda")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--blocks", type=int, default=12)
-    parser.add_argument("--device", choices=["cpu", "cuda"], default="cuda")
-    parser.add_argument("--train")
     options = parser.parse_args()
     if options.train:
         return train(options.train, options.blocks)

@@ -27,6 +27,8 @@ from pathlib import Path
 
 THREADS = 2
 BATCH = 128
+# A GPU is through with an epoch in no time: so many steps are measured there, whatever the network.
+STEPS_ON_GPU = 2400
 HOW = ["plain", "tuned", "compiled"]
 
 
@@ -109,6 +111,34 @@ def write_safetensors(path, tensors):
             file.write(data)
 
 
+def read_safetensors(torch, path, device):
+    """The tensors of a file by name, on a device."""
+    raw = Path(path).read_bytes()
+    (length,) = struct.unpack("<Q", raw[:8])
+    types = {"U8": torch.uint8, "F32": torch.float32, "I32": torch.int32, "I64": torch.int64}
+
+    def tensor(entry):
+        begin, end = (8 + length + offset for offset in entry["data_offsets"])
+        return torch.frombuffer(bytearray(raw[begin:end]), dtype=types[entry["dtype"]]).view(entry["shape"]).to(device)
+
+    return {name: tensor(entry) for name, entry in json.loads(raw[8 : 8 + length]).items()}
+
+
+def write_job(folder, device, network, **fields):
+    """Writes architecture.json and job.json of a training of the folder's data.safetensors."""
+    architecture, path = folder / "architecture.json", folder / "job.json"
+    architecture.write_text(json.dumps(network))
+    job = {
+        "do": "train", "setting": {"threads": THREADS, "numerics": "native", "device": device},
+        "architecture": str(architecture), "weights": None, "data": str(folder / "data.safetensors"), "validate": None,
+        "target": network["target"]["name"], "task": network["target"]["task"], "loss": "cross_entropy", "schedule": "constant",
+        "shuffle": True, "drop_last": True, "clip": None, "early_stop": None, "augment": None, "accumulate": 1, "deterministic": True,
+        "ema": None, "gradient_norms": False, "seed": 7, "out": str(folder / "model.safetensors"), **fields,
+    }
+    path.write_text(json.dumps({"protocol": 3, "stage": "bench", "job": job}))
+    return path
+
+
 def prepare(folder, case, device="cpu"):
     """Writes architecture.json, data.safetensors and job.json; the data is noise, whose shape is all that counts."""
     import random
@@ -123,26 +153,16 @@ def prepare(folder, case, device="cpu"):
     else:
         pixels = struct.pack(f"<{size}f", *(generator.uniform(-1, 1) for _ in range(size)))
     labels = struct.pack(f"<{rows}q", *(generator.randrange(10) for _ in range(rows)))
-    data = folder / "data.safetensors"
-    write_safetensors(data, {"target.label": ("I64", [rows], labels), "feature.x": (dtype.upper(), [rows, *shape], pixels)})
+    tensors = {"target.label": ("I64", [rows], labels), "feature.x": (dtype.upper(), [rows, *shape], pixels)}
+    write_safetensors(folder / "data.safetensors", tensors)
     dims = [{"Fixed": side} for side in shape]
     classes = [str(label) for label in range(10)]
     feature = {"name": "x", "shape": dims, "dtype": dtype, "scale": 255.0 if dtype == "u8" else None, "cardinality": None, "columns": []}
-    architecture = {
+    network = {
         "inputs": [feature], "towers": [], "layers": layers, "output": [{"Fixed": 10}],
         "target": {"name": "label", "task": {"task": "category", "classes": classes}},
     }
-    (folder / "architecture.json").write_text(json.dumps(architecture))
-    job = {
-        "do": "train", "setting": {"threads": THREADS, "numerics": "native", "device": device},
-        "architecture": str(folder / "architecture.json"), "weights": None, "data": str(data), "validate": None,
-        "target": "label", "task": architecture["target"]["task"], "loss": "cross_entropy", "optimizer": "adam", "schedule": "constant",
-        "epochs": epochs, "batch_size": BATCH, "shuffle": True, "drop_last": True, "clip": None, "early_stop": None,
-        "augment": None, "accumulate": 1, "precision": "f32", "deterministic": True, "ema": None, "gradient_norms": False, "seed": 7, "out": str(folder / "model.safetensors"),
-    }
-    path = folder / "job.json"
-    path.write_text(json.dumps({"protocol": 3, "stage": "bench", "job": job}))
-    return path
+    return write_job(folder, device, network, optimizer="adam", precision="f32", epochs=epochs, batch_size=BATCH)
 
 
 def rate(times, rows, epochs):
@@ -269,17 +289,8 @@ def train(job_path, how):
     job = json.loads(Path(job_path).read_text())["job"]
     device = job["setting"]["device"]
     torch.backends.cudnn.allow_tf32 = False
-    raw = Path(job["data"]).read_bytes()
-    (length,) = struct.unpack("<Q", raw[:8])
-    header = json.loads(raw[8 : 8 + length])
-    types = {"U8": torch.uint8, "F32": torch.float32, "I64": torch.int64}
-
-    def tensor(name):
-        entry = header[name]
-        begin, end = (8 + length + offset for offset in entry["data_offsets"])
-        return torch.frombuffer(bytearray(raw[begin:end]), dtype=types[entry["dtype"]]).view(entry["shape"]).to(device)
-
-    x, y = tensor("feature.x"), tensor("target.label")
+    data = read_safetensors(torch, job["data"], device)
+    x, y = data["feature.x"], data["target.label"]
     model = network(torch, json.loads(Path(job["architecture"]).read_text())["layers"], x.shape[1:]).to(device).train()
     if tuned and x.dim() == 4:
         model = model.to(memory_format=torch.channels_last)
@@ -305,32 +316,39 @@ def train(job_path, how):
         print(time.perf_counter(), flush=True)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def arguments(about, rounds, device):
+    """What a script is asked that measures kilter beside Python; `--train` is what it asks itself for the Python side."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kilter", nargs="?")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only")
-    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--rounds", type=int, default=rounds)
+    parser.add_argument("--device", choices=["cpu", "cuda"], default=device)
     parser.add_argument("--train")
+    return parser
+
+
+def main():
+    parser = arguments(__doc__, 5, "cpu")
+    parser.add_argument("--only")
     parser.add_argument("--how", choices=HOW)
-    arguments = parser.parse_args()
-    if arguments.train:
-        return train(arguments.train, arguments.how)
-    worker = Path(arguments.kilter).with_name("kilter-torch")
-    on_gpu = arguments.device == "cuda"
-    print(f"{arguments.device}, batch {BATCH}, {THREADS} threads, fp32, Adam; rows/s, median of {arguments.rounds} rounds in turn")
+    options = parser.parse_args()
+    if options.train:
+        return train(options.train, options.how)
+    worker = Path(options.kilter).with_name("kilter-torch")
+    on_gpu = options.device == "cuda"
+    print(f"{options.device}, batch {BATCH}, {THREADS} threads, fp32, Adam; rows/s, median of {options.rounds} rounds in turn")
     print(f"{'network':32} {'kilter':>9}" + "".join(f" {how:>9} {'ratio':>6}" for how in HOW))
     for name, case in CASES.items():
-        if arguments.only and arguments.only not in name:
+        if options.only and options.only not in name:
             continue
         with tempfile.TemporaryDirectory() as folder:
-            # A GPU is through with an epoch in no time.
-            rows, epochs = case[3] // BATCH * BATCH, case[4] * (20 if on_gpu else 1)
-            job = prepare(Path(folder), (*case[:4], epochs), arguments.device)
+            rows, epochs = case[3] // BATCH * BATCH, case[4]
+            if on_gpu:
+                epochs = 1 + -(-STEPS_ON_GPU * BATCH // rows)
+            job = prepare(Path(folder), (*case[:4], epochs), options.device)
             jobs = [job, changed(job, graph=True)] if on_gpu else [job]
             rounds = [
                 (*(run_kilter(worker, job, rows, epochs) for job in jobs), *(run_python(job, how, rows, epochs) for how in HOW))
-                for _ in range(arguments.rounds)
+                for _ in range(options.rounds)
             ]
         measured = list(zip(*rounds))
         for suffix, kilter in zip(["", ", graph"], measured[: len(jobs)]):

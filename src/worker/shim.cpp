@@ -20,14 +20,15 @@
 #include <ATen/ops/_foreach_mul.h>
 #include <ATen/ops/_foreach_norm.h>
 #include <ATen/ops/_foreach_sqrt.h>
+#include <ATen/ops/_foreach_sub.h>
 #include <ATen/ops/_fused_adam.h>
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/_fused_sgd.h>
 #include <ATen/ops/addmm.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
-#include <ATen/ops/full.h>
 #include <ATen/ops/linalg_vector_norm.h>
+#include <ATen/ops/maximum.h>
 #include <ATen/ops/mm.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/zeros.h>
@@ -91,8 +92,10 @@ struct Optimizer {
   // Of Role.
   std::vector<uint8_t> roles;
   bool started = false;
-  // On a GPU: 1 where the next step is not to be made, because its loss is no finite number.
+  // 1 where the next step is not to be made, because its loss or its gradients are no finite numbers.
   at::Tensor skip;
+  // Whether its gradients were scaled: then a step that is not made is nothing unusual, and others follow.
+  bool scaled = false;
   // The learning rate on the device, where steps are replayed: a number would be the same in all of them.
   at::Tensor rate;
 
@@ -154,24 +157,34 @@ struct Optimizer {
     return on.params.empty() ? at::zeros({}) : norm_of(on);
   }
 
-  // Divides all gradients by a scale, in place; says whether one of them is not finite.
-  bool unscale(double scale) {
+  // Divides all gradients by a scale, in place. Where one of them is not finite the next step is not made: what is given is 1
+  // then, else 0. Nobody waits for it on the host.
+  at::Tensor unscale(const at::Tensor &scale) {
     c10::AutoGradMode no_grad(false);
     std::vector<at::Tensor> grads;
     for (auto &param : params)
       if (param.grad().defined())
         grads.push_back(param.grad());
-    if (grads.empty())
-      return false;
-    at::Tensor found = at::zeros({1}, grads[0].options()), inverse = at::full({1}, 1.0 / scale, grads[0].options());
-    at::_amp_foreach_non_finite_check_and_unscale_(grads, found, inverse);
-    return found.item<float>() != 0.0f;
+    at::Tensor found = at::zeros({}, scale.options());
+    if (!grads.empty())
+      at::_amp_foreach_non_finite_check_and_unscale_(grads, found, scale.reciprocal());
+    scaled = true;
+    skip = found;
+    return found;
+  }
+
+  // Whether a step with scaled gradients is left out, where the host has to know: by rules without fused operators, and until
+  // there was a step, because SGD's momentum begins with the first. It waits for the device.
+  bool left_out() const {
+    bool fused = rule == SGD || rule == ADAM || rule == ADAMW;
+    return scaled && !(fused && started) && skip.item<float>() != 0.0f;
   }
 
   std::optional<at::Tensor> guard() const { return skip.defined() ? std::optional<at::Tensor>(skip) : std::nullopt; }
 
   void forget() {
     skip.reset();
+    scaled = false;
     for (auto &param : params)
       param.mutable_grad().reset();
   }
@@ -211,6 +224,9 @@ struct Optimizer {
       fused([](auto &&...arguments) { at::_fused_adam_(arguments...); });
     else
       fused([](auto &&...arguments) { at::_fused_adamw_(arguments...); });
+    // A step that is not made does not count.
+    if (scaled)
+      at::_foreach_sub_(on.counts, std::vector<at::Tensor>(on.counts.size(), skip));
   }
 
   // As torch.optim.Muon with adjust_lr_fn="match_rms_adamw". A kernel is a matrix with a row for each output channel.
@@ -252,8 +268,8 @@ struct Optimizer {
   void step(double lr, int32_t clip, double bound) {
     c10::AutoGradMode no_grad(false);
     Active on = active();
-    if (on.params.empty())
-      return;
+    if (on.params.empty() || left_out())
+      return forget();
     if (clip == NORM) {
       // As torch.nn.utils.clip_grad_norm_.
       at::_foreach_mul_(on.grads, norm_of(on).add(1e-6).reciprocal().mul(bound).clamp_max(1.0));
@@ -425,9 +441,10 @@ int32_t kilter_optimizer_started(Optimizer *optimizer, int32_t set) {
   return optimizer->started ? 1 : 0;
 }
 
-// Divides the gradients by a scale, and says whether one of them is not finite.
-char *kilter_optimizer_unscale(Optimizer *optimizer, double scale, int32_t *overflow) {
-  return guarded([&] { *overflow = optimizer->unscale(scale) ? 1 : 0; });
+// Divides the gradients by a scale that lies where they do. Where one of them is not finite the next step is not made, and what is
+// given is 1 instead of 0.
+char *kilter_optimizer_unscale(Optimizer *optimizer, at::Tensor *scale, at::Tensor **overflow) {
+  return guarded([&] { *overflow = new at::Tensor(optimizer->unscale(*scale)); });
 }
 
 // On a GPU the next step is not made where this loss is no finite number; nobody waits for it. Only rules with fused
@@ -440,7 +457,8 @@ char *kilter_optimizer_guard(Optimizer *optimizer, at::Tensor *loss) {
     // A number less itself is 0 where it is finite, and else no number. isfinite() asks the device four times for that, which a small
     // step feels.
     at::Tensor number = loss->detach();
-    optimizer->skip = number.sub(number).ne_(0).to(at::kFloat).reshape({1});
+    at::Tensor bad = number.sub(number).ne_(0).to(at::kFloat).squeeze();
+    optimizer->skip = optimizer->skip.defined() ? at::maximum(optimizer->skip, bad) : bad;
   });
 }
 

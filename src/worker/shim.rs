@@ -92,7 +92,11 @@ unsafe extern "C" {
     ) -> *mut c_char;
     fn kilter_optimizer_slots(optimizer: *mut RawOptimizer) -> usize;
     fn kilter_optimizer_started(optimizer: *mut RawOptimizer, set: i32) -> i32;
-    fn kilter_optimizer_unscale(optimizer: *mut RawOptimizer, scale: f64, overflow: *mut i32) -> *mut c_char;
+    fn kilter_optimizer_unscale(
+        optimizer: *mut RawOptimizer,
+        scale: *mut RawTensor,
+        overflow: *mut *mut RawTensor,
+    ) -> *mut c_char;
     fn kilter_optimizer_guard(optimizer: *mut RawOptimizer, loss: *mut RawTensor) -> *mut c_char;
     fn kilter_optimizer_forget(optimizer: *mut RawOptimizer);
     fn kilter_optimizer_norms(optimizer: *mut RawOptimizer, out: *mut *mut RawTensor) -> *mut c_char;
@@ -257,12 +261,15 @@ impl Optimizer {
         unsafe { kilter_optimizer_started(self.0, i32::from(started)) };
     }
 
-    /// Divides all gradients by a scale; says whether one of them is not finite. Waits for the device.
-    pub fn unscale(&mut self, scale: f64) -> Result<bool, Failure> {
-        let mut overflow = 0;
-        // SAFETY: the optimizer lives until drop; the number outlives the call.
-        check(unsafe { kilter_optimizer_unscale(self.0, scale, &raw mut overflow) })?;
-        Ok(overflow != 0)
+    /// Divides all gradients by a scale that lies where they do. Where one of them is not finite the next step is not made, and what is
+    /// given is 1 instead of 0: a tensor of one float. Nobody waits for it, but by a step of `rmsprop` or `muon`, or before the first.
+    pub fn unscale(&mut self, scale: &Tensor) -> Result<Tensor, Failure> {
+        let mut out = std::ptr::null_mut();
+        // SAFETY: the optimizer lives until drop, the scale is alive; what comes back is a new handle.
+        unsafe {
+            check(kilter_optimizer_unscale(self.0, scale.as_ptr().cast_mut(), &raw mut out))?;
+            Ok(Tensor::from_ptr(out))
+        }
     }
 
     /// On a GPU the next step is not made where this loss is no finite number, by the rules that can do so; nobody waits for it.

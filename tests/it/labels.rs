@@ -91,6 +91,20 @@ fn labels_are_learnt_judged_and_predicted() {
 }
 
 #[test]
+fn yes_can_count_more_than_no_for_each_label() {
+    let sandbox = Sandbox::with_manifest(MANIFEST).data("penguins.csv");
+    for weight in ["[1.0, 2.0, 1.5]", "\"balanced\""] {
+        let loss = format!("loss.binary_cross_entropy = {{ pos_weight = {weight} }}");
+        sandbox.write("pipeline.toml", MANIFEST.replace("loss.focal = { gamma = 1.0 }", &loss));
+        sandbox.run(&[]).success().says("gate f1_micro");
+    }
+    let few =
+        MANIFEST.replace("loss.focal = { gamma = 1.0 }", "loss.binary_cross_entropy = { pos_weight = [1.0, 2.0] }");
+    sandbox.write("pipeline.toml", few);
+    sandbox.kilter(&["check", "pipeline.toml"]).exits(2).says("in their order: `heavy`, `adelie` and `gentoo`");
+}
+
+#[test]
 fn a_label_that_no_training_row_has_is_named() {
     let query = "species = 'Adelie' AS adelie";
     let sandbox =

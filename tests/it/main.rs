@@ -34,6 +34,8 @@ mod onnx;
 mod pipelines;
 #[cfg(feature = "torch")]
 mod python;
+#[cfg(feature = "torch")]
+mod ready_made;
 mod redaction;
 mod sandbox;
 mod sql_answers;

@@ -3,7 +3,7 @@
 use crate::nn::{Architecture, Inferred, LayerRow};
 use crate::numbers;
 
-/// Bytes of a number.
+/// Bytes of a number in f32: a model does not say in how many bits it will be trained.
 const FLOAT: u64 = 4;
 
 /// `3.63 GFLOP`, in powers of 1000.
@@ -31,8 +31,8 @@ pub(super) fn kept(row: &LayerRow, batch: u64) -> Option<u64> {
     row.activations?.checked_mul(batch)?.checked_mul(FLOAT)
 }
 
-/// Memory for a batch; `None` while a shape is not known. Numbers of 4 bytes; what libtorch needs for itself and for its
-/// working space comes on top.
+/// Memory for a batch; `None` while a shape is not known. All numbers are in f32, as it says; what libtorch needs for itself and for
+/// its working space comes on top.
 pub(super) fn memory(network: &Architecture, inferred: &Inferred, batch: u64) -> Option<String> {
     let sum = |of: &dyn Fn(&LayerRow) -> Option<u64>| {
         let trained = wholes(network, inferred).into_iter().filter(|(_, frozen)| !frozen);
@@ -45,7 +45,7 @@ pub(super) fn memory(network: &Architecture, inferred: &Inferred, batch: u64) ->
     let to_train = weights.checked_add(trained.checked_mul(3)?)?.checked_add(kept_in_all)?;
     let size = numbers::bytes;
     Some(format!(
-        "  a batch of {}\n    to predict  about {}: weights {}, the largest layer {}\n    \
+        "  a batch of {}, in f32\n    to predict  about {}: weights {}, the largest layer {}\n    \
          to train    about {}: weights {}, gradients {}, state of Adam {} (SGD with momentum {}), activations {}\n",
         numbers::count(batch),
         size(weights.checked_add(largest)?),
@@ -88,6 +88,7 @@ mod tests {
         let whole = network(None);
         // 900 and 1,010 parameters; 100 + 100 + 10 numbers of a row.
         let text = memory(&whole, &whole.infer(), 1000).expect("known");
+        assert!(text.starts_with("  a batch of 1,000, in f32\n"), "{text}");
         assert!(text.contains("to predict  about 408 kB: weights 7.6 kB, the largest layer 400 kB"), "{text}");
         assert!(text.contains("gradients 7.6 kB, state of Adam 15.3 kB (SGD with momentum 7.6 kB)"), "{text}");
         assert!(text.contains("activations 840 kB"), "{text}");

@@ -1,5 +1,6 @@
 //! Binary cross-entropy, for yes or no.
 
+use super::PositiveWeight;
 use crate::nn::choice::{Entry, Problem};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,13 +10,14 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct BinaryCrossEntropy {
-    /// How much a positive row counts, against 1 for a negative one. `negatives / positives` of the data balances them.
-    pub pos_weight: f64,
+    /// How much a positive row counts, against 1 for a negative one. Of several labels the same for all, or one for each in their order:
+    /// `[1.0, 4.5]`. `"balanced"`: for each label `negatives / positives`, counted in the training data.
+    pub pos_weight: PositiveWeight,
 }
 
 impl Default for BinaryCrossEntropy {
     fn default() -> Self {
-        Self { pos_weight: 1.0 }
+        Self { pos_weight: PositiveWeight::All(1.0) }
     }
 }
 
@@ -31,11 +33,6 @@ impl BinaryCrossEntropy {
     };
 
     pub(super) fn problems(&self) -> Vec<Problem> {
-        let weight = self.pos_weight;
-        Problem::unless(weight > 0.0 && weight.is_finite(), "pos_weight", || {
-            format!("pos_weight is above 0, found {weight}")
-        })
-        .into_iter()
-        .collect()
+        self.pos_weight.problems()
     }
 }

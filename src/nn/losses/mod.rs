@@ -10,6 +10,7 @@ mod focal;
 mod huber;
 mod l1;
 mod mse;
+mod positive_weight;
 mod ranking;
 
 pub use binary_cross_entropy::BinaryCrossEntropy;
@@ -19,6 +20,7 @@ pub use focal::Focal;
 pub use huber::Huber;
 pub use l1::L1;
 pub use mse::Mse;
+pub use positive_weight::PositiveWeight;
 pub use ranking::{Bpr, Ranking, SampledSoftmax};
 
 choice! {
@@ -74,6 +76,15 @@ impl Loss {
         match self {
             Self::CrossEntropy(spec) => spec.weight.as_ref(),
             Self::Focal(spec) => spec.weight.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// How much positive rows count, where it says so.
+    #[must_use]
+    pub fn positive_weight(&self) -> Option<&PositiveWeight> {
+        match self {
+            Self::BinaryCrossEntropy(spec) => Some(&spec.pos_weight),
             _ => None,
         }
     }

@@ -53,6 +53,16 @@ impl Optimizer {
         }
     }
 
+    /// Whether libtorch has operators that make a whole step of it. These leave a step out, and read the learning rate, where a
+    /// tensor on the device says so; other rules have to hear it from the processor.
+    #[must_use]
+    pub fn is_fused(&self) -> bool {
+        match self {
+            Self::Sgd(_) | Self::Adam(_) | Self::AdamW(_) => true,
+            Self::RmsProp(_) | Self::Muon(_) => false,
+        }
+    }
+
     /// The parameters that its weight decay leaves alone.
     #[must_use]
     pub fn no_decay(&self) -> &[NoDecay] {
@@ -92,6 +102,15 @@ fn adam_problems(lr: f64, weight_decay: f64, betas: [f64; 2], eps: f64) -> Vec<P
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_follows_the_device_alone_is_known() {
+        let fused = |name: &&&str| {
+            let spec: Optimizer = serde_json::from_value(serde_json::json!(name)).expect("decodes");
+            spec.is_fused()
+        };
+        assert_eq!(Optimizer::NAMES.iter().filter(fused).collect::<Vec<_>>(), [&"sgd", &"adam", &"adamw"]);
+    }
 
     #[test]
     fn values_out_of_range_are_named() {

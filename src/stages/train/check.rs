@@ -3,10 +3,9 @@
 use super::kind::{CURVES, GRADIENTS, HISTORY, MODEL, STATE};
 use super::spec::TrainSpec;
 use crate::diag::{codes, did_you_mean, list};
-use crate::job::{Accumulate, Precision, TRACE, validation_metrics};
+use crate::job::{Accumulate, TRACE, validation_metrics};
 use crate::nn::choice::Problem;
 use crate::nn::losses::Loss;
-use crate::nn::optim::Optimizer;
 use crate::path;
 use crate::stage::{CheckCx, Outputs, Path};
 use crate::types::{ArtifactType, Column, DType, DatasetType, ModelType, TableSchema, Task, TensorType};
@@ -140,13 +139,10 @@ fn recorded(spec: &TrainSpec, cx: &mut CheckCx<'_>) {
     let mut conflict = |message: &str| {
         cx.error(path!["graph"], codes::CONFLICT, message.to_owned()).hint("leave `graph` out");
     };
-    if !matches!(spec.optimizer, Optimizer::Sgd(_) | Optimizer::Adam(_) | Optimizer::AdamW(_)) {
+    if !spec.optimizer.is_fused() {
         conflict(
             "only steps of `sgd`, `adam` and `adamw` can be recorded: others take their learning rate from the processor",
         );
-    }
-    if spec.precision == Precision::F16 {
-        conflict("steps in f16 cannot be recorded: the processor decides after each how the loss is scaled");
     }
     if spec.augment.is_some_and(|augment| augment.mixup > 0.0) {
         conflict("steps with mixup cannot be recorded: each mixes in another share");
@@ -197,6 +193,7 @@ fn loss_fits(spec: &TrainSpec, task: &Task, cx: &mut CheckCx<'_>) {
         cx.error(path!["loss", name, field], codes::LOSS_TASK, message)
             .from_stage(&spec.data, format!("the target is a {}", task.name()));
     }
+    positive_weights_fit(spec, task, cx);
     let (Some(weight), Task::Category { classes: Some(classes) }) = (loss.class_weight(), task) else { return };
     if let Some(unknown) = weight.unknown(classes) {
         let names = || classes.iter().map(String::as_str);
@@ -208,6 +205,18 @@ fn loss_fits(spec: &TrainSpec, task: &Task, cx: &mut CheckCx<'_>) {
         .from_stage(&spec.data, "the target's classes come from here")
         .maybe_hint(did_you_mean(unknown, names()))
         .hint(format!("its classes are {}", list(names(), 8)));
+    }
+}
+
+/// A list of weights has one for each label.
+fn positive_weights_fit(spec: &TrainSpec, task: &Task, cx: &mut CheckCx<'_>) {
+    let Some(why) = spec.loss.positive_weight().and_then(|weight| weight.misfit(task.targets())) else { return };
+    let finding = cx.error(path!["loss", spec.loss.name(), "pos_weight"], codes::LOSS_TASK, why);
+    let finding = finding.from_stage(&spec.data, "the target's labels come from here");
+    if let Task::MultiLabel { labels } = task {
+        finding.hint(format!("one for each, in their order: {}", list(labels.iter().map(String::as_str), 8)));
+    } else {
+        finding.hint("a target that is yes or no takes one number: pos_weight = 3.0");
     }
 }
 

@@ -5,7 +5,7 @@ pub mod ranking;
 
 use crate::failure::Failure;
 use crate::jobs::{Forward, tokens};
-use kilter::nn::losses::{ClassWeight, Loss};
+use kilter::nn::losses::{ClassWeight, Loss, PositiveWeight};
 use kilter::types::Task;
 use ranking::Ranking;
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use tch::{Device, Kind, Reduction, Tensor};
 /// A loss with what it needs besides outputs and targets, on the job's device.
 pub struct Criterion {
     loss: Loss,
-    /// Class weights, or the weight of positive rows.
+    /// Class weights, or the weights of positive rows, of one label or of each.
     weight: Option<Tensor>,
     /// What is compared with what, where it ranks.
     ranking: Option<Ranking>,
@@ -24,16 +24,11 @@ impl Criterion {
     /// The loss of a spec. `target` is the training data's, from which balanced weights are counted.
     ///
     /// # Errors
-    /// What libtorch says of the target.
+    /// When there are weights of more or fewer labels than the target has, and what libtorch says of that.
     pub fn new(spec: &Loss, task: &Task, target: &Tensor, device: Device) -> Result<Self, Failure> {
-        let weight = match spec {
-            _ if spec.class_weight().is_some() => class_weights(spec, target, task, device)?,
-            // Left out where it is 1, which saves a multiplication per row.
-            #[expect(clippy::float_cmp, reason = "exactly 1 is the default")]
-            Loss::BinaryCrossEntropy(spec) if spec.pos_weight != 1.0 => {
-                Some(Tensor::from_slice(&[spec.pos_weight]).f_to_kind(Kind::Float)?.f_to_device(device)?)
-            }
-            _ => None,
+        let weight = match spec.positive_weight() {
+            Some(weight) => positive_weights(weight, target, device)?,
+            None => class_weights(spec, target, task, device)?,
         };
         let ranking =
             spec.ranking().map(|ranking| Ranking { items: ranking.items.to_vec(), negatives: ranking.negatives });
@@ -147,6 +142,31 @@ fn balanced(target: &Tensor, task: &Task) -> Result<Tensor, Failure> {
     Ok(weights.f_nan_to_num(0.0, 0.0, 0.0)?.f_to_kind(Kind::Float)?)
 }
 
+/// How much positive rows count, for all labels or for each; `None` where that is 1, which saves a multiplication per row.
+fn positive_weights(weight: &PositiveWeight, target: &Tensor, device: Device) -> Result<Option<Tensor>, Failure> {
+    let labels = target.size().get(1).map_or(1, |labels| *labels as usize);
+    if let Some(why) = weight.misfit(labels) {
+        return Err(Failure::new(why).hint("give it a number for each label, in their order, or one for all"));
+    }
+    #[expect(clippy::float_cmp, reason = "exactly 1 is the default")]
+    let weights = match weight {
+        PositiveWeight::All(weight) if *weight == 1.0 => return Ok(None),
+        PositiveWeight::All(weight) => Tensor::f_from_slice(&[*weight])?,
+        PositiveWeight::Each(weights) => Tensor::f_from_slice(weights)?,
+        PositiveWeight::Balanced => balanced_labels(target)?,
+    };
+    Ok(Some(weights.f_to_kind(Kind::Float)?.f_to_device(device)?))
+}
+
+/// `negatives / positives` of every label; 1 for one that all rows have, or none has.
+fn balanced_labels(target: &Tensor) -> Result<Tensor, Failure> {
+    let rows = target.size().first().map_or(0.0, |rows| *rows as f64);
+    let target = if target.dim() == 1 { target.f_unsqueeze(1)? } else { target.shallow_clone() };
+    let positives = target.f_sum_dim_intlist([0_i64].as_slice(), false, Kind::Double)?;
+    let alike = positives.f_eq(0.0)?.f_logical_or(&positives.f_eq(rows)?)?;
+    Ok(positives.f_neg()?.f_add_scalar(rows)?.f_div(&positives)?.f_masked_fill(&alike, 1.0)?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,10 +205,36 @@ mod tests {
         let labels = Tensor::from_slice2(&[[0.5_f32, -1.0, 2.0], [0.0, 1.0, -1.0]]);
         let has = Tensor::from_slice2(&[[1.0_f32, 0.0, 1.0], [1.0, 1.0, 0.0]]);
         assert_eq!(mean(serde_json::json!("binary_cross_entropy"), &labels, &has), 0.3723);
+        let weighted = |weights| serde_json::json!({ "binary_cross_entropy": { "pos_weight": weights } });
+        assert_eq!(mean(weighted(serde_json::json!([1.0, 2.0, 3.0])), &labels, &has), 0.4668);
+        assert_eq!(mean(weighted(serde_json::json!(3.0)), &labels, &has), 0.9081);
         let target = Tensor::from_slice(&[0.0_f32, 2.0]);
         assert_eq!(mean(serde_json::json!("mse"), &output, &target), 4.625);
         assert_eq!(mean(serde_json::json!("l1"), &output, &target), 1.75);
         assert_eq!(mean(serde_json::json!({ "huber": { "delta": 1.0 } }), &output, &target), 1.3125);
+    }
+
+    #[test]
+    fn balanced_weights_make_yes_and_no_count_alike_for_each_label() {
+        let has = Tensor::from_slice2(&[
+            [1.0_f32, 1.0, 1.0, 0.0],
+            [0.0, 1.0, 1.0, 0.0],
+            [0.0, 1.0, 1.0, 0.0],
+            [0.0, 0.0, 1.0, 0.0],
+        ]);
+        let weights = |weight: serde_json::Value, target: &Tensor| {
+            let weight = serde_json::from_value(weight).expect("decodes");
+            positive_weights(&weight, target, Device::Cpu)
+        };
+        let floats = |found: Result<Option<Tensor>, Failure>| {
+            found.expect("made").map(|weights| Vec::<f32>::try_from(&weights).expect("floats"))
+        };
+        let balanced = || serde_json::json!("balanced");
+        assert_eq!(floats(weights(balanced(), &has)), Some(vec![3.0, 1.0 / 3.0, 1.0, 1.0]));
+        assert_eq!(floats(weights(balanced(), &Tensor::from_slice(&[1.0_f32, 0.0, 0.0]))), Some(vec![2.0]));
+        assert_eq!(floats(weights(serde_json::json!(1.0), &has)), None);
+        let failure = weights(serde_json::json!([1.0, 2.0]), &has).expect_err("two of four");
+        assert_eq!(failure.message, "pos_weight is a list of 2, and the number of labels is 4");
     }
 
     #[test]

@@ -52,6 +52,15 @@ impl Worker {
 
     /// Runs a job, given as JSON, to its answer.
     pub fn run(&mut self, job: &str) -> Result<Told, String> {
+        self.follow(job, false)
+    }
+
+    /// The same, but the job is told to stop once its first epoch has ended.
+    pub fn run_and_stop(&mut self, job: &str) -> Result<Told, String> {
+        self.follow(job, true)
+    }
+
+    fn follow(&mut self, job: &str, mut stops: bool) -> Result<Told, String> {
         self.jobs += 1;
         let path = self.folder.join(format!("job-{}.json", self.jobs));
         let text = format!(r#"{{"protocol": {}, "stage": "check", "job": {job}}}"#, super::job::PROTOCOL);
@@ -60,6 +69,10 @@ impl Worker {
         let mut lines = Vec::new();
         loop {
             let line = self.line()?;
+            if stops && line.starts_with(r#"{"event":"epoch""#) {
+                writeln!(self.input, "cancel").map_err(|error| error.to_string())?;
+                stops = false;
+            }
             let ended = [r#"{"event":"done""#, r#"{"event":"failed""#].iter().any(|start| line.starts_with(start));
             lines.push(line);
             if ended {

@@ -37,7 +37,7 @@ pub struct Course<'a> {
     generators: Generators,
     /// The average of the weights, where one is wanted.
     pub average: Option<Average>,
-    /// How much the loss is scaled, where it is.
+    /// How much the loss is scaled, where it is: on the device.
     pub scale: Option<LossScale>,
     /// When to stop early.
     pub watch: Option<Watch<'a>>,
@@ -70,7 +70,7 @@ impl<'a> Course<'a> {
         Self {
             job,
             average,
-            scale: LossScale::new(job.precision),
+            scale: None,
             at: Position { epoch: 1, batch: 0, step: 0, stopped: false },
             weights,
             optimizer,

@@ -6,7 +6,7 @@ use super::course::Course;
 use super::diverged::Diverged;
 use super::loader::Loader;
 use super::meter::{Made, Norms};
-use super::precision::LossScale;
+use super::precision::LOOKED_AT;
 use super::step::Step;
 use super::{augment, mixup, order, trace};
 use crate::checkpoint::Keeper;
@@ -156,7 +156,7 @@ impl Trainer<'_> {
         let replayed = match &mut course.replay {
             Some(replay) => {
                 course.optimizer.set_rate(lr)?;
-                replay.step(&self.step, batch, &mut course.optimizer, traced)?
+                replay.step(&self.step, batch, &mut course.optimizer, course.scale.as_mut(), traced)?
             }
             None => None,
         };
@@ -173,7 +173,25 @@ impl Trainer<'_> {
         let made = Made { loss: &loss, norms, rows: batch.rows, targets, lr };
         course.meter.note(made, &mut |event| course.record.tell(event))?;
         // A step that was not made is told of before there is another.
-        if is_sound { Ok(()) } else { course.meter.look(&mut |event| course.record.tell(event)) }
+        if !is_sound {
+            course.meter.look(&mut |event| course.record.tell(event))?;
+        }
+        self.look_at_scale(course)
+    }
+
+    /// Now and then, at the same steps every time, looks whether there is a scale to go on with.
+    fn look_at_scale(&self, course: &mut Course<'_>) -> Result<(), Failure> {
+        let is_due = course.at.step.is_multiple_of(LOOKED_AT) || course.at.batch == self.steps_per_epoch();
+        let Some(scale) = course.scale.as_ref().filter(|_| is_due) else { return Ok(()) };
+        // A loss that is no number has no scale either, and is told of first.
+        course.meter.look(&mut |event| course.record.tell(event))?;
+        scale.check()
+    }
+
+    /// Whether a step waits for its loss, so that none is made from one that is no number: on a processor, where that costs nothing,
+    /// and by rules that no tensor on the device can hold back. Their state decays with every step, whatever the gradients are.
+    fn waits(&self) -> bool {
+        self.device == Device::Cpu || !self.job.optimizer.is_fused()
     }
 
     /// A step that is asked for operator by operator: its loss, the norms where they are wanted, and whether the loss is a number.
@@ -184,19 +202,15 @@ impl Trainer<'_> {
         lr: f64,
         traced: bool,
     ) -> Result<(Tensor, Option<Norms>, bool), Failure> {
-        let scale = course.scale.as_ref().map_or(1.0, LossScale::scale);
-        let loss = self.step.loss_and_gradients(batch, scale)?;
-        let is_sound = self.device != Device::Cpu || loss.f_double_value(&[])?.is_finite();
-        let overflow = match &mut course.scale {
-            Some(scale) if is_sound => {
-                let overflow = course.optimizer.unscale(scale.scale())?;
-                scale.hear(overflow)?;
-                overflow
-            }
-            _ => false,
-        };
+        let loss = self.step.loss_and_gradients(batch, course.scale.as_ref())?;
+        let is_sound = !self.waits() || loss.f_double_value(&[])?.is_finite();
+        if let Some(scale) = &mut course.scale
+            && is_sound
+        {
+            scale.unscale(&mut course.optimizer)?;
+        }
         let norms = traced.then(|| Norms::of(&course.optimizer, self.job.gradient_norms)).transpose()?;
-        if is_sound && !overflow {
+        if is_sound {
             course.optimizer.guard(&loss)?;
             course.optimizer.step(lr, self.job.clip)?;
         } else {

@@ -67,7 +67,7 @@ impl Trial<'_> {
         let batch: Option<Result<Batch, Failure>> = batches::in_order(self.data, rows).next();
         let Some(batch) = batch.transpose()? else { return Ok(()) };
         let Step { forward, criterion, casting, .. } = *self.step;
-        let outcome = Step { forward, criterion, casting, parts }.loss_and_gradients(&batch, 1.0).map(drop);
+        let outcome = Step { forward, criterion, casting, parts }.loss_and_gradients(&batch, None).map(drop);
         optimizer.forget();
         outcome
     }

@@ -35,7 +35,7 @@ use epoch::Trainer;
 use kilter::env::Cancel;
 use kilter::job::{Accumulate, JobResult, Start, TrainJob, WorkerEvent};
 use memory::Trial;
-use precision::Casting;
+use precision::{Casting, LossScale};
 use record::Record;
 use replay::Replay;
 use std::collections::BTreeMap;
@@ -80,6 +80,7 @@ pub fn run(job: &TrainJob, events: Events<'_>, cancel: &Cancel) -> Result<JobRes
         return Err(no_batch(job, data.rows));
     }
     let mut course = Course::new(job, weights, optimizer, Generators::of(device), Record::new(events, job.epochs));
+    course.scale = LossScale::new(job.precision, device)?;
     course.replay = Replay::new(job, device, &mut course.optimizer)?;
     if job.gradient_norms {
         course.meter.layers = optim::layers(network.store());

@@ -3,6 +3,7 @@
 
 use super::batches::Batch;
 use super::meter::Norms;
+use super::precision::LossScale;
 use super::step::Step;
 use crate::failure::Failure;
 use crate::shim::{Graph, Optimizer};
@@ -55,6 +56,7 @@ impl Replay {
         step: &Step<'_>,
         batch: &Batch,
         optimizer: &mut Optimizer,
+        scale: Option<&mut LossScale>,
         traced: bool,
     ) -> Result<Option<(Tensor, Option<Norms>)>, Failure> {
         if self.made < BEFORE || !optimizer.is_started() {
@@ -63,7 +65,7 @@ impl Replay {
         }
         let recorded = match self.recorded.take() {
             Some(recorded) => recorded,
-            None => self.record(step, batch, optimizer)?,
+            None => self.record(step, batch, optimizer, scale)?,
         };
         let fits = recorded.takes(batch)?;
         let given = match fits {
@@ -78,10 +80,19 @@ impl Replay {
         Ok(given)
     }
 
-    fn record(&self, step: &Step<'_>, batch: &Batch, optimizer: &mut Optimizer) -> Result<Recorded, Failure> {
+    fn record(
+        &self,
+        step: &Step<'_>,
+        batch: &Batch,
+        optimizer: &mut Optimizer,
+        scale: Option<&mut LossScale>,
+    ) -> Result<Recorded, Failure> {
         let batch = batch.copied()?;
         let recorded = Graph::record(self.device, || {
-            let loss = step.loss_and_gradients(&batch, 1.0)?;
+            let loss = step.loss_and_gradients(&batch, scale.as_deref())?;
+            if let Some(scale) = scale {
+                scale.unscale(optimizer)?;
+            }
             let norms = Norms::of(optimizer, self.each)?;
             optimizer.guard(&loss)?;
             // The rate is on the device.

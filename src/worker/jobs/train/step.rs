@@ -2,7 +2,7 @@
 
 use super::super::Forward;
 use super::batches::Batch;
-use super::precision::Casting;
+use super::precision::{Casting, LossScale};
 use crate::failure::Failure;
 use crate::losses::Criterion;
 use tch::Tensor;
@@ -17,11 +17,12 @@ pub struct Step<'a> {
 }
 
 impl Step<'_> {
-    /// The mean loss of a batch, on the device; its gradients, times `scale`, are added to those of the parameters.
+    /// The mean loss of a batch, on the device; its gradients, scaled where there is a scale, are added to those of the
+    /// parameters.
     ///
     /// # Errors
     /// What libtorch says.
-    pub fn loss_and_gradients(&self, batch: &Batch, scale: f64) -> Result<Tensor, Failure> {
+    pub fn loss_and_gradients(&self, batch: &Batch, scale: Option<&LossScale>) -> Result<Tensor, Failure> {
         let rows = batch.rows.unsigned_abs().div_ceil(self.parts.max(1)).max(1).cast_signed();
         if rows >= batch.rows {
             let loss = self.casting.within(|| self.loss(batch, None))?;
@@ -61,10 +62,8 @@ impl Step<'_> {
     }
 }
 
-fn scaled(loss: &Tensor, scale: f64) -> Result<Tensor, Failure> {
-    #[expect(clippy::float_cmp, reason = "exactly 1 is no scale")]
-    let none = scale == 1.0;
-    Ok(if none { loss.shallow_clone() } else { loss.f_mul_scalar(scale)? })
+fn scaled(loss: &Tensor, scale: Option<&LossScale>) -> Result<Tensor, Failure> {
+    scale.map_or_else(|| Ok(loss.shallow_clone()), |scale| scale.times(loss))
 }
 
 #[cfg(test)]
@@ -90,7 +89,7 @@ mod tests {
         let batch = Batch { features: BTreeMap::from([("x".to_owned(), features)]), target: Some(target), rows, mix };
         let casting = Casting::new(Precision::F32, Device::Cpu);
         let step = Step { forward: &forward, criterion: &criterion, casting, parts };
-        let loss = step.loss_and_gradients(&batch, 2.0).expect("computed").double_value(&[]);
+        let loss = step.loss_and_gradients(&batch, None).expect("computed").double_value(&[]);
         (loss, Vec::try_from(weight.grad().view(-1)).expect("floats"))
     }
 
@@ -129,7 +128,7 @@ mod tests {
             casting: Casting::new(Precision::F32, Device::Cpu),
             parts,
         };
-        let loss = step.loss_and_gradients(&batch, 1.0).expect("computed").double_value(&[]);
+        let loss = step.loss_and_gradients(&batch, None).expect("computed").double_value(&[]);
         (loss, Vec::try_from(weight.grad().view(-1)).expect("floats"))
     }
 
