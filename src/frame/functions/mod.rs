@@ -25,7 +25,7 @@ mod whole;
 
 pub use ends::{LEFT, RIGHT};
 pub use order_key::OrderKey;
-pub use parts::{DISTINCT, POPULATION, TRUTH, TUPLE};
+pub use parts::{DISTINCT, PLACE, POPULATION, TRUTH, TUPLE};
 pub use patterns::Regexp;
 pub use text::INITCAP;
 pub use times::{Between, Unit};
