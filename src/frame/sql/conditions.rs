@@ -1,6 +1,7 @@
 //! Conditions, put together and taken apart.
 
-use sqlparser::ast::{BinaryOperator, Expr};
+use sqlparser::ast::{BinaryOperator, Expr, visit_expressions};
+use std::ops::ControlFlow;
 
 /// `left op right`
 pub(super) fn binary(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
@@ -15,6 +16,15 @@ pub(super) fn and(left: Expr, right: Expr) -> Expr {
 /// In brackets.
 pub(super) fn nested(expr: Expr) -> Expr {
     Expr::Nested(Box::new(expr))
+}
+
+/// Whether there is a column in an expression.
+pub(super) fn has_column(expr: &Expr) -> bool {
+    visit_expressions(expr, |expr| match expr {
+        Expr::Identifier(_) | Expr::CompoundIdentifier(_) => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    })
+    .is_break()
 }
 
 /// The parts of a condition that all have to be true. They need no brackets beside each other.

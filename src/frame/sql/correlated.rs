@@ -4,14 +4,14 @@
 use super::around::of_select;
 use super::calls::is_one_of;
 use super::columns::leave_out;
-use super::conditions::{and, conjuncts, nested};
+use super::conditions::{and, conjuncts, has_column, nested};
 use super::exists::{is_plain_but_one, join_of};
 use super::groups::{has, is_aggregate, is_window};
 use super::parse_expr;
 use super::scope::{Pairs, Scope, Whose, whose};
 use sqlparser::ast::{
     BinaryOperator, Expr, GroupByExpr, Ident, Join, JoinConstraint, JoinOperator, Query, Select, SelectItem, SetExpr,
-    VisitMut, VisitorMut, visit_expressions,
+    VisitMut, VisitorMut,
 };
 use std::ops::ControlFlow;
 
@@ -126,11 +126,3 @@ impl VisitorMut for Aggregates<'_> {
 
 /// Aggregates that count.
 const COUNTS: &[&str] = &["approx_count_distinct", "count", "count_if"];
-
-fn has_column(expr: &Expr) -> bool {
-    visit_expressions(expr, |expr| match expr {
-        Expr::Identifier(_) | Expr::CompoundIdentifier(_) => ControlFlow::Break(()),
-        _ => ControlFlow::Continue(()),
-    })
-    .is_break()
-}

@@ -12,7 +12,8 @@ use super::calls::{is_one_of, plain};
 use super::holds::Holds;
 use super::scalars::Plan;
 use super::{
-    Problem, distinct, exists, frames, groups, meanings, on, qualify, regroup, scalars, sets, unnest, using, windows,
+    Problem, compared, distinct, exists, frames, groups, meanings, on, qualify, regroup, scalars, sets, unnest, using,
+    windows,
 };
 use crate::types::TableSchema;
 use polars::prelude::{PolarsResult, polars_bail, polars_err};
@@ -107,6 +108,7 @@ pub(super) fn query<'a>(
     // Groups by sets of keys are put together as well.
     any |= (holds.sets || holds.groups) && sets::apart(&mut statement);
     any |= holds.calls && take(&mut statement)?;
+    any |= holds.types && compared::written(&mut statement);
     if holds.queries && scalars::are_in(&statement) {
         scalars::take(&mut statement, plan)?;
         any = true;

@@ -28,6 +28,8 @@ pub(super) struct Holds {
     pub(super) qualify: bool,
     /// `UNNEST`.
     pub(super) unnest: bool,
+    /// Comparisons of two types, as polars said.
+    pub(super) types: bool,
 }
 
 impl Holds {

@@ -6,6 +6,7 @@ mod around;
 mod calls;
 mod clashes;
 mod columns;
+mod compared;
 mod conditions;
 mod constants;
 mod correlated;
@@ -160,6 +161,23 @@ fn parse_statement(query: &str) -> PolarsResult<(Statement, Holds)> {
 }
 
 fn plan_statement(
+    query: &str,
+    statement: Statement,
+    holds: Holds,
+    tables: &BTreeMap<String, LazyFrame>,
+    schemas: forms::Schemas<'_>,
+    sums: FloatSums,
+) -> PolarsResult<(LazyFrame, Resolved)> {
+    match plan_as_held(query, statement, holds, tables, schemas, sums) {
+        Err(error) if !holds.types && compared::are_refused(&error) => {
+            let (statement, holds) = parse_statement(query)?;
+            plan_as_held(query, statement, Holds { types: true, ..holds }, tables, schemas, sums)
+        }
+        planned => planned,
+    }
+}
+
+fn plan_as_held(
     query: &str,
     statement: Statement,
     holds: Holds,

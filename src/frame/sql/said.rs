@@ -22,6 +22,12 @@ pub(super) fn plain(message: &str) -> String {
         return "the condition of a join is made of comparisons and AND: write others into WHERE, after a CROSS JOIN"
             .to_owned();
     }
+    if let Some(keys) = message.strip_prefix("datatypes of join keys don't match - ")
+        && let Some((keys, _)) = keys.split_once(" on right")
+    {
+        let keys = keys.replace(" on left does not match ", " and ").replace(": ", " of ");
+        return format!("a join compares keys of one type, found {keys}: CAST one of them");
+    }
     if message.starts_with("'is_in' cannot check for ") {
         return "IN compares values of one type: CAST one side to the type of the other".to_owned();
     }

@@ -51,10 +51,15 @@ fn numbers_of_two_types_are_among_each_other() {
     let among = |how: &str, rows: &str| {
         format!("SELECT at FROM t WHERE CAST(n AS DECIMAL(10, 2)) {how} (SELECT CAST(n AS {rows})")
     };
-    let queries: [(String, &[&str]); 6] = [
+    let queries: [(String, &[&str]); 8] = [
         (among("IN", "DECIMAL(12, 4)) FROM t WHERE at < 3)"), &["1", "2", "3", "6"]),
         (among("IN", "DOUBLE) FROM t WHERE at < 2)"), &["1", "3"]),
         (among("NOT IN", "DECIMAL(12, 4)) AS m FROM t WHERE at = 1)"), &["2", "4", "6"]),
+        (among("IN", "DECIMAL(12, 4)) FROM t WHERE at < 3) ORDER BY at DESC"), &["6", "3", "2", "1"]),
+        (
+            among("IN", "DECIMAL(12, 4)) FROM t WHERE at < 3) GROUP BY k").replace("SELECT at", "SELECT k, count(*) AS c"),
+            &["a | 3", "b | 1"],
+        ),
         (
             "SELECT at FROM t WHERE n IN (SELECT m FROM (SELECT CAST(n AS DECIMAL(12, 4)) AS m FROM t WHERE at < 2) AS u)"
                 .to_owned(),
