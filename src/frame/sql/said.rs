@@ -28,6 +28,11 @@ pub(super) fn plain(message: &str) -> String {
         let keys = keys.replace(" on left does not match ", " and ").replace(": ", " of ");
         return format!("a join compares keys of one type, found {keys}: CAST one of them");
     }
+    if let Some((_, name)) = message.split_once("duplicate output name '")
+        && let Some((name, _)) = name.split_once('\'')
+    {
+        return format!("two columns are called `{name}`: call one of them otherwise, with AS");
+    }
     if message.starts_with("'is_in' cannot check for ") {
         return "IN compares values of one type: CAST one side to the type of the other".to_owned();
     }

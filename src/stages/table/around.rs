@@ -175,6 +175,11 @@ fn what_else_there_is_says_what_to_write() {
         ("SELECT nth_value(n, 0) OVER (ORDER BY at) AS v FROM t", "such as `nth_value(x, 2)`, found `0`"),
         ("SELECT at FROM t WHERE at BETWEEN SYMMETRIC 3 AND 1", "write `BETWEEN least(a, b) AND greatest(a, b)`"),
         ("SELECT at FROM t WHERE k IN (SELECT n FROM t)", "IN compares values of one type"),
+        ("SELECT a.k, b.k FROM t a JOIN t b ON a.n = b.n GROUP BY a.k, b.k", "two columns are called `k`"),
+        (
+            "SELECT t.at FROM t JOIN (SELECT k AS n FROM t) AS u USING (n)",
+            "keys of one type, found `n` of i64 and `n` of str",
+        ),
         (
             "SELECT a.at FROM t a JOIN t b ON a.at = b.k",
             "`at` is i64, but `k` of the other table is str: CAST one of them to the type of the other",
