@@ -1,5 +1,6 @@
 //! Comparisons between the tables of a join. polars finds pairs by conditions on columns of one type alone.
 
+use super::decimal::MOST_DIGITS;
 use polars::prelude::*;
 
 /// A condition on rows of two tables, whose columns stand in one schema, with numbers and times compared in the type that they have
@@ -31,6 +32,11 @@ pub fn common(a: &DataType, b: &DataType) -> Option<DataType> {
         _ if a == b => None,
         // Their own would be a float, which does not hold all of them.
         _ if mixed(a, b) || mixed(b, a) => Some(DataType::Int128),
+        // polars takes the most digits and the most of them after the point, for which there may be no room.
+        (DataType::Decimal(p, s), DataType::Decimal(q, t)) => {
+            let (before, after) = (p.saturating_sub(*s).max(q.saturating_sub(*t)), (*s).max(*t));
+            Some(DataType::Decimal((before + after).min(MOST_DIGITS), after))
+        }
         _ if (number(a) && number(b)) || (moment(a) && moment(b)) => {
             let schema = Schema::from_iter([("a".into(), a.clone()), ("b".into(), b.clone())]);
             let either = when(lit(true)).then(col("a")).otherwise(col("b"));

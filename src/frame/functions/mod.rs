@@ -25,7 +25,7 @@ mod whole;
 
 pub use ends::{LEFT, RIGHT};
 pub use order_key::OrderKey;
-pub use parts::{DISTINCT, POPULATION, TRUTH, TUPLE};
+pub use parts::{COMPARED, DISTINCT, PLACE, POPULATION, TRUTH, TUPLE};
 pub use patterns::Regexp;
 pub use text::INITCAP;
 pub use times::{Between, Unit};
@@ -66,6 +66,7 @@ fn marked(input: &[Expr]) -> Option<Expr> {
         (LEFT, _) => Some(ends::left(arguments)),
         (RIGHT, _) => Some(ends::right(arguments)),
         (TUPLE, _) => Some(as_struct(arguments)),
+        (COMPARED, [value]) => Some(value.clone()),
         (_, [from, to]) if text.starts_with(times::BETWEEN) => {
             Between::of_mark(text).map(|between| between.call(from.clone(), to.clone()))
         }

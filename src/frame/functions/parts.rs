@@ -6,6 +6,12 @@ use polars::prelude::*;
 use polars_plan::dsl::{BooleanFunction, UserDefinedFunction};
 use std::sync::{Arc, LazyLock};
 
+/// The text of a `COALESCE` that stands for the place of a row among those that are equal to it (see `frame/order/places.rs`).
+pub const PLACE: &str = "__kilter_place";
+
+/// The text of a `COALESCE` that stands for what is compared with something of another type.
+pub const COMPARED: &str = "__kilter_compared";
+
 /// The text of a `CASE` that stands for the different ones of values.
 pub const DISTINCT: &str = "__kilter_distinct";
 

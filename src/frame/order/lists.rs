@@ -1,11 +1,41 @@
 //! Lists of `IN (…)`.
 
+use super::super::alike::common;
+use super::Scope;
 use polars::prelude::*;
 
 /// The list of `IN (…)` as a literal. As SQL is planned it is an aggregate of a literal, for the sake of which the optimizer would
 /// move no condition of that filter down to the files.
 pub(super) fn whole(expr: Expr) -> Expr {
     literal(&expr).unwrap_or(expr)
+}
+
+/// A value and a list in the type that they have in common, where polars compares them in none or in that of the value: decimals, and
+/// dates with times.
+pub(super) fn alike(mut input: Vec<Expr>, scope: &Scope<'_>) -> Vec<Expr> {
+    // What is wrong with them is told where they are used.
+    let dtype = |expr: &Expr| scope.schema().and_then(|schema| expr.to_field(schema)).ok().map(|field| field.dtype);
+    if let [value, list] = input.as_mut_slice()
+        && let (Some(of_value), Some(DataType::List(of_list))) = (dtype(value), dtype(list))
+        && !(of_value.is_primitive_numeric() && of_list.is_primitive_numeric())
+        && !(of_value.is_decimal() && of_list.is_integer())
+        && let Some(dtype) = common(&of_value, &of_list)
+    {
+        if *of_list != dtype {
+            let dtype = DataType::List(Box::new(dtype.clone()));
+            *list = match &*list {
+                Expr::Literal(LiteralValue::Series(values)) => match values.strict_cast(&dtype) {
+                    Ok(values) => Expr::Literal(LiteralValue::Series(SpecialEq::new(values))),
+                    Err(_) => list.clone().strict_cast(dtype),
+                },
+                other => other.clone().strict_cast(dtype),
+            };
+        }
+        if of_value != dtype {
+            *value = value.clone().strict_cast(dtype);
+        }
+    }
+    input
 }
 
 fn literal(expr: &Expr) -> Option<Expr> {

@@ -10,12 +10,14 @@ mod lists;
 mod meanings;
 mod numbers;
 mod outer;
+mod places;
 mod scalars;
 mod scope;
 
 pub use scalars::Scalar;
 pub use scope::Resolved;
 
+use super::alike::alike;
 use super::sums::{FloatSums, exact_aggregate, exact_correlation};
 use super::{count, functions};
 use polars::prelude::*;
@@ -196,10 +198,9 @@ impl<'a> Fixer<'a> {
         };
         let (left, right) = (self.plan(input_left)?, self.plan(input_right)?);
         let (left, right) = (self.scope(left), self.scope(right));
+        let as_one = options.args.should_coalesce() || matches!(options.args.how, JoinType::AsOf(_));
         let on = (self.exprs(left_on, &left)?, self.exprs(right_on, &right)?);
-        if predicates.is_empty() {
-            keys::joinable(&on.0, &left, &on.1, &right)?;
-        }
+        let (left_on, right_on) = keys::alike(on, &left, &right, as_one)?;
         let (left, right) = (left.into_input(), right.into_input());
         let predicates = self.predicates(predicates, &left, &right, options.args.suffix.clone())?;
         self.scalars.refuse("the condition of a join")?;
@@ -214,7 +215,6 @@ impl<'a> Fixer<'a> {
             return outer::on_conditions(pair, left, right, predicates, options);
         }
         let (input_left, input_right) = (Arc::new(left), Arc::new(right));
-        let (left_on, right_on) = on;
         Ok(DslPlan::Join { input_left, input_right, left_on, right_on, predicates, options: Arc::new(options) })
     }
 
@@ -230,8 +230,9 @@ impl<'a> Fixer<'a> {
             return Ok(Vec::new());
         }
         let [left, right] = [left, right].map(|side| LazyFrame::from(side.clone()));
-        let both = left.cross_join(right, suffix).logical_plan;
-        self.exprs(predicates, &self.scope(both))
+        let scope = self.scope(left.cross_join(right, suffix).logical_plan);
+        let one = |predicate| self.expr(predicate, &scope).and_then(|predicate| alike(predicate, scope.schema()?));
+        predicates.iter().map(one).collect()
     }
 
     fn exprs(&self, exprs: &[Expr], scope: &Scope<'_>) -> PolarsResult<Vec<Expr>> {
@@ -244,6 +245,7 @@ impl<'a> Fixer<'a> {
         Ok(match expr {
             Expr::Agg(aggregate) => self.aggregate(aggregate, scope)?,
             // Before its inputs are looked at, by which it is known.
+            Expr::Function { input, function } if places::are_meant(function, input) => places::of(scope)?,
             Expr::Function { input, function } => match functions::meant(function, input) {
                 Some(meant) => self.expr(&meant, scope)?,
                 None => self.function(many(input)?, function, scope)?,
@@ -400,7 +402,7 @@ impl<'a> Fixer<'a> {
                 Ok(numbers::sum(input[0].clone(), &dtype, |input| input.cum_sum(*reverse)))
             }
             FunctionExpr::Boolean(BooleanFunction::IsIn { .. }) => {
-                let input = input.into_iter().map(lists::whole).collect();
+                let input = lists::alike(input.into_iter().map(lists::whole).collect(), scope);
                 Ok(Expr::Function { input, function: function.clone() })
             }
             FunctionExpr::Unique(_) => Ok(Expr::Function { input, function: FunctionExpr::Unique(true) }),

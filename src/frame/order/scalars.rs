@@ -51,6 +51,11 @@ fn column(number: usize) -> PlSmallStr {
     PlSmallStr::from_string(format!("{COLUMN}{number}"))
 }
 
+/// Whether this is the column of a value.
+pub(super) fn is_value(name: &str) -> bool {
+    name.starts_with(COLUMN)
+}
+
 /// A table's columns and those of the values.
 pub(super) fn with_scalars(schema: SchemaRef, scalars: &[Scalar]) -> SchemaRef {
     if scalars.is_empty() {

@@ -48,6 +48,8 @@ pub enum Aggregate {
     First,
     /// That of the last row.
     Last,
+    /// That of the row at this place, from 1 on.
+    Nth(usize),
 }
 
 /// How far from a row's order value another may lie.
@@ -150,7 +152,7 @@ impl Rolling {
         };
         match self.aggregate {
             Aggregate::Count => Ok(IDX_DTYPE),
-            Aggregate::Min | Aggregate::Max | Aggregate::First | Aggregate::Last => Ok(of.clone()),
+            Aggregate::Min | Aggregate::Max | Aggregate::First | Aggregate::Last | Aggregate::Nth(_) => Ok(of.clone()),
             Aggregate::Sum if of.is_integer() => match of {
                 DataType::UInt64 => Ok(DataType::UInt64),
                 DataType::Int128 | DataType::UInt128 => polars_bail!(

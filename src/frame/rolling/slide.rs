@@ -27,7 +27,7 @@ impl Values {
         let Some(value) = value else { return Ok(Self::Rows) };
         let in_order = || value.take(&sorted.rows);
         Ok(match aggregate {
-            Aggregate::First | Aggregate::Last => Self::Rows,
+            Aggregate::First | Aggregate::Last | Aggregate::Nth(_) => Self::Rows,
             Aggregate::Count => {
                 Self::Valid(in_order()?.is_not_null().iter().map(|valid| valid == Some(true)).collect())
             }
@@ -89,6 +89,10 @@ pub(super) fn aggregate(values: &Values, aggregate: Aggregate, frames: &[Range<u
         }
         (_, Aggregate::Last) => {
             Out::Places(frames.iter().map(|frame| (!frame.is_empty()).then(|| frame.end - 1)).collect())
+        }
+        (_, Aggregate::Nth(place)) => {
+            let nth = |frame: &Range<usize>| (place <= frame.len()).then(|| frame.start + place - 1);
+            Out::Places(frames.iter().map(nth).collect())
         }
         (Values::Rows, _) => Out::Counts(frames.iter().map(|frame| frame.len() as IdxSize).collect()),
         (Values::Valid(valid), _) => {

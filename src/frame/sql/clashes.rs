@@ -1,39 +1,48 @@
 //! Names of a query that polars takes for others, and says nothing: each is refused, with what to write instead.
 
-use super::Problem;
-use super::columns::Tables;
+use super::calls::is_one_of;
+use super::columns::{Tables, factors};
 use super::groups::AGGREGATES;
+use super::holds::{Holds, is_grouped};
 use super::place::range;
+use super::{Problem, walks};
 use crate::types::TableSchema;
 use sqlparser::ast::{
-    Expr, GroupByExpr, Ident, ObjectName, OrderByExpr, OrderByKind, Query, Select, SelectItem, SetExpr, Spanned,
-    TableFactor, Visit, Visitor, WindowType, visit_relations,
+    Expr, Ident, ObjectName, OrderByKind, Query, Select, SelectItem, SetExpr, Spanned, Statement, TableFactor, Visit,
+    Visitor, WindowType, visit_relations,
 };
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 /// What is wrong with the names of a query over these tables.
-pub(super) fn problems<T: Visit>(text: &str, ast: &T, inputs: &BTreeMap<String, TableSchema>) -> Vec<Problem> {
-    let mut judge = Judge { text, inputs, tables: Tables::new(inputs), relations: relations(ast), found: Vec::new() };
-    let _ = ast.visit(&mut judge);
+pub(super) fn problems(
+    text: &str,
+    statement: &Statement,
+    holds: Holds,
+    inputs: &BTreeMap<String, TableSchema>,
+) -> Vec<Problem> {
+    let mut judge = Judge { text, statement, holds, inputs, tables: Tables::new(inputs), found: Vec::new() };
+    let _ = statement.visit(&mut judge);
     judge.found
 }
 
-/// The tables that are named, as often as they are.
-fn relations<T: Visit>(ast: &T) -> Vec<String> {
-    let mut found = Vec::new();
+/// How often a table is named.
+fn named<T: Visit>(ast: &T, table: &str) -> usize {
+    let mut count = 0;
     let _ = visit_relations(ast, |name: &ObjectName| {
-        found.extend(name.0.first().and_then(|part| part.as_ident()).map(|name| name.value.clone()));
+        let is_it = name.0.first().and_then(|part| part.as_ident()).is_some_and(|name| name.value == table);
+        count += usize::from(is_it);
         ControlFlow::<()>::Continue(())
     });
-    found
+    count
 }
 
 struct Judge<'a> {
     text: &'a str,
+    statement: &'a Statement,
+    holds: Holds,
     inputs: &'a BTreeMap<String, TableSchema>,
     tables: Tables<'a>,
-    relations: Vec<String>,
     found: Vec<Problem>,
 }
 
@@ -64,28 +73,27 @@ impl Judge<'_> {
     /// Expressions in `ORDER BY` and `QUALIFY` that name what is a column and a new name at once.
     fn order(&mut self, query: &Query) {
         let SetExpr::Select(select) = &*query.body else { return };
-        let by: &[OrderByExpr] = match query.order_by.as_ref().map(|order| &order.kind) {
-            Some(OrderByKind::Expressions(by)) => by,
-            _ => &[],
-        };
-        if groups(select) {
+        if is_grouped(select) {
             return;
         }
-        let factors = select
-            .from
-            .iter()
-            .flat_map(|from| std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation)));
-        let columns: Vec<_> = factors.filter_map(|factor| self.tables.of_factor(factor)).collect();
-        let is_both = |name: &Ident| {
-            let made = select.projection.iter().any(|item| match item {
+        let by = match query.order_by.as_ref().map(|order| &order.kind) {
+            Some(OrderByKind::Expressions(by)) => by.as_slice(),
+            _ => &[],
+        };
+        let by = by.iter().map(|by| &by.expr).filter(|by| !matches!(by, Expr::Identifier(_)));
+        let named = by.chain(&select.qualify).flat_map(names_of);
+        let is_made = |name: &Ident| {
+            select.projection.iter().any(|item| match item {
                 SelectItem::ExprWithAlias { expr, alias } => alias.value == name.value && !is_column(expr, &name.value),
                 _ => false,
-            });
-            made && columns.iter().any(|(_, columns)| columns.contains(&name.value))
+            })
         };
-        let named = by.iter().map(|by| &by.expr).filter(|by| !matches!(by, Expr::Identifier(_)));
-        let named = named.chain(&select.qualify).flat_map(Names::of);
-        let both: Vec<Ident> = named.filter(is_both).collect();
+        let mut both: Vec<Ident> = named.filter(is_made).collect();
+        if both.is_empty() {
+            return;
+        }
+        let columns: Vec<_> = factors(select).filter_map(|factor| self.tables.of_factor(factor)).collect();
+        both.retain(|name| columns.iter().any(|(_, columns)| columns.contains(&name.value)));
         for name in both {
             let message = format!(
                 "`{}` is a column and what the query makes: call what it makes otherwise, to say which of them is meant",
@@ -102,20 +110,13 @@ pub(super) const ALONE: &str =
 
 /// A window over all rows that nothing stands beside, of which polars gives one row.
 pub(super) fn alone(select: &Select) -> Option<sqlparser::tokenizer::Span> {
-    if groups(select) {
+    if is_grouped(select) {
         return None;
     }
     let mut whole = Whole::default();
     let _ = select.projection.visit(&mut whole);
     let is_wild = |item: &SelectItem| matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..));
     whole.first.filter(|_| !whole.rows && !select.projection.iter().any(is_wild))
-}
-
-fn groups(select: &Select) -> bool {
-    match &select.group_by {
-        GroupByExpr::All(_) => true,
-        GroupByExpr::Expressions(keys, _) => !keys.is_empty(),
-    }
 }
 
 fn is_column(expr: &Expr, name: &str) -> bool {
@@ -144,7 +145,7 @@ impl Visitor for Judge<'_> {
     }
 
     fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
-        if let Some(call) = alone(select) {
+        if let Some(call) = Some(select).filter(|_| self.holds.windows).and_then(alone) {
             self.found.push(Problem::syntax(ALONE, range(self.text, call)));
         }
         ControlFlow::Continue(())
@@ -162,9 +163,8 @@ impl Visitor for Judge<'_> {
             TableFactor::Derived { subquery, alias, .. } => {
                 self.no_with(subquery);
                 if let Some(alias) = alias.as_ref().filter(|alias| self.inputs.contains_key(&alias.name.value)) {
-                    let is_it = |name: &&String| **name == alias.name.value;
-                    let inside = relations(&**subquery).iter().filter(is_it).count();
-                    if self.relations.iter().filter(is_it).count() > inside {
+                    let name = &alias.name.value;
+                    if named(self.statement, name) > named(&**subquery, name) {
                         let message = format!(
                             "`{}` is an input that the query uses too: call this one otherwise",
                             alias.name.value
@@ -187,38 +187,15 @@ impl Visitor for Judge<'_> {
 }
 
 /// The names of an expression, not those of queries inside of it.
-struct Names {
-    inside: usize,
-    found: Vec<Ident>,
-}
-
-impl Names {
-    fn of(expr: &Expr) -> Vec<Ident> {
-        let mut names = Self { inside: 0, found: Vec::new() };
-        let _ = expr.visit(&mut names);
-        names.found
-    }
-}
-
-impl Visitor for Names {
-    type Break = ();
-
-    fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
-        self.inside += 1;
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
-        self.inside -= 1;
-        ControlFlow::Continue(())
-    }
-
-    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
-        if let (0, Expr::Identifier(name)) = (self.inside, expr) {
-            self.found.push(name.clone());
+fn names_of(expr: &Expr) -> Vec<Ident> {
+    let mut found = Vec::new();
+    let _ = walks::own(expr, |expr| {
+        if let Expr::Identifier(name) = expr {
+            found.push(name.clone());
         }
-        ControlFlow::Continue(())
-    }
+        ControlFlow::<()>::Continue(())
+    });
+    found
 }
 
 /// Looks whether a projection has something of each row, and the first window over all of them.
@@ -239,7 +216,7 @@ impl Whole {
             }
             Some(WindowType::NamedWindow(_)) => true,
         };
-        !of_rows && AGGREGATES.contains(&call.name.to_string().to_ascii_lowercase().as_str())
+        !of_rows && is_one_of(call, AGGREGATES)
     }
 }
 

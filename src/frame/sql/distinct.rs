@@ -4,8 +4,13 @@
 use sqlparser::ast::{BinaryOperator, Expr, UnaryOperator, Visit, VisitMut, visit_expressions, visit_expressions_mut};
 use std::ops::ControlFlow;
 
-/// Whether there is one.
-pub(super) fn is_in<T: Visit>(ast: &T) -> bool {
+/// Whether there is one in what was read from a text.
+pub(super) fn is_in<T: Visit>(text: &str, ast: &T) -> bool {
+    // Most texts have not even the word.
+    let word = b"distinct";
+    if !text.as_bytes().windows(word.len()).any(|letters| letters.eq_ignore_ascii_case(word)) {
+        return false;
+    }
     let found = visit_expressions(ast, |expr| match expr {
         Expr::IsDistinctFrom(..) | Expr::IsNotDistinctFrom(..) => ControlFlow::Break(()),
         _ => ControlFlow::Continue(()),
@@ -14,8 +19,8 @@ pub(super) fn is_in<T: Visit>(ast: &T) -> bool {
 }
 
 /// Takes what follows out of their right sides.
-pub(super) fn apart<T: VisitMut + Visit>(ast: &mut T) {
-    if !is_in(ast) {
+pub(super) fn apart<T: VisitMut + Visit>(text: &str, ast: &mut T) {
+    if !is_in(text, ast) {
         return;
     }
     let _ = visit_expressions_mut(ast, |expr| {

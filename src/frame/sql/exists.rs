@@ -1,27 +1,23 @@
 //! `EXISTS` and `IN` over a query that asks of the row around it: each is a join that keeps the rows with a pair, or those without, on
-//! what the inner query compares. An `EXISTS` that asks of no row counts. polars knows equal columns alone, and no column that both
-//! tables have. Values of such queries are joined as well (`correlated`).
+//! what the inner query compares. An `EXISTS` that asks of no row counts, and one that is not a part of `WHERE` by itself
+//! counts for each row. polars knows equal columns alone, and no column that both tables have. Values of such queries are joined as well
+//! (`correlated`).
 
-use super::columns::{Columns, Tables};
-use super::correlated;
+use super::around::of_select;
+use super::columns::Tables;
+use super::conditions::{and, binary, conjuncts, nested};
 use super::groups::{has, is_aggregate, is_window};
-use super::parse_expr;
+use super::holds::is_grouped;
+use super::regroup::name_of;
+use super::scope::{Pairs, Scope, Whose, called, whose};
+use super::{correlated, parse_expr, walks};
 use crate::types::TableSchema;
 use sqlparser::ast::{
-    BinaryOperator, Expr, GroupByExpr, Ident, Join, JoinConstraint, JoinOperator, Query, Select, SelectItem, SetExpr,
-    TableAlias, TableFactor, Visit, VisitMut, Visitor, VisitorMut, visit_expressions,
+    BinaryOperator, Distinct, Expr, Ident, Join, JoinConstraint, JoinOperator, LimitClause, Query, Select, SelectItem,
+    SetExpr, TableAlias, TableAliasColumnDef, TableFactor, Value, VisitMut, VisitorMut,
 };
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-
-/// Whether there can be any.
-pub(super) fn may_be_in<T: Visit>(ast: &T) -> bool {
-    let found = visit_expressions(ast, |expr| match expr {
-        Expr::Exists { .. } | Expr::InSubquery { .. } | Expr::Subquery(_) => ControlFlow::Break(()),
-        _ => ControlFlow::Continue(()),
-    });
-    found.is_break()
-}
 
 /// Writes them so; says whether there was one.
 pub(super) fn written<T: VisitMut>(ast: &mut T, inputs: &BTreeMap<String, TableSchema>) -> bool {
@@ -47,41 +43,20 @@ impl VisitorMut for Writer<'_> {
 
     fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
         let outer = Scope::of(select, &self.tables);
-        self.values(select, &outer);
-        let Some(condition) = select.selection.take() else { return ControlFlow::Continue(()) };
-        let mut kept = Vec::new();
-        for part in conjuncts(condition) {
-            match self.join(&part, &outer) {
-                Some((item, join)) if item < select.from.len() => {
-                    select.from[item].joins.push(join);
-                    self.made += 1;
-                    self.any = true;
-                }
-                _ => kept.push(part),
-            }
-        }
-        select.selection = kept.into_iter().reduce(and);
+        self.join_conditions(select, &outer);
+        self.join_values(select, &outer);
         ControlFlow::Continue(())
     }
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         if let Expr::Exists { subquery, negated } = expr
-            && !self.is_of_around(subquery)
+            && !Scope::is_of_around(subquery, &self.tables)
             && let Some(counted) = counted(subquery, *negated)
         {
             *expr = counted;
             self.any = true;
         }
         ControlFlow::Continue(())
-    }
-}
-
-/// The parts of a condition that all have to be true.
-pub(super) fn conjuncts(condition: Expr) -> Vec<Expr> {
-    match condition {
-        Expr::BinaryOp { left, op: BinaryOperator::And, right } => [conjuncts(*left), conjuncts(*right)].concat(),
-        Expr::Nested(inner) if matches!(*inner, Expr::Exists { .. } | Expr::InSubquery { .. }) => vec![*inner],
-        one => vec![one],
     }
 }
 
@@ -106,338 +81,266 @@ fn is_plain(select: &Select) -> bool {
 
 /// The same, or that it has one value of all of them.
 pub(super) fn is_plain_but_one(select: &Select) -> bool {
-    let grouped = match &select.group_by {
-        GroupByExpr::All(_) => true,
-        GroupByExpr::Expressions(keys, modifiers) => !keys.is_empty() || !modifiers.is_empty(),
-    };
     let asks = select.having.is_some() || select.qualify.is_some() || select.top.is_some();
-    let by_columns = matches!(select.distinct, Some(sqlparser::ast::Distinct::On(_)));
-    !(grouped || asks || by_columns || select.from.is_empty() || has(&select.projection, is_window))
+    let by_columns = matches!(select.distinct, Some(Distinct::On(_)));
+    !(is_grouped(select) || asks || by_columns || select.from.is_empty() || has(&select.projection, is_window))
 }
 
-/// The tables of a `SELECT`, each with the number of what it stands in.
-pub(super) struct Scope(Vec<(usize, String, Columns)>);
-
-impl Scope {
-    fn of(select: &Select, tables: &Tables<'_>) -> Self {
-        let mut found = Vec::new();
-        for (item, from) in select.from.iter().enumerate() {
-            let factors = std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation));
-            let known = factors.filter_map(|factor| tables.of_factor(factor));
-            found.extend(known.map(|(name, columns)| (item, name, columns)));
+/// Whether a query ends after some rows; one that is asked of `any` row may end after the first.
+fn is_cut(query: &Query, any: bool) -> bool {
+    let keeps_one = match &query.limit_clause {
+        None => true,
+        Some(LimitClause::LimitOffset { limit: Some(Expr::Value(limit)), offset: None, .. }) => {
+            any && matches!(&limit.value, Value::Number(count, _) if count != "0")
         }
-        Self(found)
+        Some(_) => false,
+    };
+    query.fetch.is_some() || !keeps_one
+}
+
+/// A query that is asked of the row around it.
+struct Asked<'q, 'a> {
+    select: &'q Select,
+    inner: Scope<'a>,
+    /// What it asks of its own rows.
+    local: Vec<Expr>,
+    /// What it compares with the row around.
+    around: Vec<Expr>,
+}
+
+impl<'q, 'a> Asked<'q, 'a> {
+    /// Of a query that gives rows of its tables; `None` of any other.
+    fn of(query: &'q Query, any: bool, tables: &Tables<'a>, outer: &Scope<'_>) -> Option<Self> {
+        let SetExpr::Select(select) = &*query.body else { return None };
+        if query.with.is_some() || is_cut(query, any) || !is_plain(select) {
+            return None;
+        }
+        let inner = Scope::of(select, tables);
+        let (mut local, mut around) = (Vec::new(), Vec::new());
+        for part in select.selection.iter().flat_map(conjuncts) {
+            let parts = if whose(part, &inner, outer) == Whose::Inner { &mut local } else { &mut around };
+            parts.push(part.clone());
+        }
+        Some(Self { select, inner, local, around })
     }
 
-    /// Where the table of a column stands.
-    fn place(&self, expr: &Expr) -> Option<usize> {
-        let found = match expr {
-            Expr::CompoundIdentifier(parts) => {
-                self.0.iter().find(|(_, name, _)| parts.first().is_some_and(|first| first.value == *name))
-            }
-            Expr::Identifier(column) => self.0.iter().find(|(_, _, columns)| columns.contains(&column.value)),
+    /// What it gives, so many columns.
+    fn columns(&self, count: usize) -> Option<Vec<&'q Expr>> {
+        let column = |item: &'q SelectItem| match item {
+            SelectItem::UnnamedExpr(column) | SelectItem::ExprWithAlias { expr: column, .. } => Some(column),
             _ => None,
         };
-        found.map(|(item, ..)| *item)
+        let columns = self.select.projection.iter().map(column).collect::<Option<Vec<_>>>()?;
+        Some(columns).filter(|columns| columns.len() == count)
     }
 }
 
-/// Whose columns a part of an inner query has.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Whose {
-    Inner,
-    /// Of the query around, in what stands at this place of its `FROM`.
-    Outer(usize),
-    Mixed,
-}
-
-pub(super) fn whose(expr: &Expr, inner: &Scope, outer: &Scope) -> Whose {
-    let mut found: Option<Whose> = None;
-    let _ = visit_expressions(expr, |expr| {
-        let one = match expr {
-            Expr::Identifier(_) | Expr::CompoundIdentifier(_) => match (inner.place(expr), outer.place(expr)) {
-                (Some(_), _) => Whose::Inner,
-                (None, Some(item)) => Whose::Outer(item),
-                (None, None) => Whose::Mixed,
-            },
-            Expr::Subquery(_) | Expr::Exists { .. } | Expr::InSubquery { .. } => Whose::Mixed,
-            _ => return ControlFlow::<()>::Continue(()),
-        };
-        found = Some(match found {
-            None => one,
-            Some(before) if before == one => one,
-            Some(_) => Whose::Mixed,
-        });
-        ControlFlow::Continue(())
-    });
-    // What has no column at all is asked inside.
-    found.unwrap_or(Whose::Inner)
-}
+/// How a join keeps its rows.
+type How = fn(JoinConstraint) -> JoinOperator;
 
 impl Writer<'_> {
-    /// Joins what subqueries in the place of a value are.
-    fn values(&mut self, select: &mut Select, outer: &Scope) {
-        let mut selection = select.selection.take();
-        let mut projection = std::mem::take(&mut select.projection);
-        let of_rows = is_plain(&Select { projection: projection.clone(), ..select.clone() });
-        let mut taker = Values { tables: &self.tables, outer, made: self.made, found: Vec::new(), inside: 0 };
-        let _ = VisitMut::visit(&mut selection, &mut taker);
-        if of_rows {
-            let _ = VisitMut::visit(&mut projection, &mut taker);
+    /// Joins what the parts of a condition ask.
+    fn join_conditions(&mut self, select: &mut Select, outer: &Scope<'_>) {
+        let Some(condition) = select.selection.take() else { return };
+        let (mut kept, mut any) = (Vec::new(), false);
+        for part in conjuncts(&condition) {
+            match self.joins(part, outer) {
+                Some((item, joins)) => {
+                    select.from[item].joins.extend(joins);
+                    any = true;
+                }
+                None => kept.push(part.clone()),
+            }
         }
-        let found = taker.found;
-        (select.selection, select.projection) = (selection, projection);
-        for value in found {
+        self.any |= any;
+        select.selection = if any { kept.into_iter().reduce(and) } else { Some(condition) };
+    }
+
+    /// The joins that a condition is, and what of the `FROM` they stand beside; `None` of other conditions.
+    fn joins(&mut self, condition: &Expr, outer: &Scope<'_>) -> Option<(usize, Vec<Join>)> {
+        match condition {
+            Expr::Exists { subquery, negated } => {
+                let asked = Asked::of(subquery, true, &self.tables, outer)?;
+                let how: How = if *negated { JoinOperator::Anti } else { JoinOperator::Semi };
+                let (item, join) = self.join(&asked, outer, how, None, |_| Some(()))?;
+                Some((item, vec![join]))
+            }
+            Expr::InSubquery { expr, subquery, negated: false } => {
+                let given = members(expr);
+                if given.len() > 1 && subquery.with.is_none() && !Scope::is_of_around(subquery, &self.tables) {
+                    return self.member(&given, subquery, outer);
+                }
+                let asked = Asked::of(subquery, false, &self.tables, outer)?;
+                if given.len() == 1 && asked.around.is_empty() {
+                    // A plain IN is polars' own.
+                    return None;
+                }
+                let columns = asked.columns(given.len())?;
+                let (item, join) = self.join(&asked, outer, JoinOperator::Semi, None, |pairs| {
+                    given.iter().zip(&columns).try_for_each(|(value, column)| pairs.equal(value, column))
+                })?;
+                Some((item, vec![join]))
+            }
+            Expr::InSubquery { expr, subquery, negated: true } => {
+                let asked = Asked::of(subquery, false, &self.tables, outer)?;
+                match (members(expr).as_slice(), asked.columns(1).as_deref()) {
+                    (&[value], Some(&[column])) if !asked.around.is_empty() => {
+                        self.without(value, column, &asked, outer)
+                    }
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
+    }
+
+    /// A join with the rows that a query has for the row around, of which `also` is asked, and on what `more` compares.
+    fn join(
+        &mut self,
+        asked: &Asked<'_, '_>,
+        outer: &Scope<'_>,
+        how: How,
+        also: Option<Expr>,
+        more: impl FnOnce(&mut Pairs<'_>) -> Option<()>,
+    ) -> Option<(usize, Join)> {
+        let mut pairs = Pairs::new(&asked.inner, outer, self.made);
+        asked.around.iter().try_for_each(|part| pairs.add(part))?;
+        more(&mut pairs)?;
+        let (item, on) = (pairs.item?, pairs.on.into_iter().reduce(and)?);
+        let inside = Select {
+            distinct: None,
+            projection: pairs.columns,
+            selection: asked.local.iter().cloned().chain(also).reduce(and),
+            ..asked.select.clone()
+        };
+        let join = join_of(self.made, of_select(inside), Vec::new(), how(JoinConstraint::On(on)));
+        self.made += 1;
+        Some((item, join))
+    }
+
+    /// A value that is certainly not among those of a query: none of them is equal to it, none is missing, and where it is missing itself
+    /// there is none at all.
+    fn without(
+        &mut self,
+        value: &Expr,
+        column: &Expr,
+        asked: &Asked<'_, '_>,
+        outer: &Scope<'_>,
+    ) -> Option<(usize, Vec<Join>)> {
+        let is_missing = |of: &Expr| Expr::IsNull(Box::new(nested(of.clone())));
+        let (item, equal) = self.join(asked, outer, JoinOperator::Anti, None, |pairs| pairs.equal(value, column))?;
+        let (_, missing) = self.join(asked, outer, JoinOperator::Anti, Some(is_missing(column)), |_| Some(()))?;
+        let (_, none) = self.join(asked, outer, JoinOperator::Anti, None, |pairs| {
+            let truth = pairs.column(&Expr::value(Value::Boolean(true)));
+            pairs.beside(&nested(is_missing(value)), truth)
+        })?;
+        Some((item, vec![equal, missing, none]))
+    }
+
+    /// Several values that are together among the rows of a query by itself.
+    fn member(&mut self, given: &[&Expr], query: &Query, outer: &Scope<'_>) -> Option<(usize, Vec<Join>)> {
+        let inner = Scope::default();
+        let mut pairs = Pairs::new(&inner, outer, self.made);
+        let mut names = Vec::new();
+        for (at, value) in given.iter().enumerate() {
+            let name = Ident::new(format!("__kilter_on_{}_{at}", self.made));
+            pairs.beside(value, Expr::CompoundIdentifier(vec![called(self.made), name.clone()]))?;
+            names.push(TableAliasColumnDef { name, data_type: None });
+        }
+        let on = JoinConstraint::On(pairs.on.into_iter().reduce(and)?);
+        let join = join_of(self.made, query.clone(), names, JoinOperator::Semi(on));
+        self.made += 1;
+        Some((pairs.item?, vec![join]))
+    }
+
+    /// Joins what subqueries in the place of a value are.
+    fn join_values(&mut self, select: &mut Select, outer: &Scope<'_>) {
+        let of_rows = is_plain(select);
+        let mut values = Values { tables: &self.tables, outer, made: self.made, found: Vec::new() };
+        values.take(&mut select.selection);
+        for item in select.projection.iter_mut().filter(|_| of_rows) {
+            let before = values.found.len();
+            values.take(item);
+            if let SelectItem::UnnamedExpr(expr) = item
+                && values.found.len() > before
+                && name_of(expr).starts_with("__kilter_")
+            {
+                // It is called what other values of subqueries are called.
+                *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias: Ident::new("literal") };
+            }
+        }
+        for value in values.found {
             correlated::left_out(select, &value);
             select.from[value.item].joins.push(value.join);
             self.made += 1;
             self.any = true;
         }
     }
-
-    /// Whether a query asks of the row around it, or it cannot be told.
-    fn is_of_around(&self, query: &Query) -> bool {
-        struct Search<'a> {
-            tables: Tables<'a>,
-            scopes: Vec<Scope>,
-        }
-        impl Visitor for Search<'_> {
-            type Break = ();
-
-            fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
-                self.tables.learn(query);
-                ControlFlow::Continue(())
-            }
-
-            fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
-                self.scopes.push(Scope::of(select, &self.tables));
-                ControlFlow::Continue(())
-            }
-
-            fn post_visit_select(&mut self, _: &Select) -> ControlFlow<()> {
-                self.scopes.pop();
-                ControlFlow::Continue(())
-            }
-
-            fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
-                let is_column = matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
-                let known = |scope: &Scope| scope.place(expr).is_some();
-                if is_column && !self.scopes.is_empty() && !self.scopes.iter().any(known) {
-                    return ControlFlow::Break(());
-                }
-                ControlFlow::Continue(())
-            }
-        }
-        query.visit(&mut Search { tables: self.tables.clone(), scopes: Vec::new() }).is_break()
-    }
-
-    /// The join that a condition is, and where it stands; `None` of other conditions.
-    fn join(&self, condition: &Expr, outer: &Scope) -> Option<(usize, Join)> {
-        let (query, anti, given) = match condition {
-            Expr::Exists { subquery, negated } => (subquery, *negated, Vec::new()),
-            Expr::InSubquery { expr, subquery, negated: false } => (subquery, false, members(expr)),
-            _ => return None,
-        };
-        if given.len() > 1 && query.with.is_none() && !self.is_of_around(query) {
-            return self.member(&given, query, outer);
-        }
-        let SetExpr::Select(select) = &*query.body else { return None };
-        let cut = query.fetch.is_some() || !(query.limit_clause.is_none() || given.is_empty() && keeps_one(query));
-        if query.with.is_some() || cut || !is_plain(select) {
-            return None;
-        }
-        let inner = Scope::of(select, &self.tables);
-        let mut parts = Pairs::new(&inner, outer, self.made);
-        let mut local = Vec::new();
-        for part in select.selection.clone().map(conjuncts).unwrap_or_default() {
-            match whose(&part, &inner, outer) {
-                Whose::Inner => local.push(part),
-                _ => parts.add(&part)?,
-            }
-        }
-        let is_in = !given.is_empty();
-        if is_in && given.len() == 1 && parts.on.is_empty() {
-            // A plain IN is polars' own.
-            return None;
-        }
-        for (at, value) in given.iter().enumerate() {
-            let item = select.projection.get(at).filter(|_| select.projection.len() == given.len())?;
-            let (SelectItem::UnnamedExpr(column) | SelectItem::ExprWithAlias { expr: column, .. }) = item else {
-                return None;
-            };
-            parts.equal(value, column)?;
-        }
-        let item = parts.item?;
-        let on = parts.on.into_iter().reduce(and)?;
-        let inside = Select {
-            distinct: None,
-            projection: parts.columns,
-            selection: local.into_iter().reduce(and),
-            ..select.as_ref().clone()
-        };
-        let on = JoinConstraint::On(on);
-        let join_operator = if anti { JoinOperator::Anti(on) } else { JoinOperator::Semi(on) };
-        let inside = super::sets::of_body(SetExpr::Select(Box::new(inside)));
-        Some((item, join_of(self.made, inside, Vec::new(), join_operator)))
-    }
-
-    /// Several values that are together among the rows of a query by itself.
-    fn member(&self, given: &[Expr], query: &Query, outer: &Scope) -> Option<(usize, Join)> {
-        let inner = Scope(Vec::new());
-        let mut parts = Pairs::new(&inner, outer, self.made);
-        let names = given.iter().map(|value| {
-            let name = parts.name();
-            parts.beside(value, Expr::CompoundIdentifier(vec![called(self.made), name.clone()]))?;
-            parts.columns.push(SelectItem::UnnamedExpr(Expr::Identifier(name.clone())));
-            Some(sqlparser::ast::TableAliasColumnDef { name, data_type: None })
-        });
-        let names = names.collect::<Option<Vec<_>>>()?;
-        let on = JoinConstraint::On(parts.on.into_iter().reduce(and)?);
-        Some((parts.item?, join_of(self.made, query.clone(), names, JoinOperator::Semi(on))))
-    }
-}
-
-fn and(left: Expr, right: Expr) -> Expr {
-    Expr::BinaryOp { left: Box::new(left), op: BinaryOperator::And, right: Box::new(right) }
-}
-
-/// Whether a `LIMIT` leaves a row where there is one.
-fn keeps_one(query: &Query) -> bool {
-    use sqlparser::ast::{LimitClause, Value};
-    match &query.limit_clause {
-        Some(LimitClause::LimitOffset { limit: Some(Expr::Value(limit)), offset: None, .. }) => {
-            matches!(&limit.value, Value::Number(count, _) if count != "0")
-        }
-        _ => false,
-    }
 }
 
 /// A join with a query.
-pub(super) fn join_of(
-    number: usize,
-    query: Query,
-    columns: Vec<sqlparser::ast::TableAliasColumnDef>,
-    join_operator: JoinOperator,
-) -> Join {
+pub(super) fn join_of(number: usize, query: Query, columns: Vec<TableAliasColumnDef>, how: JoinOperator) -> Join {
     let alias = Some(TableAlias { explicit: true, name: called(number), columns, at: None });
     let relation = TableFactor::Derived { lateral: false, subquery: Box::new(query), alias, sample: None };
-    Join { relation, global: false, join_operator }
+    Join { relation, global: false, join_operator: how }
+}
+
+fn members(expr: &Expr) -> Vec<&Expr> {
+    match expr {
+        Expr::Tuple(parts) => parts.iter().collect(),
+        Expr::Nested(inner) => members(inner),
+        one => vec![one],
+    }
 }
 
 /// Puts the values of joined tables in the places of subqueries.
 struct Values<'a> {
     tables: &'a Tables<'a>,
-    outer: &'a Scope,
+    outer: &'a Scope<'a>,
     made: usize,
     found: Vec<correlated::Value>,
-    /// How deep it is in queries, whose subqueries are their own.
-    inside: usize,
 }
 
-impl VisitorMut for Values<'_> {
-    type Break = ();
-
-    fn pre_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
-        self.inside += 1;
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
-        self.inside -= 1;
-        ControlFlow::Continue(())
-    }
-
-    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        if let Expr::Subquery(query) = expr
-            && self.inside == 0
-            && let SetExpr::Select(select) = &*query.body
-        {
-            let inner = Scope::of(select, self.tables);
-            if let Some(found) = correlated::value(query, self.made + self.found.len(), &inner, self.outer) {
-                *expr = found.value.clone();
+impl Values<'_> {
+    fn take<T: VisitMut>(&mut self, part: &mut T) {
+        let _ = walks::own_mut(part, |expr| {
+            let found = match &*expr {
+                Expr::Subquery(query) => self.value(query).map(|value| (value, None)),
+                Expr::Exists { subquery, negated } => {
+                    let compared = if *negated { BinaryOperator::Eq } else { BinaryOperator::Gt };
+                    rows_of(subquery).and_then(|rows| self.value(&rows)).map(|value| (value, Some(compared)))
+                }
+                _ => None,
+            };
+            if let Some((found, compared)) = found {
+                let value = found.value.clone();
+                *expr = match compared {
+                    None => value,
+                    Some(op) => nested(binary(value, op, Expr::value(Value::Number("0".to_owned(), false)))),
+                };
                 self.found.push(found);
             }
-        }
-        ControlFlow::Continue(())
+            ControlFlow::<()>::Continue(())
+        });
+    }
+
+    fn value(&self, query: &Query) -> Option<correlated::Value> {
+        let SetExpr::Select(select) = &*query.body else { return None };
+        let inner = Scope::of(select, self.tables);
+        correlated::value(query, self.made + self.found.len(), &inner, self.outer)
     }
 }
 
-fn members(expr: &Expr) -> Vec<Expr> {
-    match expr {
-        Expr::Tuple(parts) => parts.clone(),
-        Expr::Nested(inner) => members(inner),
-        one => vec![one.clone()],
+/// How many rows a query has.
+fn rows_of(query: &Query) -> Option<Query> {
+    let SetExpr::Select(select) = &*query.body else { return None };
+    if is_cut(query, true) || !is_plain(select) {
+        return None;
     }
-}
-
-/// What the table of a join is called.
-pub(super) fn called(number: usize) -> Ident {
-    Ident::new(format!("__kilter_exists_{number}"))
-}
-
-/// What an inner query compares with the row around it.
-pub(super) struct Pairs<'a> {
-    inner: &'a Scope,
-    outer: &'a Scope,
-    /// What the outer columns stand in.
-    pub(super) item: Option<usize>,
-    pub(super) on: Vec<Expr>,
-    /// What of the inner query is compared.
-    pub(super) columns: Vec<SelectItem>,
-    made: usize,
-}
-
-impl<'a> Pairs<'a> {
-    pub(super) fn new(inner: &'a Scope, outer: &'a Scope, made: usize) -> Self {
-        Self { inner, outer, item: None, on: Vec::new(), columns: Vec::new(), made }
+    let mut counted = Query { order_by: None, limit_clause: None, ..query.clone() };
+    if let SetExpr::Select(select) = &mut *counted.body {
+        select.distinct = None;
+        select.projection = vec![SelectItem::UnnamedExpr(parse_expr("count(*)").ok()?)];
     }
-
-    pub(super) fn add(&mut self, part: &Expr) -> Option<()> {
-        use BinaryOperator as B;
-        let Expr::BinaryOp { left, op: op @ (B::Eq | B::NotEq | B::Lt | B::LtEq | B::Gt | B::GtEq), right } = part
-        else {
-            return None;
-        };
-        let sides = (whose(left, self.inner, self.outer), whose(right, self.inner, self.outer));
-        let (item, left, right) = match sides {
-            (Whose::Inner, Whose::Outer(item)) => (item, self.column(left), right.as_ref().clone()),
-            (Whose::Outer(item), Whose::Inner) => (item, left.as_ref().clone(), self.column(right)),
-            _ => return None,
-        };
-        if *self.item.get_or_insert(item) != item {
-            return None;
-        }
-        self.on.push(Expr::BinaryOp { left: Box::new(left), op: op.clone(), right: Box::new(right) });
-        Some(())
-    }
-
-    /// A value of the row around that is equal to a column of the inner query.
-    fn equal(&mut self, value: &Expr, column: &Expr) -> Option<()> {
-        if whose(column, self.inner, self.outer) != Whose::Inner {
-            return None;
-        }
-        let column = self.column(column);
-        self.beside(value, column)
-    }
-
-    /// A value of the row around that is equal to a column that is joined.
-    fn beside(&mut self, value: &Expr, column: Expr) -> Option<()> {
-        let Whose::Outer(item) = whose(value, &Scope(Vec::new()), self.outer) else { return None };
-        if *self.item.get_or_insert(item) != item {
-            return None;
-        }
-        self.on.push(Expr::BinaryOp { left: Box::new(value.clone()), op: BinaryOperator::Eq, right: Box::new(column) });
-        Some(())
-    }
-
-    fn name(&self) -> Ident {
-        Ident::new(format!("__kilter_on_{}_{}", self.made, self.columns.len()))
-    }
-
-    /// What stands for a part of the inner query where it is joined.
-    fn column(&mut self, expr: &Expr) -> Expr {
-        let name = self.name();
-        self.columns.push(SelectItem::ExprWithAlias { expr: expr.clone(), alias: name.clone() });
-        Expr::CompoundIdentifier(vec![called(self.made), name])
-    }
+    Some(counted)
 }

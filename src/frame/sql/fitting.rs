@@ -2,9 +2,10 @@
 //! most queries are made of (columns, numbers, comparisons, aggregates, joins) can be told from its types, in a fraction of the
 //! time. Whatever is not known here is tried.
 
+use super::super::order::Resolved;
 use polars::prelude::*;
 use polars_plan::plans::expr_ir::ExprIR;
-use polars_plan::plans::{AExpr, ArenaLpIter, IR, IRAggExpr, ToFieldContext};
+use polars_plan::plans::{AExpr, ArenaLpIter, FunctionIR, IR, IRAggExpr, ToFieldContext};
 use polars_plan::prelude::{Arena, Node};
 
 /// Functions that take any plain values.
@@ -21,12 +22,66 @@ const OF_ANYTHING: [&str; 9] = [
 ];
 /// Functions that take numbers.
 const OF_NUMBERS: [&str; 9] = ["abs", "negate", "round", "floor", "ceil", "int_range", "cum_sum", "cum_min", "cum_max"];
+/// Functions that take texts.
+const OF_TEXTS: [&str; 12] = [
+    "str.concat_horizontal",
+    "str.contains",
+    "str.ends_with",
+    "str.len_bytes",
+    "str.len_chars",
+    "str.reverse",
+    "str.starts_with",
+    "str.strip_chars",
+    "str.strip_chars_end",
+    "str.strip_chars_start",
+    "str.to_lowercase",
+    "str.to_uppercase",
+];
+/// Functions that take days, with or without a time of day.
+const OF_DAYS: [&str; 7] = ["dt.day", "dt.iso_year", "dt.month", "dt.ordinal_day", "dt.quarter", "dt.week", "dt.year"];
 /// Functions of our own, whose types are looked at where they are made.
 const OWN: [&str; 9] =
     ["choice", "exact_", "initcap", "minus", "multiply", "narrowed", "plus", "position", "remainder"];
 
+/// What a plan over empty tables gives.
+pub(super) fn tried(plan: impl FnOnce() -> PolarsResult<(LazyFrame, Resolved)>) -> PolarsResult<SchemaRef> {
+    super::super::unpanicked(|| {
+        let (mut lf, (mut plans, mut exprs)) = plan()?;
+        let schema = lf.schema_with_arenas(&mut plans, &mut exprs)?;
+        match &lf.logical_plan {
+            DslPlan::IR { node: Some(root), .. } if types_fit(*root, &plans, &exprs) => {}
+            _ => dry_run(lf)?,
+        }
+        Ok(schema)
+    })
+}
+
+/// Runs a plan over empty tables: types that do not go together show only then. Errors that only emptiness causes (a
+/// scalar subquery that gives no row) do not count.
+fn dry_run(lf: LazyFrame) -> PolarsResult<()> {
+    match super::super::collect(lf) {
+        Err(error) if is_about_types(&error) => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn is_about_types(error: &PolarsError) -> bool {
+    match error {
+        PolarsError::Context { error, .. } | PolarsError::ExprContext { error, .. } => is_about_types(error),
+        PolarsError::ColumnNotFound(_)
+        | PolarsError::Duplicate(_)
+        | PolarsError::InvalidOperation(_)
+        | PolarsError::SchemaFieldNotFound(_)
+        | PolarsError::SchemaMismatch(_)
+        | PolarsError::SQLInterface(_)
+        | PolarsError::SQLSyntax(_) => true,
+        PolarsError::ComputeError(text) => text.starts_with("cannot compare") || text.starts_with("polars stopped"),
+        _ => false,
+    }
+}
+
 /// Whether all expressions of a plan, whose types polars has made the same where it can, certainly fit.
-pub(super) fn types_fit(root: Node, plans: &Arena<IR>, exprs: &Arena<AExpr>) -> bool {
+fn types_fit(root: Node, plans: &Arena<IR>, exprs: &Arena<AExpr>) -> bool {
     plans.iter(root).all(|(_, node)| Fitting { plans, exprs }.node(node).is_some())
 }
 
@@ -39,6 +94,11 @@ impl Fitting<'_> {
     fn node(&self, node: &IR) -> Option<()> {
         match node {
             IR::DataFrameScan { .. } | IR::SimpleProjection { .. } | IR::Slice { .. } | IR::Cache { .. } => Some(()),
+            IR::HConcat { .. } | IR::MapFunction { function: FunctionIR::RowIndex { .. }, .. } => Some(()),
+            IR::Distinct { input, .. } => {
+                self.plans.get(*input).schema(self.plans).iter_values().all(is_plain).then_some(())
+            }
+            IR::Union { inputs, .. } => self.are_alike(inputs).then_some(()),
             IR::Filter { input, predicate } => (self.over(*input, predicate)? == DataType::Boolean).then_some(()),
             IR::Select { input, expr, .. } => self.all(*input, expr),
             IR::HStack { input, exprs, .. } => self.all(*input, exprs),
@@ -52,6 +112,14 @@ impl Fitting<'_> {
             }
             _ => None,
         }
+    }
+
+    /// Whether plans give columns of the same types.
+    fn are_alike(&self, plans: &[Node]) -> bool {
+        let types = |plan: &Node| -> Vec<DataType> {
+            self.plans.get(*plan).schema(self.plans).iter_values().cloned().collect()
+        };
+        plans.windows(2).all(|pair| types(&pair[0]) == types(&pair[1]))
     }
 
     /// The type of an expression over a plan, if it certainly has one.
@@ -81,7 +149,10 @@ impl Fitting<'_> {
                 one(predicate)? == DataType::Boolean && (truthy == falsy || truthy.is_null() || falsy.is_null())
             }
             AExpr::Agg(aggregate) => self.aggregate_fits(aggregate, schema)?,
-            AExpr::Function { input, function, .. } => function_fits(&function.to_string(), &many(input)?),
+            AExpr::Function { input, function, .. } => match function.to_string().as_str() {
+                "is_in" => self.is_in_fits(input, schema)?,
+                name => function_fits(name, &many(input)?),
+            },
             AExpr::AnonymousFunction { input, fmt_str, .. } => {
                 many(input)?;
                 OWN.iter().any(|name| fmt_str.starts_with(name))
@@ -98,6 +169,16 @@ impl Fitting<'_> {
         known().filter(|_| fits)
     }
 
+    /// A value among those that are written out.
+    fn is_in_fits(&self, input: &[ExprIR], schema: &Schema) -> Option<bool> {
+        let [value, list] = input else { return None };
+        let value = self.dtype(value.node(), schema)?;
+        let list = self.exprs.get(list.node());
+        let dtype = list.to_dtype(&ToFieldContext::new(self.exprs, schema)).ok()?;
+        let fits = matches!(&dtype, DataType::List(inner) if **inner == value);
+        Some(matches!(list, AExpr::Literal(_)) && fits && is_plain(&value))
+    }
+
     fn aggregate_fits(&self, aggregate: &IRAggExpr, schema: &Schema) -> Option<bool> {
         use IRAggExpr as A;
         let of = |node: &Node| self.dtype(*node, schema);
@@ -111,8 +192,9 @@ impl Fitting<'_> {
             | A::FirstNonNull(input)
             | A::LastNonNull(input)
             | A::Count { input, .. }
-            | A::Implode { input, .. } => is_plain(&of(input)?),
-            A::Item { .. } | A::AggGroups(_) => false,
+            | A::Implode { input, .. }
+            | A::Item { input, .. } => is_plain(&of(input)?),
+            A::AggGroups(_) => false,
         })
     }
 }
@@ -153,6 +235,10 @@ fn function_fits(name: &str, inputs: &[DataType]) -> bool {
         "not" => inputs.iter().all(DataType::is_bool),
         name if OF_ANYTHING.contains(&name) => inputs.iter().all(is_plain),
         name if OF_NUMBERS.contains(&name) => inputs.iter().all(DataType::is_primitive_numeric),
+        name if OF_TEXTS.contains(&name) => inputs.iter().all(DataType::is_string),
+        name if OF_DAYS.contains(&name) => {
+            inputs.iter().all(|dtype| matches!(dtype, DataType::Date | DataType::Datetime(..)))
+        }
         _ => false,
     }
 }

@@ -4,36 +4,51 @@
 //! and subqueries that stand for a value (`scalars`). All but the last become a `COALESCE` of their columns with a text at
 //! its end that says what is meant; in the plan that becomes the function (see `frame/functions`). A function of our own
 //! would not do: polars forgets those in subqueries.
+//!
+//! What a query holds is looked at once (`holds`), and only those parts look at it again that have something to do.
 
 use super::super::functions::{INITCAP, OrderKey};
+use super::calls::{is_one_of, plain};
+use super::holds::Holds;
 use super::scalars::Plan;
 use super::{
-    Problem, distinct, exists, frames, groups, meanings, on, qualify, regroup, scalars, sets, unnest, using, windows,
+    Problem, compared, distinct, exists, frames, groups, meanings, on, qualify, regroup, scalars, sets, unnest, using,
+    windows,
 };
 use crate::types::TableSchema;
 use polars::prelude::{PolarsResult, polars_bail, polars_err};
 use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
-    CaseWhen, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, ObjectName,
-    OrderByExpr, OrderByOptions, Statement, Value, Visit, VisitMut, VisitorMut, WindowType,
+    CaseWhen, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, OrderByExpr, OrderByOptions, Statement,
+    Value, Visit, VisitMut, VisitorMut, WindowType,
 };
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 /// What is wrong with what polars does not know.
-pub(super) fn problems<T: VisitMut + Visit + Clone>(text: &str, ast: &T) -> Vec<Problem> {
-    let mut ast = ast.clone();
-    if let Err(message) = windows::written_out(&mut ast) {
-        return vec![Problem::syntax(message, None)];
+pub(super) fn problems<T: VisitMut + Visit + Clone>(text: &str, ast: &T, holds: Holds) -> Vec<Problem> {
+    let mut written_out = None;
+    if holds.named {
+        let ast = written_out.insert(ast.clone());
+        if let Err(message) = windows::written_out(ast) {
+            return vec![Problem::syntax(message, None)];
+        }
     }
-    let mut found = frames::problems(text, &ast);
-    found.extend(windows::problems(text, &ast));
-    found.extend(meanings::problems(text, &ast));
-    found.extend(sets::problems(text, &ast));
-    found.extend(on::problems(text, &ast));
-    found.extend(using::problems(text, &ast));
-    found.extend(scalars::problems(text, &ast));
+    let ast = written_out.as_ref().unwrap_or(ast);
+    let mut found = Vec::new();
+    if holds.windows {
+        found.extend(frames::problems(text, ast));
+        found.extend(windows::problems(text, ast));
+    }
+    found.extend(meanings::problems(text, ast));
+    if holds.joins {
+        found.extend(on::problems(text, ast));
+        found.extend(using::problems(text, ast));
+    }
+    if holds.queries {
+        found.extend(scalars::problems(text, ast));
+    }
     found
 }
 
@@ -41,44 +56,60 @@ pub(super) fn problems<T: VisitMut + Visit + Clone>(text: &str, ast: &T) -> Vec<
 pub(super) fn query_problems(
     text: &str,
     statement: &Statement,
+    mut holds: Holds,
     tables: &BTreeMap<String, TableSchema>,
 ) -> Vec<Problem> {
-    let mut joined = statement.clone();
-    exists::written(&mut joined, tables);
-    let mut found = groups::problems(text, statement, tables);
-    found.extend(unnest::problems(text, statement));
-    found.extend(problems(text, &joined));
-    if found.is_empty()
-        && windows::written_out(&mut joined).is_ok()
-        && let Err(message) = regroup::written(&mut joined, tables)
-    {
-        found.push(Problem::syntax(message, None));
+    let mut found = Vec::new();
+    if holds.calls || holds.groups {
+        found.extend(groups::problems(text, statement, tables));
+    }
+    if holds.unnest {
+        found.extend(unnest::problems(text, statement));
+    }
+    let mut joined = None;
+    if holds.queries {
+        holds.joins |= exists::written(joined.insert(statement.clone()), tables);
+    }
+    let joined = joined.as_ref().unwrap_or(statement);
+    found.extend(problems(text, joined, holds));
+    if found.is_empty() && holds.groups && regroup::is_needed(joined, tables) {
+        let mut regrouped = joined.clone();
+        if windows::written_out(&mut regrouped).is_ok()
+            && let Err(message) = regroup::written(&mut regrouped, tables)
+        {
+            found.push(Problem::syntax(message, None));
+        }
     }
     found
 }
 
 /// The types of the tables that a query is over.
-pub(super) type Schemas<'a> = &'a dyn Fn() -> PolarsResult<BTreeMap<String, TableSchema>>;
+pub(super) type Schemas<'a> = &'a dyn Fn() -> PolarsResult<&'a BTreeMap<String, TableSchema>>;
 
 /// A query for polars to read; `plan` is asked for the subqueries that stand for a value, in the order of their numbers.
 pub(super) fn query<'a>(
     text: &'a str,
     mut statement: Statement,
+    mut holds: Holds,
     schemas: Schemas<'_>,
     plan: Plan<'_>,
 ) -> PolarsResult<Cow<'a, str>> {
-    let mut any = distinct::is_in(&statement);
-    any |= exists::may_be_in(&statement) && exists::written(&mut statement, &schemas()?);
-    any |= unnest::written(&mut statement);
-    any |= written(&mut statement)?;
-    if regroup::may_be_in(&statement) {
-        let regrouped = regroup::written(&mut statement, &schemas()?);
+    let mut any = distinct::is_in(text, &statement);
+    if holds.queries && exists::written(&mut statement, schemas()?) {
+        (any, holds.joins) = (true, true);
+    }
+    any |= holds.unnest && unnest::written(&mut statement);
+    any |= written(&mut statement, holds)?;
+    if holds.groups {
+        let regrouped = regroup::written(&mut statement, schemas()?);
         any |= regrouped.map_err(|message| polars_err!(SQLSyntax: "{message}"))?;
     }
-    any |= qualify::written(&mut statement);
-    any |= sets::apart(&mut statement);
-    any |= take(&mut statement)?;
-    if scalars::are_in(&statement) {
+    any |= holds.qualify && qualify::written(&mut statement);
+    // Groups by sets of keys are put together as well.
+    any |= (holds.sets || holds.groups) && sets::apart(&mut statement);
+    any |= holds.calls && take(&mut statement)?;
+    any |= holds.types && compared::written(&mut statement);
+    if holds.queries && scalars::are_in(&statement) {
         scalars::take(&mut statement, plan)?;
         any = true;
     }
@@ -87,15 +118,22 @@ pub(super) fn query<'a>(
 
 /// An expression for polars to read.
 pub(super) fn expr(text: &str, mut ast: Expr) -> PolarsResult<Cow<'_, str>> {
-    let any = distinct::is_in(&ast) | written(&mut ast)?;
-    Ok(if take(&mut ast)? || any { Cow::Owned(ast.to_string()) } else { Cow::Borrowed(text) })
+    let holds = Holds::of(&ast);
+    let any = distinct::is_in(text, &ast) | written(&mut ast, holds)?;
+    let any = any | (holds.calls && take(&mut ast)?);
+    Ok(if any { Cow::Owned(ast.to_string()) } else { Cow::Borrowed(text) })
 }
 
 /// Writes out what has another meaning; says whether there was something.
-fn written<T: VisitMut>(ast: &mut T) -> PolarsResult<bool> {
-    let any = windows::written_out(ast).map_err(|message| polars_err!(SQLSyntax: "{message}"))?;
-    let meanings = meanings::written(ast).map_err(|message| polars_err!(SQLSyntax: "{message}"))?;
-    Ok(any | using::written(ast) | on::written(ast) | meanings)
+fn written<T: VisitMut>(ast: &mut T, holds: Holds) -> PolarsResult<bool> {
+    let told = |message: String| polars_err!(SQLSyntax: "{message}");
+    let mut any = holds.named && windows::written_out(ast).map_err(told)?;
+    any |= meanings::written(ast).map_err(told)?;
+    if holds.joins {
+        any |= using::written(ast);
+        any |= on::written(ast);
+    }
+    Ok(any)
 }
 
 /// Puts calls in their places; says whether there was one.
@@ -115,7 +153,8 @@ impl VisitorMut for Taker {
     type Break = String;
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<String> {
-        match frames::replaced(expr) {
+        let Expr::Function(call) = expr else { return ControlFlow::Continue(()) };
+        match frames::replaced(call) {
             Ok(Some(replaced)) => {
                 self.any = true;
                 *expr = replaced;
@@ -124,14 +163,12 @@ impl VisitorMut for Taker {
             Ok(None) => {}
             Err(message) => return ControlFlow::Break(message),
         }
-        let Expr::Function(call) = expr else { return ControlFlow::Continue(()) };
-        let name = call.name.to_string().to_ascii_lowercase();
+        // polars gives missing values no rank.
+        let ranks = is_one_of(call, &["rank", "dense_rank"]);
         if let Some(WindowType::WindowSpec(window)) = &mut call.over {
-            // polars gives missing values no rank.
-            let ranks = matches!(name.as_str(), "rank" | "dense_rank");
             self.any |= in_one_direction(&mut window.order_by, ranks);
         }
-        if name == "initcap" {
+        if is_one_of(call, &["initcap"]) {
             let Some(text) = only_argument(call) else {
                 return ControlFlow::Break("`INITCAP` takes one text".to_owned());
             };
@@ -159,22 +196,7 @@ fn in_one_direction(order: &mut Vec<OrderByExpr>, asked: bool) -> bool {
 /// What stands for a function of these columns, which `mark` tells.
 pub(super) fn marked(mut columns: Vec<Expr>, mark: String) -> Expr {
     columns.push(Expr::value(Value::SingleQuotedString(mark)));
-    let unnamed = |argument| FunctionArg::Unnamed(FunctionArgExpr::Expr(argument));
-    let list = FunctionArgumentList {
-        duplicate_treatment: None,
-        args: columns.into_iter().map(unnamed).collect(),
-        clauses: Vec::new(),
-    };
-    Expr::Function(Function {
-        name: ObjectName::from(Ident::new("COALESCE")),
-        uses_odbc_syntax: false,
-        parameters: FunctionArguments::None,
-        args: FunctionArguments::List(list),
-        filter: None,
-        null_treatment: None,
-        over: None,
-        within_group: Vec::new(),
-    })
+    Expr::Function(plain("COALESCE", columns))
 }
 
 /// What stands for a function of one value that is of the value's type, which `mark` tells.

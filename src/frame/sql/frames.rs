@@ -2,6 +2,7 @@
 //! group (see `forms`).
 
 use super::super::rolling::{Aggregate, Frame, Offset, Rolling};
+use super::calls::name_of;
 use super::forms::{marked, typed};
 use super::place::range;
 use super::{Problem, aggregates, parse_expr};
@@ -29,9 +30,8 @@ pub(super) fn problems<T: Visit>(text: &str, ast: &T) -> Vec<Problem> {
     found
 }
 
-/// The call that stands for a framed window; `None` of any other expression.
-pub(super) fn replaced(expr: &Expr) -> Result<Option<Expr>, String> {
-    let Expr::Function(call) = expr else { return Ok(None) };
+/// The call that stands for a framed window; `None` of any other call.
+pub(super) fn replaced(call: &Function) -> Result<Option<Expr>, String> {
     let Some((window, reach)) = framed(call) else { return Ok(None) };
     let (rolling, columns) = rolling(call, window, &reach)?;
     let Some(first) = columns.first().cloned() else { return Ok(None) };
@@ -63,19 +63,25 @@ fn framed(call: &Function) -> Option<(&WindowSpec, Reach)> {
         let peers = frame.units == WindowFrameUnits::Range && from_first && to_itself && !window.order_by.is_empty();
         return Some((window, if peers { Reach::Peers } else { Reach::Frame(frame.clone()) }));
     }
-    match (aggregate_of(&call.name.to_string().to_ascii_lowercase()).ok()?, window.order_by.is_empty()) {
+    match (aggregate_of(&name_of(call)).ok()?, window.order_by.is_empty()) {
         (Aggregate::First, _) => None,
         (_, false) => Some((window, Reach::Peers)),
-        (Aggregate::Last, true) => Some((window, Reach::All)),
+        (Aggregate::Last | Aggregate::Nth(_), true) => Some((window, Reach::All)),
         (_, true) => None,
     }
 }
 
 /// What a call tells, and of which columns.
 fn rolling(call: &Function, window: &WindowSpec, reach: &Reach) -> Result<(Rolling, Vec<Expr>), String> {
-    let name = call.name.to_string().to_ascii_lowercase();
-    let value = value_of(call, &name)?;
+    let name = name_of(call);
     let aggregate = aggregate_of(&name)?;
+    let (aggregate, value) = match aggregate {
+        Aggregate::Nth(_) => {
+            let (place, value) = nth(call)?;
+            (Aggregate::Nth(place), Some(value))
+        }
+        aggregate => (aggregate, value_of(call, &name)?),
+    };
     if value.is_none() && aggregate != Aggregate::Count {
         return Err(format!("`{name}` needs a column"));
     }
@@ -124,6 +130,14 @@ fn value_of(call: &Function, name: &str) -> Result<Option<Expr>, String> {
     }
 }
 
+/// The place and the value of `nth_value(value, place)`.
+fn nth(call: &Function) -> Result<(usize, Expr), String> {
+    let wrong = "`nth_value` takes a column and a place, such as `nth_value(x, 2)`";
+    let Some(&[value, place]) = super::calls::arguments(call).as_deref() else { return Err(wrong.to_owned()) };
+    let count = number(place).and_then(|text| text.parse::<usize>().ok()).filter(|place| *place > 0);
+    count.map(|place| (place, value.clone())).ok_or_else(|| format!("{wrong}, found `{place}`"))
+}
+
 fn aggregate_of(name: &str) -> Result<Aggregate, String> {
     let var = |ddof, root| Ok(Aggregate::Var { ddof, root });
     match name {
@@ -134,12 +148,13 @@ fn aggregate_of(name: &str) -> Result<Aggregate, String> {
         "max" => Ok(Aggregate::Max),
         "first_value" | "first" => Ok(Aggregate::First),
         "last_value" | "last" => Ok(Aggregate::Last),
+        "nth_value" => Ok(Aggregate::Nth(1)),
         "variance" | "var" | "var_samp" => var(1, false),
         "var_pop" => var(0, false),
         "stddev" | "stdev" | "stddev_samp" => var(1, true),
         "stddev_pop" => var(0, true),
         _ => Err(format!(
-            "`{name}` has no frame: it goes with count, sum, avg, min, max, stddev, variance, first_value and last_value"
+            "`{name}` has no frame: it goes with count, sum, avg, min, max, stddev, variance, first_value, last_value and nth_value"
         )),
     }
 }

@@ -1,9 +1,11 @@
 //! What makes a group, what is of a whole one, and columns that are neither: polars gives the one value beside every row, or the
 //! list of all.
 
-use super::Problem;
+use super::calls::is_one_of;
 use super::columns::{Columns, Tables};
+use super::holds::is_grouped;
 use super::place::range;
+use super::{Problem, walks};
 use crate::types::TableSchema;
 use sqlparser::ast::{
     Expr, GroupByExpr, Ident, OrderByKind, Query, Select, SelectItem, SetExpr, Spanned, Value, Visit, Visitor,
@@ -68,12 +70,7 @@ pub(super) const AGGREGATES: &[&str] = &[
 
 /// Whether this is one value of the rows of a group.
 pub(super) fn is_aggregate(expr: &Expr) -> bool {
-    match expr {
-        Expr::Function(call) if call.over.is_none() => {
-            AGGREGATES.contains(&call.name.to_string().to_ascii_lowercase().as_str())
-        }
-        _ => false,
-    }
+    matches!(expr, Expr::Function(call) if call.over.is_none() && is_one_of(call, AGGREGATES))
 }
 
 pub(super) fn is_window(expr: &Expr) -> bool {
@@ -85,36 +82,16 @@ pub(super) fn has<T: Visit>(part: &T, is: fn(&Expr) -> bool) -> bool {
     first(part, is).is_some()
 }
 
-fn first<T: Visit>(part: &T, is: fn(&Expr) -> bool) -> Option<Expr> {
-    struct Search {
-        is: fn(&Expr) -> bool,
-        inside: usize,
-    }
-    impl Visitor for Search {
-        type Break = Expr;
-
-        fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<Expr> {
-            self.inside += 1;
-            ControlFlow::Continue(())
-        }
-
-        fn post_visit_query(&mut self, _: &Query) -> ControlFlow<Expr> {
-            self.inside -= 1;
-            ControlFlow::Continue(())
-        }
-
-        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<Expr> {
-            if self.inside == 0 && (self.is)(expr) {
-                return ControlFlow::Break(expr.clone());
-            }
-            ControlFlow::Continue(())
-        }
-    }
-    part.visit(&mut Search { is, inside: 0 }).break_value()
+fn first<T: Visit>(part: &T, is: fn(&Expr) -> bool) -> Option<Box<Expr>> {
+    let look = |expr: &Expr| match is(expr) {
+        true => ControlFlow::Break(Box::new(expr.clone())),
+        false => ControlFlow::Continue(()),
+    };
+    walks::own(part, look).break_value()
 }
 
 /// The keys by which a `SELECT` makes groups, as they are meant: an expression for a number or a name that the query gives.
-pub(super) fn keys(select: &Select, columns: &Columns) -> Vec<Expr> {
+pub(super) fn keys(select: &Select, columns: &Columns<'_>) -> Vec<Expr> {
     match &select.group_by {
         GroupByExpr::All(_) => {
             let of_rows = |expr: &&Expr| !has(*expr, is_aggregate) && !has(*expr, is_window);
@@ -125,7 +102,7 @@ pub(super) fn keys(select: &Select, columns: &Columns) -> Vec<Expr> {
 }
 
 /// What a key of a `GROUP BY` is.
-pub(super) fn meant(key: &Expr, select: &Select, columns: &Columns) -> Expr {
+pub(super) fn meant(key: &Expr, select: &Select, columns: &Columns<'_>) -> Expr {
     let at = |number: usize| select.projection.get(number.checked_sub(1)?).and_then(projected);
     let found = match key {
         Expr::Value(value) => match &value.value {
@@ -156,28 +133,27 @@ pub(super) fn named<'a>(select: &'a Select, name: &Ident) -> Option<&'a Expr> {
 
 /// Whether both are the same to a query; a column may be named with its table or without.
 pub(super) fn same(one: &Expr, other: &Expr) -> bool {
-    let parts = |expr: &Expr| match expr {
-        Expr::Identifier(name) => Some(vec![name.value.clone()]),
-        Expr::CompoundIdentifier(parts) => Some(parts.iter().map(|part| part.value.clone()).collect()),
-        _ => None,
-    };
     match (one, other) {
         (Expr::Nested(inner), other) => same(inner, other),
         (one, Expr::Nested(inner)) => same(one, inner),
-        _ => match (parts(one), parts(other)) {
-            (Some(a), Some(b)) => a == b || (a.len() == 1 || b.len() == 1) && a.last() == b.last(),
+        _ => match (column(one), column(other)) {
+            (Some(a), Some(b)) => {
+                let named = |(a, b): (&Ident, &Ident)| a.value == b.value;
+                let alike = a.iter().rev().zip(b.iter().rev()).all(named);
+                alike && (a.len() == b.len() || a.len() == 1 || b.len() == 1)
+            }
             _ => one == other,
         },
     }
 }
 
-/// The columns of the tables that a `SELECT` is over, as far as they are known.
-pub(super) fn columns_of(select: &Select, tables: &Tables<'_>) -> Columns {
-    let factors = select
-        .from
-        .iter()
-        .flat_map(|from| std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation)));
-    factors.filter_map(|factor| tables.of_factor(factor)).flat_map(|(_, columns)| columns).collect()
+/// The parts of a column's name.
+fn column(expr: &Expr) -> Option<&[Ident]> {
+    match expr {
+        Expr::Identifier(name) => Some(std::slice::from_ref(name)),
+        Expr::CompoundIdentifier(parts) => Some(parts),
+        _ => None,
+    }
 }
 
 /// What is wrong with groups and with what stands beside them.
@@ -210,10 +186,10 @@ impl Judge<'_> {
 
     /// Conditions of rows.
     fn rows(&mut self, select: &Select) {
-        let mut tell = |expr: Option<Expr>, message: &dyn Fn(&Expr) -> String| {
-            if let Some(Expr::Function(call)) = &expr {
-                let place = range(self.text, call.name.span());
-                self.found.extend(expr.as_ref().map(|expr| Problem::syntax(message(expr), place)));
+        let mut tell = |expr: Option<Box<Expr>>, message: &dyn Fn(&Expr) -> String| {
+            let Some(expr) = expr else { return };
+            if let Expr::Function(call) = &*expr {
+                self.found.push(Problem::syntax(message(&expr), range(self.text, call.name.span())));
             }
         };
         tell(first(&select.selection, is_aggregate), &|expr| {
@@ -231,15 +207,15 @@ impl Judge<'_> {
     }
 
     fn groups(&mut self, select: &Select, order: &[&Expr]) {
-        let grouped = match &select.group_by {
-            GroupByExpr::All(_) => return,
-            GroupByExpr::Expressions(keys, modifiers) => !keys.is_empty() || !modifiers.is_empty(),
-        };
+        if matches!(select.group_by, GroupByExpr::All(_)) {
+            return;
+        }
+        let grouped = is_grouped(select);
         let has_one = has(&select.projection, is_aggregate) || select.having.is_some();
         if !grouped && !has_one {
             return;
         }
-        let columns = columns_of(select, &self.tables);
+        let columns = self.tables.of_all(select);
         let made: BTreeSet<&str> = select
             .projection
             .iter()
@@ -298,7 +274,7 @@ impl Visitor for Judge<'_> {
 /// Columns that stand outside of aggregates and keys.
 struct Outside<'a> {
     keys: &'a [Expr],
-    columns: &'a Columns,
+    columns: &'a Columns<'a>,
     made: &'a BTreeSet<&'a str>,
     inside: usize,
     found: Vec<Expr>,

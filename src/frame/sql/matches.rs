@@ -1,7 +1,7 @@
 //! Patterns of texts that polars' SQL does not have: `LIKE … ESCAPE`, `SIMILAR TO`, and functions of regular expressions.
 
 use super::super::functions::Regexp;
-use super::aggregates::{arguments, of};
+use super::calls::{arguments, name_of, of};
 use super::forms::marked;
 use super::parse_expr;
 use sqlparser::ast::{Expr, Function, Value, ValueWithSpan};
@@ -98,25 +98,28 @@ fn translated(
 
 /// What a call of a function of regular expressions means.
 pub(super) fn called(call: &Function) -> Result<Option<Expr>, String> {
-    let name = call.name.to_string().to_ascii_lowercase();
-    let known = matches!(name.as_str(), "regexp_matches" | "regexp_replace" | "regexp_extract" | "regexp_substr");
-    let Some(arguments) = arguments(call).filter(|_| known) else { return Ok(None) };
+    let name = name_of(call);
+    if !matches!(&*name, "regexp_matches" | "regexp_replace" | "regexp_extract" | "regexp_substr") {
+        return Ok(None);
+    }
+    let Some(arguments) = arguments(call) else { return Ok(None) };
     if name == "regexp_matches" {
+        let arguments = arguments.into_iter().cloned().collect();
         return Ok(Some(Expr::Function(of(call, "REGEXP_LIKE", arguments))));
     }
-    let [text, pattern, rest @ ..] = arguments.as_slice() else {
+    let &[text, pattern, ref rest @ ..] = arguments.as_slice() else {
         return Err(format!("`{name}` takes a text and a pattern"));
     };
     let pattern = literal(pattern).ok_or_else(|| format!("a pattern is a text in single quotes, found `{pattern}`"))?;
-    let regexp = match (name.as_str(), rest) {
-        ("regexp_replace", [with]) => replacing(pattern, with, "")?,
-        ("regexp_replace", [with, flags]) => {
+    let regexp = match (&*name, rest) {
+        ("regexp_replace", &[with]) => replacing(pattern, with, "")?,
+        ("regexp_replace", &[with, flags]) => {
             let flags = literal(flags).ok_or_else(|| format!("flags are a text in single quotes, found `{flags}`"))?;
             replacing(pattern, with, flags)?
         }
-        ("regexp_extract", []) => Regexp::Extract { pattern: pattern.to_owned(), group: 0, or_empty: true },
-        ("regexp_substr", []) => Regexp::Extract { pattern: pattern.to_owned(), group: 0, or_empty: false },
-        ("regexp_extract", [Expr::Value(group)]) => {
+        ("regexp_extract", &[]) => Regexp::Extract { pattern: pattern.to_owned(), group: 0, or_empty: true },
+        ("regexp_substr", &[]) => Regexp::Extract { pattern: pattern.to_owned(), group: 0, or_empty: false },
+        ("regexp_extract", &[Expr::Value(group)]) => {
             let group = group.to_string();
             let wrong = |_| format!("`regexp_extract` takes the number of a group, found `{group}`");
             Regexp::Extract { pattern: pattern.to_owned(), group: group.parse().map_err(wrong)?, or_empty: true }

@@ -1,33 +1,24 @@
 //! Expressions that mean something else to polars than to databases, in words of which both mean the same.
 
 use super::super::functions::{LEFT, RIGHT};
-use super::aggregates::{arguments, of};
+use super::calls::{arguments, name_of, of};
+use super::conditions::nested;
 use super::forms::marked;
 use super::place::of_expr;
 use super::{Problem, aggregates, constants, matches, moments, parse_expr, ranks};
 use sqlparser::ast::{
     BinaryOperator, Expr, Function, Select, Spanned, UnaryOperator, Value, Visit, VisitMut, VisitorMut,
-    visit_expressions, visit_expressions_mut,
+    visit_expressions,
 };
 use std::ops::ControlFlow;
 
 /// Writes them so; says whether there was one.
 pub(super) fn written<T: VisitMut>(ast: &mut T) -> Result<bool, String> {
-    let mut constants = Constants { any: false };
-    let _ = VisitMut::visit(ast, &mut constants);
-    let mut any = constants.any;
-    let wrong = visit_expressions_mut(ast, |expr| {
-        match meant(expr) {
-            Ok(Some(meant)) => {
-                *expr = meant;
-                any = true;
-            }
-            Ok(None) => {}
-            Err(message) => return ControlFlow::Break(message),
-        }
-        ControlFlow::Continue(())
-    });
-    wrong.break_value().map_or(Ok(any), Err)
+    let mut writer = Writer { any: false };
+    match VisitMut::visit(ast, &mut writer) {
+        ControlFlow::Continue(()) => Ok(writer.any),
+        ControlFlow::Break(message) => Err(message),
+    }
 }
 
 /// What is wrong with them.
@@ -46,19 +37,31 @@ pub(super) fn problems<T: Visit>(text: &str, ast: &T) -> Vec<Problem> {
     found
 }
 
-/// Conditions that compare two constants, whose texts polars compares: `NULL = NULL`, `1 = 1.0`. In brackets it does not.
-struct Constants {
+struct Writer {
     any: bool,
 }
 
-impl VisitorMut for Constants {
-    type Break = ();
+impl VisitorMut for Writer {
+    type Break = String;
 
-    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<String> {
+        match meant(expr) {
+            Ok(Some(meant)) => {
+                *expr = meant;
+                self.any = true;
+            }
+            Ok(None) => {}
+            Err(message) => return ControlFlow::Break(message),
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Of a condition that compares two constants polars compares the texts: `NULL = NULL`, `1 = 1.0`. In brackets it does not.
+    fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<String> {
         if let Some(condition) = &mut select.selection
             && matches!(condition, Expr::BinaryOp { left, right, .. } if is_value(left) && is_value(right))
         {
-            *condition = Expr::Nested(Box::new(condition.clone()));
+            *condition = nested(condition.clone());
             self.any = true;
         }
         ControlFlow::Continue(())
@@ -72,18 +75,24 @@ fn is_value(expr: &Expr) -> bool {
 /// What an expression means; `None` where that is what polars takes it for.
 fn meant(expr: &Expr) -> Result<Option<Expr>, String> {
     if let Expr::Function(call) = expr {
-        let of_window = if call.over.is_some() { ranks::meant(call)? } else { None };
-        for found in [of_window, aggregates::meant(call)?, moments::called(call)?, matches::called(call)?] {
-            if found.is_some() {
-                return Ok(found);
-            }
-        }
+        return called(call);
     }
     let other = match moments::meant(expr)? {
         None => matches::meant(expr)?,
         interval => interval,
     };
     Ok(other.or_else(|| constants::folded(expr)).or_else(|| plainly(expr)))
+}
+
+fn called(call: &Function) -> Result<Option<Expr>, String> {
+    let sorts: [fn(&Function) -> Result<Option<Expr>, String>; 4] =
+        [ranks::meant, aggregates::meant, moments::called, matches::called];
+    for sort in sorts {
+        if let Some(found) = sort(call)? {
+            return Ok(Some(found));
+        }
+    }
+    Ok(if call.over.is_none() { otherwise_called(call) } else { None })
 }
 
 fn plainly(expr: &Expr) -> Option<Expr> {
@@ -126,7 +135,6 @@ fn plainly(expr: &Expr) -> Option<Expr> {
             }
             _ => None,
         },
-        Expr::Function(call) if call.over.is_none() => called(call),
         _ => None,
     }
 }
@@ -167,24 +175,25 @@ fn is_number(expr: &Expr) -> bool {
     }
 }
 
-fn called(call: &Function) -> Option<Expr> {
+/// Functions that have another name here, or another order of what they are of.
+fn otherwise_called(call: &Function) -> Option<Expr> {
     let arguments = arguments(call)?;
-    let name = call.name.to_string().to_ascii_lowercase();
-    let renamed = |name: &str, arguments: Vec<Expr>| Some(Expr::Function(of(call, name, arguments)));
-    match (name.as_str(), arguments.as_slice()) {
-        ("div", [left, right]) => parse_expr(&divided(left, right)).ok(),
-        ("left", [_, count]) if !is_number(count) => Some(marked(arguments, LEFT.to_owned())),
-        ("right", [_, _]) => Some(marked(arguments, RIGHT.to_owned())),
+    let owned = || arguments.iter().map(|argument| (*argument).clone()).collect::<Vec<Expr>>();
+    let renamed = |name: &str| Some(Expr::Function(of(call, name, owned())));
+    match (&*name_of(call), arguments.as_slice()) {
+        ("div", &[left, right]) => parse_expr(&divided(left, right)).ok(),
+        ("left", &[_, count]) if !is_number(count) => Some(marked(owned(), LEFT.to_owned())),
+        ("right", &[_, _]) => Some(marked(owned(), RIGHT.to_owned())),
         // The base comes first, and is 10 where none is given.
-        ("log", [base, number]) => renamed("LOG", vec![number.clone(), base.clone()]),
-        ("log", [_]) => renamed("LOG10", arguments),
-        ("nvl", [_, _]) => renamed("IFNULL", arguments),
-        ("iif", [_, _, _]) => renamed("IF", arguments),
-        ("len", [_]) => renamed("LENGTH", arguments),
-        ("lcase", [_]) => renamed("LOWER", arguments),
-        ("ucase", [_]) => renamed("UPPER", arguments),
-        ("instr", [_, _]) => renamed("STRPOS", arguments),
-        ("contains", [text, part]) => parse_expr(&format!("(strpos({text}, {part}) > 0)")).ok(),
+        ("log", &[base, number]) => Some(Expr::Function(of(call, "LOG", vec![number.clone(), base.clone()]))),
+        ("log", &[_]) => renamed("LOG10"),
+        ("nvl", &[_, _]) => renamed("IFNULL"),
+        ("iif", &[_, _, _]) => renamed("IF"),
+        ("len", &[_]) => renamed("LENGTH"),
+        ("lcase", &[_]) => renamed("LOWER"),
+        ("ucase", &[_]) => renamed("UPPER"),
+        ("instr", &[_, _]) => renamed("STRPOS"),
+        ("contains", &[text, part]) => parse_expr(&format!("(strpos({text}, {part}) > 0)")).ok(),
         _ => None,
     }
 }

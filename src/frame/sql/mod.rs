@@ -2,8 +2,12 @@
 //! and where, and their plans with a fixed row order and exact sums.
 
 mod aggregates;
+mod around;
+mod calls;
 mod clashes;
 mod columns;
+mod compared;
+mod conditions;
 mod constants;
 mod correlated;
 mod distinct;
@@ -12,6 +16,7 @@ mod fitting;
 mod forms;
 mod frames;
 mod groups;
+mod holds;
 mod matches;
 mod meanings;
 mod moments;
@@ -23,16 +28,19 @@ mod ranks;
 mod regroup;
 mod said;
 mod scalars;
+mod scope;
 mod sets;
 mod smallest;
 mod unnest;
 mod using;
+mod walks;
 mod windows;
 
 use super::order::{Resolved, Scalar, fixed_with};
 use super::schema::{from_polars_schema, polars_schema};
 use super::{FloatSums, fixed_expr, polars_words};
 use crate::types::{DType, TableSchema};
+use holds::Holds;
 use names::Names;
 use polars::prelude::*;
 use polars::sql::SQLContext;
@@ -40,6 +48,7 @@ use said::plain;
 use sqlparser::ast::Statement;
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::{Parser, ParserOptions};
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -95,10 +104,11 @@ pub fn check_query(
     sums: FloatSums,
 ) -> Result<TableSchema, Vec<Problem>> {
     let statement = parse(query).map_err(|problem| vec![problem])?;
+    let holds = Holds::of(&statement);
     let mut problems = Names::new(query, tables).check(&statement);
-    let others = clashes::problems(query, &statement, tables).into_iter();
+    let others = clashes::problems(query, &statement, holds, tables).into_iter();
     // What is wrong with a name is told alone.
-    for other in others.chain(forms::query_problems(query, &statement, tables)) {
+    for other in others.chain(forms::query_problems(query, &statement, holds, tables)) {
         if other.range.is_none() || problems.iter().all(|known| known.range != other.range) {
             problems.push(other);
         }
@@ -109,26 +119,15 @@ pub fn check_query(
     let frames: Option<BTreeMap<String, LazyFrame>> =
         tables.iter().map(|(name, schema)| Some((name.clone(), empty(schema)?))).collect();
     let Some(frames) = frames else { return Ok(TableSchema::unknown()) };
-    let run = |query: &str, statement| tried(|| plan_statement(query, statement, &frames, sums));
-    run(query, statement.clone()).map(|schema| from_polars_schema(&schema)).map_err(|error| {
+    let run = |query: &str, statement, holds| {
+        fitting::tried(|| plan_statement(query, statement, holds, &frames, &|| Ok(tables), sums))
+    };
+    run(query, statement, holds).map(|schema| from_polars_schema(&schema)).map_err(|error| {
         let said = |query: &str| {
-            let error = parse_statement(query).and_then(|statement| run(query, statement)).err()?;
-            Some(plain(&polars_words(&error)))
+            let planned = parse_statement(query).and_then(|(statement, holds)| run(query, statement, holds));
+            planned.err().map(|error| plain(&polars_words(&error)))
         };
-        vec![problem_of(query, &error, |message| smallest::in_query(query, &statement, message, &said))]
-    })
-}
-
-/// What a plan over empty tables gives.
-fn tried(plan: impl FnOnce() -> PolarsResult<(LazyFrame, Resolved)>) -> PolarsResult<SchemaRef> {
-    super::unpanicked(|| {
-        let (mut lf, (mut plans, mut exprs)) = plan()?;
-        let schema = lf.schema_with_arenas(&mut plans, &mut exprs)?;
-        match &lf.logical_plan {
-            DslPlan::IR { node: Some(root), .. } if fitting::types_fit(*root, &plans, &exprs) => {}
-            _ => dry_run(lf)?,
-        }
-        Ok(schema)
+        vec![problem_of(query, &error, |message| smallest::in_query(query, &parse(query).ok()?, message, &said))]
     })
 }
 
@@ -137,17 +136,53 @@ fn tried(plan: impl FnOnce() -> PolarsResult<(LazyFrame, Resolved)>) -> PolarsRe
 /// # Errors
 /// What polars says of it; [`check_query`] says it better.
 pub fn plan_query(query: &str, tables: &BTreeMap<String, LazyFrame>, sums: FloatSums) -> PolarsResult<LazyFrame> {
-    plan_statement(query, parse_statement(query)?, tables, sums).map(|(lf, _)| lf)
+    let (statement, holds) = parse_statement(query)?;
+    let known = OnceCell::new();
+    let schemas = || match known.get() {
+        Some(known) => Ok(known),
+        None => schemas_of(tables).map(|schemas| known.get_or_init(|| schemas)),
+    };
+    plan_statement(query, statement, holds, tables, &schemas, sums).map(|(lf, _)| lf)
 }
 
-fn parse_statement(query: &str) -> PolarsResult<Statement> {
-    parse(query).map_err(|problem| polars_err!(SQLSyntax: "{}", problem.message))
+fn schemas_of(tables: &BTreeMap<String, LazyFrame>) -> PolarsResult<BTreeMap<String, TableSchema>> {
+    let mut schemas = BTreeMap::new();
+    for (name, table) in tables {
+        let schema = table.clone().collect_schema()?;
+        schemas.insert(name.clone(), from_polars_schema(&schema));
+    }
+    Ok(schemas)
+}
+
+fn parse_statement(query: &str) -> PolarsResult<(Statement, Holds)> {
+    let statement = parse(query).map_err(|problem| polars_err!(SQLSyntax: "{}", problem.message))?;
+    let holds = Holds::of(&statement);
+    Ok((statement, holds))
 }
 
 fn plan_statement(
     query: &str,
     statement: Statement,
+    holds: Holds,
     tables: &BTreeMap<String, LazyFrame>,
+    schemas: forms::Schemas<'_>,
+    sums: FloatSums,
+) -> PolarsResult<(LazyFrame, Resolved)> {
+    match plan_as_held(query, statement, holds, tables, schemas, sums) {
+        Err(error) if !holds.types && compared::are_refused(&error) => {
+            let (statement, holds) = parse_statement(query)?;
+            plan_as_held(query, statement, Holds { types: true, ..holds }, tables, schemas, sums)
+        }
+        planned => planned,
+    }
+}
+
+fn plan_as_held(
+    query: &str,
+    statement: Statement,
+    holds: Holds,
+    tables: &BTreeMap<String, LazyFrame>,
+    schemas: forms::Schemas<'_>,
     sums: FloatSums,
 ) -> PolarsResult<(LazyFrame, Resolved)> {
     without_advice();
@@ -156,15 +191,7 @@ fn plan_statement(
         context.register(name, table.clone());
     }
     let mut scalars: Vec<Scalar> = Vec::new();
-    let schemas = || {
-        let mut schemas = BTreeMap::new();
-        for (name, table) in tables {
-            let schema = table.clone().collect_schema()?;
-            schemas.insert(name.clone(), from_polars_schema(&schema));
-        }
-        Ok(schemas)
-    };
-    let query = forms::query(query, statement, &schemas, &mut |subquery| {
+    let query = forms::query(query, statement, holds, schemas, &mut |subquery| {
         let planned = context.execute(subquery).and_then(|lf| fixed_with(lf, sums, &scalars));
         let scalar = planned
             .and_then(|(lf, _)| Scalar::new(scalars.len(), lf))
@@ -195,7 +222,7 @@ pub fn check_expr(text: &str, schema: &TableSchema, sums: FloatSums) -> Result<O
     let expr = parse_expr(text).map_err(|problem| vec![problem])?;
     let tables = BTreeMap::from([(String::new(), schema.clone())]);
     let mut problems = Names::new(text, &tables).check_expr(&expr);
-    problems.extend(forms::problems(text, &expr));
+    problems.extend(forms::problems(text, &expr, Holds::of(&expr)));
     if !problems.is_empty() {
         return Err(problems);
     }
@@ -205,7 +232,7 @@ pub fn check_expr(text: &str, schema: &TableSchema, sums: FloatSums) -> Result<O
         let plan = |expr: polars::prelude::Expr| {
             (DataFrame::empty_with_schema(&table).lazy().select([expr.alias("value")]), Resolved::default())
         };
-        tried(|| plan_expr(text, &table, sums).map(plan))
+        fitting::tried(|| plan_expr(text, &table, sums).map(plan))
     };
     run(text).map(|found| found.get("value").map(super::from_polars)).map_err(|error| {
         let said = |text: &str| run(text).err().map(|error| plain(&polars_words(&error)));
@@ -233,30 +260,6 @@ fn empty(schema: &TableSchema) -> Option<LazyFrame> {
     polars_schema(schema).map(|schema| DataFrame::empty_with_schema(&schema).lazy())
 }
 
-/// Runs a plan over empty tables: types that do not go together show only then. Errors that only emptiness causes (a
-/// scalar subquery that gives no row) do not count.
-fn dry_run(lf: LazyFrame) -> PolarsResult<()> {
-    match super::collect(lf) {
-        Err(error) if is_about_types(&error) => Err(error),
-        _ => Ok(()),
-    }
-}
-
-fn is_about_types(error: &PolarsError) -> bool {
-    match error {
-        PolarsError::Context { error, .. } | PolarsError::ExprContext { error, .. } => is_about_types(error),
-        PolarsError::ColumnNotFound(_)
-        | PolarsError::Duplicate(_)
-        | PolarsError::InvalidOperation(_)
-        | PolarsError::SchemaFieldNotFound(_)
-        | PolarsError::SchemaMismatch(_)
-        | PolarsError::SQLInterface(_)
-        | PolarsError::SQLSyntax(_) => true,
-        PolarsError::ComputeError(text) => text.starts_with("cannot compare") || text.starts_with("polars stopped"),
-        _ => false,
-    }
-}
-
 fn parser(text: &str) -> Result<Parser<'static>, Problem> {
     let options = ParserOptions { trailing_commas: true, ..Default::default() };
     let parser = Parser::new(&GenericDialect).with_options(options);
@@ -270,7 +273,7 @@ fn parse(query: &str) -> Result<Statement, Problem> {
         (None, _) => Err(Problem::syntax("the query is empty", whole)),
         (Some(_), false) => Err(Problem::syntax("there is more than one statement, expected one query", whole)),
         (Some(mut statement @ Statement::Query(_)), true) => {
-            distinct::apart(&mut statement);
+            distinct::apart(query, &mut statement);
             Ok(statement)
         }
         (Some(_), true) => Err(Problem::syntax("only a query (`SELECT …`) can stand here", whole)),
@@ -283,7 +286,7 @@ fn parse_expr(text: &str) -> Result<sqlparser::ast::Expr, Problem> {
     }
     let mut parser = parser(text)?;
     let mut expr = parser.parse_expr().map_err(|error| place::parse_problem(text, &error))?;
-    distinct::apart(&mut expr);
+    distinct::apart(text, &mut expr);
     let rest = parser.peek_token();
     if rest.token == sqlparser::tokenizer::Token::EOF {
         return Ok(expr);
@@ -380,6 +383,9 @@ mod tests {
         assert_eq!(problems("DROP TABLE flights").len(), 1);
         let with = "WITH late AS (SELECT carrier FROM flights WHERE dep_delay > 15) SELECT count(*) AS n FROM late";
         check_query(with, &tables(), FloatSums::Exact).expect("a query over its own table");
+        let twice =
+            "SELECT p.day FROM (SELECT a.day FROM flights a) AS p CROSS JOIN (SELECT a.name FROM airlines a) AS q";
+        check_query(twice, &tables(), FloatSums::Exact).expect("two tables of one name, each in its place");
     }
 
     #[test]

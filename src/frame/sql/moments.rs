@@ -2,7 +2,7 @@
 //! what follows the clock, which no result may.
 
 use super::super::functions::{Between, Unit};
-use super::aggregates::arguments;
+use super::calls::{arguments, is_one_of, name_of};
 use super::forms::{as_choice, marked};
 use super::parse_expr;
 use sqlparser::ast::{BinaryOperator, Expr, Function, Interval, Value, ValueWithSpan};
@@ -41,28 +41,29 @@ const CLOCK: &[&str] = &[
 
 /// What a call means; `None` where polars has it so.
 pub(super) fn called(call: &Function) -> Result<Option<Expr>, String> {
-    let name = call.name.to_string().to_ascii_lowercase();
-    if CLOCK.contains(&name.as_str()) {
+    if is_one_of(call, CLOCK) {
+        let name = name_of(call);
         return Err(format!(
             "`{name}` follows the clock, and a result that does could not be repeated: give the day as a parameter, `DATE '${{today}}'`"
         ));
     }
     let arguments = arguments(call).unwrap_or_default();
+    let name = name_of(call);
     if let (Some((_, part)), [of]) = (PARTS.iter().find(|(known, _)| *known == name), arguments.as_slice()) {
         return Ok(parse_expr(&format!("date_part('{part}', {of})")).ok());
     }
-    match (name.as_str(), arguments.as_slice()) {
-        ("date_trunc" | "datetrunc", [unit, of]) => {
-            Ok(Some(as_choice(of, &unit_of(&name, unit, Unit::truncates)?.mark())))
+    match (&*name, arguments.as_slice()) {
+        (name @ ("date_trunc" | "datetrunc"), &[unit, of]) => {
+            Ok(Some(as_choice(of, &unit_of(name, unit, Unit::truncates)?.mark())))
         }
-        ("date_diff" | "datediff", [unit, from, to]) => {
-            let between = marked(vec![from.clone(), to.clone()], Between(unit_of(&name, unit, Unit::counts)?).mark());
+        (name @ ("date_diff" | "datediff"), &[unit, from, to]) => {
+            let between = marked(vec![from.clone(), to.clone()], Between(unit_of(name, unit, Unit::counts)?).mark());
             Ok(parse_expr(&format!("CAST({between} AS BIGINT)")).ok())
         }
-        ("date_diff" | "datediff", _) => {
+        (name @ ("date_diff" | "datediff"), _) => {
             Err(format!("`{name}` takes a unit and two dates or times: `{name}('day', begin, end)`"))
         }
-        ("last_day", [of]) => {
+        ("last_day", &[of]) => {
             let month = as_choice(of, &Unit::Month.mark());
             Ok(parse_expr(&format!("({month} + INTERVAL '1 month' - INTERVAL '1 day')")).ok())
         }
@@ -96,7 +97,9 @@ pub(super) fn meant(expr: &Expr) -> Result<Option<Expr>, String> {
                 Ok(Some(Expr::BinaryOp { left: right.clone(), op: B::Plus, right: left.clone() }))
             }
             (_, Expr::Interval(interval)) => {
-                Ok(text_of(interval).and_then(|text| text.strip_prefix('-')).map(|text| {
+                // A sign is of one number, so that of several it cannot stand before all.
+                let alone = |text: &&str| text.split_whitespace().count() < 3;
+                Ok(text_of(interval).filter(alone).and_then(|text| text.strip_prefix('-')).map(|text| {
                     let value = Box::new(Expr::value(Value::SingleQuotedString(text.trim().to_owned())));
                     let right = Box::new(Expr::Interval(Interval { value, ..interval.clone() }));
                     Expr::BinaryOp { left: left.clone(), op: if *op == B::Plus { B::Minus } else { B::Plus }, right }

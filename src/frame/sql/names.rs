@@ -1,7 +1,7 @@
 //! Names in a query: tables and columns that do not exist, each with its place. What stays unresolved here (names
 //! through subqueries and aliases are taken on trust) is left to polars.
 
-use super::columns::{Columns, Tables};
+use super::columns::{Columns, Tables, joined};
 use super::place::range;
 use super::smallest::constraint;
 use super::{Problem, ProblemKind};
@@ -19,8 +19,8 @@ pub(super) struct Names<'a> {
     tables: &'a BTreeMap<String, TableSchema>,
     /// The inputs, and the tables of every `WITH`.
     known: Tables<'a>,
-    /// Aliases of tables, and the input that each stands for.
-    aliases: BTreeMap<String, Option<String>>,
+    /// Aliases of tables, and the inputs that each stands for in one place or another; `None` where it is no input.
+    aliases: BTreeMap<String, Vec<Option<String>>>,
     /// Names given to columns anywhere in the query.
     made: BTreeSet<String>,
     used: BTreeSet<String>,
@@ -97,11 +97,12 @@ impl<'a> Names<'a> {
     }
 
     fn judge_columns(&mut self) {
-        let columns = std::mem::take(&mut self.columns);
+        let (columns, tables) = (std::mem::take(&mut self.columns), self.tables);
+        let used: Vec<(&String, &TableSchema)> = tables.iter().filter(|(name, _)| self.used.contains(*name)).collect();
         for (table, ident) in columns {
             let problem = match table {
                 Some(table) => self.judge_qualified(&table, &ident),
-                None => self.judge_bare(&ident),
+                None => self.judge_bare(&ident, &used),
             };
             self.problems.extend(problem);
         }
@@ -109,15 +110,20 @@ impl<'a> Names<'a> {
 
     /// Columns that a join's condition names without their table, and that two of the joined tables have.
     fn judge_keys(&mut self, from: &TableWithJoins) {
-        let joined = std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation));
-        let tables: Vec<(String, Columns)> = joined.filter_map(|factor| self.known.of_factor(factor)).collect();
+        if from.joins.iter().all(|join| condition(&join.join_operator).is_none()) {
+            return;
+        }
+        let tables: Vec<Option<(String, Columns<'_>)>> =
+            joined(from).map(|factor| self.known.of_factor(factor)).collect();
         let mut found = Vec::new();
-        for join in &from.joins {
+        for (number, join) in from.joins.iter().enumerate() {
             let Some(condition) = condition(&join.join_operator) else { continue };
+            // Those that are joined later are not there yet.
+            let there = || tables[..number + 2].iter().flatten();
             let _ = visit_expressions(condition, |expr| {
                 if let Expr::Identifier(ident) = expr {
-                    let has = |(_, columns): &&(String, Columns)| columns.contains(&ident.value);
-                    if let [first, second, ..] = tables.iter().filter(has).collect::<Vec<_>>().as_slice() {
+                    let has = |(_, columns): &&(String, Columns<'_>)| columns.contains(&ident.value);
+                    if let [first, second, ..] = there().filter(has).collect::<Vec<_>>().as_slice() {
                         let (name, one, other) = (&ident.value, &first.0, &second.0);
                         let message = format!(
                             "`{name}` is in `{one}` and in `{other}`: write `{one}.{name}` or `{other}.{name}`"
@@ -133,21 +139,21 @@ impl<'a> Names<'a> {
 
     /// `t.column`, where `t` is an input or an alias of one whose columns are all known.
     fn judge_qualified(&self, table: &str, ident: &Ident) -> Option<Problem> {
-        let input = match self.aliases.get(table) {
-            Some(input) => input.as_deref()?,
-            None => table,
-        };
-        let schema = self.tables.get(input).filter(|schema| schema.complete)?;
-        if schema.names().any(|name| name == ident.value) {
-            return None;
+        let mut wrong = None;
+        let itself = [Some(table.to_owned())];
+        for input in self.aliases.get(table).map_or(itself.as_slice(), Vec::as_slice) {
+            let input = input.as_deref()?;
+            let schema = self.tables.get(input).filter(|schema| schema.complete)?;
+            if schema.names().any(|name| name == ident.value) {
+                return None;
+            }
+            wrong = Some((input, schema));
         }
-        Some(self.unknown(ident, Some(input), schema.names().map(str::to_owned).collect()))
+        wrong.map(|(input, schema)| self.unknown(ident, Some(input), schema.names().map(str::to_owned).collect()))
     }
 
-    /// A column of any table of the query, or a name made in it.
-    fn judge_bare(&self, ident: &Ident) -> Option<Problem> {
-        let used: Vec<(&String, &TableSchema)> =
-            self.tables.iter().filter(|(name, _)| self.used.contains(*name)).collect();
+    /// A column of any table that is used, or a name made in the query.
+    fn judge_bare(&self, ident: &Ident, used: &[(&String, &TableSchema)]) -> Option<Problem> {
         let known = |name: &str| used.iter().any(|(_, schema)| schema.names().any(|column| column == name));
         let blind = self.opaque || used.iter().any(|(_, schema)| !schema.complete);
         if blind || known(&ident.value) || self.made.contains(&ident.value) || self.aliases.contains_key(&ident.value) {
@@ -156,7 +162,7 @@ impl<'a> Names<'a> {
         let mut candidates: Vec<String> =
             used.iter().flat_map(|(_, schema)| schema.names().map(str::to_owned)).collect();
         candidates.extend(self.made.iter().cloned());
-        let table = match used.as_slice() {
+        let table = match used {
             [(name, _)] if !name.is_empty() => Some(name.as_str()),
             _ => None,
         };
@@ -173,7 +179,7 @@ impl<'a> Names<'a> {
     }
 
     fn alias(&mut self, alias: &sqlparser::ast::TableAlias, input: Option<String>) {
-        self.aliases.insert(alias.name.value.clone(), input);
+        self.aliases.entry(alias.name.value.clone()).or_default().push(input);
         self.made.extend(alias.columns.iter().map(|column| column.name.value.clone()));
     }
 }

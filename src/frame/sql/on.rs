@@ -2,91 +2,76 @@
 //! pair of keys all the same (`b.k = 'x'` becomes `a.k = 'x'`): written as two comparisons it says what it means. Any other condition on
 //! one table becomes a comparison with TRUE, and one on both, of an inner join, a condition of `WHERE`.
 
-use super::Problem;
+use super::conditions::{and, binary, conjuncts, nested};
 use super::place::of_expr;
 use super::smallest::{constraint, constraint_mut};
 use super::using::called;
+use super::{Problem, walks};
 use sqlparser::ast::{
-    BinaryOperator, Expr, Ident, JoinConstraint, JoinOperator, Select, TableWithJoins, Value, Visit, VisitMut, Visitor,
-    VisitorMut, visit_expressions,
+    BinaryOperator, Expr, Ident, JoinConstraint, JoinOperator, Select, TableWithJoins, Value, Visit, VisitMut,
+    visit_expressions,
 };
 use std::ops::ControlFlow;
 
 /// Writes them so; says whether there was one.
 pub(super) fn written<T: VisitMut>(ast: &mut T) -> bool {
-    let mut writer = Writer { any: false };
-    let _ = VisitMut::visit(ast, &mut writer);
-    writer.any
+    let mut any = false;
+    walks::selects_mut(ast, |select| any |= written_in(select));
+    any
 }
 
 /// What is wrong with them.
 pub(super) fn problems<T: Visit>(text: &str, ast: &T) -> Vec<Problem> {
-    struct Judge<'a>(&'a str, Vec<Problem>);
-    impl Visitor for Judge<'_> {
-        type Break = ();
-
-        fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
-            for (from, number) in select.from.iter().flat_map(|from| (0..from.joins.len()).map(move |at| (from, at))) {
-                let join = &from.joins[number];
-                let Some(right) = called(&join.relation) else { continue };
-                let Some(JoinConstraint::On(condition)) = constraint(&join.join_operator) else { continue };
-                if keeps_pairs(from, number) {
-                    continue;
-                }
-                for part in parts(condition.clone()) {
-                    if let Part::Both(part) = sort(part, right) {
-                        let message = "a join that keeps rows without a pair compares columns of one table with columns of the other, \
-                                       or asks of one table: other conditions are of an inner JOIN alone";
-                        self.1.push(Problem::syntax(message, of_expr(self.0, &part)));
-                    }
-                }
+    let mut found = Vec::new();
+    walks::selects(ast, |select| {
+        for (from, number) in select.from.iter().flat_map(|from| (0..from.joins.len()).map(move |at| (from, at))) {
+            let join = &from.joins[number];
+            let Some(right) = called(&join.relation) else { continue };
+            let Some(JoinConstraint::On(condition)) = constraint(&join.join_operator) else { continue };
+            if keeps_pairs(from, number) {
+                continue;
             }
-            ControlFlow::Continue(())
-        }
-    }
-    let mut judge = Judge(text, Vec::new());
-    let _ = ast.visit(&mut judge);
-    judge.1
-}
-
-struct Writer {
-    any: bool,
-}
-
-impl VisitorMut for Writer {
-    type Break = ();
-
-    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
-        let mut of_where = Vec::new();
-        for from in &mut select.from {
-            for number in 0..from.joins.len() {
-                let may_move = keeps_pairs(from, number);
-                let join = &mut from.joins[number];
-                let Some(right) = called(&join.relation).cloned() else { continue };
-                let Some(JoinConstraint::On(condition)) = constraint_mut(&mut join.join_operator) else { continue };
-                let mut kept = Vec::new();
-                for part in parts(condition.clone()) {
-                    match sort(part, &right) {
-                        Part::Of(written) => kept.extend(written),
-                        Part::Both(part) if may_move => of_where.push(part),
-                        Part::Known(part) | Part::Both(part) => kept.push(part),
-                    }
-                }
-                let all = kept.into_iter().reduce(and);
-                self.any |= all.as_ref() != Some(condition);
-                match all {
-                    Some(all) => *condition = all,
-                    None => join.join_operator = JoinOperator::CrossJoin(JoinConstraint::None),
+            for part in parts(condition) {
+                if let Part::Both(part) = sort(part, right) {
+                    let message = "a join that keeps rows without a pair compares columns of one table with columns of the other, \
+                                   or asks of one table: other conditions are of an inner JOIN alone";
+                    found.push(Problem::syntax(message, of_expr(text, &part)));
                 }
             }
         }
-        if !of_where.is_empty() {
-            let nested = |part: Expr| Expr::Nested(Box::new(part));
-            let asked = select.selection.take().map(nested);
-            select.selection = of_where.into_iter().map(nested).chain(asked).reduce(and);
+    });
+    found
+}
+
+fn written_in(select: &mut Select) -> bool {
+    let (mut any, mut of_where) = (false, Vec::new());
+    for from in &mut select.from {
+        for number in 0..from.joins.len() {
+            let may_move = keeps_pairs(from, number);
+            let join = &mut from.joins[number];
+            let Some(right) = called(&join.relation).cloned() else { continue };
+            let Some(JoinConstraint::On(condition)) = constraint_mut(&mut join.join_operator) else { continue };
+            let mut kept = Vec::new();
+            for part in parts(condition) {
+                match sort(part, &right) {
+                    Part::Of(written) => kept.extend(written),
+                    Part::Both(part) if may_move => of_where.push(part),
+                    Part::Known(part) | Part::Both(part) => kept.push(part),
+                }
+            }
+            let all = kept.into_iter().reduce(and);
+            any |= all.as_ref() != Some(condition);
+            match all {
+                Some(all) => *condition = all,
+                None => join.join_operator = JoinOperator::CrossJoin(JoinConstraint::None),
+            }
         }
-        ControlFlow::Continue(())
     }
+    if !of_where.is_empty() {
+        let asked = select.selection.take().map(nested);
+        select.selection = of_where.into_iter().map(nested).chain(asked).reduce(and);
+    }
+    any
 }
 
 /// Whether a join and those after it keep pairs alone, so that `WHERE` may ask what it asks.
@@ -97,25 +82,16 @@ fn keeps_pairs(from: &TableWithJoins, number: usize) -> bool {
     inner && !after.any(|join| matches!(join, J::Right(_) | J::RightOuter(_) | J::FullOuter(_)))
 }
 
-fn and(left: Expr, right: Expr) -> Expr {
-    binary(left, BinaryOperator::And, right)
-}
-
-fn binary(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
-    Expr::BinaryOp { left: Box::new(left), op, right: Box::new(right) }
-}
-
 /// The parts of a condition that all have to be true.
-fn parts(condition: Expr) -> Vec<Expr> {
-    match condition {
-        Expr::Nested(inner) => parts(*inner),
-        Expr::BinaryOp { left, op: BinaryOperator::And, right } => [parts(*left), parts(*right)].concat(),
+fn parts(condition: &Expr) -> Vec<Expr> {
+    let part = |part: &Expr| match part {
         Expr::Between { expr, negated: false, low, high } => {
-            let (most, least) = (BinaryOperator::LtEq, BinaryOperator::GtEq);
-            vec![binary((*expr).clone(), least, *low), binary(*expr, most, *high)]
+            let side = |op, end: &Expr| binary(expr.as_ref().clone(), op, end.clone());
+            vec![side(BinaryOperator::GtEq, low), side(BinaryOperator::LtEq, high)]
         }
-        one => vec![one],
-    }
+        one => vec![one.clone()],
+    };
+    conjuncts(condition).into_iter().flat_map(part).collect()
 }
 
 /// A part of a condition.
@@ -132,7 +108,7 @@ fn sort(part: Expr, right: &Ident) -> Part {
     use BinaryOperator as B;
     let truth = |part: Expr| {
         let truth = Expr::value(Value::Boolean(true));
-        Part::Of(vec![binary(Expr::Nested(Box::new(part)), B::GtEq, truth)])
+        Part::Of(vec![binary(nested(part), B::GtEq, truth)])
     };
     let Expr::BinaryOp { left, op: op @ (B::Eq | B::NotEq | B::Lt | B::LtEq | B::Gt | B::GtEq), right: other } = &part
     else {

@@ -28,6 +28,10 @@ pub(super) fn parse_problem(text: &str, error: &ParserError) -> Problem {
         ParserError::TokenizerError(said) | ParserError::ParserError(said) => said.clone(),
         ParserError::RecursionLimitExceeded => "it is nested too deeply".to_owned(),
     };
+    if let Some(range) = symmetric(text) {
+        let message = "BETWEEN SYMMETRIC is not known: write `BETWEEN least(a, b) AND greatest(a, b)`";
+        return Problem::syntax(message, Some(range));
+    }
     let (words, place) = said.split_once(" at Line: ").unwrap_or((&said, ""));
     let words = words.replace("Expected: ", "expected ").replace(", found: ", ", found ");
     let words = words.replace("found EOF", "found the end");
@@ -37,6 +41,15 @@ pub(super) fn parse_problem(text: &str, error: &ParserError) -> Problem {
         _ => Some(text.trim_end().len().saturating_sub(1)..text.len()),
     };
     Problem::syntax(words, range)
+}
+
+/// The `SYMMETRIC` of a `BETWEEN`, which is no name.
+fn symmetric(text: &str) -> Option<Range<usize>> {
+    let is = |token: &Token, word: &str| matches!(token, Token::Word(found) if found.value.eq_ignore_ascii_case(word));
+    let tokens = Tokenizer::new(&GenericDialect, text).tokenize_with_location().ok()?;
+    let words: Vec<_> = tokens.into_iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).collect();
+    let pair = words.windows(2).find(|pair| is(&pair[0].token, "between") && is(&pair[1].token, "symmetric"))?;
+    range(text, pair[1].span)
 }
 
 /// The token that begins at a place, or what is left where none can be told.

@@ -1,37 +1,37 @@
 //! Window functions that polars' SQL does not have, in words that it has: places among all rows of a group, and the rows
 //! before and behind with a value where there is none.
 
-use super::aggregates::arguments;
+use super::calls::{arguments, name_of};
 use super::parse_expr;
 use sqlparser::ast::{Expr, Function, Value, WindowSpec, WindowType};
 
 /// What a call of a window function means; `None` where polars has it so.
 pub(super) fn meant(call: &Function) -> Result<Option<Expr>, String> {
-    let name = call.name.to_string().to_ascii_lowercase();
-    if !matches!(name.as_str(), "ntile" | "percent_rank" | "cume_dist" | "lag" | "lead") {
+    let Some(WindowType::WindowSpec(window)) = &call.over else { return Ok(None) };
+    let name = name_of(call);
+    if !matches!(&*name, "ntile" | "percent_rank" | "cume_dist" | "lag" | "lead") {
         return Ok(None);
     }
-    let Some(WindowType::WindowSpec(window)) = &call.over else { return Ok(None) };
     let arguments = arguments(call).unwrap_or_default();
     if window.order_by.is_empty() {
         return Err(format!("`{name}` is of an order: write `OVER (ORDER BY …)`"));
     }
     let all = all_rows(window);
-    let text = match (name.as_str(), arguments.as_slice()) {
-        ("ntile", [count]) => {
+    let text = match (&*name, arguments.as_slice()) {
+        ("ntile", &[count]) => {
             if whole(count).is_none_or(|count| count < 1) {
                 return Err(format!("`ntile` takes a number of parts, such as `ntile(4)`, found `{count}`"));
             }
             ntile(window, &all, count)
         }
-        ("percent_rank", []) => {
+        ("percent_rank", &[]) => {
             format!("CASE WHEN {all} > 1 THEN (rank() OVER ({window}) - 1) / ({all} - 1) ELSE 0.0 END")
         }
-        ("cume_dist", []) => {
+        ("cume_dist", &[]) => {
             let before = WindowSpec { window_frame: None, ..window.clone() };
             format!("count(*) OVER ({before}) / {all}")
         }
-        ("lag" | "lead", [value, offset, default]) => beside(&name, window, &all, [value, offset, default])?,
+        ("lag" | "lead", &[value, offset, default]) => beside(&name, window, &all, [value, offset, default])?,
         _ => return Ok(None),
     };
     Ok(parse_expr(&format!("({text})")).ok())

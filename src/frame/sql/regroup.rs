@@ -1,36 +1,22 @@
-//! Groups of which more is asked than polars knows: windows over them, an order by an aggregate, `HAVING` of all rows, `ROLLUP`, `CUBE` and
-//! `GROUPING SETS`. Each becomes a query over the groups, which have their keys and aggregates as columns.
+//! Groups of which more is asked than polars knows: windows over them, an order by an aggregate, `HAVING` of all rows, keys of one name,
+//! `ROLLUP`, `CUBE` and `GROUPING SETS`. Each becomes a query over the groups, which have their keys and aggregates as columns.
 
+use super::around::{all_of, nothing, of_body};
+use super::calls::{arguments, is_one_of};
 use super::columns::{Columns, Tables};
-use super::groups::{columns_of, has, is_aggregate, is_window, keys, meant, named, same};
-use super::sets::{all_of_a_subquery, nothing, of_body};
+use super::groups::{has, is_aggregate, is_window, keys, meant, named, same};
+use super::holds::is_grouped;
+use super::walks;
 use crate::types::TableSchema;
 use sqlparser::ast::{
-    Expr, GroupByExpr, GroupByWithModifier, Ident, OrderBy, Query, Select, SelectItem, SetExpr, SetOperator,
-    SetQuantifier, TableFactor, Value, VisitMut, VisitorMut, visit_expressions, visit_expressions_mut,
+    Expr, GroupByExpr, GroupByWithModifier, Ident, OrderBy, OrderByKind, Query, Select, SelectItem, SetExpr,
+    SetOperator, SetQuantifier, Value, Visit, VisitMut, Visitor, VisitorMut, visit_expressions, visit_expressions_mut,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 /// So many sets of keys are made at most.
 const MOST_SETS: usize = 64;
-
-/// Whether there can be any: what is asked before the columns of all tables are looked at.
-pub(super) fn may_be_in<T: sqlparser::ast::Visit>(ast: &T) -> bool {
-    struct Search;
-    impl sqlparser::ast::Visitor for Search {
-        type Break = ();
-
-        fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
-            let grouped = match &select.group_by {
-                GroupByExpr::All(_) => true,
-                GroupByExpr::Expressions(keys, modifiers) => !keys.is_empty() || !modifiers.is_empty(),
-            };
-            if grouped || select.having.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        }
-    }
-    ast.visit(&mut Search).is_break()
-}
 
 /// Writes them so; says whether there was one.
 pub(super) fn written<T: VisitMut>(ast: &mut T, inputs: &BTreeMap<String, TableSchema>) -> Result<bool, String> {
@@ -39,6 +25,52 @@ pub(super) fn written<T: VisitMut>(ast: &mut T, inputs: &BTreeMap<String, TableS
         ControlFlow::Continue(()) => Ok(writer.any),
         ControlFlow::Break(message) => Err(message),
     }
+}
+
+/// Whether there is one.
+pub(super) fn is_needed<T: Visit>(ast: &T, inputs: &BTreeMap<String, TableSchema>) -> bool {
+    struct Search<'a>(Tables<'a>);
+    impl Search<'_> {
+        fn body(&self, body: &SetExpr, order: Option<&OrderBy>) -> bool {
+            match body {
+                SetExpr::Select(select) if is_grouped(select) => {
+                    has_sets(select) || asks_more(select, order, &keys(select, &self.0.of_all(select)))
+                }
+                SetExpr::Select(select) => select.having.is_some(),
+                SetExpr::SetOperation { left, right, .. } => self.body(left, None) || self.body(right, None),
+                _ => false,
+            }
+        }
+    }
+    impl Visitor for Search<'_> {
+        type Break = ();
+
+        fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+            self.0.learn(query);
+            match self.body(&query.body, query.order_by.as_ref()) {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        }
+    }
+    ast.visit(&mut Search(Tables::new(inputs))).is_break()
+}
+
+/// Whether more is asked of the groups that have these keys than polars knows.
+fn asks_more(select: &Select, order: Option<&OrderBy>, keys: &[Expr]) -> bool {
+    if keys.is_empty() {
+        return select.having.is_some();
+    }
+    has(&select.projection, is_window)
+        || has(&select.qualify, is_window)
+        || order.is_some_and(|order| has(order, is_aggregate) || has(order, is_window))
+        || are_called_alike(keys)
+}
+
+/// Whether polars would call two of these keys by one name.
+fn are_called_alike(keys: &[Expr]) -> bool {
+    let mut known = BTreeSet::new();
+    !keys.iter().all(|key| known.insert(name_of(key)))
 }
 
 /// The keys inside of `ROLLUP` and its like.
@@ -76,7 +108,7 @@ impl Writer<'_> {
     fn body(&mut self, body: &mut SetExpr, order: Option<&mut OrderBy>) -> Result<(), String> {
         match body {
             SetExpr::Select(select) => {
-                let columns = columns_of(select, &self.tables);
+                let columns = self.tables.of_all(select);
                 self.any |= regrouped(select, order, &columns)?;
                 Ok(())
             }
@@ -90,19 +122,14 @@ impl Writer<'_> {
 }
 
 /// Makes two queries of a `SELECT` that asks more of its groups than polars knows.
-fn regrouped(select: &mut Select, mut order: Option<&mut OrderBy>, columns: &Columns) -> Result<bool, String> {
-    let (all, sets) = sets_of(select, columns)?;
-    let in_sets = has_sets(select);
-    let grouped = in_sets || !all.is_empty();
-    let windows = || has(&select.projection, is_window) || has(&select.qualify, is_window);
-    let by_aggregate = || order.as_ref().is_some_and(|order| has(&**order, is_aggregate) || has(&**order, is_window));
-    let needed = match grouped {
-        true => in_sets || windows() || by_aggregate(),
-        false => select.having.is_some(),
-    };
-    if !needed {
+fn regrouped(select: &mut Select, order: Option<&mut OrderBy>, columns: &Columns<'_>) -> Result<bool, String> {
+    if !is_grouped(select) && select.having.is_none() {
         return Ok(false);
     }
+    if !has_sets(select) && !asks_more(select, order.as_deref(), &keys(select, columns)) {
+        return Ok(false);
+    }
+    let (all, sets) = sets_of(select, columns)?;
     name_all(select);
     let mut having = select.having.take();
     if let Some(having) = &mut having {
@@ -116,23 +143,18 @@ fn regrouped(select: &mut Select, mut order: Option<&mut OrderBy>, columns: &Col
             ControlFlow::<()>::Continue(())
         });
     }
-    let mut parts = Parts { keys: &all, aggregates: Vec::new(), groupings: Vec::new(), inside: 0 };
+    let mut parts = Parts { keys: &all, aggregates: Vec::new(), groupings: Vec::new() };
+    if let Some(OrderByKind::Expressions(by)) = order.map(|order| &mut order.kind) {
+        // A name alone is first of all what the query gives.
+        let given = |by: &Expr| matches!(by, Expr::Identifier(name) if named(select, name).is_some());
+        for by in by.iter_mut().filter(|by| !given(&by.expr)) {
+            parts.take(&mut by.expr)?;
+        }
+    }
     parts.take(&mut select.projection)?;
     parts.take(&mut having)?;
     parts.take(&mut select.qualify)?;
-    if let Some(order) = &mut order {
-        parts.take(&mut **order)?;
-    }
-    let inner = parts.inner(select, &sets);
-    let outer = all_of_a_subquery().and_then(|outer| match *outer.body {
-        SetExpr::Select(outer) => Some(outer),
-        _ => None,
-    });
-    let Some(mut from) = outer.map(|outer| outer.from) else { return Ok(false) };
-    if let Some(TableFactor::Derived { subquery, .. }) = from.first_mut().map(|from| &mut from.relation) {
-        **subquery = of_body(inner);
-    }
-    select.from = from;
+    select.from = all_of(of_body(parts.inner(select, &sets))).from;
     select.selection = having;
     select.group_by = GroupByExpr::Expressions(Vec::new(), Vec::new());
     match super::clashes::alone(select) {
@@ -158,7 +180,13 @@ fn name_all(select: &mut Select) {
     }
 }
 
-fn name_of(expr: &Expr) -> String {
+/// What polars calls something that has no name: as the first column of it.
+pub(super) fn name_of(expr: &Expr) -> String {
+    if let Expr::Case { conditions, .. } = expr
+        && let Some(first) = conditions.first()
+    {
+        return name_of(&first.result);
+    }
     let name = visit_expressions(expr, |expr| match expr {
         Expr::Identifier(name) => ControlFlow::Break(name.value.clone()),
         Expr::CompoundIdentifier(parts) => match parts.last() {
@@ -167,15 +195,15 @@ fn name_of(expr: &Expr) -> String {
         },
         _ => ControlFlow::Continue(()),
     });
-    let is_count =
-        |expr: &Expr| matches!(expr, Expr::Function(call) if call.name.to_string().eq_ignore_ascii_case("count"));
-    let of_rows =
-        visit_expressions(expr, |expr| if is_count(expr) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) });
+    let of_rows = visit_expressions(expr, |expr| match expr {
+        Expr::Function(call) if is_one_of(call, &["count"]) => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    });
     name.break_value().unwrap_or_else(|| if of_rows.is_break() { "len" } else { "literal" }.to_owned())
 }
 
 /// All keys, and the sets of them (by their numbers) by which groups are made.
-fn sets_of(select: &Select, columns: &Columns) -> Result<(Vec<Expr>, Vec<Vec<usize>>), String> {
+fn sets_of(select: &Select, columns: &Columns<'_>) -> Result<(Vec<Expr>, Vec<Vec<usize>>), String> {
     let written: &[Expr] = match &select.group_by {
         GroupByExpr::All(_) => {
             let all = keys(select, columns);
@@ -258,7 +286,6 @@ struct Parts<'a> {
     aggregates: Vec<Expr>,
     /// The keys of which a `GROUPING` tells whether they are in a set.
     groupings: Vec<Vec<usize>>,
-    inside: usize,
 }
 
 fn column(sort: &str, number: usize) -> Ident {
@@ -267,10 +294,15 @@ fn column(sort: &str, number: usize) -> Ident {
 
 impl Parts<'_> {
     fn take<T: VisitMut>(&mut self, part: &mut T) -> Result<(), String> {
-        match VisitMut::visit(part, self) {
-            ControlFlow::Continue(()) => Ok(()),
-            ControlFlow::Break(message) => Err(message),
-        }
+        let taken = walks::own_mut(part, |expr| {
+            match self.column(expr) {
+                Ok(Some(column)) => *expr = Expr::Identifier(column),
+                Ok(None) => {}
+                Err(message) => return ControlFlow::Break(message),
+            }
+            ControlFlow::Continue(())
+        });
+        taken.break_value().map_or(Ok(()), Err)
     }
 
     /// The column that an expression is, if it is one.
@@ -287,12 +319,12 @@ impl Parts<'_> {
             return Ok(Some(column("aggregate", number)));
         }
         let Expr::Function(call) = expr else { return Ok(None) };
-        if !matches!(call.name.to_string().to_ascii_lowercase().as_str(), "grouping" | "grouping_id") {
+        if !is_one_of(call, &["grouping", "grouping_id"]) {
             return Ok(None);
         }
         let mut numbers = Vec::new();
-        for argument in super::aggregates::arguments(call).unwrap_or_default() {
-            let number = self.keys.iter().position(|key| same(key, &argument));
+        for argument in arguments(call).unwrap_or_default() {
+            let number = self.keys.iter().position(|key| same(key, argument));
             numbers.push(number.ok_or_else(|| format!("GROUPING is of keys of the GROUP BY, found `{argument}`"))?);
         }
         self.groupings.push(numbers);
@@ -320,7 +352,9 @@ impl Parts<'_> {
                 // Without any, all rows would stand for one group that has no keys.
                 projection.extend(super::parse_expr("count(*)").ok().map(|count| item(count, column("rows", 0))));
             }
-            let keys = set.iter().map(|at| self.keys[*at].clone()).collect();
+            // By what they are called here: two of them may have one name in their tables. None counts twice.
+            let once = set.iter().enumerate().filter(|(place, at)| !set[..*place].contains(at));
+            let keys = once.map(|(_, at)| Expr::Identifier(column("key", *at))).collect();
             SetExpr::Select(Box::new(Select {
                 distinct: None,
                 projection,
@@ -338,31 +372,5 @@ impl Parts<'_> {
             right: Box::new(right),
         };
         sets.iter().map(of_set).reduce(all).unwrap_or_else(nothing)
-    }
-}
-
-impl VisitorMut for Parts<'_> {
-    type Break = String;
-
-    fn pre_visit_query(&mut self, _: &mut Query) -> ControlFlow<String> {
-        self.inside += 1;
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<String> {
-        self.inside -= 1;
-        ControlFlow::Continue(())
-    }
-
-    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<String> {
-        if self.inside > 0 {
-            return ControlFlow::Continue(());
-        }
-        match self.column(expr) {
-            Ok(Some(column)) => *expr = Expr::Identifier(column),
-            Ok(None) => {}
-            Err(message) => return ControlFlow::Break(message),
-        }
-        ControlFlow::Continue(())
     }
 }

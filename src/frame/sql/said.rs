@@ -10,7 +10,7 @@ pub(super) fn plain(message: &str) -> String {
             .to_owned();
     }
     if message.starts_with("expression Exists ") {
-        return "an EXISTS that asks of the row around it is a part of WHERE by itself, and compares a column of each, `a.id = b.id`: join the tables instead".to_owned();
+        return "an EXISTS that asks of the row around it compares a column of each, `a.id = b.id`, and as a part of WHERE by itself also with `<` and its like: join the tables instead".to_owned();
     }
     if let Some(rest) = message.strip_prefix("expression ").filter(|rest| rest.contains("not currently supported")) {
         let sort: String = rest.chars().take_while(char::is_ascii_alphanumeric).collect();
@@ -21,6 +21,20 @@ pub(super) fn plain(message: &str) -> String {
     {
         return "the condition of a join is made of comparisons and AND: write others into WHERE, after a CROSS JOIN"
             .to_owned();
+    }
+    if let Some(keys) = message.strip_prefix("datatypes of join keys don't match - ")
+        && let Some((keys, _)) = keys.split_once(" on right")
+    {
+        let keys = keys.replace(" on left does not match ", " and ").replace(": ", " of ");
+        return format!("a join compares keys of one type, found {keys}: CAST one of them");
+    }
+    if let Some((_, name)) = message.split_once("duplicate output name '")
+        && let Some((name, _)) = name.split_once('\'')
+    {
+        return format!("two columns are called `{name}`: call one of them otherwise, with AS");
+    }
+    if message.starts_with("'is_in' cannot check for ") {
+        return "IN compares values of one type: CAST one side to the type of the other".to_owned();
     }
     if message.starts_with("operator BitwiseXor is not") {
         return "`^` is a power to some databases and a comparison of bits to others: write `power(a, b)` or `xor(a, b)`".to_owned();

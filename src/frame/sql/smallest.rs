@@ -1,5 +1,7 @@
 //! Where in a query or an expression polars' complaint comes from: the smallest part that alone fails with the same words.
 
+use super::columns::factors;
+use super::conditions::conjuncts;
 use super::place;
 use sqlparser::ast::{
     Expr, Ident, Join, JoinConstraint, ObjectName, Query, Select, SetExpr, Statement, TableFactor, TableWithJoins,
@@ -82,11 +84,7 @@ impl Search<'_> {
     }
 
     fn select(&mut self, select: &Select) -> Flow {
-        let factors = select
-            .from
-            .iter()
-            .flat_map(|from| std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation)));
-        for factor in factors {
+        for factor in factors(select) {
             if let TableFactor::Derived { subquery, .. } = factor {
                 self.query(subquery)?;
             }
@@ -162,17 +160,6 @@ impl Search<'_> {
         let ident: Option<&Ident> = name.0.first().and_then(|part| part.as_ident());
         let range = ident.and_then(|ident| place::range(self.text, ident.span));
         range.map_or(ControlFlow::Continue(()), ControlFlow::Break)
-    }
-}
-
-/// The parts of a condition that all have to be true.
-fn conjuncts(condition: &Expr) -> Vec<&Expr> {
-    match condition {
-        Expr::BinaryOp { left, op: sqlparser::ast::BinaryOperator::And, right } => {
-            [conjuncts(left), conjuncts(right)].concat()
-        }
-        Expr::Nested(inner) => conjuncts(inner),
-        one => vec![one],
     }
 }
 

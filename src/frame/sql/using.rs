@@ -1,13 +1,14 @@
 //! Joins `USING` columns: they are one column each, which `*` has once. polars keeps those of both tables, and takes the left one's where
 //! only the right one has a row.
 
+use super::columns::leave_out;
 use super::place::range;
 use super::smallest::constraint;
-use super::{Problem, parse_expr};
+use super::{Problem, parse_expr, walks};
 use sqlparser::ast::{
-    ExcludeSelectItem, Expr, Ident, Join, JoinConstraint, JoinOperator, ObjectName, OrderByExpr, OrderByKind, Query,
-    ReplaceSelectElement, ReplaceSelectItem, Select, SelectItem, SetExpr, TableFactor, Visit, VisitMut, Visitor,
-    VisitorMut, WildcardAdditionalOptions,
+    Expr, Ident, Join, JoinConstraint, JoinOperator, OrderByExpr, OrderByKind, Query, ReplaceSelectElement,
+    ReplaceSelectItem, Select, SelectItem, SetExpr, TableFactor, Visit, VisitMut, VisitorMut,
+    WildcardAdditionalOptions,
 };
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -21,34 +22,27 @@ pub(super) fn written<T: VisitMut>(ast: &mut T) -> bool {
 
 /// What is wrong with them.
 pub(super) fn problems<T: Visit>(text: &str, ast: &T) -> Vec<Problem> {
-    struct Judge<'a>(&'a str, Vec<Problem>);
-    impl Visitor for Judge<'_> {
-        type Break = ();
-
-        fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
-            for from in &select.from {
-                let mut of_both: Vec<&str> = Vec::new();
-                for join in &from.joins {
-                    for name in used(join) {
-                        if of_both.contains(&name.value.as_str()) {
-                            let message = format!(
-                                "`{}` is of both tables of the RIGHT or FULL JOIN before it: make that join in a `WITH` first",
-                                name.value
-                            );
-                            self.1.push(Problem::syntax(message, range(self.0, name.span)));
-                        }
-                    }
-                    if keeps_right(join) {
-                        of_both.extend(used(join).into_iter().map(|name| name.value.as_str()));
+    let mut found = Vec::new();
+    walks::selects(ast, |select| {
+        for from in &select.from {
+            let mut of_both: Vec<&str> = Vec::new();
+            for join in &from.joins {
+                for name in used(join) {
+                    if of_both.contains(&name.value.as_str()) {
+                        let message = format!(
+                            "`{}` is of both tables of the RIGHT or FULL JOIN before it: make that join in a `WITH` first",
+                            name.value
+                        );
+                        found.push(Problem::syntax(message, range(text, name.span)));
                     }
                 }
+                if keeps_right(join) {
+                    of_both.extend(used(join).into_iter().map(|name| name.value.as_str()));
+                }
             }
-            ControlFlow::Continue(())
         }
-    }
-    let mut judge = Judge(text, Vec::new());
-    let _ = ast.visit(&mut judge);
-    judge.1
+    });
+    found
 }
 
 /// The columns that a join uses.
@@ -114,18 +108,7 @@ impl Columns {
 
     /// A `*` that has each once.
     fn once(&self, options: &mut WildcardAdditionalOptions) {
-        let names = self.others.iter().map(|name| Ident::with_quote('"', name));
-        if let Some(except) = &mut options.opt_except {
-            except.additional_elements.extend(names);
-        } else {
-            let before = match options.opt_exclude.take() {
-                None => Vec::new(),
-                Some(ExcludeSelectItem::Single(name)) => vec![name],
-                Some(ExcludeSelectItem::Multiple(names)) => names,
-            };
-            let all = before.into_iter().chain(names.map(ObjectName::from)).collect();
-            options.opt_exclude = Some(ExcludeSelectItem::Multiple(all));
-        }
+        leave_out(options, self.others.iter().map(|name| Ident::with_quote('"', name)));
         let items = &mut options.opt_replace.get_or_insert_with(|| ReplaceSelectItem { items: Vec::new() }).items;
         for (name, both) in &self.merged {
             if items.iter().all(|item| item.column_name.value != *name) {

@@ -2,6 +2,7 @@
 //! others. And functions that polars does not know in a window, or in its order, although it says nothing.
 
 use super::Problem;
+use super::calls::{is_one_of, name_of};
 use super::place::range;
 use sqlparser::ast::{
     Expr, Function, NamedWindowDefinition, NamedWindowExpr, Query, Select, Spanned, Visit, VisitMut, VisitorMut,
@@ -121,6 +122,7 @@ const IN_ORDER: &[&str] = &[
     "max",
     "mean",
     "min",
+    "nth_value",
     "ntile",
     "percent_rank",
     "rank",
@@ -156,13 +158,13 @@ pub(super) fn problems<T: Visit>(text: &str, ast: &T) -> Vec<Problem> {
 
 fn wrong(call: &Function) -> Option<String> {
     let Some(WindowType::WindowSpec(window)) = &call.over else { return None };
-    let name = call.name.to_string().to_ascii_lowercase();
-    if window.window_frame.is_some() || IN_ORDER.contains(&name.as_str()) {
+    if window.window_frame.is_some() || is_one_of(call, IN_ORDER) {
         return None;
     }
+    let name = name_of(call);
     // Of all rows they are the same with a window and without.
     let of_all = window.partition_by.is_empty() && window.order_by.is_empty();
-    if !IN_GROUPS.contains(&name.as_str()) && !of_all {
+    if !is_one_of(call, IN_GROUPS) && !of_all {
         return Some(format!("`{name}` is not known in a window: compute it by GROUP BY in a `WITH`, and join that"));
     }
     (!window.order_by.is_empty())

@@ -34,6 +34,10 @@ fn rows_are_told_apart_by_them() {
             ),
             ("SELECT price FROM t EXCEPT SELECT price FROM t WHERE n = 2", &["1.50", "10.00"]),
             ("SELECT price FROM t UNION SELECT price FROM t", &["1.50", "2.25", "10.00"]),
+            ("SELECT n FROM t WHERE price IN (SELECT CAST(price AS DECIMAL(14, 4)) FROM t WHERE n = 2)", &["2"]),
+            ("SELECT n FROM t WHERE price IN (SELECT price FROM t WHERE n > 2) AND price NOT IN (2, 10)", &["1", "3"]),
+            ("SELECT n FROM t WHERE price IN (1.5, 2.255, 10)", &["1", "3", "4"]),
+            ("SELECT a.n FROM t AS a JOIN (SELECT CAST(2.25 AS DECIMAL(12, 4)) AS x) AS b ON a.price = b.x", &["2"]),
         ],
     );
 }

@@ -32,6 +32,8 @@ fn input_of<'a>(inputs: &'a BTreeMap<String, Input>, reference: &Ref) -> Result<
 #[cfg(test)]
 mod answers;
 #[cfg(test)]
+mod around;
+#[cfg(test)]
 mod decimals;
 #[cfg(test)]
 mod nearest;

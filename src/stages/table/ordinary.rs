@@ -366,7 +366,6 @@ fn what_has_no_answer_says_what_to_write() {
         ("SELECT sum(n) AS s FROM t GROUP BY max(k)", "a group is made by what each row has"),
         ("SELECT sum(sum(n)) OVER () AS s FROM t GROUP BY k", "a window over all rows stands beside a column"),
         ("SELECT k, grouping(n) AS g FROM t GROUP BY ROLLUP (k)", "`n` is neither in GROUP BY"),
-        ("SELECT k FROM t EXCEPT ALL SELECT k FROM t", "EXCEPT ALL is not known"),
         ("SELECT k, mode(n) AS m FROM t GROUP BY k", "there is no function `mode`"),
         ("SELECT bool_and(n) AS b FROM t", "`bool_and` and `bool_or` are of truth values, found i64"),
         ("SELECT date_trunc('decade', at) AS b FROM t", "takes one of the units year, quarter, month"),
