@@ -87,7 +87,8 @@ pub(super) fn scan_plain(path: &Path, layout: &Layout) -> Result<Option<LazyFram
 }
 
 pub(super) fn probe_parquet(path: &Path, layout: &Layout) -> Result<TableSchema, BadFile> {
-    declared(&parquet_schema(path)?, layout)
+    let schema = parquet_schema(path)?;
+    declared(&schema, layout)
 }
 
 fn parquet_schema(path: &Path) -> Result<SchemaRef, BadFile> {
