@@ -161,7 +161,7 @@ thread_local! {
 /// Whether a plan is for memory alone. Where it puts aggregates of groups beside rows (windows), or gathers values, the
 /// streaming engine joins each row with what was gathered for it: many times the table; and a frame of rows needs all of its
 /// group. And what it unpivots comes in the order of its pieces, and of a full join
-/// the rows of the other table that lack a key before those that match nothing.
+/// the rows of the other table that lack a key before those that match nothing. It is built without joins on a range.
 fn needs_memory(plan: &IRPlan) -> bool {
     let mut nodes = plan.lp_arena.iter(plan.lp_top);
     nodes.any(|(_, node)| {
@@ -171,7 +171,7 @@ fn needs_memory(plan: &IRPlan) -> bool {
             return true;
         }
         if let IR::Join { options, .. } = node
-            && matches!(options.args.how, JoinType::Full)
+            && (matches!(options.args.how, JoinType::Full) || options.args.how.is_range())
         {
             return true;
         }

@@ -38,6 +38,20 @@ pub(super) fn alike(mut input: Vec<Expr>, scope: &Scope<'_>) -> Vec<Expr> {
     input
 }
 
+/// A list and what is looked for in it. `IN` over a query asks whether its list holds a missing value, which polars takes for no
+/// decimal.
+pub(super) fn typed(mut input: Vec<Expr>, scope: &Scope<'_>) -> Vec<Expr> {
+    if let [list, value] = input.as_mut_slice()
+        && matches!(value, Expr::Literal(literal) if literal.is_null())
+        && let Ok(schema) = scope.schema()
+        && let Ok(field) = list.to_field(schema)
+        && let DataType::List(dtype) = field.dtype
+    {
+        *value = value.clone().strict_cast(*dtype);
+    }
+    input
+}
+
 fn literal(expr: &Expr) -> Option<Expr> {
     match expr {
         Expr::Alias(inner, _) => literal(inner),

@@ -405,6 +405,9 @@ impl<'a> Fixer<'a> {
                 let input = lists::alike(input.into_iter().map(lists::whole).collect(), scope);
                 Ok(Expr::Function { input, function: function.clone() })
             }
+            FunctionExpr::ListExpr(ListFunction::Contains { .. }) => {
+                Ok(Expr::Function { input: lists::typed(input, scope), function: function.clone() })
+            }
             FunctionExpr::Unique(_) => Ok(Expr::Function { input, function: FunctionExpr::Unique(true) }),
             FunctionExpr::Correlation { method } if self.sums == FloatSums::Exact && input.len() == 2 => {
                 let schema = scope.schema()?;

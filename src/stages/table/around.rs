@@ -49,7 +49,7 @@ fn what_is_not_among_the_rows_of_a_query_is_certain() {
 #[test]
 fn numbers_of_two_types_are_among_each_other() {
     let among = |how: &str, rows: &str| {
-        format!("SELECT at FROM t WHERE CAST(n AS DECIMAL(10, 2)) {how} (SELECT CAST(n AS {rows})")
+        format!("SELECT at FROM t WHERE CAST(n AS DECIMAL(10, 2)) {how} (SELECT CAST(n AS {rows}")
     };
     let queries: [(String, &[&str]); 8] = [
         (among("IN", "DECIMAL(12, 4)) FROM t WHERE at < 3)"), &["1", "2", "3", "6"]),
