@@ -84,9 +84,11 @@ fn meant(expr: &Expr) -> Result<Option<Expr>, String> {
     Ok(other.or_else(|| constants::folded(expr)).or_else(|| plainly(expr)))
 }
 
+/// What is meant by calls of one sort.
+type Sort = fn(&Function) -> Result<Option<Expr>, String>;
+
 fn called(call: &Function) -> Result<Option<Expr>, String> {
-    let sorts: [fn(&Function) -> Result<Option<Expr>, String>; 4] =
-        [ranks::meant, aggregates::meant, moments::called, matches::called];
+    let sorts: [Sort; 4] = [ranks::meant, aggregates::meant, moments::called, matches::called];
     for sort in sorts {
         if let Some(found) = sort(call)? {
             return Ok(Some(found));

@@ -146,7 +146,7 @@ fn all_rows(
         cx.services.progress(Progress { done: rows as u64, total: None, unit: "row", detail: rate });
     };
     let mut told = |height: usize, _: &mut [Values]| -> Result<bool, StageError> {
-        if height % SOME_ROWS == 0 {
+        if height.is_multiple_of(SOME_ROWS) {
             cx.check_cancelled()?;
             if height > 0 {
                 tell(height);
