@@ -28,6 +28,8 @@ const QUERIES: &[&str] = &[
     "SELECT id FROM t WHERE n NOT IN (SELECT u.n FROM u WHERE u.k = t.k)",
     "SELECT id FROM t WHERE k NOT IN (SELECT u.k FROM u WHERE u.n = t.n)",
     "SELECT id FROM t WHERE k NOT IN (SELECT k FROM u WHERE k IS NOT NULL)",
+    "SELECT id FROM t WHERE NOT n IN (SELECT u.n FROM u WHERE u.k = t.k) AND NOT (EXISTS (SELECT 1 FROM u WHERE u.n = t.n AND u.k > t.k))",
+    "SELECT k, max(DISTINCT n) AS m, min(DISTINCT f) AS l FROM t GROUP BY k",
     "SELECT t.id, u.w FROM t JOIN u ON t.f > u.n",
     "SELECT t.k AS a, u.k AS b, count(*) AS c FROM t JOIN u ON t.n = u.n GROUP BY t.k, u.k",
     "SELECT id, nth_value(f, 2) OVER (PARTITION BY k ORDER BY id) AS v FROM t",

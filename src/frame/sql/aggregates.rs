@@ -35,15 +35,11 @@ pub(super) fn meant(call: &Function) -> Result<Option<Expr>, String> {
         ("var_pop", &[value]) if !once && !is_in_order(call) => {
             made(of(call, "VARIANCE", vec![as_choice(value, POPULATION)]))
         }
-        (name @ ("sum" | "avg" | "mean"), &[value]) if once && call.over.is_none() => {
-            let value = match &call.filter {
-                Some(condition) => kept(value, condition),
-                None => value.clone(),
-            };
-            let name = if name == "sum" { "SUM" } else { "AVG" };
-            made(Function { filter: None, ..of(call, name, vec![as_choice(&value, DISTINCT)]) })
-        }
+        // Of equal values one is the least and the greatest too.
+        ("min", &[value]) if once => made(of(call, "MIN", vec![value.clone()])),
+        ("max", &[value]) if once => made(of(call, "MAX", vec![value.clone()])),
         ("count", &[_, _, ..] | &[Expr::Tuple(_)]) if once => made(count_of_tuples(call, &arguments)),
+        (name, &[value]) if once && call.over.is_none() => made_once(call, name, value).map_or(Ok(None), made),
         (name @ ("percentile_cont" | "percentile_disc"), &[share]) => percentile(call, name, share),
         (name @ ("arg_max" | "max_by" | "arg_min" | "min_by"), &[value, by]) if call.over.is_none() => {
             let direction = if name.contains("max") { "DESC" } else { "ASC" };
@@ -57,6 +53,27 @@ pub(super) fn meant(call: &Function) -> Result<Option<Expr>, String> {
         }
         _ => Ok(None),
     }
+}
+
+/// An aggregate of values of which each counts once.
+fn made_once(call: &Function, name: &str, value: &Expr) -> Option<Function> {
+    let (name, of_all) = match name {
+        "sum" => ("SUM", false),
+        "avg" | "mean" => ("AVG", false),
+        "median" => ("MEDIAN", false),
+        "stddev" | "stddev_samp" => ("STDDEV", false),
+        "variance" | "var_samp" => ("VARIANCE", false),
+        "stddev_pop" => ("STDDEV", true),
+        "var_pop" => ("VARIANCE", true),
+        _ => return None,
+    };
+    let value = match &call.filter {
+        Some(condition) => kept(value, condition),
+        None => value.clone(),
+    };
+    let value = as_choice(&value, DISTINCT);
+    let value = if of_all { as_choice(&value, POPULATION) } else { value };
+    Some(Function { filter: None, ..of(call, name, vec![value]) })
 }
 
 fn is_in_order(call: &Function) -> bool {

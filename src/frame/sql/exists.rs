@@ -14,8 +14,9 @@ use super::{correlated, parse_expr, walks};
 use crate::types::TableSchema;
 use sqlparser::ast::{
     BinaryOperator, Distinct, Expr, Ident, Join, JoinConstraint, JoinOperator, LimitClause, Query, Select, SelectItem,
-    SetExpr, TableAlias, TableAliasColumnDef, TableFactor, Value, VisitMut, VisitorMut,
+    SetExpr, TableAlias, TableAliasColumnDef, TableFactor, UnaryOperator, Value, VisitMut, VisitorMut,
 };
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
@@ -138,13 +139,28 @@ impl<'q, 'a> Asked<'q, 'a> {
 /// How a join keeps its rows.
 type How = fn(JoinConstraint) -> JoinOperator;
 
+/// `NOT EXISTS (…)` and `a NOT IN (…)` where NOT stands before the whole.
+fn turned(condition: &Expr) -> Cow<'_, Expr> {
+    let Expr::UnaryOp { op: UnaryOperator::Not, expr } = condition else { return Cow::Borrowed(condition) };
+    let mut inner = expr.as_ref();
+    while let Expr::Nested(nested) = inner {
+        inner = nested;
+    }
+    let mut asked = inner.clone();
+    match &mut asked {
+        Expr::Exists { negated, .. } | Expr::InSubquery { negated, .. } => *negated = !*negated,
+        _ => return Cow::Borrowed(condition),
+    }
+    Cow::Owned(asked)
+}
+
 impl Writer<'_> {
     /// Joins what the parts of a condition ask.
     fn join_conditions(&mut self, select: &mut Select, outer: &Scope<'_>) {
         let Some(condition) = select.selection.take() else { return };
         let (mut kept, mut any) = (Vec::new(), false);
         for part in conjuncts(&condition) {
-            match self.joins(part, outer) {
+            match self.joins(&turned(part), outer) {
                 Some((item, joins)) => {
                     select.from[item].joins.extend(joins);
                     any = true;

@@ -96,6 +96,10 @@ fn aggregates_are_those_of_databases() {
                 "SELECT k, sum(DISTINCT n) AS s, avg(DISTINCT n) AS m, sum(DISTINCT n) FILTER (WHERE n > 1) AS f FROM t GROUP BY k ORDER BY k NULLS FIRST",
                 &["null | 2 | 2.0 | 2", "a | 4 | 2.0 | 3", "b | 1 | 1.0 | null"],
             ),
+            (
+                "SELECT k, stddev(DISTINCT n) AS s, var_pop(DISTINCT n) AS v, median(DISTINCT n) AS m FROM t GROUP BY k ORDER BY k NULLS FIRST",
+                &["null | null | 0.0 | 2.0", "a | 1.414214 | 1.0 | 2.0", "b | null | 0.0 | 1.0"],
+            ),
             ("SELECT sum(DISTINCT n) AS s FROM t WHERE at > 100", &["null"]),
             ("SELECT count(DISTINCT (k, n)) AS c FROM t", &["5"]),
             ("SELECT var_pop(n) AS v, stddev_pop(at) AS d FROM t", &["0.8 | 1.707825"]),
