@@ -1,6 +1,10 @@
 //! `cargo xtask fuzz [TARGET …] [--seconds N]`: the targets of `fuzz/`, one after the other, each for so long, from the samples that
-//! the test of `src/dev/fuzz.rs` uses too. Needs a nightly toolchain and cargo-fuzz; counts stand in docs/reliability.md.
+//! the test of `src/dev/fuzz.rs` uses too. Needs cargo-fuzz; counts stand in docs/reliability.md.
 //! libFuzzer counts its runs itself; what it finds lies in `fuzz/artifacts/TARGET/`.
+
+mod rustc;
+
+pub use rustc::in_place_of_rustc;
 
 use crate::command::{Failure, root, run};
 use std::process::Command;
@@ -16,10 +20,8 @@ pub fn fuzz(args: &[String]) -> Result<(), Failure> {
     if let Some(unknown) = names.iter().find(|name| !targets.contains(name)) {
         return Err(Failure::new(format!("no target `{unknown}`; there are {}", targets.join(", "))));
     }
-    if !Command::new("cargo").args(["+nightly", "fuzz", "--version"]).output().is_ok_and(|ran| ran.status.success()) {
-        return Err(Failure::new(
-            "fuzzing needs a nightly toolchain and cargo-fuzz: `rustup toolchain install nightly` and `cargo install cargo-fuzz`",
-        ));
+    if !Command::new("cargo").args(["fuzz", "--version"]).output().is_ok_and(|ran| ran.status.success()) {
+        return Err(Failure::new("fuzzing needs cargo-fuzz: `cargo install cargo-fuzz`"));
     }
     let corpus = root().join("fuzz/corpus").display().to_string();
     let seeds: &[(&str, &str)] = &[("KILTER_FUZZ_SEEDS", &corpus)];
@@ -27,13 +29,11 @@ pub fn fuzz(args: &[String]) -> Result<(), Failure> {
     for target in targets.iter().filter(|target| names.is_empty() || names.contains(target)) {
         println!("== {target}, {seconds} s");
         let time = format!("-max_total_time={seconds}");
-        // Without a sanitizer: there is hardly any unsafe code here, and it is several times faster.
-        // All of polars with coverage in one unit, dead code with it, takes more memory than most machines have.
+        // Without a sanitizer: there is hardly any unsafe code here, it is several times faster, and it needs no nightly compiler.
         let smaller = ["--strip-dead-code", "--codegen-units", "16"];
-        let of_cargo =
-            ["+nightly", "fuzz", "run", "--sanitizer", "none"].into_iter().chain(smaller).chain([&**target, "--"]);
+        let of_cargo = ["fuzz", "run", "--sanitizer", "none"].into_iter().chain(smaller).chain([&**target, "--"]);
         let of_fuzzer = [&time, "-timeout=60", "-rss_limit_mb=4096", "-print_final_stats=1", "-verbosity=0"];
-        run("cargo", of_cargo.chain(of_fuzzer), &[])?;
+        run("cargo", of_cargo.chain(of_fuzzer), &[("RUSTC_WRAPPER", &rustc::wrapper()?), (rustc::MARK, "1")])?;
     }
     Ok(())
 }

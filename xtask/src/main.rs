@@ -27,6 +27,9 @@ usage: cargo xtask COMMAND
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(ended) = fuzz::in_place_of_rustc(&args) {
+        return ended;
+    }
     let rest = args.get(1..).unwrap_or_default();
     let outcome = match args.first().map(String::as_str) {
         Some("run") => run_pipeline(rest),
