@@ -2,6 +2,7 @@
 
 use super::digest::TableHasher;
 use super::failed;
+use super::row_group::{Encoder, PAGE, compression};
 use super::schema::from_polars_schema;
 use crate::digest::TableDigest;
 use crate::numbers;
@@ -34,6 +35,7 @@ pub struct TableWriter {
     schema: SchemaRef,
     path: PathBuf,
     writer: BatchedWriter<BufWriter<File>>,
+    encoder: Encoder,
     hasher: TableHasher,
     /// Rows that do not fill a row group yet.
     waiting: DataFrame,
@@ -89,9 +91,11 @@ impl TableWriter {
 
     fn create(path: PathBuf, schema: &SchemaRef) -> Result<Self, StageError> {
         let hasher = TableHasher::new(schema).map_err(|error| failed("take the table's digests", &error))?;
-        let writer = parquet_writer(&path, schema)?;
+        let mut writer = parquet_writer(&path, schema)?;
+        let types = writer.parquet_schema().fields().to_vec();
+        let encoder = Encoder::new(types).map_err(|error| not_written(&path, &error))?;
         let waiting = DataFrame::empty_with_schema(schema);
-        Ok(Self { schema: schema.clone(), path, writer, hasher, waiting, rows: 0 })
+        Ok(Self { schema: schema.clone(), path, writer, encoder, hasher, waiting, rows: 0 })
     }
 
     /// The next rows.
@@ -123,8 +127,13 @@ impl TableWriter {
     fn group(&mut self, df: DataFrame) -> Result<(), StageError> {
         let df = canonical(df).map_err(|error| failed("compact the table", &error))?;
         self.rows += df.height() as u64;
-        self.hasher.push(&df).map_err(|error| failed("take the table's digests", &error))?;
-        let written = self.writer.write_batch(&df);
+        let (hashed, encoded) = rayon::join(|| self.hasher.push(&df), || self.encoder.encoded(&df));
+        hashed.map_err(|error| failed("take the table's digests", &error))?;
+        let written = match encoded {
+            Ok(Some((rows, pages))) => self.writer.write_row_group(rows, &pages),
+            Ok(None) => Ok(()),
+            Err(error) => Err(error),
+        };
         written.map_err(|error| not_written(&self.path, &error))
     }
 
@@ -145,11 +154,11 @@ impl TableWriter {
 
 fn parquet_writer(path: &Path, schema: &Schema) -> Result<BatchedWriter<BufWriter<File>>, StageError> {
     let file = File::create(path).map_err(|error| StageError::io("write", path, &error))?;
-    let level = polars_parquet::write::ZstdLevel::try_new(1).map_err(|error| failed("write the table", &error))?;
+    let compression = compression().map_err(|error| not_written(path, &error))?;
     let writer = ParquetWriter::new(BufWriter::with_capacity(1 << 20, file))
-        .with_compression(ParquetCompression::Zstd(Some(level)))
+        .with_compression(compression)
         .with_statistics(StatisticsOptions::default())
-        .with_data_page_size(Some(1 << 20));
+        .with_data_page_size(Some(PAGE));
     writer.batched(schema).map_err(|error| not_written(path, &error))
 }
 

@@ -133,6 +133,33 @@ fn a_table_that_is_not_kept_is_computed_where_it_is_used_and_followed_like_any_o
     sandbox.kilter(&["show", "pipeline.toml", "sums"]).success().prints("6");
 }
 
+const PUT_TOGETHER: &str = r#"
+[stage.twice]
+kind = "table"
+from = "table"
+keep = false
+steps = [{ concat = ["table"] }]
+
+[stage.large]
+kind = "sql"
+inputs = { t = "twice" }
+keep = false
+query = "SELECT other, n + 1 AS next FROM t WHERE n > 1"
+
+[stage.rows]
+kind = "sql"
+inputs = { t = "large" }
+query = "SELECT count(*) AS c FROM t"
+"#;
+
+/// The column that the filter reads is not the first of those that the table between has: it took that one for the height.
+#[test]
+fn rows_are_counted_of_tables_that_are_not_kept_and_were_put_together() {
+    let sandbox = sandbox("other,n\na,1\nb,2\nc,3\n", PUT_TOGETHER);
+    sandbox.run(&[]).success();
+    sandbox.kilter(&["show", "pipeline.toml", "rows"]).success().prints("4");
+}
+
 #[test]
 fn what_needs_a_file_refuses_a_table_that_is_not_kept() {
     let stages =

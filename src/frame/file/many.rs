@@ -138,6 +138,9 @@ pub fn scan_many(
             None => lf,
         });
     }
+    if parts.len() == 1 {
+        return Ok(parts.pop());
+    }
     let args = UnionArgs { maintain_order: true, ..UnionArgs::default() };
     let whole = concat(parts, args).map_err(|error| BadOne {
         file: files.first().map(|(name, _)| name.clone()).unwrap_or_default(),

@@ -18,8 +18,8 @@ pub use scalars::Scalar;
 pub use scope::Resolved;
 
 use super::alike::alike;
+use super::functions;
 use super::sums::{FloatSums, exact_aggregate, exact_correlation};
-use super::{count, functions};
 use polars::prelude::*;
 use scalars::Scalars;
 use scope::Scope;
@@ -95,10 +95,9 @@ impl<'a> Fixer<'a> {
                 let predicate = self.expr(predicate, &scope)?;
                 self.scalars.filter(scope.into_input(), predicate)?
             }
-            DslPlan::Select { expr, input, options } => self.over(input, expr, |input, exprs| {
-                let exprs = count::of_rows(exprs, &input);
-                self.scalars.select(input, exprs, *options)
-            })?,
+            DslPlan::Select { expr, input, options } => {
+                self.over(input, expr, |input, exprs| self.scalars.select(input, exprs, *options))?
+            }
             DslPlan::HStack { input, exprs, options } => self.over(input, exprs, |input, exprs| {
                 self.scalars.around(input, |input| DslPlan::HStack { input, exprs, options: *options })
             })?,
