@@ -29,6 +29,7 @@ pub(super) fn limit_memory() {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         crate::env::set_at_start(AHEAD, &LEAST_AHEAD.max(2 * threads).to_string());
     }
+    crate::env::keep_freed_memory(true);
     if crate::env::var(VARIABLE).is_none() {
         crate::env::set_at_start(VARIABLE, &UNLIMITED.to_string());
         *HELD.lock().unwrap_or_else(PoisonError::into_inner) = Some(0);
@@ -58,6 +59,7 @@ fn change(to: impl FnOnce(u64) -> u64) {
     let Some(sum) = *held else { return };
     let sum = to(sum);
     *held = Some(sum);
+    crate::env::keep_freed_memory(sum == 0);
     let megabytes = if sum == 0 { UNLIMITED } else { sum };
     crate::env::set_again(VARIABLE, &megabytes.to_string());
     polars_config::config().reload_env_var(VARIABLE);
