@@ -41,7 +41,9 @@ pub(super) fn problems<T: VisitMut + Visit + Clone>(text: &str, ast: &T, holds: 
         found.extend(frames::problems(text, ast));
         found.extend(windows::problems(text, ast));
     }
-    found.extend(meanings::problems(text, ast));
+    if holds.may_mean_otherwise() {
+        found.extend(meanings::problems(text, ast));
+    }
     if holds.joins {
         found.extend(on::problems(text, ast));
         found.extend(using::problems(text, ast));
@@ -128,7 +130,9 @@ pub(super) fn expr(text: &str, mut ast: Expr) -> PolarsResult<Cow<'_, str>> {
 fn written<T: VisitMut>(ast: &mut T, holds: Holds) -> PolarsResult<bool> {
     let told = |message: String| polars_err!(SQLSyntax: "{message}");
     let mut any = holds.named && windows::written_out(ast).map_err(told)?;
-    any |= meanings::written(ast).map_err(told)?;
+    if holds.may_mean_otherwise() {
+        any |= meanings::written(ast).map_err(told)?;
+    }
     if holds.joins {
         any |= using::written(ast);
         any |= on::written(ast);

@@ -1,6 +1,7 @@
 //! What a query holds, found in one walk: most queries hold little of what others are rewritten for, and need no other walk.
 
 use super::calls::is_one_of;
+use super::meanings;
 use super::smallest::constraint;
 use sqlparser::ast::{
     Expr, GroupByExpr, JoinConstraint, Query, Select, SetExpr, TableFactor, Visit, Visitor, WindowType,
@@ -28,6 +29,8 @@ pub(super) struct Holds {
     pub(super) qualify: bool,
     /// `UNNEST`.
     pub(super) unnest: bool,
+    /// Words that mean something else to polars.
+    pub(super) meanings: bool,
     /// Comparisons of two types, as polars said.
     pub(super) types: bool,
 }
@@ -38,6 +41,11 @@ impl Holds {
         let mut found = Self::default();
         let _ = ast.visit(&mut found);
         found
+    }
+
+    /// Whether there may be words that mean something else: also where it is written out first what could have some.
+    pub(super) fn may_mean_otherwise(self) -> bool {
+        self.meanings || self.named || self.queries || self.unnest
     }
 }
 
@@ -61,6 +69,7 @@ impl Visitor for Holds {
         self.groups |= is_grouped(select) || select.having.is_some();
         self.qualify |= select.qualify.is_some();
         self.named |= !select.named_window.is_empty();
+        self.meanings |= meanings::compares_values(select);
         let mut joins = select.from.iter().flat_map(|from| &from.joins);
         self.joins |= joins.any(|join| {
             matches!(constraint(&join.join_operator), Some(JoinConstraint::On(_) | JoinConstraint::Using(_)))
@@ -74,6 +83,7 @@ impl Visitor for Holds {
     }
 
     fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        self.meanings = self.meanings || meanings::has_another(expr);
         match expr {
             Expr::Function(call) => {
                 self.calls = true;
@@ -107,6 +117,7 @@ mod tests {
         let found = Holds { calls: true, windows: true, named: true, queries: true, ..Holds::default() };
         assert_eq!(windows, found);
         assert!(of("SELECT a FROM t QUALIFY a = 1").qualify && of("SELECT Unnest(a) AS a FROM t").unnest);
+        assert!(of("SELECT mean(a) AS m FROM t").meanings && of("SELECT a FROM t WHERE NULL = NULL").meanings);
         assert_eq!(Holds::of(&parse_expr("upper(a)").expect("one")), Holds { calls: true, ..Holds::default() });
     }
 }

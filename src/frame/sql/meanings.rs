@@ -58,14 +58,24 @@ impl VisitorMut for Writer {
 
     /// Of a condition that compares two constants polars compares the texts: `NULL = NULL`, `1 = 1.0`. In brackets it does not.
     fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<String> {
-        if let Some(condition) = &mut select.selection
-            && matches!(condition, Expr::BinaryOp { left, right, .. } if is_value(left) && is_value(right))
+        if compares_values(select)
+            && let Some(condition) = &mut select.selection
         {
             *condition = nested(condition.clone());
             self.any = true;
         }
         ControlFlow::Continue(())
     }
+}
+
+/// Whether the condition of a `SELECT` compares two constants.
+pub(super) fn compares_values(select: &Select) -> bool {
+    matches!(&select.selection, Some(Expr::BinaryOp { left, right, .. }) if is_value(left) && is_value(right))
+}
+
+/// Whether an expression means something else to polars, or is refused.
+pub(super) fn has_another(expr: &Expr) -> bool {
+    !matches!(meant(expr), Ok(None))
 }
 
 fn is_value(expr: &Expr) -> bool {
