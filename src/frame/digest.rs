@@ -322,12 +322,9 @@ where
     I: Iterator<Item = Option<&'a [u8]>>,
 {
     const FULL: usize = 1 << 20;
+    let all: Vec<u64> = values()?.map(|value| (value.map_or(0, <[u8]>::len) as u64).to_le()).collect();
+    lengths.update_rayon(bytemuck::cast_slice(&all));
     let mut buffer = Vec::with_capacity(FULL);
-    for value in values()? {
-        buffer.extend_from_slice(&(value.map_or(0, <[u8]>::len) as u64).to_le_bytes());
-    }
-    lengths.update_rayon(&buffer);
-    buffer.clear();
     for value in values()?.flatten() {
         buffer.extend_from_slice(value);
         if buffer.len() >= FULL {

@@ -102,14 +102,17 @@ pub(super) fn query<'a>(
     }
     any |= holds.unnest && unnest::written(&mut statement);
     any |= written(&mut statement, holds)?;
+    let mut regrouped = false;
     if holds.groups {
-        let regrouped = regroup::written(&mut statement, schemas()?);
-        any |= regrouped.map_err(|message| polars_err!(SQLSyntax: "{message}"))?;
+        let written = regroup::written(&mut statement, schemas()?);
+        regrouped = written.map_err(|message| polars_err!(SQLSyntax: "{message}"))?;
     }
+    any |= regrouped;
     any |= holds.qualify && qualify::written(&mut statement);
     // Groups by sets of keys are put together as well.
-    any |= (holds.sets || holds.groups) && sets::apart(&mut statement);
-    any |= holds.calls && take(&mut statement)?;
+    any |= (holds.sets || regrouped) && sets::apart(&mut statement);
+    // What was written anew may have windows that the query did not have.
+    any |= (holds.windows || holds.initcap || any) && take(&mut statement)?;
     any |= holds.types && compared::written(&mut statement);
     if holds.queries && scalars::are_in(&statement) {
         scalars::take(&mut statement, plan)?;

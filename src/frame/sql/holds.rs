@@ -15,6 +15,8 @@ pub(super) struct Holds {
     pub(super) calls: bool,
     /// Windows.
     pub(super) windows: bool,
+    /// `INITCAP`.
+    pub(super) initcap: bool,
     /// Windows with a name.
     pub(super) named: bool,
     /// Queries in expressions.
@@ -94,6 +96,7 @@ impl Visitor for Holds {
                     None => false,
                 };
                 self.unnest |= is_one_of(call, &["unnest"]);
+                self.initcap |= is_one_of(call, &["initcap"]);
             }
             Expr::Exists { .. } | Expr::InSubquery { .. } | Expr::Subquery(_) => self.queries = true,
             _ => {}
