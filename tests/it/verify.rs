@@ -239,6 +239,9 @@ fn a_sample_is_drawn_by_its_seed() {
     };
     assert_eq!(names("1"), names("1"));
     assert_eq!(names("1").len(), 2);
+    // Of the stages that are asked for.
+    let two = ["verify", "--stage", "first", "--stage", "second", "--sample", "50%"];
+    sandbox.kilter(&two).success().says("a sample of 1 of 2 stages, by seed 0");
 }
 
 #[test]
