@@ -53,7 +53,10 @@ fn merge_conflict(id: SourceId, text: &str) -> Option<Diagnostic> {
     let diagnostic = Diagnostic::new(codes::SYNTAX, "a merge left conflicts in the manifest")
         .at(Span::new(id, firsts.into_iter().next()?))
         .label(format!("one begins here{more}"));
-    Some(diagnostic.hint("keep what should stand, and delete the lines that begin with `<<<<<<<`, `=======` and `>>>>>>>`"))
+    Some(
+        diagnostic
+            .hint("keep what should stand, and delete the lines that begin with `<<<<<<<`, `=======` and `>>>>>>>`"),
+    )
 }
 
 fn clamp(text: &str, range: std::ops::Range<usize>) -> std::ops::Range<usize> {

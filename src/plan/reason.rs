@@ -207,8 +207,7 @@ mod tests {
         };
         assert_eq!(lr.to_string(), "optimizer.adam.lr: 0.001 -> 0.002 (--set lr)");
         let query = |limit: u64| Some(json!(format!("SELECT {} FROM t WHERE b < {limit}", "a, ".repeat(30))));
-        let late =
-            Reason::Field { path: "query".into(), old: query(100), new: query(20), origin: Origin::default() };
+        let late = Reason::Field { path: "query".into(), old: query(100), new: query(20), origin: Origin::default() };
         assert_eq!(late.to_string(), "query: …,  FROM t WHERE b < 100\" -> …,  FROM t WHERE b < 20\"");
         let input = Reason::Input {
             path: "data".into(),

@@ -79,16 +79,14 @@ pub(super) fn judge(stage: &CheckedStage, before: &Before<'_>, now: &Held<'_>) -
             (Some(digest), Some(made), None) => {
                 Shown::DigestsAlone { before: digest.short(), now: made.digest.short() }
             }
-            (_, Some(made), Some(old)) => {
-                match compare(port, &old, &now.store.input(made), tolerance)? {
-                    Compared::Within { tolerance, largest } => {
-                        admitted.extend((made.ty == ArtifactType::Metrics).then_some(tolerance));
-                        within.push(Within { output: port.clone(), tolerance, largest });
-                        continue;
-                    }
-                    Compared::Differs(shown) => *shown,
+            (_, Some(made), Some(old)) => match compare(port, &old, &now.store.input(made), tolerance)? {
+                Compared::Within { tolerance, largest } => {
+                    admitted.extend((made.ty == ArtifactType::Metrics).then_some(tolerance));
+                    within.push(Within { output: port.clone(), tolerance, largest });
+                    continue;
                 }
-            }
+                Compared::Differs(shown) => *shown,
+            },
         };
         off.outputs.push(OutputDifference { output: port.clone(), artifact, tolerance, shown });
     }

@@ -131,6 +131,37 @@ fn two_runs_and_the_workspace_are_compared() {
 }
 
 #[test]
+fn a_run_of_some_stages_says_nothing_of_the_others() {
+    let sandbox = rows();
+    sandbox.run(&[]).success();
+    sandbox.run(&["some", "--set", "least=3"]).success();
+    let json = sandbox.kilter(&["diff", "last", "workspace", "--json"]).success().json();
+    let of = |name: &str| {
+        let stages = json["stages"].as_array().expect("stages");
+        stages.iter().find(|stage| stage["stage"] == name).expect("a stage").clone()
+    };
+    assert_eq!((&of("table")["status"], &of("some")["status"]), (&"same".into(), &"changed".into()), "{json:#}");
+    let why = of("judge")["why"].as_str().expect("why").to_owned();
+    assert!(why.starts_with("not part of run ") && json["metrics"] == serde_json::json!([]), "{json:#}");
+}
+
+#[test]
+fn a_stage_that_has_another_name_now_is_called_by_it() {
+    let sandbox = rows();
+    sandbox.run(&[]).success();
+    sandbox.write(
+        "pipeline.toml",
+        ROWS.replace("[stage.table]", "[stage.rows]").replace("= \"table\"\nsteps", "= \"rows\"\nsteps"),
+    );
+    sandbox.write("data.csv", "id,v\na,1\nb,5\n");
+    sandbox.run(&[]).success();
+    sandbox.write("data.csv", DATA);
+    // The result of the first run fits again: it was made of `table`.
+    let told = sandbox.kilter(&["diff", "last", "workspace"]).success().prints("rows changed");
+    assert!(!told.stdout.contains("rows -> table"), "{}", told.stdout);
+}
+
+#[test]
 fn locks_and_revisions_are_compared() {
     let sandbox = rows();
     git(&sandbox, &["init", "-q"]);
