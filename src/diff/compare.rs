@@ -5,7 +5,7 @@ use crate::digest::{Segment, dotted};
 use crate::frame::{TableChanges, table_changes};
 use crate::metrics;
 use crate::numbers;
-use crate::plan::key_differences;
+use crate::plan::{in_words, key_differences};
 use crate::store::Store;
 use crate::types::ArtifactType;
 use serde_json::Value;
@@ -241,14 +241,10 @@ fn field_change((path, old, new): (Vec<Segment>, Option<Value>, Option<Value>)) 
             });
         }
     }
-    let words = |value: Option<Value>| match value {
-        None => "not set".to_owned(),
-        Some(value) => value.to_string(),
-    };
     if part == "seed" {
         return Some(FieldChange { path: "seed".to_owned(), values: None });
     }
-    Some(FieldChange { path: shown, values: Some((words(old), words(new))) })
+    Some(FieldChange { path: shown, values: Some((in_words(old.as_ref()), in_words(new.as_ref()))) })
 }
 
 fn output_changes(before: &SideStage, after: &SideStage, store: &Store) -> Vec<OutputChange> {

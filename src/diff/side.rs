@@ -22,7 +22,7 @@ pub struct Side {
 
 impl Side {
     /// Its stages by name, and those of another side that it can say nothing of.
-    pub(super) fn beside(&self, other: &Self) -> BTreeMap<&str, Cow<'_, SideStage>> {
+    pub(super) fn beside<'a>(&'a self, other: &'a Self) -> BTreeMap<&'a str, Cow<'a, SideStage>> {
         let mut stages: BTreeMap<_, _> =
             self.stages.iter().map(|stage| (stage.name.as_str(), Cow::Borrowed(stage))).collect();
         if let Some(why) = &self.partial {

@@ -1,6 +1,7 @@
 //! Why a stage would run, in data and in words.
 
 use super::table_change::TableChange;
+use super::words::in_words;
 use crate::diag::{excerpts, list};
 use serde_json::Value;
 use std::fmt;
@@ -120,7 +121,7 @@ impl fmt::Display for Reason {
         match self {
             Self::NeverRan => f.write_str("has not run yet"),
             Self::Field { path, old, new, origin } => {
-                let (old, new) = excerpts(&value(old.as_ref()), &value(new.as_ref()));
+                let (old, new) = excerpts(&in_words(old.as_ref()), &in_words(new.as_ref()));
                 write!(f, "{path}: {old} -> {new}{origin}")
             }
             Self::Input { path, reference, was, table, behind } => {
@@ -184,14 +185,6 @@ fn files(changes: &[FileChange]) -> String {
     parts.join("; ")
 }
 
-fn value(value: Option<&Value>) -> String {
-    let Some(value) = value else { return "not set".to_owned() };
-    match value.get("ref").or_else(|| value.get("file")) {
-        Some(name) => name.as_str().unwrap_or_default().to_owned(),
-        None => value.to_string(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -232,6 +225,5 @@ mod tests {
             changes: vec![FileChange::Changed("lib/a.py".into()), FileChange::Added("lib/b.py".into())],
         };
         assert_eq!(file.to_string(), "lib/*.py changed: changed `lib/a.py`; added `lib/b.py`");
-        assert_eq!(value(Some(&json!({"ref": "a.b", "digest": "00"}))), "a.b");
     }
 }
