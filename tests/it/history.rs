@@ -216,6 +216,9 @@ fn gc_keeps_what_is_needed_and_says_what_goes() {
     let young = ["--max-size", "10B", "--older-than", "1d", "--dry-run"];
     sandbox.kilter(&[&keep[..], &young].concat()).success().prints("is needed, or was used since");
     sandbox.kilter(&["gc", "--older-than", "soon"]).exits(2).says("`soon` is no age");
+    for command in ["gc", "cache"] {
+        sandbox.kilter(&[command, "elsewhere"]).exits(2).says("the folder `elsewhere` does not exist");
+    }
     sandbox.run(&["--set", "least=1"]).all_cached();
     sandbox.run(&["--set", "least=3"]).all_cached();
     sandbox.kilter(&keep).success().says("freed");
@@ -235,6 +238,8 @@ fn what_gc_took_is_still_compared_with() {
     sandbox.run(&["--set", "least=3"]).success();
     std::fs::remove_file(sandbox.path("pipeline.lock")).expect("the lock");
     sandbox.kilter(&["gc", "--keep-runs", "0"]).success().prints("6 results and ");
+    let gone = sandbox.kilter(&["show", "some"]).exits(1).says("the result of `some` of ");
+    gone.says(" is no longer in the store").says("make it again: `kilter run some`");
     sandbox.run(&["table"]).success().says("2 stages ran");
     sandbox.write("pipeline.toml", ROWS.replace("least = 2", "least = 1"));
     let why = || sandbox.kilter(&["why", "some"]).success();
