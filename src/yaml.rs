@@ -29,7 +29,10 @@ impl Yaml {
     /// # Errors
     /// What is wrong, with line and column.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let documents = YamlOwned::load_from_str(text).map_err(|error| error.to_string())?;
+        let documents = YamlOwned::load_from_str(text).map_err(|error| {
+            let place = error.marker();
+            format!("{} (line {}, column {})", error.info(), place.line(), place.col() + 1)
+        })?;
         documents.into_iter().next().map_or(Ok(Self::Null), convert)
     }
 
@@ -236,6 +239,8 @@ mod tests {
         assert_eq!(tree.at("list[2]"), Some(&Yaml::Str("7".into())));
         assert_eq!((tree.at("list[9]"), tree.at("a.x.y")), (None, None));
         assert_eq!(Yaml::parse(""), Ok(Yaml::Null));
+        let wrong = Yaml::parse("a: 1\nb: 2: 3\n").unwrap_err();
+        assert!(wrong.ends_with("(line 2, column 5)"), "{wrong}");
         assert!(Yaml::parse("a: [1").is_err());
     }
 

@@ -1,7 +1,7 @@
 //! `kilter cache`: what the store holds, whether it is sound, and mending it.
 
 use super::gc::wait_alone;
-use super::runs::workspace;
+use super::runs::workspace_of;
 use super::{CommandError, Exit, Outcome, Output, args};
 use crate::diag::list;
 use crate::digest::Digest;
@@ -24,7 +24,7 @@ struct Found {
 }
 
 pub(super) fn run(options: &args::Cache, output: Output) -> Outcome {
-    let workspace = workspace(options.folder.as_deref().unwrap_or(Path::new(".")))?;
+    let workspace = workspace_of(options.folder.as_deref())?;
     let store = Store::open(&workspace);
     if !store.layout().store().is_dir() {
         if options.json {

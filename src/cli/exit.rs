@@ -101,7 +101,14 @@ impl CommandError {
     /// A file could not be read or written: `doing` is what was tried, as in `write the graph to`.
     #[must_use]
     pub fn io(doing: impl fmt::Display, path: &Path, error: &std::io::Error) -> Self {
-        Self::environment(format!("cannot {doing} `{}`: {}", path.display(), io_words(error)))
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists());
+        let why = match folder {
+            Some(folder) if error.kind() == std::io::ErrorKind::NotFound => {
+                format!("there is no folder `{}`", folder.display())
+            }
+            _ => io_words(error),
+        };
+        Self::environment(format!("cannot {doing} `{}`: {why}", path.display()))
     }
 
     /// Adds a fact.
@@ -129,6 +136,16 @@ impl CommandError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_that_is_not_there_is_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |path: &Path| CommandError::io("write", path, &std::io::ErrorKind::NotFound.into()).message;
+        let (here, below) = (folder.path().join("x.xml"), folder.path().join("none/x.xml"));
+        assert!(at(&here).ends_with("x.xml`: it does not exist"), "{}", at(&here));
+        let told = format!("there is no folder `{}`", folder.path().join("none").display());
+        assert!(at(&below).ends_with(&told), "{}", at(&below));
+    }
 
     #[test]
     fn the_list_is_complete_and_in_order() {

@@ -3,7 +3,7 @@
 mod aside;
 
 use self::aside::Aside;
-use super::runs::workspace;
+use super::runs::workspace_of;
 use super::{CommandError, Exit, Level, Outcome, Output, args};
 use crate::digest::Digest;
 use crate::git::{Git, GitError};
@@ -39,7 +39,7 @@ struct Forgotten {
 }
 
 pub(super) fn run(options: &args::Gc, output: Output) -> Outcome {
-    let workspace = workspace(options.folder.as_deref().unwrap_or(Path::new(".")))?;
+    let workspace = workspace_of(options.folder.as_deref())?;
     let limits = limits(options)?;
     let store = Store::open(&workspace);
     if !store.layout().store().is_dir() {

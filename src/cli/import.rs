@@ -20,13 +20,13 @@ pub(super) fn run(options: &args::Import, output: Output) -> Outcome {
         }
     };
     let manifest = folder.join(format!("{name}.toml"));
+    let shown = if folder == Path::new(".") { Path::new(manifest.file_name().unwrap_or_default()) } else { &manifest };
     if manifest.exists() && !options.force {
-        return Err(CommandError::usage(format!("`{}` exists already", manifest.display()))
+        return Err(CommandError::usage(format!("`{}` exists already", shown.display()))
             .hint("`--force` overwrites it, `--name` takes another name"));
     }
     let Imported { text, stages, notes } = import(file, &name)?;
     std::fs::write(&manifest, text).map_err(|error| CommandError::io("write", &manifest, &error))?;
-    let shown = if folder == Path::new(".") { Path::new(manifest.file_name().unwrap_or_default()) } else { &manifest };
     let paint = output.err;
     output.say(&format!("{} written: {}", paint.bold(shown.display()), numbers::counted(stages, "stage")));
     if !notes.is_empty() {

@@ -56,6 +56,16 @@ pub(super) fn workspace(path: &Path) -> Result<Workspace, CommandError> {
     Workspace::find(path).map_err(|error| CommandError::environment(error.to_string()))
 }
 
+/// The workspace that a folder is in; of the current one, where none is named.
+pub(super) fn workspace_of(folder: Option<&Path>) -> Result<Workspace, CommandError> {
+    match folder {
+        Some(folder) if !folder.exists() => {
+            Err(CommandError::usage(format!("the folder `{}` does not exist", folder.display())))
+        }
+        folder => workspace(folder.unwrap_or(Path::new("."))),
+    }
+}
+
 /// The history of a workspace; `None` where nothing ran yet.
 pub(super) fn open(store: &Store) -> Result<Option<History>, CommandError> {
     Ok(History::open(&store.layout().history())?)

@@ -4,6 +4,7 @@
 
 pub mod codes;
 mod diagnostic;
+mod excerpt;
 mod machine;
 mod render;
 mod sarif;
@@ -11,5 +12,6 @@ mod suggest;
 
 pub use codes::Code;
 pub use diagnostic::{Diagnostic, Diagnostics, Label, Severity};
+pub use excerpt::excerpts;
 pub use render::{Format, render};
 pub use suggest::{did_you_mean, list};

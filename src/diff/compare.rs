@@ -5,7 +5,7 @@ use crate::digest::{Segment, dotted};
 use crate::frame::{TableChanges, table_changes};
 use crate::metrics;
 use crate::numbers;
-use crate::plan::key_differences;
+use crate::plan::{in_words, key_differences};
 use crate::store::Store;
 use crate::types::ArtifactType;
 use serde_json::Value;
@@ -130,13 +130,12 @@ pub fn compare(before: &Side, after: &Side, store: &Store) -> Comparison {
     if let (Some(a), Some(b)) = (&before.params, &after.params) {
         comparison.params = params(a, b);
     }
-    let of = |side: &'_ Side| -> BTreeMap<String, SideStage> {
-        side.stages.iter().map(|stage| (stage.name.clone(), stage.clone())).collect()
-    };
-    let (old, new) = (of(before), of(after));
-    let gone = before.stages.iter().filter(|stage| !new.contains_key(&stage.name));
+    let (old, new) = (before.beside(after), after.beside(before));
+    let named: BTreeSet<&str> = after.stages.iter().map(|stage| stage.name.as_str()).collect();
+    let gone = before.stages.iter().filter(|stage| !named.contains(stage.name.as_str()));
     for stage in after.stages.iter().chain(gone) {
-        let pair = (old.get(&stage.name), new.get(&stage.name));
+        let name = stage.name.as_str();
+        let pair = (old.get(name).map(|stage| &**stage), new.get(name).map(|stage| &**stage));
         comparison.stages.push(stage_change(pair.0, pair.1, store));
         // A stage that has no result yet has no metrics yet, which is no change of them.
         if [pair.0, pair.1].iter().flatten().all(|stage| stage.open.is_none()) {
@@ -242,14 +241,10 @@ fn field_change((path, old, new): (Vec<Segment>, Option<Value>, Option<Value>)) 
             });
         }
     }
-    let words = |value: Option<Value>| match value {
-        None => "not set".to_owned(),
-        Some(value) => value.to_string(),
-    };
     if part == "seed" {
         return Some(FieldChange { path: "seed".to_owned(), values: None });
     }
-    Some(FieldChange { path: shown, values: Some((words(old), words(new))) })
+    Some(FieldChange { path: shown, values: Some((in_words(old.as_ref()), in_words(new.as_ref()))) })
 }
 
 fn output_changes(before: &SideStage, after: &SideStage, store: &Store) -> Vec<OutputChange> {

@@ -4,6 +4,7 @@ use crate::digest::Digest;
 use crate::history::Member;
 use crate::stage::{ArtifactRecord, StageResult};
 use serde_json::Value;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// One side of a comparison.
@@ -15,6 +16,23 @@ pub struct Side {
     pub params: Option<BTreeMap<String, Value>>,
     /// The stages.
     pub stages: Vec<SideStage>,
+    /// Where these are not all stages that there were: why one is not among them.
+    pub partial: Option<String>,
+}
+
+impl Side {
+    /// Its stages by name, and those of another side that it can say nothing of.
+    pub(super) fn beside<'a>(&'a self, other: &'a Self) -> BTreeMap<&'a str, Cow<'a, SideStage>> {
+        let mut stages: BTreeMap<_, _> =
+            self.stages.iter().map(|stage| (stage.name.as_str(), Cow::Borrowed(stage))).collect();
+        if let Some(why) = &self.partial {
+            for stage in &other.stages {
+                let open = || Cow::Owned(SideStage::open(&stage.name, &stage.kind, why));
+                stages.entry(&stage.name).or_insert_with(open);
+            }
+        }
+        stages
+    }
 }
 
 /// A stage of a side.

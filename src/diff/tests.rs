@@ -21,7 +21,7 @@ fn stage(name: &str, content: &str, lr: f64, metrics: &[(&str, f64)]) -> SideSta
 }
 
 fn side(label: &str, lr: f64, stages: Vec<SideStage>) -> Side {
-    Side { label: label.into(), params: Some(BTreeMap::from([("lr".to_owned(), json!(lr))])), stages }
+    Side { label: label.into(), params: Some(BTreeMap::from([("lr".to_owned(), json!(lr))])), stages, partial: None }
 }
 
 fn compared(before: &Side, after: &Side) -> Comparison {
@@ -58,6 +58,21 @@ fn stages_that_come_go_wait_or_come_out_the_same() {
     let told: Vec<(&str, &Status)> = found.stages.iter().map(|stage| (stage.stage.as_str(), &stage.status)).collect();
     let waits = Status::Open("would run".into());
     assert_eq!(told, [("same", &Status::Remade), ("new", &Status::Added), ("wait", &waits), ("old", &Status::Removed)]);
+}
+
+#[test]
+fn what_a_side_can_say_nothing_of_is_neither_new_nor_gone() {
+    let both = || vec![stage("one", "x", 0.1, &[]), stage("two", "x", 0.1, &[("accuracy", 0.9)])];
+    let whole = side("a", 0.1, both());
+    let mut part = side("b", 0.1, vec![stage("one", "x", 0.1, &[])]);
+    part.partial = Some("not part of run 8f3a12bc".into());
+    for found in [compared(&whole, &part), compared(&part, &whole)] {
+        let told: Vec<(&str, &Status)> =
+            found.stages.iter().map(|stage| (stage.stage.as_str(), &stage.status)).collect();
+        let open = Status::Open("not part of run 8f3a12bc".into());
+        assert_eq!(told, [("one", &Status::Same), ("two", &open)]);
+        assert!(found.metrics.is_empty(), "{found:?}");
+    }
 }
 
 #[test]

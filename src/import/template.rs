@@ -132,7 +132,7 @@ impl Context {
             let end = inner.find('}').ok_or_else(|| ImportError::new(format!("{what}: `${{` without a `}}`")))?;
             let path = inner[..end].trim();
             let (value, is_local) = self.lookup(path).ok_or_else(|| self.unknown(path, what))?;
-            match value.plain() {
+            match in_text(value) {
                 Some(text) if is_local => plain.push_str(&text),
                 Some(_) => {
                     if !plain.is_empty() {
@@ -157,7 +157,7 @@ impl Context {
         let pieces = self.pieces(text, what, &mut params)?;
         let piece = |piece: Piece| match piece {
             Piece::Text(text) => text,
-            Piece::Param(name) => params.0.get(&name).and_then(|(_, value)| value.plain()).unwrap_or_default(),
+            Piece::Param(name) => params.0.get(&name).and_then(|(_, value)| in_text(value)).unwrap_or_default(),
         };
         Ok(pieces.into_iter().map(piece).collect())
     }
@@ -254,6 +254,11 @@ fn merge(into: &mut Yaml, from: &Yaml) {
     }
 }
 
+/// A scalar as DVC puts it into a text: of nothing Python says `None`.
+pub(super) fn in_text(value: &Yaml) -> Option<String> {
+    if *value == Yaml::Null { Some("None".to_owned()) } else { value.plain() }
+}
+
 /// A table in a command: `--lr 0.1 --sizes 8 4 --verbose`. A false value is left out.
 fn as_options(value: &Yaml) -> String {
     let mut words = Vec::new();
@@ -270,11 +275,11 @@ fn options(prefix: &str, value: &Yaml, words: &mut Vec<String>) {
             }
         }
         Yaml::List(items) => {
-            words.extend((!prefix.is_empty()).then(|| format!("--{prefix}")));
-            words.extend(items.iter().filter_map(Yaml::plain).map(|text| super::command::quoted(&text)));
+            words.extend((!prefix.is_empty() && !items.is_empty()).then(|| format!("--{prefix}")));
+            words.extend(items.iter().filter_map(in_text).map(|text| super::command::quoted(&text)));
         }
         Yaml::Bool(true) => words.push(format!("--{prefix}")),
         Yaml::Bool(false) => {}
-        scalar => words.extend([format!("--{prefix}"), super::command::quoted(&scalar.plain().unwrap_or_default())]),
+        scalar => words.extend([format!("--{prefix}"), super::command::quoted(&in_text(scalar).unwrap_or_default())]),
     }
 }

@@ -115,6 +115,33 @@ fn params_are_picked_and_templates_become_params() {
         assert!(found.text.contains(line), "{line}\n---\n{}", found.text);
     }
     assert!(found.notes.iter().any(|note| note.text.contains("depends on all of `other.toml`")), "{:?}", found.notes);
+    assert!(
+        told(&found.notes, "a change of the file that they were in no longer reaches commands"),
+        "{:?}",
+        found.notes
+    );
+    let both =
+        "`train.lr` stands in `params.yaml` too, where a program reads it: change both, it and the param `train_lr`";
+    assert!(told(&found.notes, both), "{:?}", found.notes);
+    assert!(!told(&found.notes, "`top.n` stands"), "{:?}", found.notes);
+}
+
+#[test]
+fn nothing_and_lists_in_commands_are_words_as_in_dvc() {
+    let text = manifest(&[
+        (
+            "dvc.yaml",
+            "stages:\n  a:\n    cmd: 'a ${none} ${opts}'\n  b:\n    foreach: [~]\n    do: {cmd: 'b ${item}'}\n",
+        ),
+        ("params.yaml", "none: ~\nopts: {x: ~, empty: [], two: [1, ~]}\n"),
+    ]);
+    for line in [
+        "none = \"None\"\n",
+        "command = [\"a\", \"${none}\", \"--x\", \"None\", \"--two\", \"1\", \"None\"]\n",
+        "command = [\"b\", \"None\"]\n",
+    ] {
+        assert!(text.contains(line), "{line}\n---\n{text}");
+    }
 }
 
 #[test]

@@ -2,11 +2,11 @@
 //! workspace.
 
 use super::Notes;
-use super::command::{Command, command, mentioned};
+use super::command::{Command, PARAM, command, mentioned};
 use super::dvc::{Project, Stage, can_pick};
 use super::outs::{Seen, is_folder_hash};
 use super::paths::{inside, is_below};
-use super::template::read as read_file;
+use super::template::{Params, read as read_file};
 use super::top::has_ignore_rules;
 use super::write::tidy;
 use crate::yaml::Yaml;
@@ -19,6 +19,18 @@ use std::path::{Path, PathBuf};
 pub(super) struct Wired {
     pub(super) picks: Vec<Pick>,
     pub(super) stages: Vec<Exec>,
+}
+
+impl Wired {
+    /// The params that stand in commands: name, path in DVC, value.
+    pub(super) fn used<'a>(&self, params: &'a Params) -> Vec<(&'a str, &'a str, &'a Yaml)> {
+        let stands = |param: &str| {
+            let mark = format!("{}{param}{}", PARAM.0, PARAM.1);
+            self.stages.iter().any(|stage| stage.command.words.iter().any(|word| word.contains(&mark)))
+        };
+        let used = params.0.iter().filter(|(param, _)| stands(param));
+        used.map(|(param, (path, value))| (param.as_str(), path.as_str(), value)).collect()
+    }
 }
 
 /// A `pick` stage: the values of a params file that some stages read.
@@ -85,8 +97,32 @@ pub(super) fn wire(project: &Project, folder: &Path, notes: &mut Notes) -> Wired
     for (index, outputs) in outputs.into_iter().enumerate().filter(|(index, _)| !left_out.contains(index)) {
         wiring.stage(index, outputs, notes);
     }
+    moved(&wiring.wired, &project.params, notes);
     general_notes(&wiring.wired, notes);
     wiring.wired
+}
+
+/// Tells that `params.yaml` is no longer what decides a value in a command, and which values programs read there all the same.
+fn moved(wired: &Wired, params: &Params, notes: &mut Notes) {
+    let used = wired.used(params);
+    if used.is_empty() {
+        return;
+    }
+    notes.general("values of `${…}` in commands stand in `[params]` now: a change of the file that they were in no longer reaches commands");
+    for (param, path, _) in used {
+        let read = wired.picks.iter().find(|pick| pick.keys.iter().any(|key| key == path || is_within(path, key)));
+        if let Some(pick) = read {
+            notes.general(format!(
+                "`{path}` stands in `{}` too, where a program reads it: change both, it and the param `{param}`",
+                pick.file
+            ));
+        }
+    }
+}
+
+/// Whether a path such as `train.lr` leads into the value of a key such as `train`.
+fn is_within(path: &str, key: &str) -> bool {
+    path.strip_prefix(key).is_some_and(|rest| rest.starts_with(['.', '[']))
 }
 
 fn general_notes(wired: &Wired, notes: &mut Notes) {

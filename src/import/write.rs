@@ -3,6 +3,7 @@
 use super::Note;
 use super::command::PARAM;
 use super::dvc::Project;
+use super::template::in_text;
 use super::wire::{Exec, Wired};
 use crate::yaml::Yaml;
 use std::fmt::Write;
@@ -15,14 +16,10 @@ pub(super) fn manifest(name: &str, file: &str, project: &Project, wired: &Wired,
         let _ = writeln!(out, "# - {stage}{}", note.text.replace('\n', " "));
     }
     let _ = writeln!(out, "\n[pipeline]\nname = {}\nedition = \"2026\"", string(name));
-    let used = |param: &str| {
-        let mark = format!("{}{param}{}", PARAM.0, PARAM.1);
-        wired.stages.iter().any(|stage| stage.command.words.iter().any(|word| word.contains(&mark)))
-    };
-    let params: Vec<_> = project.params.0.iter().filter(|(param, _)| used(param)).collect();
+    let params = wired.used(&project.params);
     if !params.is_empty() {
         out.push_str("\n[params]\n");
-        for (param, (path, value)) in params {
+        for (param, path, value) in params {
             let from = if param == path { String::new() } else { format!("   # {path}") };
             let _ = writeln!(out, "{param} = {}{from}", scalar(value));
         }
@@ -106,7 +103,7 @@ fn scalar(value: &Yaml) -> String {
         Yaml::Bool(value) => value.to_string(),
         Yaml::Int(value) => value.to_string(),
         Yaml::Float(value) => toml::Value::Float(*value).to_string(),
-        other => string(&other.plain().unwrap_or_default()),
+        other => string(&in_text(other).unwrap_or_default()),
     }
 }
 

@@ -14,6 +14,10 @@ pub(super) fn parse(sources: &SourceMap, id: SourceId, diagnostics: &mut Diagnos
     let text = &sources.get(id).text;
     let (table, errors) = DeTable::parse_recoverable(text);
     let doubtful = errors.iter().any(|error| error.message() != "duplicate key");
+    if let Some(conflict) = doubtful.then(|| merge_conflict(id, text)).flatten() {
+        diagnostics.push(conflict);
+        return None;
+    }
     let mut reader = Reader { id, shift: 0, diagnostics };
     let root = reader.table(table.into_inner());
     let root = Node::new(Span::new(id, 0..0), root);
@@ -29,6 +33,30 @@ pub(super) fn parse(sources: &SourceMap, id: SourceId, diagnostics: &mut Diagnos
 pub(super) fn parse_value(text: &str, id: SourceId, shift: usize, diagnostics: &mut Diagnostics) -> Option<Node> {
     let value = DeValue::parse(text).ok()?;
     Some(Reader { id, shift, diagnostics }.node(value))
+}
+
+/// What a merge left, in the place of an error for every sign of its marks.
+fn merge_conflict(id: SourceId, text: &str) -> Option<Diagnostic> {
+    let mut at = 0;
+    let mut firsts = Vec::new();
+    for line in text.split_inclusive('\n') {
+        let shown = line.trim_end();
+        if shown.strip_prefix("<<<<<<<").is_some_and(|rest| rest.is_empty() || rest.starts_with(' ')) {
+            firsts.push(at..at + shown.len());
+        }
+        at += line.len();
+    }
+    let more = match firsts.len() {
+        0 | 1 => String::new(),
+        count => format!(", and {} below", count - 1),
+    };
+    let diagnostic = Diagnostic::new(codes::SYNTAX, "a merge left conflicts in the manifest")
+        .at(Span::new(id, firsts.into_iter().next()?))
+        .label(format!("one begins here{more}"));
+    Some(
+        diagnostic
+            .hint("keep what should stand, and delete the lines that begin with `<<<<<<<`, `=======` and `>>>>>>>`"),
+    )
 }
 
 fn clamp(text: &str, range: std::ops::Range<usize>) -> std::ops::Range<usize> {
@@ -200,6 +228,22 @@ mod tests {
         let (node, diagnostics, _) = parsed("a = 1\na = 2\n");
         assert!(node.is_some() && diagnostics.has_errors());
         assert_eq!(diagnostics.iter().next().expect("one").related.len(), 1);
+    }
+
+    #[test]
+    fn a_merge_conflict_is_one_error() {
+        let conflict = "<<<<<<< HEAD\nb = 1\n=======\nb = 2\n>>>>>>> other\n";
+        let (node, diagnostics, sources) = parsed(&format!("a = 1\n{conflict}{conflict}"));
+        assert!(node.is_none());
+        let all: Vec<&Diagnostic> = diagnostics.iter().collect();
+        assert_eq!(all.len(), 1, "{all:?}");
+        assert_eq!(all[0].message, "a merge left conflicts in the manifest");
+        let primary = all[0].primary.as_ref().expect("a place");
+        assert_eq!(sources.place(primary.span), "a.toml:2:1");
+        assert_eq!(primary.text, "one begins here, and 1 below");
+        // In a text of several lines they are what is meant.
+        let (node, diagnostics, _) = parsed(&format!("a = \"\"\"\n{conflict}\"\"\"\n"));
+        assert!(node.is_some() && diagnostics.is_empty());
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use super::key::Key;
 use super::reason::{FileChange, Origin, Reason};
 use super::table_change::TableChange;
+use super::words::named_files;
 use crate::check::{Checked, CheckedStage};
 use crate::digest::{Digest, Segment, dotted};
 use crate::span::SourceMap;
@@ -208,6 +209,14 @@ fn compare<'a>(
     new: Option<&'a Value>,
     found: &mut Vec<Difference<'a>>,
 ) {
+    if let (Some((was, before)), Some((is, now))) = (old.and_then(named_files), new.and_then(named_files)) {
+        // Where they are written there is but the name.
+        match was == is {
+            true => compare(path, Some(before), Some(now), found),
+            false => found.push(Difference { path: path.clone(), old, new }),
+        }
+        return;
+    }
     match (old, new) {
         (Some(Value::Object(a)), Some(Value::Object(b))) => {
             if let (Some(a), Some(b)) = (a.get("digest"), b.get("digest")) {
@@ -288,6 +297,23 @@ mod tests {
             json!({"version": 1, "spec": {"lr": 0.2, "data": {"ref": "b", "digest": "1"}, "come": 2, "l": [1, 3]}});
         let paths: Vec<String> = differences(&old, &new).iter().map(|found| dotted(&found.path)).collect();
         assert_eq!(paths, ["spec.come", "spec.gone", "spec.l[1]", "spec.lr"]);
+    }
+
+    #[test]
+    fn a_list_of_files_is_compared_name_by_name() {
+        let pair = |name: &str, digest: &str| json!([name, { "file": name, "digest": digest }]);
+        let told = |old: Value, new: Value| {
+            let (old, new) = (json!({ "spec": { "files": old } }), json!({ "spec": { "files": new } }));
+            let found = differences(&old, &new);
+            found.iter().map(|found| (dotted(&found.path), found.new.cloned())).collect::<Vec<_>>()
+        };
+        let changed = json!({ "file": "a", "digest": "2" });
+        assert_eq!(told(json!([pair("a", "1")]), json!([pair("a", "2")])), [("spec.files[0]".into(), Some(changed))]);
+        let another = pair("b", "1");
+        assert_eq!(told(json!([pair("a", "1")]), json!([another])), [("spec.files[0]".into(), Some(another))]);
+        assert!(told(json!([pair("a", "1")]), json!([pair("a", "1")])).is_empty());
+        let longer = json!([pair("a", "1"), pair("b", "1")]);
+        assert_eq!(told(json!([pair("a", "1")]), longer.clone()), [("spec.files".into(), Some(longer))]);
     }
 
     #[test]

@@ -15,6 +15,7 @@
 //! | [`onward`](self) | what a stage that would run can go on from |
 //! | [`unread`](self) | why a stage does not run although an input changed |
 //! | [`reason`](self), [`table_change`](self), [`explain`](self) | why a stage would run: the difference to its earlier result |
+//! | [`words`](self) | values out of keys as people read them |
 
 mod dag;
 mod explain;
@@ -32,6 +33,7 @@ mod standing;
 mod table_change;
 mod taken;
 mod unread;
+mod words;
 
 pub use dag::Dag;
 pub use explain::{Earlier, Remembered, key_differences, nearest};
@@ -47,3 +49,4 @@ pub use standing::standing;
 pub use table_change::TableChange;
 pub use taken::Taken;
 pub use unread::{ColumnChanges, Unread, unread};
+pub use words::{in_words, named_files};

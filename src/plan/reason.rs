@@ -1,7 +1,8 @@
 //! Why a stage would run, in data and in words.
 
 use super::table_change::TableChange;
-use crate::diag::list;
+use super::words::in_words;
+use crate::diag::{excerpts, list};
 use serde_json::Value;
 use std::fmt;
 
@@ -120,7 +121,8 @@ impl fmt::Display for Reason {
         match self {
             Self::NeverRan => f.write_str("has not run yet"),
             Self::Field { path, old, new, origin } => {
-                write!(f, "{path}: {} -> {}{origin}", value(old.as_ref()), value(new.as_ref()))
+                let (old, new) = excerpts(&in_words(old.as_ref()), &in_words(new.as_ref()));
+                write!(f, "{path}: {old} -> {new}{origin}")
             }
             Self::Input { path, reference, was, table, behind } => {
                 match was {
@@ -183,22 +185,6 @@ fn files(changes: &[FileChange]) -> String {
     parts.join("; ")
 }
 
-/// The longest value that is shown whole, in characters.
-const SHOWN: usize = 60;
-
-fn value(value: Option<&Value>) -> String {
-    let Some(value) = value else { return "not set".to_owned() };
-    let text = match value.get("ref").or_else(|| value.get("file")) {
-        Some(name) => name.as_str().unwrap_or_default().to_owned(),
-        None => value.to_string(),
-    };
-    if text.chars().count() <= SHOWN {
-        return text;
-    }
-    let head: String = text.chars().take(SHOWN - 1).collect();
-    format!("{head}…")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -213,6 +199,9 @@ mod tests {
             origin: Origin { param: Some("lr".into()), set: Some("lr".into()), place: None },
         };
         assert_eq!(lr.to_string(), "optimizer.adam.lr: 0.001 -> 0.002 (--set lr)");
+        let query = |limit: u64| Some(json!(format!("SELECT {} FROM t WHERE b < {limit}", "a, ".repeat(30))));
+        let late = Reason::Field { path: "query".into(), old: query(100), new: query(20), origin: Origin::default() };
+        assert_eq!(late.to_string(), "query: …,  FROM t WHERE b < 100\" -> …,  FROM t WHERE b < 20\"");
         let input = Reason::Input {
             path: "data".into(),
             reference: "split.train".into(),
@@ -236,6 +225,5 @@ mod tests {
             changes: vec![FileChange::Changed("lib/a.py".into()), FileChange::Added("lib/b.py".into())],
         };
         assert_eq!(file.to_string(), "lib/*.py changed: changed `lib/a.py`; added `lib/b.py`");
-        assert_eq!(value(Some(&json!({"ref": "a.b", "digest": "00"}))), "a.b");
     }
 }

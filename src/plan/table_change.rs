@@ -100,23 +100,24 @@ impl fmt::Display for TableChange {
         if facts.is_empty() {
             facts.push("its columns stand in another order".to_owned());
         }
-        if let Some(rows) = self.differing {
-            facts.push(row_words(rows, self.rows.1));
-        }
+        facts.extend(self.differing.and_then(|rows| row_words(rows, self.rows.1)));
         f.write_str(&facts.join(", "))
     }
 }
 
-/// `3 of 4,000 rows differ`, `100 rows new, 2 gone`
-fn row_words(change: RowChange, rows: u64) -> String {
+/// `3 of 4,000 rows differ`, `100 rows new, 2 gone`; nothing where other columns are all that changed.
+fn row_words(change: RowChange, rows: u64) -> Option<String> {
     if change.added == 0 && change.removed == 0 {
-        return format!("{} of {} rows differ", count(change.changed), count(rows));
+        return match change.changed {
+            0 => change.reordered.then(|| "the same rows in another order".to_owned()),
+            changed => Some(format!("{} of {} rows differ", count(changed), count(rows))),
+        };
     }
     let new = counted(usize::try_from(change.added).unwrap_or(usize::MAX), "row");
-    match change.removed {
+    Some(match change.removed {
         0 => format!("{new} new"),
         gone => format!("{new} new, {} gone", count(gone)),
-    }
+    })
 }
 
 #[cfg(test)]
@@ -149,9 +150,13 @@ mod tests {
 
     #[test]
     fn rows_are_counted() {
-        let change = |changed, added, removed| row_words(RowChange { changed, added, removed }, 4000);
-        assert_eq!(change(3, 0, 0), "3 of 4,000 rows differ");
-        assert_eq!(change(0, 100, 0), "100 rows new");
-        assert_eq!(change(0, 1, 2), "1 row new, 2 gone");
+        let change = |changed, added, removed, reordered| {
+            row_words(RowChange { changed, added, removed, reordered }, 4000).unwrap_or_default()
+        };
+        assert_eq!(change(3, 0, 0, false), "3 of 4,000 rows differ");
+        assert_eq!(change(0, 100, 0, false), "100 rows new");
+        assert_eq!(change(0, 1, 2, false), "1 row new, 2 gone");
+        assert_eq!(change(0, 0, 0, true), "the same rows in another order");
+        assert_eq!(change(0, 0, 0, false), "");
     }
 }

@@ -9,4 +9,6 @@ pub struct RowChange {
     pub added: u64,
     /// Rows that the later table does not have.
     pub removed: u64,
+    /// The rows are the same, and stand in another order.
+    pub reordered: bool,
 }

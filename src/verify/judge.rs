@@ -11,6 +11,7 @@ use crate::lock::{Claim, Record, fact_changes};
 use crate::manifest::Tolerance;
 use crate::numbers;
 use crate::stage::{Input, StageError};
+use crate::types::ArtifactType;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is known of the first of two results.
@@ -62,6 +63,8 @@ impl<'a> Before<'a> {
 pub(super) fn judge(stage: &CheckedStage, before: &Before<'_>, now: &Held<'_>) -> Result<Verdict, StageError> {
     let mut off = Off::default();
     let mut within = Vec::new();
+    // What is allowed of metrics that lie in an output which is within its tolerance.
+    let mut admitted: Vec<Tolerance> = Vec::new();
     let ports: BTreeSet<&String> = before.digests.keys().chain(now.result.outputs.keys()).collect();
     for port in ports {
         let made = now.result.outputs.get(port);
@@ -69,29 +72,32 @@ pub(super) fn judge(stage: &CheckedStage, before: &Before<'_>, now: &Held<'_>) -
             continue;
         }
         let artifact = made.map_or_else(|| "output".to_owned(), |made| made.ty.name().to_owned());
+        let tolerance = stage.common.tolerance.of(port);
         let shown = match (before.digests.get(port), made, before.input(port)) {
             (None, ..) => Shown::Added,
             (_, None, _) => Shown::Removed,
             (Some(digest), Some(made), None) => {
                 Shown::DigestsAlone { before: digest.short(), now: made.digest.short() }
             }
-            (_, Some(made), Some(old)) => {
-                match compare(port, &old, &now.store.input(made), stage.common.tolerance.of(port))? {
-                    Compared::Within { tolerance, largest } => {
-                        within.push(Within { output: port.clone(), tolerance, largest });
-                        continue;
-                    }
-                    Compared::Differs(shown) => *shown,
+            (_, Some(made), Some(old)) => match compare(port, &old, &now.store.input(made), tolerance)? {
+                Compared::Within { tolerance, largest } => {
+                    admitted.extend((made.ty == ArtifactType::Metrics).then_some(tolerance));
+                    within.push(Within { output: port.clone(), tolerance, largest });
+                    continue;
                 }
-            }
+                Compared::Differs(shown) => *shown,
+            },
         };
-        off.outputs.push(OutputDifference { output: port.clone(), artifact, shown });
+        off.outputs.push(OutputDifference { output: port.clone(), artifact, tolerance, shown });
     }
     if off.outputs.is_empty() {
         return Ok(Verdict::InKilter { within });
     }
+    // What is a picture of numbers says nothing of those that differ.
+    within.retain(|within| within.largest.is_some());
+    off.within = within;
     off.parting = parting(before, now)?;
-    off.metrics = metrics(&before.metrics, &now.result.metrics);
+    off.metrics = metrics(&before.metrics, &now.result.metrics, &admitted);
     off.environment = fact_changes(&before.environment, &now.result.environment);
     off.advice = advice(stage, before, now, &off);
     Ok(Verdict::OffKilter(Box::new(off)))
@@ -116,11 +122,16 @@ fn parting(before: &Before<'_>, now: &Held<'_>) -> Result<Option<Parting>, Stage
     Ok(Some(Parting { after, step: pair("step").0, loss, grad_norm }))
 }
 
-fn metrics(before: &BTreeMap<String, f64>, now: &BTreeMap<String, f64>) -> Vec<(String, Option<f64>, Option<f64>)> {
+/// The metrics that differ, and by more than one of these tolerances admits.
+fn metrics(
+    before: &BTreeMap<String, f64>,
+    now: &BTreeMap<String, f64>,
+    admitted: &[Tolerance],
+) -> Vec<(String, Option<f64>, Option<f64>)> {
     let names: BTreeSet<&String> = before.keys().chain(now.keys()).collect();
     let pair = |name: &String| (before.get(name).copied(), now.get(name).copied());
     let same = |pair: (Option<f64>, Option<f64>)| match pair {
-        (Some(a), Some(b)) => numbers::same(a, b),
+        (Some(a), Some(b)) => numbers::same(a, b) || admitted.iter().any(|tolerance| tolerance.admits(a, b)),
         (a, b) => a.is_none() && b.is_none(),
     };
     let differing = names.into_iter().filter(|name| !same(pair(name)));
@@ -201,6 +212,8 @@ mod tests {
     fn metrics_that_differ_are_named_with_both_values() {
         let before = BTreeMap::from([("a".to_owned(), 1.0), ("b".to_owned(), f64::NAN), ("c".to_owned(), 3.0)]);
         let now = BTreeMap::from([("a".to_owned(), 1.5), ("b".to_owned(), -f64::NAN)]);
-        assert_eq!(metrics(&before, &now), [("a".into(), Some(1.0), Some(1.5)), ("c".into(), Some(3.0), None)]);
+        let gone = ("c".into(), Some(3.0), None);
+        assert_eq!(metrics(&before, &now, &[]), [("a".into(), Some(1.0), Some(1.5)), gone.clone()]);
+        assert_eq!(metrics(&before, &now, &[Tolerance { rtol: 0.5, atol: 0.0 }]), [gone]);
     }
 }

@@ -85,6 +85,8 @@ pub struct Within {
 pub struct Off {
     /// The outputs that differ.
     pub outputs: Vec<OutputDifference>,
+    /// Outputs that differ too, within their tolerance.
+    pub within: Vec<Within>,
     /// Where two trainings part.
     pub parting: Option<Parting>,
     /// Metrics that differ: name, before, now.
@@ -102,6 +104,8 @@ pub struct OutputDifference {
     pub output: String,
     /// What it is: `table`, `model`, …
     pub artifact: String,
+    /// What it may differ by, where that is declared.
+    pub tolerance: Option<Tolerance>,
     /// How it differs.
     pub shown: Shown,
 }

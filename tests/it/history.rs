@@ -131,6 +131,37 @@ fn two_runs_and_the_workspace_are_compared() {
 }
 
 #[test]
+fn a_run_of_some_stages_says_nothing_of_the_others() {
+    let sandbox = rows();
+    sandbox.run(&[]).success();
+    sandbox.run(&["some", "--set", "least=3"]).success();
+    let json = sandbox.kilter(&["diff", "last", "workspace", "--json"]).success().json();
+    let of = |name: &str| {
+        let stages = json["stages"].as_array().expect("stages");
+        stages.iter().find(|stage| stage["stage"] == name).expect("a stage").clone()
+    };
+    assert_eq!((&of("table")["status"], &of("some")["status"]), (&"same".into(), &"changed".into()), "{json:#}");
+    let why = of("judge")["why"].as_str().expect("why").to_owned();
+    assert!(why.starts_with("not part of run ") && json["metrics"] == serde_json::json!([]), "{json:#}");
+}
+
+#[test]
+fn a_stage_that_has_another_name_now_is_called_by_it() {
+    let sandbox = rows();
+    sandbox.run(&[]).success();
+    sandbox.write(
+        "pipeline.toml",
+        ROWS.replace("[stage.table]", "[stage.rows]").replace("= \"table\"\nsteps", "= \"rows\"\nsteps"),
+    );
+    sandbox.write("data.csv", "id,v\na,1\nb,5\n");
+    sandbox.run(&[]).success();
+    sandbox.write("data.csv", DATA);
+    // The result of the first run fits again: it was made of `table`.
+    let told = sandbox.kilter(&["diff", "last", "workspace"]).success().prints("rows changed");
+    assert!(!told.stdout.contains("rows -> table"), "{}", told.stdout);
+}
+
+#[test]
 fn locks_and_revisions_are_compared() {
     let sandbox = rows();
     git(&sandbox, &["init", "-q"]);
@@ -185,6 +216,9 @@ fn gc_keeps_what_is_needed_and_says_what_goes() {
     let young = ["--max-size", "10B", "--older-than", "1d", "--dry-run"];
     sandbox.kilter(&[&keep[..], &young].concat()).success().prints("is needed, or was used since");
     sandbox.kilter(&["gc", "--older-than", "soon"]).exits(2).says("`soon` is no age");
+    for command in ["gc", "cache"] {
+        sandbox.kilter(&[command, "elsewhere"]).exits(2).says("the folder `elsewhere` does not exist");
+    }
     sandbox.run(&["--set", "least=1"]).all_cached();
     sandbox.run(&["--set", "least=3"]).all_cached();
     sandbox.kilter(&keep).success().says("freed");
@@ -204,6 +238,8 @@ fn what_gc_took_is_still_compared_with() {
     sandbox.run(&["--set", "least=3"]).success();
     std::fs::remove_file(sandbox.path("pipeline.lock")).expect("the lock");
     sandbox.kilter(&["gc", "--keep-runs", "0"]).success().prints("6 results and ");
+    let gone = sandbox.kilter(&["show", "some"]).exits(1).says("the result of `some` of ");
+    gone.says(" is no longer in the store").says("make it again: `kilter run some`");
     sandbox.run(&["table"]).success().says("2 stages ran");
     sandbox.write("pipeline.toml", ROWS.replace("least = 2", "least = 1"));
     let why = || sandbox.kilter(&["why", "some"]).success();

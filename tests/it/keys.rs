@@ -392,6 +392,10 @@ fn what_is_read_is_shown_and_what_changed_is_named() {
     sandbox.kilter(&["run", "pipeline.toml", "t"]).success();
     sandbox.kilter(&["why", "pipeline.toml", "q"]).success().prints("t changed: column `b`, 1 of 3 rows differ");
     sandbox.kilter(&["plan", "pipeline.toml"]).success().prints("t changed: column `b`");
+    sandbox.write("t.csv", "a,extra,b,note\n3,8,4,y\n1,7,2,x\n5,9,4,other\n");
+    sandbox.kilter(&["run", "pipeline.toml", "t"]).success();
+    let why = sandbox.kilter(&["why", "pipeline.toml", "q"]).success();
+    why.prints("t changed: columns `a` and `b`, the same rows in another order\n");
     sandbox.write("t.csv", "a,extra,b,note\n1,7,2,x\n3,8,4,y\n5,9,4,other\n8,8,8,x\n");
     sandbox.kilter(&["run", "pipeline.toml", "t"]).success();
     sandbox.kilter(&["why", "pipeline.toml", "q"]).success().prints("t changed: 3 -> 4 rows, 1 row new");

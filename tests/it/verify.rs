@@ -161,7 +161,7 @@ fn a_declared_tolerance_admits_and_is_printed() {
     let found = sandbox.kilter(&["verify"]).success().prints("in kilter within its tolerance");
     found.prints("rows: the largest difference is 1.0e-4; allowed is rtol 1e-3");
     sandbox.write("rows.csv", "id,mean\n1,0.5\n2,0.1\n3,0.76\n");
-    sandbox.kilter(&["verify"]).exits(4).prints("first at row 3:");
+    sandbox.kilter(&["verify"]).exits(4).prints("first at row 3:").prints("\n      allowed is rtol 1e-3");
     // Words and whole numbers have no tolerance.
     sandbox.write("rows.csv", "id,mean\n1,0.5\n2,0.1\n4,0.75\n");
     sandbox.kilter(&["verify"]).exits(4).prints("all in column `id`");
@@ -203,6 +203,31 @@ tolerance = { rtol = 1e-2 }
 }
 
 #[test]
+fn what_is_within_its_tolerance_beside_a_difference_is_none() {
+    let manifest = r#"
+[pipeline]
+name = "both"
+edition = "2026"
+
+[stage.judge]
+kind = "exec"
+command = ["sh", "-c", "cp FOLDER/scores.json s.json; cp FOLDER/words.txt w.txt"]
+outputs.scores = { path = "s.json", type = "metrics" }
+outputs.words = "w.txt"
+tolerance.scores = { rtol = 1e-1 }
+"#;
+    let sandbox = Sandbox::with_manifest(manifest).file("scores.json", "{\"accuracy\": 0.5}").file("words.txt", "a b");
+    let folder = sandbox.path("").display().to_string();
+    sandbox.write("pipeline.toml", manifest.replace("FOLDER/", &folder));
+    sandbox.run(&[]).success();
+    sandbox.write("scores.json", "{\"accuracy\": 0.51}");
+    sandbox.write("words.txt", "a c");
+    let found = sandbox.kilter(&["verify"]).exits(4).prints("from byte 2 on:");
+    let found = found.prints("within its tolerance, scores: the largest difference is 1.0e-2; allowed is rtol 1e-1");
+    assert!(!found.stdout.contains("accuracy 0.5"), "{}", found.stdout);
+}
+
+#[test]
 fn a_sample_is_drawn_by_its_seed() {
     let sandbox = sandbox();
     sandbox.run(&[]).success();
@@ -214,6 +239,9 @@ fn a_sample_is_drawn_by_its_seed() {
     };
     assert_eq!(names("1"), names("1"));
     assert_eq!(names("1").len(), 2);
+    // Of the stages that are asked for.
+    let two = ["verify", "--stage", "first", "--stage", "second", "--sample", "50%"];
+    sandbox.kilter(&two).success().says("a sample of 1 of 2 stages, by seed 0");
 }
 
 #[test]

@@ -40,6 +40,49 @@ fn sandbox() -> Sandbox {
 }
 
 #[test]
+fn lists_of_files_and_of_references_are_told_by_their_names() {
+    let text = r#"[pipeline]
+name = "lists"
+edition = "2026"
+
+[stage.raw]
+kind = "fetch"
+path = "d.csv"
+
+[stage.table]
+kind = "read"
+from = "raw"
+
+[stage.both]
+kind = "table"
+from = "table"
+steps = [{ concat = { with = ["table"] } }]
+
+[stage.words]
+kind = "exec"
+command = ["sh", "-c", "cat *.txt > {outputs.all}"]
+files = ["a.txt"]
+outputs.all = "all"
+"#;
+    let sandbox = Sandbox::with_manifest(text).file("d.csv", "n\n1\n").file("a.txt", "a").file("b.txt", "b");
+    sandbox.run(&[]).success();
+    let why = |stage: &str| sandbox.kilter(&["why", "pipeline.toml", stage]).success();
+    let change = |from: &str, to: &str| sandbox.write("pipeline.toml", text.replace(from, to));
+    assert!(!why("words").prints("a.txt  ").stdout.contains("[1]"), "a file stands on one line");
+    change("[\"a.txt\"]", "[\"a.txt\", \"b.txt\"]");
+    why("words").prints("  files: [\"a.txt\"] -> [\"a.txt\",\"b.txt\"] (pipeline.toml:21:9)\n");
+    let diff = sandbox.kilter(&["diff", "last", "workspace"]).success();
+    diff.prints("files: [\"a.txt\"] -> [\"a.txt\",\"b.txt\"]\n");
+    change("[\"a.txt\"]", "[\"*.txt\"]");
+    why("words").prints("  files[0]: \"a.txt\" -> \"*.txt\" (pipeline.toml:21:10)\n");
+    change("[\"table\"]", "[\"table\", \"table\"]");
+    why("both").prints("  steps[0].concat.with: [\"table\"] -> [\"table\",\"table\"] (pipeline.toml:16:30)\n");
+    sandbox.write("pipeline.toml", text);
+    sandbox.write("a.txt", "other");
+    why("words").prints("  a.txt changed\n");
+}
+
+#[test]
 fn a_changed_field_is_told_with_its_place_in_the_file() {
     let sandbox = sandbox();
     let why = |stage: &str| sandbox.kilter(&["why", "pipeline.toml", stage]).success();

@@ -1,8 +1,9 @@
 //! A comparison as Markdown, fit for a comment on a pull request: where there is much to say, it is cut, as hosts refuse
 //! comments of more than 65,536 characters.
 
-use super::text::{field, short};
+use super::text::field;
 use super::{change, facts, param, value};
+use crate::diag::excerpts;
 use crate::diff::{Comparison, MetricChange, ParamChange, StageChange, Status};
 use crate::numbers::{count, counted};
 use std::fmt::Write;
@@ -34,9 +35,8 @@ pub(super) fn page(found: &Comparison) -> String {
     if !found.params.is_empty() {
         out.push_str("\n| param | before | after |\n|---|---|---|\n");
         let row = |change: &ParamChange| {
-            let value = |value| cell(&short(&param(value)));
-            let (before, after) = (value(change.before.as_ref()), value(change.after.as_ref()));
-            format!("| {} | {before} | {after} |\n", escape(&change.name))
+            let (before, after) = excerpts(&param(change.before.as_ref()), &param(change.after.as_ref()));
+            format!("| {} | {} | {} |\n", escape(&change.name), cell(&before), cell(&after))
         };
         let more = fill(&mut out, PARAMS, found.params.iter().map(row));
         tell_more(&mut out, "\n", more, "param");

@@ -106,7 +106,8 @@ impl Finder<'_> {
             }
         }
         let label = format!("run {} ({}{git})", run.id, env::local_time(run.started));
-        Ok(Side { label, params: Some(run.params.clone()), stages })
+        let partial = (!run.targets.is_empty()).then(|| format!("not part of run {}", run.id));
+        Ok(Side { label, params: Some(run.params.clone()), stages, partial })
     }
 
     fn session(&self) -> Result<Session, CommandError> {
@@ -128,7 +129,11 @@ impl Finder<'_> {
         for planned in &plan.stages {
             let stage = &session.checked.stages[planned.index];
             let side = match (&planned.decision, &planned.key) {
-                (Decision::Cached(result), Some(key)) => SideStage::of_result(&stage.name, key.digest, result),
+                (Decision::Cached(result), Some(key)) => SideStage {
+                    // The result may have been made when what it is made of had other names.
+                    fields: Some(key.json(stage, &session.checked.stages)),
+                    ..SideStage::of_result(&stage.name, key.digest, result)
+                },
                 (Decision::Unknown { waits_for }, _) => {
                     SideStage::open(&stage.name, &stage.kind, crate::cli::plan::unknown(&session, waits_for))
                 }
@@ -142,7 +147,7 @@ impl Finder<'_> {
             stages.push(side);
         }
         let params = Some(params(&session.checked.manifest.params));
-        Ok(Side { label: WORKSPACE.to_owned(), params, stages })
+        Ok(Side { label: WORKSPACE.to_owned(), params, stages, partial: None })
     }
 }
 
@@ -173,7 +178,8 @@ impl Finder<'_> {
             let (warning, revision) = (self.output.err.yellow("warning"), revision_label(word, &commit, ""));
             let what = "every stage of the other side counts as new";
             self.output.warn(&format!("{warning}: there is no `{name}` at {revision}: {what}"));
-            return Ok(Some(Side { label: revision_label(word, &commit, "no lock"), params, stages: Vec::new() }));
+            let label = revision_label(word, &commit, "no lock");
+            return Ok(Some(Side { label, params, ..Side::default() }));
         };
         let lock = Lock::parse(&String::from_utf8_lossy(&bytes), Path::new(&name))?;
         Ok(Some(Side { params, ..self.of_lock(&lock, revision_label(word, &commit, ""))? }))
@@ -205,7 +211,7 @@ impl Finder<'_> {
             Ok(side)
         };
         let stages = lock.stages.iter().map(stage).collect::<Result<_, CommandError>>()?;
-        Ok(Side { label, params: None, stages })
+        Ok(Side { label, params: None, stages, partial: None })
     }
 
     /// The result that a record tells of, from the store, or from the history where it has left that.

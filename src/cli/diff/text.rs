@@ -2,6 +2,7 @@
 
 use super::{change, facts, param, value};
 use crate::cli::{Level, Output};
+use crate::diag::excerpts;
 use crate::diff::{Comparison, FieldChange, MetricChange, StageChange, Status};
 use crate::numbers;
 use crate::report::{Align, Paint, Table};
@@ -90,17 +91,10 @@ fn status(stage: &StageChange, paint: Paint) -> String {
 /// `lr: 0.1 -> 0.2`, `split.train changed`
 pub(super) fn field(change: &FieldChange) -> String {
     match &change.values {
-        Some((before, after)) => format!("{}: {} -> {}", change.path, short(before), short(after)),
+        Some((before, after)) => {
+            let (before, after) = excerpts(before, after);
+            format!("{}: {before} -> {after}", change.path)
+        }
         None => format!("{} changed", change.path),
     }
-}
-
-/// The longest value that is shown whole, in characters.
-const SHOWN: usize = 60;
-
-pub(super) fn short(text: &str) -> String {
-    if text.chars().count() <= SHOWN {
-        return text.to_owned();
-    }
-    format!("{}…", text.chars().take(SHOWN - 1).collect::<String>())
 }

@@ -20,6 +20,12 @@ pub(super) fn result(
         return Ok(Arc::clone(result));
     }
     if let Some(earlier) = &planned.earlier {
+        let mut files = earlier.result.outputs.values().flat_map(|artifact| session.store.input(artifact).files);
+        if files.any(|file| !file.path.is_file()) {
+            let made = env::local_time(earlier.result.made);
+            let message = format!("the result of `{stage}` of {made} is no longer in the store");
+            return Err(CommandError::new(Exit::Failed, message).hint(format!("make it again: `kilter run {stage}`")));
+        }
         output.say(&format!(
             "{}: this is the result of {}; the manifest changed since (`kilter why {stage}`)",
             output.err.yellow("note"),

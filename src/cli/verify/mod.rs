@@ -10,6 +10,7 @@ use super::{CommandError, Exit, Outcome, Output, args, locate, signals};
 use crate::env::{self, Cancel};
 use crate::exec::RunOptions;
 use crate::lock;
+use crate::numbers::counted;
 use crate::plan::{Selection, outline};
 use crate::verify::{self, HalfRequest, Line, Verdict, Verification, Which};
 use serde_json::json;
@@ -32,8 +33,8 @@ pub(super) fn run(options: &args::Verify, output: Output, started: Instant) -> O
     let said = output;
     signals::watch(cancel.clone(), move || said.say("stopping; a second signal ends it at once"));
     if options.sample.is_some() {
-        let all = session.checked.stages.len();
-        output.say(&format!("a sample of {} of {all} stages, by seed {}", stages.len(), options.seed));
+        let all = verify::stages(&session.checked, &Which { sample: None, ..which })?.len();
+        output.say(&format!("a sample of {} of {}, by seed {}", stages.len(), counted(all, "stage"), options.seed));
     }
     let progress = Progress::new(output);
     let tell = |told| progress.tell(told);

@@ -114,7 +114,9 @@ fn off_kilter(off: &Off, sides: &(String, String), paint: Paint) -> Vec<String> 
     lines.extend(off.parting.as_ref().map(|parting| parting_text(parting, sides)));
     for output in &off.outputs {
         lines.extend(shown(output, sides));
+        lines.extend(allowed(output));
     }
+    lines.extend(off.within.iter().map(|within| format!("within its tolerance, {}", admitted(within))));
     let number = |value: &Option<f64>| value.map_or_else(|| "none".to_owned(), |value| format!("{value:?}"));
     let metrics = off
         .metrics
@@ -164,6 +166,12 @@ fn shown(output: &OutputDifference, sides: &(String, String)) -> Vec<String> {
             vec![format!("{name}: content {before} {}, {now} {}", sides.0, sides.1)]
         }
     }
+}
+
+/// What an output may differ by, where what is shown of it differs by more.
+fn allowed(output: &OutputDifference) -> Option<String> {
+    let is_of_numbers = matches!(output.shown, Shown::Table(_) | Shown::Tensors(_) | Shown::Numbers(_));
+    output.tolerance.filter(|_| is_of_numbers).map(|tolerance| format!("allowed is {tolerance}"))
 }
 
 fn table(name: &str, found: &TableDifference, sides: &(String, String)) -> Vec<String> {

@@ -1,6 +1,7 @@
 //! A key as people read it: everything that decides a stage's result.
 
 use crate::numbers::counted;
+use crate::plan::named_files;
 use crate::report::Paint;
 use serde_json::Value;
 
@@ -60,6 +61,9 @@ fn leaf(value: &Value, paint: Paint) -> Option<String> {
         let name = entries.get("ref").or_else(|| entries.get("file"))?.as_str()?;
         Some(format!("{name}  {}{}", paint.dim(digest), read_of(entries)))
     };
+    if let Some((_, Value::Object(files))) = named_files(value) {
+        return named(files);
+    }
     match value {
         Value::String(text) if text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit()) => {
             Some(paint.dim(&text[..12]))
@@ -117,6 +121,7 @@ mod tests {
                 "data": { "ref": "encode.train", "digest": digest },
                 "from": { "ref": "raw", "digest": digest, "rows": 5, "width": 3, "columns": [["a", "1"], ["b", "2"]] },
                 "clip": {},
+                "files": [["x.py", { "file": "x.py", "digest": digest }]],
                 "apply": [{ "ref": "split.val", "digest": digest }],
                 "optimizer": { "adam": { "lr": 0.001 } },
             },
@@ -127,6 +132,8 @@ mod tests {
             "  libtorch 2.11.0",
             "  data       encode.train  5c3be9af84dd",
             "  from       raw  5c3be9af84dd  2 of 3 columns",
+            "  files",
+            "    [0]  x.py  5c3be9af84dd",
             "  apply",
             "    [0]  split.val  5c3be9af84dd",
             "  optimizer  { adam = { lr = 0.001 } }",

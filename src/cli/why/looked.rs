@@ -30,6 +30,7 @@ fn look(session: &Session, table: &mut TableChange) {
         changed: changes.rows_changed,
         added: changes.rows_added,
         removed: changes.rows_removed,
+        reordered: changes.reordered,
     });
 }
 
