@@ -88,7 +88,7 @@ columns = [\"n\"]
     sandbox.run(&[]).success();
     sandbox.kilter(&["show", "picture.columns"]).success().prints("histogram");
     sandbox.kilter(&["show", "picture.metrics"]).success().prints("n.median");
-    assert!(sandbox.read("out/tables/picture/report/profile.html").contains("Profile of table"));
+    assert!(sandbox.read("out/tables/picture/report/profile.html").contains("<title>Profile</title>"));
     sandbox.write("rows.csv", "n,other\n1,x\n2,y\n2,z\n");
     let cached = || {
         let ran = sandbox.run(&["--json"]).success();
@@ -138,7 +138,7 @@ const PUT_TOGETHER: &str = r#"
 kind = "table"
 from = "table"
 keep = false
-steps = [{ concat = ["table"] }]
+steps = [{ concat = { with = ["table"] } }]
 
 [stage.large]
 kind = "sql"
