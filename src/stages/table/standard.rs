@@ -40,9 +40,12 @@ fn joins_compare_numbers_of_one_type() {
     let beside = |condition: &str| {
         format!("SELECT count(*) AS n FROM t a, (SELECT CAST(at AS DOUBLE) AS x FROM t) AS u WHERE {condition}")
     };
-    for (condition, count) in
-        [("a.at < u.x", "15"), ("a.at = u.x", "6"), ("a.at = u.x AND u.x < 4", "3"), ("a.at <> u.x AND a.k = 'b'", "10")]
-    {
+    for (condition, count) in [
+        ("a.at < u.x", "15"),
+        ("a.at = u.x", "6"),
+        ("a.at = u.x AND u.x < 4", "3"),
+        ("a.at <> u.x AND a.k = 'b'", "10"),
+    ] {
         right("rows", &[(beside(condition).as_str(), &[count])]);
     }
 }
