@@ -6,7 +6,7 @@ pub fn did_you_mean<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str
     nearest(name, candidates).map(|best| format!("did you mean `{best}`?"))
 }
 
-/// The candidate nearest to `name` by edit distance, where at most a third of its letters differ.
+/// The candidate nearest to `name` by edit distance, where at most a third of its letters differ, and one is the same.
 fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = name.to_lowercase();
     candidates
@@ -14,8 +14,9 @@ fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Opt
         .filter(|candidate| *candidate != name)
         .filter_map(|candidate| {
             let distance = strsim::osa_distance(&lower, &candidate.to_lowercase());
-            let allowed = (name.chars().count().max(candidate.chars().count()) / 3).max(1);
-            (distance <= allowed).then_some((distance, candidate))
+            let length = name.chars().count().max(candidate.chars().count());
+            let allowed = (length / 3).max(1);
+            (distance <= allowed && distance < length).then_some((distance, candidate))
         })
         .min()
         .map(|(_, candidate)| candidate)
@@ -45,6 +46,8 @@ mod tests {
     fn near_names_are_suggested_and_far_ones_are_not() {
         assert_eq!(did_you_mean("dep_delya", ["dep_delay", "arr_delay"]).as_deref(), Some("did you mean `dep_delay`?"));
         assert_eq!(did_you_mean("xyz", ["dep_delay"]), None);
+        assert_eq!(did_you_mean("f", ["d", "n"]), None);
+        assert_eq!(did_you_mean("nn", ["d", "n"]).as_deref(), Some("did you mean `n`?"));
         assert_eq!(did_you_mean("Adam", ["adam", "adamw"]).as_deref(), Some("did you mean `adam`?"));
     }
 

@@ -15,7 +15,17 @@ use std::sync::Arc;
 /// # Errors
 /// When it cannot be read.
 pub fn read_table(input: &Input) -> Result<DataFrame, StageError> {
-    scan_table(input)?.collect().map_err(|error| failed("read the table", &error))
+    super::collect(scan_table(input)?).map_err(|error| not_read(input, &error))
+}
+
+/// Why a table was not read. Where it is not kept, what it is made of may be to blame.
+fn not_read(input: &Input, error: &PolarsError) -> StageError {
+    let of_view = input.views().into_iter().find_map(|input| {
+        let (view, lf) = (input.view()?, scan_by_itself(input).ok()?);
+        let error = super::collect(lf).err()?;
+        Some(failed("compute the table", &error).note(view.note()))
+    });
+    of_view.unwrap_or_else(|| failed("read the table", error))
 }
 
 /// A stored table, lazily: only what a plan uses is read. Of a table of which the stage reads some columns, the others
@@ -34,6 +44,15 @@ pub fn scan_table(input: &Input) -> Result<LazyFrame, StageError> {
 /// When it cannot be opened.
 pub fn scan_to_blame(input: &Input) -> Result<LazyFrame, StageError> {
     scan(input, &|_, _, dtype| lit(NULL).cast(dtype))
+}
+
+/// A table that is not kept, to see whether it fails by itself. Filters stay where they are written: pushed to a file they ask its
+/// statistics first, and fail with names that only those have.
+///
+/// # Errors
+/// When it cannot be opened.
+pub(super) fn scan_by_itself(input: &Input) -> Result<LazyFrame, StageError> {
+    Ok(scan_to_blame(input)?.with_predicate_pushdown(false))
 }
 
 /// What stands in the place of a column without values, by a column that is there, its name and its type.

@@ -58,7 +58,7 @@ pub(super) fn plan_of(view: &View) -> Result<LazyFrame, StageError> {
 /// Says which table that is not kept is to blame for a failure of what uses these inputs, where one fails by itself.
 pub fn blame<'a>(cx: &RunCx<'_>, inputs: impl Iterator<Item = &'a Input>) -> Option<StageError> {
     for (input, view) in inputs.flat_map(Input::views).filter_map(|input| Some((input, input.view()?))) {
-        let run = super::scan_table(input).and_then(|lf| {
+        let run = super::read::scan_by_itself(input).and_then(|lf| {
             super::try_plan(cx, lf).map_err(|failure| failure.while_doing("compute the table").note(view.note()))
         });
         if let Err(error) = run {

@@ -1,6 +1,7 @@
 //! Decoding a stage's fields: every wrong value, unknown key and missing field is told, not the first alone.
 
 use super::DecodeError;
+use super::values::Fields;
 use crate::digest::Segment;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -126,7 +127,7 @@ fn decode_once<T: DeserializeOwned>(
 ) -> Result<T, (Vec<Segment>, String)> {
     let mut note = |path: serde_ignored::Path<'_>| unknown.push(ignored_path(&path));
     let mut track = serde_path_to_error::Track::new();
-    let inner = serde_path_to_error::Deserializer::new(fields, &mut track);
+    let inner = serde_path_to_error::Deserializer::new(Fields(fields), &mut track);
     let result = T::deserialize(serde_ignored::Deserializer::new(inner, &mut note));
     result.map_err(|error| (error_path(&track.path()), error.to_string()))
 }
@@ -211,6 +212,28 @@ mod tests {
                 "name invalid type",
             ]
         );
+    }
+
+    #[test]
+    fn a_list_is_no_table() {
+        let layers = json!([{ "linear": [3] }, { "linear": { "out": 3 } }, ["relu"]]);
+        let wrong = wrong(json!({ "name": "a", "layers": layers, "shape": [1, 2] }));
+        assert_eq!(wrong, ["layers[0].linear invalid type", "layers[2] invalid type"]);
+
+        #[derive(Deserialize, JsonSchema)]
+        #[expect(dead_code, reason = "only its errors matter")]
+        struct Sorted {
+            sort: Sort,
+        }
+        #[derive(Deserialize, JsonSchema)]
+        #[expect(dead_code, reason = "only its errors matter")]
+        struct Sort {
+            by: String,
+        }
+        let mut errors = Vec::new();
+        assert!(decode_fields::<Sorted>(&json!({ "sort": ["a"] }), &mut errors).is_none());
+        let message = "invalid type: sequence, expected struct Sort".to_owned();
+        assert_eq!(errors, [DecodeError::Invalid { path: vec!["sort".into()], message }]);
     }
 
     #[test]

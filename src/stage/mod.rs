@@ -22,6 +22,7 @@ mod seed;
 mod series;
 #[cfg(test)]
 pub mod testing;
+mod values;
 mod view;
 
 pub use by_port::ByPort;

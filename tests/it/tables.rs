@@ -88,7 +88,7 @@ columns = [\"n\"]
     sandbox.run(&[]).success();
     sandbox.kilter(&["show", "picture.columns"]).success().prints("histogram");
     sandbox.kilter(&["show", "picture.metrics"]).success().prints("n.median");
-    assert!(sandbox.read("out/tables/picture/report/profile.html").contains("Profile of table"));
+    assert!(sandbox.read("out/tables/picture/report/profile.html").contains("<title>Profile</title>"));
     sandbox.write("rows.csv", "n,other\n1,x\n2,y\n2,z\n");
     let cached = || {
         let ran = sandbox.run(&["--json"]).success();
@@ -138,7 +138,7 @@ const PUT_TOGETHER: &str = r#"
 kind = "table"
 from = "table"
 keep = false
-steps = [{ concat = ["table"] }]
+steps = [{ concat = { with = ["table"] } }]
 
 [stage.large]
 kind = "sql"
@@ -158,6 +158,43 @@ fn rows_are_counted_of_tables_that_are_not_kept_and_were_put_together() {
     let sandbox = sandbox("other,n\na,1\nb,2\nc,3\n", PUT_TOGETHER);
     sandbox.run(&[]).success();
     sandbox.kilter(&["show", "pipeline.toml", "rows"]).success().prints("4");
+}
+
+const FAILING: &str = r#"
+[stage.all]
+kind = "table"
+from = "table"
+keep = false
+steps = [{ derive = { twice = "n * 2" } }]
+
+[stage.numbers]
+kind = "sql"
+inputs = { t = "all" }
+keep = false
+query = "SELECT other, n, twice FROM t WHERE CAST(other AS BIGINT) > 1"
+
+[stage.rows]
+kind = "sql"
+inputs = { t = "numbers" }
+query = "SELECT count(*) AS c FROM t"
+
+[stage.picture]
+kind = "profile"
+from = "numbers"
+columns = ["n"]
+"#;
+
+/// Columns that nobody reads are none of the reasons.
+#[test]
+fn what_fails_in_a_table_that_is_not_kept_is_told_of_it() {
+    let sandbox = sandbox("other,n\na,1\nb,2\nc,3\n", FAILING);
+    for stage in ["rows", "picture"] {
+        let ran = sandbox.run(&[stage]).exits(1);
+        ran.says(&format!(
+            "stage `{stage}`: cannot compute the table: conversion from `str` to `i64` failed in column 'other'"
+        ))
+        .says("in `numbers`, whose table is not kept and is computed here");
+    }
 }
 
 #[test]

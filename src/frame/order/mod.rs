@@ -200,7 +200,11 @@ impl<'a> Fixer<'a> {
         let as_one = options.args.should_coalesce() || matches!(options.args.how, JoinType::AsOf(_));
         let on = (self.exprs(left_on, &left)?, self.exprs(right_on, &right)?);
         let (left_on, right_on) = keys::alike(on, &left, &right, as_one)?;
-        let (left, right) = (left.into_input(), right.into_input());
+        let (left, mut right) = (left.into_input(), right.into_input());
+        if matches!(options.args.how, JoinType::Cross) {
+            let mut left = LazyFrame::from(left.clone());
+            right = outer::beside(&mut left, LazyFrame::from(right), options.args.suffix())?.logical_plan;
+        }
         let predicates = self.predicates(predicates, &left, &right, options.args.suffix.clone())?;
         self.scalars.refuse("the condition of a join")?;
         let mut options = JoinOptions::clone(options);

@@ -34,7 +34,7 @@ pub(super) fn on_conditions(
 
 /// The right table with its columns called as they are beside the left one's: where polars calls them so itself, and only some are
 /// asked for, it forgets who they are.
-fn beside(left: &mut LazyFrame, mut right: LazyFrame, suffix: &PlSmallStr) -> PolarsResult<LazyFrame> {
+pub(super) fn beside(left: &mut LazyFrame, mut right: LazyFrame, suffix: &PlSmallStr) -> PolarsResult<LazyFrame> {
     let (of_left, of_right) = (left.collect_schema()?, right.collect_schema()?);
     let old: Vec<PlSmallStr> = of_right.iter_names().filter(|name| of_left.contains(name)).cloned().collect();
     let new: Vec<PlSmallStr> = old.iter().map(|name| PlSmallStr::from_string(format!("{name}{suffix}"))).collect();

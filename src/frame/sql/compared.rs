@@ -43,6 +43,12 @@ impl VisitorMut for Writer {
                 self.condition(condition);
             }
         }
+        // Of tables side by side, `FROM a, b`, the conditions of the join stand here.
+        if let Some(condition) = &mut select.selection
+            && select.from.len() > 1
+        {
+            self.condition(condition);
+        }
         ControlFlow::Continue(())
     }
 

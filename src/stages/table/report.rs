@@ -79,8 +79,15 @@ fn one(problem: Problem, at: &Path, sources: &Sources, tables: &BTreeMap<String,
         ProblemKind::UnknownColumn { name, table, candidates } => {
             let here = tables.len() == 1;
             let table = table.as_ref().or_else(|| tables.keys().next().filter(|_| here)).filter(|t| !t.is_empty());
-            let columns = table.and_then(|table| tables.get(table)).map(|schema| schema.columns.len());
-            match (table, columns) {
+            let schema = table.and_then(|table| tables.get(table));
+            match (table, schema.map(|schema| schema.columns.len())) {
+                (Some(table), Some(_)) if schema.is_some_and(|schema| schema.names().any(|known| known == name)) => {
+                    finding.diagnostic.message = format!("column `{name}` is not known at this place");
+                    finding.label(format!("`{table}` has it, but it is not selected")).hint(
+                        "select it too, where this takes its columns from; DISTINCT ON and its ORDER BY take selected ones",
+                    );
+                    return;
+                }
                 (Some(table), Some(count)) => {
                     finding.label(format!("`{table}` has {}; none of this name", numbers::counted(count, "column")));
                     if let Some(source) = sources.get(table) {

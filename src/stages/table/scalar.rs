@@ -43,6 +43,13 @@ impl Scalar {
             Self::Text(_) => *dtype == DType::Str,
         };
         let cast = value.cast(&to_polars(dtype)?).ok()?;
+        if let (Self::Float(value), DType::Decimal(..)) = (self, dtype) {
+            // The cast rounds to the digits of the type.
+            let stored = cast.cast(&DataType::Float64).ok()?;
+            if stored.f64().ok()?.get(0) != Some(*value) {
+                return None;
+            }
+        }
         (fits && cast.null_count() == 0).then_some(cast)
     }
 
@@ -164,6 +171,8 @@ mod tests {
         assert!(fits(Scalar::Text("2013-01-31".into()), DType::Date));
         assert!(!fits(Scalar::Text("2013-02-31".into()), DType::Date));
         assert!(!fits(Scalar::Text("5".into()), DType::I64) && !fits(Scalar::Bool(true), DType::Str));
+        assert!(fits(Scalar::Float(5.99), DType::Decimal(10, 2)) && !fits(Scalar::Float(5.995), DType::Decimal(10, 2)));
+        assert!(Scalar::Float(5.995).literal(&DType::Decimal(10, 2)).is_some(), "an order has a place for it too");
         assert!(Scalar::Int(-5).literal(&DType::U8).is_some(), "an order has a place for it");
         assert!(Scalar::Text("x".into()).literal(&DType::U8).is_none());
         for (text, dtype, stored) in [

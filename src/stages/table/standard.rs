@@ -37,6 +37,17 @@ fn joins_compare_numbers_of_one_type() {
     for (query, count) in &cases {
         right("rows", &[(query.as_str(), &[count])]);
     }
+    let beside = |condition: &str| {
+        format!("SELECT count(*) AS n FROM t a, (SELECT CAST(at AS DOUBLE) AS x FROM t) AS u WHERE {condition}")
+    };
+    for (condition, count) in [
+        ("a.at < u.x", "15"),
+        ("a.at = u.x", "6"),
+        ("a.at = u.x AND u.x < 4", "3"),
+        ("a.at <> u.x AND a.k = 'b'", "10"),
+    ] {
+        right("rows", &[(beside(condition).as_str(), &[count])]);
+    }
 }
 
 #[test]
@@ -110,6 +121,29 @@ fn joins_on_more_than_equal_columns_keep_the_rows_that_they_say() {
     for (query, expected) in queries {
         assert_eq!(answer(&bench, "rows", &query), expected, "{query}");
     }
+}
+
+/// polars forgets what it calls a column of the right table, where a window needs the table in memory and only the condition asks for
+/// the column.
+#[test]
+fn a_condition_may_ask_of_columns_that_nothing_else_of_a_cross_join_uses() {
+    right(
+        "rows",
+        &[
+            (
+                "SELECT count(*) OVER (PARTITION BY a.k) AS c FROM t a CROSS JOIN t b WHERE a.n < b.at AND a.k = 'b'",
+                &["5", "5", "5", "5", "5"],
+            ),
+            (
+                "SELECT k, row_number() OVER (ORDER BY k) AS r FROM (SELECT a.k, b.n, a.at FROM t a CROSS JOIN t b WHERE a.n < b.at) WHERE k IS NULL",
+                &["null | 1", "null | 2", "null | 3", "null | 4"],
+            ),
+            (
+                "SELECT *, count(*) OVER (PARTITION BY b.n) AS c FROM (SELECT at FROM t WHERE at < 2) a CROSS JOIN (SELECT at, n FROM t WHERE n = 3) b WHERE a.at < b.at",
+                &["1 | 3 | 3 | 1"],
+            ),
+        ],
+    );
 }
 
 #[test]
@@ -244,6 +278,8 @@ fn what_would_be_taken_for_something_else_is_refused() {
         ),
         ("SELECT at AS n, n AS at FROM t QUALIFY row_number() OVER (ORDER BY n) = 1", "`n` is a column and what"),
         ("SELECT -n AS n, at FROM t ORDER BY abs(n)", "`n` is a column and what the query makes"),
+        ("SELECT DISTINCT ON (k) k, n FROM t ORDER BY k, at", "column `at` is not known at this place"),
+        ("SELECT DISTINCT ON (k) k, n FROM t ORDER BY k, att", "column `att` does not exist"),
         (
             "SELECT a.k FROM t a FULL JOIN t b USING (k) JOIN t c USING (k)",
             "`k` is of both tables of the RIGHT or FULL JOIN",

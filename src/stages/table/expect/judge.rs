@@ -79,12 +79,14 @@ pub(super) fn judge(
         Rule::Fresh(fresh) => {
             let days = age(fresh, df).map_err(|error| error.at(path!["checks", name, "fresh"]))?;
             let ahead = most_ahead(&fresh.as_of);
+            // To the second.
+            let said = (days * 1e5).round() / 1e5;
             let words = match days < -ahead {
                 true => format!(
                     "the newest `{}` is {} days after {}, so nothing is known of the age of the others: a date is wrong, or `as_of` is old",
-                    fresh.column, -days, fresh.as_of
+                    fresh.column, -said, fresh.as_of
                 ),
-                false => format!("the newest `{}` is {days} days older than {}", fresh.column, fresh.as_of),
+                false => format!("the newest `{}` is {said} days older than {}", fresh.column, fresh.as_of),
             };
             let limit = limit(format!("{name}.age_days"), days, Some(-ahead), Some(fresh.within_days));
             verdict(Vec::new(), vec![limit], words)

@@ -98,6 +98,21 @@ fn failing_rows_are_a_table_and_the_input_goes_through() {
     assert_eq!(gates, [("light.failed".to_owned(), false)], "a warning is no gate");
 }
 
+/// A bound with more digits than the column has is no value of it, and stays where it is in the order.
+#[test]
+fn bounds_are_not_rounded_to_the_digits_of_a_decimal() {
+    let mut bench = Bench::default();
+    let prices = Column::new("price".into(), [1.0, 5.99, 6.0]).cast(&DataType::Decimal(10, 2)).expect("decimals");
+    table_input(&mut bench, "birds", DataFrame::new(3, vec![prices]).expect("a frame"));
+    let count = |range: &str| judged(&bench, &checks(&format!("a = {{ range = {{ price = {{ {range} }} }} }}"))).0[0].1;
+    assert_eq!(count("max = 5.995"), 1.0);
+    assert_eq!(count("max = 5.99"), 1.0);
+    assert_eq!(count("min = 1.004"), 1.0);
+    assert_eq!(count("min = 0.996, max = 6.004"), 0.0);
+    let found = findings::<Expect>(&bench, &checks("a = { one_of = { price = [1, 5.995] } }"));
+    assert!(found[0].1.contains("`5.995` is no value of column `price`, which is decimal(10, 2)"), "{found:?}");
+}
+
 #[test]
 fn age_is_taken_at_a_written_time() {
     let mut bench = Bench::default();
@@ -120,8 +135,11 @@ fn age_is_taken_at_a_written_time() {
     }
     bench.warnings.lock().expect("no panic").clear();
     fresh("2026-04-30");
+    fresh("2026-05-05T01:00:00");
     let said = bench.warnings.lock().expect("no panic").clone();
     assert!(said[0].starts_with("check `a`: the newest `day` is 3 days after 2026-04-30"), "{said:?}");
+    let older = "check `a`: the newest `day` is 2.04167 days older than 2026-05-05T01:00:00";
+    assert!(said.last().is_some_and(|said| said.starts_with(older)), "{said:?}");
 }
 
 #[test]

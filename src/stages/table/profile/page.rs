@@ -28,10 +28,10 @@ th{font-weight:600;color:var(--soft)}td.n,th.n{text-align:right;font-variant-num
 /// So many classes of the target are drawn at least, where it has them.
 const CLASSES: usize = 10;
 
-/// The page as HTML.
+/// The page as HTML. It does not name the table: a name is no part of the key, and the page is that of every equal table.
 pub(super) fn page(picture: &Picture, spec: &Spec) -> String {
     let mut out = String::new();
-    let title = format!("Profile of {}", escape(spec.from.0.as_str()));
+    let title = "Profile";
     let _ = writeln!(
         out,
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>{title}</title>\n<style>{STYLE}{}</style>\n</head>\n<body>\n<h1>{title}</h1>",

@@ -51,6 +51,7 @@ fn the_page_needs_nothing_else_and_is_the_same_again() {
     assert_eq!(page.matches("class=\"card\"").count(), 8);
     assert!(page.contains("Balance of species") && page.contains("152 (44.2 %)") && page.contains("Correlations"));
     assert!(page.contains("11 (3.2 %) missing"));
+    assert!(!page.contains("birds"), "the table's name is no part of the key");
     run::<Profile>(&bench, fields).expect("it runs");
     assert_eq!(page, output(&bench, "report"));
     if let Some(folder) = std::env::var_os("KILTER_PLOTS") {
