@@ -86,9 +86,10 @@ impl Attention {
             let message = format!("{layer} has {} heads, which do not divide its {width} features", self.heads);
             let error = ShapeError::new(codes::INDIVISIBLE, message).at("heads");
             let near = (1..=self.heads).rev().find(|heads| width.is_multiple_of(*heads)).unwrap_or(1);
-            return Err(error
-                .label(format!("{width} is not a multiple of {}", self.heads))
-                .hint(format!("{near} heads of {} divide them", width / near)));
+            return Err(error.label(format!("{width} is not a multiple of {}", self.heads)).hint(match near {
+                1 => "`heads = 1` takes them all, or another number of features".to_owned(),
+                near => format!("{near} heads of {} divide them", width / near),
+            }));
         }
         let head = width / self.heads;
         if self.rotary.is_some() && !head.is_multiple_of(2) {
