@@ -66,7 +66,9 @@ pub(super) fn split<'a>(layer: &str, input: &'a Signal) -> Result<(&'a Dim, &'a 
         other => {
             let error = ShapeError::rank(layer, "seq, features", &input.shape);
             Err(match other.len() {
-                1 => error.hint("it works on tokens: begin with `{ embedding = 64 }` over a feature of tokens"),
+                1 => error.hint("it works on tokens: begin with `{ embedding = 64 }` over a feature of tokens").hint(
+                    "an `rnn`, `lstm` or `gru` before it gives its state at every place with `output = \"sequence\"`",
+                ),
                 3 => error.hint("`{ flatten = { start_dim = 2 } }`, `\"transpose\"` make tokens of an image's places"),
                 _ => error,
             })
@@ -246,6 +248,8 @@ mod tests {
         let error = infer_error(r#"{"multi_head_attention":3}"#, &[5, 8]);
         assert_eq!(error.message, "multi_head_attention has 3 heads, which do not divide its 8 features");
         assert_eq!(error.hints, ["2 heads of 4 divide them"]);
+        let error = infer_error(r#"{"multi_head_attention":2}"#, &[5, 9]);
+        assert_eq!(error.hints, ["`heads = 1` takes them all, or another number of features"]);
         let error = infer_error(r#"{"multi_head_attention":{"heads":8,"rotary":true}}"#, &[5, 8]);
         assert_eq!(error.message, "rotary positions turn pairs of numbers, but a head of multi_head_attention has 1");
         let error = infer_error(r#"{"multi_head_attention":2}"#, &[8]);
