@@ -138,7 +138,7 @@ const PUT_TOGETHER: &str = r#"
 kind = "table"
 from = "table"
 keep = false
-steps = [{ concat = ["table"] }]
+steps = [{ concat = { with = ["table"] } }]
 
 [stage.large]
 kind = "sql"
