@@ -19,6 +19,7 @@ mod checked;
 mod decode;
 mod files;
 mod late;
+mod lists;
 mod names;
 mod order;
 mod place;

@@ -151,7 +151,7 @@ fn choices(title: &str, entries: &[Entry]) -> String {
 pub(super) fn metrics() -> String {
     let mut out = format!(
         "{NOTE}# Metrics\n\nFor `metrics` and `require` of an [`evaluate`](kinds.md#evaluate) stage. Definitions, names and corner cases \
-         are those of scikit-learn.\n\n| metric | for | range | better |\n|---|---|---|---|\n"
+         are those of scikit-learn; metrics of rankings say theirs.\n\n| metric | for | range | better |\n|---|---|---|---|\n"
     );
     for metric in METRICS {
         let tasks: Vec<&str> = metric.tasks.iter().map(|task| task.name()).collect();

@@ -54,6 +54,15 @@ pub enum Outcome {
         /// How many of those the tokenizer does not know.
         unknown: Vec<f64>,
     },
+    /// Rows of yes and no that are ranked against each other, list by list.
+    Lists {
+        /// The places, from 1, of the rows that are yes among the first of each list.
+        places: Vec<Vec<usize>>,
+        /// How many rows of each list are yes.
+        yes: Vec<usize>,
+        /// How many first ones there are.
+        top: usize,
+    },
 }
 
 /// An [`Outcome`], with what several metrics need of it computed once.
@@ -74,7 +83,7 @@ impl Judged {
                 (probabilities.chunks_exact((*classes).max(1)).map(argmax).collect(), *classes)
             }
             Outcome::Binary { probabilities, .. } => (probabilities.iter().map(|p| usize::from(*p > 0.5)).collect(), 1),
-            Outcome::Number { .. } | Outcome::MultiLabel { .. } | Outcome::Tokens { .. } => (Vec::new(), 0),
+            _ => (Vec::new(), 0),
         };
         Self { outcome, predicted, orders: (0..columns).map(|_| OnceLock::new()).collect() }
     }
@@ -90,7 +99,7 @@ impl Judged {
     pub fn task(&self) -> TaskKind {
         match self.outcome {
             Outcome::Category { .. } => TaskKind::Category,
-            Outcome::Binary { .. } => TaskKind::Binary,
+            Outcome::Binary { .. } | Outcome::Lists { .. } => TaskKind::Binary,
             Outcome::Number { .. } => TaskKind::Number,
             Outcome::MultiLabel { .. } => TaskKind::MultiLabel,
             Outcome::Tokens { hidden: true, .. } => TaskKind::MaskedToken,
@@ -98,7 +107,7 @@ impl Judged {
         }
     }
 
-    /// How many rows there are.
+    /// How many rows there are; of lists how many lists.
     #[must_use]
     pub fn rows(&self) -> usize {
         match &self.outcome {
@@ -107,16 +116,17 @@ impl Judged {
             Outcome::Number { truth, .. } => truth.len(),
             Outcome::MultiLabel { truth, labels, .. } => truth.len().checked_div(*labels).unwrap_or(0),
             Outcome::Tokens { tokens, .. } => tokens.len(),
+            Outcome::Lists { yes, .. } => yes.len(),
         }
     }
 
-    /// How many classes there are; 2 for a binary task (no, yes), 0 for numbers, labels and tokens.
+    /// How many classes there are; 2 for a binary task (no, yes), 0 for numbers, labels, tokens and lists.
     #[must_use]
     pub fn classes(&self) -> usize {
         match &self.outcome {
             Outcome::Category { classes, .. } => *classes,
             Outcome::Binary { .. } => 2,
-            Outcome::Number { .. } | Outcome::MultiLabel { .. } | Outcome::Tokens { .. } => 0,
+            _ => 0,
         }
     }
 
@@ -132,13 +142,13 @@ impl Judged {
         })
     }
 
-    /// The right class of a row. 0 for numbers, labels and tokens.
+    /// The right class of a row. 0 for numbers, labels, tokens and lists.
     #[must_use]
     pub fn truth(&self, row: usize) -> usize {
         match &self.outcome {
             Outcome::Category { truth, .. } => truth[row],
             Outcome::Binary { truth, .. } => usize::from(truth[row]),
-            Outcome::Number { .. } | Outcome::MultiLabel { .. } | Outcome::Tokens { .. } => 0,
+            _ => 0,
         }
     }
 
@@ -155,7 +165,7 @@ impl Judged {
             Outcome::Category { probabilities, classes, .. } => probabilities[row * classes + class],
             Outcome::Binary { probabilities, .. } if class == 1 => probabilities[row],
             Outcome::Binary { probabilities, .. } => 1.0 - probabilities[row],
-            Outcome::Number { .. } | Outcome::MultiLabel { .. } | Outcome::Tokens { .. } => f64::NAN,
+            _ => f64::NAN,
         }
     }
 

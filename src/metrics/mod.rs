@@ -10,12 +10,16 @@ mod calibration;
 mod confusion;
 mod f1;
 mod hamming_loss;
+mod hit_rate;
 mod interval;
 mod judged;
 mod label_counts;
+mod lists;
 mod log_loss;
 mod mae;
+mod mrr;
 mod mse;
+mod ndcg;
 mod precision;
 mod r2;
 mod rank;
@@ -31,6 +35,7 @@ pub use calibration::{Bin, CALIBRATION_BINS, bins};
 pub use confusion::Confusion;
 pub use interval::{Interval, Method, intervals, wilson};
 pub use judged::{Judged, Outcome};
+pub use lists::lists;
 pub use rank::{RocCurve, roc_curve};
 
 use serde::Serialize;
@@ -120,6 +125,12 @@ impl Metric {
         self.method
     }
 
+    /// Whether it judges the order of rows that are ranked against each other, and takes [`Outcome::Lists`].
+    #[must_use]
+    pub fn ranks(&self) -> bool {
+        [hit_rate::HIT_RATE.name, ndcg::NDCG.name, mrr::MRR.name].contains(&self.name)
+    }
+
     /// Whether it is for this task.
     #[must_use]
     pub fn fits(&self, task: TaskKind) -> bool {
@@ -142,6 +153,9 @@ pub const METRICS: &[Metric] = &[
     subset_accuracy::SUBSET_ACCURACY,
     hamming_loss::HAMMING_LOSS,
     roc_auc::ROC_AUC,
+    hit_rate::HIT_RATE,
+    ndcg::NDCG,
+    mrr::MRR,
     log_loss::LOG_LOSS,
     brier::BRIER,
     calibration::CALIBRATION_ERROR,

@@ -107,6 +107,25 @@ fn yes_and_no() {
 }
 
 #[test]
+fn rankings() {
+    // Lists of 4, 5 and 2 rows. `ndcg` of each is that of `sklearn.metrics.ndcg_score`: 1, 0.3868… and 0.6309…
+    let list_of = [0, 0, 0, 0, 1, 1, 1, 1, 1, 2, 2];
+    let scores = [4.0, 3.0, 2.0, 1.0, 5.0, 4.0, 3.0, 2.0, 1.0, 0.5, 0.6];
+    let truth = [1, 1, 0, 0, 0, 1, 0, 1, 0, 1, 0].map(|yes| yes == 1);
+    let at = |top| Judged::new(lists(&list_of, &scores, &truth, top));
+    let second = 1.0 / 3.0_f64.log2();
+    let three = [("hit_rate", 1.0), ("ndcg", (1.0 + 0.38685280723454163 + second) / 3.0), ("mrr", 2.0 / 3.0)];
+    assert_metrics(&at(3), &[1.0; 3], &three);
+    let one = [("hit_rate", 1.0 / 3.0), ("ndcg", 1.0 / 3.0), ("mrr", 1.0 / 3.0)];
+    assert_metrics(&at(1), &[1.0; 3], &one);
+    let weighted =
+        [("hit_rate", 1.0), ("ndcg", (0.6509209298071326 + 3.0 * second) / 4.0), ("mrr", (0.5 + 3.0 * 0.5) / 4.0)];
+    assert_metrics(&at(10), &[0.0, 1.0, 3.0], &weighted);
+    let nothing = Judged::new(lists(&[0, 0], &[0.1, 0.2], &[true, true], 10));
+    assert!(METRICS.iter().filter(|metric| metric.ranks()).all(|metric| metric.value(&nothing).is_none()));
+}
+
+#[test]
 fn regression() {
     let plain =
         [("mse", 0.308), ("rmse", 0.5549774770204643), ("mae", 0.44000000000000006), ("r2", 0.9496600418410042)];

@@ -2,7 +2,7 @@
 //! its series that went less far.
 
 use super::key::Key;
-use crate::digest::{Digest, dotted};
+use crate::digest::{Digest, Segment, dotted};
 use crate::numbers;
 use crate::stage::{Apart, Series, StageResult, StageSpec};
 use crate::store::{Found, Store};
@@ -47,11 +47,17 @@ pub(super) fn beginning(spec: &dyn StageSpec, key: &Key, store: &Store) -> Optio
     if let Some(at) = at {
         return Some(Beginning::Checkpoint { at });
     }
-    let (length, _) = longest(&series, key, store)?;
+    let Some((length, result)) = longest(&series, key, store) else { return without_end(&series, key, store) };
     Some(match series.apart {
         Some(apart) if length != series.length => Beginning::Anew(apart),
-        _ => Beginning::Earlier { length, unit: series.unit },
+        _ => Beginning::Earlier { length: reached(&series, length, &result), unit: series.unit },
     })
+}
+
+/// How far a member came: it may have stopped before its length, and says so where it counts.
+fn reached(series: &Series, length: u64, result: &StageResult) -> u64 {
+    let counted = result.metrics.get(&format!("{}s", series.unit));
+    counted.map_or(length, |counted| (*counted as u64).min(length))
 }
 
 /// The longest result of the series that a stage can go on from.
@@ -63,10 +69,25 @@ pub fn earlier(series: &Series, key: &Key, store: &Store) -> Option<Arc<StageRes
 
 /// The longest result of the series that does not go further, with its length.
 fn longest(series: &Series, key: &Key, store: &Store) -> Option<(u64, Arc<StageResult>)> {
-    let mut members: Vec<(u64, Digest)> = store.members(key.series?);
+    results(series, key, store).find(|(_, result)| result.outputs.contains_key(series.port))
+}
+
+/// The results of the series that do not go further, the longest first, with their lengths.
+fn results(series: &Series, key: &Key, store: &Store) -> impl Iterator<Item = (u64, Arc<StageResult>)> {
+    let mut members: Vec<(u64, Digest)> = key.series.map(|series| store.members(series)).unwrap_or_default();
     members.retain(|(length, member)| *length <= series.length && *member != key.digest);
-    members.into_iter().rev().find_map(|(length, member)| match store.lookup(member) {
-        Found::Hit(result) if result.outputs.contains_key(series.port) => Some((length, result)),
+    members.into_iter().rev().filter_map(|(length, member)| match store.lookup(member) {
+        Found::Hit(result) => Some((length, result)),
         _ => None,
     })
+}
+
+/// That there are shorter results, none of which kept what one goes on from.
+fn without_end(series: &Series, key: &Key, store: &Store) -> Option<Beginning> {
+    let field = series.keeps.map(Segment::from)?;
+    results(series, key, store).next()?;
+    Some(Beginning::Anew(Apart {
+        field: vec![field],
+        why: "was false in the shorter one, which kept nothing to continue from",
+    }))
 }

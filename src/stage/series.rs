@@ -16,6 +16,8 @@ pub struct Series {
     pub unit: &'static str,
     /// The output that a longer member goes on from; a result without it is none to go on from.
     pub port: &'static str,
+    /// The field that says whether a member has that output, where one does.
+    pub keeps: Option<&'static str>,
     /// Why this member cannot go on from a shorter one, where it cannot.
     pub apart: Option<Apart>,
 }

@@ -39,6 +39,9 @@ impl Failure {
                 .hint("`deterministic = false` computes it anyway; the result is then another one each time")
                 .hint("or choose another layer, or `device = \"cpu\"`");
         }
+        if let Some(message) = too_little_memory(line) {
+            return Self::new(message).hint("use a smaller `batch_size`, or a smaller network");
+        }
         let failure = Self::new(format!("libtorch: {line}"));
         let lower = line.to_lowercase();
         if lower.contains("could not create a primitive") {
@@ -65,6 +68,14 @@ impl Failure {
     pub fn io(doing: &str, path: &Path, error: &std::io::Error) -> Self {
         Self::file(doing, path, kilter::stage::io_words(error))
     }
+}
+
+/// What libtorch says of the machine's own memory, in our words: `DefaultCPUAllocator: can't allocate memory: you tried to allocate 4096
+/// bytes. …`.
+pub fn too_little_memory(text: &str) -> Option<String> {
+    let (_, asked) = text.split_once("can't allocate memory: you tried to allocate ")?;
+    let bytes = asked.split(' ').next()?.parse().ok()?;
+    Some(format!("too little memory: {} asked for at once", kilter::numbers::bytes(bytes)))
 }
 
 impl fmt::Display for Failure {
@@ -95,6 +106,16 @@ mod tests {
         let failure = Failure::libtorch(text);
         assert_eq!(failure.message, "libtorch: CUDA out of memory. Tried to allocate 2 GiB");
         assert_eq!(failure.hints.len(), 1);
+    }
+
+    #[test]
+    fn memory_that_is_not_there_is_told_in_our_words() {
+        let text = "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate \
+                    48000000000 bytes. Error code 12 (Cannot allocate memory)";
+        let failure = Failure::libtorch(text);
+        assert_eq!(failure.message, "too little memory: 48.0 GB asked for at once");
+        // It is not the GPU's, of which `is_out_of_memory` tells.
+        assert!(!failure.is_out_of_memory() && failure.hints.len() == 1, "{failure:?}");
     }
 
     #[test]

@@ -186,6 +186,29 @@ fn a_schedule_that_ends_with_the_last_epoch_forbids_it_and_why_says_so() {
 }
 
 #[test]
+fn a_result_that_kept_no_state_cannot_be_extended_and_why_says_so() {
+    let text = |count: u64| epochs(count).replace("epochs =", "extendable = false\nepochs =");
+    let sandbox = sandbox(&text(10));
+    sandbox.run(&[]).success();
+    sandbox.write("pipeline.toml", epochs(20));
+    let words = "begins anew, because extendable was false in the shorter one, which kept nothing to continue from";
+    sandbox.kilter(&["plan", "pipeline.toml"]).success().prints("epochs: 10 -> 20").prints(words);
+    sandbox.kilter(&["why", "pipeline.toml", "train"]).success().prints(&format!("It {words}."));
+    sandbox.run(&[]).success().says_not("continues");
+}
+
+#[test]
+fn a_training_that_stopped_early_continues_from_where_it_stopped() {
+    // Nothing is ever so much better, so it stops two epochs after the first.
+    let text = |count: u64| epochs(count).replace("patience = 1000", "min_delta = 1e9, patience = 2");
+    let sandbox = sandbox(&text(10));
+    sandbox.run(&[]).success();
+    sandbox.write("pipeline.toml", text(20));
+    sandbox.kilter(&["why", "pipeline.toml", "train"]).success().prints("It continues from epoch 3.");
+    sandbox.run(&[]).success().says("continues from epoch 3 of 20, an earlier result");
+}
+
+#[test]
 fn a_schedule_with_a_horizon_can_be_extended() {
     let text = |count: u64| epochs(count).replace("epochs =", "schedule.cosine.horizon = 20\nepochs =");
     let extended = sandbox(&text(10));

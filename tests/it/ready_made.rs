@@ -58,8 +58,9 @@ batch_size = 64
 kind = "evaluate"
 model = "{loss}.model"
 data = "encode.test"
-metrics = ["roc_auc"]
+metrics = ["roc_auc", "hit_rate", "ndcg", "mrr"]
 require.roc_auc = {{ min = 0.7 }}
+ranking = {{ by = ["user"], top = 3 }}
 
 [stage.ask_{loss}]
 kind = "predict"
@@ -102,6 +103,10 @@ fn two_columns_of_ids_are_ranked_and_judged() {
         // About a third of other books is liked as well, which nothing can rank.
         let right = metric(&sandbox, loss, "val_pair_accuracy");
         assert!(right > 0.65, "{loss}: {right}");
+        // Each reader has about five rows in `test`, one or two of them yes.
+        let judge = format!("judge_{loss}");
+        let [hit_rate, ndcg, mrr] = ["hit_rate", "ndcg", "mrr"].map(|name| metric(&sandbox, &judge, name));
+        assert!(hit_rate > 0.9 && ndcg > 0.8 && mrr > 0.8, "{loss}: {hit_rate} {ndcg} {mrr}");
         let shown = sandbox.kilter(&["show", "pipeline.toml", &format!("first_{loss}"), "--json"]).success().json();
         let first = shown["outputs"]["table"]["head"].as_array().cloned().unwrap_or_default();
         let of_its_kind = first.iter().filter(|row| {

@@ -36,7 +36,7 @@ impl Kind for Count {
 
     fn series(spec: &CountSpec) -> Option<Series> {
         let apart = spec.apart.then(|| Apart { field: crate::path!["apart"], why: "is set" });
-        Some(Series { free: &["upto"], length: spec.upto, unit: "number", port: "lines", apart })
+        Some(Series { free: &["upto"], length: spec.upto, unit: "number", port: "lines", keeps: None, apart })
     }
 
     fn run(spec: &CountSpec, cx: &RunCx<'_>) -> Result<Produced, StageError> {

@@ -66,7 +66,9 @@ pub(super) fn split<'a>(layer: &str, input: &'a Signal) -> Result<(&'a Dim, &'a 
         other => {
             let error = ShapeError::rank(layer, "seq, features", &input.shape);
             Err(match other.len() {
-                1 => error.hint("it works on tokens: begin with `{ embedding = 64 }` over a feature of tokens"),
+                1 => error.hint("it works on tokens: begin with `{ embedding = 64 }` over a feature of tokens").hint(
+                    "an `rnn`, `lstm` or `gru` before it gives its state at every place with `output = \"sequence\"`",
+                ),
                 3 => error.hint("`{ flatten = { start_dim = 2 } }`, `\"transpose\"` make tokens of an image's places"),
                 _ => error,
             })
@@ -86,9 +88,10 @@ impl Attention {
             let message = format!("{layer} has {} heads, which do not divide its {width} features", self.heads);
             let error = ShapeError::new(codes::INDIVISIBLE, message).at("heads");
             let near = (1..=self.heads).rev().find(|heads| width.is_multiple_of(*heads)).unwrap_or(1);
-            return Err(error
-                .label(format!("{width} is not a multiple of {}", self.heads))
-                .hint(format!("{near} heads of {} divide them", width / near)));
+            return Err(error.label(format!("{width} is not a multiple of {}", self.heads)).hint(match near {
+                1 => "`heads = 1` takes them all, or another number of features".to_owned(),
+                near => format!("{near} heads of {} divide them", width / near),
+            }));
         }
         let head = width / self.heads;
         if self.rotary.is_some() && !head.is_multiple_of(2) {
@@ -245,6 +248,8 @@ mod tests {
         let error = infer_error(r#"{"multi_head_attention":3}"#, &[5, 8]);
         assert_eq!(error.message, "multi_head_attention has 3 heads, which do not divide its 8 features");
         assert_eq!(error.hints, ["2 heads of 4 divide them"]);
+        let error = infer_error(r#"{"multi_head_attention":2}"#, &[5, 9]);
+        assert_eq!(error.hints, ["`heads = 1` takes them all, or another number of features"]);
         let error = infer_error(r#"{"multi_head_attention":{"heads":8,"rotary":true}}"#, &[5, 8]);
         assert_eq!(error.message, "rotary positions turn pairs of numbers, but a head of multi_head_attention has 1");
         let error = infer_error(r#"{"multi_head_attention":2}"#, &[8]);

@@ -105,6 +105,17 @@ impl Schedule {
         }
     }
 
+    /// The rate that it falls to, where it names one.
+    #[must_use]
+    pub fn min_lr(&self) -> Option<f64> {
+        match self {
+            Self::Cosine(spec) => Some(spec.min_lr),
+            Self::Linear(spec) => Some(spec.min_lr),
+            Self::Plateau(spec) => Some(spec.min_lr),
+            Self::Constant(_) | Self::Step(_) | Self::OneCycle(_) => None,
+        }
+    }
+
     /// The rate to begin from after epochs with these values of its [`Schedule::metric`]: the optimizer's, `lr`, where it
     /// follows none.
     #[must_use]

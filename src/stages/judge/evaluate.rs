@@ -2,16 +2,17 @@
 
 use super::compatible::{check_dataset, check_trained};
 use super::forward::{Asked, Compute, answers};
-use super::metrics_file::{METRICS_FILE, METRICS_VERSION, MetricValue, MetricsFile, gate_words};
-use super::{predictions, report};
+use super::measure::{measure, summary};
+use super::metrics_file::METRICS_FILE;
+use super::ranking::Ranking;
+use super::{predictions, ranking, report};
 use crate::diag::{codes, did_you_mean, list};
 use crate::frame;
 use crate::job::{DeviceChoice, Numerics};
-use crate::metrics::{Confusion, Judged, METRICS, Metric, TaskKind, intervals, metric};
+use crate::metrics::{METRICS, TaskKind, metric};
+use crate::numbers::counted;
 use crate::path;
-use crate::stage::{
-    CheckCx, Family, GateResult, Input, Kind, Outputs, Port, Produced, Ref, RunCx, StageError, StageInfo,
-};
+use crate::stage::{CheckCx, Family, Input, Kind, Outputs, Port, Produced, Ref, RunCx, StageError, StageInfo};
 use crate::stages::encode::{DATA_FILE, Encoder, read_characters, read_target, write_json};
 use crate::types::{ArtifactType, DatasetType, ModelType, TableSchema, TargetType, Task};
 use schemars::JsonSchema;
@@ -34,6 +35,9 @@ pub struct EvaluateSpec {
     /// Demands: `require.accuracy = { min = 0.928 }`. Where one does not hold, the run fails and says so; the result is kept.
     #[serde(default)]
     pub require: BTreeMap<String, Limits>,
+    /// What `hit_rate`, `ndcg` and `mrr` judge: `ranking = { by = ["user"], top = 10 }` ranks the rows of each user against each other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ranking: Option<Ranking>,
     /// Rows in a forward pass.
     #[serde(default = "default_batch_size")]
     pub batch_size: u64,
@@ -120,6 +124,7 @@ require.accuracy = { min = 0.928 }
         }
         let target = data.and_then(|data| target_in(model, data));
         check_metrics(spec, target, cx);
+        ranking::check(spec, data, target.map(|target| TaskKind::from(&target.task)), cx);
         check_limits(spec, cx);
         check_compute(spec.batch_size, spec.threads, cx);
         let rows = data.and_then(|data| data.rows);
@@ -148,13 +153,15 @@ require.accuracy = { min = 0.928 }
         let asked = Asked { target: &target.name, task: &target.task, seed: cx.seed.number("mask") };
         let answers = answers(&compute, model, &tensors.path, rows, asked, cx)?;
         let columns = predictions::columns(&answers, &target.task);
+        let ranked = ranking::judged(spec.ranking.as_ref(), data, &answers, &right)?;
         let judged = answers.judged(&right, &target.task);
-        let found = measure(spec, target, &judged, cx)?;
+        let found = measure(spec, target, &judged, ranked.as_ref(), cx)?;
         write_json(&found, &cx.out(METRICS_PORT)?.join(METRICS_FILE))?;
         report::write(&judged, &found.classes, &target.name, &cx.out(REPORT_PORT)?)?;
         let mut all = predictions::row_and_target(&judged, &target.task);
         all.extend(columns);
-        let mut produced = Produced::new(summary(spec, &found)).port(METRICS_PORT, ArtifactType::Metrics);
+        let over = ranked.map(|ranked| format!(" · over {}", counted(ranked.rows(), "ranking"))).unwrap_or_default();
+        let mut produced = Produced::new(summary(spec, &found) + &over).port(METRICS_PORT, ArtifactType::Metrics);
         produced.metrics =
             found.metrics.iter().filter_map(|(name, metric)| Some((name.clone(), metric.value?))).collect();
         produced.gates = found.gates;
@@ -313,73 +320,4 @@ fn same_encoder(spec: &EvaluateSpec, model: &Input, data: &Input) -> Result<(), 
     .note("its means, categories or classes differ, so the model would misread it")
     .hint("add the table to `apply` of the `encode` stage that the model was made for, and name its dataset here")
     .at(path!["data"]))
-}
-
-fn measure(
-    spec: &EvaluateSpec,
-    target: &TargetType,
-    judged: &Judged,
-    cx: &RunCx<'_>,
-) -> Result<MetricsFile, StageError> {
-    let chosen: Vec<&Metric> = spec.metrics.iter().filter_map(|name| metric(name)).collect();
-    let intervals = intervals(&chosen, judged, cx.seed.number("bootstrap"));
-    let metrics: BTreeMap<String, MetricValue> = chosen
-        .iter()
-        .zip(intervals)
-        .map(|(metric, interval)| {
-            let value = metric.value(judged);
-            let interval = interval.filter(|_| value.is_some());
-            let value = MetricValue {
-                title: metric.title.to_owned(),
-                value,
-                low: interval.map(|interval| interval.low),
-                high: interval.map(|interval| interval.high),
-                method: interval.map(|interval| interval.method),
-                higher_is_better: Some(metric.higher_is_better),
-            };
-            (metric.name.to_owned(), value)
-        })
-        .collect();
-    let gates = spec.require.iter().map(|(name, limits)| gate(name, limits, &metrics)).collect::<Result<_, _>>()?;
-    let classes = match &target.task {
-        Task::Category { classes } => classes.clone().unwrap_or_default(),
-        Task::Binary { .. } => vec!["no".to_owned(), "yes".to_owned()],
-        Task::MultiLabel { labels } => labels.clone(),
-        Task::Number { .. } | Task::NextToken { .. } | Task::MaskedToken { .. } => Vec::new(),
-    };
-    let confusion = Confusion::of(judged, &vec![1.0; judged.rows()]).rows();
-    Ok(MetricsFile {
-        version: METRICS_VERSION,
-        task: target.task.name().to_owned(),
-        target: target.name.clone(),
-        rows: judged.rows() as u64,
-        metrics,
-        classes,
-        confusion,
-        gates,
-    })
-}
-
-fn gate(name: &str, limits: &Limits, metrics: &BTreeMap<String, MetricValue>) -> Result<GateResult, StageError> {
-    let value = metrics.get(name).and_then(|metric| metric.value).ok_or_else(|| {
-        StageError::data(format!("`{name}` is not defined on these rows, so `require.{name}` cannot be judged"))
-            .hint("judge on more rows, in which every class occurs")
-            .at(path!["require", name])
-    })?;
-    let holds = limits.min.is_none_or(|min| value >= min) && limits.max.is_none_or(|max| value <= max);
-    Ok(GateResult { metric: name.to_owned(), value, min: limits.min, max: limits.max, holds })
-}
-
-/// `accuracy 0.976 (95 % CI 0.962–0.988) · F1 (macro) 0.976 · gate accuracy >= 0.928 holds`
-fn summary(spec: &EvaluateSpec, found: &MetricsFile) -> String {
-    let mut parts = Vec::new();
-    for (index, name) in spec.metrics.iter().enumerate() {
-        let Some(metric) = found.metrics.get(name) else { continue };
-        parts.push(match (index, metric.value) {
-            (0, _) | (_, None) => format!("{} {}", metric.title, metric.words()),
-            (_, Some(value)) => format!("{} {}", metric.title, crate::numbers::number(value)),
-        });
-    }
-    parts.extend(found.gates.iter().map(|gate| format!("gate {}", gate_words(gate))));
-    parts.join(" · ")
 }

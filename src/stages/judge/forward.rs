@@ -20,8 +20,8 @@ pub(super) struct Compute {
 pub(super) enum Answers {
     /// Probabilities, row after row, of so many classes.
     Category { probabilities: Vec<f64>, classes: usize },
-    /// The probability of yes.
-    Binary(Vec<f64>),
+    /// The probability of yes, and the network's output that it was made of: far from 0, outputs differ that give one probability.
+    Binary { probabilities: Vec<f64>, scores: Vec<f64> },
     /// The number in the target's unit.
     Number(Vec<f64>),
     /// The probability of each of so many labels, row after row.
@@ -123,7 +123,9 @@ fn interpret(outputs: Vec<f64>, task: &Task) -> Answers {
             let classes = outputs_of(task);
             Answers::Category { probabilities: outputs.chunks(classes.max(1)).flat_map(softmax).collect(), classes }
         }
-        Task::Binary { .. } => Answers::Binary(outputs.into_iter().map(sigmoid).collect()),
+        Task::Binary { .. } => {
+            Answers::Binary { probabilities: outputs.iter().copied().map(sigmoid).collect(), scores: outputs }
+        }
         Task::MultiLabel { labels } => {
             Answers::MultiLabel { probabilities: outputs.into_iter().map(sigmoid).collect(), labels: labels.len() }
         }
@@ -166,7 +168,7 @@ impl Answers {
                 probabilities,
                 classes,
             },
-            Self::Binary(probabilities) => {
+            Self::Binary { probabilities, .. } => {
                 Outcome::Binary { truth: target.iter().map(|yes| *yes > 0.5).collect(), probabilities }
             }
             Self::MultiLabel { probabilities, labels } => {

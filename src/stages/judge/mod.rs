@@ -5,9 +5,11 @@ mod compatible;
 mod evaluate;
 mod forward;
 mod generate;
+mod measure;
 mod metrics_file;
 mod predict;
 mod predictions;
+mod ranking;
 mod report;
 #[cfg(test)]
 mod tests;
@@ -16,3 +18,4 @@ pub use evaluate::{Evaluate, EvaluateSpec, Limits};
 pub use generate::{Generate, GenerateSpec};
 pub use metrics_file::{METRICS_FILE, METRICS_VERSION, MetricValue, MetricsFile, gate_words};
 pub use predict::{Predict, PredictSpec};
+pub use ranking::Ranking;

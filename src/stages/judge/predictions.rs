@@ -75,7 +75,7 @@ pub(super) fn columns(answers: &Answers, task: &Task) -> Vec<Column> {
                 Column::new("correct".into(), over(correct)),
             ]
         }
-        (Answers::Binary(probabilities), _) => {
+        (Answers::Binary { probabilities, .. }, _) => {
             let yes: Vec<bool> = probabilities.iter().map(|p| *p > 0.5).collect();
             vec![Column::new("prediction".into(), yes), Column::new("probability".into(), probabilities.as_slice())]
         }
@@ -132,7 +132,7 @@ pub(super) fn row_and_target(judged: &Judged, task: &Task) -> Vec<Column> {
             Column::new("target".into(), truth.as_slice())
         }
         (Outcome::Number { truth, .. }, _) => Column::new("target".into(), truth.as_slice()),
-        (Outcome::Tokens { .. }, _) => return vec![rows],
+        (Outcome::Tokens { .. } | Outcome::Lists { .. }, _) => return vec![rows],
     };
     vec![rows, target]
 }
@@ -170,7 +170,7 @@ mod tests {
         let number = Task::Number { mean: None, std: None };
         for (answers, task) in [
             (answers, &category),
-            (Answers::Binary(vec![0.5, 0.51]), &binary),
+            (Answers::Binary { probabilities: vec![0.5, 0.51], scores: vec![0.0, 0.04] }, &binary),
             (Answers::Number(vec![1.0, 2.0]), &number),
             (Answers::MultiLabel { probabilities: vec![0.3, 0.7, 0.5, 0.6], labels: 2 }, &labels),
         ] {

@@ -40,6 +40,7 @@ pub(super) fn write(
             let bits: Vec<f64> = rows.map(|(nats, tokens)| nats / tokens / std::f64::consts::LN_2).collect();
             plots.push(("bits_per_token.svg", rows_by_bits(bits, target)));
         }
+        Outcome::Lists { .. } => {}
         Outcome::Category { .. } | Outcome::Binary { .. } => {
             let confusion = Confusion::of(judged, &vec![1.0; judged.rows()]);
             plots.push((

@@ -203,6 +203,19 @@ fn another_encoder_is_refused() {
 }
 
 #[test]
+fn rankings_without_anything_to_rank_are_not_judged() {
+    let bench = bench("late = 'binary'");
+    // No two rows have the same `x`.
+    let fields = "metrics = ['roc_auc', 'ndcg']\nranking = { by = ['x'] }";
+    let produced = evaluate(&bench, fields).unwrap();
+    assert!(produced.summary.contains("NDCG@10 not defined on these rows"), "{}", produced.summary);
+    assert!(produced.summary.ends_with("over 0 rankings"), "{}", produced.summary);
+    assert_eq!(produced.metrics.keys().collect::<Vec<_>>(), ["roc_auc"]);
+    let failure = evaluate(&bench, &format!("{fields}\nrequire.ndcg = {{ min = 0.5 }}")).unwrap_err();
+    assert!(failure.message.starts_with("`ndcg` is not defined on these rows"), "{failure}");
+}
+
+#[test]
 fn nan_outputs_are_a_failure_with_a_reason() {
     let mut bench = bench("delay = 'number'");
     bench.worker = Some(|job| {

@@ -1,6 +1,7 @@
 //! What a training stage will output, and what is wrong with it.
 
 use super::kind::{CURVES, GRADIENTS, HISTORY, MODEL, STATE};
+use super::single_row;
 use super::spec::TrainSpec;
 use crate::diag::{codes, did_you_mean, list};
 use crate::job::{Accumulate, TRACE, validation_metrics};
@@ -26,6 +27,7 @@ pub(super) fn check(spec: &TrainSpec, cx: &mut CheckCx<'_>) -> Outputs {
     watched(spec, task, cx);
     if let (Some(model), Some(data)) = (model, data) {
         data_fits(spec, model, data, cx);
+        single_row::check(spec, model, data, cx);
     }
     if let (Some(model), Some(validation)) = (model, validation) {
         validation_fits(spec, model, validation, cx);
@@ -96,6 +98,12 @@ fn numbers(spec: &TrainSpec, cx: &mut CheckCx<'_>) {
     choice("loss", spec.loss.name(), spec.loss.problems(), cx);
     choice("optimizer", spec.optimizer.name(), spec.optimizer.problems(), cx);
     choice("schedule", spec.schedule.name(), spec.schedule.problems(), cx);
+    let lr = spec.optimizer.lr();
+    if let Some(least) = spec.schedule.min_lr().filter(|least| *least > lr && lr > 0.0) {
+        let message = format!("min_lr is at most the optimizer's lr, {lr}, found {least}");
+        cx.error(path!["schedule", spec.schedule.name(), "min_lr"], codes::OUT_OF_RANGE, message)
+            .hint("a schedule falls to it; with this one the rate would rise");
+    }
     if let Some(clip) = spec.clip {
         let bound = clip.bound();
         if !(bound > 0.0 && bound.is_finite()) {

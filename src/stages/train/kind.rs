@@ -86,6 +86,7 @@ clip = { norm = 1.0 }
             field: path!["schedule", spec.schedule.name()],
             why: "ends with the last epoch, not at a `horizon` of its own",
         });
-        Some(Series { free: &["epochs", "extendable"], length: spec.epochs, unit: "epoch", port: STATE, apart })
+        let free = &["epochs", "extendable"];
+        Some(Series { free, length: spec.epochs, unit: "epoch", port: STATE, keeps: Some("extendable"), apart })
     }
 }

@@ -4,6 +4,7 @@ mod check;
 mod kind;
 mod ranking;
 mod run;
+mod single_row;
 mod spec;
 #[cfg(test)]
 mod tests;

@@ -103,6 +103,8 @@ fn numbers_out_of_range_are_named_with_their_path() {
     assert_eq!(at("schedule.step = { gamma = -1.0 }"), "schedule.step.gamma");
     assert_eq!(at("loss.cross_entropy.label_smoothing = 1.0"), "loss.cross_entropy.label_smoothing");
     assert_eq!(at("clip = { norm = 0.0 }"), "clip");
+    assert_eq!(at("schedule.cosine = { min_lr = 0.1 }"), "schedule.cosine.min_lr");
+    assert_eq!(at("schedule.plateau = { min_lr = 0.1 }"), "schedule.plateau.min_lr");
     assert_eq!(at("augment = { shift = 28 }"), "augment.shift");
     assert_eq!(at("batch_size = 512\ndrop_last = true"), "batch_size");
 }

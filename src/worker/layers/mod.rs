@@ -172,5 +172,6 @@ fn int(number: u64) -> Result<i64, String> {
 /// What libtorch said, in one line.
 fn words(error: TchError) -> String {
     let text = error.to_string();
-    text.lines().next().unwrap_or_default().to_owned()
+    let first = || text.lines().next().unwrap_or_default().to_owned();
+    crate::failure::too_little_memory(&text).unwrap_or_else(first)
 }

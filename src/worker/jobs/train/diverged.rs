@@ -47,7 +47,7 @@ impl Diverged {
     pub fn explained(&self, batch: &Batch, rows: &[i64], weights: &Weights, forward: Forward<'_>) -> Failure {
         let culprit = culprit(batch, weights, forward);
         let mut failure = self.failure();
-        failure.message.push_str(&culprit);
+        failure.message.push_str(&self.dated(&culprit));
         failure = failure.hint(format!("the batch is {} of the training data", named(rows)));
         if culprit.contains("feature") {
             return failure.hint("impute or clip infinite and huge numbers where the data is encoded");
@@ -55,6 +55,14 @@ impl Diverged {
         failure
             .hint("try a learning rate ten times lower, or a schedule with `warmup_epochs`")
             .hint("`clip = { norm = 1.0 }` bounds the gradients")
+    }
+
+    /// What the pass showed, and when: a loss that is a number has not kept its step from changing the weights.
+    fn dated(&self, culprit: &str) -> String {
+        match culprit.strip_prefix(": `") {
+            Some(layer) if self.loss.is_finite() => format!(": by now `{layer}"),
+            _ => culprit.to_owned(),
+        }
     }
 }
 
@@ -131,6 +139,19 @@ mod tests {
         );
         assert_eq!(said.hints[0], "the batch is rows 5, 1, 10 of the training data");
         assert!(told(good(), &forward, 3e7).message.starts_with("the loss has exploded from 2 to 3e7 in epoch 1"));
+    }
+
+    #[test]
+    fn weights_are_looked_at_after_the_step_whose_loss_exploded() {
+        let weights = Weights::of(&VarStore::new(Device::Cpu));
+        let forward = |features: &BTreeMap<String, Tensor>, _: bool| Ok(features["x"].shallow_clone());
+        let batch = |x| Batch { features: BTreeMap::from([("x".to_owned(), x)]), target: None, rows: 1, mix: None };
+        let diverged = Diverged { loss: 3e7, first: Some(2.0), epoch: 1, step: 7, lr: 0.5 };
+        let said = diverged.explained(&batch(Tensor::from_slice2(&[[1.0_f32]])), &[4], &weights, &forward);
+        assert!(said.message.ends_with(": every layer gives finite numbers, of up to 1 at the end"), "{said}");
+        let culprit = ": `layers.3` (linear 10) is the first layer that gives no finite numbers, in 3 of 64 rows";
+        assert!(diverged.dated(culprit).starts_with(": by now `layers.3` (linear 10) is"));
+        assert_eq!(Diverged { loss: f64::NAN, ..diverged }.dated(culprit), culprit);
     }
 
     #[test]
