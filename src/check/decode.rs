@@ -1,6 +1,5 @@
 //! A stage's table to its spec, and decoding mistakes to diagnostics.
 
-use super::lists::{lists, refused};
 use super::schema::FieldSchema;
 use super::words::{Said, read};
 use crate::diag::{Code, Diagnostic, Diagnostics, codes, did_you_mean, list};
@@ -66,7 +65,7 @@ impl<'a> Decoder<'a> {
     }
 
     fn tell(&mut self, entry: &StageEntry, raw: Raw, diagnostics: &mut Diagnostics) -> Decoded {
-        let Some((stage, mut decoded, errors)) = raw else {
+        let Some((stage, decoded, errors)) = raw else {
             if let Some((kind, place)) = &entry.kind {
                 diagnostics.push(with_uses(self.unknown_kind(kind, *place), &entry.uses));
             }
@@ -77,23 +76,7 @@ impl<'a> Decoder<'a> {
                 diagnostics.push(with_uses(diagnostic, &entry.uses));
             }
         }
-        if decoded.spec.is_some() {
-            let found = self.lists_for_tables(entry, stage);
-            decoded.spec = decoded.spec.filter(|_| found.is_empty());
-            found.into_iter().for_each(|diagnostic| diagnostics.push(with_uses(diagnostic, &entry.uses)));
-        }
         decoded
-    }
-
-    /// Lists that were decoded, and whose values nobody named.
-    fn lists_for_tables(&mut self, entry: &StageEntry, stage: &'static dyn Stage) -> Vec<Diagnostic> {
-        let mut found = Vec::new();
-        for path in lists(&entry.node) {
-            if let Some(message) = refused(self.schema(stage), &path) {
-                found.push(invalid(entry, self.sources, &path, &message));
-            }
-        }
-        found
     }
 
     fn unknown_kind(&self, kind: &str, place: Span) -> Diagnostic {

@@ -19,7 +19,6 @@ mod checked;
 mod decode;
 mod files;
 mod late;
-mod lists;
 mod names;
 mod order;
 mod place;

@@ -29,20 +29,6 @@ impl FieldSchema {
 
     /// The keys that may stand in the table at a path, sorted.
     pub(super) fn fields(&self, path: &[Segment]) -> Vec<Field> {
-        let mut fields: Vec<Field> = self.at(path).iter().flat_map(|schema| properties(schema)).collect();
-        fields.sort_by(|a, b| a.name.cmp(&b.name));
-        fields.dedup_by(|a, b| a.name == b.name);
-        fields
-    }
-
-    /// Whether a table of named fields may stand at a path, and no list.
-    pub(super) fn refuses_lists(&self, path: &[Segment]) -> bool {
-        let here = self.at(path);
-        here.iter().any(|schema| properties(schema).next().is_some()) && !here.iter().any(|schema| takes_lists(schema))
-    }
-
-    /// Every schema that a value at a path may follow.
-    fn at(&self, path: &[Segment]) -> Vec<&Value> {
         let mut here = Vec::new();
         self.flatten(&self.root, DEPTH, &mut here);
         for segment in path {
@@ -54,7 +40,10 @@ impl FieldSchema {
             }
             here = next;
         }
-        here
+        let mut fields: Vec<Field> = here.iter().flat_map(|schema| properties(schema)).collect();
+        fields.sort_by(|a, b| a.name.cmp(&b.name));
+        fields.dedup_by(|a, b| a.name == b.name);
+        fields
     }
 
     /// Every plain object schema that a schema stands for: references followed, alternatives taken apart.
@@ -85,16 +74,6 @@ fn step<'a>(schema: &'a Value, segment: &Segment) -> Option<&'a Value> {
             fixed.or_else(|| schema.get("items"))
         }
     }
-}
-
-/// Whether a schema lets a list stand; one without a word lets anything stand.
-fn takes_lists(schema: &Value) -> bool {
-    let array = |ty: &Value| ty == "array" || ty.as_array().is_some_and(|types| types.iter().any(|ty| ty == "array"));
-    let anything = schema == &Value::Bool(true) || schema.as_object().is_some_and(Map::is_empty);
-    anything
-        || schema.get("type").is_some_and(array)
-        || schema.get("items").is_some()
-        || schema.get("prefixItems").is_some()
 }
 
 fn properties(schema: &Value) -> impl Iterator<Item = Field> {
