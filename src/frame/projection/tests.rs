@@ -68,7 +68,6 @@ fn a_query_reads_the_columns_that_it_names() {
         ("SELECT a, row_number() OVER (PARTITION BY c ORDER BY d) AS r FROM t", "t(a, c, d) u()"),
         ("SELECT t.a, u.e FROM t JOIN u ON t.c = u.c", "t(a, c) u(e, c)"),
         ("SELECT a FROM t WHERE c IN (SELECT c FROM u WHERE e > 10)", "t(a, c) u(c, e)"),
-        ("SELECT t.a FROM t CROSS JOIN u", "t(a) u()"),
         ("SELECT x.a, y.d FROM t AS x JOIN t AS y ON x.a = y.d", "t(a, d) u()"),
         (
             "WITH s AS (SELECT c, max(d) AS m FROM t GROUP BY c) SELECT s.m, u.e FROM s JOIN u ON s.c = u.c",
@@ -119,8 +118,9 @@ fn what_is_named_and_not_read_is_there_without_values() {
         ("SELECT x.a FROM (SELECT a, d + 1 AS e FROM t) AS x WHERE a > 1", "t(a, -d) u()"),
         ("WITH s AS (SELECT c, max(d) AS m, min(b) AS n FROM t GROUP BY c) SELECT c, m FROM s", "t(c, d, -b) u()"),
         ("SELECT count(*) AS n FROM (SELECT a, b FROM t) AS s", "t(-a, -b) u()"),
-        // What polars takes the height of a table from counts as read.
-        ("SELECT count(*) AS n FROM (SELECT c, a FROM t UNION ALL SELECT c, a FROM u) AS s", "t(c, -a) u(c, -a)"),
+        ("SELECT count(*) AS n FROM (SELECT c, a FROM t UNION ALL SELECT c, a FROM u) AS s", "t(-a, -c) u(-a, -c)"),
+        // What polars takes the height of a table from counts as read; a column that both tables have is renamed, which asks for it.
+        ("SELECT t.a FROM t CROSS JOIN u", "t(-c, a) u(c)"),
         ("SELECT c FROM (SELECT c, a FROM t UNION ALL SELECT c, a FROM u) AS s", "t(c, -a) u(c, -a)"),
         ("SELECT c FROM (SELECT c, a FROM t UNION ALL SELECT * EXCLUDE (e) FROM u) AS s", "t(c, -a) u(c, -a)"),
         (
