@@ -56,6 +56,7 @@ impl Encoder {
         let Some(batch) = df.iter_chunks(CompatLevel::newest(), false).find(|batch| !batch.is_empty()) else {
             return Ok(None);
         };
+        polars_ensure!(batch.len() == df.height(), ComputeError: "a row group in more than one piece");
         let columns = batch.columns().par_iter().zip(&self.types);
         let pages: Vec<Vec<Vec<CompressedPage>>> =
             columns.map(|(array, ty)| self.column(array, ty)).collect::<PolarsResult<_>>()?;

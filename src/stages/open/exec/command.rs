@@ -76,6 +76,15 @@ pub(super) fn known(spec: &Spec) -> Vec<String> {
     inputs.chain(outputs).chain(["threads".to_owned()]).collect()
 }
 
+/// Which of those that mean something a name was meant for: also that of an input or output, without the word before it.
+pub(super) fn meant(name: &str, known: &[String]) -> Option<String> {
+    let alone = known.iter().find(|known| known.split_once('.').is_some_and(|(_, rest)| rest == name));
+    match alone {
+        Some(whole) => Some(format!("did you mean `{{{whole}}}`?")),
+        None => crate::diag::did_you_mean(name, known.iter().map(String::as_str)),
+    }
+}
+
 /// What stands for each placeholder.
 pub(super) struct Places(BTreeMap<String, String>);
 
@@ -120,6 +129,14 @@ pub(super) fn inside(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_without_the_word_before_it_is_understood() {
+        let known = ["inputs.table".to_owned(), "outputs.page".to_owned(), "threads".to_owned()];
+        assert_eq!(meant("page", &known).as_deref(), Some("did you mean `{outputs.page}`?"));
+        assert_eq!(meant("inputs.tabel", &known).as_deref(), Some("did you mean `inputs.table`?"));
+        assert_eq!(meant("other", &known), None);
+    }
 
     #[test]
     fn only_words_in_braces_are_placeholders() {

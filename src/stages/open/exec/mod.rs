@@ -116,7 +116,7 @@ fn check_command(spec: &Spec, cx: &mut CheckCx<'_>) {
             cx.error(at.clone(), codes::EXEC_PLACEHOLDER, format!("`{{{}}}` names nothing", found.name))
                 .part(found.range.clone())
                 .label("no such input or output")
-                .maybe_hint(crate::diag::did_you_mean(found.name, known.iter().map(String::as_str)))
+                .maybe_hint(command::meant(found.name, &known))
                 .hint(format!("where the text itself is meant, write `{{{{{}}}}}`", found.name));
         }
     }
