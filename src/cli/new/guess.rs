@@ -128,7 +128,7 @@ fn text_use(column: &ColumnProfile) -> String {
         Some(values) if values.keys().any(chinese) => ", analyzer = \"chinese\"",
         _ => "",
     };
-    let many = column.distinct().map_or("very many".to_owned(), |classes| count(classes as u64));
+    let many = column.distinct().map_or_else(|| "very many".to_owned(), |classes| count(classes as u64));
     format!(
         "is text with {many} different values; to use its words: features.words = {{ text = {}{analyzer} }}",
         quoted(&column.name)
