@@ -122,6 +122,24 @@ fn a_locked_run_fails_where_anything_would_change() {
 }
 
 #[test]
+fn a_metric_is_locked_to_its_last_digit_however_it_was_found() {
+    let manifest = r#"
+[pipeline]
+name = "digits"
+edition = "2026"
+
+[stage.judge]
+kind = "exec"
+command = ["sh", "-c", "echo '{\"share\": 0.9805825242718447}' > scores.json"]
+outputs.scores = { path = "scores.json", type = "metrics" }
+"#;
+    let sandbox = Sandbox::with_manifest(manifest);
+    sandbox.run(&[]).success();
+    assert!(sandbox.read("pipeline.lock").contains("metrics.share = 0.9805825242718447\n"));
+    sandbox.kilter(&["lock"]).success().says("pipeline.lock is up to date");
+}
+
+#[test]
 fn the_lock_is_written_from_cached_results() {
     let sandbox = sandbox();
     sandbox.kilter(&["lock"]).exits(1).says("3 stages have no result to lock: `first`, `second` and `beside`");
