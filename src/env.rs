@@ -190,6 +190,14 @@ pub fn shown(path: &std::path::Path) -> String {
     }
 }
 
+/// A stage of a manifest as a command line names it, whatever other manifests are beside it: `pipelines/digits.toml train`. A point
+/// on an axis is quoted, as a shell would take its brackets for a pattern.
+#[must_use]
+pub fn command_words(manifest: &std::path::Path, stage: &str) -> String {
+    let quote = if stage.contains('[') { "\"" } else { "" };
+    format!("{} {quote}{stage}{quote}", shown(manifest))
+}
+
 /// Nanoseconds since 1970, to compare with the times of files; never for keys.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "this is where the clock is read")]

@@ -9,6 +9,7 @@ pub use lock::{Lock, Verify};
 use super::exit::EXITS;
 use clap::builder::styling::{AnsiColor, Style, Styles};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// Machine-learning pipelines written down in TOML: checked before they run, cached by content, reproducible.
@@ -346,7 +347,17 @@ pub fn command() -> clap::Command {
 /// Parses the command line of this process; prints help, version and mistakes itself and ends the process then.
 #[must_use]
 pub fn parse() -> Arguments {
-    Arguments::parse()
+    Arguments::parse_from(asked_for_help(std::env::args_os().collect()))
+}
+
+/// `kilter help run` as clap knows it, `kilter run --help`.
+fn asked_for_help(mut words: Vec<OsString>) -> Vec<OsString> {
+    if words.get(1).is_some_and(|word| word == "help") {
+        words.remove(1);
+        words.truncate(2);
+        words.push("--help".into());
+    }
+    words
 }
 
 /// Completions of a shell.
@@ -378,6 +389,17 @@ mod tests {
     #[test]
     fn clap_finds_nothing_wrong_with_it() {
         command().debug_assert();
+    }
+
+    #[test]
+    fn help_is_asked_for_as_elsewhere() {
+        let asked = |words: &[&str]| -> Vec<String> {
+            let words = std::iter::once("kilter").chain(words.iter().copied()).map(OsString::from).collect();
+            asked_for_help(words).into_iter().map(|word| word.to_string_lossy().into_owned()).collect()
+        };
+        assert_eq!(asked(&["help"]), ["kilter", "--help"]);
+        assert_eq!(asked(&["help", "run"]), ["kilter", "run", "--help"]);
+        assert_eq!(asked(&["run", "help"]), ["kilter", "run", "help"]);
     }
 
     #[test]

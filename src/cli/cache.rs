@@ -78,7 +78,7 @@ fn sizes(store: &Store, contents: &Contents, output: Output) -> String {
         numbers::counted(contents.results.len(), "result"),
         numbers::counted(contents.blobs.len(), "file"),
     );
-    let mut table = Table::new(["kind", "results", "size", "of that its own"]).align(&[
+    let mut table = Table::new(["kind", "results", "size", "not shared"]).align(&[
         Align::Left,
         Align::Right,
         Align::Right,

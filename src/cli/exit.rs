@@ -16,7 +16,7 @@ pub enum Exit {
     Usage,
     /// 3: the store, a remote or the environment is at fault.
     Environment,
-    /// 4: a verification found a difference.
+    /// 4: a result differs from the lock, or from run to run.
     Verification,
     /// 70: a bug in kilter.
     Bug,
@@ -30,7 +30,7 @@ pub const EXITS: &[(Exit, &str)] = &[
     (Exit::Failed, "a stage failed, or a gate did not hold"),
     (Exit::Usage, "the manifest has errors, or the command line is wrong"),
     (Exit::Environment, "the store, a remote or the environment is at fault"),
-    (Exit::Verification, "a verification found a difference"),
+    (Exit::Verification, "a result differs from the lock, or from run to run"),
     (Exit::Bug, "a bug in kilter"),
     (Exit::Interrupted, "interrupted"),
 ];

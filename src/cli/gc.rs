@@ -247,19 +247,22 @@ fn as_text(goes: &Going, roots: &Roots, output: Output) -> String {
     for line in aside.lines() {
         out.push_str(&format!("{line}\n"));
     }
-    let total = format!(
-        "{} and {} go, {}; {} stay",
-        numbers::counted(plan.removed.len(), "result"),
-        numbers::counted(plan.blobs.len(), "file"),
-        numbers::bytes(plan.freed),
-        numbers::bytes(plan.stays)
-    );
-    out.push_str(&format!("{}\n", paint.bold(total)));
+    out.push_str(&format!("{}\n", paint.bold(total(plan))));
     if let Some(text) = goes.limit_text() {
         out.push_str(&format!("{}\n", paint.yellow(text)));
     }
     out.push_str(&runs_text(runs));
     out
+}
+
+/// `4 results and 9 files go, 1.2 MB; 30 MB stay`
+fn total(plan: &GcPlan) -> String {
+    let stays = numbers::bytes(plan.stays);
+    if plan.removed.is_empty() && plan.blobs.is_empty() {
+        return format!("no result goes; {stays} stay");
+    }
+    let (results, files) = (numbers::counted(plan.removed.len(), "result"), numbers::counted(plan.blobs.len(), "file"));
+    format!("{results} and {files} go, {}; {stays} stay", numbers::bytes(plan.freed))
 }
 
 /// `12 runs go, from 2026-01-02 to 2026-02-03; 40 stay`

@@ -30,7 +30,7 @@ pub(super) fn run(options: &args::Import, output: Output) -> Outcome {
     let paint = output.err;
     output.say(&format!("{} written: {}", paint.bold(shown.display()), numbers::counted(stages, "stage")));
     if !notes.is_empty() {
-        output.say("otherwise than in DVC:");
+        output.say("what is not as in DVC:");
     }
     for note in &notes {
         let stage = note.stage.iter().map(|stage| format!("{}: ", paint.bold(stage))).collect::<String>();

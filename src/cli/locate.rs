@@ -83,7 +83,7 @@ fn only_one(folder: &Path, instead: Option<&String>) -> Result<PathBuf, CommandE
         several => {
             let names = list(several.iter().map(String::as_str), 6);
             Err(CommandError::usage(format!("this folder has several manifests: {names}"))
-                .hint("say which one is meant"))
+                .hint("put the one that is meant right behind the command"))
         }
     }
 }
@@ -93,9 +93,16 @@ fn manifests(folder: &Path) -> Vec<String> {
     let mut names = file_names(folder);
     names.retain(|name| {
         let text = std::fs::read_to_string(folder.join(name)).unwrap_or_default();
-        text.lines().any(|line| line.trim_start().starts_with("[pipeline]"))
+        text.lines().any(begins_pipeline)
     });
     names
+}
+
+/// Whether a line of TOML begins the pipeline: `[pipeline]`, or `pipeline = { name = "a", edition = "2026" }`.
+fn begins_pipeline(line: &str) -> bool {
+    let line = line.trim_start();
+    line.starts_with("[pipeline]")
+        || line.strip_prefix("pipeline").is_some_and(|rest| rest.trim_start().starts_with(['=', '.']))
 }
 
 /// The names of a folder's `.toml` files, sorted.
@@ -121,7 +128,9 @@ mod tests {
         assert!(only_one(folder.path(), None).is_err());
         write("a.toml", "# about\n[pipeline]\nname = \"a\"\n");
         assert_eq!(only_one(folder.path(), None).expect("one"), Path::new("a.toml"));
-        write("b.toml", "[pipeline]\n");
+        write("other.toml", "pipelines = 2\n");
+        assert!(only_one(folder.path(), None).is_ok());
+        write("b.toml", "pipeline = { name = \"b\", edition = \"2026\" }\n");
         let error = only_one(folder.path(), None).expect_err("two");
         assert!(error.message.ends_with("`a.toml` and `b.toml`"), "{}", error.message);
     }

@@ -55,7 +55,9 @@ fn from_results(session: &Session, plan: &Plan, path: &Path, output: Output) -> 
     let records = plan.stages.iter().filter_map(|planned| Some((name(planned), record(session, planned)?)));
     let mut found = lock::read(path)?.unwrap_or_default();
     let changed = found.update(records.collect(), &names(&session.checked));
-    write(path, &found, &changed, output)?;
+    if !write(path, &found, &changed, output)? {
+        output.say(&format!("{} is up to date", env::shown(path)));
+    }
     Ok(Exit::Done)
 }
 
@@ -99,7 +101,8 @@ fn names(checked: &Checked) -> BTreeSet<&str> {
     checked.stages.iter().map(|stage| stage.name.as_str()).collect()
 }
 
-fn write(path: &Path, lock: &Lock, changed: &[String], output: Output) -> Result<(), CommandError> {
+/// Writes the lock where it changes, says so, and gives whether it did.
+fn write(path: &Path, lock: &Lock, changed: &[String], output: Output) -> Result<bool, CommandError> {
     let wrote = lock::write(path, lock).map_err(crate::stage::StageError::from)?;
     if wrote {
         let names = list(changed.iter().map(String::as_str), MOST_NAMES);
@@ -107,7 +110,7 @@ fn write(path: &Path, lock: &Lock, changed: &[String], output: Output) -> Result
         let count = counted(changed.len(), "record");
         output.say(&format!("locked in {}: {count} changed, {what}", env::shown(path)));
     }
-    Ok(())
+    Ok(wrote)
 }
 
 /// The lock that `--locked` holds a run to.
@@ -215,7 +218,10 @@ fn merge(
 ) -> Result<(), CommandError> {
     let mut found = Lock::parse(old, path)?;
     let changed = found.update(records, &names(checked));
-    if changed.is_empty() { Ok(()) } else { write(path, &found, &changed, output) }
+    if !changed.is_empty() {
+        write(path, &found, &changed, output)?;
+    }
+    Ok(())
 }
 
 impl From<LockError> for CommandError {

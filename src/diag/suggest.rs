@@ -1,4 +1,4 @@
-//! "Did you mean", and lists of names for messages.
+//! "Did you mean", lists of names, and names as TOML wants them, for messages.
 
 /// The hint ``did you mean `x`?`` for the candidate nearest to `name`, where one is near enough.
 #[must_use]
@@ -38,6 +38,13 @@ pub fn list<'a>(names: impl IntoIterator<Item = &'a str>, most: usize) -> String
     }
 }
 
+/// A name as a TOML key that can be copied: bare where that is allowed, else in quotes, as `评论` has to be.
+#[must_use]
+pub fn toml_key(name: &str) -> String {
+    let bare = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
+    if bare { name.to_owned() } else { format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\"")) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,6 +56,14 @@ mod tests {
         assert_eq!(did_you_mean("f", ["d", "n"]), None);
         assert_eq!(did_you_mean("nn", ["d", "n"]).as_deref(), Some("did you mean `n`?"));
         assert_eq!(did_you_mean("Adam", ["adam", "adamw"]).as_deref(), Some("did you mean `adam`?"));
+    }
+
+    #[test]
+    fn a_key_is_in_quotes_where_toml_wants_them() {
+        assert_eq!(toml_key("body_mass-g2"), "body_mass-g2");
+        assert_eq!(toml_key("评论"), "\"评论\"");
+        assert_eq!(toml_key("a \"b\""), "\"a \\\"b\\\"\"");
+        assert_eq!(toml_key(""), "\"\"");
     }
 
     #[test]

@@ -165,11 +165,18 @@ fn metric_changes(name: &str, before: Option<&SideStage>, after: Option<&SideSta
             continue;
         }
         let better = match (before, after, higher_is_better(metric)) {
-            (Some(before), Some(after), Some(higher)) if before != after => Some((after > before) == higher),
+            (Some(before), Some(after), Some(higher)) if !by_rounding(before, after) => {
+                Some((after > before) == higher)
+            }
             _ => None,
         };
         into.metrics.push(MetricChange { stage: name.to_owned(), metric: metric.clone(), before, after, better });
     }
+}
+
+/// Whether two numbers are apart by no more than the order of a sum: then neither is better.
+fn by_rounding(before: f64, after: f64) -> bool {
+    before == after || (after - before).abs() <= 1e-12 * before.abs().max(after.abs())
 }
 
 /// Whether more of a metric is better, by its name: `accuracy`, `val_accuracy`, `test.loss`.

@@ -48,6 +48,15 @@ fn params_metrics_and_stages() {
 }
 
 #[test]
+fn last_digits_are_neither_better_nor_worse() {
+    let of = |accuracy: f64| side("a", 0.1, vec![stage("judge", "x", 0.1, &[("accuracy", accuracy)])]);
+    let verdict = |before: f64, after: f64| compared(&of(before), &of(after)).metrics[0].better;
+    assert_eq!(verdict(0.980_582_524_271_844_7, 0.980_582_524_271_844_8), None);
+    assert_eq!(verdict(0.980_582, 0.980_583), Some(true));
+    assert_eq!(verdict(0.0, 1e-13), Some(true));
+}
+
+#[test]
 fn stages_that_come_go_wait_or_come_out_the_same() {
     let before =
         side("a", 0.1, vec![stage("old", "x", 0.1, &[]), stage("same", "x", 0.1, &[]), stage("wait", "x", 0.1, &[])]);

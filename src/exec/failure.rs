@@ -102,14 +102,14 @@ fn stage_error(error: &StageError, checked: &Checked, index: usize, layout: &Lay
     }
 }
 
-/// The failure of a stage whose result does not meet its demands.
-pub(super) fn broken_gates(stage: &str, result: &StageResult, cached: bool) -> Failure {
+/// The failure of a stage whose result does not meet its demands. `named` names the stage on a command line.
+pub(super) fn broken_gates(named: &str, result: &StageResult, cached: bool) -> Failure {
     let gates: Vec<String> = result.broken_gates().map(demand).collect();
     let plural = if gates.len() == 1 { "a gate does" } else { "gates do" };
     Failure {
         message: format!("{plural} not hold: {}", gates.join("; ")),
         notes: if cached { vec!["the result is cached, and so is this verdict".to_owned()] } else { Vec::new() },
-        hints: vec![format!("`kilter show {stage}` shows the result, which is kept; what depends on it does not run")],
+        hints: vec![format!("`kilter show {named}` shows the result, which is kept; what depends on it does not run")],
         ..Failure::default()
     }
 }

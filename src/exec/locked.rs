@@ -1,8 +1,9 @@
 //! What `--locked` compares: keys before a stage runs, results after it did.
 
 use super::run::RunOptions;
-use crate::check::CheckedStage;
+use crate::check::{Checked, CheckedStage};
 use crate::digest::Digest;
+use crate::env;
 use crate::job::LIBTORCH;
 use crate::lock::{Claim, FactChange, Record};
 use crate::stage::{StageError, StageResult};
@@ -24,11 +25,13 @@ pub fn other_makers(stage: &CheckedStage, record: &Record) -> Vec<FactChange> {
 /// an earlier result that `why` compares with.
 pub(super) fn key_off(
     options: &RunOptions,
-    stage: &CheckedStage,
+    checked: &Checked,
+    stage: usize,
     key: Digest,
     ran_here: &dyn Fn() -> bool,
 ) -> Option<StageError> {
     let lock = options.locked.as_ref()?;
+    let stage = &checked.stages[stage];
     let Some(record) = lock.stages.get(&stage.name) else {
         let error = StageError::data(format!("`{}` is not in the lock", stage.name));
         return Some(error.hint("`kilter run` without `--locked` takes it in"));
@@ -43,7 +46,8 @@ pub(super) fn key_off(
         error = error.note(format!("{}: {}", fact.name, fact.values("locked", "now")));
     }
     let error = error.hint(if ran_here() {
-        format!("`kilter why {}` says what it is made of, and what changed", stage.name)
+        let named = env::command_words(&checked.manifest.path, &stage.name);
+        format!("`kilter why {named}` says what it is made of, and what changed")
     } else {
         // A fresh clone.
         "it has not run here, so `kilter why` has nothing to compare with; `git log -p` of the manifest and its files shows what \
@@ -54,7 +58,13 @@ pub(super) fn key_off(
 }
 
 /// Why a result is not the locked one; `None` where it is, or nothing is locked.
-pub(super) fn result_off(options: &RunOptions, stage: &CheckedStage, result: &StageResult) -> Option<StageError> {
+pub(super) fn result_off(
+    options: &RunOptions,
+    checked: &Checked,
+    stage: usize,
+    result: &StageResult,
+) -> Option<StageError> {
+    let stage = &checked.stages[stage];
     let record = options.locked.as_ref()?.stages.get(&stage.name)?;
     if record.is_of(result) {
         return None;
@@ -78,5 +88,6 @@ pub(super) fn result_off(options: &RunOptions, stage: &CheckedStage, result: &St
     } else if record.determinism == Claim::WithinTolerance {
         error = error.hint("`--locked` wants the same bits; what its `tolerance` admits, `kilter verify` admits");
     }
-    Some(error.hint(format!("`kilter verify --stage {}` runs it again and shows what differs", stage.name)))
+    let manifest = env::shown(&checked.manifest.path);
+    Some(error.hint(format!("`kilter verify {manifest} --stage {}` runs it again and shows what differs", stage.name)))
 }

@@ -50,7 +50,7 @@ impl Scheduler<'_> {
             let (store, pipeline) = (self.session.store, &self.checked.manifest.pipeline.name);
             store.last_keys(pipeline).get(&self.stage(stage).name).is_some()
         };
-        if let Some(error) = locked::key_off(self.session.options, self.stage(stage), key, &ran_here) {
+        if let Some(error) = locked::key_off(self.session.options, self.checked, stage, key, &ran_here) {
             return Step::Fail(Box::new(Trouble::OffLock(error)));
         }
         if self.may_be_taken(stage, key) {

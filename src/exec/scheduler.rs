@@ -326,11 +326,13 @@ impl<'a> Scheduler<'a> {
             let _ = self.last.save();
             self.last_saved = Instant::now();
         }
-        if let Some(error) = locked::result_off(self.session.options, self.stage(stage), &made.result) {
+        if let Some(error) = locked::result_off(self.session.options, self.checked, stage, &made.result) {
             return self.set_off_lock(stage, error, seconds);
         }
         if made.result.broken_gates().next().is_some() {
-            return self.fail(stage, broken_gates(&name, &made.result, made.cached), seconds, Some(key));
+            let named = env::command_words(&self.checked.manifest.path, &name);
+            let failure = broken_gates(&named, &made.result, made.cached);
+            return self.fail(stage, failure, seconds, Some(key));
         }
         let summary = &mut self.finished.summary;
         if made.cached {

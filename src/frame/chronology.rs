@@ -1,5 +1,6 @@
 //! Whether texts sort as the times that they are: `31/12/2023` comes after `01/01/2024`.
 
+use crate::diag::toml_key;
 use crate::stage::StageError;
 use polars::prelude::Column;
 
@@ -14,13 +15,13 @@ pub fn sorts_by_time(column: &Column) -> Result<(), StageError> {
     let wrong = |text: &str| text.len() != length || !begins_with_a_year(text);
     let found = texts.iter().enumerate().find_map(|(row, text)| Some((row, text.filter(|text| wrong(text))?)));
     let Some((row, text)) = found else { return Ok(()) };
-    let name = column.name();
+    let (name, key) = (column.name(), toml_key(column.name()));
     Err(StageError::data(format!("`{name}` holds `{text}` in row {}, which does not sort by time", row + 1))
         .note("texts do where all begin with the year in four digits and are equally long: `2023-12-31`")
         .hint(format!(
-            "make dates of them in a `table` stage before: `{{ derive = {{ {name} = \"strptime({name}, '%d/%m/%Y')\" }} }}`"
+            "make dates of them in a `table` stage before: `{{ derive = {{ {key} = \"strptime({name}, '%d/%m/%Y')\" }} }}`"
         ))
-        .hint(format!("or, as `2023-12-31 05:00`, cast them: `{{ cast = {{ {name} = \"datetime\" }} }}`")))
+        .hint(format!("or, as `2023-12-31 05:00`, cast them: `{{ cast = {{ {key} = \"datetime\" }} }}`")))
 }
 
 /// Four digits, and where eight digits are all that there is, a month and a day behind them: `31122023` begins with no year.

@@ -10,7 +10,7 @@ use std::fmt::Write;
 
 /// A manifest that `kilter check` takes, with what is otherwise than in DVC as comments.
 pub(super) fn manifest(name: &str, file: &str, project: &Project, wired: &Wired, notes: &[Note]) -> String {
-    let mut out = format!("# Written by `kilter import {file}`. What is otherwise than in DVC:\n");
+    let mut out = format!("# Written by `kilter import {file}`. What is not as in DVC:\n");
     for note in notes {
         let stage = note.stage.iter().map(|stage| format!("{stage}: ")).collect::<String>();
         let _ = writeln!(out, "# - {stage}{}", note.text.replace('\n', " "));

@@ -80,14 +80,17 @@ fn syntax(message: &str, span: Span, text: &str, root: &Node) -> Diagnostic {
         None => (message, String::new()),
     };
     let mut diagnostic = Diagnostic::new(codes::SYNTAX, format!("not valid TOML: {what}")).at(span).label(expected);
-    if let Some(hint) = syntax_hint(text, span) {
+    if let Some(hint) = syntax_hint(what, text, span) {
         diagnostic = diagnostic.hint(hint);
     }
     diagnostic
 }
 
 /// The mistakes that people make most.
-fn syntax_hint(text: &str, span: Span) -> Option<&'static str> {
+fn syntax_hint(what: &str, text: &str, span: Span) -> Option<&'static str> {
+    if what == "invalid unquoted key" && text.get(span.range()).is_some_and(|here| !here.is_ascii()) {
+        return Some("a key with letters other than a to z stands in quotes: \"…\"");
+    }
     let line_start = text.get(..span.start as usize)?.rfind('\n').map_or(0, |at| at + 1);
     let line = text[line_start..].lines().next().unwrap_or_default();
     let value = line.split_once('=').map(|(_, value)| value.trim())?;
@@ -224,6 +227,10 @@ mod tests {
         let place = sources.place(first.primary.as_ref().expect("a place").span);
         assert!(place.starts_with("a.toml:2:"), "{place}");
         assert_eq!(first.hints, ["text stands in quotes: \"…\""]);
+
+        let (_, diagnostics, _) = parsed("features.评论 = \"a\"\n");
+        let hints = &diagnostics.iter().next().expect("an error").hints;
+        assert_eq!(*hints, ["a key with letters other than a to z stands in quotes: \"…\""]);
 
         let (node, diagnostics, _) = parsed("a = 1\na = 2\n");
         assert!(node.is_some() && diagnostics.has_errors());

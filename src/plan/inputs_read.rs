@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 /// What a stage reads of one input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InputRead {
-    /// The reference as written.
+    /// The reference as written; inside of a module, where that names one of the module's own inputs, what it stands for.
     pub reference: String,
     /// The type of the input: `table`, `model`.
     pub artifact: &'static str,
@@ -78,13 +78,21 @@ fn of_stage(stage: &CheckedStage, checked: &Checked, known: Known<'_>) -> Vec<In
         });
         let columns = columns(ty, read);
         Some(InputRead {
-            reference: used.text.clone(),
+            reference: name_of(used, stage, checked),
             artifact: ty.name(),
             columns,
             behind: behind.unwrap_or_default(),
         })
     };
     inputs.filter_map(read).collect()
+}
+
+fn name_of(used: &ResolvedRef, stage: &CheckedStage, checked: &Checked) -> String {
+    match checked.stages.get(used.stage) {
+        Some(maker) if stage.name.contains('/') && maker.outputs.ports.len() == 1 => maker.name.clone(),
+        Some(maker) if stage.name.contains('/') => format!("{}.{}", maker.name, used.port),
+        _ => used.text.clone(),
+    }
 }
 
 fn columns(ty: &ArtifactType, read: Option<&Columns>) -> Option<ColumnsRead> {

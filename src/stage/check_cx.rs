@@ -269,9 +269,13 @@ impl<'a> CheckCx<'a> {
         let text = FsPath::new(&file.0);
         let inside = !text.is_absolute() && !leaves(self.base, self.workspace, text);
         if !inside {
-            self.error(path, codes::OUTSIDE_WORKSPACE, format!("`{file}` is not inside the workspace"))
+            let error = self.error(path, codes::OUTSIDE_WORKSPACE, format!("`{file}` is not inside the workspace"));
+            error
                 .label("leads out of the workspace")
                 .hint("copy or link the file into the workspace, or fetch it by `url`");
+            if !text.is_absolute() {
+                error.hint("an empty `kilter.toml` makes its folder the workspace of all manifests below");
+            }
             return None;
         }
         let full = self.base.join(text);

@@ -147,7 +147,7 @@ fn a_pipeline_runs_once_and_says_why_it_would_again() {
 fn stages_are_named_and_misnamed() {
     let sandbox = Sandbox::with_manifest(HELLO);
     sandbox.kilter(&["run", "frist"]).exits(2).says("did you mean `first`?");
-    sandbox.kilter(&["show", "first"]).exits(1).says("has no result yet").says("kilter run first");
+    sandbox.kilter(&["show", "first"]).exits(1).says("has no result yet").says("kilter run pipeline.toml first");
     sandbox.run(&["first"]).success().says("1 stage ran");
     sandbox.kilter(&["show", "first"]).success().prints("hello").prints("text.txt");
     sandbox.kilter(&["show", "first.txt"]).exits(2).says("did you mean `text`?");
@@ -215,12 +215,17 @@ fn the_second_signal_is_not_needed() {
 #[test]
 fn a_starter_manifest_is_right_as_it_is() {
     let sandbox = Sandbox::new().data("penguins.csv");
-    sandbox.kilter(&["new", "penguins.csv"]).success().says("penguins.toml written").prints_nothing();
+    sandbox.kilter(&["new", "penguins.csv"]).success().says("penguins.toml written").prints_nothing().says("--target");
     sandbox.kilter(&["check"]).success().says("no mistakes");
     if cfg!(feature = "torch") {
         sandbox.kilter(&["run"]).success().says("7 stages ran").says("val accuracy");
         sandbox.kilter(&["run"]).all_cached();
-        sandbox.kilter(&["show", "evaluate.metrics"]).success().prints("accuracy").prints("–");
+        let metrics = sandbox.kilter(&["show", "evaluate.metrics"]).success().prints("accuracy").prints("–");
+        metrics.prints(", lies in out/penguins/evaluate/metrics\n");
+        let explained = sandbox.kilter(&["plan", "--explain"]).success().stdout;
+        assert!(!explained.contains("reads       data "), "a module's own name for its input\n{explained}");
+        let all = sandbox.kilter(&["show", "train"]).success().prints(", lies in out/penguins/train\n");
+        all.prints("`kilter show penguins.toml train.history` shows one of them");
         sandbox.kilter(&["show", "read", "-n", "3"]).success().prints("… and 341 rows more").prints("bill_length_mm");
         sandbox
             .kilter(&["show", "model/model"])

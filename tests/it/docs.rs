@@ -1,6 +1,6 @@
 //! Every command of the guide is run, page after page, in one folder that holds only `penguins.csv`.
 //!
-//! ` ```toml `, `yaml` and `sh` blocks whose first line is `# file: NAME` are written there, `# append: NAME` appended; the lines of
+//! ` ```toml `, `yaml`, `sh` and `python` blocks whose first line is `# file: NAME` are written there, `# append: NAME` appended; the lines of
 //! ` ```console ` blocks that begin with `$ ` are run by a shell in which `kilter` is the built program. The info string
 //! may name the exit code (`console exit=2`); codes such as `E0213` in a block must appear in what it printed.
 
@@ -109,7 +109,7 @@ fn every_command_of_the_guide_runs() {
         let text = fs::read_to_string(root().join(format!("docs/guide/{page}.md"))).expect("a page");
         for block in blocks(&text) {
             match block.info.split_whitespace().next() {
-                Some("toml" | "yaml" | "sh") => write_file(folder.path(), &block),
+                Some("toml" | "yaml" | "sh" | "python") => write_file(folder.path(), &block),
                 Some("console") => run_block(folder.path(), page, &block),
                 _ => {}
             }

@@ -208,8 +208,8 @@ fn gc_keeps_what_is_needed_and_says_what_goes() {
     let plan = sandbox.kilter(&[&keep[..], &["--dry-run", "--json"]].concat()).success().json();
     assert_eq!(plan["removed"].as_array().map(Vec::len), Some(4), "{plan:#}");
     sandbox.kilter(&[&keep[..], &["--dry-run"]].concat()).success().prints("4 results").says("dry run");
-    sandbox.kilter(&[&keep[..], &["--older-than", "1d"]].concat()).success().prints("0 results");
-    let fits = sandbox.kilter(&[&keep[..], &["--max-size", "1GB"]].concat()).success().prints("0 results");
+    sandbox.kilter(&[&keep[..], &["--older-than", "1d"]].concat()).success().prints("no result goes; ");
+    let fits = sandbox.kilter(&[&keep[..], &["--max-size", "1GB"]].concat()).success().prints("no result goes; ");
     assert!(!fits.stdout.contains("as small as"), "{}", fits.stdout);
     let tight = sandbox.kilter(&[&keep[..], &["--max-size", "10B", "--dry-run"]].concat()).success();
     tight.prints("4 results").prints("the store cannot be as small as 10 B: what stays is needed\n");
@@ -239,7 +239,7 @@ fn what_gc_took_is_still_compared_with() {
     std::fs::remove_file(sandbox.path("pipeline.lock")).expect("the lock");
     sandbox.kilter(&["gc", "--keep-runs", "0"]).success().prints("6 results and ");
     let gone = sandbox.kilter(&["show", "some"]).exits(1).says("the result of `some` of ");
-    gone.says(" is no longer in the store").says("make it again: `kilter run some`");
+    gone.says(" is no longer in the store").says("make it again: `kilter run pipeline.toml some`");
     sandbox.run(&["table"]).success().says("2 stages ran");
     sandbox.write("pipeline.toml", ROWS.replace("least = 2", "least = 1"));
     let why = || sandbox.kilter(&["why", "some"]).success();

@@ -85,7 +85,12 @@ fn a_locked_run_fails_where_anything_would_change() {
     let lock = sandbox.read("pipeline.lock");
 
     sandbox.write("source.txt", "changed\n");
-    sandbox.run(&["--locked"]).exits(4).says("`first`").says("not those that were locked").says("kilter why first");
+    sandbox
+        .run(&["--locked"])
+        .exits(4)
+        .says("`first`")
+        .says("not those that were locked")
+        .says("`kilter why pipeline.toml first`");
     sandbox.run(&["--locked", "beside"]).success();
     sandbox.write("source.txt", "source\n");
     sandbox.run(&["--frozen"]).success();
@@ -101,7 +106,7 @@ fn a_locked_run_fails_where_anything_would_change() {
     forget(&sandbox);
     sandbox.write("source.txt", "changed\n");
     let told = sandbox.run(&["--locked"]).exits(4).says("not those that were locked").says("`git log -p`");
-    told.says_not("kilter why first");
+    told.says_not("kilter why pipeline.toml");
     sandbox.write("source.txt", "source\n");
 
     // The same key gives something else: it reads what it did not declare.
@@ -112,8 +117,26 @@ fn a_locked_run_fails_where_anything_would_change() {
         .exits(4)
         .says("another result")
         .says("output `text`")
-        .says("kilter verify --stage first");
+        .says("kilter verify pipeline.toml --stage first");
     assert_eq!(sandbox.read("pipeline.lock"), lock, "a locked run does not write");
+}
+
+#[test]
+fn a_metric_is_locked_to_its_last_digit_however_it_was_found() {
+    let manifest = r#"
+[pipeline]
+name = "digits"
+edition = "2026"
+
+[stage.judge]
+kind = "exec"
+command = ["sh", "-c", "echo '{\"share\": 0.9805825242718447}' > scores.json"]
+outputs.scores = { path = "scores.json", type = "metrics" }
+"#;
+    let sandbox = Sandbox::with_manifest(manifest);
+    sandbox.run(&[]).success();
+    assert!(sandbox.read("pipeline.lock").contains("metrics.share = 0.9805825242718447\n"));
+    sandbox.kilter(&["lock"]).success().says("pipeline.lock is up to date");
 }
 
 #[test]
@@ -125,6 +148,7 @@ fn the_lock_is_written_from_cached_results() {
     std::fs::remove_file(sandbox.path("pipeline.lock")).expect("removed");
     sandbox.kilter(&["lock", "pipeline.toml"]).success().says("locked in pipeline.lock");
     assert_eq!(sandbox.read("pipeline.lock"), lock);
+    sandbox.kilter(&["lock"]).success().says("pipeline.lock is up to date");
     sandbox.kilter(&["lock", "--resolve"]).success().says("no merge conflicts");
 }
 

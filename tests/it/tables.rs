@@ -38,7 +38,7 @@ query = "SELECT sum(n) AS s FROM t"
     failed
         .says("check `positive`: 1 of 3 rows fails, the first is row 2: n = -2")
         .says("positive.failed is 1, at most 0 is required")
-        .says("`kilter show checked` shows the result");
+        .says("`kilter show pipeline.toml checked` shows the result");
     sandbox.run(&[]).exits(1).says("the result is cached");
     sandbox.kilter(&["show", "checked.failures"]).success().prints("-2");
     sandbox.write("rows.csv", "n\n1\n2\n3\n");

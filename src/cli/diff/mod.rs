@@ -105,7 +105,10 @@ fn change(before: Option<f64>, after: Option<f64>) -> String {
     } else {
         String::new()
     };
-    format!("{sign}{}{share}", numbers::number(by))
+    // Whole numbers are counts where one is at least 2; the 1 between two of them is one as well.
+    let counts = before.fract() == 0.0 && after.fract() == 0.0 && before.abs().max(after.abs()) >= 2.0;
+    let by = if counts && by.abs() == 1.0 { format!("{by:.0}") } else { numbers::number(by) };
+    format!("{sign}{by}{share}")
 }
 
 /// A param's value, as it is written.
@@ -122,6 +125,7 @@ mod tests {
         assert_eq!(change(Some(0.5), Some(0.525)), "+0.025 (+5.0 %)");
         assert_eq!(change(Some(0.5), Some(0.4)), "-0.100 (-20.0 %)");
         assert_eq!(change(Some(0.0), Some(1.0)), "+1.000");
+        assert_eq!(change(Some(224.0), Some(223.0)), "-1 (-0.4 %)");
         assert_eq!(change(None, Some(1.0)), "");
         let table = TableChanges {
             rows: (10, 12),

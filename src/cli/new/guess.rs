@@ -1,9 +1,11 @@
 //! What the columns are for: the likeliest target and its task, features by kind, and what is better left out.
 
 use super::data::Data;
+use super::manifest::{key, quoted};
 use crate::cli::CommandError;
 use crate::diag::{did_you_mean, list};
 use crate::frame::ColumnProfile;
+use crate::numbers::count;
 use crate::types::DType;
 
 /// What is to be predicted.
@@ -109,10 +111,51 @@ impl Guess {
             }
             DType::Bool => self.category.push(name),
             DType::Str if classes.is_some_and(|classes| classes <= most_categories(column)) => self.category.push(name),
-            DType::Str => leave("is text, or has too many different values"),
-            dtype => leave(&format!("has the type {dtype}: derive numbers from it in `clean`")),
+            DType::Str => leave(&text_use(column)),
+            dtype if dtype.is_temporal() && !dtype.is_duration() => leave(&time_use(column, "")),
+            dtype => leave(&format!("has the type {dtype}: derive numbers from it in a `table` stage")),
         }
     }
+}
+
+/// What a column of texts could be, which nobody but its owner knows.
+fn text_use(column: &ColumnProfile) -> String {
+    if let Some(dtype) = written_time(column) {
+        return time_use(column, &format!("types.{} = \"{dtype}\" in `read`, and ", key(&column.name)));
+    }
+    let chinese = |text: &String| text.contains(|c: char| ('\u{4e00}'..='\u{9fff}').contains(&c));
+    let analyzer = match &column.values {
+        Some(values) if values.keys().any(chinese) => ", analyzer = \"chinese\"",
+        _ => "",
+    };
+    let many = column.distinct().map_or_else(|| "very many".to_owned(), |classes| count(classes as u64));
+    format!(
+        "is text with {many} different values; to use its words: features.words = {{ text = {}{analyzer} }}",
+        quoted(&column.name)
+    )
+}
+
+fn time_use(column: &ColumnProfile, before: &str) -> String {
+    format!("holds times; to use them: {before}features.when = {{ time = {} }}", quoted(&column.name))
+}
+
+/// The type of times that all values are written as: `2026-05-04`, or that with a time of day.
+fn written_time(column: &ColumnProfile) -> Option<&'static str> {
+    let values = column.values.as_ref().filter(|values| !values.is_empty())?;
+    let digits = |text: &str, places: &[usize]| {
+        places.iter().all(|place| text.as_bytes().get(*place).is_some_and(u8::is_ascii_digit))
+    };
+    let is_day = |text: &str| {
+        digits(text, &[0, 1, 2, 3, 5, 6, 8, 9]) && text.get(4..5) == Some("-") && text.get(7..8) == Some("-")
+    };
+    let is_moment = |text: &str| digits(text, &[11, 12, 14, 15]) && text.get(13..14) == Some(":");
+    if !values.keys().all(|text| is_day(text)) {
+        return None;
+    }
+    if values.keys().all(|text| text.len() == 10) {
+        return Some("date");
+    }
+    values.keys().all(|text| is_moment(text)).then_some("datetime")
 }
 
 /// A category must occur a few times to be learnt.
@@ -189,6 +232,28 @@ mod tests {
         assert_eq!(guess.numeric, ["bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g", "year"]);
         assert_eq!(guess.category, ["island", "sex"]);
         assert!(guess.impute && !guess.target_missing);
+    }
+
+    #[test]
+    fn what_is_left_out_says_how_to_use_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.csv");
+        let rows: Vec<String> = (0..30)
+            .map(|row| {
+                format!("2026-01-{:02},2026-01-{:02} 07:30:00,好书 {row},a story {row},{}\n", row + 1, row + 1, row % 2)
+            })
+            .collect();
+        std::fs::write(&path, format!("day,at,评论,note,label\n{}", rows.concat())).expect("written");
+        let error = super::guess(&data::read(&path).expect("data"), None).expect_err("nothing to learn from");
+        let told = error.notes.join("\n");
+        for said in [
+            "`day`: holds times; to use them: types.day = \"date\" in `read`, and features.when = { time = \"day\" }",
+            "types.at = \"datetime\" in `read`",
+            "`评论`: is text with 30 different values; to use its words: features.words = { text = \"评论\", analyzer = \"chinese\" }",
+            "features.words = { text = \"note\" }",
+        ] {
+            assert!(told.contains(said), "{said}\n{told}");
+        }
     }
 
     #[test]

@@ -157,13 +157,13 @@ fn names(names: &[String]) -> String {
 }
 
 /// A TOML key, quoted where it must be.
-fn key(name: &str) -> String {
+pub(super) fn key(name: &str) -> String {
     let bare = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
     if bare { name.to_owned() } else { quoted(name) }
 }
 
 /// A TOML string; a dollar sign before a brace is doubled, as it would begin a param.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
     for c in text.replace("${", "$${").chars() {
         match c {
@@ -181,7 +181,11 @@ fn quoted(text: &str) -> String {
 
 /// A TOML literal string where that reads better.
 fn literal(text: &str) -> String {
-    if text.contains(['\'', '\n']) || text.contains("${") { quoted(text) } else { format!("'{text}'") }
+    if text.contains(|c: char| c == '\'' || c.is_control()) || text.contains("${") {
+        quoted(text)
+    } else {
+        format!("'{text}'")
+    }
 }
 
 #[cfg(test)]

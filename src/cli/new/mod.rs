@@ -24,10 +24,11 @@ pub(super) fn run(options: &args::New, output: Output) -> Outcome {
     let text = manifest::text(&name, &place, &data, &guess);
     std::fs::write(&file, text).map_err(|error| CommandError::io("write", &file, &error))?;
     output.say(&format!(
-        "{} written: it predicts `{}` from {}.\nRead it through, then `kilter run {}`",
+        "{} written: it predicts `{}` from {}{}.\nRead it through, then `kilter run {}`",
         output.err.bold(file.display()),
         guess.target,
         crate::numbers::counted(guess.features(), "column"),
+        if options.target.is_none() { "; `--target` names another" } else { "" },
         file.display()
     ));
     Ok(Exit::Done)

@@ -19,15 +19,16 @@ pub(super) fn result(
     if let Some(result) = planned.cached() {
         return Ok(Arc::clone(result));
     }
+    let named = env::command_words(&session.checked.manifest.path, stage);
     if let Some(earlier) = &planned.earlier {
         let mut files = earlier.result.outputs.values().flat_map(|artifact| session.store.input(artifact).files);
         if files.any(|file| !file.path.is_file()) {
             let made = env::local_time(earlier.result.made);
             let message = format!("the result of `{stage}` of {made} is no longer in the store");
-            return Err(CommandError::new(Exit::Failed, message).hint(format!("make it again: `kilter run {stage}`")));
+            return Err(CommandError::new(Exit::Failed, message).hint(format!("make it again: `kilter run {named}`")));
         }
         output.say(&format!(
-            "{}: this is the result of {}; the manifest changed since (`kilter why {stage}`)",
+            "{}: this is the result of {}; the manifest changed since (`kilter why {named}`)",
             output.err.yellow("note"),
             env::local_time(earlier.result.made)
         ));
@@ -36,9 +37,9 @@ pub(super) fn result(
     let predicted = &session.checked.stages[planned.index].outputs.ports;
     let mut error = CommandError::new(Exit::Failed, format!("`{stage}` has no result yet"));
     for (port, ty) in predicted {
-        error = error.note(format!("its output `{port}` will be a {}", describe(ty)));
+        error = error.note(format!("it will have `{port}`: {}", describe(ty)));
     }
-    Err(error.hint(format!("make it: `kilter run {stage}`")))
+    Err(error.hint(format!("make it: `kilter run {named}`")))
 }
 
 pub(super) fn ports<'a>(

@@ -17,6 +17,7 @@ use crate::types::{ArtifactType, TokenizerType};
 use crate::{env, numbers};
 use find::{ports, result};
 use serde_json::json;
+use std::path::Path;
 
 /// What every view is given.
 #[derive(Clone, Copy)]
@@ -26,6 +27,10 @@ struct View<'a> {
     rows: usize,
     /// Rows of a batch, for a model's memory.
     batch: u64,
+    /// The stage as a command line names it.
+    named: &'a str,
+    /// Where the files lie that other programs read, unless another result lies there now.
+    place: Option<&'a Path>,
 }
 
 pub(super) fn run(options: &args::Show, output: Output) -> Outcome {
@@ -46,7 +51,13 @@ pub(super) fn run(options: &args::Show, output: Output) -> Outcome {
     let planned = planned.ok_or_else(|| CommandError::usage(format!("there is no stage `{stage}`")))?;
     let result = result(&session, planned, &stage, output)?;
     let ports = ports(&result, &stage, port.as_deref())?;
-    let view = View { store: &session.store, output, rows: options.rows, batch: options.batch_size };
+    let named = env::command_words(&session.checked.manifest.path, &stage);
+    let folder = session.store.layout().out_stage(session.pipeline(), &stage);
+    let there = folder.is_dir() && session.store.is_in_place(&result, &folder);
+    let place =
+        there.then(|| if port.is_some() && result.outputs.len() > 1 { folder.join(ports[0].0) } else { folder });
+    let (store, place) = (&session.store, place.as_deref());
+    let view = View { store, output, rows: options.rows, batch: options.batch_size, named: &named, place };
     if options.json {
         output.json(&as_json(&stage, &result, &ports, view)?)?;
     } else {
@@ -92,12 +103,17 @@ fn as_text(
     one: bool,
 ) -> Result<String, CommandError> {
     let paint = view.output.out;
-    let made = format!("made {} in {}", env::local_time(result.made), numbers::duration(result.seconds));
+    let mut made = format!("made {} in {}", env::local_time(result.made), numbers::duration(result.seconds));
+    if let Some(place) = view.place {
+        made.push_str(&format!(", lies in {}", env::shown(place)));
+    }
     let mut out = format!("{}  {}  {}\n", paint.bold(stage), result.kind, paint.dim(made));
     if !result.summary.is_empty() && !one {
         out.push_str(&format!("{}\n", result.summary));
     }
-    if !one {
+    // A stage that gives nothing but numbers would show them twice.
+    let numbers_alone = matches!(ports, [(_, artifact)] if artifact.ty == ArtifactType::Metrics);
+    if !one && !(numbers_alone && result.gates.is_empty()) {
         out.push_str(&metrics::text(result, view.output));
     }
     if let [(port, artifact)] = ports {
@@ -118,9 +134,15 @@ fn as_text(
         table.row([(*port).to_owned(), describe(&artifact.ty), numbers::bytes(size(artifact)), digest]);
     }
     out.push_str(&format!("\n{}", table.render(view.output.width, 2, paint)));
-    let example = ports.first().map_or("", |(port, _)| *port);
-    out.push_str(&format!("\n{}\n", paint.dim(format!("`kilter show {stage}.{example}` shows one of them"))));
+    let example = example(ports);
+    out.push_str(&format!("\n{}\n", paint.dim(format!("`kilter show {}.{example}` shows one of them", view.named))));
     Ok(out)
+}
+
+/// The output that is most worth a look: a table, where there is one.
+fn example<'a>(ports: &[(&'a str, &ArtifactRecord)]) -> &'a str {
+    let table = ports.iter().find(|(_, artifact)| matches!(artifact.ty, ArtifactType::Table(_)));
+    table.or(ports.first()).map_or("", |(port, _)| *port)
 }
 
 /// What an artefact holds, as its type wants to be seen.

@@ -76,7 +76,7 @@ fn a_result_of_another_processor_says_which_and_what_gives_the_same_bits() {
     let ran = bench.run();
     let store = bench.store();
     let checked = bench.sound(&store, &[]);
-    let stage = &checked.stages[checked.find("a").unwrap()];
+    let stage = checked.find("a").unwrap();
     let mut result = (*ran.summary.done["a"].result).clone();
     result.environment.insert("cpu_capability".into(), "avx2".into());
     let mut off = |claim: Claim| {
@@ -86,7 +86,7 @@ fn a_result_of_another_processor_says_which_and_what_gives_the_same_bits() {
         record.environment.insert("cpu_capability".into(), "avx512".into());
         record.determinism = claim;
         bench.options.locked = Some(Arc::new(other));
-        crate::exec::locked::result_off(&bench.options, stage, &result).unwrap()
+        crate::exec::locked::result_off(&bench.options, &checked, stage, &result).unwrap()
     };
     let error = off(Claim::OnDevice("cpu avx512".into()));
     assert_eq!(error.notes[1], "cpu_capability: avx512 locked, avx2 now");

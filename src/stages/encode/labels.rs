@@ -1,5 +1,6 @@
 //! The values of a column as text: what categories and labels are compared by.
 
+use crate::diag::toml_key;
 use crate::stage::StageError;
 use polars::prelude::*;
 use std::collections::BTreeMap;
@@ -189,7 +190,8 @@ pub fn finite(name: &str, values: &[Option<f64>], places: Places<'_>) -> Result<
         let null = match places {
             Places::Rows => format!(
                 "filter such rows in a `table` stage before, or make the value null, for `impute`: \
-                 `{{ derive = {{ {name} = \"nullif({name}, CAST('{text}' AS DOUBLE))\" }} }}`"
+                 `{{ derive = {{ {} = \"nullif({name}, CAST('{text}' AS DOUBLE))\" }} }}`",
+                toml_key(name)
             ),
             Places::Lists(_) => {
                 "filter such rows in a `table` stage before, or the values before they are lists".to_owned()

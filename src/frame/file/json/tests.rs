@@ -182,3 +182,12 @@ fn a_broken_text_is_placed() {
         "element 2: `a` is a boolean here, and a number before"
     );
 }
+
+#[test]
+fn numbers_are_read_to_their_last_bit() {
+    let numbers = [0.945_270_695_553_922_3, 0.381_204_237_688_212_43, 0.216_599_397_130_613_38, 101.0 / 103.0, 5e-324];
+    let text: String = numbers.iter().map(|number| format!("{{\"x\": {number:e}}}\n")).collect();
+    let (df, _) = lines_with(&text, |_| {}).expect("read");
+    let read: Vec<u64> = df.column("x").expect("x").f64().expect("floats").iter().flatten().map(f64::to_bits).collect();
+    assert_eq!(read, numbers.map(f64::to_bits));
+}

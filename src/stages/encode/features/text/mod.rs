@@ -17,7 +17,7 @@ pub use weigh::{Norm, Weight, Weighting};
 use super::super::labels::column;
 use super::FittedFeature;
 use super::encoding::{Encoding, Fitted, Known, Training, float_type, list_hint};
-use crate::diag::codes;
+use crate::diag::{codes, toml_key};
 use crate::path;
 use crate::stage::{CheckCx, StageError};
 use crate::stages::encode::{Csr, Names, Tensor, TensorData};
@@ -232,9 +232,12 @@ pub(in crate::stages::encode::features) fn texts<'a>(
         let values = series.str().map_err(|error| StageError::bug(format!("column `{name}`: {error}")))?;
         for (row, (texts, value)) in rows.iter_mut().zip(values.iter()).enumerate() {
             texts.push(value.ok_or_else(|| {
+                let key = toml_key(name);
                 StageError::data(format!("column `{name}` is null in row {}", row + 1))
                     .note("rows are counted from 1")
-                    .hint(format!("fill = {{ {name} = \"\" }} in a `table` stage before makes nulls empty texts"))
+                    .hint(format!(
+                        "`{{ fill = {{ {key} = \"\" }} }}` in a `table` stage before makes nulls empty texts"
+                    ))
                     .hint("or filter such rows")
             })?);
         }
