@@ -95,9 +95,13 @@ mod tests {
 
     #[test]
     fn parts_add_up_to_the_whole_also_with_weights_and_mixed() {
-        for loss in
-            [serde_json::json!("cross_entropy"), serde_json::json!({ "cross_entropy": { "weight": "balanced" } })]
-        {
+        for loss in [
+            serde_json::json!("cross_entropy"),
+            serde_json::json!({ "cross_entropy": { "weight": "balanced" } }),
+            // Of some parts all rows count nothing.
+            serde_json::json!({ "cross_entropy": { "weight": { "a": 0.0 }, "label_smoothing": 0.1 } }),
+            serde_json::json!({ "focal": { "weight": { "a": 0.0 } } }),
+        ] {
             for mixed in [false, true] {
                 let whole = in_parts(1, loss.clone(), mixed);
                 for parts in [2, 3, 4, 10] {
