@@ -66,14 +66,10 @@ impl Criterion {
         let weight = self.weight.as_ref();
         Ok(match &self.loss {
             Loss::CrossEntropy(spec) if output.dim() == 3 => tokens::mean_loss(output, target, spec.label_smoothing)?,
-            Loss::CrossEntropy(spec) => match weight {
-                None => output.f_cross_entropy_loss(target, weight, Reduction::Mean, -100, spec.label_smoothing)?,
-                Some(of) => {
-                    let sum =
-                        output.f_cross_entropy_loss(target, weight, Reduction::Sum, -100, spec.label_smoothing)?;
-                    weighted_mean(&sum, &sum_of_weights(of, target)?)?
-                }
-            },
+            Loss::CrossEntropy(_) if weight.is_some() => self.part(output, target, target)?,
+            Loss::CrossEntropy(spec) => {
+                output.f_cross_entropy_loss(target, weight, Reduction::Mean, -100, spec.label_smoothing)?
+            }
             Loss::Focal(spec) => focal::mean(spec, output, target, weight)?,
             Loss::BinaryCrossEntropy(_) => {
                 like(output, target)?.f_binary_cross_entropy_with_logits(target, None, weight, Reduction::Mean)?
@@ -88,6 +84,19 @@ impl Criterion {
 }
 
 impl Criterion {
+    /// What some rows add to the mean loss of all: the parts of a batch add up to its mean. With smoothed labels rows of a class
+    /// that is to count nothing still add something, so that the sum of class weights is that of all.
+    ///
+    /// # Errors
+    /// What libtorch says.
+    pub fn part(&self, output: &Tensor, target: &Tensor, whole: &Tensor) -> Result<Tensor, Failure> {
+        if let (Loss::CrossEntropy(spec), Some(weight)) = (&self.loss, &self.weight) {
+            let sum = output.f_cross_entropy_loss(target, Some(weight), Reduction::Sum, -100, spec.label_smoothing)?;
+            return weighted_mean(&sum, &sum_of_weights(weight, whole)?);
+        }
+        Ok(self.mean(output, target)?.f_mul(&self.share(target, whole)?)?)
+    }
+
     /// How much the mean loss of some rows is over, where that is not their number: the places of tokens that have a target, the
     /// weights of rows where classes have weights, and where it ranks the rows that are yes.
     ///
@@ -120,7 +129,7 @@ impl Criterion {
     ///
     /// # Errors
     /// What libtorch says.
-    pub fn share(&self, part: &Tensor, whole: &Tensor) -> Result<Tensor, Failure> {
+    fn share(&self, part: &Tensor, whole: &Tensor) -> Result<Tensor, Failure> {
         let rows = |target: &Tensor| target.size().first().copied().unwrap_or(0);
         match (self.targets(part)?, self.targets(whole)?) {
             (Some(part), Some(whole)) => weighted_mean(&part, &whole),

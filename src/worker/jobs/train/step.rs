@@ -49,10 +49,9 @@ impl Step<'_> {
     fn loss(&self, batch: &Batch, whole: Option<&Batch>) -> Result<Tensor, Failure> {
         let output = self.criterion.output(self.forward, &batch.features, true)?;
         let mean = |target: &Tensor, of: Option<&Tensor>| -> Result<Tensor, Failure> {
-            let mean = self.criterion.mean(&output, target)?;
             match of {
-                Some(whole) => Ok(mean.f_mul(&self.criterion.share(target, whole)?)?),
-                None => Ok(mean),
+                Some(whole) => self.criterion.part(&output, target, whole),
+                None => self.criterion.mean(&output, target),
             }
         };
         let own = mean(batch.target()?, whole.map(Batch::target).transpose()?)?;
