@@ -24,9 +24,16 @@ fn r2(judged: &Judged, weights: &[f64]) -> Option<f64> {
     let mean = weighted_mean(weights, |row| truth[row])?;
     let spread = weighted_mean(weights, |row| (truth[row] - mean) * (truth[row] - mean))?;
     let error = weighted_mean(weights, |row| (truth[row] - predicted[row]) * (truth[row] - predicted[row]))?;
-    Some(match (error == 0.0, spread == 0.0) {
+    Some(match (error == 0.0, spread == 0.0 || is_constant(truth, weights)) {
         (true, _) => 1.0,
         (false, true) => 0.0,
         (false, false) => 1.0 - error / spread,
     })
+}
+
+/// Told from the values: their mean may be rounded, and then each of them is a little away from it.
+fn is_constant(truth: &[f64], weights: &[f64]) -> bool {
+    let mut values = truth.iter().zip(weights).filter(|(_, weight)| **weight != 0.0).map(|(value, _)| *value);
+    let first = values.next();
+    values.all(|value| Some(value) == first)
 }

@@ -141,6 +141,16 @@ fn regression() {
         |predicted: [f64; 2]| Judged::new(Outcome::Number { truth: vec![1.0, 1.0], predicted: predicted.to_vec() });
     assert_metrics(&constant([1.0, 2.0]), &[1.0; 2], &[("r2", 0.0)]);
     assert_metrics(&constant([1.0, 1.0]), &[1.0; 2], &[("r2", 1.0)]);
+    // The mean of three times 0.1 is not 0.1; scikit-learn has -5.19e31 here.
+    let rounded = Judged::new(Outcome::Number { truth: vec![0.1, 0.1, 0.1, 0.7], predicted: vec![0.2; 4] });
+    assert_metrics(&rounded, &[1.0, 1.0, 1.0, 0.0], &[("r2", 0.0)]);
+}
+
+#[test]
+fn an_interval_of_few_rows_is_not_that_of_a_row_drawn_again_and_again() {
+    let judged = Judged::new(Outcome::Number { truth: vec![0.1, 0.3, 0.7], predicted: vec![0.2, 0.2, 0.6] });
+    let found = intervals(&[metric("r2").unwrap()], &judged, 7)[0].unwrap();
+    assert!(found.low > -100.0, "{found:?}");
 }
 
 #[test]

@@ -29,5 +29,5 @@ pub use values::{Padding, Size, Width};
 /// Whether more is better for a column of a training's history.
 #[must_use]
 pub fn higher_is_better(metric: &str) -> bool {
-    !(metric.ends_with("loss") || ["val_rmse", "val_mae"].contains(&metric))
+    !(metric.ends_with("loss") || ["val_rmse", "val_mae", "val_perplexity", "val_bits_per_token"].contains(&metric))
 }

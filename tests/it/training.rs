@@ -2,7 +2,7 @@
 //! learnt from.
 
 use crate::worker::{SETTING, Worker, architecture, done, failed, feature, four, job, quarters};
-use kilter::job::{Accumulate, Ema, Job, Precision, TrainJob, WorkerEvent};
+use kilter::job::{Accumulate, EarlyStop, Ema, Job, Precision, TrainJob, WorkerEvent};
 use kilter::nn::{Architecture, Join, Tower};
 use kilter::types::{Dim, FeatureType, Shape, TargetType, Task, TensorType};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
@@ -221,6 +221,49 @@ fn a_feature_that_is_no_number_is_named_with_its_rows() {
     assert!(message.starts_with("the loss is NaN in epoch 1, at step 2 "), "{message}");
     assert!(message.ends_with(": the feature `x` holds no finite numbers in 1 of 16 rows"), "{message}");
     assert_eq!(hints[0], "the batch is rows 17, 18, 19, 20, 21, 22, 23, 24 and 8 more of the training data");
+}
+
+#[test]
+fn a_validation_value_that_is_no_number_ends_no_training() {
+    let folder = tempfile::tempdir().expect("folder");
+    let write = |name: &str, first: f32| {
+        let mut numbers = vec![0.5_f32; 64 * 3];
+        numbers[0] = first;
+        let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+        let labels = numbers_of(&(0..64_i64).map(|row| row % 4).collect::<Vec<_>>());
+        let tensors = [
+            ("feature.x", TensorView::new(Dtype::F32, vec![64, 3], &bytes).expect("a tensor")),
+            ("target.label", TensorView::new(Dtype::I64, vec![64], &labels).expect("a tensor")),
+        ];
+        let path = folder.path().join(name);
+        std::fs::write(&path, safetensors::serialize(tensors, None).expect("serialised")).expect("written");
+        path
+    };
+    let base = plain(folder.path());
+    let layers = json!([{ "linear": { "in": 3, "out": 4 } }]);
+    let job = TrainJob {
+        architecture: architecture(folder.path(), feature("x", &[3], TensorType::F32), layers, 4, four()),
+        data: write("numbers.safetensors", 0.25),
+        validate: Some(write("infinite.safetensors", f32::INFINITY)),
+        early_stop: Some(EarlyStop { patience: 9, ..EarlyStop::default() }),
+        ..base
+    };
+    let events = run(&mut Worker::start(SETTING), folder.path(), job);
+    let values = done(&events);
+    assert_eq!(values["epochs"], 3.0);
+    assert!(values.contains_key("val_accuracy"), "{values:?}");
+    assert!(!values.contains_key("val_loss") && !values.contains_key("best_epoch"), "{values:?}");
+    let warnings: Vec<&String> = events
+        .iter()
+        .filter_map(|event| match event {
+            WorkerEvent::Warning { message } => Some(message),
+            _ => None,
+        })
+        .collect();
+    assert!(
+        warnings.len() == 1 && warnings[0].starts_with("`val_loss` is no finite number after epoch 1"),
+        "{warnings:?}"
+    );
 }
 
 #[test]

@@ -38,7 +38,8 @@ impl Layer for Embedding {
         name: "embedding",
         summary: "A trained vector for each category index.",
         docs: "Indices `[…]` give `[…, dim]`. It takes a category feature that is encoded as indices, and as many vectors as the feature has \
-               values unless `count` is given. Vectors start as normal random numbers, as in PyTorch; that of padding is and stays zero.",
+               values unless `count` is given. Vectors start as normal random numbers, as in PyTorch; that of padding is and stays zero, unless \
+               a `linear` layer is tied to them.",
         example: "{ embedding = 16 }",
         weights: true,
     };

@@ -61,10 +61,11 @@ impl Plateau {
     /// The rate after epochs with these values of the metric. It is worked out from all of them each time, so that there
     /// is nothing to remember beside the history.
     pub(super) fn after(&self, lr: f64, values: impl IntoIterator<Item = f64>) -> f64 {
-        let (mut lr, mut best, mut bad, mut cooling) = (lr, None, 0, 0);
+        let worst = if higher_is_better(&self.metric) { f64::NEG_INFINITY } else { f64::INFINITY };
+        let (mut lr, mut best, mut bad, mut cooling) = (lr, worst, 0, 0);
         for value in values {
-            if best.is_none_or(|best| self.is_better(value, best)) {
-                (best, bad) = (Some(value), 0);
+            if self.is_better(value, best) {
+                (best, bad) = (value, 0);
             } else {
                 bad += 1;
             }
@@ -125,6 +126,14 @@ mod tests {
         assert_eq!(rates(&spec, &losses), COOLS_DOWN);
         let spec = Plateau { metric: "val_accuracy".into(), patience: 0, threshold: 0.01, ..Plateau::default() };
         assert_eq!(rates(&spec, &[0.5, 0.6, 0.6, 0.6, 0.6, 0.7, 0.7, 0.7]), ACCURACY);
+    }
+
+    /// As in PyTorch, where the best is infinite at first.
+    #[test]
+    fn what_is_no_number_is_never_the_best() {
+        let spec = Plateau { factor: 0.5, patience: 0, ..Plateau::default() };
+        assert_eq!(rates(&spec, &[f64::NAN, 1.0, 0.9, f64::NAN, 0.8]), [0.05, 0.05, 0.05, 0.025, 0.025]);
+        assert_eq!(rates(&spec, &[f64::INFINITY, 1.0, 0.9]), [0.05, 0.05, 0.05]);
     }
 
     const WAITS_ONE: [f64; 12] = [0.1, 0.1, 0.1, 0.05, 0.05, 0.05, 0.05, 0.025, 0.025, 0.0125, 0.0125, 0.00625];

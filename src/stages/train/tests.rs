@@ -2,6 +2,10 @@
 
 use super::{Train, TrainSpec};
 use crate::diag::codes;
+use crate::job::validation_metrics;
+use crate::metrics::metric;
+use crate::nn::higher_is_better;
+use crate::nn::losses::Loss;
 use crate::stage::{CheckCx, CheckInput, Finding, Kind, Outputs};
 use crate::types::{ArtifactType, DatasetType, Dim, FeatureType, ModelType, Shape, TargetType, Task, TensorType};
 use std::collections::BTreeMap;
@@ -117,6 +121,25 @@ fn an_early_stop_watches_what_is_computed() {
     let without = GOOD.replace("validate = 'encode.val'\n", "");
     let (_, findings) = check_with(&format!("{without}early_stop = {{}}"), digits(), digits());
     assert_eq!(findings[0].diagnostic.hints, ["name a dataset as `validate`: without one there is only `loss`"]);
+}
+
+#[test]
+fn a_column_of_the_history_is_better_where_its_metric_is() {
+    let tasks = [
+        Task::Category { classes: None },
+        Task::Binary { positive: "yes".into() },
+        Task::Number { mean: None, std: None },
+        Task::MultiLabel { labels: vec!["a".into()] },
+        Task::NextToken { vocabulary: None },
+    ];
+    for task in tasks {
+        let loss: Loss = serde_json::from_value(serde_json::json!(Loss::fitting(&task)[0])).expect("a loss");
+        for column in validation_metrics(&task, &loss) {
+            let metric = metric(column.trim_start_matches("val_")).expect("one that `evaluate` has too");
+            assert_eq!(higher_is_better(column), metric.higher_is_better, "{column}");
+        }
+    }
+    assert!(higher_is_better("val_pair_accuracy") && !higher_is_better("loss") && !higher_is_better("val_loss"));
 }
 
 #[test]

@@ -31,7 +31,7 @@ fn of_classes(spec: &Focal, output: &Tensor, target: &Tensor, weight: Option<&Te
     let each = turned_down(spec, &each)?;
     let Some(weight) = weight else { return Ok(each.f_mean(each.kind())?) };
     let rows = weight.f_index_select(0, target)?;
-    Ok(each.f_mul(&rows)?.f_sum(each.kind())?.f_div(&rows.f_sum(rows.kind())?)?)
+    super::weighted_mean(&each.f_mul(&rows)?.f_sum(each.kind())?, &rows.f_sum(rows.kind())?)
 }
 
 /// `(1 - p)^gamma` times each, where `p = exp(-each)`. `-expm1(-each)` is `1 - p` without its rounding near 1.

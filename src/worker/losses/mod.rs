@@ -66,6 +66,7 @@ impl Criterion {
         let weight = self.weight.as_ref();
         Ok(match &self.loss {
             Loss::CrossEntropy(spec) if output.dim() == 3 => tokens::mean_loss(output, target, spec.label_smoothing)?,
+            Loss::CrossEntropy(_) if weight.is_some() => self.part(output, target, target)?,
             Loss::CrossEntropy(spec) => {
                 output.f_cross_entropy_loss(target, weight, Reduction::Mean, -100, spec.label_smoothing)?
             }
@@ -83,32 +84,71 @@ impl Criterion {
 }
 
 impl Criterion {
-    /// How many targets the mean loss of some rows is over, where those are not the rows: of tokens.
+    /// What some rows add to the mean loss of all: the parts of a batch add up to its mean. With smoothed labels rows of a class
+    /// that is to count nothing still add something, so that the sum of class weights is that of all.
+    ///
+    /// # Errors
+    /// What libtorch says.
+    pub fn part(&self, output: &Tensor, target: &Tensor, whole: &Tensor) -> Result<Tensor, Failure> {
+        if let (Loss::CrossEntropy(spec), Some(weight)) = (&self.loss, &self.weight) {
+            let sum = output.f_cross_entropy_loss(target, Some(weight), Reduction::Sum, -100, spec.label_smoothing)?;
+            return weighted_mean(&sum, &sum_of_weights(weight, whole)?);
+        }
+        Ok(self.mean(output, target)?.f_mul(&self.share(target, whole)?)?)
+    }
+
+    /// How much the mean loss of some rows is over, where that is not their number: the places of tokens that have a target, the
+    /// weights of rows where classes have weights, and where it ranks the rows that are yes.
     ///
     /// # Errors
     /// What libtorch says.
     pub fn targets(&self, target: &Tensor) -> Result<Option<Tensor>, Failure> {
-        tokens::are_targets(&self.loss, target).then(|| tokens::count(target)).transpose()
+        match &self.weight {
+            Some(weight) if self.loss.class_weight().is_some() => sum_of_weights(weight, target).map(Some),
+            _ if tokens::are_targets(&self.loss, target) => tokens::count(target).map(Some),
+            _ if self.ranks() => Ok(Some(target.f_sum(Kind::Float)?)),
+            _ => Ok(None),
+        }
     }
 
-    /// The factor by which the mean loss of some rows enters that of all: their part of the rows, or of the weight of all
-    /// rows where rows have weights, or of the places that have a target.
+    /// The same where their outputs are at hand: `bpr` is over pairs, of which a row that is yes has fewer where others have
+    /// its item.
     ///
     /// # Errors
     /// What libtorch says.
-    pub fn share(&self, part: &Tensor, whole: &Tensor) -> Result<Tensor, Failure> {
+    pub fn over(&self, output: &Tensor, target: &Tensor) -> Result<Option<Tensor>, Failure> {
+        if let Loss::Bpr(_) = self.loss {
+            let [_, pairs] = ranking::right(output, target)?;
+            return Ok(Some(pairs));
+        }
+        self.targets(target)
+    }
+
+    /// The factor by which the mean loss of some rows enters that of all: their part of what that is over; 0 where it is over
+    /// nothing.
+    ///
+    /// # Errors
+    /// What libtorch says.
+    fn share(&self, part: &Tensor, whole: &Tensor) -> Result<Tensor, Failure> {
         let rows = |target: &Tensor| target.size().first().copied().unwrap_or(0);
-        match &self.weight {
-            Some(weight) if self.loss.class_weight().is_some() => {
-                let of = |target: &Tensor| weight.f_index_select(0, target)?.f_sum(Kind::Float);
-                Ok(of(part)?.f_div(&of(whole)?)?)
-            }
-            _ if tokens::are_targets(&self.loss, whole) => {
-                Ok(tokens::count(part)?.f_div(&tokens::count(whole)?.f_clamp_min(1.0)?)?)
-            }
+        match (self.targets(part)?, self.targets(whole)?) {
+            (Some(part), Some(whole)) => weighted_mean(&part, &whole),
             _ => Ok(Tensor::from(rows(part) as f32 / rows(whole).max(1) as f32)),
         }
     }
+}
+
+/// The weights of rows, added up.
+fn sum_of_weights(weight: &Tensor, target: &Tensor) -> Result<Tensor, Failure> {
+    Ok(weight.f_index_select(0, target)?.f_sum(Kind::Float)?)
+}
+
+/// A weighted sum by the sum of its weights; 0 where that is 0, as for tokens without a target. PyTorch's mean is no number then,
+/// and a training would end by a batch, or a part of one, of classes that are to count nothing.
+fn weighted_mean(sum: &Tensor, weights: &Tensor) -> Result<Tensor, Failure> {
+    let nothing = weights.f_eq(0.0)?.f_to_kind(weights.kind())?;
+    let counts = nothing.f_neg()?.f_add_scalar(1.0)?;
+    Ok(sum.f_mul(&counts)?.f_div(&weights.f_add(&nothing)?)?)
 }
 
 /// The output in the shape of the target: without its one column, where the target has none.
@@ -212,6 +252,25 @@ mod tests {
         assert_eq!(mean(serde_json::json!("mse"), &output, &target), 4.625);
         assert_eq!(mean(serde_json::json!("l1"), &output, &target), 1.75);
         assert_eq!(mean(serde_json::json!({ "huber": { "delta": 1.0 } }), &output, &target), 1.3125);
+    }
+
+    #[test]
+    fn rows_of_classes_that_count_nothing_have_a_loss_and_gradients_of_0() {
+        let task = Task::Category { classes: Some(vec!["a".into(), "b".into(), "c".into()]) };
+        let classes = Tensor::from_slice(&[1_i64, 1]);
+        for name in ["cross_entropy", "focal"] {
+            let fields = match name {
+                "focal" => serde_json::json!({ "weight": { "b": 0.0 } }),
+                _ => serde_json::json!({ "weight": { "b": 0.0 }, "label_smoothing": 0.1 }),
+            };
+            let criterion =
+                Criterion::new(&loss(serde_json::json!({ name: fields })), &task, &classes, Device::Cpu).expect("made");
+            let logits = Tensor::from_slice2(&[[1.0_f32, 2.0, 0.5], [0.1, -0.4, 3.0]]).set_requires_grad(true);
+            let mean = criterion.mean(&logits, &classes).expect("computed");
+            mean.backward();
+            assert_eq!(mean.double_value(&[]), 0.0, "{name}");
+            assert_eq!(logits.grad().abs().max().double_value(&[]), 0.0, "{name}");
+        }
     }
 
     #[test]

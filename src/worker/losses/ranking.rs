@@ -35,7 +35,8 @@ impl Ranking {
             let parts = (0..=others).map(turned).collect::<Result<Vec<_>, _>>()?;
             all.insert(name.clone(), Tensor::f_cat(&parts, 0)?);
         }
-        let scores = forward(&all, train)?.f_reshape([1 + others, rows])?.f_transpose(0, 1)?;
+        // In fewer bits differences of scores, and scores by a temperature, would lose what they tell.
+        let scores = forward(&all, train)?.f_to_kind(Kind::Float)?.f_reshape([1 + others, rows])?.f_transpose(0, 1)?;
         Ok(scores.f_masked_fill(&self.same(features, rows, others)?, f64::NEG_INFINITY)?)
     }
 

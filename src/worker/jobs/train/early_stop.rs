@@ -33,7 +33,8 @@ impl<'a> Watch<'a> {
     /// Judges the value of an epoch. An improvement is a difference of more than `min_delta` to the best so far.
     pub fn see(&mut self, epoch: u64, value: f64) -> Verdict {
         let better = match self.best {
-            None => true,
+            // Whatever it is compared with later, it would stay the best.
+            None => !value.is_nan(),
             Some((_, best)) if higher_is_better(&self.spec.metric) => value > best + self.spec.min_delta,
             Some((_, best)) => value < best - self.spec.min_delta,
         };
@@ -95,6 +96,15 @@ mod tests {
             (vec![Best, Best, Wait, Best, Wait, Stop], Some(4))
         );
         assert_eq!(verdicts("val_accuracy", 0, 0.0, &[0.5, 0.6, 0.6]), (vec![Best, Best, Stop], Some(2)));
+    }
+
+    #[test]
+    fn what_is_no_number_is_never_the_best() {
+        use Verdict::{Best, Wait};
+        let nan = f64::NAN;
+        assert_eq!(verdicts("val_loss", 9, 0.0, &[nan, 0.5, nan, 0.4]), (vec![Wait, Best, Wait, Best], Some(4)));
+        assert_eq!(verdicts("val_loss", 9, 0.0, &[f64::INFINITY, 0.5]), (vec![Best, Best], Some(2)));
+        assert_eq!(verdicts("val_accuracy", 9, 0.0, &[nan]), (vec![Wait], None));
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub struct Made<'a> {
     pub norms: Option<Norms>,
     /// How many rows it had.
     pub rows: i64,
-    /// How many targets its mean is over, where those are not the rows; on the device.
+    /// How much its mean is over, where that is not its rows: [`crate::losses::Criterion::targets`]; on the device.
     pub targets: Option<Tensor>,
     /// Its learning rate.
     pub lr: f64,
@@ -109,7 +109,7 @@ impl Meter {
     /// When a loss was no finite number.
     pub fn finish(&mut self, events: Events<'_>) -> Result<(f64, f64), Failure> {
         self.look(events)?;
-        Ok((self.sum / self.targets.max(1.0), self.lr))
+        Ok((mean(self.sum, self.targets), self.lr))
     }
 
     /// Reads what has not been read. When that happens changes no result: steps are added one after the other.
@@ -160,11 +160,16 @@ impl Meter {
             epoch: self.epoch,
             step: self.step,
             steps: self.steps,
-            loss: sum / targets.max(1.0),
+            loss: mean(sum, targets),
             rows_per_second: rows as f64 / seconds.max(1e-9),
         });
         Ok(())
     }
+}
+
+/// 0 over nothing. Weights of rows may be far below 1.
+fn mean(sum: f64, over: f64) -> f64 {
+    if over > 0.0 { sum / over } else { 0.0 }
 }
 
 /// After a [`Meter::look`]: what is not read has no place in a checkpoint.
@@ -231,6 +236,18 @@ mod tests {
         }
         assert_eq!(meter.finish(&mut events).expect("finite"), (2.0, 0.1));
         assert!(matches!(told.last(), Some(WorkerEvent::Step { loss, .. }) if *loss == 2.0));
+    }
+
+    #[test]
+    fn the_mean_of_rows_with_weights_counts_by_them() {
+        let mut events = |_| {};
+        let mut meter = Meter::new(1, 0, 3);
+        for (loss, weights) in [(1.0_f32, 0.25_f32), (5.0, 0.125), (0.0, 0.0)] {
+            let targets = Some(Tensor::from(weights));
+            meter.note(Made { targets, ..made(&Tensor::from(loss), 2, 0.1) }, &mut events).expect("finite");
+        }
+        assert_eq!(meter.finish(&mut events).expect("finite").0, (0.25 + 0.625) / 0.375);
+        assert_eq!(Meter::new(1, 0, 3).finish(&mut events).expect("finite").0, 0.0);
     }
 
     #[test]

@@ -211,7 +211,7 @@ fn finish(
     if best.is_none() {
         course.exchange_average()?;
     }
-    let mut values = best.unwrap_or_else(|| course.record.last());
+    let mut values = record::finite(best.unwrap_or_else(|| course.record.last()));
     course.weights.save(&trainer.job.out)?;
     values.insert("epochs".to_owned(), course.record.epochs() as f64);
     if let Some(epoch) = course.watch.as_ref().and_then(Watch::best_epoch) {

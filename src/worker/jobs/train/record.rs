@@ -35,12 +35,14 @@ pub struct Record<'a> {
     trace: Rows,
     gradients: Vec<Gradients>,
     history: Vec<BTreeMap<String, f64>>,
+    /// Whether it was told that the history has a value that is no finite number.
+    warned: bool,
 }
 
 impl<'a> Record<'a> {
     /// Nothing told yet, of a training of so many epochs.
     pub fn new(events: Events<'a>, epochs: u64) -> Self {
-        Self { events, epochs, trace: Rows::default(), gradients: Vec::new(), history: Vec::new() }
+        Self { events, epochs, trace: Rows::default(), gradients: Vec::new(), history: Vec::new(), warned: false }
     }
 
     /// Tells an event.
@@ -68,10 +70,21 @@ impl<'a> Record<'a> {
         self.trace.loss.first().copied().map(f64::from)
     }
 
-    /// Tells the end of the next epoch, with its row of the history.
+    /// Tells the end of the next epoch, with its row of the history. What is no finite number is kept for whoever follows it, and
+    /// left out of what is told.
     pub fn end_epoch(&mut self, values: BTreeMap<String, f64>) {
+        let epoch = self.history.len() as u64 + 1;
+        if let Some((name, value)) = values.iter().find(|(_, value)| !value.is_finite())
+            && !self.warned
+        {
+            self.warned = true;
+            let message = format!(
+                "`{name}` is no finite number after epoch {epoch} ({value}), and the history is empty there: look for huge values in the validation data"
+            );
+            (self.events)(WorkerEvent::Warning { message });
+        }
         self.history.push(values.clone());
-        (self.events)(WorkerEvent::Epoch { epoch: self.history.len() as u64, epochs: self.epochs, values });
+        (self.events)(WorkerEvent::Epoch { epoch, epochs: self.epochs, values: finite(values) });
     }
 
     /// The last row of the history; empty before the first epoch's end.
@@ -96,9 +109,15 @@ impl<'a> Record<'a> {
             (self.events)(WorkerEvent::Gradients { epoch: *epoch, step: *step, norms: norms.clone() });
         }
         for (epoch, values) in (1..).zip(&self.history) {
-            (self.events)(WorkerEvent::Epoch { epoch, epochs: self.epochs, values: values.clone() });
+            (self.events)(WorkerEvent::Epoch { epoch, epochs: self.epochs, values: finite(values.clone()) });
         }
     }
+}
+
+/// The finite ones: JSON, in which they are told, has no other numbers.
+pub fn finite(mut values: BTreeMap<String, f64>) -> BTreeMap<String, f64> {
+    values.retain(|_, value| value.is_finite());
+    values
 }
 
 impl Record<'_> {
@@ -200,5 +219,22 @@ mod tests {
         record.restore(&part).expect("restored");
         assert_eq!((record.epochs(), record.last()["loss"].to_bits()), (1, (0.1_f64 + 0.2).to_bits()));
         assert_eq!(first, again);
+    }
+
+    #[test]
+    fn what_json_has_no_number_for_is_told_once_and_followed_all_the_same() {
+        let mut told = Vec::new();
+        let mut events = |event| told.push(event);
+        let mut record = Record::new(&mut events, 2);
+        for _ in 0..2 {
+            let row = [("loss", 0.5), ("val_loss", f64::INFINITY)].map(|(name, value)| (name.to_owned(), value));
+            record.end_epoch(BTreeMap::from(row));
+        }
+        assert_eq!(record.values("val_loss").collect::<Vec<_>>(), [f64::INFINITY; 2]);
+        let words = "`val_loss` is no finite number after epoch 1 (inf), and the history is empty there: look for huge values in the validation data";
+        assert!(matches!(&told[0], WorkerEvent::Warning { message } if message == words), "{told:?}");
+        let only = BTreeMap::from([("loss".to_owned(), 0.5)]);
+        let row = |epoch| WorkerEvent::Epoch { epoch, epochs: 2, values: only.clone() };
+        assert_eq!(told[1..], [row(1), row(2)]);
     }
 }

@@ -49,10 +49,9 @@ impl Step<'_> {
     fn loss(&self, batch: &Batch, whole: Option<&Batch>) -> Result<Tensor, Failure> {
         let output = self.criterion.output(self.forward, &batch.features, true)?;
         let mean = |target: &Tensor, of: Option<&Tensor>| -> Result<Tensor, Failure> {
-            let mean = self.criterion.mean(&output, target)?;
             match of {
-                Some(whole) => Ok(mean.f_mul(&self.criterion.share(target, whole)?)?),
-                None => Ok(mean),
+                Some(whole) => self.criterion.part(&output, target, whole),
+                None => self.criterion.mean(&output, target),
             }
         };
         let own = mean(batch.target()?, whole.map(Batch::target).transpose()?)?;
@@ -95,9 +94,13 @@ mod tests {
 
     #[test]
     fn parts_add_up_to_the_whole_also_with_weights_and_mixed() {
-        for loss in
-            [serde_json::json!("cross_entropy"), serde_json::json!({ "cross_entropy": { "weight": "balanced" } })]
-        {
+        for loss in [
+            serde_json::json!("cross_entropy"),
+            serde_json::json!({ "cross_entropy": { "weight": "balanced" } }),
+            // Of some parts all rows count nothing.
+            serde_json::json!({ "cross_entropy": { "weight": { "a": 0.0 }, "label_smoothing": 0.1 } }),
+            serde_json::json!({ "focal": { "weight": { "a": 0.0 } } }),
+        ] {
             for mixed in [false, true] {
                 let whole = in_parts(1, loss.clone(), mixed);
                 for parts in [2, 3, 4, 10] {

@@ -39,25 +39,30 @@ pub fn validate(
         let target = batch.target()?;
         let output = criterion.output(forward, &batch.features, false)?;
         let mean_loss = criterion.mean(&output, target)?;
+        let over = criterion.over(&output, target)?;
         let parts = match criterion.ranks() {
             true => ranking::right(&output, target)?.into(),
             false => task_sums(task, &output, target)?,
         };
-        batches.push(Sums { rows: batch.rows, mean_loss, parts });
+        batches.push(Sums { rows: batch.rows, mean_loss, over, parts });
     }
-    let mut loss = 0.0;
+    let (mut loss, mut over) = (0.0, 0.0);
     let mut rows = 0.0;
     let mut totals = [0.0; 3];
     for batch in &batches {
-        let weight = if task.is_tokens() { batch.parts[1].f_double_value(&[])? } else { batch.rows as f64 };
-        loss += batch.mean_loss.f_double_value(&[])? * weight;
-        rows += weight;
+        rows += if task.is_tokens() { batch.parts[1].f_double_value(&[])? } else { batch.rows as f64 };
+        let weight = batch.over.as_ref().map_or(Ok(batch.rows as f64), |over| over.f_double_value(&[]))?;
+        over += weight;
+        // What counts nothing adds nothing, also where it is no number.
+        if weight > 0.0 {
+            loss += batch.mean_loss.f_double_value(&[])? * weight;
+        }
         for (total, part) in totals.iter_mut().zip(&batch.parts) {
             *total += part.f_double_value(&[])?;
         }
     }
     let rows = rows.max(1.0);
-    let mut values = BTreeMap::from([("val_loss".to_owned(), loss / rows)]);
+    let mut values = BTreeMap::from([("val_loss".to_owned(), if over > 0.0 { loss / over } else { 0.0 })]);
     match task {
         _ if criterion.ranks() => {
             values.insert("val_pair_accuracy".to_owned(), if totals[1] > 0.0 { totals[0] / totals[1] } else { 0.0 });
@@ -91,6 +96,8 @@ pub fn validate(
 struct Sums {
     rows: i64,
     mean_loss: Tensor,
+    /// How much that is over, where it is not the rows.
+    over: Option<Tensor>,
     /// See [`task_sums`].
     parts: Vec<Tensor>,
 }
@@ -130,14 +137,24 @@ mod tests {
     use tch::Device;
 
     /// The network gives back its feature, so that outputs are as written.
-    fn values(task: &Task, loss: &str, output: &Tensor, target: Tensor) -> BTreeMap<String, f64> {
+    fn values_by(
+        batch_size: usize,
+        task: &Task,
+        loss: serde_json::Value,
+        output: &Tensor,
+        target: Tensor,
+    ) -> BTreeMap<String, f64> {
         let data = Dataset::of(BTreeMap::from([("x".to_owned(), output.shallow_clone())]), Some(target));
         let data = data.expect("dataset");
-        let loss = serde_json::from_value(serde_json::json!(loss)).expect("decodes");
+        let loss = serde_json::from_value(loss).expect("decodes");
         let target = data.target.as_ref().expect("target");
         let criterion = Criterion::new(&loss, task, target, Device::Cpu).expect("made");
         let forward = |features: &BTreeMap<String, Tensor>, _: bool| Ok(features["x"].shallow_clone());
-        validate(&forward, &data, &criterion, task, None, 2, &Cancel::new()).expect("validated")
+        validate(&forward, &data, &criterion, task, None, batch_size, &Cancel::new()).expect("validated")
+    }
+
+    fn values(task: &Task, loss: &str, output: &Tensor, target: Tensor) -> BTreeMap<String, f64> {
+        values_by(2, task, serde_json::json!(loss), output, target)
     }
 
     #[test]
@@ -148,6 +165,48 @@ mod tests {
         assert_eq!(got["val_accuracy"], 2.0 / 3.0);
         // (log(1 + e^-1) * 2 + log(1 + e^3)) / 3
         assert!((got["val_loss"] - 1.225_037).abs() < 1e-5, "{got:?}");
+    }
+
+    #[test]
+    fn the_loss_with_class_weights_does_not_depend_on_the_batches() {
+        let output = Tensor::from_slice2(&[[2.0_f32, 1.0], [0.0, 1.0], [3.0, 0.0]]);
+        let task = Task::Category { classes: Some(vec!["a".into(), "b".into()]) };
+        for (weight, expected) in [
+            // (3 log(1 + e^-1) + 3 log(1 + e) + 1 log(1 + e^3)) / 7
+            (serde_json::json!({ "a": 3.0 }), 1.132_594),
+            // The last batch, of two and of one, counts nothing.
+            (serde_json::json!({ "b": 0.0 }), 0.813_262),
+        ] {
+            let loss = serde_json::json!({ "cross_entropy": { "weight": weight } });
+            for batch_size in [1, 2, 3] {
+                let target = Tensor::from_slice(&[0_i64, 0, 1]);
+                let found = values_by(batch_size, &task, loss.clone(), &output, target)["val_loss"];
+                assert!((found - expected).abs() < 1e-5, "{weight}, {batch_size}: {found}");
+            }
+        }
+    }
+
+    #[test]
+    fn losses_that_rank_count_rows_that_are_yes_and_their_pairs() {
+        let numbers = |values: &[f32]| Tensor::from_slice(values);
+        let features =
+            BTreeMap::from([("item".to_owned(), numbers(&[1.0, 2.0, 3.0])), ("user".to_owned(), numbers(&[0.0; 3]))]);
+        // The second batch of two is a row that is no, without a pair.
+        let data = Dataset::of(features, Some(numbers(&[1.0, 1.0, 0.0]))).expect("dataset");
+        let task = Task::Binary { positive: "yes".into() };
+        let forward = |features: &BTreeMap<String, Tensor>, _: bool| {
+            Ok((&features["item"] + &features["user"]).to_kind(Kind::BFloat16).unsqueeze(1))
+        };
+        for name in ["bpr", "sampled_softmax"] {
+            let spec = serde_json::json!({ name: { "items": ["item"], "negatives": 1 } });
+            let spec = serde_json::from_value(spec).expect("decodes");
+            let target = data.target.as_ref().expect("target");
+            let criterion = Criterion::new(&spec, &task, target, Device::Cpu).expect("made");
+            let found = validate(&forward, &data, &criterion, &task, None, 2, &Cancel::new()).expect("validated");
+            // log(1 + e) and log(1 + e^-1).
+            let expected = f64::midpoint(1.313_262, 0.313_262);
+            assert!((found["val_loss"] - expected).abs() < 1e-5, "{name}: {found:?}");
+        }
     }
 
     #[test]
