@@ -38,7 +38,7 @@ impl Kind for Exec {
     const INFO: StageInfo = StageInfo {
         name: "exec",
         family: Family::Open,
-        version: 2,
+        version: 3,
         summary: "Runs any program, with declared inputs, files and outputs.",
         ports: &[Port { name: "*", about: "one for each entry of `outputs`" }],
         example: r#"[stage.count]
