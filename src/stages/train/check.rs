@@ -7,6 +7,7 @@ use crate::diag::{codes, did_you_mean, list};
 use crate::job::{Accumulate, TRACE, validation_metrics};
 use crate::nn::choice::Problem;
 use crate::nn::losses::Loss;
+use crate::numbers::count;
 use crate::path;
 use crate::stage::{CheckCx, Outputs, Path};
 use crate::types::{ArtifactType, Column, DType, DatasetType, ModelType, TableSchema, Task, TensorType};
@@ -104,6 +105,7 @@ fn numbers(spec: &TrainSpec, cx: &mut CheckCx<'_>) {
         cx.error(path!["schedule", spec.schedule.name(), "min_lr"], codes::OUT_OF_RANGE, message)
             .hint("a schedule falls to it; with this one the rate would rise");
     }
+    warm_up_ends(spec, cx);
     if let Some(clip) = spec.clip {
         let bound = clip.bound();
         if !(bound > 0.0 && bound.is_finite()) {
@@ -117,6 +119,24 @@ fn numbers(spec: &TrainSpec, cx: &mut CheckCx<'_>) {
         let message = format!("min_delta is at least 0, found {}", stop.min_delta);
         cx.error(path!["early_stop", "min_delta"], codes::OUT_OF_RANGE, message);
     }
+}
+
+/// Warns of a rate that rises for longer than there are epochs. A warning: the first part of a training that is to be extended may
+/// end before its warm-up does.
+fn warm_up_ends(spec: &TrainSpec, cx: &mut CheckCx<'_>) {
+    let (warm, horizon) = (spec.schedule.warmup_epochs(), spec.schedule.horizon());
+    let epochs = horizon.unwrap_or(spec.epochs);
+    if epochs == 0 || !warm.is_finite() || warm <= epochs as f64 {
+        return;
+    }
+    let (end, follows, or) = match horizon {
+        None => ("in a training of", "the rate stays below lr", "more epochs"),
+        Some(_) => ("before a horizon of", "nothing is left for its fall", "a later horizon"),
+    };
+    let message = format!("a warm-up of {warm} epochs does not end {end} {}", count(epochs));
+    cx.error(path!["schedule", spec.schedule.name(), "warmup_epochs"], codes::WARM_UP, message)
+        .label(follows)
+        .hint(format!("take a shorter warm-up, or {or}"));
 }
 
 /// How steps are computed.

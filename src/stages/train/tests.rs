@@ -110,6 +110,17 @@ fn numbers_out_of_range_are_named_with_their_path() {
 }
 
 #[test]
+fn a_warm_up_ends_before_the_training_does() {
+    let (code, at, message) = finding("schedule.constant = { warmup_epochs = 3.5 }", digits());
+    assert_eq!((code, at.as_str()), (codes::WARM_UP.id, "schedule.constant.warmup_epochs"));
+    assert_eq!(message, "a warm-up of 3.5 epochs does not end in a training of 3");
+    for fine in ["constant = { warmup_epochs = 3 }", "one_cycle = {}", "linear = { warmup_epochs = 4, horizon = 4 }"] {
+        let (_, findings) = check_with(&format!("{GOOD}schedule.{fine}"), digits(), digits());
+        assert!(findings.is_empty(), "{fine}: {findings:#?}");
+    }
+}
+
+#[test]
 fn an_early_stop_watches_what_is_computed() {
     let (code, at, message) = finding("early_stop = { metric = 'val_acuracy' }", digits());
     assert_eq!((code, at.as_str()), (codes::EARLY_STOP.id, "early_stop.metric"));
