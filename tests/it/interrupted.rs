@@ -209,6 +209,13 @@ fn a_training_that_stopped_early_continues_from_where_it_stopped() {
 }
 
 #[test]
+fn a_batch_larger_than_the_data_is_warned_of() {
+    let text = epochs(1).replace("batch_size = 8\ndrop_last = true", "batch_size = 1000");
+    let ran = sandbox(&text).run(&[]).success();
+    ran.says("batch_size is 1,000, and `encode.train` has ").says("every epoch is a single step of all of them");
+}
+
+#[test]
 fn a_schedule_with_a_horizon_can_be_extended() {
     let text = |count: u64| epochs(count).replace("epochs =", "schedule.cosine.horizon = 20\nepochs =");
     let extended = sandbox(&text(10));

@@ -1,5 +1,6 @@
 //! What a training stage will output, and what is wrong with it.
 
+use super::batch;
 use super::kind::{CURVES, GRADIENTS, HISTORY, MODEL, STATE};
 use super::single_row;
 use super::spec::TrainSpec;
@@ -34,7 +35,7 @@ pub(super) fn check(spec: &TrainSpec, cx: &mut CheckCx<'_>) -> Outputs {
         validation_fits(spec, model, validation, cx);
     }
     if let Some(data) = data {
-        batch_fits(spec, data, cx);
+        batch::check(spec, data, cx);
         images(spec, data, cx);
     }
     let trained =
@@ -299,19 +300,6 @@ fn validation_fits(spec: &TrainSpec, model: &ModelType, data: &DatasetType, cx: 
         cx.error(path!["validate"], codes::DATASETS_DIFFER, message)
             .from_stage(reference, "the data")
             .hint("encode training and validation data by one stage: `fit` the one, `apply` to the other");
-    }
-}
-
-/// A batch that is dropped because it is never full leaves nothing.
-fn batch_fits(spec: &TrainSpec, data: &DatasetType, cx: &mut CheckCx<'_>) {
-    let Some(rows) = data.rows else { return };
-    if rows == 0 {
-        cx.error(path!["data"], codes::BAD_DATA, format!("`{}` has no rows to learn from", spec.data))
-            .from_stage(&spec.data, "encoded here");
-    } else if spec.drop_last && spec.batch_size > rows {
-        let message =
-            format!("a batch of {} is never full with {rows} rows, and drop_last leaves it out", spec.batch_size);
-        cx.error(path!["batch_size"], codes::OUT_OF_RANGE, message).hint("use a smaller batch_size, or no drop_last");
     }
 }
 

@@ -106,7 +106,10 @@ fn numbers_out_of_range_are_named_with_their_path() {
     assert_eq!(at("schedule.cosine = { min_lr = 0.1 }"), "schedule.cosine.min_lr");
     assert_eq!(at("schedule.plateau = { min_lr = 0.1 }"), "schedule.plateau.min_lr");
     assert_eq!(at("augment = { shift = 28 }"), "augment.shift");
-    assert_eq!(at("batch_size = 512\ndrop_last = true"), "batch_size");
+    let (_, at, message) = finding("batch_size = 512\ndrop_last = true", digits());
+    assert_eq!(at, "batch_size");
+    assert_eq!(message, "a batch of 512 is never full with 100 rows, and drop_last leaves it out");
+    assert_eq!(finding("", DatasetType { rows: Some(0), ..digits() }).2, "`encode.train` has no rows to learn from");
 }
 
 #[test]
