@@ -80,7 +80,7 @@ impl Kind for Evaluate {
     const INFO: StageInfo = StageInfo {
         name: "evaluate",
         family: Family::Judge,
-        version: 2,
+        version: 3,
         summary: "Judges a model: metrics with confidence intervals, gates, plots",
         ports: &[
             Port { name: METRICS_PORT, about: "metrics.json: values, confidence intervals, confusion matrix, gates" },

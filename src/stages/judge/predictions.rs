@@ -50,7 +50,7 @@ pub(super) fn schema_is_complete(task: &Task) -> bool {
 /// What was answered, as columns.
 pub(super) fn columns(answers: &Answers, task: &Task) -> Vec<Column> {
     match (answers, task) {
-        (Answers::Category { probabilities, classes: count }, Task::Category { classes }) => {
+        (Answers::Category { probabilities, classes: count, .. }, Task::Category { classes }) => {
             let names = classes.as_deref().unwrap_or_default();
             let rows = probabilities.chunks_exact((*count).max(1));
             let best: Vec<usize> = rows.map(best_of).collect();
@@ -79,7 +79,7 @@ pub(super) fn columns(answers: &Answers, task: &Task) -> Vec<Column> {
             let yes: Vec<bool> = probabilities.iter().map(|p| *p > 0.5).collect();
             vec![Column::new("prediction".into(), yes), Column::new("probability".into(), probabilities.as_slice())]
         }
-        (Answers::MultiLabel { probabilities, labels: count }, Task::MultiLabel { labels }) => {
+        (Answers::MultiLabel { probabilities, labels: count, .. }, Task::MultiLabel { labels }) => {
             let of = |label: usize| probabilities.iter().skip(label).step_by(*count);
             let said = labels.iter().enumerate().map(|(at, label)| {
                 Column::new(format!("prediction_{label}").into(), of(at).map(|p| *p > 0.5).collect::<Vec<bool>>())
@@ -164,7 +164,11 @@ mod tests {
     #[test]
     fn the_columns_are_those_that_were_promised() {
         let category = Task::Category { classes: Some(vec!["a".to_owned(), "b".to_owned()]) };
-        let answers = Answers::Category { probabilities: vec![0.3, 0.7, 0.5, 0.5], classes: 2 };
+        let answers = Answers::Category {
+            probabilities: vec![0.3, 0.7, 0.5, 0.5],
+            scores: vec![-0.8, 0.8, 0.0, 0.0],
+            classes: 2,
+        };
         let binary = Task::Binary { positive: "1".to_owned() };
         let labels = Task::MultiLabel { labels: vec!["a".to_owned(), "b".to_owned()] };
         let number = Task::Number { mean: None, std: None };
@@ -172,7 +176,14 @@ mod tests {
             (answers, &category),
             (Answers::Binary { probabilities: vec![0.5, 0.51], scores: vec![0.0, 0.04] }, &binary),
             (Answers::Number(vec![1.0, 2.0]), &number),
-            (Answers::MultiLabel { probabilities: vec![0.3, 0.7, 0.5, 0.6], labels: 2 }, &labels),
+            (
+                Answers::MultiLabel {
+                    probabilities: vec![0.3, 0.7, 0.5, 0.6],
+                    scores: vec![-0.8, 0.8, 0.0, 0.4],
+                    labels: 2,
+                },
+                &labels,
+            ),
         ] {
             let frame = frame_of(2, columns(&answers, task)).unwrap();
             assert_eq!(frame::schema_of(&frame).columns, schema(task));
