@@ -7,6 +7,9 @@
 //! | number | `f64` in the target's unit | none |
 //! | labels | `bool` for each, called `prediction_LABEL` | `p_LABEL` for each |
 //!
+//! Where they are wanted, the logarithms of the odds, p / (1 - p), stand behind them: `logit` beside `probability`, `logit_CLASS` and
+//! `logit_LABEL` beside the others.
+//!
 //! Of tokens there is a row for each sequence, with `tokens`, `bits_per_token` and `correct`, the share of right ones.
 
 use super::forward::Answers;
@@ -95,6 +98,40 @@ pub(super) fn columns(answers: &Answers, task: &Task) -> Vec<Column> {
         | (Answers::Category { probabilities: values, .. }, _) => {
             vec![Column::new("prediction".into(), values.as_slice())]
         }
+    }
+}
+
+/// The columns that [`logits`] will make; without the classes' where these are not known.
+pub(super) fn logits_schema(task: &Task) -> Vec<SchemaColumn> {
+    let of = |names: &[String]| -> Vec<SchemaColumn> {
+        names.iter().map(|name| SchemaColumn::new(format!("logit_{name}"), DType::F64)).collect()
+    };
+    let logit = || vec![SchemaColumn::new("logit", DType::F64)];
+    match task {
+        Task::Category { classes } => [logit(), of(classes.as_deref().unwrap_or_default())].concat(),
+        Task::Binary { .. } => logit(),
+        Task::MultiLabel { labels } => of(labels),
+        Task::Number { .. } | Task::NextToken { .. } | Task::MaskedToken { .. } => Vec::new(),
+    }
+}
+
+/// The logarithms of the odds of what was answered, as columns.
+pub(super) fn logits(answers: &Answers, task: &Task) -> Vec<Column> {
+    let each = |names: &[String], scores: &[f64]| -> Vec<Column> {
+        let of = |at: usize| scores.iter().skip(at).step_by(names.len().max(1)).copied().collect::<Vec<f64>>();
+        names.iter().enumerate().map(|(at, name)| Column::new(format!("logit_{name}").into(), of(at))).collect()
+    };
+    match (answers, task) {
+        (Answers::Category { probabilities, scores, classes: count }, Task::Category { classes }) => {
+            let rows = probabilities.chunks_exact((*count).max(1)).zip(scores.chunks_exact((*count).max(1)));
+            let top: Vec<f64> = rows.map(|(probabilities, scores)| scores[best_of(probabilities)]).collect();
+            let mut columns = vec![Column::new("logit".into(), top)];
+            columns.extend(each(classes.as_deref().unwrap_or_default(), scores));
+            columns
+        }
+        (Answers::Binary { scores, .. }, _) => vec![Column::new("logit".into(), scores.as_slice())],
+        (Answers::MultiLabel { scores, .. }, Task::MultiLabel { labels }) => each(labels, scores),
+        _ => Vec::new(),
     }
 }
 
@@ -187,6 +224,8 @@ mod tests {
         ] {
             let frame = frame_of(2, columns(&answers, task)).unwrap();
             assert_eq!(frame::schema_of(&frame).columns, schema(task));
+            let odds = frame_of(2, logits(&answers, task)).unwrap();
+            assert_eq!(frame::schema_of(&odds).columns, logits_schema(task));
             let width = if matches!(task, Task::MultiLabel { .. }) { 2 } else { 1 };
             let right = frame_of(2, row_and_target(&answers.judged(&vec![1.0; 2 * width], task), task)).unwrap();
             assert_eq!(frame::schema_of(&right).columns, row_and_target_schema(task));
