@@ -210,6 +210,12 @@ fn an_empty_table_is_predicted_and_not_judged() {
     table(&mut bench, "none", df!["x" => Vec::<f64>::new()].unwrap());
     bench.run::<Predict>("model = 'train.model'\ndata = 'none'").unwrap();
     assert_eq!(read_back(&bench, "table").shape(), (0, 5));
+    let empty = bench.inputs.get_mut("encode.test").unwrap();
+    let ArtifactType::Dataset(dataset) = &mut empty.ty else { panic!("{:?}", empty.ty) };
+    dataset.rows = Some(0);
+    let (_, findings) = bench.check::<Evaluate>("model = 'train.model'\ndata = 'encode.test'\nmetrics = ['accuracy']");
+    assert_eq!(codes_of(&findings), [codes::BAD_DATA.id]);
+    assert_eq!(findings[0].diagnostic.message, "`encode.test` has no rows to judge on");
 }
 
 #[test]

@@ -294,6 +294,12 @@ fn validation_fits(spec: &TrainSpec, model: &ModelType, data: &DatasetType, cx: 
             .hint("its numbers will look better than they are; hold out a part of the rows with a `split` stage");
         return;
     }
+    if data.rows == Some(0) {
+        cx.error(path!["validate"], codes::BAD_DATA, format!("`{reference}` has no rows to validate on"))
+            .from_stage(reference, "encoded here")
+            .hint("look at the stages before it, or leave `validate` out");
+        return;
+    }
     let why = if data.targets.is_empty() { Some("it has no target".to_owned()) } else { model.misfit(data) };
     if let Some(why) = why {
         let message = format!("`{reference}` is not the data that the model was made for: {why}");

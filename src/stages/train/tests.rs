@@ -109,7 +109,15 @@ fn numbers_out_of_range_are_named_with_their_path() {
     let (_, at, message) = finding("batch_size = 512\ndrop_last = true", digits());
     assert_eq!(at, "batch_size");
     assert_eq!(message, "a batch of 512 is never full with 100 rows, and drop_last leaves it out");
-    assert_eq!(finding("", DatasetType { rows: Some(0), ..digits() }).2, "`encode.train` has no rows to learn from");
+}
+
+#[test]
+fn data_without_rows_is_told_before_anything_is_trained() {
+    let empty = || DatasetType { rows: Some(0), ..digits() };
+    let (_, findings) = check_with(GOOD, digits(), empty());
+    let told: Vec<&str> = findings.iter().map(|finding| finding.diagnostic.message.as_str()).collect();
+    assert_eq!(told, ["`encode.val` has no rows to validate on"]);
+    assert_eq!(finding("", empty()).2, "`encode.train` has no rows to learn from");
 }
 
 #[test]
