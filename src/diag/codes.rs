@@ -121,6 +121,7 @@ codes! {
     UNUSED_PARAM = "W0501", "a param that nothing uses", "No stage mentions it.";
     VALIDATE_ON_TRAIN = "W0502", "validation on the training data", "What is measured on the data that a model learns from says little about other data.";
     NOT_LOOKED_INTO = "W0503", "columns that are not looked into", "`redact` looks into texts, and into lists and structs with texts in them. What is inside of binary columns stays as it is.";
+    WARM_UP = "W0504", "a warm-up that does not end", "The learning rate rises for longer than the training lasts, or than the `horizon` of its schedule.";
 }
 
 #[cfg(test)]

@@ -115,7 +115,8 @@ pub struct EarlyStop {
     /// `loss`, or with `validate`: `val_loss`; for categories and binary targets `val_accuracy`; for numbers
     /// `val_rmse` and `val_mae`; for tokens `val_accuracy`, `val_perplexity` and `val_bits_per_token`.
     pub metric: String,
-    /// Epochs without improvement after which training stops.
+    /// After so many epochs in a row without improvement training stops, as in Keras and Lightning: `1`, and `0` too, at the
+    /// first.
     pub patience: u64,
     /// What counts as an improvement: by more than this.
     pub min_delta: f64,

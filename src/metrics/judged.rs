@@ -69,8 +69,10 @@ pub enum Outcome {
 #[derive(Debug)]
 pub struct Judged {
     outcome: Outcome,
+    /// What rows are ranked by, laid out as the probabilities, in whose place they stand.
+    scores: Option<Vec<f64>>,
     predicted: Vec<usize>,
-    /// Per class: the rows by falling probability.
+    /// Per class: the rows by falling score.
     orders: Vec<OnceLock<Vec<u32>>>,
 }
 
@@ -85,7 +87,14 @@ impl Judged {
             Outcome::Binary { probabilities, .. } => (probabilities.iter().map(|p| usize::from(*p > 0.5)).collect(), 1),
             _ => (Vec::new(), 0),
         };
-        Self { outcome, predicted, orders: (0..columns).map(|_| OnceLock::new()).collect() }
+        Self { outcome, scores: None, predicted, orders: (0..columns).map(|_| OnceLock::new()).collect() }
+    }
+
+    /// The same, whose rows are ranked by scores that grow with the probabilities: far from 0 scores differ that give one
+    /// probability, 1. They are laid out as the probabilities.
+    #[must_use]
+    pub fn ranked_by(outcome: Outcome, scores: Vec<f64>) -> Self {
+        Self { scores: Some(scores), ..Self::new(outcome) }
     }
 
     /// What was right and what was predicted.
@@ -134,11 +143,11 @@ impl Judged {
     #[must_use]
     pub fn label(&self, index: usize) -> Option<Self> {
         let Outcome::MultiLabel { truth, probabilities, labels } = &self.outcome else { return None };
+        let of = |values: &[f64]| values.iter().skip(index).step_by(*labels).copied().collect();
         (index < *labels).then(|| {
-            Self::new(Outcome::Binary {
-                truth: truth.iter().skip(index).step_by(*labels).copied().collect(),
-                probabilities: probabilities.iter().skip(index).step_by(*labels).copied().collect(),
-            })
+            let truth = truth.iter().skip(index).step_by(*labels).copied().collect();
+            let one = Self::new(Outcome::Binary { truth, probabilities: of(probabilities) });
+            Self { scores: self.scores.as_deref().map(of), ..one }
         })
     }
 
@@ -169,15 +178,23 @@ impl Judged {
         }
     }
 
-    /// The rows by falling probability of a class (of yes, for binary tasks); equal ones in row order.
-    pub(super) fn order(&self, class: usize) -> &[u32] {
-        match &self.outcome {
-            Outcome::Binary { probabilities, .. } => self.orders[0].get_or_init(|| descending(probabilities)),
-            _ => self.orders[class].get_or_init(|| {
-                let scores: Vec<f64> = (0..self.rows()).map(|row| self.probability(row, class)).collect();
-                descending(&scores)
-            }),
+    /// What a row is ranked by among those that may have a class: a score where there are scores, else its probability.
+    pub(super) fn score(&self, row: usize, class: usize) -> f64 {
+        match (&self.scores, &self.outcome) {
+            (Some(scores), Outcome::Category { classes, .. }) => scores[row * classes + class],
+            (Some(scores), Outcome::Binary { .. }) if class == 1 => scores[row],
+            (Some(scores), Outcome::Binary { .. }) => -scores[row],
+            _ => self.probability(row, class),
         }
+    }
+
+    /// The rows by falling score of a class (of yes, for binary tasks); equal ones in row order.
+    pub(super) fn order(&self, class: usize) -> &[u32] {
+        let (place, class) = if matches!(self.outcome, Outcome::Binary { .. }) { (0, 1) } else { (class, class) };
+        self.orders[place].get_or_init(|| {
+            let scores: Vec<f64> = (0..self.rows()).map(|row| self.score(row, class)).collect();
+            descending(&scores)
+        })
     }
 }
 

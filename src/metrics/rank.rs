@@ -16,9 +16,9 @@ pub(super) fn area(judged: &Judged, class: usize, weights: &[f64]) -> Option<f64
     let (mut yes_above, mut yes, mut no, mut pairs) = (0.0, 0.0, 0.0, 0.0);
     let mut at = 0;
     while at < order.len() {
-        let score = judged.probability(order[at] as usize, class);
+        let score = judged.score(order[at] as usize, class);
         let (mut group_yes, mut group_no) = (0.0, 0.0);
-        while at < order.len() && judged.probability(order[at] as usize, class) == score {
+        while at < order.len() && judged.score(order[at] as usize, class) == score {
             let row = order[at] as usize;
             if judged.truth(row) == class {
                 group_yes += weights[row];
@@ -61,8 +61,8 @@ pub fn roc_curve(judged: &Judged, class: usize) -> Option<RocCurve> {
         } else {
             no += 1.0;
         }
-        let next = order.get(place + 1).map(|next| judged.probability(*next as usize, class));
-        if next != Some(judged.probability(*row as usize, class)) {
+        let next = order.get(place + 1).map(|next| judged.score(*next as usize, class));
+        if next != Some(judged.score(*row as usize, class)) {
             false_positive.push(no / total_no);
             true_positive.push(yes / total_yes);
         }

@@ -7,7 +7,7 @@ use super::{Judged, Method, Metric, Outcome, TaskKind};
 pub(super) const ROC_AUC: Metric = Metric {
     name: "roc_auc",
     title: "ROC AUC",
-    about: "The chance that a row of the class gets a higher probability of it than a row without, ties counting half; for several classes the mean of each against the rest, for labels the mean of each. Not defined where a class has no rows, or all.",
+    about: "The chance that a row of the class gets a higher probability of it than a row without, ties counting half, by their log-odds, which differ where probabilities round to 1; for several classes the mean of each against the rest, for labels the mean of each. Not defined where a class has no rows, or all.",
     formula: "P(score of yes > score of no) + P(equal) / 2",
     range: (0.0, 1.0),
     higher_is_better: true,

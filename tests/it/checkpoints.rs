@@ -195,7 +195,7 @@ fn numbers(folder: &Path) -> TrainJob {
         schedule: serde_json::from_value(json!({ "step": { "step_size": 4, "gamma": 0.5 } })).expect("a schedule"),
         epochs: 12,
         batch_size: 16,
-        early_stop: Some(EarlyStop { metric: "val_loss".into(), patience: 3, min_delta: 0.003, restore_best: true }),
+        early_stop: Some(EarlyStop { metric: "val_loss".into(), patience: 4, min_delta: 0.003, restore_best: true }),
         augment: None,
         ..base
     }
@@ -226,7 +226,7 @@ fn scaled(folder: &Path) -> TrainJob {
         schedule: serde_json::from_value(json!("constant")).expect("a schedule"),
         precision: Precision::F16,
         ema: Some(Ema { decay: 0.8 }),
-        early_stop: Some(EarlyStop { metric: "val_loss".into(), patience: 2, min_delta: 0.01, restore_best: true }),
+        early_stop: Some(EarlyStop { metric: "val_loss".into(), patience: 3, min_delta: 0.01, restore_best: true }),
         augment: None,
         epochs: 6,
         ..job(folder)

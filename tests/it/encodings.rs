@@ -83,9 +83,18 @@ fn a_constant_column_becomes_zeros_and_one_row_is_enough_for_features() {
 
 #[test]
 fn a_table_without_rows_teaches_nothing() {
-    csv("x = \"f64\"", "x,y\n", "features.x = \"numeric\"")
-        .exits(1)
-        .says("`table` has no rows, so nothing can be learnt");
+    // Without types declared its columns are texts, which is not what is wrong.
+    for types in ["x = \"f64\"", ""] {
+        csv(types, "x,y\n", "features.x = \"numeric\"")
+            .exits(2)
+            .says("`table` has no rows, so nothing can be learnt")
+            .says("look at what makes it");
+    }
+    let few = "\n[stage.few]\nkind = \"table\"\nfrom = \"table\"\nsteps = [{ filter = \"x > 9\" }]\n";
+    let encode = TABLE.replace("FORMAT", "csv").replace("TYPES", "").replace("fit = \"table\"", "fit = \"few\"");
+    let sandbox =
+        Sandbox::with_manifest(&[&encode, "features.x = \"numeric\"\n", few].concat()).file("rows.csv", "x\n1\n");
+    sandbox.run(&[]).exits(1).says("`few` has no rows, so nothing can be learnt").says("look at what makes it");
 }
 
 #[test]

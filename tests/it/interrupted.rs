@@ -199,13 +199,20 @@ fn a_result_that_kept_no_state_cannot_be_extended_and_why_says_so() {
 
 #[test]
 fn a_training_that_stopped_early_continues_from_where_it_stopped() {
-    // Nothing is ever so much better, so it stops when two epochs are over after the first, and the next one is no better.
+    // Nothing is ever so much better than the first epoch, so the second one after it stops.
     let text = |count: u64| epochs(count).replace("patience = 1000", "min_delta = 1e9, patience = 2");
     let sandbox = sandbox(&text(10));
     sandbox.run(&[]).success();
     sandbox.write("pipeline.toml", text(20));
-    sandbox.kilter(&["why", "pipeline.toml", "train"]).success().prints("It continues from epoch 4.");
-    sandbox.run(&[]).success().says("continues from epoch 4 of 20, an earlier result");
+    sandbox.kilter(&["why", "pipeline.toml", "train"]).success().prints("It continues from epoch 3.");
+    sandbox.run(&[]).success().says("continues from epoch 3 of 20, an earlier result");
+}
+
+#[test]
+fn a_batch_larger_than_the_data_is_warned_of() {
+    let text = epochs(1).replace("batch_size = 8\ndrop_last = true", "batch_size = 1000");
+    let ran = sandbox(&text).run(&[]).success();
+    ran.says("batch_size is 1,000, and `encode.train` has ").says("every epoch is a single step of all of them");
 }
 
 #[test]

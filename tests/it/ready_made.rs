@@ -67,11 +67,12 @@ kind = "predict"
 model = "{loss}.model"
 data = "new"
 keep = ["book"]
+logits = true
 
 [stage.first_{loss}]
 kind = "sql"
 inputs = {{ asked = "ask_{loss}" }}
-query = "SELECT book FROM asked ORDER BY probability DESC LIMIT 4"
+query = "SELECT book FROM asked ORDER BY logit DESC LIMIT 4"
 "#
     )
 }

@@ -190,6 +190,7 @@ fn weights_of_another_network_are_refused_by_the_name_of_the_tensor() {
         architecture(folder.path(), feature("image", &[1, 8, 8], TensorType::U8), layers, 4, four());
         let events = run(&mut worker, folder.path(), TrainJob { weights: Some(began.clone()), ..first.clone() });
         assert!(failed(&events).0.contains("weights.safetensors") && failed(&events).0.ends_with(told), "{events:?}");
+        assert!(failed(&events).1[0].starts_with("they are the weights of another architecture"), "{events:?}");
     }
 }
 

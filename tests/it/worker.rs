@@ -255,13 +255,13 @@ fn a_loss_that_explodes_says_where_and_what_to_try_and_stores_nothing() {
 fn an_early_stop_keeps_the_best_epochs_weights() {
     let folder = tempfile::tempdir().expect("folder");
     let mut worker = Worker::start(SETTING);
-    let early_stop = Some(EarlyStop { metric: "val_loss".into(), patience: 1, min_delta: 10.0, restore_best: true });
+    let early_stop = Some(EarlyStop { metric: "val_loss".into(), patience: 2, min_delta: 10.0, restore_best: true });
     let stopped = TrainJob { early_stop, epochs: 9, ..job(folder.path()) };
     let events = worker.run(folder.path(), Job::Train(Box::new(stopped.clone())));
     assert_eq!((done(&events)["epochs"], done(&events)["best_epoch"]), (3.0, 1.0));
     assert_eq!(done(&events)["val_loss"], epochs(&events)[0]["val_loss"]);
     let best = std::fs::read(&stopped.out).expect("weights");
-    // The same schedule, cut off after the first epoch: no patience, and nothing counts as better.
+    // The same schedule, cut off after the second epoch: the first that is no better stops, as nothing counts as better.
     let early_stop = Some(EarlyStop { metric: "val_loss".into(), patience: 0, min_delta: 10.0, restore_best: true });
     let events = worker.run(folder.path(), Job::Train(Box::new(TrainJob { early_stop, ..stopped.clone() })));
     assert_eq!(done(&events)["epochs"], 2.0);

@@ -77,9 +77,7 @@ impl Schedule {
     pub fn ends_with_the_last_epoch(&self) -> bool {
         match self {
             Self::Constant(_) | Self::Step(_) | Self::Plateau(_) => false,
-            Self::Cosine(spec) => spec.horizon.is_none(),
-            Self::OneCycle(spec) => spec.horizon.is_none(),
-            Self::Linear(spec) => spec.horizon.is_none(),
+            Self::Cosine(_) | Self::OneCycle(_) | Self::Linear(_) => self.horizon().is_none(),
         }
     }
 
@@ -113,6 +111,30 @@ impl Schedule {
             Self::Linear(spec) => Some(spec.min_lr),
             Self::Plateau(spec) => Some(spec.min_lr),
             Self::Constant(_) | Self::Step(_) | Self::OneCycle(_) => None,
+        }
+    }
+
+    /// Over how many epochs it rises first; 0 where it does not, or rises by itself.
+    #[must_use]
+    pub fn warmup_epochs(&self) -> f64 {
+        match self {
+            Self::Constant(spec) => spec.warmup_epochs,
+            Self::Step(spec) => spec.warmup_epochs,
+            Self::Cosine(spec) => spec.warmup_epochs,
+            Self::OneCycle(_) => 0.0,
+            Self::Linear(spec) => spec.warmup_epochs,
+            Self::Plateau(spec) => spec.warmup_epochs,
+        }
+    }
+
+    /// The number of epochs that it is made for, where it names one.
+    #[must_use]
+    pub fn horizon(&self) -> Option<u64> {
+        match self {
+            Self::Cosine(spec) => spec.horizon,
+            Self::OneCycle(spec) => spec.horizon,
+            Self::Linear(spec) => spec.horizon,
+            Self::Constant(_) | Self::Step(_) | Self::Plateau(_) => None,
         }
     }
 

@@ -3,7 +3,7 @@
 use super::features::{Tokenizers, Training};
 use super::spec::EncodeSpec;
 use super::{Encoded, FittedFeature, FittedTarget, FittedTokens, Target, Tensor, TensorData};
-use crate::stage::{Input, StageError};
+use crate::stage::{Input, Ref, StageError};
 use crate::types::{DatasetType, TargetType, Task};
 use polars::prelude::DataFrame;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -27,6 +27,15 @@ pub struct Encoder {
     pub targets: Vec<FittedTarget>,
 }
 
+/// What is said of a training table without rows.
+pub(super) fn no_rows(table: &Ref) -> String {
+    format!("`{table}` has no rows, so nothing can be learnt from it")
+}
+
+/// What to do about it.
+pub(super) const NO_ROWS_HINT: &str =
+    "look at what makes it: its file has column names alone, or a filter or split leaves no row for it";
+
 impl Encoder {
     /// Fits every feature and the target on the training table, where no feature needs a tokenizer.
     ///
@@ -42,8 +51,7 @@ impl Encoder {
     /// When a column is missing or holds what cannot be encoded; names column and row.
     pub fn fit_with(spec: &EncodeSpec, frame: &DataFrame, tokenizers: &Tokenizers) -> Result<Self, StageError> {
         if frame.height() == 0 {
-            return Err(StageError::data(format!("`{}` has no rows, so nothing can be learnt from it", spec.fit))
-                .at(vec!["fit".into()]));
+            return Err(StageError::data(no_rows(&spec.fit)).hint(NO_ROWS_HINT).at(vec!["fit".into()]));
         }
         let mut targets: Vec<FittedTarget> = spec
             .target

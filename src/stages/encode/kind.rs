@@ -1,5 +1,6 @@
 //! The kind `encode`: what it will output, and its run.
 
+use super::encoder::{NO_ROWS_HINT, no_rows};
 use super::features::Tokenizers;
 use super::ports::{ENCODER, dataset_ports};
 use super::spec::EncodeSpec;
@@ -66,6 +67,12 @@ target.species = "category"
         let Some(fit) = cx.table(&spec.fit, path!["fit"]) else {
             return unknown_outputs(&names);
         };
+        if fit.rows == Some(0) {
+            cx.error(path!["fit"], codes::BAD_DATA, no_rows(&spec.fit))
+                .from_stage(&spec.fit, "the table comes from here")
+                .hint(NO_ROWS_HINT);
+            return unknown_outputs(&names);
+        }
         let (dataset, columns) = check_fit(spec, &fit, cx);
         let mut outputs = Outputs::none();
         for (index, (name, table)) in names.into_iter().zip(spec.tables()).enumerate() {

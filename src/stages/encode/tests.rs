@@ -241,6 +241,18 @@ fn checking_finds_every_mistake_of_columns() {
 }
 
 #[test]
+fn a_table_without_rows_is_told_as_that_and_not_by_the_types_of_its_columns() {
+    // A file of column names alone has texts.
+    let empty = TableSchema::new(vec![Col::new("age", DType::Str)]).with_rows(0);
+    let (_, findings) = check("fit = 'split.train'\nfeatures.age = 'numeric'", empty);
+    assert_eq!(findings.len(), 1, "{findings:#?}");
+    let told = &findings[0].diagnostic;
+    assert_eq!(told.code, codes::BAD_DATA);
+    assert_eq!(told.message, "`split.train` has no rows, so nothing can be learnt from it");
+    assert!(told.hints[0].starts_with("look at what makes it"), "{told:?}");
+}
+
+#[test]
 fn the_language_of_features_is_strict_and_says_so() {
     let error = |feature: &str| spec_error(&format!("fit = 'a'\nfeatures.x = {feature}"));
     assert!(error("'numerical'").contains("did you mean `numeric`?"));

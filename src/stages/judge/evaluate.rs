@@ -122,6 +122,11 @@ require.accuracy = { min = 0.928 }
                 .from_stage(&spec.data, "encoded here")
                 .hint("for rows without a target, use `predict`");
         }
+        if data.is_some_and(|data| data.rows == Some(0)) {
+            cx.error(path!["data"], codes::BAD_DATA, no_rows(spec))
+                .from_stage(&spec.data, "encoded here")
+                .hint(NO_ROWS_HINT);
+        }
         let target = data.and_then(|data| target_in(model, data));
         check_metrics(spec, target, cx);
         ranking::check(spec, data, target.map(|target| TaskKind::from(&target.task)), cx);
@@ -141,7 +146,7 @@ require.accuracy = { min = 0.928 }
         let right = right(data, target)?;
         let rows = if target.task.is_tokens() { rows_of(data)? } else { right.len() / target.task.targets() };
         if rows == 0 {
-            return Err(StageError::data(format!("`{}` has no rows to judge on", spec.data)).at(path!["data"]));
+            return Err(StageError::data(no_rows(spec)).hint(NO_ROWS_HINT).at(path!["data"]));
         }
         let tensors = data.file(DATA_FILE).ok_or_else(|| StageError::bug("a dataset without its tensors"))?;
         let compute = Compute {
@@ -169,6 +174,14 @@ require.accuracy = { min = 0.928 }
         Ok(produced.port(REPORT_PORT, ArtifactType::Report))
     }
 }
+
+/// What is said of data without rows.
+fn no_rows(spec: &EvaluateSpec) -> String {
+    format!("`{}` has no rows to judge on", spec.data)
+}
+
+/// What to do about it.
+const NO_ROWS_HINT: &str = "look at the stages before it: a `filter` or a `split` may leave no row for it";
 
 /// What is right, row by row; of next tokens the characters that they stand for, of hidden ones nothing: the worker knows both.
 fn right(data: &Input, target: &TargetType) -> Result<Vec<f64>, StageError> {

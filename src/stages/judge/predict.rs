@@ -32,6 +32,11 @@ pub struct PredictSpec {
     /// Columns of the table to carry over, before the predictions: names or patterns.
     #[serde(default)]
     pub keep: Names,
+    /// Whether the logarithms of the odds, `logit`, stand beside the probabilities: what sorts rows also where probabilities round
+    /// to 1.
+    // Left out of keys where it says nothing, so that it could be added without emptying anybody's cache.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub logits: bool,
     /// Rows in a forward pass.
     #[serde(default = "default_batch_size")]
     pub batch_size: u64,
@@ -59,7 +64,7 @@ impl Kind for Predict {
         summary: "Predicts for raw rows with a trained model",
         ports: &[Port {
             name: PORT,
-            about: "the kept columns, `prediction`, and for classes `probability` and `p_CLASS`, for yes or no `probability`",
+            about: "the kept columns, `prediction`, and for classes `probability` and `p_CLASS`, for yes or no `probability`; with `logits` also `logit` and `logit_CLASS`",
         }],
         example: r#"
 [stage.predict]
@@ -83,6 +88,15 @@ keep = ["id"]
         }
         check_compute(spec.batch_size, spec.threads, cx);
         let task = model.and_then(|model| model.target.as_ref()).map(|target| &target.task);
+        if spec.logits && matches!(task, Some(Task::Number { .. })) {
+            cx.error(
+                path!["logits"],
+                codes::CONFLICT,
+                format!("`{}` predicts a number, which has no odds", spec.model),
+            )
+            .hint("leave `logits` out: the prediction itself sorts")
+            .from_stage(&spec.model, "the model comes from here");
+        }
         if task.is_some_and(Task::is_tokens) {
             let message = format!("`{}` predicts tokens, and not an answer for each row", spec.model);
             cx.error(path!["model"], codes::MODEL_TASK, message)
@@ -130,6 +144,9 @@ keep = ["id"]
         let kept = kept.into_iter().map(|name| table.column(name).cloned()).collect::<Result<Vec<_>, _>>();
         let mut columns = kept.map_err(|error| frame::failed("keep columns", &error))?;
         columns.extend(predictions::columns(&answers, &target.task));
+        if spec.logits {
+            columns.extend(predictions::logits(&answers, &target.task));
+        }
         let summary = format!("{} predicted", counted(encoded.rows, "row"));
         let produced = Produced::new(summary);
         frame::write_table(cx, PORT, predictions::frame_of(encoded.rows, columns)?, produced)
@@ -146,7 +163,10 @@ fn schema(spec: &PredictSpec, table: &TableSchema, task: Option<&Task>, cx: &mut
     for name in selected.iter().flatten() {
         columns.extend(table.columns.iter().find(|column| column.name == *name).cloned());
     }
-    let new = task.map(predictions::schema).unwrap_or_default();
+    let mut new = task.map(predictions::schema).unwrap_or_default();
+    if spec.logits {
+        new.extend(task.map(predictions::logits_schema).unwrap_or_default());
+    }
     if let Some(twice) = new.iter().find(|new| columns.iter().any(|column| column.name == new.name)) {
         cx.error(path!["keep"], codes::DUPLICATE_COLUMN, format!("column `{}` would stand twice", twice.name))
             .label("kept, and also what the prediction is called")

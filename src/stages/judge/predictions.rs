@@ -7,6 +7,9 @@
 //! | number | `f64` in the target's unit | none |
 //! | labels | `bool` for each, called `prediction_LABEL` | `p_LABEL` for each |
 //!
+//! Where they are wanted, the logarithms of the odds, p / (1 - p), stand behind them: `logit` beside `probability`, `logit_CLASS` and
+//! `logit_LABEL` beside the others.
+//!
 //! Of tokens there is a row for each sequence, with `tokens`, `bits_per_token` and `correct`, the share of right ones.
 
 use super::forward::Answers;
@@ -50,7 +53,7 @@ pub(super) fn schema_is_complete(task: &Task) -> bool {
 /// What was answered, as columns.
 pub(super) fn columns(answers: &Answers, task: &Task) -> Vec<Column> {
     match (answers, task) {
-        (Answers::Category { probabilities, classes: count }, Task::Category { classes }) => {
+        (Answers::Category { probabilities, classes: count, .. }, Task::Category { classes }) => {
             let names = classes.as_deref().unwrap_or_default();
             let rows = probabilities.chunks_exact((*count).max(1));
             let best: Vec<usize> = rows.map(best_of).collect();
@@ -79,7 +82,7 @@ pub(super) fn columns(answers: &Answers, task: &Task) -> Vec<Column> {
             let yes: Vec<bool> = probabilities.iter().map(|p| *p > 0.5).collect();
             vec![Column::new("prediction".into(), yes), Column::new("probability".into(), probabilities.as_slice())]
         }
-        (Answers::MultiLabel { probabilities, labels: count }, Task::MultiLabel { labels }) => {
+        (Answers::MultiLabel { probabilities, labels: count, .. }, Task::MultiLabel { labels }) => {
             let of = |label: usize| probabilities.iter().skip(label).step_by(*count);
             let said = labels.iter().enumerate().map(|(at, label)| {
                 Column::new(format!("prediction_{label}").into(), of(at).map(|p| *p > 0.5).collect::<Vec<bool>>())
@@ -95,6 +98,40 @@ pub(super) fn columns(answers: &Answers, task: &Task) -> Vec<Column> {
         | (Answers::Category { probabilities: values, .. }, _) => {
             vec![Column::new("prediction".into(), values.as_slice())]
         }
+    }
+}
+
+/// The columns that [`logits`] will make; without the classes' where these are not known.
+pub(super) fn logits_schema(task: &Task) -> Vec<SchemaColumn> {
+    let of = |names: &[String]| -> Vec<SchemaColumn> {
+        names.iter().map(|name| SchemaColumn::new(format!("logit_{name}"), DType::F64)).collect()
+    };
+    let logit = || vec![SchemaColumn::new("logit", DType::F64)];
+    match task {
+        Task::Category { classes } => [logit(), of(classes.as_deref().unwrap_or_default())].concat(),
+        Task::Binary { .. } => logit(),
+        Task::MultiLabel { labels } => of(labels),
+        Task::Number { .. } | Task::NextToken { .. } | Task::MaskedToken { .. } => Vec::new(),
+    }
+}
+
+/// The logarithms of the odds of what was answered, as columns.
+pub(super) fn logits(answers: &Answers, task: &Task) -> Vec<Column> {
+    let each = |names: &[String], scores: &[f64]| -> Vec<Column> {
+        let of = |at: usize| scores.iter().skip(at).step_by(names.len().max(1)).copied().collect::<Vec<f64>>();
+        names.iter().enumerate().map(|(at, name)| Column::new(format!("logit_{name}").into(), of(at))).collect()
+    };
+    match (answers, task) {
+        (Answers::Category { probabilities, scores, classes: count }, Task::Category { classes }) => {
+            let rows = probabilities.chunks_exact((*count).max(1)).zip(scores.chunks_exact((*count).max(1)));
+            let top: Vec<f64> = rows.map(|(probabilities, scores)| scores[best_of(probabilities)]).collect();
+            let mut columns = vec![Column::new("logit".into(), top)];
+            columns.extend(each(classes.as_deref().unwrap_or_default(), scores));
+            columns
+        }
+        (Answers::Binary { scores, .. }, _) => vec![Column::new("logit".into(), scores.as_slice())],
+        (Answers::MultiLabel { scores, .. }, Task::MultiLabel { labels }) => each(labels, scores),
+        _ => Vec::new(),
     }
 }
 
@@ -164,7 +201,11 @@ mod tests {
     #[test]
     fn the_columns_are_those_that_were_promised() {
         let category = Task::Category { classes: Some(vec!["a".to_owned(), "b".to_owned()]) };
-        let answers = Answers::Category { probabilities: vec![0.3, 0.7, 0.5, 0.5], classes: 2 };
+        let answers = Answers::Category {
+            probabilities: vec![0.3, 0.7, 0.5, 0.5],
+            scores: vec![-0.8, 0.8, 0.0, 0.0],
+            classes: 2,
+        };
         let binary = Task::Binary { positive: "1".to_owned() };
         let labels = Task::MultiLabel { labels: vec!["a".to_owned(), "b".to_owned()] };
         let number = Task::Number { mean: None, std: None };
@@ -172,10 +213,19 @@ mod tests {
             (answers, &category),
             (Answers::Binary { probabilities: vec![0.5, 0.51], scores: vec![0.0, 0.04] }, &binary),
             (Answers::Number(vec![1.0, 2.0]), &number),
-            (Answers::MultiLabel { probabilities: vec![0.3, 0.7, 0.5, 0.6], labels: 2 }, &labels),
+            (
+                Answers::MultiLabel {
+                    probabilities: vec![0.3, 0.7, 0.5, 0.6],
+                    scores: vec![-0.8, 0.8, 0.0, 0.4],
+                    labels: 2,
+                },
+                &labels,
+            ),
         ] {
             let frame = frame_of(2, columns(&answers, task)).unwrap();
             assert_eq!(frame::schema_of(&frame).columns, schema(task));
+            let odds = frame_of(2, logits(&answers, task)).unwrap();
+            assert_eq!(frame::schema_of(&odds).columns, logits_schema(task));
             let width = if matches!(task, Task::MultiLabel { .. }) { 2 } else { 1 };
             let right = frame_of(2, row_and_target(&answers.judged(&vec![1.0; 2 * width], task), task)).unwrap();
             assert_eq!(frame::schema_of(&right).columns, row_and_target_schema(task));

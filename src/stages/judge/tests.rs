@@ -182,11 +182,40 @@ fn raw_rows_get_the_answers_that_the_dataset_gets() {
 }
 
 #[test]
+fn logits_stand_behind_the_probabilities_and_sort_what_these_do_not() {
+    let mut bench = bench("kind = 'category'");
+    table(&mut bench, "far", df!["x" => [900.0, 600.0, 800.0]].unwrap());
+    bench.run::<Predict>("model = 'train.model'\ndata = 'far'\nlogits = true").unwrap();
+    let predicted = read_back(&bench, "table");
+    let names = ["prediction", "probability", "p_a", "p_b", "p_c", "logit", "logit_a", "logit_b", "logit_c"];
+    assert_eq!(predicted.get_column_names(), names);
+    let values = |name: &str| predicted.column(name).unwrap().f64().unwrap().to_vec();
+    assert_eq!(values("probability"), [Some(1.0); 3]);
+    let logit = values("logit");
+    assert!(logit[0] > logit[2] && logit[2] > logit[1], "{logit:?}");
+    assert_eq!(logit, values("logit_a"));
+    assert_eq!(values("logit_b"), logit.iter().map(|logit| logit.map(|logit| -logit)).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_number_has_no_logit() {
+    let bench = bench("delay = 'number'");
+    let (_, findings) = bench.check::<Predict>("model = 'train.model'\ndata = 'split.test'\nlogits = true");
+    assert_eq!(codes_of(&findings), [codes::CONFLICT.id]);
+}
+
+#[test]
 fn an_empty_table_is_predicted_and_not_judged() {
     let mut bench = bench("kind = 'category'");
     table(&mut bench, "none", df!["x" => Vec::<f64>::new()].unwrap());
     bench.run::<Predict>("model = 'train.model'\ndata = 'none'").unwrap();
     assert_eq!(read_back(&bench, "table").shape(), (0, 5));
+    let empty = bench.inputs.get_mut("encode.test").unwrap();
+    let ArtifactType::Dataset(dataset) = &mut empty.ty else { panic!("{:?}", empty.ty) };
+    dataset.rows = Some(0);
+    let (_, findings) = bench.check::<Evaluate>("model = 'train.model'\ndata = 'encode.test'\nmetrics = ['accuracy']");
+    assert_eq!(codes_of(&findings), [codes::BAD_DATA.id]);
+    assert_eq!(findings[0].diagnostic.message, "`encode.test` has no rows to judge on");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What a training stage will output, and what is wrong with it.
 
+use super::batch;
 use super::kind::{CURVES, GRADIENTS, HISTORY, MODEL, STATE};
 use super::single_row;
 use super::spec::TrainSpec;
@@ -7,6 +8,7 @@ use crate::diag::{codes, did_you_mean, list};
 use crate::job::{Accumulate, TRACE, validation_metrics};
 use crate::nn::choice::Problem;
 use crate::nn::losses::Loss;
+use crate::numbers::count;
 use crate::path;
 use crate::stage::{CheckCx, Outputs, Path};
 use crate::types::{ArtifactType, Column, DType, DatasetType, ModelType, TableSchema, Task, TensorType};
@@ -33,7 +35,7 @@ pub(super) fn check(spec: &TrainSpec, cx: &mut CheckCx<'_>) -> Outputs {
         validation_fits(spec, model, validation, cx);
     }
     if let Some(data) = data {
-        batch_fits(spec, data, cx);
+        batch::check(spec, data, cx);
         images(spec, data, cx);
     }
     let trained =
@@ -104,6 +106,7 @@ fn numbers(spec: &TrainSpec, cx: &mut CheckCx<'_>) {
         cx.error(path!["schedule", spec.schedule.name(), "min_lr"], codes::OUT_OF_RANGE, message)
             .hint("a schedule falls to it; with this one the rate would rise");
     }
+    warm_up_ends(spec, cx);
     if let Some(clip) = spec.clip {
         let bound = clip.bound();
         if !(bound > 0.0 && bound.is_finite()) {
@@ -117,6 +120,24 @@ fn numbers(spec: &TrainSpec, cx: &mut CheckCx<'_>) {
         let message = format!("min_delta is at least 0, found {}", stop.min_delta);
         cx.error(path!["early_stop", "min_delta"], codes::OUT_OF_RANGE, message);
     }
+}
+
+/// Warns of a rate that rises for longer than there are epochs. A warning: the first part of a training that is to be extended may
+/// end before its warm-up does.
+fn warm_up_ends(spec: &TrainSpec, cx: &mut CheckCx<'_>) {
+    let (warm, horizon) = (spec.schedule.warmup_epochs(), spec.schedule.horizon());
+    let epochs = horizon.unwrap_or(spec.epochs);
+    if epochs == 0 || !warm.is_finite() || warm <= epochs as f64 {
+        return;
+    }
+    let (end, follows, or) = match horizon {
+        None => ("in a training of", "the rate stays below lr", "more epochs"),
+        Some(_) => ("before a horizon of", "nothing is left for its fall", "a later horizon"),
+    };
+    let message = format!("a warm-up of {warm} epochs does not end {end} {}", count(epochs));
+    cx.error(path!["schedule", spec.schedule.name(), "warmup_epochs"], codes::WARM_UP, message)
+        .label(follows)
+        .hint(format!("take a shorter warm-up, or {or}"));
 }
 
 /// How steps are computed.
@@ -273,25 +294,18 @@ fn validation_fits(spec: &TrainSpec, model: &ModelType, data: &DatasetType, cx: 
             .hint("its numbers will look better than they are; hold out a part of the rows with a `split` stage");
         return;
     }
+    if data.rows == Some(0) {
+        cx.error(path!["validate"], codes::BAD_DATA, format!("`{reference}` has no rows to validate on"))
+            .from_stage(reference, "encoded here")
+            .hint("look at the stages before it, or leave `validate` out");
+        return;
+    }
     let why = if data.targets.is_empty() { Some("it has no target".to_owned()) } else { model.misfit(data) };
     if let Some(why) = why {
         let message = format!("`{reference}` is not the data that the model was made for: {why}");
         cx.error(path!["validate"], codes::DATASETS_DIFFER, message)
             .from_stage(reference, "the data")
             .hint("encode training and validation data by one stage: `fit` the one, `apply` to the other");
-    }
-}
-
-/// A batch that is dropped because it is never full leaves nothing.
-fn batch_fits(spec: &TrainSpec, data: &DatasetType, cx: &mut CheckCx<'_>) {
-    let Some(rows) = data.rows else { return };
-    if rows == 0 {
-        cx.error(path!["data"], codes::BAD_DATA, format!("`{}` has no rows to learn from", spec.data))
-            .from_stage(&spec.data, "encoded here");
-    } else if spec.drop_last && spec.batch_size > rows {
-        let message =
-            format!("a batch of {} is never full with {rows} rows, and drop_last leaves it out", spec.batch_size);
-        cx.error(path!["batch_size"], codes::OUT_OF_RANGE, message).hint("use a smaller batch_size, or no drop_last");
     }
 }
 

@@ -1,5 +1,6 @@
 //! The kind that trains.
 
+mod batch;
 mod check;
 mod kind;
 mod ranking;

@@ -1,5 +1,6 @@
 //! Runs a training job in the worker, shows its progress, writes its history.
 
+use super::batch;
 use super::check::names;
 use super::kind::{CURVES, GRADIENTS, HISTORY, MODEL, STATE};
 use super::spec::TrainSpec;
@@ -19,7 +20,13 @@ use std::path::PathBuf;
 pub(super) fn run(spec: &TrainSpec, cx: &RunCx<'_>) -> Result<Produced, StageError> {
     let model = cx.input(&spec.model)?;
     let ArtifactType::Model(untrained) = &model.ty else { return Err(StageError::bug("the model is none")) };
-    let target = target(model, cx.input(&spec.data)?)?;
+    let data = cx.input(&spec.data)?;
+    let target = target(model, data)?;
+    if let ArtifactType::Dataset(data) = &data.ty
+        && let Some(told) = batch::too_large(spec, data)
+    {
+        cx.services.warn(told);
+    }
     let out = cx.out(MODEL)?;
     for name in ["architecture.json", "encoder.json"] {
         let (from, to) = (path(model, name)?, out.join(name));

@@ -110,7 +110,29 @@ fn numbers_out_of_range_are_named_with_their_path() {
     assert_eq!(at("schedule.cosine = { min_lr = 0.1 }"), "schedule.cosine.min_lr");
     assert_eq!(at("schedule.plateau = { min_lr = 0.1 }"), "schedule.plateau.min_lr");
     assert_eq!(at("augment = { shift = 28 }"), "augment.shift");
-    assert_eq!(at("batch_size = 512\ndrop_last = true"), "batch_size");
+    let (_, at, message) = finding("batch_size = 512\ndrop_last = true", digits());
+    assert_eq!(at, "batch_size");
+    assert_eq!(message, "a batch of 512 is never full with 100 rows, and drop_last leaves it out");
+}
+
+#[test]
+fn data_without_rows_is_told_before_anything_is_trained() {
+    let empty = || DatasetType { rows: Some(0), ..digits() };
+    let (_, findings) = check_with(GOOD, digits(), empty());
+    let told: Vec<&str> = findings.iter().map(|finding| finding.diagnostic.message.as_str()).collect();
+    assert_eq!(told, ["`encode.val` has no rows to validate on"]);
+    assert_eq!(finding("", empty()).2, "`encode.train` has no rows to learn from");
+}
+
+#[test]
+fn a_warm_up_ends_before_the_training_does() {
+    let (code, at, message) = finding("schedule.constant = { warmup_epochs = 3.5 }", digits());
+    assert_eq!((code, at.as_str()), (codes::WARM_UP.id, "schedule.constant.warmup_epochs"));
+    assert_eq!(message, "a warm-up of 3.5 epochs does not end in a training of 3");
+    for fine in ["constant = { warmup_epochs = 3 }", "one_cycle = {}", "linear = { warmup_epochs = 4, horizon = 4 }"] {
+        let (_, findings) = check_with(&format!("{GOOD}schedule.{fine}"), digits(), digits());
+        assert!(findings.is_empty(), "{fine}: {findings:#?}");
+    }
 }
 
 #[test]

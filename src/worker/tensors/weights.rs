@@ -60,16 +60,16 @@ impl Weights {
         let file = TensorFile::open(path)?;
         let has = |name: &String| self.0.contains_key(name) && wanted(name);
         if let Some(extra) = file.tensors().keys().find(|name| !has(name)) {
-            return Err(Failure::file("use", path, format!("the network has no weights `{extra}`")));
+            return Err(of_another(path, &format!("the network has no weights `{extra}`")));
         }
         for (name, tensor) in self.0.iter().filter(|(name, _)| wanted(name)) {
             let stored = file
                 .tensors()
                 .get(name)
-                .ok_or_else(|| Failure::file("use", path, format!("the weights `{name}` are missing")))?;
+                .ok_or_else(|| of_another(path, &format!("the weights `{name}` are missing")))?;
             if stored.size() != tensor.size() {
                 let text = format!("`{name}` has shape {:?}, expected {:?}", stored.size(), tensor.size());
-                return Err(Failure::file("use", path, text));
+                return Err(of_another(path, &text));
             }
             tch::no_grad(|| tensor.shallow_clone().f_copy_(stored))?;
         }
@@ -105,6 +105,13 @@ impl Weights {
         }
         Ok(())
     }
+}
+
+/// A file whose tensors are not those of the network.
+fn of_another(path: &Path, what: &str) -> Failure {
+    Failure::file("use", path, what).hint(
+        "they are the weights of another architecture: take those of the model that is asked for, or train it anew",
+    )
 }
 
 impl Stateful for Weights {

@@ -258,7 +258,8 @@ fn look(
         let dtype = layout.types.get("label").cloned().unwrap_or(DType::U8);
         schema.columns.push(Column::new("label", dtype));
     }
-    schema.rows = None;
+    // Columns of no rows have no types of their own, which what comes after can say only if it knows that there are none.
+    schema.rows = schema.rows.filter(|rows| *rows == 0);
     Ok(with_file_column(spec, schema))
 }
 

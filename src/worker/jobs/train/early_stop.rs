@@ -30,7 +30,8 @@ impl<'a> Watch<'a> {
         Self { spec, best: None, waited: 0 }
     }
 
-    /// Judges the value of an epoch. An improvement is a difference of more than `min_delta` to the best so far.
+    /// Judges the value of an epoch. An improvement is a difference of more than `min_delta` to the best so far. The last of
+    /// `patience` epochs without one stops, as in Keras and Lightning; with a patience of 0 the first does, as with 1.
     pub fn see(&mut self, epoch: u64, value: f64) -> Verdict {
         let better = match self.best {
             // Whatever it is compared with later, it would stay the best.
@@ -44,7 +45,7 @@ impl<'a> Watch<'a> {
             return Verdict::Best;
         }
         self.waited += 1;
-        if self.waited > self.spec.patience { Verdict::Stop } else { Verdict::Wait }
+        if self.waited >= self.spec.patience { Verdict::Stop } else { Verdict::Wait }
     }
 
     /// The metric that is watched.
@@ -89,12 +90,13 @@ mod tests {
     }
 
     #[test]
-    fn patience_counts_epochs_since_the_best() {
+    fn so_many_epochs_in_a_row_without_improvement_stop() {
         use Verdict::{Best, Stop, Wait};
         assert_eq!(
-            verdicts("val_loss", 1, 0.0, &[0.5, 0.4, 0.45, 0.3, 0.3, 0.35]),
+            verdicts("val_loss", 2, 0.0, &[0.5, 0.4, 0.45, 0.3, 0.3, 0.35]),
             (vec![Best, Best, Wait, Best, Wait, Stop], Some(4))
         );
+        assert_eq!(verdicts("val_loss", 1, 0.0, &[0.5, 0.4, 0.45]), (vec![Best, Best, Stop], Some(2)));
         assert_eq!(verdicts("val_accuracy", 0, 0.0, &[0.5, 0.6, 0.6]), (vec![Best, Best, Stop], Some(2)));
     }
 
@@ -110,7 +112,7 @@ mod tests {
     #[test]
     fn a_small_gain_is_none() {
         use Verdict::{Best, Stop, Wait};
-        assert_eq!(verdicts("val_loss", 1, 0.1, &[1.0, 0.95, 0.91]), (vec![Best, Wait, Stop], Some(1)));
-        assert_eq!(verdicts("val_accuracy", 1, 0.1, &[0.5, 0.7, 0.75]), (vec![Best, Best, Wait], Some(2)));
+        assert_eq!(verdicts("val_loss", 2, 0.1, &[1.0, 0.95, 0.91]), (vec![Best, Wait, Stop], Some(1)));
+        assert_eq!(verdicts("val_accuracy", 2, 0.1, &[0.5, 0.7, 0.75]), (vec![Best, Best, Wait], Some(2)));
     }
 }
