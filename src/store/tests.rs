@@ -359,40 +359,6 @@ fn last_keys_of_two_processes_are_merged() {
     assert_eq!(both.get("b").map(|last| last.key), Some(Digest::of(b"b")));
 }
 
-#[test]
-fn the_logs_of_the_newest_runs_are_kept() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = store_in(folder.path());
-    for run in 0..53_u64 {
-        let path = store.layout().run(&format!("{:02}", 52 - run));
-        fs::create_dir_all(&path).unwrap();
-        let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(run);
-        fs::File::open(&path).unwrap().set_modified(time).unwrap();
-    }
-    store.forget_old_runs();
-    assert_eq!(fs::read_dir(store.layout().runs()).unwrap().count(), 50);
-    assert!(store.layout().run("00").exists() && !store.layout().run("52").exists());
-}
-
-#[test]
-fn what_killed_processes_left_half_written_goes_after_an_hour() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = store_in(folder.path());
-    let out = folder.path().join("out/p");
-    for (name, hours) in [(".new-old", 2), (".new-fresh", 0), ("stage", 2)] {
-        fs::create_dir_all(out.join(name)).unwrap();
-        fs::write(out.join(name).join("file"), "").unwrap();
-        let time =
-            std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_nanos(env::unix_nanos().unsigned_abs());
-        let time = time - std::time::Duration::from_secs(3600 * hours);
-        fs::File::open(out.join(name)).unwrap().set_modified(time).unwrap();
-    }
-    store.clear_litter();
-    let mut left: Vec<_> = fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    left.sort();
-    assert_eq!(left, [".new-fresh", "stage"]);
-}
-
 /// Run in a child process by the test below; does nothing by itself.
 #[test]
 fn child_that_is_killed_while_it_commits() {
