@@ -276,7 +276,10 @@ fn staged_files(folder: &Path) -> Result<Vec<(String, PathBuf)>, StoreError> {
             continue;
         }
         let name = entry.path().strip_prefix(folder).unwrap_or(entry.path());
-        files.push((name.to_string_lossy().into_owned(), entry.into_path()));
+        let Some(text) = name.to_str() else {
+            return Err(StoreError::NoText { name: name.to_string_lossy().into_owned() });
+        };
+        files.push((text.to_owned(), entry.into_path()));
     }
     files.sort();
     Ok(files)

@@ -5,6 +5,7 @@ use super::*;
 use crate::env;
 use crate::stage::{ByPort, KeyText, ProducedPort};
 use crate::types::ArtifactType;
+use std::cell::RefCell;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
@@ -12,6 +13,23 @@ use std::process::Command;
 
 pub(super) const FAIL_AT: &str = "KILTER_TEST_FAIL_AT";
 pub(super) const WORKSPACE: &str = "KILTER_TEST_WORKSPACE";
+
+thread_local! {
+    /// In a test's thread: what happens, and at which point.
+    static HAPPENS: RefCell<Option<(&'static str, Box<dyn FnMut()>)>> = const { RefCell::new(None) };
+}
+
+/// From now on this happens whenever the point is reached in this thread.
+pub(super) fn at_point(point: &'static str, what: impl FnMut() + 'static) {
+    HAPPENS.set(Some((point, Box::new(what))));
+}
+
+pub(super) fn happen(point: &str) {
+    HAPPENS.with_borrow_mut(|happens| match happens {
+        Some((at, what)) if *at == point => what(),
+        _ => {}
+    });
+}
 
 /// In a child process: dies as by `kill -9`.
 pub(super) fn die_if_asked(point: &str) {
@@ -25,7 +43,7 @@ pub(super) fn store_in(root: &Path) -> Store {
     Store::open(&Workspace { root: root.to_owned(), store: root.join(layout::STATE) })
 }
 
-fn result(seconds: f64) -> StageResult {
+pub(super) fn result(seconds: f64) -> StageResult {
     StageResult {
         kind: "test".into(),
         version: 1,
@@ -40,7 +58,7 @@ fn result(seconds: f64) -> StageResult {
     }
 }
 
-fn port(name: &str) -> ProducedPort {
+pub(super) fn port(name: &str) -> ProducedPort {
     ProducedPort { port: name.into(), ty: ArtifactType::Dir, table: None }
 }
 
