@@ -25,6 +25,8 @@ use std::time::{Duration, Instant};
 
 /// How often the loop looks at the cancel flag, at locks of others and at the clock while nothing happens.
 const TICK: Duration = Duration::from_millis(25);
+/// The key of a result that took so many seconds is noted at once, and those of others about every second.
+const DEAR: f64 = 10.0;
 
 /// What a pass did.
 #[derive(Default)]
@@ -323,7 +325,7 @@ impl<'a> Scheduler<'a> {
         let name = self.stage(stage).name.clone();
         self.last.note(&name, key, env::unix_seconds(), made.result.seconds);
         // What took long at once: of a run that is killed `gc` keeps what is noted here.
-        if !made.cached && (made.result.seconds >= 1.0 || self.last_saved.elapsed() > Duration::from_secs(1)) {
+        if !made.cached && (made.result.seconds >= DEAR || self.last_saved.elapsed() > Duration::from_secs(1)) {
             let _ = self.last.save();
             self.last_saved = Instant::now();
         }
