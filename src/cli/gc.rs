@@ -7,9 +7,10 @@ use super::runs::workspace_of;
 use super::{CommandError, Exit, Level, Outcome, Output, args};
 use crate::digest::Digest;
 use crate::git::{Git, GitError};
-use crate::history::{History, HistoryError, Parted, Run};
+use crate::history::{History, HistoryError, Parted, Run, RunState};
 use crate::report::{Align, Table};
-use crate::store::{GcPlan, Limits, Need, Store, StoreError, Workspace, plan_gc};
+use crate::store::layout::{OUT, STATE};
+use crate::store::{GcPlan, LastKeys, Layout, Limits, Need, Store, StoreError, Workspace, plan_gc};
 use crate::{env, numbers};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -131,9 +132,9 @@ fn roots(store: &Store, workspace: &Workspace, keep: usize) -> Result<Roots, Com
                 roots.needed.entry(digest).or_default().insert(Need::Lock);
             }
         }
-        let path = crate::store::Layout::new(&root, &root.join(crate::store::layout::STATE)).history();
-        if let Some(history) = History::open(&path)? {
-            of_runs(&history, store, keep, &mut roots)?;
+        let layout = Layout::new(&root, &root.join(STATE));
+        if let Some(history) = History::open(&layout.history())? {
+            of_runs(&history, (&layout, store.boot()), keep, &mut roots)?;
         }
     }
     Ok(roots)
@@ -144,7 +145,7 @@ fn roots(store: &Store, workspace: &Workspace, keep: usize) -> Result<Roots, Com
 fn locks(root: &Path) -> Result<BTreeSet<String>, CommandError> {
     let hidden = |item: &walkdir::DirEntry| {
         let name = item.file_name().to_string_lossy();
-        item.depth() > 0 && (name.starts_with('.') || (item.depth() == 1 && name == crate::store::layout::OUT))
+        item.depth() > 0 && (name.starts_with('.') || (item.depth() == 1 && name == OUT))
     };
     let walk = walkdir::WalkDir::new(root).sort_by_file_name().into_iter().filter_entry(|item| !hidden(item));
     let files: Vec<PathBuf> = walk
@@ -177,10 +178,19 @@ fn digests(text: &str) -> BTreeSet<Digest> {
     words.filter_map(|word| word.parse().ok()).collect()
 }
 
-fn of_runs(history: &History, store: &Store, keep: usize, roots: &mut Roots) -> Result<(), HistoryError> {
-    let Parted { last, others } = history.parted(store.boot(), keep)?;
+fn of_runs(
+    history: &History,
+    (layout, boot): (&Layout, &str),
+    keep: usize,
+    roots: &mut Roots,
+) -> Result<(), HistoryError> {
+    let Parted { last, others } = history.parted(boot, keep)?;
     for (run, is_last) in last.iter().map(|run| (run, true)).chain(others.iter().map(|run| (run, false))) {
-        let keys = history.keys(run)?;
+        let keys = match run.state {
+            // It had no time to list its results, and the next run goes on from them. No run goes on while this looks.
+            RunState::Killed | RunState::Running => LastKeys::of(layout, &run.pipeline).keys().collect(),
+            RunState::Done | RunState::Failed | RunState::Interrupted => history.keys(run)?,
+        };
         roots.runs += usize::from(is_last && !keys.is_empty());
         for key in keys {
             let used = roots.used.entry(key).or_default();

@@ -22,6 +22,8 @@ pub(super) fn run(options: &args::Run, output: Output, started: Instant) -> Outc
     let words = locate::words(&options.words)?;
     let set = &options.params.set;
     let place = Place::of(&words.manifest, set)?;
+    // Before anything is looked up: what a `gc` that is just ending takes would be believed to be there.
+    place.store.hold();
     let locked = options.locked || options.frozen;
     let plain = words.names.is_empty() && !options.force && !locked && options.junit.is_none();
     let revision = Revision::ask(&place.workspace.root);

@@ -71,6 +71,13 @@ impl Session {
         Self::open(manifest, set)?.or_mistakes(manifest, output)
     }
 
+    /// The same of a command that uses results: what it finds in the store stays there until it ends.
+    pub(super) fn held(manifest: &Path, set: &[String], output: Output) -> Result<Self, CommandError> {
+        let place = Place::of(manifest, set)?;
+        place.store.hold();
+        place.open().or_mistakes(manifest, output)
+    }
+
     /// Itself, or an end by mistakes in the manifest, which are shown.
     pub(super) fn or_mistakes(self, manifest: &Path, output: Output) -> Result<Self, CommandError> {
         let session = self;

@@ -56,7 +56,7 @@ impl Trouble {
                 let full = io_words(&std::io::ErrorKind::StorageFull.into());
                 error.kind == ErrorKind::File && error.message.ends_with(&full)
             }
-            Self::Store(error) => !matches!(error, StoreError::NotAFile { .. } | StoreError::Changing { .. }),
+            Self::Store(error) => !error.is_of_files(),
             Self::Mistakes(_) | Self::OffLock(_) => false,
         }
     }

@@ -144,11 +144,7 @@ fn make(
     };
     let layout = task.session.store.layout();
     let log = layout.log(&task.session.id, &task.stage().name);
-    let folder = layout.run(&task.session.id);
-    if !folder.is_dir() {
-        std::fs::create_dir_all(&folder)
-            .map_err(|error| stage_trouble(StageError::io("make the folder", &folder, &error)))?;
-    }
+    task.session.store.begin_logs(&task.session.id).map_err(store_trouble)?;
     let limit = task.stage().common.needs.time.map(Duration::from_secs);
     let cancel = task.session.cancel.within(limit);
     let services = StageServices::new(task, &log, &cancel);

@@ -25,6 +25,8 @@ use std::time::{Duration, Instant};
 
 /// How often the loop looks at the cancel flag, at locks of others and at the clock while nothing happens.
 const TICK: Duration = Duration::from_millis(25);
+/// The key of a result that took so many seconds is noted at once, and those of others about every second.
+const DEAR: f64 = 10.0;
 
 /// What a pass did.
 #[derive(Default)]
@@ -105,7 +107,7 @@ impl<'a> Scheduler<'a> {
             }
         });
         self.skip_the_rest();
-        // Pointers for `why` alone: a folder that cannot be written shows elsewhere.
+        // Pointers for `why` and `gc` alone: a folder that cannot be written shows elsewhere.
         let _ = self.last.save();
         self.finished
     }
@@ -322,7 +324,8 @@ impl<'a> Scheduler<'a> {
     fn has_result(&mut self, stage: usize, made: Made, key: Digest, seconds: f64) {
         let name = self.stage(stage).name.clone();
         self.last.note(&name, key, env::unix_seconds(), made.result.seconds);
-        if !made.cached && self.last_saved.elapsed() > Duration::from_secs(1) {
+        // What took long at once: of a run that is killed `gc` keeps what is noted here.
+        if !made.cached && (made.result.seconds >= DEAR || self.last_saved.elapsed() > Duration::from_secs(1)) {
             let _ = self.last.save();
             self.last_saved = Instant::now();
         }

@@ -123,7 +123,23 @@ pub fn io_words(error: &std::io::Error) -> String {
         K::UnexpectedEof => "it ends too early".to_owned(),
         _ => {
             let text = error.to_string();
-            text.split(" (os error").next().unwrap_or(&text).to_lowercase()
+            let text = text.split(" (os error").next().unwrap_or(&text);
+            // Only its first letter: further on there may be names.
+            let mut letters = text.chars();
+            letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_begin_small_and_names_in_them_stay_as_they_are() {
+        let words = |text: &str| io_words(&std::io::Error::other(text));
+        assert_eq!(words("Text file busy (os error 26)"), "text file busy");
+        assert_eq!(words("`Data/C.txt`: it is no UTF-8"), "`Data/C.txt`: it is no UTF-8");
+        assert_eq!(words(""), "");
     }
 }

@@ -42,6 +42,18 @@ pub enum StoreError {
         /// What it is.
         what: &'static str,
     },
+    /// A stage left a file among its outputs whose name is no text.
+    #[error("the name of the output `{name}` is not UTF-8")]
+    NoText {
+        /// Its path among the outputs, as far as it is text.
+        name: String,
+    },
+    /// An output was written to while it was hashed.
+    #[error("the output `{name}` was still written to when its stage had ended")]
+    StillWritten {
+        /// Its path among the outputs.
+        name: String,
+    },
     /// A file changed while it was hashed.
     #[error("`{}` changed while it was read", path.display())]
     Changing {
@@ -61,6 +73,15 @@ impl StoreError {
         }
     }
 
+    /// Whether a stage's outputs, or somebody who writes to a file, are to blame, and not the store.
+    #[must_use]
+    pub fn is_of_files(&self) -> bool {
+        match self {
+            Self::NotAFile { .. } | Self::NoText { .. } | Self::StillWritten { .. } | Self::Changing { .. } => true,
+            Self::Full { .. } | Self::NotWritable { .. } | Self::Io { .. } => false,
+        }
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn hints(&self) -> Vec<String> {
@@ -72,6 +93,10 @@ impl StoreError {
                 "make the folder writable for this user; the store can lie elsewhere, by `store` in kilter.toml"
             }
             Self::NotAFile { .. } => "write plain files into the output folder: copy what a link points to",
+            Self::NoText { .. } => {
+                "give it a name in UTF-8: records and manifests are text, and so are the names in them"
+            }
+            Self::StillWritten { .. } => "let the program wait for everything that it starts",
             Self::Changing { .. } => "run again when nothing writes to the file",
             Self::Io { .. } => return Vec::new(),
         };
@@ -82,7 +107,9 @@ impl StoreError {
 impl From<StoreError> for StageError {
     fn from(error: StoreError) -> Self {
         let kind = match &error {
-            StoreError::NotAFile { .. } => ErrorKind::Data,
+            StoreError::NotAFile { .. } | StoreError::NoText { .. } | StoreError::StillWritten { .. } => {
+                ErrorKind::Data
+            }
             _ => ErrorKind::File,
         };
         let mut failure = StageError::new(kind, error.to_string());

@@ -110,9 +110,21 @@ impl Store {
             let time = mtime(&metadata);
             if !same_boot || entry.mtimes.get(index) != Some(&time) {
                 doubted = true;
-                if !hash_file(&path).is_ok_and(|(digest, _)| digest == file.digest) {
-                    let _ = std::fs::remove_file(&path);
-                    return lost("was changed in the store");
+                match hash_file(&path) {
+                    Ok((digest, _)) if digest == file.digest => {}
+                    Ok(_) => {
+                        let _ = std::fs::remove_file(&path);
+                        return lost("was changed in the store");
+                    }
+                    // It may be sound, for others or the next time.
+                    Err(error) => return Blobs::Lost(error.to_string()),
+                }
+                // Another result may have brought it back in this boot without a sync, and this one may come to say that it
+                // needs none.
+                if entry.mtimes.get(index) != Some(&time)
+                    && let Err(error) = sync(&path)
+                {
+                    return Blobs::Lost(error.to_string());
                 }
             }
             times.push(time);

@@ -3,7 +3,7 @@
 
 use super::index::write_atomically;
 use super::proof::Proof;
-use super::{Store, StoreError};
+use super::{Layout, Store, StoreError};
 use crate::digest::Digest;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -31,6 +31,18 @@ pub struct LastKeys {
 }
 
 impl LastKeys {
+    /// The last keys of a pipeline's stages in a workspace.
+    #[must_use]
+    pub fn of(layout: &Layout, pipeline: &str) -> Self {
+        let path = layout.last(pipeline);
+        Self { stages: Self::read(&path), path, changed: BTreeMap::new() }
+    }
+
+    /// All of them.
+    pub fn keys(&self) -> impl Iterator<Item = Digest> {
+        self.stages.values().map(|last| last.key)
+    }
+
     /// What proves that the file still says what was read, where these are the keys that it says.
     pub(super) fn proof<'a>(&self, mut keys: impl Iterator<Item = (&'a str, Digest)>) -> Option<Proof> {
         let (text, proof) = Proof::read(&self.path).ok()?;
@@ -88,7 +100,6 @@ impl Store {
     /// The last keys of a pipeline's stages.
     #[must_use]
     pub fn last_keys(&self, pipeline: &str) -> LastKeys {
-        let path = self.layout.last(pipeline);
-        LastKeys { stages: LastKeys::read(&path), path, changed: BTreeMap::new() }
+        LastKeys::of(&self.layout, pipeline)
     }
 }

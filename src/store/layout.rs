@@ -234,6 +234,14 @@ impl Layout {
         self.state.join("last").join(format!("{}.json", flat(pipeline)))
     }
 
+    /// The folders in which files and folders are written under another name first, and how far below them.
+    #[must_use]
+    pub fn written_beside(&self) -> [(PathBuf, usize); 5] {
+        let kept = |name: &str| (self.state.join(name), 1);
+        let (last, standing) = (kept("last"), kept("standing"));
+        [(self.root.join(OUT), 4), (self.index(), 2), (self.state.clone(), 1), last, standing]
+    }
+
     /// The history of runs.
     #[must_use]
     pub fn history(&self) -> PathBuf {

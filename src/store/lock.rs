@@ -9,7 +9,7 @@
 //! folder of a new name: what such a program writes can never get into somebody else's outputs.
 
 use super::index::Found;
-use super::layout::{Layout, OUT};
+use super::layout::Layout;
 use super::remove::remove_tree;
 use super::{Store, StoreError};
 use crate::digest::Digest;
@@ -22,12 +22,6 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
-
-/// What is half-written for longer was left by a killed process.
-const LITTER: Duration = Duration::from_secs(3600);
-/// The logs of so many runs are kept.
-const RUNS: usize = 50;
 
 /// What [`Store::begin`] gives.
 #[derive(Debug)]
@@ -117,34 +111,6 @@ impl Store {
             std::fs::write(&path, "*\n").map_err(|error| StoreError::io("write", &path, &error))?;
         }
         Ok(())
-    }
-
-    /// Removes the logs of all but the newest runs.
-    pub fn forget_old_runs(&self) {
-        let entries = std::fs::read_dir(self.layout.runs()).into_iter().flatten().filter_map(Result::ok);
-        let mut runs: Vec<_> =
-            entries.filter_map(|run| Some((run.metadata().ok()?.modified().ok()?, run.path()))).collect();
-        runs.sort();
-        for (_, run) in runs.iter().rev().skip(RUNS) {
-            // What cannot be removed now is tried again after the next run.
-            let _ = remove_tree(run);
-        }
-    }
-
-    /// Removes half-written records and folders that processes which were killed an hour ago or longer left beside the
-    /// whole ones: nobody writes for so long before the name is changed.
-    pub fn clear_litter(&self) {
-        let folders = [self.layout.root().join(OUT), self.layout.index()];
-        let walk = folders.iter().flat_map(|folder| walkdir::WalkDir::new(folder).min_depth(1).max_depth(4));
-        for entry in
-            walk.filter_map(Result::ok).filter(|entry| entry.file_name().to_string_lossy().starts_with(".new-"))
-        {
-            let modified = entry.metadata().ok().and_then(|metadata| metadata.modified().ok());
-            if modified.and_then(|time| time.elapsed().ok()).is_some_and(|age| age > LITTER) {
-                // What cannot be removed now is tried again after the next run.
-                let _ = remove_tree(entry.path()).or_else(|_| std::fs::remove_file(entry.path()));
-            }
-        }
     }
 
     /// Clears away what killed processes left: staging folders and lock files that nobody holds.
@@ -310,7 +276,10 @@ fn staged_files(folder: &Path) -> Result<Vec<(String, PathBuf)>, StoreError> {
             continue;
         }
         let name = entry.path().strip_prefix(folder).unwrap_or(entry.path());
-        files.push((name.to_string_lossy().into_owned(), entry.into_path()));
+        let Some(text) = name.to_str() else {
+            return Err(StoreError::NoText { name: name.to_string_lossy().into_owned() });
+        };
+        files.push((text.to_owned(), entry.into_path()));
     }
     files.sort();
     Ok(files)

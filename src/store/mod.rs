@@ -19,6 +19,7 @@
 //! | [`share`](self) | runs use the store together, whoever removes results has it alone |
 //! | [`quarantine`](self) | damaged blobs, out of the way |
 //! | [`contents`](self), [`gc`](self) | everything that lies in it, what of it is damaged, what of it may go |
+//! | [`litter`](self) | the logs of old runs and what killed processes left half-written, which go by themselves |
 //! | [`workspace`](self) | where the workspace is, and `kilter.toml` |
 //!
 //! What holds whatever happens, a `kill -9` and a power cut included: an index entry that is believed names blobs that are
@@ -32,6 +33,7 @@ mod gc;
 mod index;
 mod last;
 pub mod layout;
+mod litter;
 mod lock;
 mod look;
 mod mapped;
@@ -87,6 +89,8 @@ pub struct Store {
     boot: Option<String>,
     /// Held so that nobody removes results; `None` in it where it cannot be locked.
     held: OnceLock<Option<File>>,
+    /// The run of this process that has logs, and their folder, held so that nobody removes it.
+    logs: Mutex<Option<(String, Option<File>)>>,
 }
 
 /// A result that was found and checked.
@@ -106,7 +110,7 @@ impl Store {
         let layout = Layout::new(&workspace.root, &workspace.store);
         let stat_cache = StatCache::load(&layout.stat_cache());
         let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok().map(|id| id.trim().to_owned());
-        Self { layout, stat_cache, known: Mutex::default(), boot, held: OnceLock::new() }
+        Self { layout, stat_cache, known: Mutex::default(), boot, held: OnceLock::new(), logs: Mutex::default() }
     }
 
     /// Where everything lies.
@@ -174,4 +178,5 @@ fn failpoint(_: &str) {}
 #[cfg(test)]
 fn failpoint(name: &str) {
     tests::die_if_asked(name);
+    tests::happen(name);
 }

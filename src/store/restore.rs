@@ -94,12 +94,18 @@ fn materialize(object: &Path, to: &Path) -> Result<(), StoreError> {
         if std::fs::hard_link(object, to).is_ok() {
             return Ok(());
         }
-        std::fs::copy(object, to).map_err(|error| StoreError::io("copy to", to, &error))?;
+        copy_anew(object, to).map_err(|error| StoreError::io("copy to", to, &error))?;
     }
     let time = mtime(&metadata);
     let time = UNIX_EPOCH + Duration::from_nanos(u64::try_from(time).unwrap_or(0));
     File::open(to).and_then(|file| file.set_modified(time)).map_err(failed)?;
     std::fs::set_permissions(to, Permissions::from_mode(0o444)).map_err(failed)
+}
+
+/// Copies to a name that nothing has yet: what has it may be a link to another object.
+fn copy_anew(object: &Path, to: &Path) -> std::io::Result<()> {
+    let mut from = File::open(object)?;
+    std::io::copy(&mut from, &mut File::create_new(to)?).map(drop)
 }
 
 /// Puts `fresh` in the place of `folder` and removes what was there. Other processes may do the same at the same time:
@@ -171,4 +177,23 @@ fn swap_names(one: &Path, other: &Path) -> bool {
 #[cfg(not(target_os = "linux"))]
 fn swap_names(_: &Path, _: &Path) -> bool {
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_never_goes_through_a_name_that_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = |name: &str| folder.path().join(name);
+        std::fs::write(place("one"), "one").unwrap();
+        std::fs::write(place("two"), "two").unwrap();
+        std::fs::hard_link(place("one"), place("a")).unwrap();
+        // As two names do that are one where letters have no case.
+        assert_eq!(copy_anew(&place("two"), &place("a")).unwrap_err().kind(), ErrorKind::AlreadyExists);
+        assert_eq!(std::fs::read_to_string(place("one")).unwrap(), "one");
+        copy_anew(&place("two"), &place("b")).unwrap();
+        assert_eq!(std::fs::read_to_string(place("b")).unwrap(), "two");
+    }
 }

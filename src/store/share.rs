@@ -4,9 +4,12 @@
 //! on without one, and nothing is removed.
 
 use super::index::write_atomically;
+use super::layout::STATE;
 use super::{Store, StoreError};
 use crate::digest::Digest;
+use std::ffi::OsString;
 use std::fs::{File, OpenOptions, TryLockError};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -63,12 +66,20 @@ impl Store {
         if !self.is_shared() {
             return;
         }
-        let root = self.layout.root().display().to_string();
-        let path = self.layout.workspaces().join(Digest::of(root.as_bytes()).short());
+        // Byte by byte: a name that is no UTF-8 must lead back to its folder.
+        let root = self.layout.root().as_os_str().as_bytes();
+        let path = self.layout.workspaces().join(Digest::of(root).short());
         if !path.exists() {
             // A store that cannot be written cannot lose anything either.
-            let _ = write_atomically(&path, root.as_bytes(), false);
+            let _ = write_atomically(&path, root, false);
         }
+    }
+
+    /// The workspace in whose own folder the store lies. It leaves no name there, as it cannot know that others use it.
+    fn owner(&self) -> Option<PathBuf> {
+        let folder = self.folder().canonicalize().ok()?;
+        let root = folder.parent().filter(|_| folder.file_name().is_some_and(|name| name == STATE))?;
+        Some(root.to_owned())
     }
 
     /// The roots of the other workspaces that use this store and are still there, sorted.
@@ -76,11 +87,42 @@ impl Store {
     pub fn neighbours(&self) -> Vec<PathBuf> {
         let entries = std::fs::read_dir(self.layout.workspaces()).into_iter().flatten().filter_map(Result::ok);
         let mut roots: Vec<PathBuf> = entries
-            .filter_map(|entry| std::fs::read_to_string(entry.path()).ok())
-            .map(PathBuf::from)
+            .filter_map(|entry| std::fs::read(entry.path()).ok())
+            .map(|root| PathBuf::from(OsString::from_vec(root)))
+            .chain(self.owner())
             .filter(|root| root != self.layout.root() && root.is_dir())
             .collect();
         roots.sort();
+        roots.dedup();
         roots
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Workspace;
+    use super::super::tests::{make, store_in};
+    use super::*;
+
+    #[test]
+    fn whoever_shares_a_store_is_known_to_all_others_the_owner_of_its_folder_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let all = folder.path().canonicalize().unwrap();
+        let place = |name: &[u8]| all.join(OsString::from_vec(name.to_vec()));
+        let (owner, one, other) = (place(b"owner"), place(b"one"), place(b"other-\xff"));
+        for root in [&owner, &one, &other] {
+            std::fs::create_dir(root).unwrap();
+        }
+        make(&store_in(&owner), Digest::of(b"key"), 0.0);
+        let open = |root: &PathBuf| {
+            let store = Store::open(&Workspace { root: root.clone(), store: root.join("../owner").join(STATE) });
+            store.hold();
+            store
+        };
+        let (of_one, of_other) = (open(&one), open(&other));
+        assert_eq!(of_one.neighbours(), [other.clone(), owner.clone()]);
+        assert_eq!(of_other.neighbours(), [one.clone(), owner.clone()]);
+        assert_eq!(store_in(&owner).neighbours(), [one, other]);
+        assert!(store_in(&place(b"alone")).neighbours().is_empty());
     }
 }

@@ -5,6 +5,7 @@ use super::*;
 use crate::env;
 use crate::stage::{ByPort, KeyText, ProducedPort};
 use crate::types::ArtifactType;
+use std::cell::RefCell;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
@@ -12,6 +13,23 @@ use std::process::Command;
 
 pub(super) const FAIL_AT: &str = "KILTER_TEST_FAIL_AT";
 pub(super) const WORKSPACE: &str = "KILTER_TEST_WORKSPACE";
+
+thread_local! {
+    /// In a test's thread: what happens, and at which point.
+    static HAPPENS: RefCell<Option<(&'static str, Box<dyn FnMut()>)>> = const { RefCell::new(None) };
+}
+
+/// From now on this happens whenever the point is reached in this thread.
+pub(super) fn at_point(point: &'static str, what: impl FnMut() + 'static) {
+    HAPPENS.set(Some((point, Box::new(what))));
+}
+
+pub(super) fn happen(point: &str) {
+    HAPPENS.with_borrow_mut(|happens| match happens {
+        Some((at, what)) if *at == point => what(),
+        _ => {}
+    });
+}
 
 /// In a child process: dies as by `kill -9`.
 pub(super) fn die_if_asked(point: &str) {
@@ -25,7 +43,7 @@ pub(super) fn store_in(root: &Path) -> Store {
     Store::open(&Workspace { root: root.to_owned(), store: root.join(layout::STATE) })
 }
 
-fn result(seconds: f64) -> StageResult {
+pub(super) fn result(seconds: f64) -> StageResult {
     StageResult {
         kind: "test".into(),
         version: 1,
@@ -40,7 +58,7 @@ fn result(seconds: f64) -> StageResult {
     }
 }
 
-fn port(name: &str) -> ProducedPort {
+pub(super) fn port(name: &str) -> ProducedPort {
     ProducedPort { port: name.into(), ty: ArtifactType::Dir, table: None }
 }
 
@@ -357,40 +375,6 @@ fn last_keys_of_two_processes_are_merged() {
     let both = store.last_keys("p");
     assert_eq!(both.get("a").map(|last| last.at), Some(1));
     assert_eq!(both.get("b").map(|last| last.key), Some(Digest::of(b"b")));
-}
-
-#[test]
-fn the_logs_of_the_newest_runs_are_kept() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = store_in(folder.path());
-    for run in 0..53_u64 {
-        let path = store.layout().run(&format!("{:02}", 52 - run));
-        fs::create_dir_all(&path).unwrap();
-        let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(run);
-        fs::File::open(&path).unwrap().set_modified(time).unwrap();
-    }
-    store.forget_old_runs();
-    assert_eq!(fs::read_dir(store.layout().runs()).unwrap().count(), 50);
-    assert!(store.layout().run("00").exists() && !store.layout().run("52").exists());
-}
-
-#[test]
-fn what_killed_processes_left_half_written_goes_after_an_hour() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = store_in(folder.path());
-    let out = folder.path().join("out/p");
-    for (name, hours) in [(".new-old", 2), (".new-fresh", 0), ("stage", 2)] {
-        fs::create_dir_all(out.join(name)).unwrap();
-        fs::write(out.join(name).join("file"), "").unwrap();
-        let time =
-            std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_nanos(env::unix_nanos().unsigned_abs());
-        let time = time - std::time::Duration::from_secs(3600 * hours);
-        fs::File::open(out.join(name)).unwrap().set_modified(time).unwrap();
-    }
-    store.clear_litter();
-    let mut left: Vec<_> = fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    left.sort();
-    assert_eq!(left, [".new-fresh", "stage"]);
 }
 
 /// Run in a child process by the test below; does nothing by itself.

@@ -8,6 +8,7 @@ use tempfile::TempDir;
 
 /// Held by whom the folder belongs to.
 const OWNER: &str = "owner";
+const UNNAMED: &str = "owner-to-be";
 
 /// A folder for scratch stores.
 #[derive(Debug)]
@@ -28,8 +29,11 @@ impl Scratch {
         std::fs::create_dir_all(&all).map_err(failed)?;
         sweep(&all);
         let folder = TempDir::new_in(&all).map_err(failed)?;
-        let owner = File::create(folder.path().join(OWNER)).map_err(failed)?;
+        // Locked before it has its name: one that is not locked is removed by whoever begins in the same moment.
+        let unnamed = folder.path().join(UNNAMED);
+        let owner = File::create(&unnamed).map_err(failed)?;
         owner.lock().map_err(failed)?;
+        std::fs::rename(&unnamed, folder.path().join(OWNER)).map_err(failed)?;
         Ok(Self { folder, _owner: owner })
     }
 
@@ -81,5 +85,21 @@ mod tests {
         let place = one.path().to_owned();
         drop(one);
         assert!(!place.exists());
+    }
+
+    #[test]
+    fn verifications_that_begin_at_once_leave_each_other_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&Workspace::at(folder.path()).unwrap());
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..50 {
+                        let scratch = Scratch::new(&store).unwrap();
+                        assert!(scratch.path().join(OWNER).is_file());
+                    }
+                });
+            }
+        });
     }
 }

@@ -17,6 +17,7 @@ mod database;
 mod docs;
 mod encodings;
 mod faults;
+mod gc;
 mod history;
 mod import;
 #[cfg(feature = "torch")]

@@ -26,7 +26,7 @@ pub(super) fn run(options: &args::Verify, output: Output, started: Instant) -> O
         return half(options, file, output);
     }
     let manifest = locate::manifest(&options.words)?;
-    let session = Session::sound(&manifest, &options.params.set, output)?;
+    let session = Session::held(&manifest, &options.params.set, output)?;
     let which = Which { stages: options.stage.clone(), sample: options.sample, seed: options.seed };
     let stages = verify::stages(&session.checked, &which)?;
     let cancel = Cancel::new();
