@@ -1,17 +1,55 @@
-//! A table's first rows as text, for people.
+//! A table's first rows: as text for people, and exactly for programs.
 
 use super::{failed, scan_table};
 use crate::stage::{Input, StageError};
 use polars::prelude::{AnyValue, DataFrame};
+use serde_json::Value;
 
 /// The first `rows` rows of a stored table, cell by cell; a missing value is `None`.
 ///
 /// # Errors
 /// When the table cannot be read.
 pub fn head_rows(table: &Input, rows: usize) -> Result<Vec<Vec<Option<String>>>, StageError> {
+    Ok(cells(&head(table, rows)?))
+}
+
+/// The first `rows` rows of a stored table as JSON: numbers (whole ones with all of their digits, floats as the shortest text that reads
+/// back as the same float), booleans, lists and structs as such; dates, times and decimals as text. JSON has no infinity and no NaN: text.
+///
+/// # Errors
+/// When the table cannot be read.
+pub fn head_values(table: &Input, rows: usize) -> Result<Vec<Vec<Value>>, StageError> {
+    let frame = head(table, rows)?;
+    let value =
+        |row: usize| frame.columns().iter().map(move |column| column.get(row).map_or(Value::Null, |cell| json(&cell)));
+    Ok((0..frame.height()).map(|row| value(row).collect()).collect())
+}
+
+fn head(table: &Input, rows: usize) -> Result<DataFrame, StageError> {
     let limit = u32::try_from(rows).unwrap_or(u32::MAX);
-    let frame = scan_table(table)?.limit(limit).collect().map_err(|error| failed("read the table", &error))?;
-    Ok(cells(&frame))
+    scan_table(table)?.limit(limit).collect().map_err(|error| failed("read the table", &error))
+}
+
+fn json(cell: &AnyValue<'_>) -> Value {
+    let float =
+        |number: f64| serde_json::Number::from_f64(number).map_or_else(|| number.to_string().into(), Value::Number);
+    match cell {
+        AnyValue::Null => Value::Null,
+        AnyValue::Boolean(value) => (*value).into(),
+        AnyValue::Float64(value) => float(*value),
+        // By its own shortest text, not by that of the 64 bits that it is widened to.
+        AnyValue::Float32(value) => float(value.to_string().parse().unwrap_or(f64::from(*value))),
+        AnyValue::List(values) | AnyValue::Array(values, _) => values.iter().map(|value| json(&value)).collect(),
+        AnyValue::StructOwned(fields) => {
+            fields.1.iter().zip(&fields.0).map(|(field, value)| (field.name.to_string(), json(value))).collect()
+        }
+        AnyValue::Struct(..) => json(&cell.clone().into_static()),
+        value if value.is_integer() => {
+            let whole = value.extract::<i64>().map(Value::from).or_else(|| value.extract::<u64>().map(Value::from));
+            whole.unwrap_or_else(|| value.str_value().into_owned().into())
+        }
+        value => value.str_value().into_owned().into(),
+    }
 }
 
 /// Every cell of a frame as text, row by row.
@@ -51,6 +89,26 @@ mod tests {
             .expect("a frame");
         let row = |cells: [Option<&str>; 3]| cells.map(|cell| cell.map(str::to_owned)).to_vec();
         assert_eq!(cells(&frame), [row([Some("1"), Some("x"), Some("39.1")]), row([None, Some("y"), Some("7.42857")])]);
+    }
+
+    #[test]
+    fn programs_get_every_digit() {
+        let frame = df!(
+            "a" => [Some(i64::MAX), None],
+            "b" => [0.1_f32, 2.0],
+            "c" => [1.0_f64 / 3.0, f64::NAN],
+            "d" => [true, false],
+            "e" => ["x", "y"],
+        );
+        let frame = frame.expect("a frame");
+        let row = |row: usize| {
+            let cells = frame.columns().iter().map(|column| json(&column.get(row).expect("a cell")));
+            serde_json::to_string(&cells.collect::<Vec<_>>()).expect("JSON")
+        };
+        assert_eq!(row(0), r#"[9223372036854775807,0.1,0.3333333333333333,true,"x"]"#);
+        assert_eq!(row(1), r#"[null,2.0,"NaN",false,"y"]"#);
+        let nested = df!("n" => [1_i64, 2]).expect("a frame").into_struct("s".into()).into_series();
+        assert_eq!(json(&nested.get(1).expect("a cell")).to_string(), r#"{"n":2}"#);
     }
 
     #[test]

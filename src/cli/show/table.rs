@@ -30,12 +30,9 @@ pub(super) fn text(artifact: &ArtifactRecord, schema: &TableSchema, view: View<'
     Ok(out)
 }
 
-/// The first rows as a list of objects; every value is the text of its cell, or null.
+/// The first rows as a list of objects, every value with all of its digits.
 pub(super) fn json(artifact: &ArtifactRecord, schema: &TableSchema, view: View<'_>) -> Result<Value, CommandError> {
-    let rows = frame::head_rows(&view.store.input(artifact), view.rows)?;
-    let object = |row: Vec<Option<String>>| {
-        let cells = schema.names().zip(row);
-        Value::Object(cells.map(|(name, cell)| (name.to_owned(), cell.map_or(Value::Null, Value::String))).collect())
-    };
-    Ok(Value::Array(rows.into_iter().map(object).collect()))
+    let rows = frame::head_values(&view.store.input(artifact), view.rows)?;
+    let object = |row: Vec<Value>| -> Value { schema.names().map(str::to_owned).zip(row).collect() };
+    Ok(rows.into_iter().map(object).collect())
 }
