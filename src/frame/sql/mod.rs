@@ -11,6 +11,7 @@ mod conditions;
 mod constants;
 mod correlated;
 mod distinct;
+mod distinct_on;
 mod exists;
 mod fitting;
 mod forms;

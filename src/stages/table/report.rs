@@ -83,9 +83,9 @@ fn one(problem: Problem, at: &Path, sources: &Sources, tables: &BTreeMap<String,
             match (table, schema.map(|schema| schema.columns.len())) {
                 (Some(table), Some(_)) if schema.is_some_and(|schema| schema.names().any(|known| known == name)) => {
                     finding.diagnostic.message = format!("column `{name}` is not known at this place");
-                    finding.label(format!("`{table}` has it, but it is not selected")).hint(
-                        "select it too, where this takes its columns from; DISTINCT ON and its ORDER BY take selected ones",
-                    );
+                    finding
+                        .label(format!("`{table}` has it, but it is not selected"))
+                        .hint("select it too, where this takes its columns from");
                     return;
                 }
                 (Some(table), Some(count)) => {

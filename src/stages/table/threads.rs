@@ -108,6 +108,7 @@ const QUERIES: &[(&str, &str)] = &[
     ("ties", "SELECT key, n FROM t ORDER BY n DESC LIMIT 5000"),
     ("sorted_groups", "SELECT key, count(*) AS c, sum(x) AS s FROM t GROUP BY key ORDER BY c DESC, s LIMIT 50"),
     ("distinct", "SELECT DISTINCT key, few FROM t"),
+    ("distinct_on", "SELECT DISTINCT ON (key) row, x FROM t ORDER BY key, few DESC, n"),
     ("join", "SELECT t.row, u.row AS other, t.x + u.x AS s FROM t JOIN u ON t.n = u.n AND t.few = u.few"),
     ("left", "SELECT t.row, u.row AS other FROM t LEFT JOIN u ON t.n = u.row ORDER BY t.few"),
     ("full", "SELECT t.row, u.row AS other FROM t FULL JOIN u ON t.row = u.row"),
