@@ -216,6 +216,7 @@ const STEPS: &[(&str, &str)] = &[
     ),
     ("explode", r#"{ derive = { parts = "string_to_array(key, ' ')" } }, { explode = "parts" }"#),
     ("pivot", r#"{ pivot = { on = "few", columns = ["0", "1", "2"], by = "key", value = "x", agg = "mean" } }"#),
+    ("pivot_sum", r#"{ pivot = { on = "few", columns = ["0", "1", "2"], by = "key", value = "y", agg = "sum" } }"#),
     ("unpivot", r#"{ unpivot = { on = ["few", "n"], index = ["row", "key"], variable = "name", value = "v" } }"#),
     ("sample_rows", r#"{ sample = { rows = 5000 } }"#),
     ("sample_share", r#"{ sample = { fraction = 0.1, seed = 3 } }"#),

@@ -26,7 +26,7 @@ pub struct Pivot {
     pub by: OneOrMany,
     /// The column of the values.
     pub value: String,
-    /// What becomes of several values in one place; missing ones do not count.
+    /// What becomes of several values in one place; missing ones do not count, and a place without any is missing (its `count` is 0).
     #[serde(default)]
     pub agg: Aggregate,
 }
@@ -40,7 +40,7 @@ pub enum Aggregate {
     First,
     /// The last.
     Last,
-    /// Their sum.
+    /// Their sum; missing where there are none, as it is in SQL.
     Sum,
     /// Their mean.
     Mean,
@@ -59,7 +59,8 @@ impl Aggregate {
         match self {
             Self::First => values.drop_nulls().first(),
             Self::Last => values.drop_nulls().last(),
-            Self::Sum => values.sum(),
+            // Of no values there is no sum, as in SQL.
+            Self::Sum => when(values.clone().count().gt(lit(0))).then(values.sum()).otherwise(lit(NULL)),
             Self::Mean => values.mean(),
             Self::Median => values.median(),
             Self::Min => values.min(),
