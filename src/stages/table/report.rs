@@ -70,7 +70,7 @@ fn one(problem: Problem, at: &Path, sources: &Sources, tables: &BTreeMap<String,
         ProblemKind::Type => codes::COLUMN_TYPE,
         ProblemKind::Duplicate => codes::DUPLICATE_COLUMN,
     };
-    let compares = problem.message.starts_with("cannot compare");
+    let compares = problem.message.starts_with("cannot compare") && !problem.message.contains(": ");
     let finding = cx.error(at.clone(), code, problem.message);
     if let Some(range) = problem.range {
         finding.part(range);
