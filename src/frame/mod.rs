@@ -22,7 +22,9 @@ pub mod file;
 mod functions;
 pub mod head;
 mod memory;
+mod misfits;
 pub mod order;
+mod ordinary;
 pub mod profile;
 pub mod projection;
 pub mod read;
@@ -32,6 +34,7 @@ pub mod same;
 pub mod schema;
 pub mod sql;
 pub mod sums;
+mod trying;
 pub mod view;
 pub mod write;
 
@@ -43,12 +46,14 @@ pub use dtype::{from_polars, to_polars};
 pub use engine::{PlanFailure, run_plan, try_plan, write_plan};
 pub use head::{head_rows, head_values};
 pub use order::{fixed, fixed_expr};
+pub use ordinary::ordinary;
 pub use profile::{ColumnProfile, profile};
 pub use projection::{Frames, columns_read};
 pub use read::{read_table, scan_table, scan_to_blame, with_columns_alone};
 pub use same::same_rows;
 pub use schema::{polars_schema, schema_of};
 pub use sums::FloatSums;
+pub use trying::{is_tried_for, trying};
 pub use view::write_view;
 pub use write::{rows_by_columns, write_table};
 
@@ -90,9 +95,16 @@ pub fn polars_words(error: &PolarsError) -> String {
         | PolarsError::StringCacheMismatch(text)
         | PolarsError::StructFieldNotFound(text) => text.to_string(),
     };
-    let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("it failed");
-    if let Some(types) = line.strip_prefix("'join_where' cannot compare ") {
-        return format!("a join does not compare {types}: CAST one side to the type of the other");
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let line = lines.next().unwrap_or("it failed");
+    if let Some((a, b)) = line.strip_prefix("'join_where' cannot compare ").and_then(|types| types.split_once(" with "))
+    {
+        let (a, b) = (misfits::named(a), misfits::named(b));
+        return format!("a join does not compare {a} with {b}: CAST one side to the type of the other");
+    }
+    // The pattern stands between, with a mark below it.
+    if let Some(last) = lines.last().filter(|_| line.starts_with("regex error")) {
+        return format!("regex error: {}", last.trim_start_matches("error: "));
     }
     match line
         .strip_prefix("aggregation 'item' expected no or a single value, got ")
@@ -101,6 +113,13 @@ pub fn polars_words(error: &PolarsError) -> String {
         Some(rows) => format!("a subquery in the place of a value gives {rows} rows, expected one"),
         None => line.to_owned(),
     }
+}
+
+/// What polars says, of types in kilter's words.
+#[must_use]
+pub fn told(error: &PolarsError) -> String {
+    let words = polars_words(error);
+    misfits::told(&words).unwrap_or(words)
 }
 
 /// Runs a plan. A panic inside polars, which a combination of types that it was not built with causes, becomes an error.
@@ -122,5 +141,5 @@ fn unpanicked<T>(work: impl FnOnce() -> PolarsResult<T>) -> PolarsResult<T> {
 /// A failure of polars while `doing` something, such as `read the table`.
 #[must_use]
 pub fn failed(doing: &str, error: &PolarsError) -> StageError {
-    StageError::data(format!("cannot {doing}: {}", polars_words(error)))
+    StageError::data(format!("cannot {doing}: {}", told(error)))
 }

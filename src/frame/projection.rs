@@ -14,7 +14,6 @@ use crate::types::TableSchema;
 use polars::prelude::*;
 use polars_plan::plans::{ArenaLpIter, IR, IRPlan};
 use std::collections::{BTreeMap, BTreeSet};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 mod shape;
 #[cfg(test)]
@@ -48,11 +47,14 @@ pub fn columns_read(
     plan: &dyn Fn(&Frames) -> Option<LazyFrame>,
 ) -> Option<BTreeMap<String, Columns>> {
     let optimized = |frames: Option<Frames>| -> Option<IRPlan> {
-        let lf = plan(&frames?)?;
-        // What is computed twice reads the same columns as what is computed once.
-        let lf = lf.with_comm_subplan_elim(false).with_comm_subexpr_elim(false);
+        let frames = frames?;
         // A combination of types that polars was not built with can make it panic.
-        catch_unwind(AssertUnwindSafe(|| lf.to_alp_optimized())).ok()?.ok()
+        let planned = super::trying(|| {
+            // What is computed twice reads the same columns as what is computed once.
+            let lf = plan(&frames).map(|lf| lf.with_comm_subplan_elim(false).with_comm_subexpr_elim(false));
+            lf.map(LazyFrame::to_alp_optimized).transpose()
+        });
+        planned.ok()?
     };
     let whole_world = whole(tables);
     let whole_plan = optimized(frames(tables, &whole_world))?;

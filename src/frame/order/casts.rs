@@ -1,6 +1,6 @@
 //! Casts as SQL has them: what polars makes otherwise of values, and what loses a part of them without saying so.
 
-use super::super::{from_polars, functions};
+use super::super::{decimal, from_polars, functions};
 use super::{Scope, has_column, has_selector};
 use polars::chunked_array::cast::CastOptions;
 use polars::prelude::*;
@@ -10,6 +10,11 @@ use std::sync::Arc;
 pub(super) fn of(inner: Expr, to: &DataTypeExpr, options: CastOptions, scope: &Scope<'_>) -> PolarsResult<Expr> {
     let cast = |inner: Expr| Expr::Cast { expr: Arc::new(inner), dtype: to.clone(), options };
     let DataTypeExpr::Literal(to) = to else { return Ok(cast(inner)) };
+    if let DataType::Decimal(digits, after) = to
+        && (!(1..=decimal::MOST_DIGITS).contains(digits) || after > digits)
+    {
+        polars_bail!(InvalidOperation: "a decimal has 1 to {} digits, as many of them after the point at most, found DECIMAL({digits}, {after})", decimal::MOST_DIGITS);
+    }
     if options.is_strict() {
         keeps_values(&inner, to, scope)?;
     }
@@ -44,8 +49,8 @@ fn rounded(inner: Expr, from: &DataType, to: &DataType, options: CastOptions) ->
         (_, DataType::Decimal(_, after)) if is_real => inner.round(*after as u32, HalfAwayFromZero),
         (DataType::String, DataType::Decimal(digits, after)) => {
             // As many digits after the point as have room are read first.
-            let room = super::super::decimal::MOST_DIGITS - digits.saturating_sub(*after);
-            let dtype = DataTypeExpr::Literal(DataType::Decimal(super::super::decimal::MOST_DIGITS, room));
+            let room = decimal::MOST_DIGITS - digits.saturating_sub(*after);
+            let dtype = DataTypeExpr::Literal(DataType::Decimal(decimal::MOST_DIGITS, room));
             Expr::Cast { expr: Arc::new(inner), dtype, options }.round(*after as u32, HalfAwayFromZero)
         }
         (DataType::Decimal(..), to) if to.is_integer() => inner.round(0, HalfAwayFromZero),

@@ -319,9 +319,12 @@ impl<'a> Fixer<'a> {
         if !forgotten {
             return polars;
         }
-        // What is wrong with a branch is told where it is used.
-        let field = scope.schema().and_then(|schema| polars.to_field(schema));
-        match field.and_then(|field| field.dtype.materialize_unknown(true)) {
+        // What is wrong with a branch, or a condition that is none, is told where it is used.
+        let field_of = |expr: &Expr| scope.schema().and_then(|schema| expr.to_field(schema));
+        if !field_of(&predicate).is_ok_and(|field| field.dtype.is_bool()) {
+            return polars;
+        }
+        match field_of(&polars).and_then(|field| field.dtype.materialize_unknown(true)) {
             Ok(dtype) => {
                 let [predicate, truthy, falsy] = [predicate, truthy, falsy].map(Arc::unwrap_or_clone);
                 functions::choice(predicate, truthy, falsy, &dtype)
@@ -414,10 +417,10 @@ impl<'a> Fixer<'a> {
             FunctionExpr::Unique(_) => Ok(Expr::Function { input, function: FunctionExpr::Unique(true) }),
             FunctionExpr::Correlation { method } if self.sums == FloatSums::Exact && input.len() == 2 => {
                 let schema = scope.schema()?;
-                let f32s = input
-                    .iter()
-                    .map(|input| input.to_field(schema).map(|field| field.dtype == DataType::Float32))
-                    .collect::<PolarsResult<Vec<_>>>()?;
+                let types = input.iter().map(|input| input.to_field(schema).map(|field| field.dtype));
+                let types = types.collect::<PolarsResult<Vec<_>>>()?;
+                numbers::are_numbers("correlations and covariances", &types)?;
+                let f32s = types.iter().map(|dtype| *dtype == DataType::Float32).collect::<Vec<_>>();
                 let exact = exact_correlation(*method, input[0].clone(), input[1].clone(), f32s.iter().all(|is| *is));
                 match exact {
                     Some(exact) => Ok(exact),

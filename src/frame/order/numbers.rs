@@ -1,7 +1,7 @@
 //! Numbers as SQL has them, where polars computes otherwise.
 
 use super::super::functions::Arithmetic;
-use super::super::{decimal, functions};
+use super::super::{decimal, from_polars, functions};
 use super::Scope;
 use polars::prelude::*;
 use std::sync::Arc;
@@ -18,6 +18,19 @@ pub(super) fn binary(left: Expr, op: Operator, right: Expr, scope: &Scope<'_>) -
             functions::remainder(left.as_ref().clone(), right.as_ref().clone(), &dtype)
         }
         _ => computed,
+    }
+}
+
+/// Refuses other types than those of numbers.
+pub(super) fn are_numbers(what: &str, types: &[DataType]) -> PolarsResult<()> {
+    let fits = |dtype: &DataType| {
+        dtype.is_primitive_numeric()
+            || dtype.is_decimal()
+            || matches!(dtype, DataType::Boolean | DataType::Null | DataType::Unknown(_))
+    };
+    match types.iter().find(|dtype| !fits(dtype)) {
+        Some(other) => polars_bail!(InvalidOperation: "{what} need numbers, found {}", from_polars(other)),
+        None => Ok(()),
     }
 }
 

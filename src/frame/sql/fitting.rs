@@ -3,6 +3,7 @@
 //! time. Whatever is not known here is tried.
 
 use super::super::order::Resolved;
+use super::trial;
 use polars::prelude::*;
 use polars_plan::plans::expr_ir::ExprIR;
 use polars_plan::plans::{AExpr, ArenaLpIter, FunctionIR, IR, IRAggExpr, ToFieldContext};
@@ -45,18 +46,22 @@ const OWN: [&str; 9] =
 
 /// What a plan over empty tables gives.
 pub(super) fn tried(plan: impl FnOnce() -> PolarsResult<(LazyFrame, Resolved)>) -> PolarsResult<SchemaRef> {
-    super::super::unpanicked(|| {
+    super::super::trying(|| {
         let (mut lf, (mut plans, mut exprs)) = plan()?;
         let schema = lf.schema_with_arenas(&mut plans, &mut exprs)?;
-        match &lf.logical_plan {
-            DslPlan::IR { node: Some(root), .. } if types_fit(*root, &plans, &exprs) => {}
-            _ => dry_run(lf)?,
+        if let DslPlan::IR { node: Some(root), .. } = lf.logical_plan {
+            if types_fit(root, &plans, &exprs) {
+                return Ok(schema);
+            }
+            let fitting = Fitting { plans: &plans, exprs: &exprs };
+            trial::tried(root, &plans, &exprs, &|input, expr| fitting.over(input, expr).is_some())?;
         }
+        dry_run(lf)?;
         Ok(schema)
     })
 }
 
-/// Runs a plan over empty tables: types that do not go together show only then. Errors that only emptiness causes (a
+/// Runs a plan over empty tables: most types that do not go together show then. Errors that only emptiness causes (a
 /// scalar subquery that gives no row) do not count.
 fn dry_run(lf: LazyFrame) -> PolarsResult<()> {
     match super::super::collect(lf) {
@@ -75,7 +80,9 @@ fn is_about_types(error: &PolarsError) -> bool {
         | PolarsError::SchemaMismatch(_)
         | PolarsError::SQLInterface(_)
         | PolarsError::SQLSyntax(_) => true,
-        PolarsError::ComputeError(text) => text.starts_with("cannot compare") || text.starts_with("polars stopped"),
+        PolarsError::ComputeError(text) => {
+            ["cannot compare", "polars stopped", "regex error"].iter().any(|said| text.starts_with(said))
+        }
         _ => false,
     }
 }
@@ -151,6 +158,7 @@ impl Fitting<'_> {
             AExpr::Agg(aggregate) => self.aggregate_fits(aggregate, schema)?,
             AExpr::Function { input, function, .. } => match function.to_string().as_str() {
                 "is_in" => self.is_in_fits(input, schema)?,
+                "str.contains" if !self.is_readable(input) => false,
                 name => function_fits(name, &many(input)?),
             },
             AExpr::AnonymousFunction { input, fmt_str, .. } => {
@@ -177,6 +185,17 @@ impl Fitting<'_> {
         let dtype = list.to_dtype(&ToFieldContext::new(self.exprs, schema)).ok()?;
         let fits = matches!(&dtype, DataType::List(inner) if **inner == value);
         Some(matches!(list, AExpr::Literal(_)) && fits && is_plain(&value))
+    }
+
+    /// Whether the pattern that a text is looked through for is written out, and can be read.
+    fn is_readable(&self, input: &[ExprIR]) -> bool {
+        let pattern = input.get(1).map(|pattern| self.exprs.get(pattern.node()));
+        match pattern {
+            Some(AExpr::Literal(pattern)) => {
+                pattern.extract_str().is_some_and(|pattern| regex::Regex::new(pattern).is_ok())
+            }
+            _ => false,
+        }
     }
 
     fn aggregate_fits(&self, aggregate: &IRAggExpr, schema: &Schema) -> Option<bool> {

@@ -12,8 +12,8 @@ use super::calls::{is_one_of, plain};
 use super::holds::Holds;
 use super::scalars::Plan;
 use super::{
-    Problem, compared, distinct, exists, frames, groups, meanings, on, qualify, regroup, scalars, sets, unnest, using,
-    windows,
+    Problem, compared, distinct, distinct_on, exists, frames, groups, meanings, on, qualify, regroup, scalars, sets,
+    unnest, using, windows,
 };
 use crate::types::TableSchema;
 use polars::prelude::{PolarsResult, polars_bail, polars_err};
@@ -97,6 +97,7 @@ pub(super) fn query<'a>(
     plan: Plan<'_>,
 ) -> PolarsResult<Cow<'a, str>> {
     let mut any = distinct::is_in(text, &statement);
+    any |= holds.distinct_on && distinct_on::written(&mut statement);
     if holds.queries && exists::written(&mut statement, schemas()?) {
         (any, holds.joins) = (true, true);
     }

@@ -4,7 +4,7 @@ use super::calls::is_one_of;
 use super::meanings;
 use super::smallest::constraint;
 use sqlparser::ast::{
-    Expr, GroupByExpr, JoinConstraint, Query, Select, SetExpr, TableFactor, Visit, Visitor, WindowType,
+    Distinct, Expr, GroupByExpr, JoinConstraint, Query, Select, SetExpr, TableFactor, Visit, Visitor, WindowType,
 };
 use std::ops::ControlFlow;
 
@@ -23,6 +23,8 @@ pub(super) struct Holds {
     pub(super) queries: bool,
     /// Joins on a condition or on columns.
     pub(super) joins: bool,
+    /// `DISTINCT ON`.
+    pub(super) distinct_on: bool,
     /// Set operations.
     pub(super) sets: bool,
     /// `GROUP BY` or `HAVING`.
@@ -69,6 +71,7 @@ impl Visitor for Holds {
 
     fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
         self.groups |= is_grouped(select) || select.having.is_some();
+        self.distinct_on |= matches!(select.distinct, Some(Distinct::On(_)));
         self.qualify |= select.qualify.is_some();
         self.named |= !select.named_window.is_empty();
         self.meanings |= meanings::compares_values(select);
@@ -120,6 +123,7 @@ mod tests {
         let found = Holds { calls: true, windows: true, named: true, queries: true, ..Holds::default() };
         assert_eq!(windows, found);
         assert!(of("SELECT a FROM t QUALIFY a = 1").qualify && of("SELECT Unnest(a) AS a FROM t").unnest);
+        assert!(of("SELECT DISTINCT ON (a) b FROM t").distinct_on && !of("SELECT DISTINCT a FROM t").distinct_on);
         assert!(of("SELECT mean(a) AS m FROM t").meanings && of("SELECT a FROM t WHERE NULL = NULL").meanings);
         assert_eq!(Holds::of(&parse_expr("upper(a)").expect("one")), Holds { calls: true, ..Holds::default() });
     }

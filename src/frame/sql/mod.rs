@@ -11,6 +11,7 @@ mod conditions;
 mod constants;
 mod correlated;
 mod distinct;
+mod distinct_on;
 mod exists;
 mod fitting;
 mod forms;
@@ -31,6 +32,7 @@ mod scalars;
 mod scope;
 mod sets;
 mod smallest;
+mod trial;
 mod unnest;
 mod using;
 mod walks;
@@ -44,7 +46,7 @@ use holds::Holds;
 use names::Names;
 use polars::prelude::*;
 use polars::sql::SQLContext;
-use said::plain;
+use said::{innermost, plain, problem_of};
 use sqlparser::ast::Statement;
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::{Parser, ParserOptions};
@@ -222,7 +224,13 @@ pub fn check_expr(text: &str, schema: &TableSchema, sums: FloatSums) -> Result<O
     let expr = parse_expr(text).map_err(|problem| vec![problem])?;
     let tables = BTreeMap::from([(String::new(), schema.clone())]);
     let mut problems = Names::new(text, &tables).check_expr(&expr);
-    problems.extend(forms::problems(text, &expr, Holds::of(&expr)));
+    let holds = Holds::of(&expr);
+    problems.extend(forms::problems(text, &expr, holds));
+    if holds.unnest {
+        let message =
+            "`unnest` makes several rows of one, which an expression cannot: the step `explode` does, and a query";
+        problems.push(Problem::syntax(message, place::word_like(text, "unnest")));
+    }
     if !problems.is_empty() {
         return Err(problems);
     }
@@ -293,38 +301,6 @@ fn parse_expr(text: &str) -> Result<sqlparser::ast::Expr, Problem> {
     }
     let range = place::range(text, rest.span);
     Err(Problem::syntax(format!("expected the end of the expression, found `{}`", rest.token), range))
-}
-
-/// What polars said, with the place of what fails so by itself (as `smallest` tells from the message), or of the column that
-/// it names.
-fn problem_of(text: &str, error: &PolarsError, smallest: impl FnOnce(&str) -> Option<Range<usize>>) -> Problem {
-    let message = polars_words(error);
-    let kind = match innermost(error) {
-        PolarsError::ColumnNotFound(_) | PolarsError::SchemaFieldNotFound(_) => {
-            if let Some(name) = place::quoted(&message).filter(|name| !name.starts_with(said::OF_A_SUBQUERY)) {
-                let range = place::word(text, &name);
-                let message = format!("column `{name}` does not exist");
-                let kind = ProblemKind::UnknownColumn { name, table: None, candidates: Vec::new() };
-                return Problem { kind, message, range };
-            }
-            ProblemKind::Syntax
-        }
-        PolarsError::Duplicate(_) => ProblemKind::Duplicate,
-        PolarsError::InvalidOperation(_) | PolarsError::SchemaMismatch(_) | PolarsError::ComputeError(_) => {
-            ProblemKind::Type
-        }
-        _ => ProblemKind::Syntax,
-    };
-    let message = plain(&message);
-    let range = smallest(&message).or_else(|| place::word(text, &place::quoted(&message)?));
-    Problem { kind, message, range }
-}
-
-fn innermost(error: &PolarsError) -> &PolarsError {
-    match error {
-        PolarsError::Context { error, .. } | PolarsError::ExprContext { error, .. } => innermost(error),
-        other => other,
-    }
 }
 
 #[cfg(test)]

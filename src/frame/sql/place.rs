@@ -62,8 +62,17 @@ fn token_at(text: &str, at: Location) -> Option<Range<usize>> {
 
 /// The first word of a text that is exactly this name.
 pub(super) fn word(text: &str, name: &str) -> Option<Range<usize>> {
+    first_word(text, |word| word == name)
+}
+
+/// The first word of a text that is this one, in capitals or not.
+pub(super) fn word_like(text: &str, name: &str) -> Option<Range<usize>> {
+    first_word(text, |word| word.eq_ignore_ascii_case(name))
+}
+
+fn first_word(text: &str, is_it: impl Fn(&str) -> bool) -> Option<Range<usize>> {
     let tokens = Tokenizer::new(&GenericDialect, text).tokenize_with_location().ok()?;
-    let found = tokens.into_iter().find(|token| matches!(&token.token, Token::Word(word) if word.value == name))?;
+    let found = tokens.into_iter().find(|token| matches!(&token.token, Token::Word(word) if is_it(&word.value)))?;
     range(text, found.span)
 }
 

@@ -1,5 +1,10 @@
 //! What polars says of a query, in words that help who wrote it.
 
+use super::super::{misfits, polars_words};
+use super::{Problem, ProblemKind, place};
+use polars::error::PolarsError;
+use std::ops::Range;
+
 /// What polars calls the column that it makes of a query in an IN.
 pub(super) const OF_A_SUBQUERY: &str = "_POLARS_TMP_";
 
@@ -33,17 +38,149 @@ pub(super) fn plain(message: &str) -> String {
     {
         return format!("two columns are called `{name}`: call one of them otherwise, with AS");
     }
-    if message.starts_with("'is_in' cannot check for ") {
-        return "IN compares values of one type: CAST one side to the type of the other".to_owned();
-    }
     if message.starts_with("operator BitwiseXor is not") {
         return "`^` is a power to some databases and a comparison of bits to others: write `power(a, b)` or `xor(a, b)`".to_owned();
-    }
-    if message.starts_with("+ not allowed on date and") || message.starts_with("- not allowed on date and") {
-        return format!("{message}: write `INTERVAL '1 day'` for a number of days");
     }
     if let Some(name) = message.strip_prefix("unsupported function ") {
         return format!("there is no function {}", name.replace('\'', "`"));
     }
+    if let Some(told) = misfits::told(message).or_else(|| asked(message)).or_else(|| limited(message)) {
+        return told;
+    }
     message.split("\n").next().unwrap_or(message).trim_end_matches(['.', ' ']).to_owned()
+}
+
+/// What functions and operators take.
+fn asked(message: &str) -> Option<String> {
+    let found = |before: &str| message.strip_prefix(before);
+    if let Some(pattern) = found("LIKE/ILIKE pattern must be a string literal; found ") {
+        return Some(format!(
+            "the pattern of LIKE is a text in single quotes, found {pattern}: `strpos(a, b) > 0` looks for the text of another column"
+        ));
+    }
+    if let Some(pattern) = found("invalid pattern for '~' operator: ") {
+        let pattern = pattern.trim_start_matches("col(").trim_end_matches(')').trim_matches('"');
+        return Some(format!("the pattern of `~` is a text in single quotes, found {pattern}"));
+    }
+    if let Some((function, value)) = found("invalid value for ").and_then(|rest| rest.split_once(" (")) {
+        return Some(format!("{function} is a number that is written out, found {}", value.trim_end_matches(')')));
+    }
+    if let Some(value) = found("offset must be an integer (found ") {
+        let value = value.trim_end_matches(')').replace('"', "'");
+        return Some(format!("how many rows back or ahead is a whole number that is written out, found {value}"));
+    }
+    if let Some(part) = found("EXTRACT/DATE_PART does not support ").and_then(|rest| rest.strip_suffix(" part")) {
+        let part = part.trim_matches('\'');
+        return Some(format!(
+            "a date or time has no part `{part}`: it has year, quarter, month, week, day, dow, doy, hour, minute, second, epoch"
+        ));
+    }
+    if let Some(call) = found("no function matches the given name and arguments: ") {
+        return Some(format!("{call} has other arguments than the function takes"));
+    }
+    if let Some(function) = found("expression: '").and_then(|rest| rest.strip_suffix("' didn't get any inputs")) {
+        return Some(format!("`{function}` needs a value at least"));
+    }
+    message
+        .starts_with("array element ")
+        .then(|| "the values of a list are written out: `a IN (b, 3)` is `a = b OR a = 3`".to_owned())
+}
+
+/// What is not known, and places that take few things.
+fn limited(message: &str) -> Option<String> {
+    if let Some((dtype, _)) = message.strip_prefix("datatype \"").and_then(|rest| rest.split_once('"')) {
+        return Some(format!(
+            "there is no type {dtype}: such are BOOLEAN, TINYINT, SMALLINT, INT, BIGINT, REAL, DOUBLE, DECIMAL(10, 2), VARCHAR, DATE, TIME, TIMESTAMP"
+        ));
+    }
+    if let Some(number) = message.strip_prefix("ORDER BY ordinal value must refer to a valid column; found ") {
+        return Some(format!("ORDER BY counts the selected columns from 1, and there is none at {number}"));
+    }
+    if let Some(value) = message.strip_prefix("ORDER BY requires a valid expression or positive ordinal; found ") {
+        return Some(format!("ORDER BY takes columns and expressions, found {value}: in single quotes it is a text"));
+    }
+    if message.starts_with("non-numeric arguments for LIMIT") || message.contains("FSET conversion error") {
+        return Some("LIMIT and OFFSET take a whole number that is written out".to_owned());
+    }
+    let operator = message.strip_prefix("unary operator (").or_else(|| message.strip_prefix("operator "))?;
+    let sort: String = operator.chars().take_while(char::is_ascii_alphanumeric).collect();
+    let known = message.ends_with("is not supported") || message.ends_with("is not currently supported");
+    known.then(|| match sort.as_str() {
+        "PGBitwiseShiftLeft" => "`<<` is not known: multiply by a power of two".to_owned(),
+        "PGBitwiseShiftRight" => "`>>` is not known: divide by a power of two, `a // 4`".to_owned(),
+        "BitwiseNot" | "PGBitwiseNot" => "`~a` is not known: of whole numbers it is `-a - 1`".to_owned(),
+        _ => format!("an operator of this sort ({sort}) is not known"),
+    })
+}
+
+/// What polars said, with the place of what fails so by itself (as `smallest` tells from the message), or of the column that
+/// it names.
+pub(super) fn problem_of(
+    text: &str,
+    error: &PolarsError,
+    smallest: impl FnOnce(&str) -> Option<Range<usize>>,
+) -> Problem {
+    let message = polars_words(error);
+    let kind = match innermost(error) {
+        PolarsError::ColumnNotFound(_) | PolarsError::SchemaFieldNotFound(_) => {
+            if let Some(name) = place::quoted(&message).filter(|name| !name.starts_with(OF_A_SUBQUERY)) {
+                let range = place::word(text, &name);
+                let message = format!("column `{name}` does not exist");
+                let kind = ProblemKind::UnknownColumn { name, table: None, candidates: Vec::new() };
+                return Problem { kind, message, range };
+            }
+            ProblemKind::Syntax
+        }
+        PolarsError::StructFieldNotFound(name) => {
+            let range = place::word(text, name);
+            let message =
+                format!("there is no field `{name}`: `a.b` is a field of a column of structs, or a column of a table");
+            return Problem { kind: ProblemKind::Type, message, range };
+        }
+        PolarsError::Duplicate(_) => ProblemKind::Duplicate,
+        PolarsError::InvalidOperation(_) | PolarsError::SchemaMismatch(_) | PolarsError::ComputeError(_) => {
+            ProblemKind::Type
+        }
+        _ => ProblemKind::Syntax,
+    };
+    let message = plain(&message);
+    let range = smallest(&message).or_else(|| place::word(text, &place::quoted(&message)?));
+    Problem { kind, message, range }
+}
+
+pub(super) fn innermost(error: &PolarsError) -> &PolarsError {
+    match error {
+        PolarsError::Context { error, .. } | PolarsError::ExprContext { error, .. } => innermost(error),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+
+    #[test]
+    fn none_of_the_words_of_polars_are_left() {
+        for (said, says) in [
+            ("LIKE/ILIKE pattern must be a string literal; found i", "a text in single quotes, found i"),
+            ("invalid pattern for '~' operator: col(\"i\")", "`~` is a text in single quotes, found i"),
+            ("invalid value for ROUND decimals (s)", "ROUND decimals is a number that is written out, found s"),
+            ("offset must be an integer (found \"s\")", "a whole number that is written out, found 's'"),
+            ("EXTRACT/DATE_PART does not support 'foo' part", "has no part `foo`"),
+            ("datatype \"FOO\" is not currently supported", "there is no type FOO: such are"),
+            ("ORDER BY ordinal value must refer to a valid column; found 7", "there is none at 7"),
+            ("OFFSET conversion error: invalid digit found in string", "take a whole number"),
+            ("array element Identifier(Ident { value: \"d\" }) is not supported", "written out"),
+            ("operator PGBitwiseShiftLeft is not currently supported", "`<<` is not known"),
+            ("unary operator (BitwiseNot, col(\"s\")) is not supported", "`~a` is not known"),
+            (
+                "'is_in' cannot check for Int64 values in List(String) data",
+                "IN compares values of one type, found i64 and str",
+            ),
+        ] {
+            let found = plain(said);
+            assert!(found.contains(says), "{said}: {found}");
+        }
+        assert_eq!(plain("column `a` does not exist."), "column `a` does not exist");
+    }
 }

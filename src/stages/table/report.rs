@@ -70,7 +70,7 @@ fn one(problem: Problem, at: &Path, sources: &Sources, tables: &BTreeMap<String,
         ProblemKind::Type => codes::COLUMN_TYPE,
         ProblemKind::Duplicate => codes::DUPLICATE_COLUMN,
     };
-    let compares = problem.message.starts_with("cannot compare");
+    let compares = problem.message.starts_with("cannot compare") && !problem.message.contains(": ");
     let finding = cx.error(at.clone(), code, problem.message);
     if let Some(range) = problem.range {
         finding.part(range);
@@ -83,9 +83,9 @@ fn one(problem: Problem, at: &Path, sources: &Sources, tables: &BTreeMap<String,
             match (table, schema.map(|schema| schema.columns.len())) {
                 (Some(table), Some(_)) if schema.is_some_and(|schema| schema.names().any(|known| known == name)) => {
                     finding.diagnostic.message = format!("column `{name}` is not known at this place");
-                    finding.label(format!("`{table}` has it, but it is not selected")).hint(
-                        "select it too, where this takes its columns from; DISTINCT ON and its ORDER BY take selected ones",
-                    );
+                    finding
+                        .label(format!("`{table}` has it, but it is not selected"))
+                        .hint("select it too, where this takes its columns from");
                     return;
                 }
                 (Some(table), Some(count)) => {

@@ -3,7 +3,7 @@
 use super::super::columns::{is_pattern, select};
 use super::{Rule, Tables};
 use crate::diag::{codes, did_you_mean, list};
-use crate::frame::{CastFault, FloatSums, cast_exactly, from_polars, needs_care, run_plan, to_polars};
+use crate::frame::{CastFault, FloatSums, cast_exactly, from_polars, needs_care, ordinary, run_plan, to_polars};
 use crate::numbers;
 use crate::stage::{CheckCx, Path, RunCx, StageError};
 use crate::types::{DType, TableSchema};
@@ -132,9 +132,10 @@ impl Cast {
     }
 }
 
+/// Whether values of a type have a form as another; polars tells that of values alone.
 fn castable(from: &DType, to: &DType) -> bool {
-    match (to_polars(from), to_polars(to)) {
-        (Some(from), Some(to)) => Column::new_empty("".into(), &from).strict_cast(&to).is_ok(),
-        _ => true,
+    match to_polars(from) {
+        Some(from) => !matches!(cast_exactly(&ordinary(&from), to), Err(CastFault::NoForm)),
+        None => true,
     }
 }

@@ -101,7 +101,7 @@ impl Rule for Group {
         let output = match planned {
             Ok(output) => output,
             Err(error) => {
-                let message = format!("this cannot be grouped: {}", crate::frame::polars_words(&error));
+                let message = format!("this cannot be grouped: {}", crate::frame::told(&error));
                 cx.error(at.clone(), codes::COLUMN_TYPE, message).label("here");
                 return TableSchema::unknown();
             }

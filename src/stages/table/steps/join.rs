@@ -237,9 +237,9 @@ impl Rule for Join {
         let (Some(a), Some(b)) = (empty(&input), empty(&right)) else {
             return TableSchema { complete: false, ..input };
         };
-        let schema = self.plan(a, b, sums).and_then(|mut lf| {
-            lf.collect_schema().map_err(|error| StageError::data(crate::frame::polars_words(&error)))
-        });
+        let schema = self
+            .plan(a, b, sums)
+            .and_then(|mut lf| lf.collect_schema().map_err(|error| StageError::data(crate::frame::told(&error))));
         match schema {
             Ok(schema) => from_polars_schema(&schema),
             Err(error) => {

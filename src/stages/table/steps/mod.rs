@@ -12,6 +12,8 @@ mod filter;
 mod frame;
 mod group;
 mod join;
+#[cfg(test)]
+mod mistakes;
 mod names;
 mod pivot;
 mod rename;
@@ -24,7 +26,7 @@ mod unpivot;
 mod window;
 
 use crate::frame::schema::from_polars_schema;
-use crate::frame::{FloatSums, failed, polars_schema};
+use crate::frame::{FloatSums, failed, polars_schema, trying};
 use crate::stage::{CheckCx, Path, Ref, RunCx, StageError};
 use crate::types::TableSchema;
 use polars::prelude::{DataFrame, IntoLazy, LazyFrame, PolarsResult, SchemaRef};
@@ -228,6 +230,9 @@ fn after(
     plan: impl FnOnce(LazyFrame, &SchemaRef) -> PolarsResult<LazyFrame>,
 ) -> Option<PolarsResult<TableSchema>> {
     let schema = Arc::new(polars_schema(input)?);
-    let planned = plan(DataFrame::empty_with_schema(&schema).lazy(), &schema);
-    Some(planned.and_then(|mut lf| lf.collect_schema()).map(|schema| from_polars_schema(&schema)))
+    let planned = || {
+        let mut lf = plan(DataFrame::empty_with_schema(&schema).lazy(), &schema)?;
+        lf.collect_schema()
+    };
+    Some(trying(planned).map(|schema| from_polars_schema(&schema)))
 }

@@ -5,7 +5,7 @@ use super::{Rule, Tables, after, matching};
 use crate::diag::{codes, list};
 use crate::frame::{FloatSums, failed, fixed_expr};
 use crate::stage::{CheckCx, Path, StageError};
-use crate::types::TableSchema;
+use crate::types::{DType, TableSchema};
 use polars::prelude::{
     ChunkUnique, DataType, Expr, Field, LazyFrame, NULL, PolarsError, PolarsResult, SchemaRef, SortMultipleOptions,
     col, lit, when,
@@ -26,7 +26,7 @@ pub struct Pivot {
     pub by: OneOrMany,
     /// The column of the values.
     pub value: String,
-    /// What becomes of several values in one place; missing ones do not count.
+    /// What becomes of several values in one place; missing ones do not count, and a place without any is missing (its `count` is 0).
     #[serde(default)]
     pub agg: Aggregate,
 }
@@ -40,7 +40,7 @@ pub enum Aggregate {
     First,
     /// The last.
     Last,
-    /// Their sum.
+    /// Their sum; missing where there are none, as it is in SQL.
     Sum,
     /// Their mean.
     Mean,
@@ -59,7 +59,8 @@ impl Aggregate {
         match self {
             Self::First => values.drop_nulls().first(),
             Self::Last => values.drop_nulls().last(),
-            Self::Sum => values.sum(),
+            // Of no values there is no sum, as in SQL.
+            Self::Sum => when(values.clone().count().gt(lit(0))).then(values.sum()).otherwise(lit(NULL)),
             Self::Mean => values.mean(),
             Self::Median => values.median(),
             Self::Min => values.min(),
@@ -106,9 +107,29 @@ impl Pivot {
         Ok(lf.group_by_stable(keys).agg(aggregates).sort(by, order))
     }
 
+    /// Reports a column whose values are no texts, and names that none of its values can have.
+    fn check_values(&self, dtype: &DType, at: &Path, cx: &mut CheckCx<'_>) {
+        if matches!(dtype, DType::List(_) | DType::Array(..) | DType::Struct(_)) {
+            wrong_type(cx, [at.clone(), vec!["on".into()]].concat(), &self.on, dtype, "a column of single values");
+            return;
+        }
+        let can_be = |name: &str| match dtype {
+            DType::Bool => matches!(name, "true" | "false"),
+            dtype if dtype.is_integer() => name.parse::<i128>().is_ok_and(|value| value.to_string() == name),
+            _ => true,
+        };
+        for (index, name) in self.columns.iter().enumerate().filter(|(_, name)| !can_be(name)) {
+            let place: Path = [at.clone(), vec!["columns".into(), index.into()]].concat();
+            let message = format!("column `{}` is {dtype}, and never `{name}`", self.on);
+            cx.error(place, codes::COLUMN_TYPE, message).label(format!("no {dtype}"));
+        }
+    }
+
     fn check_names(&self, input: &TableSchema, at: &Path, cx: &mut CheckCx<'_>) {
         let place = |field: &str| -> Path { [at.clone(), vec![field.into()]].concat() };
-        column(input, &self.on, place("on"), cx);
+        if let Some(dtype) = column(input, &self.on, place("on"), cx) {
+            self.check_values(&dtype, at, cx);
+        }
         if let Some(dtype) = column(input, &self.value, place("value"), cx)
             && self.agg.needs_numbers()
             && !(dtype.is_unknown() || dtype.is_integer() || dtype.is_float())
@@ -144,7 +165,7 @@ impl Rule for Pivot {
         match after(&input, |lf, schema| self.plan(lf, schema, sums)) {
             Some(Ok(output)) => output,
             Some(Err(error)) => {
-                let message = format!("this cannot be pivoted: {}", crate::frame::polars_words(&error));
+                let message = format!("this cannot be pivoted: {}", crate::frame::told(&error));
                 cx.error(at.clone(), codes::COLUMN_TYPE, message).label("here");
                 TableSchema::unknown()
             }

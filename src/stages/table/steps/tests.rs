@@ -218,6 +218,11 @@ fn tables_turn() {
     assert_eq!(df.height(), 9);
     assert_eq!(numbers(&df, "n").into_iter().flatten().sum::<f64>(), 344.0);
     assert_eq!(texts(&df, "year")[3], Some("2008".to_owned()));
+    let df = steps(
+        r#"{ pivot = { on = "species", columns = ["Adelie", "Chinstrap", "Gentoo"], by = "island", value = "year", agg = "sum" } }"#,
+    );
+    let there = |name: &str| numbers(&df, name).iter().map(Option::is_some).collect::<Vec<_>>();
+    assert_eq!((there("Adelie"), there("Chinstrap")), (vec![true; 3], vec![false, true, false]), "no sum of nothing");
     assert_eq!(codes(r#"{ unpivot = { on = ["year", "sex"] } }"#), ["E0214"]);
     assert_eq!(
         codes(r#"{ pivot = { on = "sex", columns = ["male", "male"], by = "species", value = "year" } }"#),

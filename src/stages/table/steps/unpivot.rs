@@ -5,7 +5,7 @@ use super::{Rule, Tables, after, matching};
 use crate::diag::codes;
 use crate::frame::FloatSums;
 use crate::stage::{CheckCx, Path, StageError};
-use crate::types::{DType, TableSchema};
+use crate::types::{DType, TableSchema, matches_pattern};
 use polars::prelude::{LazyFrame, SchemaRef, UnpivotArgsDSL, cols};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -52,6 +52,18 @@ impl Unpivot {
         })
     }
 
+    /// The field whose name another column of the result has.
+    fn named_twice(&self, input: &TableSchema) -> Option<&'static str> {
+        let any = |patterns: &OneOrMany, name: &str| patterns.0.iter().any(|pattern| matches_pattern(pattern, name));
+        let is_kept = |name: &str| self.index.as_ref().map_or_else(|| !any(&self.on, name), |index| any(index, name));
+        let is_taken = |name: &str| input.names().any(|column| column == name && is_kept(column));
+        match (is_taken(&self.variable), is_taken(&self.value) || self.value == self.variable) {
+            (true, _) => Some("variable"),
+            (false, true) => Some("value"),
+            (false, false) => None,
+        }
+    }
+
     /// Reports columns that cannot stand in one column.
     fn check_types(&self, input: &TableSchema, at: &Path, cx: &mut CheckCx<'_>) {
         let mut first: Option<(String, DType)> = None;
@@ -91,9 +103,21 @@ impl Rule for Unpivot {
             return TableSchema::unknown();
         }
         match after(&input, |lf, schema| Ok(self.plan(lf, schema))) {
-            Some(Ok(output)) => output,
+            Some(Ok(output)) => {
+                if let Some(field) = self.named_twice(&input) {
+                    let name = if field == "value" { &self.value } else { &self.variable };
+                    cx.error(
+                        [at.clone(), vec![field.into()]].concat(),
+                        codes::DUPLICATE_COLUMN,
+                        format!("two columns would be called `{name}`"),
+                    )
+                    .label("the name is taken")
+                    .hint("choose other names with `variable` and `value`");
+                }
+                output
+            }
             Some(Err(error)) => {
-                let message = format!("this cannot be unpivoted: {}", crate::frame::polars_words(&error));
+                let message = format!("this cannot be unpivoted: {}", crate::frame::told(&error));
                 cx.error(at.clone(), codes::DUPLICATE_COLUMN, message)
                     .label("here")
                     .hint("choose other names with `variable` and `value`");
