@@ -35,6 +35,8 @@ impl Stored {
 pub struct Contents {
     /// The results, by key.
     pub results: Vec<Stored>,
+    /// How many entries a newer kilter wrote. Which blobs are theirs is not known.
+    pub newer: usize,
     /// Entries that cannot be read: the file, and what is wrong with it.
     pub unreadable: Vec<(PathBuf, String)>,
     /// The size of every blob, in bytes.
@@ -50,7 +52,7 @@ impl Contents {
         self.blobs.values().sum::<u64>() + self.results.iter().map(|stored| stored.entry_bytes).sum::<u64>()
     }
 
-    /// The blobs that belong to no result.
+    /// The blobs that belong to no result; where a newer kilter wrote entries, to none that this one can read.
     #[must_use]
     pub fn orphans(&self) -> BTreeSet<Digest> {
         let used: BTreeSet<Digest> = self.results.iter().flat_map(Stored::blobs).collect();
@@ -89,6 +91,7 @@ impl Store {
         for scanned in self.scan() {
             match scanned {
                 Scanned::Result(stored) => contents.results.push(stored),
+                Scanned::Newer => contents.newer += 1,
                 Scanned::Unreadable(path, why) => contents.unreadable.push((path, why)),
             }
         }
