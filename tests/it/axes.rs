@@ -77,8 +77,7 @@ outputs.all = "all.txt"
 "#,
     );
     sandbox.run(&["summary"]).success();
-    let read =
-        || sandbox.read("out/folds/summary/all.txt").chars().filter(char::is_ascii_digit).collect::<String>();
+    let read = || sandbox.read("out/folds/summary/all.txt").chars().filter(char::is_ascii_digit).collect::<String>();
     assert_eq!(read(), "12345", "in the order of the axis");
     sandbox.run(&["summary"]).all_cached();
     let text = sandbox.read("pipeline.toml");
