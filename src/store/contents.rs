@@ -212,6 +212,23 @@ mod tests {
     }
 
     #[test]
+    fn the_record_of_a_newer_kilter_is_called_so_and_is_not_damage() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = Digest::of(b"key");
+        make(&store_in(folder.path()), key, 0.0);
+        let store = store_in(folder.path());
+        let entry = store.layout().entry(key);
+        let text = std::fs::read_to_string(&entry).unwrap();
+        for newer in [text.replace(r#""format":1"#, r#""format":2"#), r#"{"format": 2, "other": 1}"#.to_owned()] {
+            std::fs::write(&entry, &newer).unwrap();
+            let Found::Lost(why) = store_in(folder.path()).lookup(key) else { panic!("{newer}") };
+            assert_eq!(why, "a newer kilter wrote its record, in format 2; this kilter reads 1");
+            let contents = store.contents();
+            assert_eq!((contents.newer, contents.results.len(), contents.unreadable.len()), (1, 0, 0));
+        }
+    }
+
+    #[test]
     fn damage_is_told_apart() {
         let folder = tempfile::tempdir().unwrap();
         let store = store_in(folder.path());

@@ -197,23 +197,6 @@ fn damaged_and_foreign_records_are_not_results() {
 }
 
 #[test]
-fn the_record_of_a_newer_kilter_is_called_so_and_is_not_damage() {
-    let folder = tempfile::tempdir().unwrap();
-    let key = Digest::of(b"key");
-    make(&store_in(folder.path()), key, 0.0);
-    let store = store_in(folder.path());
-    let entry = store.layout().entry(key);
-    let text = fs::read_to_string(&entry).unwrap();
-    for newer in [text.replace(r#""format":1"#, r#""format":2"#), r#"{"format": 2, "other": 1}"#.to_owned()] {
-        fs::write(&entry, &newer).unwrap();
-        let Found::Lost(why) = store_in(folder.path()).lookup(key) else { panic!("{newer}") };
-        assert_eq!(why, "a newer kilter wrote its record, in format 2; this kilter reads 1");
-        let contents = store.contents();
-        assert_eq!((contents.newer, contents.results.len(), contents.unreadable.len()), (1, 0, 0));
-    }
-}
-
-#[test]
 fn what_shares_its_bytes_with_a_file_of_the_user_is_copied() {
     let folder = tempfile::tempdir().unwrap();
     let store = store_in(folder.path());

@@ -419,24 +419,6 @@ fn a_damaged_store_is_found_and_mended() {
     sandbox.run(&[]).success().says("1 stage ran, 3 cached");
 }
 
-/// Which files a newer kilter's results need is not known, so none goes.
-#[test]
-fn what_a_newer_kilter_wrote_is_called_so_and_kept() {
-    let sandbox = rows();
-    sandbox.run(&[]).success();
-    let key =
-        sandbox.kilter(&["runs", "last", "--json"]).json()["stages"][0]["key"].as_str().expect("a key").to_owned();
-    let entry = sandbox.path(&format!(".kilter/store-v1/index/{}/{}.json", &key[..2], &key[2..]));
-    let text = std::fs::read_to_string(&entry).expect("a record");
-    let newer = text.replace(r#""format":1"#, r#""format":2"#);
-    assert_ne!(newer, text);
-    std::fs::remove_file(&entry).expect("removed");
-    std::fs::write(&entry, newer).expect("written");
-    sandbox.kilter(&["gc"]).exits(3).says("a newer kilter wrote 1 result of the store").says("use a newer kilter");
-    sandbox.kilter(&["cache", "--check"]).success().prints("1 more result of a newer kilter").prints("sound");
-    sandbox.kilter(&["plan"]).success().prints("a newer kilter wrote its record, in format 2; this kilter reads 1");
-}
-
 #[test]
 fn reports_for_ci_are_written() {
     let sandbox = Sandbox::with_manifest(&HELLO.replace("cat \\\"$1\\\"", "echo '<broken>' >&2; exit 7; cat"));

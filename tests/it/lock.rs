@@ -140,25 +140,6 @@ fn a_lock_that_cannot_be_read_is_named_and_left_alone() {
     assert_eq!(sandbox.read("pipeline.lock"), broken);
 }
 
-#[test]
-fn a_lock_of_a_newer_kilter_is_called_so_and_left_alone() {
-    let sandbox = sandbox();
-    sandbox.run(&[]).success();
-    let newer = sandbox.read("pipeline.lock").replace("format = 1", "format = 2");
-    sandbox.write("pipeline.lock", &newer);
-    let words = "a newer kilter wrote `pipeline.lock`: its format is 2, and this kilter reads 1";
-    for command in
-        [&["run", "--locked"][..], &["verify"], &["lock"], &["lock", "--resolve"], &["diff", "pipeline.lock"]]
-    {
-        sandbox.kilter(command).exits(2).says(words).says("use a newer kilter").says_not("delete it");
-    }
-    for more in [&[][..], &["--force"], &["first"], &["--set", "word=two"]] {
-        sandbox.run(more).success();
-        assert_eq!(sandbox.read("pipeline.lock"), newer);
-    }
-    sandbox.run(&["--force"]).says("the lock was not written").says(words);
-}
-
 fn git(sandbox: &Sandbox, line: &str) -> bool {
     let line = format!("git -c user.name=kilter -c user.email=kilter@example.org -c commit.gpgsign=false {line}");
     let mut shell = Command::new("sh");

@@ -30,6 +30,7 @@ mod maps;
 mod memory;
 mod modules;
 #[cfg(feature = "torch")]
+mod newer;
 mod onnx;
 mod pipelines;
 #[cfg(feature = "torch")]
