@@ -164,7 +164,8 @@ pub(super) fn read(text: &str) -> Result<Lock, Wrong> {
         (line, error.message().lines().next().unwrap_or("not TOML").to_owned())
     };
     // A newer format may have other fields, so it is asked for before they are read.
-    let head = text.split("\n[").next().unwrap_or(text);
+    // A carriage return before that cut (git may end lines so) would stand alone.
+    let head = text.split("\n[").next().unwrap_or(text).trim_end();
     match toml::from_str::<Format>(head).map_err(wrong)?.format {
         Some(FORMAT) => {}
         Some(other) => return Err((1, format!("format {other} is not known to this kilter, which reads {FORMAT}"))),
@@ -191,6 +192,7 @@ mod tests {
         assert!(lines[8].starts_with("outputs.text = { digest = \"") && lines[8].ends_with("\", size = 1 }"));
         assert_eq!(lines[9..12], ["metrics.accuracy = 0.30000000000000004", "", "[stage.\"clean/dedupe\"]"]);
         assert_eq!(read(&text).unwrap(), lock(&[("clean/dedupe", record("b")), ("a", record("a"))]));
+        assert_eq!(read(&text.replace('\n', "\r\n")), read(&text), "as git checks out with `core.autocrlf`");
     }
 
     #[test]

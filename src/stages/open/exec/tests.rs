@@ -109,6 +109,22 @@ fn a_list_of_inputs_lies_in_numbered_folders() {
 }
 
 #[test]
+fn what_is_there_and_no_file_is_not_said_to_be_missing() {
+    let bench = Bench::default();
+    bench.file("src/a.py", "");
+    std::os::unix::fs::symlink("nowhere.py", bench.place("workspace/link.py")).expect("a link");
+    let told = |name: &str| {
+        let (_, findings) = bench.check::<Exec>(&format!("command = [\"x\"]\nfiles = [\"{name}\"]"));
+        let [finding] = findings.as_slice() else { panic!("{findings:?}") };
+        format!("{} {:?}", finding.diagnostic.message, finding.diagnostic.hints)
+    };
+    assert!(told("src").starts_with("`src` is a folder") && told("src").contains("`src/**` names all of them"));
+    assert!(told("link.py").starts_with("`link.py` is a link that leads to no file"), "{}", told("link.py"));
+    assert!(told("link.py").contains("it leads to `nowhere.py`"), "{}", told("link.py"));
+    assert!(told("gone.py").starts_with("`gone.py` does not exist"), "{}", told("gone.py"));
+}
+
+#[test]
 fn tables_and_metrics_are_read_back() {
     let bench = Bench::default();
     let fields = r#"
