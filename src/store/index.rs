@@ -17,7 +17,7 @@ use std::fs::Permissions;
 use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 /// Raised when [`Entry`] changes; entries of an older format are not there.
 const FORMAT: u32 = 1;
@@ -125,22 +125,34 @@ impl Store {
         for (index, (port, file)) in files(&entry.result).enumerate() {
             let path = self.layout.object(file.digest);
             let lost = |what: &str| Blobs::Lost(format!("`{}` of output `{port}` {what}", file.name));
-            let Ok(metadata) = path.metadata() else { return lost("is missing from the store") };
+            let damaged = |what: String| {
+                let lost = lost(&what);
+                self.remove_damaged(file.digest, &path, what);
+                lost
+            };
+            let Ok(metadata) = path.metadata() else {
+                let removed = self.removed.lock().unwrap_or_else(PoisonError::into_inner);
+                return lost(removed.get(&file.digest).map_or("is missing from the store", String::as_str));
+            };
             if metadata.len() != file.size {
-                let _ = std::fs::remove_file(&path);
-                return lost(&format!("has {} bytes in the store instead of {}", metadata.len(), file.size));
+                return damaged(format!("has {} bytes in the store instead of {}", metadata.len(), file.size));
             }
             let time = mtime(&metadata);
             if !same_boot || entry.mtimes.get(index) != Some(&time) {
                 doubted = true;
                 if !hash_file(&path).is_ok_and(|(digest, _)| digest == file.digest) {
-                    let _ = std::fs::remove_file(&path);
-                    return lost("was changed in the store");
+                    return damaged("was changed in the store".to_owned());
                 }
             }
             times.push(time);
         }
         if doubted { Blobs::Rehashed(times) } else { Blobs::Sound }
+    }
+
+    /// Removes a blob that is not what its name says, so that nothing reads it.
+    fn remove_damaged(&self, digest: Digest, path: &Path, what: String) {
+        let _ = std::fs::remove_file(path);
+        self.removed.lock().unwrap_or_else(PoisonError::into_inner).insert(digest, what);
     }
 
     /// Writes an entry whose blobs are all in place.

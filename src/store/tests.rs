@@ -145,10 +145,14 @@ fn a_lost_shortened_or_changed_blob_is_a_miss_that_says_so() {
             "shortened" => fs::write(&blob, "1,2").unwrap(),
             _ => fs::write(&blob, "9,2,3").unwrap(),
         }
-        match store_in(folder.path()).lookup(key) {
+        let store = store_in(folder.path());
+        let told = || match store.lookup(key) {
             Found::Lost(why) => why,
             other => panic!("{what}: {other:?}"),
-        }
+        };
+        let first = told();
+        assert_eq!(told(), first, "also once the blob is removed");
+        first
     };
     assert_eq!(damage("lost"), "`table` of output `history` is missing from the store");
     assert_eq!(damage("shortened"), "`table` of output `history` has 3 bytes in the store instead of 5");
