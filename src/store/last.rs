@@ -91,4 +91,16 @@ impl Store {
         let path = self.layout.last(pipeline);
         LastKeys { stages: LastKeys::read(&path), path, changed: BTreeMap::new() }
     }
+
+    /// The last keys that stages of this name have in all pipelines; `None` where no pipeline has any.
+    #[must_use]
+    pub fn namesakes(&self, stage: &str) -> Option<Vec<Digest>> {
+        let files = std::fs::read_dir(self.layout.lasts()).ok()?;
+        let mut all: Vec<_> = files.filter_map(|file| Some(LastKeys::read(&file.ok()?.path()))).collect();
+        all.retain(|stages| !stages.is_empty());
+        if all.is_empty() {
+            return None;
+        }
+        Some(all.iter().filter_map(|stages| stages.get(stage)).map(|last| last.key).collect())
+    }
 }

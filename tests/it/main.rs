@@ -29,8 +29,8 @@ mod mapped;
 mod maps;
 mod memory;
 mod modules;
-#[cfg(feature = "torch")]
 mod newer;
+#[cfg(feature = "torch")]
 mod onnx;
 mod pipelines;
 #[cfg(feature = "torch")]
