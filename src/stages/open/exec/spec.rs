@@ -107,6 +107,10 @@ impl<'de> Deserialize<'de> for Taken {
 }
 
 impl JsonSchema for Taken {
+    fn inline_schema() -> bool {
+        true
+    }
+
     fn schema_name() -> Cow<'static, str> {
         "ExecTaken".into()
     }
@@ -130,7 +134,7 @@ impl Serialize for InputSpec {
     }
 }
 
-/// The long form of an [`InputSpec`].
+/// An input with the place where the program finds it.
 #[derive(Deserialize, JsonSchema)]
 #[schemars(rename = "ExecInput")]
 struct LongInput {
@@ -178,10 +182,10 @@ impl JsonSchema for InputSpec {
     }
 
     fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        let (short, long) = (generator.subschema_for::<Taken>(), generator.subschema_for::<LongInput>());
+        let (one, long) = (generator.subschema_for::<Ref>(), generator.subschema_for::<LongInput>());
         schemars::json_schema!({
             "description": "An output of another stage, a list of them, or a table with `from` and `at`.",
-            "anyOf": [short, long],
+            "anyOf": [one.clone(), { "type": "array", "items": one }, long],
         })
     }
 }
@@ -211,7 +215,7 @@ pub enum OutputType {
     Metrics,
 }
 
-/// The long form of an [`OutputSpec`].
+/// An output with its type.
 #[derive(Deserialize, JsonSchema)]
 #[schemars(rename = "ExecOutput")]
 struct LongOutput {
