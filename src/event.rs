@@ -52,8 +52,8 @@ pub enum Event {
         /// The selected stages, name and kind, in topological order.
         stages: Vec<(String, String)>,
     },
-    /// A stage that had started waits: for another kilter process that computes the same, or for the pause before its
-    /// next attempt. When it goes on it starts again.
+    /// A stage waits: for another kilter process that computes the same, or for the pause before its next attempt. Where it
+    /// then runs itself, it starts.
     StageWaiting {
         /// The stage.
         stage: String,

@@ -91,10 +91,15 @@ fn sizes(store: &Store, contents: &Contents, output: Output) -> String {
     if !orphans.is_empty() {
         let bytes = orphans.iter().filter_map(|blob| contents.blobs.get(blob)).sum();
         let files = numbers::counted(orphans.len(), "file");
-        table.row([paint.dim(format!("of no result, {files}")), String::new(), numbers::bytes(bytes)]);
+        let of = if contents.newer == 0 { "of no result" } else { "of no result that this kilter reads" };
+        table.row([paint.dim(format!("{of}, {files}")), String::new(), numbers::bytes(bytes)]);
     }
     if !table.is_empty() {
         out.push_str(&format!("\n{}", table.render(output.width, 2, paint)));
+    }
+    if contents.newer > 0 {
+        let count = numbers::counted(contents.newer, "more result");
+        out.push_str(&format!("\n{count} of a newer kilter, which this one cannot read\n"));
     }
     let beside = [
         ("logs", folder_bytes(&layout.runs())),
@@ -260,6 +265,7 @@ fn as_json(store: &Store, contents: &Contents, found: Option<&Found>) -> Value {
         "results": contents.results.len(),
         "blobs": contents.blobs.len(),
         "kinds": kinds.collect::<Vec<_>>(),
+        "newer": contents.newer,
         "orphans": contents.orphans(),
         "unreadable": contents.unreadable.iter().map(|(path, _)| path).collect::<Vec<_>>(),
         "strangers": contents.strangers,

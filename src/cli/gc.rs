@@ -6,12 +6,13 @@ use self::aside::Aside;
 use super::runs::workspace_of;
 use super::{CommandError, Exit, Level, Outcome, Output, args};
 use crate::digest::Digest;
+use crate::env;
 use crate::git::{Git, GitError};
 use crate::history::{History, HistoryError, Parted, Run, RunState};
+use crate::numbers::{self, counted};
 use crate::report::{Align, Table};
 use crate::store::layout::{OUT, STATE};
-use crate::store::{GcPlan, LastKeys, Layout, Limits, Need, Store, StoreError, Workspace, plan_gc};
-use crate::{env, numbers};
+use crate::store::{Contents, GcPlan, LastKeys, Layout, Limits, Need, Store, StoreError, Workspace, plan_gc};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -49,8 +50,10 @@ pub(super) fn run(options: &args::Gc, output: Output) -> Outcome {
     }
     // From before the plan until after the removal: no run may come to need meanwhile what is not needed now.
     let guard = wait_alone(&store, output)?;
+    let contents = store.contents();
+    all_known(&contents)?;
     let roots = roots(&store, &workspace, options.keep_runs)?;
-    let plan = plan_gc(&store.contents(), roots.needed.clone(), &roots.used, limits);
+    let plan = plan_gc(&contents, roots.needed.clone(), &roots.used, limits);
     let mut history = History::open(&store.layout().history())?;
     let old = history.as_ref().map(|history| forgotten(history, &store, options.keep_runs, limits)).transpose()?;
     let old = old.unwrap_or_default();
@@ -74,6 +77,16 @@ pub(super) fn run(options: &args::Gc, output: Output) -> Outcome {
     drop(guard);
     output.say(&format!("{} freed", numbers::bytes(goes.plan.freed + goes.aside.freed())));
     Ok(Exit::Done)
+}
+
+/// What a newer kilter's results need is not known, so nothing goes.
+fn all_known(contents: &Contents) -> Result<(), CommandError> {
+    if contents.newer == 0 {
+        return Ok(());
+    }
+    let (count, files) = (counted(contents.newer, "result"), if contents.newer == 1 { "its" } else { "their" });
+    let message = format!("a newer kilter wrote {count} of the store, and {files} files are not known to this one");
+    Err(CommandError::environment(message).note("nothing was removed").hint("use a newer kilter"))
 }
 
 /// All that goes.

@@ -228,7 +228,7 @@ impl From<LockError> for CommandError {
     fn from(error: LockError) -> Self {
         let exit = match &error {
             LockError::Unreadable { .. } => Exit::Environment,
-            LockError::Conflicts { .. } | LockError::Invalid { .. } => Exit::Usage,
+            LockError::Conflicts { .. } | LockError::Newer { .. } | LockError::Invalid { .. } => Exit::Usage,
         };
         Self::new(exit, error.to_string()).hint(error.hint())
     }

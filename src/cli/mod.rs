@@ -14,6 +14,7 @@ mod locate;
 mod lock;
 mod merge;
 mod named;
+mod namesake;
 mod new;
 mod output;
 mod plan;

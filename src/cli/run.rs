@@ -2,7 +2,7 @@
 
 use super::locate::Words;
 use super::session::{self, Place, Session};
-use super::{CommandError, Exit, Level, Outcome, Output, args, locate, lock, signals};
+use super::{CommandError, Exit, Level, Outcome, Output, args, locate, lock, namesake, signals};
 use crate::digest::Digest;
 use crate::env::{self, Cancel};
 use crate::event::Event;
@@ -47,6 +47,7 @@ pub(super) fn run(options: &args::Run, output: Output, started: Instant) -> Outc
     signals::watch(cancel.clone(), move || said.say("stopping; a second signal ends it at once"));
 
     let manifest = &session.checked.manifest;
+    namesake::warn(manifest, &session.store, output);
     let value = |param: &Param| (param.name.clone(), param.value.clone().unwrap_or_default());
     let params = manifest.params.iter().map(value).collect();
     let recorder = recorder(revision, &session.store, &manifest.path, params, &words);

@@ -290,6 +290,6 @@ impl From<HistoryError> for CommandError {
         if error.is_damage() {
             return told.hint("the next `kilter run` sets it aside and begins a new one");
         }
-        told
+        if matches!(error, HistoryError::Newer(_)) { told.hint("use a newer kilter") } else { told }
     }
 }

@@ -1,7 +1,7 @@
 //! The comparison itself.
 
 use super::side::{Side, SideOutput, SideStage};
-use crate::digest::{Segment, dotted};
+use crate::digest::{Digest, Segment, dotted};
 use crate::frame::{TableChanges, table_changes};
 use crate::metrics;
 use crate::numbers;
@@ -69,6 +69,8 @@ pub struct MetricChange {
 pub enum Status {
     /// Its result is the same.
     Same,
+    /// Its result is the same, and the first side has it under this name.
+    Renamed(String),
     /// It was made anew, and came out the same.
     Remade,
     /// Its result differs.
@@ -131,11 +133,14 @@ pub fn compare(before: &Side, after: &Side, store: &Store) -> Comparison {
         comparison.params = params(a, b);
     }
     let (old, new) = (before.beside(after), after.beside(before));
+    let renamed = renamed(before, after);
     let named: BTreeSet<&str> = after.stages.iter().map(|stage| stage.name.as_str()).collect();
-    let gone = before.stages.iter().filter(|stage| !named.contains(stage.name.as_str()));
+    let left = |name: &str| named.contains(name) || renamed.values().any(|old| old.name == name);
+    let gone = before.stages.iter().filter(|stage| !left(&stage.name));
     for stage in after.stages.iter().chain(gone) {
         let name = stage.name.as_str();
-        let pair = (old.get(name).map(|stage| &**stage), new.get(name).map(|stage| &**stage));
+        let earlier = renamed.get(name).copied().or_else(|| old.get(name).map(|stage| &**stage));
+        let pair = (earlier, new.get(name).map(|stage| &**stage));
         comparison.stages.push(stage_change(pair.0, pair.1, store));
         // A stage that has no result yet has no metrics yet, which is no change of them.
         if [pair.0, pair.1].iter().flatten().all(|stage| stage.open.is_none()) {
@@ -143,6 +148,32 @@ pub fn compare(before: &Side, after: &Side, store: &Store) -> Comparison {
         }
     }
     comparison
+}
+
+/// What the stages that only the second side names were called before: each is the one stage of two that are not named alike
+/// that has the same key, and its result.
+fn renamed<'a>(before: &'a Side, after: &'a Side) -> BTreeMap<&'a str, &'a SideStage> {
+    let (gone, come) = (unpaired(before, after), unpaired(after, before));
+    let pair = |(key, new): (Digest, Option<&'a SideStage>)| {
+        let (old, new) = (gone.get(&key).copied().flatten()?, new?);
+        let same = old.has_outputs_of(new) && same_metrics(&old.metrics, &new.metrics);
+        same.then_some((new.name.as_str(), old))
+    };
+    come.into_iter().filter_map(pair).collect()
+}
+
+/// By key, the stages with results that one side names and the other, which can tell of all, does not; `None` for several.
+fn unpaired<'a>(one: &'a Side, other: &Side) -> BTreeMap<Digest, Option<&'a SideStage>> {
+    let mut found = BTreeMap::new();
+    if other.partial.is_some() {
+        return found;
+    }
+    let named: BTreeSet<&str> = other.stages.iter().map(|stage| stage.name.as_str()).collect();
+    let alone = one.stages.iter().filter(|stage| stage.open.is_none() && !named.contains(stage.name.as_str()));
+    for (key, stage) in alone.filter_map(|stage| Some((stage.key?, stage))) {
+        found.entry(key).and_modify(|several| *several = None).or_insert(Some(stage));
+    }
+    found
 }
 
 fn params(before: &BTreeMap<String, Value>, after: &BTreeMap<String, Value>) -> Vec<ParamChange> {
@@ -223,6 +254,7 @@ fn stage_change(before: Option<&SideStage>, after: Option<&SideStage>, store: &S
     change.outputs = output_changes(before, after, store);
     let same = change.outputs.is_empty() && same_metrics(&before.metrics, &after.metrics);
     change.status = match (same, before.key == after.key) {
+        (true, true) if before.name != after.name => Status::Renamed(before.name.clone()),
         (true, true) => Status::Same,
         (true, false) => Status::Remade,
         (false, _) => Status::Changed,

@@ -90,6 +90,14 @@ impl SideStage {
         }
     }
 
+    /// Whether its outputs are those of another stage, to the bit.
+    pub(super) fn has_outputs_of(&self, other: &Self) -> bool {
+        let digests = |stage: &Self| -> Vec<(String, Digest)> {
+            stage.outputs.iter().map(|(port, output)| (port.clone(), output.digest)).collect()
+        };
+        digests(self) == digests(other)
+    }
+
     /// A stage without a result.
     #[must_use]
     pub fn open(name: &str, kind: &str, why: impl Into<String>) -> Self {

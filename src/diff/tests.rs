@@ -62,11 +62,27 @@ fn stages_that_come_go_wait_or_come_out_the_same() {
         side("a", 0.1, vec![stage("old", "x", 0.1, &[]), stage("same", "x", 0.1, &[]), stage("wait", "x", 0.1, &[])]);
     let mut open = SideStage::open("wait", "train", "would run");
     open.metrics.clear();
-    let after = side("b", 0.1, vec![stage("same", "x", 0.2, &[]), stage("new", "x", 0.1, &[]), open]);
+    let after = side("b", 0.1, vec![stage("same", "x", 0.2, &[]), stage("new", "x", 0.3, &[]), open]);
     let found = compared(&before, &after);
     let told: Vec<(&str, &Status)> = found.stages.iter().map(|stage| (stage.stage.as_str(), &stage.status)).collect();
     let waits = Status::Open("would run".into());
     assert_eq!(told, [("same", &Status::Remade), ("new", &Status::Added), ("wait", &waits), ("old", &Status::Removed)]);
+}
+
+#[test]
+fn a_stage_with_the_key_and_result_of_one_that_went_was_renamed() {
+    let one = |name: &str| stage(name, "x", 0.1, &[("accuracy", 0.9)]);
+    let told = |before: Vec<SideStage>, after: Vec<SideStage>| -> Vec<(String, Status)> {
+        let found = compared(&side("a", 0.1, before), &side("b", 0.1, after));
+        assert!(!found.is_same());
+        found.stages.into_iter().map(|stage| (stage.stage, stage.status)).collect()
+    };
+    let renamed = ("new".to_owned(), Status::Renamed("old".to_owned()));
+    assert_eq!(told(vec![one("old")], vec![one("new")]), [renamed]);
+    let (come, gone) = (|name: &str| (name.to_owned(), Status::Added), ("old".to_owned(), Status::Removed));
+    // Another result of the same key, and two that it may be.
+    assert_eq!(told(vec![one("old")], vec![stage("new", "y", 0.1, &[])]), [come("new"), gone.clone()]);
+    assert_eq!(told(vec![one("old")], vec![one("new"), one("two")]), [come("new"), come("two"), gone]);
 }
 
 #[test]

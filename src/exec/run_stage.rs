@@ -8,6 +8,7 @@ use super::services::StageServices;
 use crate::check::{Checked, CheckedStage, ResolvedRef, recheck};
 use crate::digest::Digest;
 use crate::env::{self, Cancel};
+use crate::event::Event;
 use crate::numbers;
 use crate::plan::{Key, KeyParts, NoKey, earlier, key, origin_of};
 use crate::stage::{
@@ -108,7 +109,10 @@ pub(super) fn run_stage(task: &Task<'_>) -> Result<Attempt, Box<Trouble>> {
     let made = match store.begin(task.key.digest, task.force).map_err(store_trouble)? {
         Begin::Busy(owner) => return Ok(Attempt::Elsewhere(owner)),
         Begin::Hit(result) => Made { result, cached: true },
-        Begin::Miss(pending) => Made { result: make(task, pending, &task.seen(), &predicted)?, cached: false },
+        Begin::Miss(pending) => {
+            tell_start(task);
+            Made { result: make(task, pending, &task.seen(), &predicted)?, cached: false }
+        }
     };
     if task.restore {
         let pipeline = &task.checked.manifest.pipeline.name;
@@ -116,6 +120,14 @@ pub(super) fn run_stage(task: &Task<'_>) -> Result<Attempt, Box<Trouble>> {
         store.restore(&made.result, &folder).map_err(store_trouble)?;
     }
     Ok(Attempt::Made(made))
+}
+
+/// Told once the result is this run's to make: a stage that waits for another process has not started.
+fn tell_start(task: &Task<'_>) {
+    if let Origin::Run(_) = task.origin {
+        let (stage, kind) = (task.stage().name.clone(), task.stage().kind.clone());
+        (task.session.events)(Event::StageStarted { stage, kind });
+    }
 }
 
 fn store_trouble(error: StoreError) -> Box<Trouble> {

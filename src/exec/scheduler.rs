@@ -269,8 +269,6 @@ impl<'a> Scheduler<'a> {
             Step::Start(turn, grant) => {
                 self.states[stage] = State::Running { turn, grant, started: Instant::now() };
                 self.running += 1;
-                let (name, kind) = (self.stage(stage).name.clone(), self.stage(stage).kind.clone());
-                (self.session.events)(Event::StageStarted { stage: name, kind });
             }
             Step::Elsewhere(turn, owner) => {
                 self.states[stage] = State::Elsewhere(turn);

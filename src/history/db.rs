@@ -108,6 +108,13 @@ impl HistoryError {
             Self::Newer(_) | Self::File { .. } => false,
         }
     }
+
+    /// Whether it can be read perhaps, but nothing written there.
+    fn is_read_only(&self) -> bool {
+        let Self::Sqlite(error) = self else { return false };
+        let codes = [ErrorCode::ReadOnly, ErrorCode::PermissionDenied, ErrorCode::CannotOpen];
+        error.sqlite_error_code().is_some_and(|code| codes.contains(&code))
+    }
 }
 
 /// The open history.
@@ -125,13 +132,33 @@ impl History {
         if !path.is_file() {
             return Ok(None);
         }
-        let history = Self { db: connect(path, false)? };
-        match history.version()? {
+        let (history, version) = match Self::live(path) {
+            Err(error) if error.is_read_only() && log_is_empty(path) => Self::frozen(path)?,
+            opened => opened?,
+        };
+        match version {
             VERSION => Ok(Some(history)),
             // Somebody is just making it.
             0 => Ok(None),
             newer => Err(HistoryError::Newer(newer)),
         }
+    }
+
+    /// The history with the version of its tables, beside others that may write to it.
+    fn live(path: &Path) -> Result<(Self, i64), HistoryError> {
+        let history = Self { db: connect(path, false)? };
+        let version = history.version()?;
+        Ok((history, version))
+    }
+
+    /// The history where nothing can be made beside it, as readers of a write-ahead log need: in somebody else's folder, or on
+    /// a read-only disk. Only the file itself is read, so its log must be empty.
+    pub(super) fn frozen(path: &Path) -> Result<(Self, i64), HistoryError> {
+        let escaped = path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let history = Self { db: Connection::open_with_flags(format!("file:{escaped}?immutable=1"), flags)? };
+        let version = history.version()?;
+        Ok((history, version))
     }
 
     /// The history at `path`, made where there is none. A damaged one is set aside; the second value says so.
@@ -180,6 +207,18 @@ impl History {
     fn version(&self) -> Result<i64, HistoryError> {
         Ok(self.db.query_row("PRAGMA user_version", [], |row| row.get(0))?)
     }
+}
+
+/// Whether everything that was written stands in the database itself.
+fn log_is_empty(path: &Path) -> bool {
+    beside(path, "-wal").metadata().is_ok_and(|log| log.len() == 0) || !beside(path, "-wal").exists()
+}
+
+/// A file that SQLite keeps beside a database.
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
 }
 
 fn file_error(path: &Path, error: &std::io::Error) -> HistoryError {
@@ -231,13 +270,8 @@ pub(super) fn set_aside(path: &Path) -> Result<Option<String>, HistoryError> {
         .unwrap_or_else(|| path.with_extension("damaged.db"));
     std::fs::rename(path, &aside).map_err(|error| file_error(path, &error))?;
     for ending in ["-wal", "-shm", "-journal"] {
-        let beside = |path: &Path| {
-            let mut name = path.as_os_str().to_owned();
-            name.push(ending);
-            PathBuf::from(name)
-        };
         // Mostly there is none.
-        let _ = std::fs::rename(beside(path), beside(&aside));
+        let _ = std::fs::rename(beside(path, ending), beside(&aside, ending));
     }
     Ok(Some(format!(
         "the history of runs was damaged; it was set aside as `{}`, and a new one begins",

@@ -102,7 +102,9 @@ impl Recorder {
                 let places = stages.iter().cloned().enumerate();
                 state.stages = places.map(|(place, (name, kind))| (name, (place, kind))).collect();
             }
-            Event::StageStarted { .. } if state.flushed.is_none() => self.flush(&mut state),
+            Event::StageStarted { .. } | Event::StageWaiting { .. } if state.flushed.is_none() => {
+                self.flush(&mut state)
+            }
             Event::StageDone { stage, key, cached, seconds, summary, .. } => {
                 state.done.push((stage.clone(), *key));
                 if !cached {

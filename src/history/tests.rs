@@ -6,6 +6,7 @@ use crate::event::{EVENT_VERSION, Event, Failure};
 use crate::stage::{ByPort, KeyText, StageResult};
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -164,6 +165,23 @@ fn a_history_that_cannot_be_written_is_a_warning() {
     std::fs::write(folder.path().join("file"), "").unwrap();
     let told = record(&folder.path().join("file/history.db"), "a").expect("a warning");
     assert!(told.starts_with("this run is not in the history: "), "{told}");
+}
+
+#[test]
+fn a_history_that_nobody_may_write_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("100% #1?").join("history.db");
+    record(&path, "a");
+    let count = |history: &History| history.runs(None, "boot", 9).unwrap().len();
+    let (frozen, _) = History::frozen(&path).unwrap();
+    assert_eq!(count(&frozen), 1);
+    drop(frozen);
+    let mode = |mode| std::fs::Permissions::from_mode(mode);
+    std::fs::set_permissions(&path, mode(0o444)).unwrap();
+    std::fs::set_permissions(path.parent().unwrap(), mode(0o555)).unwrap();
+    let read = History::open(&path).map(|history| history.map(|history| count(&history)));
+    std::fs::set_permissions(path.parent().unwrap(), mode(0o755)).unwrap();
+    assert_eq!(read.unwrap(), Some(1));
 }
 
 #[test]

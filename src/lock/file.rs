@@ -24,6 +24,14 @@ pub enum LockError {
         /// 1-based.
         line: usize,
     },
+    /// A newer kilter wrote it.
+    #[error("a newer kilter wrote `{}`: its format is {format}, and this kilter reads {}", path.display(), text::FORMAT)]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        format: u64,
+    },
     /// It is not what kilter writes.
     #[error("{}:{line}: {message}", path.display())]
     Invalid {
@@ -43,6 +51,7 @@ impl LockError {
         match self {
             Self::Unreadable { .. } => "make the file readable for this user",
             Self::Conflicts { .. } => "`kilter lock --resolve` mends it",
+            Self::Newer { .. } => "use a newer kilter; this one leaves the file as it is",
             Self::Invalid { .. } => {
                 "take the file from version control again, or delete it and write it anew with `kilter lock`"
             }
@@ -80,9 +89,12 @@ impl Lock {
     /// Reads a lock's text; `path` is for messages.
     ///
     /// # Errors
-    /// When it cannot be understood, or a merge left conflicts in it.
+    /// When it cannot be understood, a newer kilter wrote it, or a merge left conflicts in it.
     pub fn parse(text: &str, path: &Path) -> Result<Self, LockError> {
         let path = path.to_owned();
+        if let Some(format) = text::newer(text) {
+            return Err(LockError::Newer { path, format });
+        }
         if let Some(line) = conflict::first_marker(text) {
             return Err(LockError::Conflicts { path, line });
         }
@@ -130,5 +142,17 @@ mod tests {
         std::fs::write(&path, "<<<<<<< HEAD\n").unwrap();
         let error = read(&path).unwrap_err();
         assert!(error.hint().contains("--resolve"), "{error}");
+    }
+
+    #[test]
+    fn a_newer_lock_is_called_so_even_with_conflicts_in_it() {
+        for rest in ["", "\n<<<<<<< HEAD\n[stage.a]\n", "\n[stage.a]\nwhatever = 1\n"] {
+            let error = Lock::parse(&format!("format = 2\n{rest}"), Path::new("digits.lock")).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                "a newer kilter wrote `digits.lock`: its format is 2, and this kilter reads 1"
+            );
+            assert!(error.hint().starts_with("use a newer kilter"), "{}", error.hint());
+        }
     }
 }

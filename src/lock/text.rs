@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// Raised when an older kilter would misread a lock.
-const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 1;
 
 const HEAD: &str = "# Written by kilter; commit it. `kilter run --locked` and `kilter verify` compare with it.\n";
 
@@ -145,6 +145,17 @@ struct File {
     stage: BTreeMap<String, Record>,
 }
 
+/// The format of a lock that a newer kilter wrote. Looks at lines before the first record, so that conflicts between records,
+/// and whatever else a newer lock may hold, are no obstacle.
+pub(super) fn newer(text: &str) -> Option<u64> {
+    let format = |line: &str| {
+        let value = line.strip_prefix("format")?.trim_start().strip_prefix('=')?;
+        value.split('#').next()?.trim().parse().ok()
+    };
+    let head = text.lines().take_while(|line| !line.starts_with('['));
+    head.filter_map(format).find(|format| *format > u64::from(FORMAT))
+}
+
 /// Reads a lock's text.
 pub(super) fn read(text: &str) -> Result<Lock, Wrong> {
     let wrong = |error: toml::de::Error| {
@@ -153,7 +164,8 @@ pub(super) fn read(text: &str) -> Result<Lock, Wrong> {
         (line, error.message().lines().next().unwrap_or("not TOML").to_owned())
     };
     // A newer format may have other fields, so it is asked for before they are read.
-    let head = text.split("\n[").next().unwrap_or(text);
+    // A carriage return before that cut (git may end lines so) would stand alone.
+    let head = text.split("\n[").next().unwrap_or(text).trim_end();
     match toml::from_str::<Format>(head).map_err(wrong)?.format {
         Some(FORMAT) => {}
         Some(other) => return Err((1, format!("format {other} is not known to this kilter, which reads {FORMAT}"))),
@@ -180,6 +192,7 @@ mod tests {
         assert!(lines[8].starts_with("outputs.text = { digest = \"") && lines[8].ends_with("\", size = 1 }"));
         assert_eq!(lines[9..12], ["metrics.accuracy = 0.30000000000000004", "", "[stage.\"clean/dedupe\"]"]);
         assert_eq!(read(&text).unwrap(), lock(&[("clean/dedupe", record("b")), ("a", record("a"))]));
+        assert_eq!(read(&text.replace('\n', "\r\n")), read(&text), "as git checks out with `core.autocrlf`");
     }
 
     #[test]
@@ -192,6 +205,14 @@ mod tests {
         let (line, message) = read(&text.replace("key = \"", "key = \"x")).unwrap_err();
         assert!(line == 6 && message.contains("64 hexadecimal digits"), "{line}: {message}");
         assert!(read("format = 1\n[stage.a\n").is_err());
+    }
+
+    #[test]
+    fn a_newer_format_is_seen_whatever_else_there_is() {
+        assert_eq!(newer("# Written by kilter\nformat = 2 # two\n\n<<<<<<< HEAD\n[stage.a]\n"), Some(2));
+        assert_eq!(newer("<<<<<<< HEAD\nformat = 1\n=======\nformat = 3\n>>>>>>> b\n"), Some(3));
+        assert_eq!(newer("format = 1\n[stage.a]\nformat = 2\n"), None);
+        assert_eq!(newer("format = \"2\"\nformats = 2\n"), None);
     }
 
     fn records() -> impl Strategy<Value = Record> {

@@ -1,7 +1,9 @@
 //! Compares the key of a stage with that of its nearest earlier result.
 //!
-//! The earlier result is the one of the stage's last key, in the store or as the history remembers it; only where no stage of the pipeline has a last key (they
-//! were deleted) the index is looked through for the result of the same kind that differs in the fewest places.
+//! The earlier result is the one of the stage's last key, in the store or as the history remembers it. Where no stage of the
+//! pipeline has a last key it is that of a stage of the same name in another pipeline (this one may have got another name);
+//! only where no pipeline has last keys (they were deleted) the index is looked through for the result of the same kind
+//! that differs in the fewest places.
 
 use super::key::Key;
 use super::reason::{FileChange, Origin, Reason};
@@ -83,16 +85,24 @@ impl<'a> Explainer<'a> {
             }
         } else if !self.last.is_empty() {
             return None;
+        } else if let Some(namesakes) = self.store.namesakes(&stage.name) {
+            let results = namesakes.into_iter().filter_map(|key| self.made_for(key));
+            let alike: Vec<Candidate> =
+                results.filter(|result| result.kind == stage.kind).map(|result| (result.key.json(), result)).collect();
+            return self.nearest_of(&alike, stage, key?).map(|result| Earlier { last: None, result });
         }
         Some(Earlier { last: None, result: self.nearest(stage, key?)? })
     }
 
     /// The result of the kind that differs in the fewest places.
     fn nearest(&self, stage: &CheckedStage, key: &Key) -> Option<Arc<StageResult>> {
-        let key_json = key.json(stage, &self.checked.stages);
         let all = self.by_kind.get_or_init(|| self.scan());
-        let distances = all.get(stage.kind.as_str())?.iter();
-        let distances = distances.map(|(entered, result)| (differences(entered, &key_json).len(), result));
+        self.nearest_of(all.get(stage.kind.as_str())?, stage, key)
+    }
+
+    fn nearest_of(&self, all: &[Candidate], stage: &CheckedStage, key: &Key) -> Option<Arc<StageResult>> {
+        let key_json = key.json(stage, &self.checked.stages);
+        let distances = all.iter().map(|(entered, result)| (differences(entered, &key_json).len(), result));
         let (distance, nearest) =
             distances.min_by_key(|(distance, result)| (*distance, std::cmp::Reverse(result.made)))?;
         (distance <= NEAR).then(|| Arc::clone(nearest))

@@ -280,6 +280,10 @@ impl<'a> CheckCx<'a> {
         }
         let full = self.base.join(text);
         if !full.is_file() {
+            if let Some((what, hint)) = what_is_there(&full) {
+                self.error(path, codes::NO_FILE, format!("`{file}` is {what}")).label("not a file").hint(hint);
+                return None;
+            }
             let nearby = neighbours(&full);
             let name = text.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
             self.error(path, codes::NO_FILE, format!("`{file}` does not exist"))
@@ -304,6 +308,23 @@ fn leaves(base: &FsPath, workspace: &FsPath, path: &FsPath) -> bool {
         }
     }
     false
+}
+
+/// What a path leads to that is no file, and what to do; `None` where there is nothing.
+fn what_is_there(path: &FsPath) -> Option<(&'static str, String)> {
+    let name = path.file_name()?.to_string_lossy();
+    let link = path.symlink_metadata().ok()?;
+    match path.metadata() {
+        Ok(found) if found.is_dir() => {
+            Some(("a folder", format!("name the files in it; where several may stand, `{name}/**` names all of them")))
+        }
+        Ok(_) => Some(("a pipe, a socket or a device", "write what it gives into a file first".to_owned())),
+        Err(_) if link.is_symlink() => {
+            let target = std::fs::read_link(path).unwrap_or_default();
+            Some(("a link that leads to no file", format!("it leads to `{}`", target.display())))
+        }
+        Err(_) => None,
+    }
 }
 
 fn neighbours(path: &FsPath) -> Vec<String> {

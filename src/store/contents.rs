@@ -35,6 +35,8 @@ impl Stored {
 pub struct Contents {
     /// The results, by key.
     pub results: Vec<Stored>,
+    /// How many entries a newer kilter wrote. Which blobs are theirs is not known.
+    pub newer: usize,
     /// Entries that cannot be read: the file, and what is wrong with it.
     pub unreadable: Vec<(PathBuf, String)>,
     /// The size of every blob, in bytes.
@@ -50,7 +52,7 @@ impl Contents {
         self.blobs.values().sum::<u64>() + self.results.iter().map(|stored| stored.entry_bytes).sum::<u64>()
     }
 
-    /// The blobs that belong to no result.
+    /// The blobs that belong to no result; where a newer kilter wrote entries, to none that this one can read.
     #[must_use]
     pub fn orphans(&self) -> BTreeSet<Digest> {
         let used: BTreeSet<Digest> = self.results.iter().flat_map(Stored::blobs).collect();
@@ -89,6 +91,7 @@ impl Store {
         for scanned in self.scan() {
             match scanned {
                 Scanned::Result(stored) => contents.results.push(stored),
+                Scanned::Newer => contents.newer += 1,
                 Scanned::Unreadable(path, why) => contents.unreadable.push((path, why)),
             }
         }
@@ -206,6 +209,23 @@ mod tests {
         assert_eq!(store.contents().bytes(), 0);
         make(&store, key, 0.0);
         assert!(matches!(store.lookup(key), Found::Hit(_)));
+    }
+
+    #[test]
+    fn the_record_of_a_newer_kilter_is_called_so_and_is_not_damage() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = Digest::of(b"key");
+        make(&store_in(folder.path()), key, 0.0);
+        let store = store_in(folder.path());
+        let entry = store.layout().entry(key);
+        let text = std::fs::read_to_string(&entry).unwrap();
+        for newer in [text.replace(r#""format":1"#, r#""format":2"#), r#"{"format": 2, "other": 1}"#.to_owned()] {
+            std::fs::write(&entry, &newer).unwrap();
+            let Found::Lost(why) = store_in(folder.path()).lookup(key) else { panic!("{newer}") };
+            assert_eq!(why, "a newer kilter wrote its record, in format 2; this kilter reads 1");
+            let contents = store.contents();
+            assert_eq!((contents.newer, contents.results.len(), contents.unreadable.len()), (1, 0, 0));
+        }
     }
 
     #[test]

@@ -12,13 +12,14 @@ use super::{Layout, Store, StoreError, Stored};
 use crate::digest::Digest;
 use crate::stage::{FileRecord, StageResult};
 use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
 use std::fs::Permissions;
 use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
-/// Raised when [`Entry`] changes; entries of another format are not there.
+/// Raised when [`Entry`] changes; entries of an older format are not there.
 const FORMAT: u32 = 1;
 
 #[derive(Serialize, Deserialize)]
@@ -50,7 +51,29 @@ pub(super) fn files(result: &StageResult) -> impl Iterator<Item = (&str, &FileRe
 /// What a file of the index holds.
 pub(super) enum Scanned {
     Result(Stored),
+    /// Written by a newer kilter.
+    Newer,
     Unreadable(PathBuf, String),
+}
+
+/// Why an entry that is there cannot be read.
+#[derive(Debug)]
+enum Unread {
+    /// A newer kilter wrote it, in this format.
+    Newer(u32),
+    /// Says why.
+    Damaged(String),
+}
+
+impl std::fmt::Display for Unread {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Newer(format) => {
+                write!(f, "a newer kilter wrote its record, in format {format}; this kilter reads {FORMAT}")
+            }
+            Self::Damaged(why) => f.write_str(why),
+        }
+    }
 }
 
 enum Blobs {
@@ -76,7 +99,7 @@ impl Store {
         let (entry, proof) = match read_entry(&path) {
             Ok(Some(read)) => read,
             Ok(None) => return Found::Absent,
-            Err(why) => return Found::Lost(why),
+            Err(why) => return Found::Lost(why.to_string()),
         };
         let same_boot = entry.boot.is_none() || entry.boot == self.boot;
         match self.check_blobs(&entry, same_boot) {
@@ -102,10 +125,17 @@ impl Store {
         for (index, (port, file)) in files(&entry.result).enumerate() {
             let path = self.layout.object(file.digest);
             let lost = |what: &str| Blobs::Lost(format!("`{}` of output `{port}` {what}", file.name));
-            let Ok(metadata) = path.metadata() else { return lost("is missing from the store") };
+            let damaged = |what: String| {
+                let lost = lost(&what);
+                self.remove_damaged(file.digest, &path, what);
+                lost
+            };
+            let Ok(metadata) = path.metadata() else {
+                let removed = self.removed.lock().unwrap_or_else(PoisonError::into_inner);
+                return lost(removed.get(&file.digest).map_or("is missing from the store", String::as_str));
+            };
             if metadata.len() != file.size {
-                let _ = std::fs::remove_file(&path);
-                return lost(&format!("has {} bytes in the store instead of {}", metadata.len(), file.size));
+                return damaged(format!("has {} bytes in the store instead of {}", metadata.len(), file.size));
             }
             let time = mtime(&metadata);
             if !same_boot || entry.mtimes.get(index) != Some(&time) {
@@ -113,8 +143,7 @@ impl Store {
                 match hash_file(&path) {
                     Ok((digest, _)) if digest == file.digest => {}
                     Ok(_) => {
-                        let _ = std::fs::remove_file(&path);
-                        return lost("was changed in the store");
+                        return damaged("was changed in the store".to_owned());
                     }
                     // It may be sound, for others or the next time.
                     Err(error) => return Blobs::Lost(error.to_string()),
@@ -130,6 +159,12 @@ impl Store {
             times.push(time);
         }
         if doubted { Blobs::Rehashed(times) } else { Blobs::Sound }
+    }
+
+    /// Removes a blob that is not what its name says, so that nothing reads it.
+    fn remove_damaged(&self, digest: Digest, path: &Path, what: String) {
+        let _ = std::fs::remove_file(path);
+        self.removed.lock().unwrap_or_else(PoisonError::into_inner).insert(digest, what);
     }
 
     /// Writes an entry whose blobs are all in place.
@@ -172,7 +207,8 @@ impl Store {
                     Some(Scanned::Result(Stored { key, result: Arc::new(entry.result), entry_bytes }))
                 }
                 Ok(None) => None,
-                Err(why) => Some(Scanned::Unreadable(item.into_path(), why)),
+                Err(Unread::Newer(_)) => Some(Scanned::Newer),
+                Err(Unread::Damaged(why)) => Some(Scanned::Unreadable(item.into_path(), why)),
             }
         };
         walk.filter(|item| item.file_type().is_file()).filter_map(read).collect()
@@ -201,22 +237,31 @@ impl Store {
     }
 }
 
-/// `None` where there is no entry, or one of another format.
-fn read_entry(path: &Path) -> Result<Option<(Entry, Proof)>, String> {
+/// `None` where there is no entry, or one of an older format.
+fn read_entry(path: &Path) -> Result<Option<(Entry, Proof)>, Unread> {
     let (text, proof) = match Proof::read(path) {
         Ok(read) => read,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(format!("its record cannot be read: {}", crate::stage::io_words(&error))),
+        Err(error) => {
+            let why = format!("its record cannot be read: {}", crate::stage::io_words(&error));
+            return Err(Unread::Damaged(why));
+        }
     };
     #[derive(Deserialize)]
     struct Format {
         format: u32,
     }
-    match serde_json::from_slice::<Entry>(&text) {
-        Ok(entry) if entry.format == FORMAT => Ok(Some((entry, proof))),
-        Ok(_) => Ok(None),
-        Err(_) if serde_json::from_slice::<Format>(&text).is_ok_and(|other| other.format != FORMAT) => Ok(None),
-        Err(_) => Err("its record is damaged".to_owned()),
+    let damaged = || Unread::Damaged("its record is damaged".to_owned());
+    // An entry of another format may have other fields.
+    let (format, entry) = match serde_json::from_slice::<Entry>(&text) {
+        Ok(entry) => (entry.format, Some(entry)),
+        Err(_) => (serde_json::from_slice::<Format>(&text).map_err(|_| damaged())?.format, None),
+    };
+    match (format.cmp(&FORMAT), entry) {
+        (Ordering::Greater, _) => Err(Unread::Newer(format)),
+        (Ordering::Less, _) => Ok(None),
+        (Ordering::Equal, Some(entry)) => Ok(Some((entry, proof))),
+        (Ordering::Equal, None) => Err(damaged()),
     }
 }
 

@@ -102,4 +102,16 @@ impl Store {
     pub fn last_keys(&self, pipeline: &str) -> LastKeys {
         LastKeys::of(&self.layout, pipeline)
     }
+
+    /// The last keys that stages of this name have in all pipelines; `None` where no pipeline has any.
+    #[must_use]
+    pub fn namesakes(&self, stage: &str) -> Option<Vec<Digest>> {
+        let files = std::fs::read_dir(self.layout.lasts()).ok()?;
+        let mut all: Vec<_> = files.filter_map(|file| Some(LastKeys::read(&file.ok()?.path()))).collect();
+        all.retain(|stages| !stages.is_empty());
+        if all.is_empty() {
+            return None;
+        }
+        Some(all.iter().filter_map(|stages| stages.get(stage)).map(|last| last.key).collect())
+    }
 }

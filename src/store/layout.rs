@@ -231,7 +231,13 @@ impl Layout {
     /// The last keys of a pipeline's stages.
     #[must_use]
     pub fn last(&self, pipeline: &str) -> PathBuf {
-        self.state.join("last").join(format!("{}.json", flat(pipeline)))
+        self.lasts().join(format!("{}.json", flat(pipeline)))
+    }
+
+    /// The folder of the last keys of all pipelines.
+    #[must_use]
+    pub fn lasts(&self) -> PathBuf {
+        self.state.join("last")
     }
 
     /// The folders in which files and folders are written under another name first, and how far below them.

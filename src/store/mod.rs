@@ -85,6 +85,8 @@ pub struct Store {
     pub stat_cache: StatCache,
     /// What was found and checked once is believed for the rest of the process.
     known: Mutex<BTreeMap<Digest, Believed>>,
+    /// What was wrong with blobs that this process removed, so that whoever looks next is not told that they were never there.
+    removed: Mutex<BTreeMap<Digest, String>>,
     /// The boot that this process runs in; `None` where the system does not tell.
     boot: Option<String>,
     /// Held so that nobody removes results; `None` in it where it cannot be locked.
@@ -110,7 +112,9 @@ impl Store {
         let layout = Layout::new(&workspace.root, &workspace.store);
         let stat_cache = StatCache::load(&layout.stat_cache());
         let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok().map(|id| id.trim().to_owned());
-        Self { layout, stat_cache, known: Mutex::default(), boot, held: OnceLock::new(), logs: Mutex::default() }
+        let removed = Mutex::default();
+        let logs = Mutex::default();
+        Self { layout, stat_cache, known: Mutex::default(), removed, boot, held: OnceLock::new(), logs }
     }
 
     /// Where everything lies.

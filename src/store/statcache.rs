@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
+use std::io::{Error, ErrorKind};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -112,13 +114,27 @@ fn entry_of(path: &Path, kept: Option<Entry>) -> Result<Entry, StoreError> {
     }
     let hashed = env::unix_nanos();
     // What is asked of the open file is true of the bytes that are read, whatever the path leads to meanwhile.
-    let mut file = File::open(path).map_err(failed)?;
+    let mut file = open_regular(path).map_err(failed)?;
     let stat = Stamp::of(&file.metadata().map_err(failed)?);
     let (digest, size) = hash_open(&mut file, stat.size).map_err(failed)?;
     if Stamp::of(&file.metadata().map_err(failed)?) != stat || size != stat.size {
         return Err(StoreError::Changing { path: path.to_owned() });
     }
     Ok(Entry { stat, hashed, digest, seen: true })
+}
+
+/// Opens a regular file. Opening a pipe would wait for who writes into it, and what it gives is gone once read.
+fn open_regular(path: &Path) -> std::io::Result<File> {
+    let file = match File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path) {
+        // Somebody holds a lease on it, which a plain open waits out.
+        Err(error) if error.kind() == ErrorKind::WouldBlock => File::open(path)?,
+        opened => opened?,
+    };
+    let kind = file.metadata()?.file_type();
+    if kind.is_dir() {
+        return Err(ErrorKind::IsADirectory.into());
+    }
+    if kind.is_file() { Ok(file) } else { Err(Error::other("it is a pipe, a socket or a device")) }
 }
 
 #[cfg(test)]
@@ -131,6 +147,17 @@ mod tests {
     fn set_mtime(path: &Path, nanos: i64) {
         let time = UNIX_EPOCH + Duration::from_nanos(u64::try_from(nanos).unwrap());
         File::options().write(true).open(path).unwrap().set_modified(time).unwrap();
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_refused_and_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = StatCache::load(&folder.path().join("cache.bin"));
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let told = |path: &Path| cache.digest(path).unwrap_err().to_string();
+        assert!(told(&pipe).ends_with("it is a pipe, a socket or a device"), "{}", told(&pipe));
+        assert!(told(folder.path()).ends_with("it is a folder"), "{}", told(folder.path()));
     }
 
     #[test]

@@ -95,7 +95,8 @@ fn parse(file: &Path, text: &str) -> Result<Settings, WorkspaceError> {
     if let Some(key) = unknown.first() {
         let at = text.find(key.as_str()).unwrap_or(0);
         let known = KNOWN.iter().copied();
-        let hint = did_you_mean(key, known).unwrap_or_else(|| format!("the settings are {}", KNOWN.join(", ")));
+        let hint = did_you_mean(key, known)
+            .unwrap_or_else(|| format!("the settings are {}; a newer kilter may know more", KNOWN.join(", ")));
         return Err(invalid(at, format!("unknown setting `{key}`; {hint}")));
     }
     Ok(settings)
@@ -126,6 +127,9 @@ mod tests {
         std::fs::write(folder.path().join(SETTINGS), "# settings\nstoer = \"x\"\n").unwrap();
         let message = Workspace::at(folder.path()).unwrap_err().to_string();
         assert!(message.ends_with("kilter.toml:2: unknown setting `stoer`; did you mean `store`?"), "{message}");
+        std::fs::write(folder.path().join(SETTINGS), "remotes = []\n").unwrap();
+        let message = Workspace::at(folder.path()).unwrap_err().to_string();
+        assert!(message.ends_with("the settings are store; a newer kilter may know more"), "{message}");
         std::fs::write(folder.path().join(SETTINGS), "store = 3\n").unwrap();
         assert!(Workspace::at(folder.path()).is_err());
     }

@@ -59,6 +59,34 @@ fn folds_are_dealt_alike_and_a_list_gathers_them() {
 }
 
 #[test]
+fn a_program_takes_all_values_of_an_axis() {
+    let sandbox = sandbox(
+        r#"
+[stage.measured]
+kind = "exec"
+command = ["sh", "-c", "echo $0 > n.txt", "${fold}"]
+inputs.part = "split.test"
+outputs.n = "n.txt"
+matrix.fold = [1, 2, 3, 4, 5]
+
+[stage.summary]
+kind = "exec"
+command = ["sh", "-c", "cat \"$@\" > all.txt", "sh", "{inputs.all}"]
+inputs.all = ["measured"]
+outputs.all = "all.txt"
+"#,
+    );
+    sandbox.run(&["summary"]).success();
+    let read = || sandbox.read("out/folds/summary/all.txt").chars().filter(char::is_ascii_digit).collect::<String>();
+    assert_eq!(read(), "12345", "in the order of the axis");
+    sandbox.run(&["summary"]).all_cached();
+    let text = sandbox.read("pipeline.toml");
+    sandbox.write("pipeline.toml", text.replace("[1, 2, 3, 4, 5]\n\n[stage.summary]", "[5, 1]\n\n[stage.summary]"));
+    sandbox.run(&["summary"]).success().says("1 stage ran");
+    assert_eq!(read(), "51");
+}
+
+#[test]
 fn one_more_value_makes_only_what_it_needs() {
     let sandbox = sandbox("");
     sandbox.run(&["split", "sizes"]).success();

@@ -162,6 +162,19 @@ fn a_stage_that_has_another_name_now_is_called_by_it() {
 }
 
 #[test]
+fn a_stage_that_was_only_renamed_is_neither_new_nor_gone() {
+    let sandbox = rows();
+    sandbox.run(&[]).success();
+    sandbox.write("pipeline.toml", ROWS.replace("[stage.judge]", "[stage.score]"));
+    let told = sandbox.kilter(&["diff", "last", "workspace"]).success().prints("the same, called judge before");
+    assert!(!told.stdout.contains("added") && !told.stdout.contains("removed"), "{}", told.stdout);
+    let json = sandbox.kilter(&["diff", "last", "workspace", "--json"]).success().json();
+    let stages = json["stages"].as_array().expect("a list");
+    let score = stages.iter().find(|stage| stage["stage"] == "score").expect("it");
+    assert_eq!((&score["status"], &score["stage_before"]), (&"renamed".into(), &"judge".into()));
+}
+
+#[test]
 fn locks_and_revisions_are_compared() {
     let sandbox = rows();
     git(&sandbox, &["init", "-q"]);

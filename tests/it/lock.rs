@@ -164,6 +164,19 @@ fn a_lock_that_cannot_be_read_is_named_and_left_alone() {
     assert_eq!(sandbox.read("pipeline.lock"), broken);
 }
 
+#[test]
+fn two_manifests_of_one_name_are_warned_of() {
+    let sandbox = sandbox();
+    sandbox.run(&[]).success();
+    sandbox.write("copy.toml", chain(&sandbox).replace("\"one\"", "\"two\""));
+    let told = sandbox.kilter(&["run", "copy.toml"]).success();
+    told.says("`pipeline.toml` is called `chain` too, and ran last").says("another `name`");
+    sandbox.kilter(&["run", "copy.toml", "--force"]).success().says_not("is called");
+    sandbox.run(&[]).success().says("`copy.toml` is called `chain` too");
+    std::fs::remove_file(sandbox.path("pipeline.toml")).expect("removed");
+    sandbox.kilter(&["run", "copy.toml"]).success().says_not("is called");
+}
+
 fn git(sandbox: &Sandbox, line: &str) -> bool {
     let line = format!("git -c user.name=kilter -c user.email=kilter@example.org -c commit.gpgsign=false {line}");
     let mut shell = Command::new("sh");

@@ -30,6 +30,7 @@ mod mapped;
 mod maps;
 mod memory;
 mod modules;
+mod newer;
 #[cfg(feature = "torch")]
 mod onnx;
 mod pipelines;

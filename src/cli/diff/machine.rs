@@ -34,11 +34,16 @@ fn metric(change: &MetricChange) -> Value {
 fn stage(change: &StageChange) -> Value {
     let (status, why) = match &change.status {
         Status::Same => ("same", None),
+        Status::Renamed(_) => ("renamed", None),
         Status::Remade => ("remade", None),
         Status::Changed => ("changed", None),
         Status::Added => ("added", None),
         Status::Removed => ("removed", None),
         Status::Open(why) => ("open", Some(why)),
+    };
+    let stage_before = match &change.status {
+        Status::Renamed(old) => Some(old),
+        _ => None,
     };
     let fields = change.fields.iter().map(|field| {
         let values = field.values.as_ref();
@@ -46,6 +51,7 @@ fn stage(change: &StageChange) -> Value {
     });
     json!({
         "stage": change.stage,
+        "stage_before": stage_before,
         "kind": change.kind,
         "status": status,
         "why": why,

@@ -114,6 +114,7 @@ fn verdict(metric: &MetricChange) -> &'static str {
 fn status(stage: &StageChange) -> String {
     match &stage.status {
         Status::Same => "same".to_owned(),
+        Status::Renamed(old) => format!("the same, called {old} before"),
         Status::Remade => "made anew, came out the same".to_owned(),
         Status::Changed => "changed".to_owned(),
         Status::Added => "added".to_owned(),

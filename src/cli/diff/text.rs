@@ -73,6 +73,7 @@ fn stages(found: &Comparison, output: Output) -> String {
 fn status(stage: &StageChange, paint: Paint) -> String {
     match &stage.status {
         Status::Same => paint.dim("same"),
+        Status::Renamed(old) => format!("the same, called {old} before"),
         Status::Remade => "made anew, came out the same".to_owned(),
         Status::Changed => match stage.seconds {
             // Milliseconds differ from one time to the next.

@@ -103,6 +103,20 @@ fn without_pointers_the_nearest_result_of_the_kind_is_found() {
 }
 
 #[test]
+fn a_new_pipeline_is_compared_with_stages_of_the_same_name_alone() {
+    let bench = bench();
+    bench.run();
+    let other = |stages: &str| {
+        let head = "[pipeline]\nname = \"other\"\nedition = \"2026\"\nseed = 7\n\n";
+        bench.write("p.toml", &format!("{head}{stages}"));
+    };
+    other(STAGES);
+    assert_eq!(bench.decisions(&["lr=0.002"])[1], "train: lr: 0.001 -> 0.002 (--set lr)");
+    other(&STAGES.replace("stage.train", "stage.learn").replace("\"train\"", "\"learn\""));
+    assert_eq!(bench.decisions(&["lr=0.002"])[1], "learn: has not run yet");
+}
+
+#[test]
 fn a_result_that_is_gone_is_said_to_be_lost() {
     let bench = bench();
     bench.run();

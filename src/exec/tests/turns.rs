@@ -152,6 +152,8 @@ fn while_another_process_makes_a_result_the_run_goes_on_with_the_rest() {
         );
         assert!(waiting < at(&done("c")) && at(&done("c")) < at(&done("a")), "{:#?}", ran.events);
         assert_eq!(ran.summary.failed + ran.summary.skipped, 0);
+        let started = |event: &Event| matches!(event, Event::StageStarted { stage, .. } if stage == "a");
+        assert!(!ran.events.iter().any(started), "it ran in the other: {:#?}", ran.events);
     });
     assert_eq!(bench.starts(), 3, "each key once: {}", trace(&bench));
 }

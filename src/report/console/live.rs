@@ -7,6 +7,7 @@ use super::{Columns, Frame, Reporter, words};
 use crate::event::{Event, StageProgress};
 use crate::numbers;
 use console::{measure_text_width, truncate_str};
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -32,6 +33,8 @@ struct Shared {
 struct Screen {
     frame: Frame,
     columns: Columns,
+    /// The kinds of all stages, by name.
+    kinds: BTreeMap<String, String>,
     total: usize,
     done: usize,
     cached: usize,
@@ -64,6 +67,7 @@ impl Live {
         let screen = Screen {
             frame,
             columns: Columns::of(&[]),
+            kinds: BTreeMap::new(),
             total: 0,
             done: 0,
             cached: 0,
@@ -90,7 +94,7 @@ impl Live {
 
 impl Reporter for Live {
     fn event(&self, event: &Event) {
-        if matches!(event, Event::StageStarted { .. }) {
+        if matches!(event, Event::StageStarted { .. } | Event::StageWaiting { .. }) {
             self.tick();
         }
         let mut screen = self.shared.screen();
@@ -146,11 +150,15 @@ impl Screen {
         match event {
             Event::RunStarted { stages, .. } => {
                 self.columns = Columns::of(stages);
+                self.kinds = stages.iter().cloned().collect();
                 self.total = stages.len();
             }
             Event::StageWaiting { stage, reason } => match self.find(stage) {
                 Some(running) => running.waits = Some(reason.clone()),
-                None => self.start(stage, "", Some(reason.clone())),
+                None => {
+                    let kind = self.kinds.get(stage).cloned().unwrap_or_default();
+                    self.start(stage, &kind, Some(reason.clone()));
+                }
             },
             Event::StageStarted { stage, kind } => {
                 self.running.retain(|running| running.stage != *stage);

@@ -85,23 +85,32 @@ pub(super) fn meant(name: &str, known: &[String]) -> Option<String> {
     }
 }
 
-/// What stands for each placeholder.
-pub(super) struct Places(BTreeMap<String, String>);
+/// What stands for each placeholder: one text, or the paths of an input that is a list.
+pub(super) struct Places(BTreeMap<String, Vec<String>>);
 
 impl Places {
     /// Those that are known before the inputs are placed.
     pub(super) fn new(spec: &Spec, threads: usize) -> Self {
         let outputs = spec.outputs.iter();
-        let mut places: BTreeMap<String, String> = outputs
-            .map(|(name, output)| (format!("outputs.{name}"), output.path.trim_end_matches('/').to_owned()))
+        let mut places: BTreeMap<String, Vec<String>> = outputs
+            .map(|(name, output)| (format!("outputs.{name}"), vec![output.path.trim_end_matches('/').to_owned()]))
             .collect();
-        places.insert("threads".to_owned(), threads.to_string());
+        places.insert("threads".to_owned(), vec![threads.to_string()]);
         Self(places)
     }
 
-    /// Says where an input lies.
-    pub(super) fn input(&mut self, name: &str, path: String) {
-        self.0.insert(format!("inputs.{name}"), path);
+    /// Says where an input lies: at one path, or at those of a list.
+    pub(super) fn input(&mut self, name: &str, paths: Vec<String>) {
+        self.0.insert(format!("inputs.{name}"), paths);
+    }
+
+    /// The words that a word of the command becomes: one, but for a list that it names and nothing else. The name of a
+    /// placeholder that means nothing.
+    pub(super) fn words(&self, text: &str) -> Result<Vec<String>, String> {
+        match pieces(text).as_slice() {
+            [Piece::Named(Placeholder { name, .. })] => self.0.get(*name).cloned().ok_or_else(|| (*name).to_owned()),
+            _ => Ok(vec![self.fill(text)?]),
+        }
     }
 
     /// A text with its placeholders filled; the name of one that means nothing.
@@ -112,7 +121,7 @@ impl Places {
                 Piece::Text(text) => out.push_str(text),
                 Piece::Braced(word) => out.extend(["{", word, "}"]),
                 Piece::Named(Placeholder { name, .. }) => {
-                    out.push_str(self.0.get(name).ok_or_else(|| name.to_owned())?);
+                    out.push_str(&self.0.get(name).ok_or_else(|| name.to_owned())?.join(" "));
                 }
             }
         }
@@ -151,12 +160,22 @@ mod tests {
 
     #[test]
     fn filling_leaves_other_braces_alone() {
-        let places = Places(BTreeMap::from([("threads".to_owned(), "2".to_owned())]));
+        let places = Places(BTreeMap::from([("threads".to_owned(), vec!["2".to_owned()])]));
         assert_eq!(
             places.fill(r#"-j{threads} {{threads}} {"a":{"b":1}} ünï"#).unwrap(),
             r#"-j2 {threads} {"a":{"b":1}} ünï"#
         );
         assert_eq!(places.fill("{inputs.x}").unwrap_err(), "inputs.x");
+    }
+
+    #[test]
+    fn a_list_becomes_words_where_it_is_a_word() {
+        let paths = vec!["inputs/f/1/a b".to_owned(), "inputs/f/2/c".to_owned()];
+        let places = Places(BTreeMap::from([("inputs.f".to_owned(), paths.clone())]));
+        assert_eq!(places.words("{inputs.f}").unwrap(), paths);
+        assert_eq!(places.words("cat {inputs.f}").unwrap(), ["cat inputs/f/1/a b inputs/f/2/c"]);
+        assert_eq!(places.words("").unwrap(), [""]);
+        assert_eq!(places.words("{inputs.g}").unwrap_err(), "inputs.g");
     }
 
     #[test]

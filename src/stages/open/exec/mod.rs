@@ -12,7 +12,7 @@ mod outputs;
 mod process;
 mod spec;
 
-pub use spec::{DeclaredFile, InputSpec, OutputSpec, OutputType, Spec};
+pub use spec::{DeclaredFile, InputSpec, OutputSpec, OutputType, Spec, Taken};
 
 use crate::diag::codes;
 use crate::env;
@@ -71,8 +71,8 @@ outputs.counts = "counts.json"
                 make_folder(&work.join(folder))?;
             }
         }
-        let arguments = spec.command.iter().map(|text| places.fill(text)).collect::<Result<Vec<_>, _>>();
-        let arguments = arguments.map_err(|name| StageError::bug(format!("`{name}` was not refused")))?;
+        let words = spec.command.iter().map(|text| places.words(text)).collect::<Result<Vec<_>, _>>();
+        let arguments = words.map_err(|name| StageError::bug(format!("`{name}` was not refused")))?.concat();
         let mut variables = BTreeMap::new();
         for (name, text) in &spec.env {
             let value = places.fill(text).map_err(|name| StageError::bug(format!("`{name}` was not refused")))?;
@@ -240,19 +240,32 @@ fn place_files(spec: &Spec, cx: &RunCx<'_>, work: &Path) -> Result<(), StageErro
 fn place_inputs(spec: &Spec, cx: &RunCx<'_>, work: &Path) -> Result<Places, StageError> {
     let mut places = Places::new(spec, cx.threads);
     for (name, InputSpec { from, at }) in &spec.inputs {
-        let input = cx.input(from)?;
-        let (folder, one) = match at {
-            Some(at) => (at.trim_end_matches('/').to_owned(), only_file(input)),
-            None => (format!("inputs/{name}"), None),
+        let folder = at.as_ref().map_or_else(|| format!("inputs/{name}"), |at| at.trim_end_matches('/').to_owned());
+        let paths = match from {
+            Taken::One(from) => vec![place_input(cx, work, cx.input(from)?, &folder, at.is_some())?],
+            Taken::All(all) => {
+                // As wide as the last, so that a pattern of the shell gives them in order.
+                let width = all.len().to_string().len();
+                let numbered = all.iter().enumerate().map(|(index, from)| {
+                    place_input(cx, work, cx.input(from)?, &format!("{folder}/{:0width$}", index + 1), false)
+                });
+                numbered.collect::<Result<_, _>>()?
+            }
         };
-        for file in &input.files {
-            cx.check_cancelled()?;
-            let to = work.join(&folder);
-            copy(&file.path, &if one.is_some() { to } else { to.join(&file.name) })?;
-        }
-        places.input(name, if one.is_some() { folder } else { input_path(&folder, input) });
+        places.input(name, paths);
     }
     Ok(places)
+}
+
+/// Copies an input to a folder, or where it is one file and `exactly` is said, to just that path. Gives what stands for it.
+fn place_input(cx: &RunCx<'_>, work: &Path, input: &Input, folder: &str, exactly: bool) -> Result<String, StageError> {
+    let to = work.join(folder);
+    let exactly = exactly && only_file(input).is_some();
+    for file in &input.files {
+        cx.check_cancelled()?;
+        if exactly { copy(&file.path, &to)? } else { copy(&file.path, &to.join(&file.name))? }
+    }
+    Ok(if exactly { folder.to_owned() } else { input_path(folder, input) })
 }
 
 /// The file of an artefact that is one file, else its folder.

@@ -59,7 +59,7 @@ fn take_one(
         }
         OutputType::Dir => {
             let (files, bytes) = move_folder(place, &cx.out(name)?)?;
-            let line = format!("{} files, {}", numbers::count(files), numbers::bytes(bytes));
+            let line = format!("{}, {}", numbers::counted(files, "file"), numbers::bytes(bytes));
             Ok((produced.port(name, ArtifactType::Dir), line))
         }
         OutputType::Metrics => {
@@ -106,7 +106,7 @@ fn move_file(from: &Path, to: &Path) -> Result<(), StageError> {
 }
 
 /// Moves a folder's files; gives their number and bytes.
-fn move_folder(from: &Path, to: &Path) -> Result<(u64, u64), StageError> {
+fn move_folder(from: &Path, to: &Path) -> Result<(usize, u64), StageError> {
     let (mut files, mut bytes) = (0, 0);
     for entry in walkdir::WalkDir::new(from).sort_by_file_name() {
         let entry = entry.map_err(|error| StageError::io("read", from, &error.into()))?;

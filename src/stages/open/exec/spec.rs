@@ -2,7 +2,8 @@
 
 use crate::stage::{FilePath, Limit, Ref};
 use schemars::JsonSchema;
-use serde::de::{self, MapAccess, Visitor, value::MapAccessDeserializer};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{self, MapAccess, SeqAccess, Visitor};
 use serde::ser::{SerializeStruct, SerializeTuple};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
@@ -14,11 +15,15 @@ use std::fmt;
 pub struct Spec {
     /// The program and its arguments, each a word of its own; there is no shell. `{inputs.NAME}` stands for the path of
     /// an input (its file, or its folder where it has several), `{outputs.NAME}` for the path of an output,
-    /// `{threads}` for the number of cores that the stage may use. `{{word}}` stands for the text `{word}`; other
+    /// `{threads}` for the number of cores that the stage may use. Where an input is a list, `{inputs.NAME}` as a whole
+    /// word becomes one word for each of its paths, in the order of the list; inside a longer text they stand with spaces
+    /// between them. `{{word}}` stands for the text `{word}`; other
     /// braces are left alone.
     pub command: Vec<String>,
     /// Outputs of other stages that the program reads, by the name that the command uses. They lie in `inputs/NAME/`, or
     /// where a table with `from` and `at` says: a file (a table, metrics) at exactly that path, a folder's files in it.
+    /// A list takes several outputs, and of a stage with axes the results at all values; each of them lies in a folder of
+    /// its own, by its number in the list: `inputs/NAME/1/`, `inputs/NAME/2/`; `01` where there are ten or more.
     #[serde(default)]
     pub inputs: BTreeMap<String, InputSpec>,
     /// Workspace files that the program needs, itself among them where it is a script; patterns such as `lib/**/*.py`
@@ -56,9 +61,67 @@ impl Serialize for DeclaredFile {
 #[derive(Clone, Debug)]
 pub struct InputSpec {
     /// What it is.
-    pub from: Ref,
+    pub from: Taken,
     /// Where the program finds it; `None` for `inputs/NAME/`.
     pub at: Option<String>,
+}
+
+/// What one input takes.
+#[derive(Clone, Debug)]
+pub enum Taken {
+    /// One output.
+    One(Ref),
+    /// Several, or one at all values of its stage's axes.
+    All(Vec<Ref>),
+}
+
+impl Serialize for Taken {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::One(from) => from.serialize(serializer),
+            Self::All(all) => all.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Taken {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Form;
+        impl<'de> Visitor<'de> for Form {
+            type Value = Taken;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an output of another stage, or a list of them")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Taken, E> {
+                Ok(Taken::One(Ref(text.to_owned())))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Taken, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(list)).map(Taken::All)
+            }
+        }
+        deserializer.deserialize_any(Form)
+    }
+}
+
+impl JsonSchema for Taken {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "ExecTaken".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let one = generator.subschema_for::<Ref>();
+        schemars::json_schema!({
+            "description": "An output of another stage, or a list of them.",
+            "anyOf": [one.clone(), { "type": "array", "items": one }],
+        })
+    }
 }
 
 impl Serialize for InputSpec {
@@ -71,12 +134,12 @@ impl Serialize for InputSpec {
     }
 }
 
-/// The long form of an [`InputSpec`].
+/// An input with the place where the program finds it.
 #[derive(Deserialize, JsonSchema)]
 #[schemars(rename = "ExecInput")]
 struct LongInput {
-    /// The output of another stage.
-    from: Ref,
+    /// The output of another stage, or a list of them.
+    from: Taken,
     /// Where the program finds it, from the folder that it starts in.
     at: Option<String>,
 }
@@ -88,15 +151,24 @@ impl<'de> Deserialize<'de> for InputSpec {
             type Value = InputSpec;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an output of another stage, or a table with `from` and `at`")
+                f.write_str("an output of another stage, a list of them, or a table with `from` and `at`")
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<InputSpec, E> {
-                Ok(InputSpec { from: Ref(text.to_owned()), at: None })
+                Ok(InputSpec { from: Taken::One(Ref(text.to_owned())), at: None })
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<InputSpec, A::Error> {
+                let all = Vec::deserialize(SeqAccessDeserializer::new(list))?;
+                Ok(InputSpec { from: Taken::All(all), at: None })
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<InputSpec, A::Error> {
                 let LongInput { from, at } = LongInput::deserialize(MapAccessDeserializer::new(map))?;
+                if let (Taken::All(_), None) = (&from, &at) {
+                    // Its canonical form would be the list alone, whose references lie at other paths than these.
+                    return Err(de::Error::custom("a list without `at` is written without `from`"));
+                }
                 Ok(InputSpec { from, at })
             }
         }
@@ -110,10 +182,10 @@ impl JsonSchema for InputSpec {
     }
 
     fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        let (short, long) = (generator.subschema_for::<Ref>(), generator.subschema_for::<LongInput>());
+        let (one, long) = (generator.subschema_for::<Ref>(), generator.subschema_for::<LongInput>());
         schemars::json_schema!({
-            "description": "An output of another stage, or a table with `from` and `at`.",
-            "anyOf": [short, long],
+            "description": "An output of another stage, a list of them, or a table with `from` and `at`.",
+            "anyOf": [one.clone(), { "type": "array", "items": one }, long],
         })
     }
 }
@@ -143,7 +215,7 @@ pub enum OutputType {
     Metrics,
 }
 
-/// The long form of an [`OutputSpec`].
+/// An output with its type.
 #[derive(Deserialize, JsonSchema)]
 #[schemars(rename = "ExecOutput")]
 struct LongOutput {
@@ -212,6 +284,22 @@ mod tests {
         assert_eq!(read(json!({ "path": "a.csv", "type": "table" })).ty, OutputType::Table);
         let error = from_value::<OutputSpec>(json!(3)).unwrap_err().to_string();
         assert!(error.contains("a path, or a table with `path` and `type`"), "{error}");
+    }
+
+    #[test]
+    fn every_form_of_an_input_is_read_and_written_alike() {
+        let again = |value: serde_json::Value| {
+            serde_json::to_value(from_value::<InputSpec>(value).map_err(|error| error.to_string())?)
+                .map_err(|error| error.to_string())
+        };
+        for form in
+            [json!("a.b"), json!(["a", "b"]), json!({ "from": "a", "at": "x" }), json!({ "from": ["a"], "at": "x" })]
+        {
+            assert_eq!(again(form.clone()), Ok(form));
+        }
+        assert_eq!(again(json!({ "from": "a" })), Ok(json!("a")));
+        assert!(again(json!({ "from": ["a"] })).is_err_and(|error| error.contains("without `from`")));
+        assert!(again(json!(3)).is_err_and(|error| error.contains("a list of them, or a table")));
     }
 
     #[test]

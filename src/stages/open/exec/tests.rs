@@ -86,6 +86,45 @@ fn an_input_lies_where_it_is_wanted() {
 }
 
 #[test]
+fn a_list_of_inputs_lies_in_numbered_folders() {
+    let mut bench = Bench::default();
+    let one = |number: usize| format!("fold[k={number}]");
+    for number in 1..=10 {
+        bench.input(&one(number), ArtifactType::Metrics, &[("metrics.json", number.to_string().as_bytes())]);
+    }
+    bench.input("raw", ArtifactType::Dir, &[("a.txt", b"a"), ("b.txt", b"b")]);
+    let all: Vec<String> = (1..=10).map(one).collect();
+    let fields = format!(
+        r#"
+        command = ["sh", "-c", "echo $# $1 > seen; cat \"$@\" inputs/all/*/*.json some/2/a.txt {{inputs.some}}/b.txt >> seen", "sh", "{{inputs.all}}"]
+        inputs.all = {all:?}
+        inputs.some = {{ from = ["fold[k=2]", "raw"], at = "some" }}
+        outputs.seen = "seen"
+        "#
+    );
+    run(&bench, &fields).expect("runs");
+    let seen = bench.output("seen").remove(0).1;
+    let expected = "10 inputs/all/01/metrics.json\n1234567891012345678910a2b";
+    assert_eq!(String::from_utf8(seen).expect("text"), expected);
+}
+
+#[test]
+fn what_is_there_and_no_file_is_not_said_to_be_missing() {
+    let bench = Bench::default();
+    bench.file("src/a.py", "");
+    std::os::unix::fs::symlink("nowhere.py", bench.place("workspace/link.py")).expect("a link");
+    let told = |name: &str| {
+        let (_, findings) = bench.check::<Exec>(&format!("command = [\"x\"]\nfiles = [\"{name}\"]"));
+        let [finding] = findings.as_slice() else { panic!("{findings:?}") };
+        format!("{} {:?}", finding.diagnostic.message, finding.diagnostic.hints)
+    };
+    assert!(told("src").starts_with("`src` is a folder") && told("src").contains("`src/**` names all of them"));
+    assert!(told("link.py").starts_with("`link.py` is a link that leads to no file"), "{}", told("link.py"));
+    assert!(told("link.py").contains("it leads to `nowhere.py`"), "{}", told("link.py"));
+    assert!(told("gone.py").starts_with("`gone.py` does not exist"), "{}", told("gone.py"));
+}
+
+#[test]
 fn tables_and_metrics_are_read_back() {
     let bench = Bench::default();
     let fields = r#"
