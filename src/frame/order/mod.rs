@@ -258,7 +258,11 @@ impl<'a> Fixer<'a> {
                 function: one(function)?,
                 partition_by: many(partition_by)?,
                 order_by: match order_by {
-                    Some((by, options)) => Some((one(by)?, options.with_maintain_order(true))),
+                    // Missing values are the largest, as in an order of rows; any other place of theirs is a column of places.
+                    Some((by, options)) => {
+                        let options = options.with_maintain_order(true).with_nulls_last(!options.descending);
+                        Some((one(by)?, options))
+                    }
                     None => None,
                 },
                 mapping: *mapping,

@@ -186,12 +186,18 @@ impl VisitorMut for Taker {
     }
 }
 
+/// Whether missing values come last in an order, which is what databases take for the largest: last as it goes up, first as it goes down.
+pub(super) fn nulls_come_last(by: &OrderByExpr) -> bool {
+    !by.options.nulls_first.unwrap_or(by.options.asc == Some(false))
+}
+
 /// Makes one column, which goes up, of an order that polars cannot follow in a window, and of any where it is `asked`; says whether it did.
+/// Of one column with missing values where they are unless it is said, the plan tells where they come (see `frame/order`).
 fn in_one_direction(order: &mut Vec<OrderByExpr>, asked: bool) -> bool {
     let descending: Vec<bool> = order.iter().map(|by| by.options.asc == Some(false)).collect();
-    let nulls_last: Vec<bool> = order.iter().map(|by| by.options.nulls_first == Some(false)).collect();
-    let mixed = descending.iter().any(|is| *is != descending[0]);
-    if order.is_empty() || !(mixed || asked || nulls_last.contains(&true)) {
+    let nulls_last: Vec<bool> = order.iter().map(nulls_come_last).collect();
+    let known = descending.len() == 1 && descending[0] != nulls_last[0];
+    if order.is_empty() || (known && !asked) {
         return false;
     }
     let columns = std::mem::take(order).into_iter().map(|by| by.expr).collect();
