@@ -9,6 +9,7 @@
 
 use super::super::functions::{INITCAP, OrderKey};
 use super::calls::{is_one_of, plain};
+use super::conditions::has_column;
 use super::holds::Holds;
 use super::scalars::Plan;
 use super::{
@@ -173,6 +174,10 @@ impl VisitorMut for Taker {
         // polars gives missing values no rank.
         let ranks = is_one_of(call, &["rank", "dense_rank"]);
         if let Some(WindowType::WindowSpec(window)) = &mut call.over {
+            // An order by a constant is none, and to polars one of a single row.
+            let written = window.order_by.len();
+            window.order_by.retain(|by| ranks || has_column(&by.expr));
+            self.any |= window.order_by.len() < written;
             self.any |= in_one_direction(&mut window.order_by, ranks);
         }
         if is_one_of(call, &["initcap"]) {

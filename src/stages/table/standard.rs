@@ -94,6 +94,10 @@ fn missing_values_come_last_in_a_window_that_goes_up() {
                 &["3 | 1 | 4 | 4", "4 | 1 | 6 | 6", "5 | 1 | 3 | null", "6 | 1 | null | 5"],
             ),
             ("SELECT at FROM t WHERE at > 3 QUALIFY row_number() OVER (ORDER BY n) = 1", &["6"]),
+            (
+                "SELECT at, row_number() OVER (ORDER BY 1) AS a, row_number() OVER (PARTITION BY k ORDER BY NULL, at DESC) AS b FROM t WHERE k = 'b'",
+                &["2 | 1 | 2", "5 | 2 | 1"],
+            ),
             ("SELECT at FROM t WHERE at > 3 QUALIFY row_number() OVER (ORDER BY n DESC) = 1", &["5"]),
             (
                 "SELECT at, count(*) OVER (ORDER BY n RANGE BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS a, count(*) OVER (ORDER BY n RANGE BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS b FROM t WHERE at > 2",
