@@ -65,15 +65,17 @@ fn asks_more(select: &Select, order: Option<&OrderBy>, keys: &[Expr]) -> bool {
         || has(&select.qualify, is_window)
         || order.is_some_and(|order| has(order, is_aggregate) || has(order, is_window))
         || are_called_alike(keys)
-        || select.having.as_ref().is_some_and(|having| is_key_in(having, keys))
+        || select.having.as_ref().is_some_and(|having| is_key_in(having, select, keys))
         || are_renamed(select, keys)
 }
 
 /// Whether a condition names a key of the groups, which polars takes for the list of all that the rows have there.
-fn is_key_in(condition: &Expr, keys: &[Expr]) -> bool {
-    let look = |expr: &Expr| match keys.iter().any(|key| same(key, expr)) {
-        true => ControlFlow::Break(()),
-        false => ControlFlow::Continue(()),
+fn is_key_in(condition: &Expr, select: &Select, keys: &[Expr]) -> bool {
+    let is_key = |expr: &Expr| keys.iter().any(|key| same(key, expr));
+    let look = |expr: &Expr| match expr {
+        Expr::Identifier(name) if named(select, name).is_some_and(is_key) => ControlFlow::Break(()),
+        expr if is_key(expr) => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
     };
     walks::own(condition, look).is_break()
 }

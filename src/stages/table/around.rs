@@ -143,6 +143,8 @@ fn keys_may_be_asked_and_renamed() {
             ("SELECT k, sum(n) AS s FROM t GROUP BY k HAVING k = 'a' OR sum(n) > 1", &["null | 2", "a | 7"]),
             ("SELECT n + 1 AS m FROM t GROUP BY n + 1 HAVING n + 1 < 4 AND count(*) > 1", &["2"]),
             ("SELECT count(*) AS c FROM t GROUP BY t.k HAVING t.k = 'b' ORDER BY t.k", &["2"]),
+            ("SELECT n % 2 AS p, count(*) AS c FROM t GROUP BY p HAVING p = 0", &["0 | 1"]),
+            ("SELECT k AS j, count(*) AS c FROM t GROUP BY ALL HAVING j = 'b'", &["b | 2"]),
             (
                 "SELECT b.k AS other, count(*) AS c FROM t a JOIN t b ON a.n = b.n GROUP BY b.k",
                 &["null | 1", "a | 6", "b | 2"],
