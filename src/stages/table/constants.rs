@@ -24,6 +24,7 @@ fn a_constant_is_there_once_for_each_row() {
                 "SELECT at, sum(1) OVER (PARTITION BY k) AS s, sum(1) OVER (ORDER BY at) AS r FROM t WHERE k = 'b'",
                 &["2 | 2 | 1", "5 | 2 | 2"],
             ),
+            ("SELECT sum(1) AS s, max(3) AS m", &["1 | 3"]),
             ("SELECT (SELECT sum(1) FROM t) AS s FROM t WHERE at = 1", &["6"]),
             (
                 "SELECT sum(DISTINCT 4) AS s, count(DISTINCT 4) AS c, sum(1) FILTER (WHERE n > 1) AS f FROM t",
