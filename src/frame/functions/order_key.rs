@@ -1,4 +1,4 @@
-//! The place of each row in an order. A window's order goes up or down as a whole to polars, and missing values come first in it: any other
+//! The place of each row in an order. A window's order goes by one column to polars, with missing values at the end of the largest: any other
 //! order becomes a column of places, which goes up.
 
 use super::super::rolling::sort;

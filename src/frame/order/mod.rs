@@ -5,6 +5,7 @@
 //! inputs. A sort that the user asked for stays the last word: rows that are equal in it keep the order from before.
 
 mod casts;
+mod constants;
 mod keys;
 mod lists;
 mod meanings;
@@ -257,7 +258,11 @@ impl<'a> Fixer<'a> {
                 function: one(function)?,
                 partition_by: many(partition_by)?,
                 order_by: match order_by {
-                    Some((by, options)) => Some((one(by)?, options.with_maintain_order(true))),
+                    // Missing values are the largest, as in an order of rows; any other place of theirs is a column of places.
+                    Some((by, options)) => {
+                        let options = options.with_maintain_order(true).with_nulls_last(!options.descending);
+                        Some((one(by)?, options))
+                    }
                     None => None,
                 },
                 mapping: *mapping,
@@ -344,7 +349,10 @@ impl<'a> Fixer<'a> {
     }
 
     fn aggregate_of(&self, aggregate: &AggExpr, scope: &Scope<'_>) -> PolarsResult<Expr> {
-        let one = |expr: &Arc<Expr>| self.scalars.by_rows(|| self.expr(expr, scope).map(Arc::new));
+        let one = |expr: &Arc<Expr>| {
+            let input = self.scalars.by_rows(|| self.expr(expr, scope))?;
+            Ok::<_, PolarsError>(Arc::new(constants::of_rows(input, scope)))
+        };
         let of_population = functions::of_population(aggregate);
         let aggregate = match of_population.as_ref().unwrap_or(aggregate) {
             AggExpr::Sum(input) => match self.sum(one(input)?.as_ref(), scope)? {
@@ -386,16 +394,13 @@ impl<'a> Fixer<'a> {
         if has_selector(input) {
             polars_bail!(InvalidOperation: "an aggregate of `COLUMNS(...)` cannot be summed exactly: name the columns one by one");
         }
-        if !has_column(input) {
-            return Ok(Expr::Agg(aggregate));
-        }
         let dtype = input.to_field(scope.schema()?)?.dtype;
         Ok(exact_aggregate(&aggregate, &dtype).unwrap_or(Expr::Agg(aggregate)))
     }
 
     /// A sum that has room.
     fn sum(&self, input: &Expr, scope: &Scope<'_>) -> PolarsResult<Expr> {
-        if has_selector(input) || !has_column(input) {
+        if has_selector(input) {
             return Ok(input.clone().sum());
         }
         Ok(numbers::sum(input.clone(), &input.to_field(scope.schema()?)?.dtype, Expr::sum))

@@ -168,11 +168,31 @@ impl Order {
 
     fn frames(&self, group: &Range<usize>, from: Option<Offset>, to: Option<Offset>) -> Vec<Range<usize>> {
         let missing = self.valid[group.clone()].iter().filter(|valid| !**valid).count();
-        // Missing ones come first, and are each other's like.
-        let there = group.start + missing..group.end;
-        let mut frames: Vec<Range<usize>> = Vec::with_capacity(group.len());
-        let peers = from.map_or(group.start, |_| group.start)..to.map_or(group.end, |_| there.start);
-        frames.extend((0..missing).map(|_| peers.clone()));
+        // Missing ones are each other's like, and stand together at one end.
+        let last = missing > 0 && !self.valid[group.end - 1];
+        let (there, alike) = match last {
+            true => (group.start..group.end - missing, group.end - missing..group.end),
+            false => (group.start + missing..group.end, group.start..group.start + missing),
+        };
+        let begin = if from.is_some() { alike.start } else { group.start };
+        let end = if to.is_some() { alike.end } else { group.end };
+        let peers = std::iter::repeat_n(begin..end, missing);
+        let of_values = self.of_values(group, &there, from, to);
+        match last {
+            true => of_values.into_iter().chain(peers).collect(),
+            false => peers.chain(of_values).collect(),
+        }
+    }
+
+    /// The frames of the rows whose value is there.
+    fn of_values(
+        &self,
+        group: &Range<usize>,
+        there: &Range<usize>,
+        from: Option<Offset>,
+        to: Option<Offset>,
+    ) -> Vec<Range<usize>> {
+        let mut frames: Vec<Range<usize>> = Vec::with_capacity(there.len());
         let (mut first, mut last) = (there.start, there.start);
         for row in there.clone() {
             if let Some(from) = from {
@@ -186,7 +206,7 @@ impl Order {
                         last += 1;
                     }
                 }
-                None => last = there.end,
+                None => last = group.end,
             }
             let begin = if from.is_some() { first } else { group.start };
             frames.push(begin..last.max(begin));

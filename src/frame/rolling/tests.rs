@@ -139,10 +139,11 @@ fn items() -> impl Strategy<Value = Vec<Item>> {
     prop::collection::vec((0_u8..3, prop::option::weighted(0.9, -20_i64..20), value), 0..60)
 }
 
-/// By the definition: for each row the values that count, in order.
-fn frames(items: &[Item], frame: Frame) -> Vec<Vec<Option<f64>>> {
+/// By the definition: for each row the values that count, in order; rows without an order value come first or `last`.
+fn frames(items: &[Item], frame: Frame, last: bool) -> Vec<Vec<Option<f64>>> {
+    let of_order = |at: usize| (last && items[at].1.is_none(), items[at].1);
     let mut order: Vec<usize> = (0..items.len()).collect();
-    order.sort_by_key(|at| (items[*at].0, items[*at].1));
+    order.sort_by_key(|at| (items[*at].0, of_order(*at)));
     let inside = |row: usize| -> Vec<Option<f64>> {
         let group: Vec<usize> = order.iter().copied().filter(|at| items[*at].0 == items[row].0).collect();
         let place = group.iter().position(|at| *at == row).unwrap() as i64;
@@ -161,11 +162,10 @@ fn frames(items: &[Item], frame: Frame) -> Vec<Vec<Option<f64>>> {
                     far(from).is_none_or(|from| other - own >= from) && far(to).is_none_or(|to| other - own <= to)
                 }
                 (None, None) => true,
-                (None, Some(_)) => from.is_none(),
-                (Some(_), None) => to.is_none(),
+                (None, Some(_)) => if last { to } else { from }.is_none(),
+                (Some(_), None) => if last { from } else { to }.is_none(),
             },
-            // Missing ones come first.
-            Frame::Peers => items[*other].1 <= items[row].1,
+            Frame::Peers => of_order(*other) <= of_order(row),
         };
         group.iter().enumerate().filter(|(at, other)| counts((*at, *other))).map(|(_, at)| items[*at].2).collect()
     };
@@ -179,7 +179,7 @@ fn ends() -> impl Strategy<Value = (Option<i64>, Option<i64>)> {
 
 proptest! {
     #[test]
-    fn every_frame_is_as_defined(items in items(), (from, to) in ends(), way in 0..3) {
+    fn every_frame_is_as_defined(items in items(), (from, to) in ends(), way in 0..3, last in any::<bool>()) {
         let offset = |by: Option<i64>| by.map(Offset::Int);
         let frame = match way {
             0 => Frame::Rows { from, to },
@@ -192,7 +192,7 @@ proptest! {
             "g" => items.iter().map(|item| i32::from(item.0)).collect::<Vec<_>>(),
         ].unwrap();
         let of = |aggregate: Aggregate| -> Vec<Option<f64>> {
-            let (descending, nulls_last) = (vec![false], vec![false]);
+            let (descending, nulls_last) = (vec![false], vec![last]);
             let rolling = Rolling { aggregate, frame, of_column: true, descending, nulls_last, keys: 1 };
             let expr = function(rolling).call(vec![col("v"), col("o"), col("g")]);
             floats(&df.clone().lazy().select([expr.alias("x")]).collect().unwrap(), "x")
@@ -201,7 +201,7 @@ proptest! {
             values.into_iter().map(|value| value.map(|x| if x.is_nan() { 1 } else { x.to_bits() })).collect()
         };
         let told = |of: &dyn Fn(&[f64]) -> Option<f64>| -> Vec<Option<f64>> {
-            frames(&items, frame).iter().map(|inside| of(&inside.iter().copied().flatten().collect::<Vec<_>>())).collect()
+            frames(&items, frame, last).iter().map(|inside| of(&inside.iter().copied().flatten().collect::<Vec<_>>())).collect()
         };
         let sum = |values: &[f64]| super::super::exact::exact_sum(values.iter().copied());
         let some = |values: &[f64]| !values.is_empty();
@@ -214,7 +214,7 @@ proptest! {
         let finite = |values: &[f64]| values.iter().copied().filter(|value| !value.is_nan()).collect::<Vec<_>>();
         prop_assert_eq!(of(Aggregate::Min), told(&|values| finite(values).into_iter().reduce(f64::min)));
         prop_assert_eq!(of(Aggregate::Max), told(&|values| finite(values).into_iter().reduce(f64::max)));
-        let firsts: Vec<Option<f64>> = frames(&items, frame).iter().map(|inside| inside.first().copied().flatten()).collect();
+        let firsts: Vec<Option<f64>> = frames(&items, frame, last).iter().map(|inside| inside.first().copied().flatten()).collect();
         prop_assert_eq!(bits(of(Aggregate::First)), bits(firsts));
     }
 }

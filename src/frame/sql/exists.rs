@@ -9,12 +9,14 @@ use super::conditions::{and, binary, conjuncts, nested};
 use super::groups::{has, is_aggregate, is_window};
 use super::holds::is_grouped;
 use super::regroup::name_of;
-use super::scope::{Pairs, Scope, Whose, called, whose};
-use super::{correlated, parse_expr, walks};
+use super::scope::{CALLED, Pairs, Scope, Whose, called, whose};
+use super::smallest::constraint;
+use super::{correlated, parse_expr, using, walks};
 use crate::types::TableSchema;
 use sqlparser::ast::{
-    BinaryOperator, Distinct, Expr, Ident, Join, JoinConstraint, JoinOperator, LimitClause, Query, Select, SelectItem,
-    SetExpr, TableAlias, TableAliasColumnDef, TableFactor, UnaryOperator, Value, VisitMut, VisitorMut,
+    BinaryOperator, Distinct, Expr, Ident, Join, JoinConstraint, JoinOperator, LimitClause, ObjectName, Query, Select,
+    SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableAlias, TableAliasColumnDef, TableFactor, UnaryOperator,
+    Value, VisitMut, VisitorMut,
 };
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -51,6 +53,11 @@ impl VisitorMut for Writer<'_> {
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         if let Expr::Exists { subquery, negated } = expr
+            && has_one_row(subquery)
+        {
+            *expr = Expr::value(Value::Boolean(!*negated));
+            self.any = true;
+        } else if let Expr::Exists { subquery, negated } = expr
             && !Scope::is_of_around(subquery, &self.tables)
             && let Some(counted) = counted(subquery, *negated)
         {
@@ -73,6 +80,12 @@ fn counted(query: &Query, negated: bool) -> Option<Expr> {
     }
     let compared = if negated { "=" } else { ">" };
     parse_expr(&format!("((SELECT count(*) FROM ({query}) AS __kilter_exists) {compared} 0)")).ok()
+}
+
+/// Whether a query has one row whatever it is of, as an aggregate has it of no rows too.
+fn has_one_row(query: &Query) -> bool {
+    let SetExpr::Select(select) = &*query.body else { return false };
+    is_plain_but_one(select) && has(&select.projection, is_aggregate) && !is_cut(query, true)
 }
 
 /// Whether a `SELECT` has a row for each row that it is of, as far as `WHERE` keeps it.
@@ -158,15 +171,19 @@ impl Writer<'_> {
     /// Joins what the parts of a condition ask.
     fn join_conditions(&mut self, select: &mut Select, outer: &Scope<'_>) {
         let Some(condition) = select.selection.take() else { return };
-        let (mut kept, mut any) = (Vec::new(), false);
+        let (mut kept, mut any, mut beside) = (Vec::new(), false, false);
         for part in conjuncts(&condition) {
             match self.joins(&turned(part), outer) {
                 Some((item, joins)) => {
+                    beside |= joins.iter().any(is_on_more);
                     select.from[item].joins.extend(joins);
                     any = true;
                 }
                 None => kept.push(part.clone()),
             }
+        }
+        if beside {
+            of_its_table(select);
         }
         self.any |= any;
         select.selection = if any { kept.into_iter().reduce(and) } else { Some(condition) };
@@ -290,6 +307,31 @@ impl Writer<'_> {
             select.from[value.item].joins.push(value.join);
             self.made += 1;
             self.any = true;
+        }
+    }
+}
+
+/// Whether a join is on more than equal columns: polars then gives those of both tables in a `*`.
+fn is_on_more(join: &Join) -> bool {
+    let is_equal = |part: &&Expr| matches!(part, Expr::BinaryOp { op: BinaryOperator::Eq, .. });
+    match constraint(&join.join_operator) {
+        Some(JoinConstraint::On(condition)) => !conjuncts(condition).iter().all(is_equal),
+        _ => false,
+    }
+}
+
+/// Writes a `*` as that of the table that a `SELECT` was of before its joins, where it was one.
+fn of_its_table(select: &mut Select) {
+    let [from] = select.from.as_slice() else { return };
+    let is_ours = |join: &Join| matches!(&join.relation, TableFactor::Derived { alias: Some(alias), .. } if alias.name.value.starts_with(CALLED));
+    let Some(table) = using::called(&from.relation).filter(|_| from.joins.iter().all(is_ours)).cloned() else { return };
+    for item in &mut select.projection {
+        if let SelectItem::Wildcard(options) = item {
+            let name = ObjectName::from(Ident::with_quote('"', &table.value));
+            *item = SelectItem::QualifiedWildcard(
+                SelectItemQualifiedWildcardKind::ObjectName(name),
+                std::mem::take(options),
+            );
         }
     }
 }

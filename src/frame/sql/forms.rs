@@ -9,6 +9,7 @@
 
 use super::super::functions::{INITCAP, OrderKey};
 use super::calls::{is_one_of, plain};
+use super::conditions::has_column;
 use super::holds::Holds;
 use super::scalars::Plan;
 use super::{
@@ -174,6 +175,10 @@ impl VisitorMut for Taker {
         // polars gives missing values no rank.
         let ranks = is_one_of(call, &["rank", "dense_rank"]);
         if let Some(WindowType::WindowSpec(window)) = &mut call.over {
+            // An order by a constant is none, and to polars one of a single row.
+            let written = window.order_by.len();
+            window.order_by.retain(|by| ranks || has_column(&by.expr));
+            self.any |= window.order_by.len() < written;
             self.any |= in_one_direction(&mut window.order_by, ranks);
         }
         if is_one_of(call, &["initcap"]) {
@@ -187,12 +192,18 @@ impl VisitorMut for Taker {
     }
 }
 
+/// Whether missing values come last in an order, which is what databases take for the largest: last as it goes up, first as it goes down.
+pub(super) fn nulls_come_last(by: &OrderByExpr) -> bool {
+    !by.options.nulls_first.unwrap_or(by.options.asc == Some(false))
+}
+
 /// Makes one column, which goes up, of an order that polars cannot follow in a window, and of any where it is `asked`; says whether it did.
+/// Of one column with missing values where they are unless it is said, the plan tells where they come (see `frame/order`).
 fn in_one_direction(order: &mut Vec<OrderByExpr>, asked: bool) -> bool {
     let descending: Vec<bool> = order.iter().map(|by| by.options.asc == Some(false)).collect();
-    let nulls_last: Vec<bool> = order.iter().map(|by| by.options.nulls_first == Some(false)).collect();
-    let mixed = descending.iter().any(|is| *is != descending[0]);
-    if order.is_empty() || !(mixed || asked || nulls_last.contains(&true)) {
+    let nulls_last: Vec<bool> = order.iter().map(nulls_come_last).collect();
+    let known = descending.len() == 1 && descending[0] != nulls_last[0];
+    if order.is_empty() || (known && !asked) {
         return false;
     }
     let columns = std::mem::take(order).into_iter().map(|by| by.expr).collect();

@@ -3,7 +3,7 @@
 
 use super::super::rolling::{Aggregate, Frame, Offset, Rolling};
 use super::calls::name_of;
-use super::forms::{marked, typed};
+use super::forms::{marked, nulls_come_last, typed};
 use super::place::range;
 use super::{Problem, aggregates, parse_expr};
 use sqlparser::ast::{
@@ -98,10 +98,7 @@ fn rolling(call: &Function, window: &WindowSpec, reach: &Reach) -> Result<(Rolli
     if window.order_by.len() > 1 && by_range {
         return Err("a frame by RANGE goes by one column: ORDER BY a single one".to_owned());
     }
-    let nulls_last: Vec<bool> = window.order_by.iter().map(|by| by.options.nulls_first == Some(false)).collect();
-    if nulls_last.contains(&true) && by_range {
-        return Err("missing values come first in a window with a RANGE: leave NULLS LAST out".to_owned());
-    }
+    let nulls_last: Vec<bool> = window.order_by.iter().map(nulls_come_last).collect();
     let rolling = Rolling {
         aggregate,
         frame: match reach {
@@ -249,7 +246,7 @@ fn distance(expr: &Expr) -> Result<Offset, String> {
 }
 
 /// `'6 hours'`, `'1 day'`, `'90' MINUTE`, in microseconds.
-fn micros(interval: &Interval) -> Result<i64, String> {
+pub(super) fn micros(interval: &Interval) -> Result<i64, String> {
     let value = match interval.value.as_ref() {
         Expr::Value(value) => match &value.value {
             Value::SingleQuotedString(text) | Value::Number(text, _) => text.clone(),

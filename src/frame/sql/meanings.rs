@@ -187,6 +187,16 @@ fn is_number(expr: &Expr) -> bool {
     }
 }
 
+/// Whether a constant is written so, as a text or a number.
+fn is_text(expr: &Expr, written: &str) -> bool {
+    match expr {
+        Expr::Value(value) => {
+            matches!(&value.value, Value::SingleQuotedString(text) | Value::Number(text, _) if text == written)
+        }
+        _ => false,
+    }
+}
+
 /// Functions that have another name here, or another order of what they are of.
 fn otherwise_called(call: &Function) -> Option<Expr> {
     let arguments = arguments(call)?;
@@ -194,7 +204,12 @@ fn otherwise_called(call: &Function) -> Option<Expr> {
     let renamed = |name: &str| Some(Expr::Function(of(call, name, owned())));
     match (&*name_of(call), arguments.as_slice()) {
         ("div", &[left, right]) => parse_expr(&divided(left, right)).ok(),
-        ("left", &[_, count]) if !is_number(count) => Some(marked(owned(), LEFT.to_owned())),
+        // Of a missing text no characters are missing too.
+        ("left", &[_, count]) if !is_number(count) || is_text(count, "0") => Some(marked(owned(), LEFT.to_owned())),
+        // Nothing stands in no place; polars finds it beside each character.
+        ("replace", &[text, from, Expr::Value(with)]) if is_text(from, "") && with.value != Value::Null => {
+            Some(nested(text.clone()))
+        }
         ("right", &[_, _]) => Some(marked(owned(), RIGHT.to_owned())),
         // The base comes first, and is 10 where none is given.
         ("log", &[base, number]) => Some(Expr::Function(of(call, "LOG", vec![number.clone(), base.clone()]))),

@@ -4,7 +4,8 @@
 use super::super::functions::{Between, Unit};
 use super::calls::{arguments, is_one_of, name_of};
 use super::forms::{as_choice, marked};
-use super::parse_expr;
+use super::{frames, parse_expr};
+use polars::prelude::Duration;
 use sqlparser::ast::{BinaryOperator, Expr, Function, Interval, Value, ValueWithSpan};
 
 /// Functions that give one part of a date or time, and what `EXTRACT` calls it.
@@ -97,6 +98,7 @@ pub(super) fn meant(expr: &Expr) -> Result<Option<Expr>, String> {
                 Ok(Some(Expr::BinaryOp { left: right.clone(), op: B::Plus, right: left.clone() }))
             }
             (_, Expr::Interval(interval)) => {
+                readable(interval, false)?;
                 // A sign is of one number, so that of several it cannot stand before all.
                 let alone = |text: &&str| text.split_whitespace().count() < 3;
                 Ok(text_of(interval).filter(alone).and_then(|text| text.strip_prefix('-')).map(|text| {
@@ -118,8 +120,24 @@ fn text_of(interval: &Interval) -> Option<&str> {
     }
 }
 
+/// Refuses a length that polars stops at. In a frame it may be written otherwise.
+fn readable(interval: &Interval, in_frame: bool) -> Result<(), String> {
+    let unit = interval.leading_field.as_ref().map(|unit| format!(" {unit}").to_lowercase()).unwrap_or_default();
+    let Some(length) = text_of(interval).map(|text| format!("{text}{unit}")) else { return Ok(()) };
+    let is_known = length.contains('-')
+        || Duration::try_parse_interval(&length).is_ok()
+        || (in_frame && frames::micros(interval).is_ok());
+    match is_known {
+        true => Ok(()),
+        false => Err(format!(
+            "`{length}` is no interval: write whole numbers with their units, such as `INTERVAL '1 hour 30 minutes'`"
+        )),
+    }
+}
+
 /// `INTERVAL '1' DAY` and `INTERVAL 1 DAY` as `INTERVAL '1 DAY'`.
 fn with_unit(interval: &Interval) -> Result<Option<Interval>, String> {
+    readable(interval, true)?;
     let number = match interval.value.as_ref() {
         Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(text) | Value::Number(text, _), .. }) => text,
         other => {

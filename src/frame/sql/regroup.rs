@@ -65,6 +65,31 @@ fn asks_more(select: &Select, order: Option<&OrderBy>, keys: &[Expr]) -> bool {
         || has(&select.qualify, is_window)
         || order.is_some_and(|order| has(order, is_aggregate) || has(order, is_window))
         || are_called_alike(keys)
+        || select.having.as_ref().is_some_and(|having| is_key_in(having, select, keys))
+        || are_renamed(select, keys)
+}
+
+/// Whether a condition names a key of the groups, which polars takes for the list of all that the rows have there.
+fn is_key_in(condition: &Expr, select: &Select, keys: &[Expr]) -> bool {
+    let is_key = |expr: &Expr| keys.iter().any(|key| same(key, expr));
+    let look = |expr: &Expr| match expr {
+        Expr::Identifier(name) if named(select, name).is_some_and(is_key) => ControlFlow::Break(()),
+        expr if is_key(expr) => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    };
+    walks::own(condition, look).is_break()
+}
+
+/// Whether a key of one of several tables is given another name: polars looks for it by the name that it had before.
+fn are_renamed(select: &Select, keys: &[Expr]) -> bool {
+    let is_one = select.from.len() == 1 && select.from.iter().all(|from| from.joins.is_empty());
+    let renamed = |item: &SelectItem| match item {
+        SelectItem::ExprWithAlias { expr: expr @ Expr::CompoundIdentifier(_), alias } => {
+            name_of(expr) != alias.value && keys.iter().any(|key| same(key, expr))
+        }
+        _ => false,
+    };
+    !is_one && select.projection.iter().any(renamed)
 }
 
 /// Whether polars would call two of these keys by one name.

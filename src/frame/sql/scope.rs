@@ -127,9 +127,12 @@ pub(super) fn whose(expr: &Expr, inner: &Scope<'_>, outer: &Scope<'_>) -> Whose 
     found.unwrap_or(Whose::Inner)
 }
 
+/// What the tables of joins are called; a number follows.
+pub(super) const CALLED: &str = "__kilter_exists_";
+
 /// What the table of a join is called.
 pub(super) fn called(number: usize) -> Ident {
-    Ident::new(format!("__kilter_exists_{number}"))
+    Ident::new(format!("{CALLED}{number}"))
 }
 
 /// What an inner query compares with the row around it.

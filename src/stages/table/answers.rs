@@ -256,11 +256,11 @@ fn an_order_in_a_window_may_go_up_and_down_at_once() {
         &[
             (
                 "SELECT at, row_number() OVER (ORDER BY k, n DESC) AS r FROM t ORDER BY r",
-                &["4 | 1", "1 | 2", "3 | 3", "6 | 4", "5 | 5", "2 | 6"],
+                &["1 | 1", "3 | 2", "6 | 3", "5 | 4", "2 | 5", "4 | 6"],
             ),
             (
                 "SELECT at, rank() OVER (ORDER BY k, n DESC) AS a, dense_rank() OVER (ORDER BY k, n DESC) AS b FROM t",
-                &["1 | 2 | 2", "2 | 6 | 5", "3 | 2 | 2", "4 | 1 | 1", "5 | 5 | 4", "6 | 4 | 3"],
+                &["1 | 1 | 1", "2 | 5 | 4", "3 | 1 | 1", "4 | 6 | 5", "5 | 4 | 3", "6 | 3 | 2"],
             ),
             (
                 "SELECT at, lag(at) OVER (PARTITION BY k ORDER BY n DESC, at) AS v FROM t WHERE k = 'a'",

@@ -135,6 +135,70 @@ fn keys_may_be_called_alike() {
 }
 
 #[test]
+fn keys_may_be_asked_and_renamed() {
+    right(
+        "rows",
+        &[
+            ("SELECT n, count(*) AS c FROM t GROUP BY n HAVING n > 1", &["2 | 1", "3 | 2"]),
+            ("SELECT k, sum(n) AS s FROM t GROUP BY k HAVING k = 'a' OR sum(n) > 1", &["null | 2", "a | 7"]),
+            ("SELECT n + 1 AS m FROM t GROUP BY n + 1 HAVING n + 1 < 4 AND count(*) > 1", &["2"]),
+            ("SELECT count(*) AS c FROM t GROUP BY t.k HAVING t.k = 'b' ORDER BY t.k", &["2"]),
+            ("SELECT n % 2 AS p, count(*) AS c FROM t GROUP BY p HAVING p = 0", &["0 | 1"]),
+            ("SELECT k AS j, count(*) AS c FROM t GROUP BY ALL HAVING j = 'b'", &["b | 2"]),
+            (
+                "SELECT b.k AS other, count(*) AS c FROM t a JOIN t b ON a.n = b.n GROUP BY b.k",
+                &["null | 1", "a | 6", "b | 2"],
+            ),
+            (
+                "SELECT b.n AS other, count(*) AS c FROM t a LEFT JOIN t b ON a.n = b.n GROUP BY b.n",
+                &["null | 1", "1 | 4", "2 | 1", "3 | 4"],
+            ),
+        ],
+    );
+}
+
+/// An aggregate has a row of no rows too.
+#[test]
+fn a_query_of_one_value_is_always_there() {
+    right(
+        "rows",
+        &[
+            ("SELECT at FROM t WHERE EXISTS (SELECT max(u.n) FROM t u WHERE u.at = t.n + 9) AND at < 3", &["1", "2"]),
+            ("SELECT at FROM t WHERE NOT EXISTS (SELECT count(*) FROM t u WHERE u.at = t.n)", &[]),
+            ("SELECT at FROM t WHERE EXISTS (SELECT u.n FROM t u WHERE u.at = t.n AND u.at < 2)", &["2", "6"]),
+        ],
+    );
+}
+
+#[test]
+fn all_columns_are_those_of_the_table_that_is_asked() {
+    right(
+        "rows",
+        &[
+            (
+                "SELECT * FROM t WHERE NOT EXISTS (SELECT 1 FROM t u WHERE u.k = t.k AND u.at > t.at)",
+                &["null | 2 | 4", "b | null | 5", "a | 1 | 6"],
+            ),
+            (
+                "SELECT * EXCLUDE (n) FROM t a WHERE EXISTS (SELECT 1 FROM t u WHERE u.k = a.k AND u.n < a.n)",
+                &["a | 1", "a | 3"],
+            ),
+        ],
+    );
+}
+
+#[test]
+fn nothing_is_replaced_nowhere_and_missing_texts_have_no_beginning() {
+    right(
+        "rows",
+        &[(
+            "SELECT replace(k, '', 'x') AS r, left(k, 0) IS NULL AS l, replace(k, 'a', '') AS a FROM t WHERE at > 3",
+            &["null | true | null", "b | false | b", "a | false | "],
+        )],
+    );
+}
+
+#[test]
 fn windows_have_filters_and_places() {
     right(
         "rows",

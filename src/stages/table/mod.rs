@@ -34,6 +34,8 @@ mod answers;
 #[cfg(test)]
 mod around;
 #[cfg(test)]
+mod constants;
+#[cfg(test)]
 mod decimals;
 #[cfg(test)]
 mod nearest;

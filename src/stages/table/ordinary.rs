@@ -376,6 +376,8 @@ fn what_has_no_answer_says_what_to_write() {
         ("SELECT date_diff(at, at) AS b FROM t", "takes a unit and two dates or times"),
         ("SELECT now() AS b, at FROM t", "follows the clock"),
         ("SELECT at + INTERVAL (n) DAY AS b FROM t", "an interval is a text"),
+        ("SELECT DATE '2024-01-31' + INTERVAL '1.5 hours' AS b FROM t", "write whole numbers with their units"),
+        ("SELECT INTERVAL '1 fortnight' AS b FROM t", "`1 fortnight` is no interval"),
         ("SELECT k LIKE k ESCAPE '!' AS b FROM t", "a pattern is a text in single quotes"),
         ("SELECT regexp_replace(k, '(', 'x') AS b FROM t", "cannot be read"),
         ("SELECT regexp_extract(k, 'a', 1) AS b FROM t", "has no group 1"),

@@ -20,8 +20,8 @@ pub struct Window {
     /// The columns whose values make a group; all rows are one group without it.
     #[serde(default)]
     pub by: OneOrMany,
-    /// The columns that order the rows of a group; rows that are equal in them keep their order. Aggregates then are of the rows up to
-    /// each row and those that are equal to it.
+    /// The columns that order the rows of a group; rows that are equal in them keep their order, and missing values are the largest.
+    /// Aggregates then are of the rows up to each row and those that are equal to it.
     #[serde(default)]
     pub order: OneOrMany,
     /// The largest first.
