@@ -81,7 +81,7 @@ fn short(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use polars::df;
+    use polars::prelude::{IntoSeries, df};
 
     #[test]
     fn cells_read_as_people_write_them() {
