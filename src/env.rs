@@ -147,13 +147,14 @@ pub fn limit_threads(threads: usize) {
 }
 
 /// Whether the C library's allocator keeps large blocks that were freed, up to 256 MiB an arena, for the next ones. Otherwise every column
-/// of some millions of rows is new memory, which the kernel must clear page by page: a fifth of the time of some queries.
+/// of some millions of rows is new memory, which the kernel must clear page by page: a fifth of the time of some queries. Where a stage
+/// says how much memory it may use, hardly anything is kept.
 pub fn keep_freed_memory(keep: bool) {
     #[cfg(target_env = "gnu")]
     {
         const MIB: libc::c_int = 1 << 20;
-        // The lower ones are those to which it comes by itself.
-        let (mapped, trimmed) = if keep { (64 * MIB, 256 * MIB) } else { (32 * MIB, 64 * MIB) };
+        // By itself it comes to 32 and 64 MiB.
+        let (mapped, trimmed) = if keep { (64 * MIB, 256 * MIB) } else { (2 * MIB, 4 * MIB) };
         // SAFETY: changes two numbers of the allocator, under its lock.
         unsafe {
             libc::mallopt(libc::M_MMAP_THRESHOLD, mapped);

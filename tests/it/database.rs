@@ -312,7 +312,7 @@ fn connections_are_protected(server: &Server, sandbox: &Sandbox) {
         ask(host, more).success();
         sandbox.kilter(&["show", "shop.toml", "orders", "--json"]).success().prints(expected);
     };
-    let [yes, no] = ["\"protected\": \"1\"", "\"protected\": \"0\""];
+    let [yes, no] = ["\"protected\": 1", "\"protected\": 0"];
     // The server does not have it yet.
     protected("127.0.0.1", "", no);
     ask("127.0.0.1", "ssl_mode = \"require\"").exits(1).says("does not support TLS").says("ssl_mode = \"disable\"");

@@ -100,7 +100,9 @@ fn metric(sandbox: &Sandbox, stage: &str, name: &str) -> f64 {
 fn answers(sandbox: &Sandbox, stage: &str) -> Vec<String> {
     let shown = sandbox.kilter(&["show", "pipeline.toml", stage, "--json"]).success().json();
     let rows = shown["outputs"]["table"]["head"].as_array().cloned().unwrap_or_default();
-    rows.iter().map(|row| row["prediction"].as_str().unwrap_or_default().to_owned()).collect()
+    rows.iter()
+        .map(|row| row["prediction"].as_str().map_or_else(|| row["prediction"].to_string(), str::to_owned))
+        .collect()
 }
 
 /// The stages that were cached.

@@ -1,8 +1,7 @@
 //! Plans with a fixed row order and exact float aggregates.
 //!
 //! What polars leaves open, this settles: groups come sorted by their keys (missing values first), joins keep the order of the left table and then
-//! of the right, rows that become equal keep the first, sorts are stable, unions follow their inputs. A sort that the user asked for stays
-//! the last word: rows that are equal in it keep the order from before.
+//! of the right, rows that become equal keep the first, sorts are stable, unions follow their inputs. Rows equal in a sort keep their order.
 
 mod casts;
 mod constants;

@@ -119,7 +119,9 @@ impl Trial<'_> {
             AExpr::Ternary { predicate, .. } => self.condition(*predicate),
             AExpr::Filter { by, .. } => self.condition(*by),
             AExpr::BinaryExpr { left, op, right } if op.is_comparison() => {
-                let (from, to) = self.as_number(*left).or_else(|| self.as_number(*right))?;
+                let written =
+                    || self.moment_and_number(*left, *right).or_else(|| self.moment_and_number(*right, *left));
+                let (from, to) = self.as_number(*left).or_else(|| self.as_number(*right)).or_else(written)?;
                 let (from, to) = (name(&from), name(&to));
                 Some(format!(
                     "cannot compare {from} with {to}: a date is written `DATE '2024-01-31'`, a duration `INTERVAL '1 day'`"
@@ -155,6 +157,14 @@ impl Trial<'_> {
     /// The types of a cast of a date or time to a number that polars makes where nobody asked for it.
     fn as_number(&self, node: Node) -> Option<(DataType, DataType)> {
         self.cast_unasked(node).filter(|(from, to)| from.is_temporal() && to.is_primitive_numeric())
+    }
+
+    /// The types of a date or time and of a number that is written out, which polars compares without a cast.
+    fn moment_and_number(&self, moment: Node, number: Node) -> Option<(DataType, DataType)> {
+        let types = (self.dtype(moment)?, self.dtype(number)?);
+        let is_number = types.1.is_primitive_numeric()
+            || matches!(types.1, DataType::Unknown(UnknownKind::Int(_) | UnknownKind::Float));
+        (types.0.is_temporal() && is_number).then_some(types)
     }
 
     fn cast_unasked(&self, node: Node) -> Option<(DataType, DataType)> {
@@ -223,7 +233,8 @@ mod tests {
             ("CASE WHEN s THEN b ELSE b END", "a condition (bool) is needed here, found str"),
             ("b AND i", "a condition (bool) is needed here, found i64"),
             ("NOT s", "str cannot be cast to bool"),
-            ("d > 5", "cannot compare date with i"),
+            ("d > 5", "cannot compare date with a whole number"),
+            ("5.5 < d", "cannot compare date with a number"),
             ("i = d", "cannot compare date with i64"),
             ("o = 1", "are not compared"),
             ("l + 1", "arithmetic is not known of list(i64) and"),
