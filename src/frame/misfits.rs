@@ -165,11 +165,16 @@ fn comparisons(said: &str) -> Option<String> {
     let (left, right) = (of(left)?, of(right)?);
     let nested = |name: &str| name.starts_with("list") || name.starts_with("array") || name.starts_with("a struct");
     Some(match nested(&left) || nested(&right) {
-        true => format!(
-            "{left} and {right} are not compared: `array_contains(a, 1)` and `a[1]` ask of a list, `a.b` of a field of a struct"
-        ),
+        true => not_compared(&left, &right),
         false => format!("cannot compare {left} with {right}"),
     })
+}
+
+/// That values of these types, one of them nested, are not compared.
+pub(super) fn not_compared(left: &str, right: &str) -> String {
+    format!(
+        "{left} and {right} are not compared: `array_contains(a, 1)` and `a[1]` ask of a list, `a.b` of a field of a struct"
+    )
 }
 
 /// Values of several types where one is needed.

@@ -98,7 +98,10 @@ pub(super) fn meant(expr: &Expr) -> Result<Option<Expr>, String> {
                 Ok(Some(Expr::BinaryOp { left: right.clone(), op: B::Plus, right: left.clone() }))
             }
             (_, Expr::Interval(interval)) => {
-                readable(interval, false)?;
+                // What can be read nowhere is told where it stands itself.
+                if readable(interval, true).is_ok() {
+                    readable(interval, false)?;
+                }
                 // A sign is of one number, so that of several it cannot stand before all.
                 let alone = |text: &&str| text.split_whitespace().count() < 3;
                 Ok(text_of(interval).filter(alone).and_then(|text| text.strip_prefix('-')).map(|text| {

@@ -2,7 +2,7 @@
 //! casts and patterns only then. What is certain is told from the plan; each expression that is not known to fit is run over a row of ordinary
 //! values, and what stands alone is run as it is.
 
-use super::super::misfits::{calculated, needed};
+use super::super::misfits::{calculated, needed, not_compared};
 use super::super::{from_polars, ordinary, polars_words, unpanicked};
 use polars::chunked_array::cast::CastOptions;
 use polars::prelude::*;
@@ -119,6 +119,12 @@ impl Trial<'_> {
             AExpr::Ternary { predicate, .. } => self.condition(*predicate),
             AExpr::Filter { by, .. } => self.condition(*by),
             AExpr::BinaryExpr { left, op, right } if op.is_comparison() => {
+                let types = (self.dtype(*left)?, self.dtype(*right)?);
+                let is_known =
+                    |dtype: &DataType| !matches!(dtype, DataType::Null | DataType::Unknown(UnknownKind::Any));
+                if is_known(&types.0) && is_known(&types.1) && types.0.is_nested() != types.1.is_nested() {
+                    return Some(not_compared(&name(&types.0), &name(&types.1)));
+                }
                 let written =
                     || self.moment_and_number(*left, *right).or_else(|| self.moment_and_number(*right, *left));
                 let (from, to) = self.as_number(*left).or_else(|| self.as_number(*right)).or_else(written)?;
@@ -244,7 +250,7 @@ mod tests {
             ("CAST(i AS DECIMAL(99, 2))", "a decimal has 1 to 38 digits"),
             ("s || l", "list(i64) cannot be cast to str"),
             ("s ~ '('", "the pattern cannot be read"),
-            ("d + INTERVAL '1 foo'", "there is no unit of time `foo`"),
+            ("d + INTERVAL '1 foo'", "`1 foo` is no interval"),
         ] {
             let found = check_expr(text, &schema(), FloatSums::Exact).err().unwrap_or_default();
             assert!(found.iter().any(|problem| problem.message.contains(says)), "{text}: {found:?}");
