@@ -11,8 +11,8 @@ fn main() {
 /// Programs that lie where they were linked for. Else 430,000 pointers are put right before `main` whenever one starts, which is
 /// most of the time that a command with nothing to do takes (docs/benchmarks.md, Start-up).
 fn at_a_fixed_address() {
-    let target = |what: &str| std::env::var(format!("CARGO_CFG_TARGET_{what}")).unwrap_or_default();
-    if target("OS") == "linux" && target("ENV") == "gnu" {
+    let is = |what: &str, name: &str| std::env::var_os(what).is_some_and(|found| found == name);
+    if is("CARGO_CFG_TARGET_OS", "linux") && is("CARGO_CFG_TARGET_ENV", "gnu") {
         println!("cargo:rustc-link-arg-bins=-no-pie");
     }
 }
