@@ -103,7 +103,7 @@ pub fn polars_words(error: &PolarsError) -> String {
         return format!("a join does not compare {a} with {b}: CAST one side to the type of the other");
     }
     // The pattern stands between, with a mark below it.
-    if let Some(last) = lines.last().filter(|_| line.starts_with("regex error")) {
+    if let Some(last) = lines.next_back().filter(|_| line.starts_with("regex error")) {
         return format!("regex error: {}", last.trim_start_matches("error: "));
     }
     match line

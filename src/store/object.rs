@@ -296,7 +296,7 @@ mod tests {
         let made = make(&store_in(folder.path()), key, 0.0);
         let blob = store_in(folder.path()).object_path(made.outputs["history"].files[0].digest);
         File::open(&blob).and_then(|file| file.set_modified(UNIX_EPOCH)).unwrap();
-        std::fs::set_permissions(&blob, Permissions::from_mode(0)).unwrap();
+        std::fs::set_permissions(&blob, Permissions::from_mode(0o0)).unwrap();
         if File::open(&blob).is_ok() {
             // Whoever may read everything, as root.
             return;

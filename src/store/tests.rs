@@ -14,9 +14,12 @@ use std::process::Command;
 pub(super) const FAIL_AT: &str = "KILTER_TEST_FAIL_AT";
 pub(super) const WORKSPACE: &str = "KILTER_TEST_WORKSPACE";
 
+/// At which point, and what.
+type Happening = (&'static str, Box<dyn FnMut()>);
+
 thread_local! {
-    /// In a test's thread: what happens, and at which point.
-    static HAPPENS: RefCell<Option<(&'static str, Box<dyn FnMut()>)>> = const { RefCell::new(None) };
+    /// What happens in a test's thread.
+    static HAPPENS: RefCell<Option<Happening>> = const { RefCell::new(None) };
 }
 
 /// From now on this happens whenever the point is reached in this thread.

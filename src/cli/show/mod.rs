@@ -113,7 +113,7 @@ fn as_text(
     }
     // A stage that gives nothing but numbers would show them twice.
     let numbers_alone = matches!(ports, [(_, artifact)] if artifact.ty == ArtifactType::Metrics);
-    if !one && !(numbers_alone && result.gates.is_empty()) {
+    if !(one || numbers_alone && result.gates.is_empty()) {
         out.push_str(&metrics::text(result, view.output));
     }
     if let [(port, artifact)] = ports {
