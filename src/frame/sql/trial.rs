@@ -119,11 +119,10 @@ impl Trial<'_> {
             AExpr::Ternary { predicate, .. } => self.condition(*predicate),
             AExpr::Filter { by, .. } => self.condition(*by),
             AExpr::BinaryExpr { left, op, right } if op.is_comparison() => {
-                let types = (self.dtype(*left)?, self.dtype(*right)?);
-                let is_known =
-                    |dtype: &DataType| !matches!(dtype, DataType::Null | DataType::Unknown(UnknownKind::Any));
-                if is_known(&types.0) && is_known(&types.1) && types.0.is_nested() != types.1.is_nested() {
-                    return Some(not_compared(&name(&types.0), &name(&types.1)));
+                if let Some(nested) =
+                    self.nested_and_plain(*left, *right).or_else(|| self.nested_and_plain(*right, *left))
+                {
+                    return Some(not_compared(&name(&nested.0), &name(&nested.1)));
                 }
                 let written =
                     || self.moment_and_number(*left, *right).or_else(|| self.moment_and_number(*right, *left));
@@ -171,6 +170,14 @@ impl Trial<'_> {
         let is_number = types.1.is_primitive_numeric()
             || matches!(types.1, DataType::Unknown(UnknownKind::Int(_) | UnknownKind::Float));
         (types.0.is_temporal() && is_number).then_some(types)
+    }
+
+    /// The types of a list, an array or a struct and of a value that is none, which polars makes alike where it can.
+    fn nested_and_plain(&self, nested: Node, plain: Node) -> Option<(DataType, DataType)> {
+        let own = self.cast_unasked(nested).map_or_else(|| self.dtype(nested), |(from, _)| Some(from))?;
+        let other = self.dtype(plain)?;
+        let is_known = !matches!(other, DataType::Null | DataType::Unknown(UnknownKind::Any));
+        (own.is_nested() && is_known && !other.is_nested()).then_some((own, other))
     }
 
     fn cast_unasked(&self, node: Node) -> Option<(DataType, DataType)> {

@@ -216,7 +216,9 @@ fn print_outcomes() {
         for (place, split) in SPLITS.iter().enumerate() {
             print::<Split>(&bench, &format!("table {number} split {place}"), &format!("from = \"t\"\n{split}"));
         }
-        for (place, encoding) in ENCODINGS.iter().enumerate() {
+        // Of no rows nothing is learnt.
+        let encodings = if made.is_empty() { &[][..] } else { &ENCODINGS[..] };
+        for (place, encoding) in encodings.iter().enumerate() {
             print::<Encode>(&bench, &format!("table {number} encoding {place}"), &format!("fit = \"t\"\n{encoding}"));
         }
     }
