@@ -217,7 +217,7 @@ fn print_outcomes() {
             print::<Split>(&bench, &format!("table {number} split {place}"), &format!("from = \"t\"\n{split}"));
         }
         // Of no rows nothing is learnt.
-        let encodings = if made.is_empty() { &[][..] } else { &ENCODINGS[..] };
+        let encodings = if made.is_empty() { &[] } else { ENCODINGS };
         for (place, encoding) in encodings.iter().enumerate() {
             print::<Encode>(&bench, &format!("table {number} encoding {place}"), &format!("fit = \"t\"\n{encoding}"));
         }
