@@ -6,9 +6,12 @@
 //! so a column is taken in as it comes, piece by piece, and is never needed whole. It does not depend on the pieces, on
 //! chunks, buffers or threads. A table's digest covers the column digests in order ([`TableDigest`]).
 
+mod strings;
+
 use crate::digest::{Digest, TableDigest};
 use polars::prelude::*;
 use rayon::prelude::*;
+use strings::Strings;
 
 const COLUMN: &str = "kilter 2026 column content, in streams";
 
@@ -53,9 +56,19 @@ impl TableHasher {
     /// # Errors
     /// Where a column is of another type.
     pub fn push(&mut self, df: &DataFrame) -> PolarsResult<()> {
-        self.rows += df.height() as u64;
-        let columns = self.columns.par_iter_mut().zip(df.columns().par_iter());
-        columns.try_for_each(|(hasher, column)| hasher.content.push(column.as_materialized_series()))
+        self.push_all(std::slice::from_ref(df))
+    }
+
+    /// The same of the next pieces; no column waits for another between them.
+    ///
+    /// # Errors
+    /// See [`TableHasher::push`].
+    pub fn push_all(&mut self, pieces: &[DataFrame]) -> PolarsResult<()> {
+        self.rows += pieces.iter().map(|df| df.height() as u64).sum::<u64>();
+        self.columns.par_iter_mut().enumerate().try_for_each(|(at, hasher)| {
+            let mut columns = pieces.iter().filter_map(|df| df.columns().get(at));
+            columns.try_for_each(|column| hasher.content.push(column.as_materialized_series()))
+        })
     }
 
     /// The digests of all rows.
@@ -150,10 +163,7 @@ impl Content {
                 bits.extend(series.bool()?.iter().map(|bit| bit == Some(true)));
                 Ok(())
             }
-            Values::Bytes { lengths, bytes } if series.dtype() == &DataType::String => {
-                byte_strings(lengths, bytes, || series.str().map(|ca| ca.iter().map(|value| value.map(str::as_bytes))))
-            }
-            Values::Bytes { lengths, bytes } => byte_strings(lengths, bytes, || series.binary().map(|ca| ca.iter())),
+            Values::Bytes { lengths, bytes } => Strings::new(lengths, bytes).push(series),
             Values::List { lengths, inner } => match series.dtype() {
                 DataType::Array(dtype, _) => list(lengths, inner, series.cast(&DataType::List(dtype.clone()))?.list()?),
                 _ => list(lengths, inner, series.list()?),
@@ -310,29 +320,6 @@ fn numbers(hasher: &mut blake3::Hasher, series: &Series) -> PolarsResult<()> {
         DataType::Float64 => floats!(hasher, series.f64()?, f64),
         other => return no_content(other),
     }
-    Ok(())
-}
-
-fn byte_strings<'a, I>(
-    lengths: &mut blake3::Hasher,
-    bytes: &mut blake3::Hasher,
-    values: impl Fn() -> PolarsResult<I>,
-) -> PolarsResult<()>
-where
-    I: Iterator<Item = Option<&'a [u8]>>,
-{
-    const FULL: usize = 1 << 20;
-    let all: Vec<u64> = values()?.map(|value| (value.map_or(0, <[u8]>::len) as u64).to_le()).collect();
-    lengths.update_rayon(bytemuck::cast_slice(&all));
-    let mut buffer = Vec::with_capacity(FULL);
-    for value in values()?.flatten() {
-        buffer.extend_from_slice(value);
-        if buffer.len() >= FULL {
-            bytes.update_rayon(&buffer);
-            buffer.clear();
-        }
-    }
-    bytes.update_rayon(&buffer);
     Ok(())
 }
 

@@ -10,6 +10,7 @@ use crate::stage::{Produced, RunCx, StageError};
 use crate::types::TableSchema;
 use polars::io::parquet::write::BatchedWriter;
 use polars::prelude::*;
+use rayon::prelude::*;
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,9 @@ pub const TABLE_FILE: &str = "table.parquet";
 
 /// Rows of a row group: fixed, because it shows in the bytes.
 const ROW_GROUP: usize = 1 << 18;
+
+/// Columns that are encoded beside each other, where there are as many: enough that no thread waits long for the last of them.
+const COLUMNS: usize = 32;
 
 /// Writes a frame as the table of `port` and adds the port, with its real schema and its logical digest, to `produced`.
 ///
@@ -40,6 +44,8 @@ pub struct TableWriter {
     /// Rows that do not fill a row group yet.
     waiting: DataFrame,
     rows: u64,
+    /// Row groups that are made at once; it does not show in the bytes.
+    at_once: usize,
 }
 
 /// A table that was written.
@@ -86,16 +92,17 @@ impl TableWriter {
                 StageError::data(format!("the table `{port}` would have no columns")).hint("keep at least one column")
             );
         }
-        Self::create(cx.out(port)?.join(TABLE_FILE), schema)
+        let at_once = if cx.memory.is_some() { 1 } else { COLUMNS.div_ceil(schema.len()) };
+        Self::create(cx.out(port)?.join(TABLE_FILE), schema, at_once)
     }
 
-    fn create(path: PathBuf, schema: &SchemaRef) -> Result<Self, StageError> {
+    fn create(path: PathBuf, schema: &SchemaRef, at_once: usize) -> Result<Self, StageError> {
         let hasher = TableHasher::new(schema).map_err(|error| failed("take the table's digests", &error))?;
         let mut writer = parquet_writer(&path, schema)?;
         let types = writer.parquet_schema().fields().to_vec();
         let encoder = Encoder::new(types).map_err(|error| not_written(&path, &error))?;
         let waiting = DataFrame::empty_with_schema(schema);
-        Ok(Self { schema: schema.clone(), path, writer, encoder, hasher, waiting, rows: 0 })
+        Ok(Self { schema: schema.clone(), path, writer, encoder, hasher, waiting, rows: 0, at_once })
     }
 
     /// The next rows.
@@ -113,8 +120,10 @@ impl TableWriter {
         };
         let mut from = 0;
         while df.height() - from >= ROW_GROUP {
-            self.group(df.slice(from as i64, ROW_GROUP))?;
-            from += ROW_GROUP;
+            let groups = ((df.height() - from) / ROW_GROUP).min(self.at_once);
+            let to = from + groups * ROW_GROUP;
+            self.groups((from..to).step_by(ROW_GROUP).map(|row| df.slice(row as i64, ROW_GROUP)).collect())?;
+            from = to;
         }
         if from > 0 {
             df = df.slice(from as i64, usize::MAX);
@@ -123,18 +132,25 @@ impl TableWriter {
         Ok(())
     }
 
-    /// Writes a row group.
-    fn group(&mut self, df: DataFrame) -> Result<(), StageError> {
-        let df = canonical(df).map_err(|error| failed("compact the table", &error))?;
-        self.rows += df.height() as u64;
-        let (hashed, encoded) = rayon::join(|| self.hasher.push(&df), || self.encoder.encoded(&df));
+    /// Writes row groups.
+    fn groups(&mut self, groups: Vec<DataFrame>) -> Result<(), StageError> {
+        let groups = groups.into_iter().map(canonical).collect::<PolarsResult<Vec<_>>>();
+        let groups = groups.map_err(|error| failed("compact the table", &error))?;
+        self.rows += groups.iter().map(|df| df.height() as u64).sum::<u64>();
+        let (hashed, encoded) = rayon::join(
+            || self.hasher.push_all(&groups),
+            || groups.par_iter().map(|df| self.encoder.encoded(df)).collect::<Vec<_>>(),
+        );
         hashed.map_err(|error| failed("take the table's digests", &error))?;
-        let written = match encoded {
-            Ok(Some((rows, pages))) => self.writer.write_row_group(rows, &pages),
-            Ok(None) => Ok(()),
-            Err(error) => Err(error),
-        };
-        written.map_err(|error| not_written(&self.path, &error))
+        for group in encoded {
+            let written = match group {
+                Ok(Some((rows, pages))) => self.writer.write_row_group(rows, &pages),
+                Ok(None) => Ok(()),
+                Err(error) => Err(error),
+            };
+            written.map_err(|error| not_written(&self.path, &error))?;
+        }
+        Ok(())
     }
 
     /// Ends the table.
@@ -144,7 +160,7 @@ impl TableWriter {
     pub fn finish(mut self) -> Result<Written, StageError> {
         if self.waiting.height() > 0 {
             let rest = std::mem::take(&mut self.waiting);
-            self.group(rest)?;
+            self.groups(vec![rest])?;
         }
         self.writer.finish().map_err(|error| not_written(&self.path, &error))?;
         let schema = from_polars_schema(&self.schema).with_rows(self.rows);
@@ -225,7 +241,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let write = |df: DataFrame, name: &str, size: usize| {
             let path = folder.path().join(name);
-            let mut writer = TableWriter::create(path.clone(), df.schema()).expect("a file");
+            let mut writer = TableWriter::create(path.clone(), df.schema(), 1).expect("a file");
             let parts = df.height().div_ceil(size);
             (0..parts).for_each(|part| writer.push(df.slice((part * size) as i64, size)).expect("written"));
             let digests = writer.finish().expect("written").digests;
@@ -250,9 +266,9 @@ mod tests {
             "c" => (0..rows).map(|row| row % 3 == 0).collect::<Vec<_>>(),
         ];
         let whole = whole.expect("a frame");
-        let write = |name: &str, sizes: &[usize]| {
+        let write = |name: &str, sizes: &[usize], at_once: usize| {
             let path = folder.path().join(name);
-            let mut writer = TableWriter::create(path.clone(), whole.schema()).expect("a file");
+            let mut writer = TableWriter::create(path.clone(), whole.schema(), at_once).expect("a file");
             let (mut from, mut sizes) = (0, sizes.iter().cycle());
             while from < rows {
                 let size = *sizes.next().expect("a size");
@@ -261,9 +277,10 @@ mod tests {
             }
             (writer.finish().expect("written").digests, std::fs::read(path).expect("read"))
         };
-        let one = write("one", &[rows]);
-        assert!(one == write("two", &[50_000, 1, 99_999]), "small pieces");
-        assert!(one == write("three", &[ROW_GROUP, 300_000]), "large pieces");
+        let one = write("one", &[rows], 1);
+        assert!(one == write("two", &[50_000, 1, 99_999], 8), "small pieces");
+        assert!(one == write("three", &[ROW_GROUP, 300_000], 2), "large pieces");
+        assert!(one == write("four", &[rows], 2), "all at once");
         let read = crate::frame::read::scan_parquet(&folder.path().join("two")).and_then(LazyFrame::collect);
         assert!(read.expect("read").equals_missing(&whole));
     }

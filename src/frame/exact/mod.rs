@@ -4,9 +4,10 @@
 //! that number: in an `i128` whose unit is a power of two that fits the first term, so that terms up to 36 powers of two
 //! smaller or larger than it are added by a shift and an addition; and where terms do not fit into that, or the `i128` is
 //! full, in a superaccumulator beside it (`limbs`). Adding is exact, hence associative and commutative: pieces can be
-//! summed in parallel and merged in any order. Only [`ExactSum::value`] rounds, once, half to even: the result is the
-//! correctly rounded sum.
+//! summed in parallel and merged in any order, and many terms at once are added in blocks first (`blocks`). Only
+//! [`ExactSum::value`] rounds, once, half to even: the result is the correctly rounded sum.
 
+mod blocks;
 mod limbs;
 mod sliding;
 

@@ -22,6 +22,11 @@ pub(super) trait State: Clone + Default + Send + Sync + 'static {
     /// Takes in a value; where the moment is of pairs, a pair.
     fn add(&mut self, x: f64, y: f64);
 
+    /// Takes in as many values or pairs as there are.
+    fn add_all(&mut self, x: &[f64], y: &[f64]) {
+        x.iter().zip(y).for_each(|(x, y)| self.add(*x, *y));
+    }
+
     fn merge(&mut self, other: &Self);
 
     /// `None` for a missing value.
@@ -33,6 +38,10 @@ impl State for ExactSum {
     #[inline(always)]
     fn add(&mut self, x: f64, _: f64) {
         ExactSum::add(self, x);
+    }
+
+    fn add_all(&mut self, x: &[f64], _: &[f64]) {
+        ExactSum::add_all(self, x);
     }
 
     fn merge(&mut self, other: &Self) {
@@ -56,6 +65,11 @@ impl State for Mean {
     fn add(&mut self, x: f64, _: f64) {
         self.sum.add(x);
         self.count += 1;
+    }
+
+    fn add_all(&mut self, x: &[f64], _: &[f64]) {
+        self.sum.add_all(x);
+        self.count += x.len() as u64;
     }
 
     fn merge(&mut self, other: &Self) {

@@ -67,7 +67,7 @@ impl View<'_> {
     pub(super) fn add_all<S: State>(&self, state: &mut S, range: Range<usize>) {
         let (x, y) = (&self.x[range.clone()], &self.y[range.clone()]);
         match self.valid {
-            None => x.iter().zip(y).for_each(|(x, y)| state.add(*x, *y)),
+            None => state.add_all(x, y),
             Some(valid) => {
                 for ((x, y), valid) in x.iter().zip(y).zip(&valid[range]) {
                     if *valid {
