@@ -88,11 +88,11 @@ impl Kind for Generate {
     const INFO: StageInfo = StageInfo {
         name: "generate",
         family: Family::Judge,
-        version: 2,
+        version: 3,
         summary: "Goes on with texts by a trained language model",
         ports: &[Port {
             name: PORT,
-            about: "a row for each text: `prompt`, `text` (the prompt and what was added), `tokens` (how many were added) and `ended` (whether the model or `stop` ended it, and not `max_tokens`)",
+            about: "a row for each text: `prompt`, `text` (the prompt and what was added), `tokens` (how many were added, those that `stop` cut off not counted) and `ended` (whether the model or `stop` ended it, and not `max_tokens`)",
         }],
         example: r#"
 [stage.poems]
@@ -172,16 +172,16 @@ impl Texts {
         tokenizer: &TextTokenizer,
     ) -> Result<(), StageError> {
         let before: Vec<u32> = ids.iter().map(|id| *id as u32).collect();
-        let whole = tokenizer.decode(&[before.as_slice(), &made.tokens].concat())?;
-        let begun = tokenizer.decode(&before)?;
-        // Tokenizers that tidy texts up may give the prompt another form.
-        let added = whole.strip_prefix(&begun).map(str::to_owned);
-        let added = added.map_or_else(|| tokenizer.decode(&made.tokens), Ok)?;
+        let added = added(&before, &made.tokens, tokenizer)?;
         let stop = spec.stop.iter().filter_map(|stop| added.find(stop.as_str())).min();
         let kept = stop.map_or(added.as_str(), |at| &added[..at]);
+        let tokens = match stop {
+            Some(_) => tokens_of(kept, &before, &made.tokens, tokenizer)?,
+            None => made.tokens.len(),
+        };
         self.text.push(format!("{prompt}{kept}"));
         self.prompt.push(prompt);
-        self.tokens.push(made.tokens.len() as i64);
+        self.tokens.push(tokens as i64);
         self.ended.push(made.ended || stop.is_some());
         Ok(())
     }
@@ -196,6 +196,24 @@ impl Texts {
         ];
         DataFrame::new(rows, columns).map_err(|error| frame::failed("make the table of texts", &error))
     }
+}
+
+/// The text of tokens that stand behind others.
+fn added(before: &[u32], made: &[u32], tokenizer: &TextTokenizer) -> Result<String, StageError> {
+    let whole = tokenizer.decode(&[before, made].concat())?;
+    let begun = tokenizer.decode(before)?;
+    // Tokenizers that tidy texts up may give the prompt another form.
+    whole.strip_prefix(&begun).map(str::to_owned).map_or_else(|| tokenizer.decode(made), Ok)
+}
+
+/// How many of the tokens the text that is kept of them is made of; one of which only a part is kept counts.
+fn tokens_of(kept: &str, before: &[u32], made: &[u32], tokenizer: &TextTokenizer) -> Result<usize, StageError> {
+    for count in 0..made.len() {
+        if added(before, &made[..count], tokenizer)?.starts_with(kept) {
+            return Ok(count);
+        }
+    }
+    Ok(made.len())
 }
 
 /// The feature of tokens that the model takes.
@@ -373,5 +391,35 @@ fn check_sampling(spec: &GenerateSpec, cx: &mut CheckCx<'_>) {
     }
     if let Some(index) = spec.stop.iter().position(String::is_empty) {
         cx.error(path!["stop", index], codes::OUT_OF_RANGE, "an empty text would end every text at once");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stages::text::SpecialNames;
+    use serde_json::json;
+
+    /// A tokenizer of characters and of one pair: behind the special ones `a` is 5, `b` 6, a space 7, and `b ` 8.
+    fn tokenizer() -> TextTokenizer {
+        let special = SpecialNames::angled(true);
+        let own = ["a", "b", " ", "b "].map(str::to_owned);
+        let vocab: serde_json::Map<String, serde_json::Value> =
+            special.tokens().into_iter().chain(own).zip(0_u32..).map(|(token, id)| (token, id.into())).collect();
+        let model = json!({ "type": "BPE", "unk_token": "<unk>", "vocab": vocab, "merges": [["b", " "]] });
+        let text = json!({ "version": "1.0", "added_tokens": [], "decoder": { "type": "Fuse" }, "model": model });
+        TextTokenizer::parse(&text.to_string(), &special).unwrap()
+    }
+
+    #[test]
+    fn tokens_behind_a_stop_are_not_counted() {
+        let spec: GenerateSpec = serde_json::from_value(json!({ "model": "m", "stop": ["x", " "] })).unwrap();
+        let mut texts = Texts::default();
+        for tokens in [vec![6, 6, 7, 5, 5], vec![6, 8, 5], vec![7, 5], vec![6, 6]] {
+            texts.add(&spec, "a".to_owned(), &[5], &Generated { tokens, ended: false }, &tokenizer()).unwrap();
+        }
+        assert_eq!(texts.text, ["abb", "abb", "a", "abb"]);
+        assert_eq!(texts.tokens, [2, 2, 0, 2], "one of which a part is kept counts");
+        assert_eq!(texts.ended, [true, true, true, false]);
     }
 }
