@@ -108,6 +108,21 @@ fn a_text_that_holds_a_special_token_is_a_text() {
 }
 
 #[test]
+fn padding_that_texts_are_made_of_is_refused() {
+    let bench = bench(&["snake_case and _".to_owned(), "word after word".to_owned()]);
+    let failure = |model: &str, pad: &str| {
+        let fields =
+            format!("from = \"t\"\ncolumns = [\"text\"]\nmodel = \"{model}\"\nspecial = {{ pad = \"{pad}\" }}");
+        bench.run::<Tokenizer>(&fields).err().map(|failure| failure.message)
+    };
+    let said = failure("characters", "_").expect("refused");
+    assert_eq!(said, "`_` is the token for padding, and the texts have it 2 times");
+    let said = failure("word_piece", "after").expect("refused");
+    assert_eq!(said, "`after` is the token for padding, and the texts have it once");
+    assert_eq!(failure("characters", "~"), None);
+}
+
+#[test]
 fn spans_lead_back_to_the_text() {
     let bench = bench(&texts());
     let text = "naïve 明月 stage";
