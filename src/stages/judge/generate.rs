@@ -208,12 +208,16 @@ fn added(before: &[u32], made: &[u32], tokenizer: &TextTokenizer) -> Result<Stri
 
 /// How many of the tokens the text that is kept of them is made of; one of which only a part is kept counts.
 fn tokens_of(kept: &str, before: &[u32], made: &[u32], tokenizer: &TextTokenizer) -> Result<usize, StageError> {
-    for count in 0..made.len() {
-        if added(before, &made[..count], tokenizer)?.starts_with(kept) {
-            return Ok(count);
+    // The fewest that give it: between them halves are tried, because a text may be long.
+    let (mut few, mut enough) = (0, made.len());
+    while few < enough {
+        let middle = usize::midpoint(few, enough);
+        match added(before, &made[..middle], tokenizer)?.starts_with(kept) {
+            true => enough = middle,
+            false => few = middle + 1,
         }
     }
-    Ok(made.len())
+    Ok(enough)
 }
 
 /// The feature of tokens that the model takes.
