@@ -1,5 +1,8 @@
 //! The kind `generate`: a language model goes on with texts.
 
+#[cfg(test)]
+mod tests;
+
 use super::compatible::check_trained;
 use super::evaluate::{check_compute, default_threads};
 use crate::diag::{codes, did_you_mean};
@@ -171,6 +174,8 @@ impl Texts {
         made: &Generated,
         tokenizer: &TextTokenizer,
     ) -> Result<(), StageError> {
+        // What stands before an empty prompt is no text either.
+        let ids = if prompt.is_empty() { &ids[..0] } else { ids };
         let before: Vec<u32> = ids.iter().map(|id| *id as u32).collect();
         let added = added(&before, &made.tokens, tokenizer)?;
         let stop = spec.stop.iter().filter_map(|stop| added.find(stop.as_str())).min();
@@ -200,8 +205,9 @@ impl Texts {
 
 /// The text of tokens that stand behind others.
 fn added(before: &[u32], made: &[u32], tokenizer: &TextTokenizer) -> Result<String, StageError> {
-    let whole = tokenizer.decode(&[before, made].concat())?;
-    let begun = tokenizer.decode(before)?;
+    // With special ones: a word that goes on with an unknown one is none that begins a text.
+    let whole = tokenizer.decode_all(&[before, made].concat())?;
+    let begun = tokenizer.decode_all(before)?;
     // Tokenizers that tidy texts up may give the prompt another form.
     whole.strip_prefix(&begun).map(str::to_owned).map_or_else(|| tokenizer.decode(made), Ok)
 }
@@ -395,35 +401,5 @@ fn check_sampling(spec: &GenerateSpec, cx: &mut CheckCx<'_>) {
     }
     if let Some(index) = spec.stop.iter().position(String::is_empty) {
         cx.error(path!["stop", index], codes::OUT_OF_RANGE, "an empty text would end every text at once");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::stages::text::SpecialNames;
-    use serde_json::json;
-
-    /// A tokenizer of characters and of one pair: behind the special ones `a` is 5, `b` 6, a space 7, and `b ` 8.
-    fn tokenizer() -> TextTokenizer {
-        let special = SpecialNames::angled(true);
-        let own = ["a", "b", " ", "b "].map(str::to_owned);
-        let vocab: serde_json::Map<String, serde_json::Value> =
-            special.tokens().into_iter().chain(own).zip(0_u32..).map(|(token, id)| (token, id.into())).collect();
-        let model = json!({ "type": "BPE", "unk_token": "<unk>", "vocab": vocab, "merges": [["b", " "]] });
-        let text = json!({ "version": "1.0", "added_tokens": [], "decoder": { "type": "Fuse" }, "model": model });
-        TextTokenizer::parse(&text.to_string(), &special).unwrap()
-    }
-
-    #[test]
-    fn tokens_behind_a_stop_are_not_counted() {
-        let spec: GenerateSpec = serde_json::from_value(json!({ "model": "m", "stop": ["x", " "] })).unwrap();
-        let mut texts = Texts::default();
-        for tokens in [vec![6, 6, 7, 5, 5], vec![6, 8, 5], vec![7, 5], vec![6, 6]] {
-            texts.add(&spec, "a".to_owned(), &[5], &Generated { tokens, ended: false }, &tokenizer()).unwrap();
-        }
-        assert_eq!(texts.text, ["abb", "abb", "a", "abb"]);
-        assert_eq!(texts.tokens, [2, 2, 0, 2], "one of which a part is kept counts");
-        assert_eq!(texts.ended, [true, true, true, false]);
     }
 }

@@ -95,7 +95,20 @@ impl TextTokenizer {
     /// # Errors
     /// A bug, where ids are none of the vocabulary.
     pub fn decode(&self, ids: &[u32]) -> Result<String, StageError> {
-        self.inner.decode(ids, true).map_err(|error| StageError::bug(format!("tokens cannot be joined: {error}")))
+        self.joined(ids, true)
+    }
+
+    /// The same with special ones.
+    ///
+    /// # Errors
+    /// Those of [`Self::decode`].
+    pub fn decode_all(&self, ids: &[u32]) -> Result<String, StageError> {
+        self.joined(ids, false)
+    }
+
+    fn joined(&self, ids: &[u32], without_special: bool) -> Result<String, StageError> {
+        let text = self.inner.decode(ids, without_special);
+        text.map_err(|error| StageError::bug(format!("tokens cannot be joined: {error}")))
     }
 }
 
