@@ -97,7 +97,10 @@ fn pieces(fitted: &FittedTokens, tokenizer: &TextTokenizer, texts: &[&str]) -> R
             // What lies between tokens, such as spaces, counts with the token after it; a character in several tokens with the last.
             let end = token.end.max(told);
             let characters = text.get(told..end).map_or(0, |part| part.chars().count()) as u32;
-            let unknown = if Some(u64::from(token.id)) == special.unk { characters } else { 0 };
+            let unknown = match Some(u64::from(token.id)) == special.unk {
+                true => text.get(token.start.max(told)..end).map_or(0, |part| part.chars().count()) as u32,
+                false => 0,
+            };
             if text.is_char_boundary(end) {
                 told = end;
             }

@@ -69,6 +69,22 @@ fn the_next_token_is_the_target_and_padding_is_none() {
 }
 
 #[test]
+fn a_space_before_an_unknown_token_is_none_of_the_unknown() {
+    let (text, special) = tokenizer();
+    let mut form: serde_json::Value = serde_json::from_str(&text).unwrap();
+    form["pre_tokenizer"] = serde_json::json!({ "type": "WhitespaceSplit" });
+    let tokenizers = Tokenizers::from([("tok".to_owned(), (form.to_string(), special))]);
+    let feature = "features.text = { tokens = \"text\", tokenizer = \"tok\", max_length = 8 }";
+    let spec = fields(&format!("fit = \"t\"\n{feature}\ntarget.text = \"next_token\""));
+    let spec: EncodeSpec = serde_json::from_value(spec).unwrap();
+    let frame = df!["text" => ["a éb"]].unwrap();
+    let encoder = Encoder::fit_with(&spec, &frame, &tokenizers).unwrap();
+    let made = encoder.tokens("text").unwrap().encode(&frame).unwrap();
+    assert_eq!(made.targets[..4], [5, UNK, 6, EOS]);
+    assert_eq!(made.characters, [4, 1]);
+}
+
+#[test]
 fn packed_texts_are_one_stream_of_which_every_token_is_predicted_once() {
     let texts = ["abc", "", "de"];
     let made = rows("max_length = 4, pack = true", "target.text = \"next_token\"", &texts);
