@@ -2,7 +2,7 @@
 
 use super::texts::Texts;
 use crate::stage::StageError;
-use crate::stages::text::TextTokenizer;
+use crate::stages::text::{TextTokenizer, left_out};
 use std::collections::BTreeMap;
 
 /// Counts over texts.
@@ -41,7 +41,8 @@ fn of_text(text: &str, tokenizer: &TextTokenizer) -> Result<Counts, StageError> 
     let tokens = tokenizer.encode(text)?;
     let special = tokenizer.special();
     let are = |id: Option<u64>| tokens.iter().filter(move |token| Some(u64::from(token.id)) == id);
-    let unknown: Vec<(usize, usize)> = are(special.unk).map(|token| (token.start, token.end)).collect();
+    let mut unknown: Vec<(usize, usize)> = are(special.unk).map(|token| (token.start, token.end)).collect();
+    unknown.extend(left_out(text, &tokens));
     let padding = are(special.pad).count() as u64;
     let mut counts = Counts { texts: 1, tokens: tokens.len() as u64, padding, ..Counts::default() };
     counts.characters = characters(text);

@@ -171,6 +171,20 @@ fn a_tokenizer_json_stays_what_it_is_and_gains_what_it_lacks() {
 }
 
 #[test]
+fn what_a_tokenizer_leaves_out_is_not_covered() {
+    let model =
+        serde_json::json!({ "type": "BPE", "unk_token": null, "vocab": { "a": 0, "b": 1, " ": 2 }, "merges": [] });
+    let form =
+        serde_json::json!({ "version": "1.0", "added_tokens": [], "decoder": { "type": "Fuse" }, "model": model });
+    let mut bench = bench(&["ab éa".to_owned(), "bü".to_owned(), " b ".to_owned()]);
+    bench.input("raw", ArtifactType::File, &[("tokenizer.json", form.to_string().as_bytes())]);
+    let produced = bench.run::<Tokenizer>("load = \"raw\"\nfrom = \"t\"\ncolumns = [\"text\"]").unwrap();
+    // Two of seven characters, in two of four words.
+    assert_eq!(produced.metrics["coverage"], 1.0 - 2.0 / 7.0);
+    assert_eq!(produced.metrics["word_coverage"], 0.5);
+}
+
+#[test]
 fn byte_ranks_join_what_has_the_lowest_rank() {
     use base64::Engine;
     let encode = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
