@@ -22,9 +22,16 @@ pub(super) struct Graph {
     values: usize,
     /// The weights that are in it: two layers may share one.
     weights: BTreeSet<String>,
+    /// The names of inputs, which no other value may have.
+    taken: BTreeSet<String>,
 }
 
 impl Graph {
+    /// A graph without operations, whose inputs will have these names.
+    pub fn of<'a>(inputs: impl IntoIterator<Item = &'a str>) -> Self {
+        Self { taken: inputs.into_iter().map(str::to_owned).collect(), ..Self::default() }
+    }
+
     /// Adds an operation and gives the name of its first output.
     pub fn node(&mut self, op: &str, inputs: &[&str], attributes: &[(&str, Attribute<'_>)]) -> String {
         self.node_with(op, inputs, attributes, 1).swap_remove(0)
@@ -39,8 +46,7 @@ impl Graph {
         outputs: usize,
     ) -> Vec<String> {
         let first = self.values;
-        self.values += outputs;
-        let outputs: Vec<String> = (first..self.values).map(|number| format!("value_{number}")).collect();
+        let outputs: Vec<String> = (0..outputs).map(|_| self.fresh("value")).collect();
         self.proto.node.push(NodeProto {
             input: inputs.iter().map(|name| (*name).to_owned()).collect(),
             output: outputs.clone(),
@@ -156,9 +162,13 @@ impl Graph {
     }
 
     fn fresh(&mut self, what: &str) -> String {
-        let name = format!("{what}_{}", self.values);
-        self.values += 1;
-        name
+        loop {
+            let name = format!("{what}_{}", self.values);
+            self.values += 1;
+            if !self.taken.contains(&name) {
+                return name;
+            }
+        }
     }
 
     fn tensor(&mut self, name: &str, dims: Vec<i64>, data_type: i32, raw_data: Vec<u8>) {
@@ -170,16 +180,18 @@ impl Graph {
         self.proto.input.push(value_info(name, elem_type, sizes));
     }
 
-    /// Ends it: this value is the output, under the name `output`.
+    /// Ends it: this value is the output, under the name `output`, or another where an input has that.
     pub fn finish(mut self, value: &str, sizes: &[u64]) -> GraphProto {
+        let free = ["output", "result"].into_iter().find(|name| !self.taken.contains(*name));
+        let name = free.map_or_else(|| self.fresh("output"), str::to_owned);
         self.proto.node.push(NodeProto {
             input: vec![value.to_owned()],
-            output: vec!["output".to_owned()],
-            name: "output".to_owned(),
+            output: vec![name.clone()],
+            name: name.clone(),
             op_type: "Identity".to_owned(),
             attribute: Vec::new(),
         });
-        self.proto.output.push(value_info("output", FLOAT, sizes));
+        self.proto.output.push(value_info(&name, FLOAT, sizes));
         self.proto.name = "kilter".to_owned();
         self.proto
     }

@@ -45,7 +45,8 @@ impl fmt::Display for Refusal {
 /// # Errors
 /// When something in it has no ONNX form, or weights are missing.
 pub fn export(network: &Architecture, weights: &Weights) -> Result<Vec<u8>, Refusal> {
-    let mut flow = Flow::new(weights, network.cx());
+    let names = network.inputs.iter().map(|feature| feature.name.as_str());
+    let mut flow = Flow::new(graph::Graph::of(names), weights, network.cx());
     let inputs: BTreeMap<&str, String> = network
         .inputs
         .iter()

@@ -6,8 +6,12 @@ use crate::nn::Join;
 use crate::types::{Shape, TargetType};
 
 fn network(layers: serde_json::Value) -> Architecture {
+    network_of("sizes", layers)
+}
+
+fn network_of(feature: &str, layers: serde_json::Value) -> Architecture {
     let feature = FeatureType {
-        name: "sizes".into(),
+        name: feature.into(),
         shape: Shape::fixed(&[3]),
         dtype: TensorType::F32,
         scale: None,
@@ -35,6 +39,29 @@ fn a_file_has_inputs_by_name_and_the_classes() {
     let classes = model.metadata_props.iter().find(|fact| fact.key == "kilter.classes").expect("classes");
     assert_eq!(classes.value, r#"["a","b"]"#);
     assert_eq!(export(&network(serde_json::json!([{ "linear": "classes" }])), &weights).expect("again"), bytes);
+}
+
+#[test]
+fn no_value_has_the_name_of_a_feature() {
+    let weights = Weights::from([
+        ("layers.1.weight".to_owned(), (vec![2, 3], vec![0; 24])),
+        ("layers.1.bias".to_owned(), (vec![2], vec![0; 8])),
+    ]);
+    let written = |feature: &str| {
+        let network = network_of(feature, serde_json::json!(["silu", { "linear": "classes" }]));
+        let model = ModelProto::decode(export(&network, &weights).expect("a file").as_slice()).expect("a model");
+        let graph = model.graph.expect("a graph");
+        let mut names: Vec<String> = graph.node.iter().flat_map(|node| node.output.clone()).collect();
+        names.extend(graph.input.iter().map(|input| input.name.clone()));
+        let outputs: Vec<String> = graph.output.iter().map(|output| output.name.clone()).collect();
+        (names, outputs)
+    };
+    for (feature, result) in [("sizes", "output"), ("output", "result"), ("value_0", "output"), ("value_1", "output")] {
+        let (names, outputs) = written(feature);
+        let different: std::collections::BTreeSet<&String> = names.iter().collect();
+        assert_eq!(different.len(), names.len(), "{feature}: {names:?}");
+        assert_eq!(outputs, [result], "{feature}");
+    }
 }
 
 #[test]

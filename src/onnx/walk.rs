@@ -31,8 +31,8 @@ pub(super) struct Site<'a> {
 }
 
 impl<'a> Flow<'a> {
-    pub fn new(weights: &'a Weights, cx: InferCx) -> Self {
-        Self { graph: Graph::default(), weights, cx, mask: None, saved: BTreeMap::new(), embedding: None }
+    pub fn new(graph: Graph, weights: &'a Weights, cx: InferCx) -> Self {
+        Self { graph, weights, cx, mask: None, saved: BTreeMap::new(), embedding: None }
     }
 
     /// Layers one after another: the value they give, and its shape. Their weights lie under `path`.

@@ -36,7 +36,7 @@ pub enum NoDecay {
     Bias,
     /// What norms multiply with and add.
     Norm,
-    /// The vectors of embeddings.
+    /// The vectors of embeddings, those of learned positions included.
     Embedding,
 }
 

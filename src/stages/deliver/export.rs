@@ -27,7 +27,7 @@ pub struct ExportSpec {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Format {
-    /// ONNX, opset 20: inputs are the encoded features by name, the output is called `output`.
+    /// ONNX, opset 20: inputs are the encoded features by name, the output is called `output`, or `result` where a feature is called so.
     #[default]
     Onnx,
 }

@@ -1,5 +1,8 @@
 //! The kind `generate`: a language model goes on with texts.
 
+#[cfg(test)]
+mod tests;
+
 use super::compatible::check_trained;
 use super::evaluate::{check_compute, default_threads};
 use crate::diag::{codes, did_you_mean};
@@ -88,11 +91,11 @@ impl Kind for Generate {
     const INFO: StageInfo = StageInfo {
         name: "generate",
         family: Family::Judge,
-        version: 2,
+        version: 3,
         summary: "Goes on with texts by a trained language model",
         ports: &[Port {
             name: PORT,
-            about: "a row for each text: `prompt`, `text` (the prompt and what was added), `tokens` (how many were added) and `ended` (whether the model or `stop` ended it, and not `max_tokens`)",
+            about: "a row for each text: `prompt`, `text` (the prompt and what was added), `tokens` (how many were added, those that `stop` cut off not counted) and `ended` (whether the model or `stop` ended it, and not `max_tokens`)",
         }],
         example: r#"
 [stage.poems]
@@ -171,17 +174,19 @@ impl Texts {
         made: &Generated,
         tokenizer: &TextTokenizer,
     ) -> Result<(), StageError> {
+        // What stands before an empty prompt is no text either.
+        let ids = if prompt.is_empty() { &ids[..0] } else { ids };
         let before: Vec<u32> = ids.iter().map(|id| *id as u32).collect();
-        let whole = tokenizer.decode(&[before.as_slice(), &made.tokens].concat())?;
-        let begun = tokenizer.decode(&before)?;
-        // Tokenizers that tidy texts up may give the prompt another form.
-        let added = whole.strip_prefix(&begun).map(str::to_owned);
-        let added = added.map_or_else(|| tokenizer.decode(&made.tokens), Ok)?;
+        let added = added(&before, &made.tokens, tokenizer)?;
         let stop = spec.stop.iter().filter_map(|stop| added.find(stop.as_str())).min();
         let kept = stop.map_or(added.as_str(), |at| &added[..at]);
+        let tokens = match stop {
+            Some(_) => tokens_of(kept, &before, &made.tokens, tokenizer)?,
+            None => made.tokens.len(),
+        };
         self.text.push(format!("{prompt}{kept}"));
         self.prompt.push(prompt);
-        self.tokens.push(made.tokens.len() as i64);
+        self.tokens.push(tokens as i64);
         self.ended.push(made.ended || stop.is_some());
         Ok(())
     }
@@ -196,6 +201,29 @@ impl Texts {
         ];
         DataFrame::new(rows, columns).map_err(|error| frame::failed("make the table of texts", &error))
     }
+}
+
+/// The text of tokens that stand behind others.
+fn added(before: &[u32], made: &[u32], tokenizer: &TextTokenizer) -> Result<String, StageError> {
+    // With special ones: a word that goes on with an unknown one is none that begins a text.
+    let whole = tokenizer.decode_all(&[before, made].concat())?;
+    let begun = tokenizer.decode_all(before)?;
+    // Tokenizers that tidy texts up may give the prompt another form.
+    whole.strip_prefix(&begun).map(str::to_owned).map_or_else(|| tokenizer.decode(made), Ok)
+}
+
+/// How many of the tokens the text that is kept of them is made of; one of which only a part is kept counts.
+fn tokens_of(kept: &str, before: &[u32], made: &[u32], tokenizer: &TextTokenizer) -> Result<usize, StageError> {
+    // The fewest that give it: between them halves are tried, because a text may be long.
+    let (mut few, mut enough) = (0, made.len());
+    while few < enough {
+        let middle = usize::midpoint(few, enough);
+        match added(before, &made[..middle], tokenizer)?.starts_with(kept) {
+            true => enough = middle,
+            false => few = middle + 1,
+        }
+    }
+    Ok(enough)
 }
 
 /// The feature of tokens that the model takes.

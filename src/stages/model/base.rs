@@ -6,6 +6,7 @@ use crate::digest::Segment;
 use crate::nn::{Architecture, Base, LayerSpec, NetworkError};
 use crate::path;
 use crate::stage::{CheckCx, Input, Ref, StageError};
+use crate::stages::encode::{Encoder, FittedFeature};
 use crate::types::{DatasetType, ModelType};
 use safetensors::SafeTensors;
 use schemars::JsonSchema;
@@ -162,6 +163,29 @@ fn shift(path: &mut Vec<Segment>, count: usize) -> bool {
             false
         }
     }
+}
+
+/// Refuses data whose indices stand for other things than those of the base's: of another vocabulary, be it as large, it would look up
+/// the vectors of other tokens.
+pub(super) fn same_vocabulary(spec: &ModelSpec, base: &Input, data: &Input) -> Result<(), StageError> {
+    let (own, given) = (Encoder::of(base)?, Encoder::of(data)?);
+    for (name, feature) in &own.features {
+        let what = match (feature, given.features.get(name)) {
+            (FittedFeature::Tokens(a), Some(FittedFeature::Tokens(b))) if a.tokenizer != b.tokenizer => "tokens",
+            (FittedFeature::Category(a), Some(FittedFeature::Category(b))) if a.values() != b.values() => "values",
+            _ => continue,
+        };
+        let message =
+            format!("the numbers of `{name}` stand for other {what} in `{}` than in the base's data", spec.data);
+        return Err(StageError::data(message)
+            .note(format!("the base would see other {what} than there are"))
+            .hint(match what {
+                "tokens" => "encode it with the tokenizer of the base's data",
+                _ => "encode it by the stage that encodes the base's data: `apply` there, so that the values keep their numbers",
+            })
+            .at(path!["data"]));
+    }
+    Ok(())
 }
 
 /// Writes the weights of the layers that were taken.

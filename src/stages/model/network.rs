@@ -243,6 +243,7 @@ layers = [
         };
         let base = spec.base.as_ref().map(|reference| cx.input(reference)).transpose()?;
         let found = base.map(|base| base::of(spec, base)).transpose()?;
+        base.map_or(Ok(()), |base| base::same_vocabulary(spec, base, input))?;
         let network = spec.declared(found.as_ref(), data).finished().map_err(|mistakes| refuse(&mistakes))?;
         let folder = cx.out("model")?;
         let file = folder.join("architecture.json");

@@ -6,7 +6,10 @@ use crate::nn::Architecture;
 use crate::path;
 use crate::stage::testing::Bench;
 use crate::stage::{Finding, Outputs};
+use crate::stages::encode::Encode;
+use crate::stages::table::testing::table_input;
 use crate::types::{ArtifactType, DatasetType, Dim, FeatureType, Shape, TargetType, Task, TensorType};
+use polars::prelude::df;
 
 fn feature(name: &str, shape: &[u64], dtype: TensorType) -> FeatureType {
     let scale = (dtype == TensorType::U8).then_some(255.0);
@@ -43,9 +46,12 @@ fn flights() -> DatasetType {
 
 fn bench(data: DatasetType) -> Bench {
     let mut bench = Bench::default();
-    bench.input("encode.train", ArtifactType::Dataset(data), &[("encoder.json", b"{}\n")]);
+    bench.input("encode.train", ArtifactType::Dataset(data), &[("encoder.json", ENCODER)]);
     bench
 }
+
+/// An encoder of nothing.
+const ENCODER: &[u8] = br#"{ "version": 2, "features": {}, "targets": [] }"#;
 
 fn check(data: DatasetType, fields: &str) -> (Outputs, Vec<Finding>) {
     bench(data).check::<Model>(&format!("data = 'encode.train'\n{fields}"))
@@ -71,7 +77,7 @@ fn the_predicted_type_is_the_one_that_a_run_produces() {
     assert_eq!(names, ["architecture.json", "encoder.json"]);
     let network: Architecture = serde_json::from_slice(&files[0].1).expect("an architecture");
     assert_eq!(network.output, Shape::fixed(&[10]));
-    assert_eq!(files[1].1, b"{}\n");
+    assert_eq!(files[1].1, ENCODER);
 }
 
 #[test]
@@ -215,18 +221,58 @@ fn trained(bench: &mut Bench) {
         ("layers.4.bias", vec![10]),
         ("layers.4.weight", vec![10, 8]),
     ];
-    let bytes: Vec<(&str, Vec<usize>, Vec<u8>)> = sizes
-        .into_iter()
-        .map(|(name, shape)| (name, shape.clone(), vec![7; 4 * shape.iter().product::<usize>()]))
-        .collect();
-    let views = bytes.iter().map(|(name, shape, bytes)| {
+    let ty = ArtifactType::Model(crate::types::ModelType { trained: true, ..model });
+    let weights = weights(&sizes);
+    let mut files: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
+    files.push(("model.safetensors", &weights));
+    bench.input("train.model", ty, &files);
+}
+
+/// A file of weights of these shapes.
+fn weights(sizes: &[(&str, Vec<usize>)]) -> Vec<u8> {
+    let bytes: Vec<Vec<u8>> = sizes.iter().map(|(_, shape)| vec![7; 4 * shape.iter().product::<usize>()]).collect();
+    let views = sizes.iter().zip(&bytes).map(|((name, shape), bytes)| {
         let dtype = safetensors::Dtype::F32;
         (*name, safetensors::tensor::TensorView::new(dtype, shape.clone(), bytes).expect("a tensor"))
     });
-    let weights = safetensors::serialize(views, None).expect("serialised");
-    let ty = ArtifactType::Model(crate::types::ModelType { trained: true, ..model });
-    let architecture = files.iter().find(|(name, _)| name == "architecture.json").expect("written").1.clone();
-    bench.input("train.model", ty, &[("architecture.json", &architecture), ("model.safetensors", &weights)]);
+    safetensors::serialize(views, None).expect("serialised")
+}
+
+/// Gives a bench a dataset of one category as an index.
+fn indexed(to: &mut Bench, name: &str, values: [&str; 2]) {
+    let mut bench = Bench::default();
+    let c: Vec<&str> = (0..12).map(|row| values[row % 2]).collect();
+    let y: Vec<&str> = (0..12).map(|row| ["p", "q", "q"][row % 3]).collect();
+    table_input(&mut bench, "t", df!["c" => c, "y" => y].unwrap());
+    let fields = "fit = 't'\nfeatures.c = { category = 'c', encode = 'index' }\ntarget.y = 'category'";
+    let produced = bench.run::<Encode>(fields).expect("encoded");
+    let port = produced.ports.iter().find(|port| matches!(port.ty, ArtifactType::Dataset(_))).expect("a dataset");
+    let files = bench.output(&port.port);
+    let files: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
+    to.input(name, port.ty.clone(), &files);
+}
+
+#[test]
+fn a_base_takes_no_indices_of_other_values() {
+    let mut bench = Bench::default();
+    indexed(&mut bench, "one", ["x", "y"]);
+    indexed(&mut bench, "other", ["y", "z"]);
+    let layers = "layers = [{ embedding = 4 }, { linear = 'classes' }]";
+    let produced = bench.run::<Model>(&format!("data = 'one'\n{layers}")).expect("a model");
+    let ArtifactType::Model(model) = produced.ports[0].ty.clone() else { panic!("{produced:?}") };
+    let weights =
+        weights(&[("layers.0.weight", vec![2, 4]), ("layers.1.weight", vec![2, 4]), ("layers.1.bias", vec![2])]);
+    let files = bench.output("model");
+    let mut files: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
+    files.push(("model.safetensors", &weights));
+    bench.input("train.model", ArtifactType::Model(crate::types::ModelType { trained: true, ..model }), &files);
+    let run = |data: &str| {
+        bench.run::<Model>(&format!("data = '{data}'\nbase = 'train.model'\nlayers = [{{ linear = 'classes' }}]"))
+    };
+    assert!(run("one").is_ok());
+    let failure = run("other").expect_err("other values");
+    assert_eq!(failure.message, "the numbers of `c` stand for other values in `other` than in the base's data");
+    assert_eq!(failure.at, Some(path!["data"]));
 }
 
 #[test]

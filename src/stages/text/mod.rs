@@ -5,4 +5,4 @@ pub mod tokenizer;
 mod tokens;
 
 pub use special::SpecialNames;
-pub use tokens::{TextTokenizer, Token};
+pub use tokens::{TextTokenizer, Token, left_out};

@@ -21,6 +21,18 @@ pub struct Token {
     pub end: usize,
 }
 
+/// The parts of a text between and around its tokens that are not white space alone: byte pairs without a token for the unknown
+/// leave out what they do not know, and say nothing. How long such a part is, is right; it may stand a little later than it is.
+pub fn left_out<'a>(text: &'a str, tokens: &'a [Token]) -> impl Iterator<Item = (usize, usize)> + 'a {
+    let ends = std::iter::once(0).chain(tokens.iter().scan(0, |told, token| {
+        *told = token.end.max(*told);
+        Some(*told)
+    }));
+    let starts = tokens.iter().map(|token| token.start).chain(std::iter::once(text.len()));
+    ends.zip(starts)
+        .filter(move |(from, to)| text.get(*from..*to).is_some_and(|part| part.chars().any(|c| !c.is_whitespace())))
+}
+
 /// A tokenizer.
 pub struct TextTokenizer {
     inner: tokenizers::Tokenizer,
@@ -95,7 +107,20 @@ impl TextTokenizer {
     /// # Errors
     /// A bug, where ids are none of the vocabulary.
     pub fn decode(&self, ids: &[u32]) -> Result<String, StageError> {
-        self.inner.decode(ids, true).map_err(|error| StageError::bug(format!("tokens cannot be joined: {error}")))
+        self.joined(ids, true)
+    }
+
+    /// The same with special ones.
+    ///
+    /// # Errors
+    /// Those of [`Self::decode`].
+    pub fn decode_all(&self, ids: &[u32]) -> Result<String, StageError> {
+        self.joined(ids, false)
+    }
+
+    fn joined(&self, ids: &[u32], without_special: bool) -> Result<String, StageError> {
+        let text = self.inner.decode(ids, without_special);
+        text.map_err(|error| StageError::bug(format!("tokens cannot be joined: {error}")))
     }
 }
 

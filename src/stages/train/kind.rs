@@ -29,7 +29,7 @@ impl Kind for Train {
     const INFO: StageInfo = StageInfo {
         name: "train",
         family: Family::Train,
-        version: 6,
+        version: 7,
         summary: "Trains a model on a dataset",
         ports: &[
             Port { name: MODEL, about: "the model with its weights" },

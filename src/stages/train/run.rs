@@ -8,8 +8,10 @@ use crate::frame;
 use crate::job::{Checkpoints, Job, JobResult, Setting, Start, TRACE, TrainJob, WorkerEvent};
 use crate::numbers;
 use crate::numbers::{number, rate, sparkline};
+use crate::path;
 use crate::plot::{self, Curve};
 use crate::stage::{Input, Produced, Progress, RunCx, StageError};
+use crate::stages::encode::Encoder;
 use crate::stages::model::BASE_WEIGHTS;
 use crate::types::{ArtifactType, ModelType, TargetType};
 use polars::prelude::{Column, DataFrame};
@@ -22,6 +24,7 @@ pub(super) fn run(spec: &TrainSpec, cx: &RunCx<'_>) -> Result<Produced, StageErr
     let ArtifactType::Model(untrained) = &model.ty else { return Err(StageError::bug("the model is none")) };
     let data = cx.input(&spec.data)?;
     let target = target(model, data)?;
+    same_encoder(spec, model, cx)?;
     if let ArtifactType::Dataset(data) = &data.ty
         && let Some(told) = batch::too_large(spec, data)
     {
@@ -65,6 +68,32 @@ pub(super) fn run(spec: &TrainSpec, cx: &RunCx<'_>) -> Result<Produced, StageErr
     std::fs::write(&picture, curves(&display.epochs, &names, best))
         .map_err(|error| StageError::io("write", &picture, &error))?;
     Ok(produced.port(CURVES, ArtifactType::Report))
+}
+
+/// Two encoders that were fitted on different rows give the same shapes and mean different things by them. A model that learnt from the
+/// one would carry the other, and misread whatever it is asked.
+fn same_encoder(spec: &TrainSpec, model: &Input, cx: &RunCx<'_>) -> Result<(), StageError> {
+    let own = Encoder::of(model)?;
+    let data = (
+        "data",
+        &spec.data,
+        "name it as `data` of the model's stage too; `base` of a `model` stage takes the layers of a trained one over",
+    );
+    let validation = spec.validate.as_ref();
+    let validation = validation.map(|reference| {
+        ("validate", reference, "encode training and validation data by one stage: `fit` the one, `apply` to the other")
+    });
+    for (field, reference, hint) in std::iter::once(data).chain(validation) {
+        if Encoder::of(cx.input(reference)?)? != own {
+            let message =
+                format!("`{reference}` was encoded by another encoder than the one that `{}` was made for", spec.model);
+            return Err(StageError::data(message)
+                .note("its means, categories or classes differ, and the model carries the encoder that it was made for")
+                .hint(hint)
+                .at(path![field]));
+        }
+    }
+    Ok(())
 }
 
 /// What the worker is asked for.

@@ -6,8 +6,12 @@ use crate::job::validation_metrics;
 use crate::metrics::metric;
 use crate::nn::higher_is_better;
 use crate::nn::losses::Loss;
+use crate::stage::testing::Bench;
 use crate::stage::{CheckCx, CheckInput, Finding, Kind, Outputs};
+use crate::stages::encode::Encode;
+use crate::stages::table::testing::table_input;
 use crate::types::{ArtifactType, DatasetType, Dim, FeatureType, ModelType, Shape, TargetType, Task, TensorType};
+use polars::prelude::df;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -170,4 +174,42 @@ fn pictures_alone_are_augmented() {
     table.features[0].shape = Shape::fixed(&[12]);
     let (_, findings) = check_with(&format!("{GOOD}augment.flip = true"), table.clone(), table);
     assert!(findings.iter().any(|finding| finding.diagnostic.code == codes::AUGMENT));
+}
+
+/// A dataset that is standardised by its own rows: its type and files.
+fn encoded(first: i32) -> (ArtifactType, Vec<(String, Vec<u8>)>) {
+    let mut bench = Bench::default();
+    let x: Vec<f64> = (first..first + 12).map(f64::from).collect();
+    let y: Vec<&str> = (0..12).map(|row| ["a", "b", "a"][row % 3]).collect();
+    table_input(&mut bench, "t", df!["x" => x, "y" => y].unwrap());
+    let fields = "fit = 't'\nfeatures.x = { numeric = 'x', scale = 'standard' }\ntarget.y = 'category'";
+    let produced = bench.run::<Encode>(fields).unwrap();
+    let port = produced.ports.iter().find(|port| matches!(port.ty, ArtifactType::Dataset(_))).unwrap();
+    (port.ty.clone(), bench.output(&port.port))
+}
+
+#[test]
+fn data_of_another_encoder_is_no_data_for_the_model() {
+    let mut bench = Bench::default();
+    let mut give = |name: &str, ty: ArtifactType, files: &[(String, Vec<u8>)]| {
+        let files: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
+        bench.input(name, ty, &files);
+    };
+    let (ty, files) = encoded(0);
+    let ArtifactType::Dataset(data) = ty.clone() else { panic!("{ty:?}") };
+    let mut own: Vec<(String, Vec<u8>)> = files.iter().filter(|(name, _)| name == "encoder.json").cloned().collect();
+    own.push(("architecture.json".to_owned(), b"{}".to_vec()));
+    give("model", ArtifactType::Model(model(&data)), &own);
+    give("one", ty, &files);
+    let (ty, files) = encoded(40);
+    give("other", ty, &files);
+    let failure = |fields: &str| {
+        let more = "model = 'model'\nloss = 'cross_entropy'\noptimizer = 'adam'\nepochs = 1";
+        bench.run::<Train>(&format!("{more}\n{fields}")).expect_err(fields)
+    };
+    let said = failure("data = 'other'");
+    assert_eq!(said.message, "`other` was encoded by another encoder than the one that `model` was made for");
+    assert_eq!(said.at, Some(crate::path!["data"]));
+    assert_eq!(failure("data = 'one'\nvalidate = 'other'").at, Some(crate::path!["validate"]));
+    assert!(failure("data = 'one'\nvalidate = 'one'").message.contains("no worker"));
 }

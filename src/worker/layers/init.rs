@@ -7,7 +7,7 @@ use tch::{TchError, Tensor};
 
 /// The group, in tch's sense, of what norms multiply with and add: a weight decay may leave it alone.
 pub const NORM: usize = 1;
-/// The group of the vectors of embeddings.
+/// The group of the vectors of embeddings, of tokens and of places.
 pub const EMBEDDING: usize = 2;
 
 /// As declared; else uniform in ±√3 · gain / √fan_in with the gain of a leaky ReLU of slope √5, which is ±1/√fan_in:

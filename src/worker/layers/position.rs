@@ -22,7 +22,9 @@ impl Position {
         let count = int(spec.places(site.input).ok_or("the number of places is not known")?)?;
         let usual = Init::Normal(Normal { mean: 0.0, std: 0.02 });
         let start = spec.init.as_ref().unwrap_or(&usual);
-        init::declared(vs, "weight", &[count, features], start).map(Self::Learned)
+        // To optimizers they are the embedding of places that they are elsewhere.
+        let vs = vs.set_group(init::EMBEDDING);
+        init::declared(&vs, "weight", &[count, features], start).map(Self::Learned)
     }
 }
 

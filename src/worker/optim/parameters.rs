@@ -71,7 +71,9 @@ mod tests {
         let layers = serde_json::json!([
             { "embedding": 4 },
             "layer_norm",
-            { "lstm": { "hidden": 3, "output": "last" } },
+            { "lstm": { "hidden": 3, "output": "sequence" } },
+            { "position": "learned" },
+            { "pool": "mean" },
             { "linear": 2 },
         ]);
         let layers = serde_json::from_value(layers).expect("layers");
@@ -90,16 +92,17 @@ mod tests {
             assert_eq!(all.len(), names.len());
             names.iter().zip(all).filter(|(_, param)| param.decays).map(|(name, _)| name.as_str()).collect()
         };
-        let all = names.iter().zip(parameters(&store, &[], Some("layers.3")));
+        let all = names.iter().zip(parameters(&store, &[], Some("layers.5")));
         let matrices: Vec<&str> = all.filter(|(_, param)| param.is_matrix).map(|(name, _)| name.as_str()).collect();
         assert_eq!(matrices, ["layers.2.weight_hh_l0", "layers.2.weight_ih_l0"]);
         assert_eq!(decayed(&[]), names);
         assert_eq!(
             decayed(&[NoDecay::Norm, NoDecay::Bias, NoDecay::Embedding]),
-            ["layers.2.weight_hh_l0", "layers.2.weight_ih_l0", "layers.3.weight"]
+            ["layers.2.weight_hh_l0", "layers.2.weight_ih_l0", "layers.5.weight"]
         );
         assert!(!decayed(&[NoDecay::Norm]).contains(&"layers.1.bias"));
         assert!(!decayed(&[NoDecay::Bias]).contains(&"layers.1.bias"));
         assert!(decayed(&[NoDecay::Bias]).contains(&"layers.1.weight"));
+        assert!(!decayed(&[NoDecay::Embedding]).contains(&"layers.3.weight"), "learned positions");
     }
 }

@@ -12,8 +12,8 @@ use crate::stage::{
     CheckCx, Family, InputTypes, Kind, Outputs, Port, Produced, Reads, Ref, RunCx, StageError, StageInfo,
 };
 use crate::stages::encode::{Names, check_names, write_json};
-use crate::stages::text::TextTokenizer;
 use crate::stages::text::tokens::{SPECIAL_FILE, TOKENIZER_FILE};
+use crate::stages::text::{SpecialNames, TextTokenizer};
 use crate::types::{ArtifactType, DType, TableSchema, TokenizerType};
 use std::collections::BTreeMap;
 
@@ -28,7 +28,7 @@ impl Kind for Tokenizer {
     const INFO: StageInfo = StageInfo {
         name: "tokenizer",
         family: Family::Text,
-        version: 2,
+        version: 3,
         summary: "Trains or loads a tokenizer: a Hugging Face `tokenizer.json`",
         ports: &[Port {
             name: PORT,
@@ -102,7 +102,9 @@ lowercase = true
         let tokenizer = TextTokenizer::parse(&json, &special).map_err(|why| unreadable(spec, &why))?;
         let mut metrics = BTreeMap::from([("vocabulary".to_owned(), tokenizer.ty().vocabulary.unwrap_or(0) as f64)]);
         if let Some(texts) = &texts {
-            metrics.extend(measure(texts, &tokenizer)?.metrics());
+            let counts = measure(texts, &tokenizer)?;
+            not_padding(&special, counts.padding)?;
+            metrics.extend(counts.metrics());
         }
         let out = cx.out(PORT)?;
         let path = out.join(TOKENIZER_FILE);
@@ -112,6 +114,16 @@ lowercase = true
         produced.metrics = metrics;
         Ok(produced)
     }
+}
+
+/// Refuses a token for padding that texts are made of: what is padding is not looked at, wherever it stands.
+fn not_padding(special: &SpecialNames, times: u64) -> Result<(), StageError> {
+    let Some(pad) = special.pad.as_deref().filter(|_| times > 0) else { return Ok(()) };
+    let times = if times == 1 { "once".to_owned() } else { format!("{} times", count(times)) };
+    Err(StageError::data(format!("`{pad}` is the token for padding, and the texts have it {times}"))
+        .note("no model would see it there, nor know where a text ends")
+        .hint("special = { pad = \"<pad>\" }, or another that no text has")
+        .at(path!["special", "pad"]))
 }
 
 fn unreadable(spec: &TokenizerSpec, why: &str) -> StageError {

@@ -2,7 +2,7 @@
 
 use super::texts::Texts;
 use crate::stage::StageError;
-use crate::stages::text::TextTokenizer;
+use crate::stages::text::{TextTokenizer, left_out};
 use std::collections::BTreeMap;
 
 /// Counts over texts.
@@ -17,6 +17,8 @@ pub(super) struct Counts {
     pub unknown_words: u64,
     /// Characters that the vocabulary does not have.
     pub unknown_characters: u64,
+    /// Tokens that are the one for padding.
+    pub padding: u64,
 }
 
 /// Counts over all texts.
@@ -37,10 +39,12 @@ fn characters(text: &str) -> u64 {
 
 fn of_text(text: &str, tokenizer: &TextTokenizer) -> Result<Counts, StageError> {
     let tokens = tokenizer.encode(text)?;
-    let unk = tokenizer.special().unk;
-    let unknown: Vec<(usize, usize)> =
-        tokens.iter().filter(|token| Some(u64::from(token.id)) == unk).map(|token| (token.start, token.end)).collect();
-    let mut counts = Counts { texts: 1, tokens: tokens.len() as u64, ..Counts::default() };
+    let special = tokenizer.special();
+    let are = |id: Option<u64>| tokens.iter().filter(move |token| Some(u64::from(token.id)) == id);
+    let mut unknown: Vec<(usize, usize)> = are(special.unk).map(|token| (token.start, token.end)).collect();
+    unknown.extend(left_out(text, &tokens));
+    let padding = are(special.pad).count() as u64;
+    let mut counts = Counts { texts: 1, tokens: tokens.len() as u64, padding, ..Counts::default() };
     counts.characters = characters(text);
     counts.unknown_characters = unknown.iter().filter_map(|(start, end)| text.get(*start..*end)).map(characters).sum();
     for word in text.split_whitespace() {
@@ -61,6 +65,7 @@ impl Counts {
             characters: self.characters + other.characters,
             unknown_words: self.unknown_words + other.unknown_words,
             unknown_characters: self.unknown_characters + other.unknown_characters,
+            padding: self.padding + other.padding,
         }
     }
 

@@ -108,6 +108,21 @@ fn a_text_that_holds_a_special_token_is_a_text() {
 }
 
 #[test]
+fn padding_that_texts_are_made_of_is_refused() {
+    let bench = bench(&["snake_case and _".to_owned(), "word after word".to_owned()]);
+    let failure = |model: &str, pad: &str| {
+        let fields =
+            format!("from = \"t\"\ncolumns = [\"text\"]\nmodel = \"{model}\"\nspecial = {{ pad = \"{pad}\" }}");
+        bench.run::<Tokenizer>(&fields).err().map(|failure| failure.message)
+    };
+    let said = failure("characters", "_").expect("refused");
+    assert_eq!(said, "`_` is the token for padding, and the texts have it 2 times");
+    let said = failure("word_piece", "after").expect("refused");
+    assert_eq!(said, "`after` is the token for padding, and the texts have it once");
+    assert_eq!(failure("characters", "~"), None);
+}
+
+#[test]
 fn spans_lead_back_to_the_text() {
     let bench = bench(&texts());
     let text = "naïve 明月 stage";
@@ -153,6 +168,20 @@ fn a_tokenizer_json_stays_what_it_is_and_gains_what_it_lacks() {
     let (_, more) = load("tokenizer.json", json, "special = { mask = \"<hidden>\" }").unwrap();
     assert_eq!(more.special().mask, own.ty().vocabulary);
     assert_eq!(more.ty().vocabulary, own.ty().vocabulary.map(|size| size + 1));
+}
+
+#[test]
+fn what_a_tokenizer_leaves_out_is_not_covered() {
+    let model =
+        serde_json::json!({ "type": "BPE", "unk_token": null, "vocab": { "a": 0, "b": 1, " ": 2 }, "merges": [] });
+    let form =
+        serde_json::json!({ "version": "1.0", "added_tokens": [], "decoder": { "type": "Fuse" }, "model": model });
+    let mut bench = bench(&["ab éa".to_owned(), "bü".to_owned(), " b ".to_owned()]);
+    bench.input("raw", ArtifactType::File, &[("tokenizer.json", form.to_string().as_bytes())]);
+    let produced = bench.run::<Tokenizer>("load = \"raw\"\nfrom = \"t\"\ncolumns = [\"text\"]").unwrap();
+    // Two of seven characters, in two of four words.
+    assert_eq!(produced.metrics["coverage"], 1.0 - 2.0 / 7.0);
+    assert_eq!(produced.metrics["word_coverage"], 0.5);
 }
 
 #[test]

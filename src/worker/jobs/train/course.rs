@@ -39,6 +39,8 @@ pub struct Course<'a> {
     pub average: Option<Average>,
     /// How much the loss is scaled, where it is: on the device.
     pub scale: Option<LossScale>,
+    /// In how many parts steps are computed, where memory decided that.
+    pub parts: Option<Parts>,
     /// When to stop early.
     pub watch: Option<Watch<'a>>,
     /// The best epoch's weights, where they are wanted.
@@ -57,6 +59,11 @@ pub struct Course<'a> {
 /// The generator of augmentation.
 pub struct Choices(pub ChaCha8Rng);
 
+/// In how many parts a step is computed: part of the state where memory decided it, because a machine that has less or more of it
+/// now would go on with other bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parts(pub u64);
+
 impl<'a> Course<'a> {
     /// A training at its beginning.
     pub fn new(
@@ -71,6 +78,7 @@ impl<'a> Course<'a> {
             job,
             average,
             scale: None,
+            parts: None,
             at: Position { epoch: 1, batch: 0, step: 0, stopped: false },
             weights,
             optimizer,
@@ -93,6 +101,7 @@ impl<'a> Course<'a> {
             ("optimizer", &mut self.optimizer),
             ("average", &mut self.average),
             ("loss_scale", &mut self.scale),
+            ("accumulate", &mut self.parts),
             ("early_stop", &mut self.watch),
             ("best", &mut self.best),
             ("record", &mut self.record),
@@ -203,10 +212,67 @@ impl Stateful for Choices {
     }
 }
 
+impl Stateful for Parts {
+    fn save(&self, into: &mut Part) -> Result<(), Failure> {
+        into.value("parts", &self.0)
+    }
+
+    /// States of before did not say it.
+    fn restore(&mut self, from: &Part) -> Result<(), Failure> {
+        if !from.is_empty() {
+            self.0 = from.get("parts")?;
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::optim;
     use rand_chacha::rand_core::Rng;
+    use serde_json::json;
+    use tch::Device;
+    use tch::nn::VarStore;
+
+    fn job() -> TrainJob {
+        let told = json!({
+            "setting": { "threads": 1, "numerics": "native", "device": "cpu" }, "architecture": "a", "data": "b",
+            "target": "t", "task": { "task": "number" }, "loss": "mse", "optimizer": { "sgd": { "lr": 0.1 } },
+            "schedule": "constant", "epochs": 2, "batch_size": 8, "shuffle": true, "drop_last": false,
+            "accumulate": "auto", "precision": "f32", "deterministic": true, "gradient_norms": false, "seed": 7,
+            "out": "c",
+        });
+        serde_json::from_value(told).expect("a job")
+    }
+
+    #[test]
+    fn a_training_goes_on_in_as_many_parts_as_it_began() {
+        let job = job();
+        let mut events = |_| {};
+        let weights = Weights::of(&VarStore::new(Device::Cpu));
+        let optimizer = optim::build(&job.optimizer, &[]).expect("an optimizer");
+        let record = Record::new(&mut events, job.epochs);
+        let mut course = Course::new(&job, weights, optimizer, Generators::of(Device::Cpu), record);
+        course.record.tell(WorkerEvent::Trace {
+            epoch: 1,
+            step: 1,
+            loss: 0.5,
+            grad_norm: None,
+            digest: "0".repeat(16),
+        });
+        course.parts = Some(Parts(4));
+        let mut state = course.state().expect("a state");
+        let mut restored = |state: &State| {
+            // What fits today.
+            course.parts = Some(Parts(1));
+            course.restore(state, 4).expect("restored");
+            course.parts
+        };
+        assert_eq!(restored(&state), Some(Parts(4)));
+        state.parts.remove("accumulate");
+        assert_eq!(restored(&state), Some(Parts(1)));
+    }
 
     #[test]
     fn a_generator_goes_on_where_it_was_also_within_a_block() {

@@ -8,6 +8,12 @@ use crate::tensors::{Dataset, Weights};
 use kilter::job::{Accumulate, TrainJob};
 use tch::Device;
 
+/// Whether memory decides in how many parts a step is computed. That of a processor is not refused; who takes too much of it is
+/// killed.
+pub fn decides(job: &TrainJob, device: Device) -> bool {
+    job.accumulate == Accumulate::Auto && device != Device::Cpu
+}
+
 /// What trying needs.
 pub struct Trial<'a> {
     pub job: &'a TrainJob,
@@ -24,8 +30,7 @@ impl Trial<'_> {
     pub fn parts(&self, device: Device, weights: &Weights, optimizer: &mut Optimizer) -> Result<u64, Failure> {
         match self.job.accumulate {
             Accumulate::Parts(parts) => return Ok(parts),
-            // Memory of a processor is not refused; who takes too much of it is killed.
-            Accumulate::Auto if device == Device::Cpu => return Ok(1),
+            Accumulate::Auto if !decides(self.job, device) => return Ok(1),
             Accumulate::Auto => {}
         }
         let before = weights.snapshot();

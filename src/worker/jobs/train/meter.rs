@@ -54,6 +54,7 @@ struct Pending {
     by_parameter: Option<Tensor>,
     rows: i64,
     targets: Option<Tensor>,
+    lr: f64,
 }
 
 /// The losses of an epoch.
@@ -99,7 +100,7 @@ impl Meter {
         self.lr = made.lr;
         let (norm, by_parameter) = made.norms.map_or((None, None), |norms| (Some(norms.all), norms.parameters));
         let (loss, rows, targets) = (made.loss.f_detach()?, made.rows, made.targets);
-        self.pending.push(Pending { loss, norm, by_parameter, rows, targets });
+        self.pending.push(Pending { loss, norm, by_parameter, rows, targets, lr: made.lr });
         if self.told.elapsed() < PERIOD { Ok(()) } else { self.look(events) }
     }
 
@@ -134,7 +135,7 @@ impl Meter {
                 self.first = Some(f64::from(*value));
             }
             let diverged =
-                Diverged { loss: f64::from(*value), first: self.first, epoch: self.epoch, step, lr: self.lr };
+                Diverged { loss: f64::from(*value), first: self.first, epoch: self.epoch, step, lr: seen.lr };
             if diverged.is_so() {
                 self.diverged = Some(diverged);
                 return Err(diverged.failure());
@@ -303,11 +304,12 @@ mod tests {
         for looks in [false, true] {
             let mut events = |_| {};
             let mut meter = Meter::new(1, 0, 20);
-            let mut note = |loss: f32| -> Result<(), Failure> {
-                meter.note(made(&Tensor::from(loss), 4, 0.5), &mut events)?;
+            let mut note = |(loss, lr): (f32, f64)| -> Result<(), Failure> {
+                meter.note(made(&Tensor::from(loss), 4, lr), &mut events)?;
                 if looks { meter.look(&mut events) } else { Ok(()) }
             };
-            let seen = [2.0_f32, 1e6, 3e6, 1e3].into_iter().try_for_each(&mut note);
+            // The rate is that of the step, whatever it was when somebody looked.
+            let seen = [(2.0_f32, 0.1), (1e6, 0.3), (3e6, 0.5), (1e3, 0.7)].into_iter().try_for_each(&mut note);
             let failure = seen.and_then(|()| meter.finish(&mut events).map(drop)).expect_err("exploded");
             assert_eq!(
                 failure.message,

@@ -29,7 +29,7 @@ use crate::losses::Criterion;
 use crate::numerics::Generators;
 use crate::tensors::{Dataset, Weights};
 use crate::{network, numerics, optim};
-use course::Course;
+use course::{Course, Parts};
 use early_stop::{Verdict, Watch};
 use epoch::Trainer;
 use kilter::env::Cancel;
@@ -75,17 +75,18 @@ pub fn run(job: &TrainJob, events: Events<'_>, cancel: &Cancel) -> Result<JobRes
     let mut step = Step { forward: &forward, criterion: &criterion, casting, parts: 1 };
     step.parts = Trial { job, data: &data, step: &step }.parts(device, &weights, &mut optimizer)?;
     let masker = Masker::new(&job.task, &job.target, job.seed);
-    let trainer = Trainer { job, data: &data, step, masker, device, outputs: network.outputs(), cancel };
+    let mut trainer = Trainer { job, data: &data, step, masker, device, outputs: network.outputs(), cancel };
     if trainer.steps_per_epoch() == 0 {
         return Err(no_batch(job, data.rows));
     }
     let mut course = Course::new(job, weights, optimizer, Generators::of(device), Record::new(events, job.epochs));
     course.scale = LossScale::new(job.precision, device)?;
+    course.parts = memory::decides(job, device).then_some(Parts(trainer.step.parts));
     course.replay = Replay::new(job, device, &mut course.optimizer)?;
     if job.gradient_norms {
         course.meter.layers = optim::layers(network.store());
     }
-    let outcome = interruptible(&trainer, &mut course, validation.as_ref());
+    let outcome = interruptible(&mut trainer, &mut course, validation.as_ref());
     let values = outcome.map_err(|failure| match device {
         Device::Cuda(_) if failure.is_out_of_memory() => {
             Trial { job, data: &data, step: &trainer.step }.advice(failure, &mut course.optimizer)
@@ -109,7 +110,7 @@ fn start(job: &TrainJob) -> network::Start<'_> {
 
 /// Goes on from what is there, trains to the end, and writes what comes of it. Leaves a checkpoint when it is told to stop.
 fn interruptible(
-    trainer: &Trainer<'_>,
+    trainer: &mut Trainer<'_>,
     course: &mut Course<'_>,
     validation: Option<&Dataset>,
 ) -> Result<BTreeMap<String, f64>, Failure> {
@@ -126,11 +127,14 @@ fn interruptible(
 }
 
 /// Goes on from the furthest state that there is.
-fn begin(trainer: &Trainer<'_>, course: &mut Course<'_>) -> Result<Option<Origin>, Failure> {
+fn begin(trainer: &mut Trainer<'_>, course: &mut Course<'_>) -> Result<Option<Origin>, Failure> {
     let job = trainer.job;
     let Some((loaded, origin)) = go_on(job, &mut |event| course.record.tell(event)) else { return Ok(None) };
     let steps_per_epoch = trainer.steps_per_epoch();
     course.restore(&loaded.state, steps_per_epoch)?;
+    if let Some(Parts(parts)) = course.parts {
+        trainer.step.parts = parts;
+    }
     let from = if origin == Origin::Earlier { Start::Result } else { Start::Checkpoint };
     let epochs = if course.at.batch == 0 { course.at.epoch - 1 } else { course.at.epoch };
     let steps = steps_per_epoch * job.epochs;

@@ -30,6 +30,13 @@ pub struct FittedCategory {
     pub unknown: Unseen,
 }
 
+impl FittedCategory {
+    /// The values of each column, in the order of their indices.
+    pub fn values(&self) -> Vec<&[String]> {
+        self.columns.iter().map(|column| column.values.as_slice()).collect()
+    }
+}
+
 /// One fitted category column.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FittedValues {

@@ -93,18 +93,24 @@ fn pieces(fitted: &FittedTokens, tokenizer: &TextTokenizer, texts: &[&str]) -> R
     pieces.extend(bos.filter(|_| bos != eos).map(|id| Piece { id, ..Piece::default() }));
     for text in texts {
         let mut told = 0;
+        let characters = |from: usize, to: usize| text.get(from..to).map_or(0, |part| part.chars().count()) as u32;
+        // What stands between tokens and is no space, the tokenizer left out because it did not know it.
+        let unknown = |from: usize, to: usize| {
+            text.get(from..to).map_or(0, |part| part.chars().filter(|c| !c.is_whitespace()).count()) as u32
+        };
         for token in tokenizer.encode(text)? {
             // What lies between tokens, such as spaces, counts with the token after it; a character in several tokens with the last.
             let end = token.end.max(told);
-            let characters = text.get(told..end).map_or(0, |part| part.chars().count()) as u32;
-            let unknown = if Some(u64::from(token.id)) == special.unk { characters } else { 0 };
+            let start = token.start.clamp(told, end);
+            let own = if Some(u64::from(token.id)) == special.unk { characters(start, end) } else { 0 };
+            let (characters, unknown) = (characters(told, end), unknown(told, start) + own);
             if text.is_char_boundary(end) {
                 told = end;
             }
             pieces.push(Piece { id: token.id as i32, characters, unknown });
         }
-        let rest = text.get(told..).map_or(0, |rest| rest.chars().count()) as u32;
-        pieces.extend(eos.map(|id| Piece { id, characters: rest, unknown: 0 }));
+        let (characters, unknown) = (characters(told, text.len()), unknown(told, text.len()));
+        pieces.extend(eos.map(|id| Piece { id, characters, unknown }));
     }
     Ok(pieces)
 }

@@ -68,6 +68,36 @@ fn the_next_token_is_the_target_and_padding_is_none() {
     assert_eq!(unknown.characters, [3, 2]);
 }
 
+/// The targets and the characters of a text, by a tokenizer whose form is changed.
+fn counted(text: &str, change: impl Fn(&mut serde_json::Value)) -> (Vec<i32>, Vec<i64>) {
+    let (form, special) = tokenizer();
+    let mut form: serde_json::Value = serde_json::from_str(&form).unwrap();
+    change(&mut form);
+    let tokenizers = Tokenizers::from([("tok".to_owned(), (form.to_string(), special))]);
+    let feature = "features.text = { tokens = \"text\", tokenizer = \"tok\", max_length = 5 }";
+    let spec = fields(&format!("fit = \"t\"\n{feature}\ntarget.text = \"next_token\""));
+    let spec: EncodeSpec = serde_json::from_value(spec).unwrap();
+    let frame = df!["text" => [text]].unwrap();
+    let encoder = Encoder::fit_with(&spec, &frame, &tokenizers).unwrap();
+    let made = encoder.tokens("text").unwrap().encode(&frame).unwrap();
+    (made.targets, made.characters)
+}
+
+#[test]
+fn a_space_before_an_unknown_token_is_none_of_the_unknown() {
+    let (targets, characters) =
+        counted("a éb", |form| form["pre_tokenizer"] = serde_json::json!({ "type": "WhitespaceSplit" }));
+    assert_eq!(targets, [5, UNK, 6, EOS, NO_TARGET]);
+    assert_eq!(characters, [4, 1]);
+}
+
+#[test]
+fn characters_that_a_tokenizer_leaves_out_are_unknown() {
+    let (targets, characters) = counted("aéé bü", |form| form["model"]["unk_token"] = serde_json::Value::Null);
+    assert_eq!(targets, [5, 6, EOS, NO_TARGET, NO_TARGET]);
+    assert_eq!(characters, [6, 3]);
+}
+
 #[test]
 fn packed_texts_are_one_stream_of_which_every_token_is_predicted_once() {
     let texts = ["abc", "", "de"];
