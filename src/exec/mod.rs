@@ -35,6 +35,7 @@ mod run_stage;
 mod scheduler;
 mod services;
 mod slots;
+mod sources;
 mod state;
 mod threads;
 mod urgency;
