@@ -2,7 +2,7 @@
 //!
 //! The program runs in an empty folder of its own. In it lie the declared files under their own paths and the inputs
 //! under `inputs/NAME/`, as copies that belong to the program; afterwards the declared outputs are taken out of it.
-//! It sees no other environment than `PATH`, `HOME` and `TMPDIR` (a scratch folder), `LANG=C.UTF-8`, its thread budget
+//! It sees no other environment than `PATH`, `HOME` and `TMPDIR` (a scratch folder), `LANG=C.UTF-8`, `TZ=UTC`, its thread budget
 //! (`OMP_NUM_THREADS` and its like: `needs.cpus`, else 1), its GPUs where it asked for some, and what `env` says. What it
 //! prints goes to the stage's log.
 
@@ -38,7 +38,7 @@ impl Kind for Exec {
     const INFO: StageInfo = StageInfo {
         name: "exec",
         family: Family::Open,
-        version: 3,
+        version: 4,
         summary: "Runs any program, with declared inputs, files and outputs.",
         ports: &[Port { name: "*", about: "one for each entry of `outputs`" }],
         example: r#"[stage.count]
@@ -65,6 +65,7 @@ outputs.counts = "counts.json"
         let work = cx.scratch.join("work");
         make_folder(&work)?;
         place_files(spec, cx, &work)?;
+        cx.services.files_are_taken()?;
         let places = place_inputs(spec, cx, &work)?;
         for output in spec.outputs.values() {
             if let Some(folder) = Path::new(&output.path).parent().filter(|folder| !folder.as_os_str().is_empty()) {
@@ -124,12 +125,24 @@ fn check_command(spec: &Spec, cx: &mut CheckCx<'_>) {
 
 /// Reports what is wrong with `files`; gives the paths that they take in the program's folder.
 fn check_files(spec: &Spec, cx: &mut CheckCx<'_>) -> Vec<String> {
-    let mut taken = Vec::new();
+    let mut taken: BTreeMap<String, String> = BTreeMap::new();
     for (index, file) in spec.files.iter().enumerate() {
         let found = cx.workspace_files(&file.0, path!["files", index]).unwrap_or_default();
-        taken.extend(found.into_iter().map(|(name, _)| command::inside(&name)));
+        for (name, _) in found {
+            let (place, name) = (command::inside(&name), command::plain(&name));
+            match taken.get(&place).filter(|other| **other != name) {
+                // The program would see the first alone.
+                Some(other) => {
+                    let message = format!("`{other}` and `{name}` would lie at one place");
+                    cx.error(path!["files", index], codes::EXEC_INPUT, message)
+                        .label(format!("`{place}` in the program's folder"))
+                        .hint("give one of them another name or folder");
+                }
+                None => drop(taken.insert(place, name)),
+            }
+        }
     }
-    taken
+    taken.into_keys().collect()
 }
 
 fn check_names(spec: &Spec, cx: &mut CheckCx<'_>) {
@@ -281,8 +294,7 @@ fn only_file(input: &Input) -> Option<&str> {
     }
 }
 
-/// A copy (a clone where the file system has those) that can be read and, where the original could be, executed. A file that
-/// is there already stays.
+/// A copy (a clone where the file system has those). A file that is there already stays.
 fn copy(from: &Path, to: &Path) -> Result<(), StageError> {
     let copied = copy_new(from, to).or_else(|error| match (error.kind(), to.parent()) {
         // Mostly the folder is there.
@@ -301,14 +313,17 @@ fn copy(from: &Path, to: &Path) -> Result<(), StageError> {
     }
 }
 
+/// Every copy can be read and executed, whatever the original's mode: that is in no key, and is another where a file system has
+/// no modes.
+const MODE: u32 = 0o555;
+
 /// So much is copied by way of this process, which for a small file is the least work.
 const SMALL: u64 = 64 << 10;
 
 fn copy_new(from: &Path, to: &Path) -> std::io::Result<()> {
     let mut source = File::open(from)?;
     let metadata = source.metadata()?;
-    let executable = metadata.permissions().mode() & 0o111 != 0;
-    let permissions = Permissions::from_mode(if executable { 0o555 } else { 0o444 });
+    let permissions = Permissions::from_mode(MODE);
     if env::clone_file(from, to, metadata.dev())? {
         return std::fs::set_permissions(to, permissions);
     }

@@ -55,6 +55,7 @@ pub(super) fn run(
         .env("HOME", cx.scratch)
         .env("TMPDIR", cx.scratch)
         .env("LANG", "C.UTF-8")
+        .env("TZ", "UTC")
         .envs(budget(cx))
         .envs(variables)
         .stdin(Stdio::null())
@@ -126,8 +127,11 @@ fn cannot_start(program: &str, error: &std::io::Error) -> StageError {
         std::io::ErrorKind::NotFound if program.contains('/') => failure
             .hint("a workspace file must be among `files`; a script's first line must name a program that exists"),
         std::io::ErrorKind::PermissionDenied => {
-            failure.hint(format!("make it executable (`chmod +x`), or call its interpreter: [\"sh\", \"{program}\"]"))
+            failure.hint(format!("call its interpreter: [\"sh\", \"{program}\"]"))
         }
+        _ if error.raw_os_error() == Some(libc::ENOEXEC) => failure.hint(format!(
+            "begin it with a line that names its interpreter, such as `#!/bin/sh`, or call that: [\"sh\", \"{program}\"]"
+        )),
         _ => failure,
     }
 }

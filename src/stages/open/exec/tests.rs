@@ -40,9 +40,10 @@ fn a_program_sees_its_inputs_files_and_environment_and_nothing_else() {
     let of_the_shell = ["PWD", "OLDPWD", "SHLVL", "_"];
     let names = seen.lines().filter_map(|line| line.split('=').next()).filter(|name| !of_the_shell.contains(name));
     let names = names.filter(|name| !name.ends_with("_THREADS") && *name != "GOMAXPROCS");
-    assert_eq!(names.collect::<Vec<_>>(), ["HOME", "LANG", "NOTE", "PATH", "THREADS", "TMPDIR"]);
+    assert_eq!(names.collect::<Vec<_>>(), ["HOME", "LANG", "NOTE", "PATH", "THREADS", "TMPDIR", "TZ"]);
     assert!(seen.contains("OMP_NUM_THREADS=2\n") && seen.contains("MKL_NUM_THREADS=2\n"), "its thread budget: {seen}");
     assert!(seen.contains("THREADS=2\n") && seen.contains("NOTE={threads}\n") && seen.contains("LANG=C.UTF-8\n"));
+    assert!(seen.contains("TZ=UTC\n"), "no clock of this machine's place: {seen}");
     assert_eq!(std::fs::read_to_string(bench.place("stage.log")).expect("a log"), "said\n");
 }
 
@@ -106,6 +107,36 @@ fn a_list_of_inputs_lies_in_numbered_folders() {
     let seen = bench.output("seen").remove(0).1;
     let expected = "10 inputs/all/01/metrics.json\n1234567891012345678910a2b";
     assert_eq!(String::from_utf8(seen).expect("text"), expected);
+}
+
+#[test]
+fn the_mode_of_a_file_is_no_matter_to_a_program() {
+    let mut bench = Bench::default();
+    bench.input("raw", ArtifactType::File, &[("tool", b"#!/bin/sh\necho made\n")]);
+    let script = bench.file("run.sh", "#!/bin/sh\nstat -c %a run.sh > seen; inputs/tool/tool >> seen\n");
+    let fields = "command = [\"./run.sh\"]\nfiles = [\"run.sh\"]\ninputs.tool = \"raw\"\noutputs.seen = \"seen\"";
+    for mode in [0o644, 0o755] {
+        let permissions = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        std::fs::set_permissions(&script, permissions).expect("a mode");
+        run(&bench, fields).expect("runs");
+        assert_eq!(bench.output("seen"), [("seen".to_owned(), b"555\nmade\n".to_vec())]);
+    }
+}
+
+#[test]
+fn two_files_do_not_lie_at_one_place() {
+    let bench = Bench::default();
+    bench.file("lib/a.py", "one");
+    bench.file("other/lib/a.py", "another");
+    let told = |files: &str| {
+        let (_, findings) = bench.check::<Exec>(&format!("command = [\"x\"]\nfiles = [{files}]"));
+        let told = findings.into_iter().map(|f| format!("{} {}", f.diagnostic.message, f.label));
+        told.filter(|told| told.contains("lie at")).collect::<Vec<_>>()
+    };
+    assert_eq!(told(r#""lib/a.py", "lib/*.py", "./lib/a.py""#), Vec::<String>::new());
+    let expected =
+        "`other/lib/a.py` and `other/../lib/a.py` would lie at one place `other/lib/a.py` in the program's folder";
+    assert_eq!(told(r#""other/lib/a.py", "other/../lib/a.py""#), [expected]);
 }
 
 #[test]
