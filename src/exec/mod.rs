@@ -25,6 +25,7 @@ mod again;
 mod board;
 mod failure;
 mod fits;
+mod inputs;
 mod locked;
 mod look;
 mod nothing;

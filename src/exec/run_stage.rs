@@ -3,6 +3,7 @@
 use super::board::Origin;
 use super::failure::Trouble;
 use super::fits::misfit;
+use super::inputs;
 use super::run::Session;
 use super::services::StageServices;
 use super::sources::Sources;
@@ -115,6 +116,7 @@ pub(super) fn run_stage(task: &Task<'_>) -> Result<Attempt, Box<Trouble>> {
         Begin::Hit(result) => Made { result, cached: true },
         Begin::Miss(pending) => {
             tell_start(task);
+            inputs::hold(task).map_err(stage_trouble)?;
             Made { result: make(task, pending, &sources, &predicted)?, cached: false }
         }
     };
@@ -174,7 +176,7 @@ fn make(
         return Err(stage_trouble(StageError::new(ErrorKind::Cancelled, "interrupted")));
     }
     examine(&produced, &pending.staging(), predicted).map_err(stage_trouble)?;
-    sources.hold(task).map_err(stage_trouble)?;
+    sources.hold(task).and_then(|()| inputs::hold(task)).map_err(stage_trouble)?;
     let result = StageResult {
         kind: task.stage().kind.clone(),
         version: spec.info().version,

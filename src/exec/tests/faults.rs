@@ -110,6 +110,30 @@ fn a_file_that_changes_before_its_stage_starts_is_read_as_it_is_then() {
 }
 
 #[test]
+fn an_input_that_is_changed_in_the_store_while_its_user_waits_gives_no_result() {
+    let mut bench = Bench::new(
+        "[stage.a]\nkind = \"emit\"\ntext = \"good\"\n[stage.b]\nkind = \"join\"\ninputs = [\"a\"]\n\
+         [stage.c]\nkind = \"join\"\ninputs = [\"a\", \"b\"]\n",
+    );
+    bench.options.jobs = 1;
+    let blob = || bench.store().object_path(Digest::of(b"good"));
+    let ran = bench.run_set(&[], &Cancel::new(), &|event| {
+        if matches!(event, Event::StageDone { stage, .. } if stage == "b") {
+            // As a user does who means to change it.
+            std::fs::set_permissions(blob(), std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+            std::fs::write(blob(), "evil").unwrap();
+        }
+    });
+    let failure = ran.failure("c");
+    assert_eq!(
+        failure.message,
+        "`text.txt` of its input `a` was changed in the store meanwhile, so there is no result"
+    );
+    assert_eq!(bench.run().counts(), [2, 1, 0, 0]);
+    assert!(!bench.read("out/p/c/text.txt").contains("evil"));
+}
+
+#[test]
 fn an_interrupted_run_stops_and_the_next_one_goes_on() {
     let bench = Bench::new(
         "[stage.a]\nkind = \"emit\"\ntext = \"x\"\n[stage.b]\nkind = \"emit\"\ntext = \"y\"\nmischief = \"wait\"\n\
