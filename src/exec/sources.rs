@@ -38,7 +38,7 @@ impl Sources {
     /// # Errors
     /// When they are not, or were not.
     pub(super) fn hold(&self, task: &Task<'_>) -> Result<(), StageError> {
-        let same = |now: Vec<_>| {
+        let same = |now: Vec<Arc<UsedFiles>>| {
             if self.taken.load(Ordering::Relaxed) { same_bytes(&now, &self.files) } else { now == self.files }
         };
         if look(task).is_some_and(same) { Ok(()) } else { Err(changed()) }

@@ -17,6 +17,10 @@ use std::time::{Duration, Instant};
 /// How long a program that was asked to end may take before it is killed.
 const GRACE: Duration = Duration::from_secs(2);
 
+/// How long a program's file may seem to be written to, and how often it is tried meanwhile.
+const BUSY: Duration = Duration::from_secs(5);
+const AGAIN: Duration = Duration::from_millis(2);
+
 /// How often the cancel flag is looked at.
 const GLANCE: Duration = Duration::from_millis(50);
 
@@ -62,7 +66,7 @@ pub(super) fn run(
         .stdout(log)
         .stderr(twin)
         .process_group(0);
-    let mut child = command.spawn().map_err(|error| cannot_start(program, &error))?;
+    let mut child = start(&mut command).map_err(|error| cannot_start(program, &error))?;
     let ended = wait(cx, &child, limit)?;
     end_group(&child);
     let status = child.wait().map_err(|error| cannot_start(program, &error))?;
@@ -78,6 +82,20 @@ pub(super) fn run(
             .hint("raise `timeout`, or find out what it waits for"),
             cx,
         )),
+    }
+}
+
+/// Starts a program. Its file was written a moment ago, by this process: a child that another stage starts right then has that open
+/// too until it becomes its own program, and so long the system refuses to run the file.
+fn start(command: &mut Command) -> std::io::Result<Child> {
+    let begun = Instant::now();
+    loop {
+        match command.spawn() {
+            Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy && begun.elapsed() < BUSY => {
+                std::thread::sleep(AGAIN);
+            }
+            started => return started,
+        }
     }
 }
 
@@ -261,4 +279,26 @@ fn tail(path: &Path) -> std::io::Result<String> {
     let text = String::from_utf8_lossy(&bytes).into_owned();
     let whole = if size > MOST { text.split_once('\n').map_or("", |(_, rest)| rest).to_owned() } else { text };
     Ok(whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_program_whose_file_somebody_has_open_yet_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let script = folder.path().join("script");
+        std::fs::write(&script, "#!/bin/sh\nexit 7\n").unwrap();
+        std::fs::set_permissions(&script, PermissionsExt::from_mode(0o755)).unwrap();
+        let writer = File::options().append(true).open(&script).unwrap();
+        let closes = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(60));
+            drop(writer);
+        });
+        let status = start(&mut Command::new(&script)).unwrap().wait().unwrap();
+        closes.join().unwrap();
+        assert_eq!(status.code(), Some(7));
+    }
 }
