@@ -11,6 +11,7 @@ mod exit;
 mod outputs;
 mod process;
 mod spec;
+mod strays;
 
 pub use spec::{DeclaredFile, InputSpec, OutputSpec, OutputType, Spec, Taken};
 

@@ -1,6 +1,7 @@
 //! Starting a program, waiting for it, and ending it with everything that it started.
 
 use super::exit::Exit;
+use super::strays;
 use crate::env;
 use crate::numbers;
 use crate::stage::{ErrorKind, RunCx, StageError, io_words};
@@ -69,6 +70,9 @@ pub(super) fn run(
     let mut child = start(&mut command).map_err(|error| cannot_start(program, &error))?;
     let ended = wait(cx, &child, limit)?;
     end_group(&child);
+    if !matches!(ended, Ended::ByItself) {
+        strays::end(cx.scratch);
+    }
     let status = child.wait().map_err(|error| cannot_start(program, &error))?;
     match ended {
         Ended::ByItself if status.success() => Ok(()),

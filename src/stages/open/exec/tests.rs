@@ -226,6 +226,19 @@ fn timeouts_and_interruptions_end_the_whole_group() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_timeout_ends_what_left_the_group_too() {
+    let bench = Bench::default();
+    let marker = bench.place("marker");
+    let stray = format!("setsid sh -c 'touch here; sleep 1; touch {}' & sleep 60", marker.display());
+    let begun = Instant::now();
+    run(&bench, &format!("command = [\"sh\", \"-c\", \"{stray}\"]\ntimeout = 0.5")).expect_err("too slow");
+    assert!(bench.place("scratch/work/here").exists(), "it had begun");
+    std::thread::sleep(Duration::from_millis(1800).saturating_sub(begun.elapsed()));
+    assert!(!marker.exists());
+}
+
+#[test]
 fn mistakes_are_found_before_anything_runs() {
     assert!(found("command = []")[0].starts_with("E0422"));
     assert!(found("command = [\"python3 a.py\"]")[0].contains("no shell"));
