@@ -113,13 +113,13 @@ fn a_list_of_inputs_lies_in_numbered_folders() {
 fn the_mode_of_a_file_is_no_matter_to_a_program() {
     let mut bench = Bench::default();
     bench.input("raw", ArtifactType::File, &[("tool", b"#!/bin/sh\necho made\n")]);
-    let script = bench.file("run.sh", "#!/bin/sh\nstat -c %a run.sh > seen; inputs/tool/tool >> seen\n");
+    let script = bench.file("run.sh", "#!/bin/sh\nls -l run.sh | cut -c1-10 > seen; inputs/tool/tool >> seen\n");
     let fields = "command = [\"./run.sh\"]\nfiles = [\"run.sh\"]\ninputs.tool = \"raw\"\noutputs.seen = \"seen\"";
     for mode in [0o644, 0o755] {
         let permissions = std::os::unix::fs::PermissionsExt::from_mode(mode);
         std::fs::set_permissions(&script, permissions).expect("a mode");
         run(&bench, fields).expect("runs");
-        assert_eq!(bench.output("seen"), [("seen".to_owned(), b"555\nmade\n".to_vec())]);
+        assert_eq!(bench.output("seen"), [("seen".to_owned(), b"-r-xr-xr-x\nmade\n".to_vec())]);
     }
 }
 
