@@ -24,7 +24,7 @@ use crate::stage::{
 };
 use crate::types::{ArtifactType, TableSchema};
 use command::Places;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, Permissions};
 use std::io::{Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -237,6 +237,7 @@ fn make_folder(folder: &Path) -> Result<(), StageError> {
 
 /// Copies the declared workspace files to where they are relative to the manifest.
 fn place_files(spec: &Spec, cx: &RunCx<'_>, work: &Path) -> Result<(), StageError> {
+    let mut placed = BTreeSet::new();
     for (index, file) in spec.files.iter().enumerate() {
         let pattern = &file.0.0;
         let fail = |error: std::io::Error| {
@@ -244,7 +245,12 @@ fn place_files(spec: &Spec, cx: &RunCx<'_>, work: &Path) -> Result<(), StageErro
         };
         for (name, place) in files::expand(cx.base, pattern).map_err(fail)? {
             cx.check_cancelled()?;
-            copy(&place, &work.join(command::inside(&name)))?;
+            // Patterns may name a file twice.
+            let name = command::inside(&name);
+            if !placed.contains(&name) {
+                copy(&place, work, &name)?;
+                placed.insert(name);
+            }
         }
     }
     Ok(())
@@ -273,11 +279,13 @@ fn place_inputs(spec: &Spec, cx: &RunCx<'_>, work: &Path) -> Result<Places, Stag
 
 /// Copies an input to a folder, or where it is one file and `exactly` is said, to just that path. Gives what stands for it.
 fn place_input(cx: &RunCx<'_>, work: &Path, input: &Input, folder: &str, exactly: bool) -> Result<String, StageError> {
-    let to = work.join(folder);
     let exactly = exactly && only_file(input).is_some();
     for file in &input.files {
         cx.check_cancelled()?;
-        if exactly { copy(&file.path, &to)? } else { copy(&file.path, &to.join(&file.name))? }
+        match exactly {
+            true => copy(&file.path, work, folder)?,
+            false => copy(&file.path, work, &format!("{folder}/{}", file.name))?,
+        }
     }
     Ok(if exactly { folder.to_owned() } else { input_path(folder, input) })
 }
@@ -295,23 +303,26 @@ fn only_file(input: &Input) -> Option<&str> {
     }
 }
 
-/// A copy (a clone where the file system has those). A file that is there already stays.
-fn copy(from: &Path, to: &Path) -> Result<(), StageError> {
-    let copied = copy_new(from, to).or_else(|error| match (error.kind(), to.parent()) {
+/// A copy (a clone where the file system has those) at a place in the program's folder.
+fn copy(from: &Path, work: &Path, place: &str) -> Result<(), StageError> {
+    use std::io::ErrorKind as K;
+    let to = work.join(place);
+    let copied = copy_new(from, &to).or_else(|error| match (error.kind(), to.parent()) {
         // Mostly the folder is there.
-        (std::io::ErrorKind::NotFound, Some(folder)) => {
+        (K::NotFound, Some(folder)) => {
             std::fs::create_dir_all(folder)?;
-            copy_new(from, to)
+            copy_new(from, &to)
         }
         _ => Err(error),
     });
-    match copied {
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && !to.exists() => {
-            Err(StageError::new(ErrorKind::File, format!("two files would lie at `{}`", to.display())))
+    copied.map_err(|error| match error.kind() {
+        // What lies there is another file, or a folder of others.
+        K::AlreadyExists | K::IsADirectory | K::NotADirectory if from.is_file() => {
+            StageError::new(ErrorKind::File, format!("two files would lie at `{place}` in the program's folder"))
+                .hint("give one of them another place: the `at` of an input, or another name among `files`")
         }
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(StageError::io("copy", from, &error)),
-        _ => Ok(()),
-    }
+        _ => StageError::io("copy", from, &error),
+    })
 }
 
 /// Every copy can be read and executed, whatever the original's mode: that is in no key, and is another where a file system has

@@ -140,6 +140,23 @@ fn two_files_do_not_lie_at_one_place() {
 }
 
 #[test]
+fn no_input_hides_what_lies_below_its_place() {
+    let mut bench = Bench::default();
+    bench.input("one", ArtifactType::File, &[("b", b"one")]);
+    bench.input("many", ArtifactType::Dir, &[("b", b"two"), ("c", b"three")]);
+    let fields = |inputs: &str| format!("command = [\"ls\", \"a\"]\n{inputs}");
+    let told = |inputs: &str| bench.run::<Exec>(&fields(inputs)).map(drop).map_err(|error| error.message);
+    let two = |place: &str| Err(format!("two files would lie at `{place}` in the program's folder"));
+    let first = "inputs.first = { from = \"one\", at = \"a/b\" }\n";
+    assert_eq!(told(&format!("{first}inputs.then = {{ from = \"many\", at = \"a\" }}")), two("a/b"));
+    assert_eq!(told(&format!("{first}inputs.then = {{ from = \"one\", at = \"a\" }}")), two("a"));
+    assert_eq!(
+        told("inputs.first = { from = \"one\", at = \"a/d\" }\ninputs.then = { from = \"many\", at = \"a\" }"),
+        Ok(())
+    );
+}
+
+#[test]
 fn what_is_there_and_no_file_is_not_said_to_be_missing() {
     let bench = Bench::default();
     bench.file("src/a.py", "");
