@@ -116,7 +116,7 @@ codes! {
     EXEC_PLACEHOLDER = "E0420", "a placeholder that names nothing", "A command may hold `{inputs.NAME}`, `{outputs.NAME}` and `{threads}`; `{{word}}` stands for the text `{word}`.";
     EXEC_OUTPUT = "E0421", "an output path that cannot be", "An output is a path below the folder that the program runs in, not a place of an input, a file or another output.";
     EXEC_COMMAND = "E0422", "no command", "`command` is a list that begins with a program; there is no shell.";
-    EXEC_INPUT = "E0423", "an input's place that cannot be", "An input lies at a path below the folder that the program runs in, where no file and no other input lies.";
+    EXEC_INPUT = "E0423", "an input's place that cannot be", "An input lies at a path below the folder that the program runs in, where no file and no other input lies. So does a file, where no other lies.";
     // Warnings.
     UNUSED_PARAM = "W0501", "a param that nothing uses", "No stage mentions it.";
     VALIDATE_ON_TRAIN = "W0502", "validation on the training data", "What is measured on the data that a model learns from says little about other data.";

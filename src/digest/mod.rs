@@ -9,7 +9,7 @@
 //! | null | `0x00` |
 //! | bool | `0x01`, then `0` or `1` |
 //! | integer | `0x02`, then 16 bytes, two's complement, little endian (every width encodes alike) |
-//! | float | `0x03`, then the 8 bytes of the `f64`, little endian; `-0.0` is written as `0.0`, every NaN as one NaN |
+//! | float | `0x03`, then the 8 bytes of the `f64`, little endian; every NaN as one NaN. `-0.0` is not `0.0`: dividing by it gives another infinity |
 //! | string | `0x04`, length as `u64`, UTF-8 bytes |
 //! | sequence | `0x05`, length as `u64`, items |
 //! | map | `0x06`, length as `u64`, then key (as string) and value, sorted by key |
@@ -64,8 +64,8 @@ mod tests {
     }
 
     #[test]
-    fn both_zeros_and_all_nans_encode_alike() {
-        assert_eq!(Tree::Float(0.0).digest(), Tree::Float(-0.0).digest());
+    fn all_nans_encode_alike_and_the_two_zeros_do_not() {
+        assert_ne!(Tree::Float(0.0).digest(), Tree::Float(-0.0).digest());
         assert_eq!(Tree::Float(f64::NAN).digest(), Tree::Float(-f64::NAN).digest());
     }
 

@@ -174,11 +174,5 @@ fn encode_str(hasher: &mut blake3::Hasher, text: &str) {
 }
 
 fn canonical_bits(value: f64) -> u64 {
-    if value.is_nan() {
-        f64::NAN.to_bits()
-    } else if value == 0.0 {
-        0
-    } else {
-        value.to_bits()
-    }
+    if value.is_nan() { f64::NAN.to_bits() } else { value.to_bits() }
 }

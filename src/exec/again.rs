@@ -6,6 +6,7 @@ use super::failure::{Trouble, describe};
 use super::run::{RunOptions, Session};
 use super::run_stage::{Attempt, Task, key_of, run_stage};
 use super::slots::{Need, Slots};
+use super::sources;
 use super::threads::STACK;
 use crate::check::Checked;
 use crate::env::Cancel;
@@ -112,6 +113,7 @@ impl<'a> Again<'a> {
             match thread.spawn_scoped(scope, || run_stage(&task)).map(|thread| thread.join()) {
                 Ok(Ok(Ok(Attempt::Made(made)))) => Ok(made.result),
                 Ok(Ok(Ok(Attempt::Elsewhere(owner)))) => Err(failed(format!("{owner} uses the scratch store"))),
+                Ok(Ok(Ok(Attempt::Changed))) => Err(Box::new(Trouble::from(sources::changed()))),
                 Ok(Ok(Err(trouble))) => Err(trouble),
                 Ok(Err(_)) => Err(failed("the stage's thread stopped".to_owned())),
                 Err(error) => Err(failed(format!("cannot start a thread: {error}"))),

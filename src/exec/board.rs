@@ -28,14 +28,6 @@ pub(super) enum Origin {
 }
 
 impl Origin {
-    /// The result of a stage that it uses.
-    pub(super) fn result(&self, stage: usize) -> Option<Arc<StageResult>> {
-        match self {
-            Self::Run(board) => board.result(stage),
-            Self::Given(given) => given.results.get(&stage).cloned(),
-        }
-    }
-
     /// An input, with all that is in it.
     pub(super) fn input(&self, used: &ResolvedRef, store: &Store) -> Option<Input> {
         match self {

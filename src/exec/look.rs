@@ -38,6 +38,14 @@ impl Scheduler<'_> {
         })
     }
 
+    /// Looks at a stage whose files changed after its key was made: it has another key now.
+    pub(super) fn look_again(&self, stage: usize, attempt: u32) -> Step {
+        match self.key_of(stage) {
+            Ok(key) => self.look_up(stage, Turn { attempt, ..self.first_turn(stage, key) }),
+            Err(trouble) => Step::Fail(trouble),
+        }
+    }
+
     fn key_of(&self, stage: usize) -> Result<Key, Box<Trouble>> {
         let result_of = |input: usize| self.board.result(input);
         key_of(self.stage(stage), self.checked, self.session.store, &result_of, &|before| self.board.key(before))

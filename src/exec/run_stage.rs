@@ -3,8 +3,10 @@
 use super::board::Origin;
 use super::failure::Trouble;
 use super::fits::misfit;
+use super::inputs;
 use super::run::Session;
 use super::services::StageServices;
+use super::sources::Sources;
 use crate::check::{Checked, CheckedStage, ResolvedRef, recheck};
 use crate::digest::Digest;
 use crate::env::{self, Cancel};
@@ -53,6 +55,8 @@ pub(super) enum Attempt {
     Made(Made),
     /// Somebody else makes the same result: who. Nothing was done.
     Elsewhere(String),
+    /// A file that the stage reads is another than when its key was made. Nothing was done.
+    Changed,
 }
 
 impl<'a> Task<'a> {
@@ -104,6 +108,7 @@ pub(super) fn key_of(
 
 /// Runs a stage, or takes the result that another process made meanwhile.
 pub(super) fn run_stage(task: &Task<'_>) -> Result<Attempt, Box<Trouble>> {
+    let Some(sources) = Sources::look(task) else { return Ok(Attempt::Changed) };
     let predicted = check_late(task)?;
     let store = task.session.store;
     let made = match store.begin(task.key.digest, task.force).map_err(store_trouble)? {
@@ -111,7 +116,8 @@ pub(super) fn run_stage(task: &Task<'_>) -> Result<Attempt, Box<Trouble>> {
         Begin::Hit(result) => Made { result, cached: true },
         Begin::Miss(pending) => {
             tell_start(task);
-            Made { result: make(task, pending, &task.seen(), &predicted)?, cached: false }
+            inputs::hold(task).map_err(stage_trouble)?;
+            Made { result: make(task, pending, &sources, &predicted)?, cached: false }
         }
     };
     if task.restore {
@@ -148,7 +154,7 @@ fn check_late(task: &Task<'_>) -> Result<Outputs, Box<Trouble>> {
 fn make(
     task: &Task<'_>,
     pending: Pending<'_>,
-    inputs: &BTreeMap<String, Input>,
+    sources: &Sources,
     predicted: &Outputs,
 ) -> Result<Arc<StageResult>, Box<Trouble>> {
     let Some(spec) = task.stage().spec.clone() else {
@@ -159,18 +165,18 @@ fn make(
     task.session.store.begin_logs(&task.session.id).map_err(store_trouble)?;
     let limit = task.stage().common.needs.time.map(Duration::from_secs);
     let cancel = task.session.cancel.within(limit);
-    let services = StageServices::new(task, &log, &cancel);
+    let services = StageServices::new(task, sources, &log, &cancel);
     let series = spec.series().zip(task.key.series);
     let onward = series.as_ref().map_or_else(Onward::default, |(series, id)| onward(task, series, *id));
     let started = Instant::now();
-    let produced = run_once(task, &pending, inputs, &onward, &*spec, &services);
+    let produced = run_once(task, &pending, &task.seen(), &onward, &*spec, &services);
     let seconds = started.elapsed().as_secs_f64();
     let produced = produced.map_err(|error| stage_trouble(timed_out(error, task.session.cancel, limit)))?;
     if task.session.cancel.is_set() {
         return Err(stage_trouble(StageError::new(ErrorKind::Cancelled, "interrupted")));
     }
     examine(&produced, &pending.staging(), predicted).map_err(stage_trouble)?;
-    same_sources(task).map_err(stage_trouble)?;
+    sources.hold(task).and_then(|()| inputs::hold(task)).map_err(stage_trouble)?;
     let result = StageResult {
         kind: task.stage().kind.clone(),
         version: spec.info().version,
@@ -318,16 +324,4 @@ fn examine(produced: &Produced, staging: &Path, predicted: &Outputs) -> Result<(
         return Err(StageError::bug("the stage produced something else than it had predicted").note(misfit));
     }
     Ok(())
-}
-
-/// Whether the workspace files that the stage read are still what its key says.
-fn same_sources(task: &Task<'_>) -> Result<(), StageError> {
-    let parts = KeyParts::of(task.stage(), &task.checked.stages);
-    let parts = parts.map(|parts| KeyParts { origin: task.key.origin, ..parts });
-    let now = parts.map(|parts| key(parts, task.session.store, &|input| task.origin.result(input)));
-    match now {
-        Some(Ok(now)) if now.digest == task.key.digest => Ok(()),
-        _ => Err(StageError::data("a file that the stage reads changed while it ran, so its result was not kept")
-            .hint("run again when nothing writes to the files")),
-    }
 }

@@ -190,6 +190,7 @@ impl<'a> Scheduler<'a> {
         match outcome {
             Ok(Attempt::Made(made)) => self.set(stage, Step::Done(made, turn.key.digest)),
             Ok(Attempt::Elsewhere(owner)) => self.set(stage, Step::Elsewhere(turn, owner)),
+            Ok(Attempt::Changed) => self.set(stage, self.look_again(stage, turn.attempt)),
             Err(trouble) if trouble.is_cancelled() => self.set(stage, Step::Skip(trouble.why_cancelled())),
             Err(trouble) => self.failed(stage, turn, trouble),
         }

@@ -1,6 +1,7 @@
 //! What a running stage may ask of the engine.
 
 use super::run_stage::Task;
+use super::sources::Sources;
 use super::worker::Order;
 use crate::env::Cancel;
 use crate::event::{Event, StageProgress};
@@ -17,6 +18,7 @@ const PAUSE: Duration = Duration::from_millis(80);
 /// The services of one attempt at a stage.
 pub(super) struct StageServices<'a> {
     task: &'a Task<'a>,
+    sources: &'a Sources,
     pub(super) log: &'a Path,
     /// Set when the run is interrupted, or the stage's time is up.
     pub(super) cancel: &'a Cancel,
@@ -27,8 +29,8 @@ pub(super) struct StageServices<'a> {
 }
 
 impl<'a> StageServices<'a> {
-    pub(super) fn new(task: &'a Task<'a>, log: &'a Path, cancel: &'a Cancel) -> Self {
-        Self { task, log, cancel, told: Mutex::default(), facts: Mutex::default() }
+    pub(super) fn new(task: &'a Task<'a>, sources: &'a Sources, log: &'a Path, cancel: &'a Cancel) -> Self {
+        Self { task, sources, log, cancel, told: Mutex::default(), facts: Mutex::default() }
     }
 
     fn stage(&self) -> &'a str {
@@ -78,6 +80,10 @@ impl Services for StageServices<'_> {
         let mut facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
         facts.extend(result.environment.clone());
         Ok(result)
+    }
+
+    fn files_are_taken(&self) -> Result<(), StageError> {
+        self.sources.taken(self.task)
     }
 
     fn network_allowed(&self) -> bool {

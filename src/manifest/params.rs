@@ -94,7 +94,8 @@ impl ParamDecl {
     /// # Errors
     /// A diagnostic at the value.
     pub fn admit(&self, mut node: Node) -> Result<Node, Diagnostic> {
-        if self.broken {
+        // What could not be read was reported.
+        if self.broken || node.data == Data::Missing {
             return Ok(node);
         }
         if let (ParamType::Float, Data::Int(value)) = (self.ty, &node.data) {

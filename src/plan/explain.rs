@@ -251,9 +251,14 @@ fn compare<'a>(
                 path.pop();
             }
         }
-        (a, b) if a != b => found.push(Difference { path: path.clone(), old, new }),
+        (a, b) if a != b || is_negative(a) != is_negative(b) => found.push(Difference { path: path.clone(), old, new }),
         _ => {}
     }
+}
+
+/// Whether a value is a number with a minus before it: the two zeros compare as equal, and are two values in a key.
+fn is_negative(value: Option<&Value>) -> bool {
+    value.and_then(Value::as_f64).is_some_and(f64::is_sign_negative)
 }
 
 /// What happened to the files that a pattern matches.
@@ -307,6 +312,12 @@ mod tests {
             json!({"version": 1, "spec": {"lr": 0.2, "data": {"ref": "b", "digest": "1"}, "come": 2, "l": [1, 3]}});
         let paths: Vec<String> = differences(&old, &new).iter().map(|found| dotted(&found.path)).collect();
         assert_eq!(paths, ["spec.come", "spec.gone", "spec.l[1]", "spec.lr"]);
+    }
+
+    #[test]
+    fn the_two_zeros_differ() {
+        let told = |old: f64, new: f64| differences(&json!({ "fill": old }), &json!({ "fill": new })).len();
+        assert_eq!((told(0.0, -0.0), told(-0.0, -0.0), told(0.0, 0.0)), (1, 0, 0));
     }
 
     #[test]

@@ -105,7 +105,7 @@ pub enum Reason {
     NotCached,
     /// The stage asks something outside, and its result is older than it believes.
     Outdated {
-        /// Seconds since it was made.
+        /// Seconds since it was made; 0 where that is still to come.
         age: u64,
         /// When it was made, in seconds since 1970.
         made: u64,
@@ -148,6 +148,9 @@ impl fmt::Display for Reason {
             Self::Format => f.write_str("its result is from a kilter that made keys in another way"),
             Self::Forced => f.write_str("--force"),
             Self::NotCached => f.write_str("cache = false"),
+            Self::Outdated { age: 0, .. } => f.write_str(
+                "refresh: its result was made later than now, so a clock is wrong, and it is asked for again",
+            ),
             Self::Outdated { age, .. } => {
                 #[expect(clippy::cast_precision_loss, reason = "shown to people")]
                 let age = crate::numbers::about(*age as f64);

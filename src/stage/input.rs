@@ -8,6 +8,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+/// By so many seconds the clocks of machines that share a store may differ.
+const CLOCKS_DIFFER: u64 = 300;
+
 /// One file of a stored artefact.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileRecord {
@@ -109,11 +112,18 @@ pub struct StageResult {
 }
 
 impl StageResult {
-    /// How old the result is, in seconds, where that is more than its stage believes: see [`Kind::refresh`](super::Kind::refresh).
+    /// How old the result is, in seconds, where that is more than its stage believes: see [`Kind::refresh`](super::Kind::refresh). 0 where
+    /// it was made later than now: then a clock was or is wrong, and nobody knows how old it is.
     #[must_use]
     pub fn outdated(&self, refresh: Option<u64>) -> Option<u64> {
-        let age = crate::env::unix_seconds().saturating_sub(self.made);
-        refresh.filter(|seconds| age > *seconds).map(|_| age)
+        self.outdated_at(crate::env::unix_seconds(), refresh?)
+    }
+
+    fn outdated_at(&self, now: u64, refresh: u64) -> Option<u64> {
+        match now.checked_sub(self.made) {
+            Some(age) => (age > refresh).then_some(age),
+            None => (self.made - now > CLOCKS_DIFFER).then_some(0),
+        }
     }
 
     /// The gates that do not hold.
@@ -203,5 +213,28 @@ impl Input {
     #[must_use]
     pub fn file(&self, name: &str) -> Option<&InputFile> {
         self.files.iter().find(|file| file.name == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_result_of_a_clock_that_went_wrong_is_not_believed_until_that_time_comes() {
+        let result = StageResult {
+            kind: "database".to_owned(),
+            version: 1,
+            outputs: ByPort::new(),
+            summary: String::new(),
+            metrics: BTreeMap::new(),
+            gates: Vec::new(),
+            seconds: 0.0,
+            made: 10_000,
+            environment: BTreeMap::new(),
+            key: KeyText::of(&serde_json::Value::Null),
+        };
+        let at = |now: u64| result.outdated_at(now, 60);
+        assert_eq!([at(10_060), at(10_061), at(9_990), at(9_000)], [None, Some(61), None, Some(0)]);
     }
 }

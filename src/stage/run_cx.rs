@@ -44,6 +44,15 @@ pub trait Services: Sync {
     /// When the worker cannot start, dies, or answers that the job failed.
     fn run_job(&self, job: &Job, watch: &mut dyn FnMut(&WorkerEvent)) -> Result<JobResult, StageError>;
 
+    /// Says that the stage has read all that it will read of its workspace files: what happens to their copies' originals while it
+    /// goes on is no matter, as long as they hold the same bytes in the end.
+    ///
+    /// # Errors
+    /// When one of them was touched since the attempt began: what was read may be something else than the key says.
+    fn files_are_taken(&self) -> Result<(), StageError> {
+        Ok(())
+    }
+
     /// Whether the network may be used.
     fn network_allowed(&self) -> bool;
 

@@ -119,6 +119,20 @@ impl Store {
         Found::Hit(self.remember(key, entry.result, entry.mtimes, Some(proof)))
     }
 
+    /// The first file of an output whose blob is not (any more) what it was when the result of a key was looked up or made; `None`
+    /// where all are, or nothing is known of the key.
+    #[must_use]
+    pub fn harmed(&self, key: Digest, port: &str) -> Option<String> {
+        let believed = self.believed(key)?;
+        let same = |file: &FileRecord, time: i64| {
+            let path = self.layout.object(file.digest);
+            let looks_same = |found: std::fs::Metadata| found.len() == file.size && mtime(&found) == time;
+            path.metadata().is_ok_and(looks_same) || hash_file(&path).is_ok_and(|(digest, _)| digest == file.digest)
+        };
+        let mut files = files(&believed.result).zip(&believed.mtimes).filter(|((of, _), _)| *of == port);
+        files.find(|((_, file), time)| !same(file, **time)).map(|((_, file), _)| file.name.clone())
+    }
+
     fn check_blobs(&self, entry: &Entry, same_boot: bool) -> Blobs {
         let mut times = Vec::with_capacity(entry.mtimes.len());
         let mut doubted = false;

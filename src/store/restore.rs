@@ -138,13 +138,18 @@ fn exchange_once(fresh: &Path, folder: &Path) -> std::io::Result<()> {
     if folder.symlink_metadata().is_err() {
         return std::fs::rename(fresh, folder);
     }
-    if swap_names(fresh, folder) {
-        return remove_any(fresh);
-    }
-    let old = fresh.with_extension("old");
-    std::fs::rename(folder, &old)?;
-    std::fs::rename(fresh, folder)?;
-    remove_any(&old)
+    let replaced = if swap_names(fresh, folder) {
+        fresh.to_owned()
+    } else {
+        let old = fresh.with_extension("old");
+        std::fs::rename(folder, &old)?;
+        std::fs::rename(fresh, folder)?;
+        old
+    };
+    super::failpoint("replaced");
+    // The new one is in its place. What cannot be removed, as where somebody has a file in it open over a network, is litter.
+    let _ = remove_any(&replaced).or_else(|_| remove_any(&replaced));
+    Ok(())
 }
 
 fn remove_any(path: &Path) -> std::io::Result<()> {
@@ -181,7 +186,25 @@ fn swap_names(_: &Path, _: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::at_point;
     use super::*;
+
+    #[test]
+    fn what_becomes_of_the_folder_that_was_replaced_is_no_matter_to_the_new_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let (fresh, place) = (folder.path().join(".new-abcdef"), folder.path().join("stage"));
+        for (made, text) in [(&fresh, "new"), (&place, "old")] {
+            std::fs::create_dir(made).unwrap();
+            std::fs::write(made.join("file"), text).unwrap();
+        }
+        // As another process does that clears litter away.
+        let replaced = fresh.clone();
+        at_point("replaced", move || {
+            let _ = std::fs::remove_dir_all(&replaced);
+        });
+        exchange(&fresh, &place).unwrap();
+        assert_eq!(std::fs::read_to_string(place.join("file")).unwrap(), "new");
+    }
 
     #[test]
     fn a_copy_never_goes_through_a_name_that_is_there() {

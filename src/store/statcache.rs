@@ -63,6 +63,11 @@ impl StatCache {
     /// # Errors
     /// When it cannot be read, or is being written.
     pub fn digest(&self, path: &Path) -> Result<(Digest, u64), StoreError> {
+        self.look_at(path).map(|(digest, stamp)| (digest, stamp.size))
+    }
+
+    /// The digest of a file's bytes, and the stamp that it had when they were read.
+    pub(super) fn look_at(&self, path: &Path) -> Result<(Digest, Stamp), StoreError> {
         let kept = self.state().entries.get(path.as_os_str()).copied();
         let entry = entry_of(path, kept)?;
         if kept != Some(entry) {
@@ -70,11 +75,11 @@ impl StatCache {
             state.changed |= kept.is_none_or(|kept| kept.hashed != entry.hashed);
             state.entries.insert(path.as_os_str().to_owned(), entry);
         }
-        Ok((entry.digest, entry.stat.size))
+        Ok((entry.digest, entry.stat))
     }
 
-    /// The digests of many files, which are read by all cores.
-    pub(super) fn digests(&self, paths: &[&Path]) -> Result<Vec<Digest>, StoreError> {
+    /// The same of many files, which are read by all cores.
+    pub(super) fn look_at_all(&self, paths: &[&Path]) -> Result<Vec<(Digest, Stamp)>, StoreError> {
         let state = self.state();
         let kept: Vec<_> = paths.iter().map(|path| state.entries.get(path.as_os_str()).copied()).collect();
         drop(state);
@@ -84,7 +89,7 @@ impl StatCache {
         state.changed |=
             kept.iter().zip(&entries).any(|(kept, entry)| kept.is_none_or(|kept| kept.hashed != entry.hashed));
         state.entries.extend(paths.iter().map(|path| path.as_os_str().to_owned()).zip(entries.iter().copied()));
-        Ok(entries.into_iter().map(|entry| entry.digest).collect())
+        Ok(entries.into_iter().map(|entry| (entry.digest, entry.stat)).collect())
     }
 
     /// Keeps what was learnt, for the next run. Only saves time, so what cannot be written is not.

@@ -1,5 +1,6 @@
 //! The workspace files that a path or pattern of a stage's fields stands for, with the digests of their bytes.
 
+use super::proof::Stamp;
 use super::{StatCache, StoreError};
 use crate::digest::Digest;
 use crate::stage::{files, io_words};
@@ -31,6 +32,8 @@ pub struct UsedFile {
     pub place: PathBuf,
     /// The digest of its bytes.
     pub digest: Digest,
+    /// What the file system said of it when they were read: another, where somebody wrote the same bytes anew.
+    pub(super) stamp: Stamp,
 }
 
 /// Why a path or pattern stands for no files.
@@ -97,15 +100,15 @@ impl StatCache {
         if found.is_empty() {
             return Err(NoFiles::Words(format!("no file matches `{text}`")));
         }
-        let digests = match found.len() {
-            0..MANY_FILES => found.iter().map(|(_, place)| Ok(self.digest(place)?.0)).collect(),
-            _ => self.digests(&found.par_iter().map(|(_, place)| place.as_path()).collect::<Vec<_>>()),
+        let looks: Result<Vec<_>, _> = match found.len() {
+            0..MANY_FILES => found.iter().map(|(_, place)| self.look_at(place)).collect(),
+            _ => self.look_at_all(&found.par_iter().map(|(_, place)| place.as_path()).collect::<Vec<_>>()),
         };
         let mut hasher = blake3::Hasher::new_derive_key("kilter 2026 workspace file");
         let mut files = Vec::with_capacity(found.len());
-        for ((name, place), digest) in found.into_iter().zip(digests.map_err(NoFiles::Store)?) {
+        for ((name, place), (digest, stamp)) in found.into_iter().zip(looks.map_err(NoFiles::Store)?) {
             hasher.update(&(name.len() as u64).to_le_bytes()).update(name.as_bytes()).update(digest.as_bytes());
-            files.push(UsedFile { name, place, digest });
+            files.push(UsedFile { name, place, digest, stamp });
         }
         let digest = Digest::from_bytes(*hasher.finalize().as_bytes());
         Ok(UsedFiles { text: text.to_owned(), digest, found: files })

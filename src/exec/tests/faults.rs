@@ -76,6 +76,64 @@ fn a_result_is_not_kept_when_a_file_changed_meanwhile() {
 }
 
 #[test]
+fn a_result_is_not_kept_when_a_file_was_another_meanwhile_and_is_itself_again() {
+    let bench = with_data("away");
+    let ran = bench.run();
+    assert_eq!(bench.read("data.txt"), "data");
+    assert!(ran.failure("a").message.starts_with("a file that the stage reads changed while it ran"));
+    assert_eq!(bench.run().counts()[1], 0, "nothing was kept");
+}
+
+#[test]
+fn what_happens_to_a_file_after_it_was_read_is_no_matter_if_it_is_itself_in_the_end() {
+    let bench = with_data("late");
+    assert_eq!(bench.run().counts(), [4, 0, 0, 0]);
+    assert_eq!(bench.read("out/p/a/text.txt"), "xdata");
+}
+
+#[test]
+fn a_file_that_changes_before_its_stage_starts_is_read_as_it_is_then() {
+    let mut bench = Bench::new(
+        "[stage.first]\nkind = \"emit\"\ntext = \"x\"\n[stage.next]\nkind = \"join\"\ninputs = [\"first\"]\n\
+         [stage.second]\nkind = \"emit\"\ntext = \"y\"\nread = \"data.txt\"\n",
+    );
+    bench.options.jobs = 1;
+    bench.write("data.txt", "old");
+    let ran = bench.run_set(&[], &Cancel::new(), &|event| {
+        if matches!(event, Event::StageDone { stage, .. } if stage == "first") {
+            bench.write("data.txt", "newer");
+        }
+    });
+    assert_eq!(ran.counts(), [3, 0, 0, 0]);
+    assert_eq!(bench.read("out/p/second/text.txt"), "ynewer");
+    assert_eq!(bench.run().counts(), [0, 3, 0, 0]);
+}
+
+#[test]
+fn an_input_that_is_changed_in_the_store_while_its_user_waits_gives_no_result() {
+    let mut bench = Bench::new(
+        "[stage.a]\nkind = \"emit\"\ntext = \"good\"\n[stage.b]\nkind = \"join\"\ninputs = [\"a\"]\n\
+         [stage.c]\nkind = \"join\"\ninputs = [\"a\", \"b\"]\n",
+    );
+    bench.options.jobs = 1;
+    let blob = || bench.store().object_path(Digest::of(b"good"));
+    let ran = bench.run_set(&[], &Cancel::new(), &|event| {
+        if matches!(event, Event::StageDone { stage, .. } if stage == "b") {
+            // As a user does who means to change it.
+            std::fs::set_permissions(blob(), std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+            std::fs::write(blob(), "evil").unwrap();
+        }
+    });
+    let failure = ran.failure("c");
+    assert_eq!(
+        failure.message,
+        "`text.txt` of its input `a` was changed in the store meanwhile, so there is no result"
+    );
+    assert_eq!(bench.run().counts(), [2, 1, 0, 0]);
+    assert!(!bench.read("out/p/c/text.txt").contains("evil"));
+}
+
+#[test]
 fn an_interrupted_run_stops_and_the_next_one_goes_on() {
     let bench = Bench::new(
         "[stage.a]\nkind = \"emit\"\ntext = \"x\"\n[stage.b]\nkind = \"emit\"\ntext = \"y\"\nmischief = \"wait\"\n\

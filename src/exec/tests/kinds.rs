@@ -49,7 +49,7 @@ pub(super) struct EmitSpec {
     lr: f64,
     #[serde(default)]
     read: Option<FilePath>,
-    /// `fail`, `panic`, `disk`, `undeclared`, `lie`, `touch`, `gate`, `wait`, `flaky`
+    /// `fail`, `panic`, `disk`, `undeclared`, `lie`, `touch`, `away`, `late`, `gate`, `wait`, `flaky`
     #[serde(default)]
     mischief: Option<String>,
 }
@@ -66,9 +66,18 @@ impl Kind for Emit {
         trace(cx, "start");
         std::thread::sleep(Duration::from_millis(spec.sleep));
         let mut text = spec.text.clone();
+        let away = |when: &str, text: &str| {
+            if spec.mischief.as_deref() == Some(when) {
+                // Longer than the clock's tick.
+                std::thread::sleep(Duration::from_millis(20));
+                std::fs::write(cx.base.join("data.txt"), text).unwrap();
+            }
+        };
+        away("away", "other");
         if let Some(file) = &spec.read {
             text += &std::fs::read_to_string(cx.base.join(&file.0)).unwrap();
         }
+        away("away", "data");
         std::fs::write(cx.out("file")?.join("text.txt"), text).unwrap();
         let mut produced = Produced::new("a text").port("file", ArtifactType::File);
         match spec.mischief.as_deref() {
@@ -83,6 +92,11 @@ impl Kind for Emit {
             Some("undeclared") => std::fs::write(cx.out("more")?.join("x"), "").unwrap(),
             Some("lie") => produced.ports[0].ty = ArtifactType::Metrics,
             Some("touch") => std::fs::write(cx.base.join("data.txt"), "changed meanwhile").unwrap(),
+            Some("late") => {
+                cx.services.files_are_taken()?;
+                away("late", "other");
+                away("late", "data");
+            }
             Some("gate") => produced.gates.push(GateResult {
                 metric: "accuracy".into(),
                 value: 0.91,

@@ -135,6 +135,12 @@ pub(super) fn inside(name: &str) -> String {
     parts.collect::<Vec<_>>().join("/")
 }
 
+/// A file's path without what leads nowhere in it.
+pub(super) fn plain(name: &str) -> String {
+    let parts = name.split('/').filter(|part| !matches!(*part, "" | "."));
+    parts.collect::<Vec<_>>().join("/")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

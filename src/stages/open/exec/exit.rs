@@ -40,8 +40,9 @@ impl Exit {
     }
 }
 
+/// A descriptor of a process, where the system has those.
 #[cfg(target_os = "linux")]
-fn descriptor(pid: u32) -> Option<File> {
+pub(super) fn descriptor(pid: u32) -> Option<File> {
     use std::os::fd::FromRawFd;
     // SAFETY: the call takes two numbers, and gives a new descriptor, which is nobody else's, or -1.
     unsafe {

@@ -2,7 +2,7 @@
 //!
 //! The program runs in an empty folder of its own. In it lie the declared files under their own paths and the inputs
 //! under `inputs/NAME/`, as copies that belong to the program; afterwards the declared outputs are taken out of it.
-//! It sees no other environment than `PATH`, `HOME` and `TMPDIR` (a scratch folder), `LANG=C.UTF-8`, its thread budget
+//! It sees no other environment than `PATH`, `HOME` and `TMPDIR` (a scratch folder), `LANG=C.UTF-8`, `TZ=UTC`, its thread budget
 //! (`OMP_NUM_THREADS` and its like: `needs.cpus`, else 1), its GPUs where it asked for some, and what `env` says. What it
 //! prints goes to the stage's log.
 
@@ -11,6 +11,7 @@ mod exit;
 mod outputs;
 mod process;
 mod spec;
+mod strays;
 
 pub use spec::{DeclaredFile, InputSpec, OutputSpec, OutputType, Spec, Taken};
 
@@ -23,7 +24,7 @@ use crate::stage::{
 };
 use crate::types::{ArtifactType, TableSchema};
 use command::Places;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, Permissions};
 use std::io::{Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -38,7 +39,7 @@ impl Kind for Exec {
     const INFO: StageInfo = StageInfo {
         name: "exec",
         family: Family::Open,
-        version: 3,
+        version: 4,
         summary: "Runs any program, with declared inputs, files and outputs.",
         ports: &[Port { name: "*", about: "one for each entry of `outputs`" }],
         example: r#"[stage.count]
@@ -65,6 +66,7 @@ outputs.counts = "counts.json"
         let work = cx.scratch.join("work");
         make_folder(&work)?;
         place_files(spec, cx, &work)?;
+        cx.services.files_are_taken()?;
         let places = place_inputs(spec, cx, &work)?;
         for output in spec.outputs.values() {
             if let Some(folder) = Path::new(&output.path).parent().filter(|folder| !folder.as_os_str().is_empty()) {
@@ -124,12 +126,24 @@ fn check_command(spec: &Spec, cx: &mut CheckCx<'_>) {
 
 /// Reports what is wrong with `files`; gives the paths that they take in the program's folder.
 fn check_files(spec: &Spec, cx: &mut CheckCx<'_>) -> Vec<String> {
-    let mut taken = Vec::new();
+    let mut taken: BTreeMap<String, String> = BTreeMap::new();
     for (index, file) in spec.files.iter().enumerate() {
         let found = cx.workspace_files(&file.0, path!["files", index]).unwrap_or_default();
-        taken.extend(found.into_iter().map(|(name, _)| command::inside(&name)));
+        for (name, _) in found {
+            let (place, name) = (command::inside(&name), command::plain(&name));
+            match taken.get(&place).filter(|other| **other != name) {
+                // The program would see the first alone.
+                Some(other) => {
+                    let message = format!("`{other}` and `{name}` would lie at one place");
+                    cx.error(path!["files", index], codes::EXEC_INPUT, message)
+                        .label(format!("`{place}` in the program's folder"))
+                        .hint("give one of them another name or folder");
+                }
+                None => drop(taken.insert(place, name)),
+            }
+        }
     }
-    taken
+    taken.into_keys().collect()
 }
 
 fn check_names(spec: &Spec, cx: &mut CheckCx<'_>) {
@@ -223,6 +237,7 @@ fn make_folder(folder: &Path) -> Result<(), StageError> {
 
 /// Copies the declared workspace files to where they are relative to the manifest.
 fn place_files(spec: &Spec, cx: &RunCx<'_>, work: &Path) -> Result<(), StageError> {
+    let mut placed = BTreeSet::new();
     for (index, file) in spec.files.iter().enumerate() {
         let pattern = &file.0.0;
         let fail = |error: std::io::Error| {
@@ -230,7 +245,12 @@ fn place_files(spec: &Spec, cx: &RunCx<'_>, work: &Path) -> Result<(), StageErro
         };
         for (name, place) in files::expand(cx.base, pattern).map_err(fail)? {
             cx.check_cancelled()?;
-            copy(&place, &work.join(command::inside(&name)))?;
+            // Patterns may name a file twice.
+            let name = command::inside(&name);
+            if !placed.contains(&name) {
+                copy(&place, work, &name)?;
+                placed.insert(name);
+            }
         }
     }
     Ok(())
@@ -259,11 +279,13 @@ fn place_inputs(spec: &Spec, cx: &RunCx<'_>, work: &Path) -> Result<Places, Stag
 
 /// Copies an input to a folder, or where it is one file and `exactly` is said, to just that path. Gives what stands for it.
 fn place_input(cx: &RunCx<'_>, work: &Path, input: &Input, folder: &str, exactly: bool) -> Result<String, StageError> {
-    let to = work.join(folder);
     let exactly = exactly && only_file(input).is_some();
     for file in &input.files {
         cx.check_cancelled()?;
-        if exactly { copy(&file.path, &to)? } else { copy(&file.path, &to.join(&file.name))? }
+        match exactly {
+            true => copy(&file.path, work, folder)?,
+            false => copy(&file.path, work, &format!("{folder}/{}", file.name))?,
+        }
     }
     Ok(if exactly { folder.to_owned() } else { input_path(folder, input) })
 }
@@ -281,25 +303,31 @@ fn only_file(input: &Input) -> Option<&str> {
     }
 }
 
-/// A copy (a clone where the file system has those) that can be read and, where the original could be, executed. A file that
-/// is there already stays.
-fn copy(from: &Path, to: &Path) -> Result<(), StageError> {
-    let copied = copy_new(from, to).or_else(|error| match (error.kind(), to.parent()) {
+/// A copy (a clone where the file system has those) at a place in the program's folder.
+fn copy(from: &Path, work: &Path, place: &str) -> Result<(), StageError> {
+    use std::io::ErrorKind as K;
+    let to = work.join(place);
+    let copied = copy_new(from, &to).or_else(|error| match (error.kind(), to.parent()) {
         // Mostly the folder is there.
-        (std::io::ErrorKind::NotFound, Some(folder)) => {
+        (K::NotFound, Some(folder)) => {
             std::fs::create_dir_all(folder)?;
-            copy_new(from, to)
+            copy_new(from, &to)
         }
         _ => Err(error),
     });
-    match copied {
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && !to.exists() => {
-            Err(StageError::new(ErrorKind::File, format!("two files would lie at `{}`", to.display())))
+    copied.map_err(|error| match error.kind() {
+        // What lies there is another file, or a folder of others.
+        K::AlreadyExists | K::IsADirectory | K::NotADirectory if from.is_file() => {
+            StageError::new(ErrorKind::File, format!("two files would lie at `{place}` in the program's folder"))
+                .hint("give one of them another place: the `at` of an input, or another name among `files`")
         }
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(StageError::io("copy", from, &error)),
-        _ => Ok(()),
-    }
+        _ => StageError::io("copy", from, &error),
+    })
 }
+
+/// Every copy can be read and executed, whatever the original's mode: that is in no key, and is another where a file system has
+/// no modes.
+const MODE: u32 = 0o555;
 
 /// So much is copied by way of this process, which for a small file is the least work.
 const SMALL: u64 = 64 << 10;
@@ -307,8 +335,7 @@ const SMALL: u64 = 64 << 10;
 fn copy_new(from: &Path, to: &Path) -> std::io::Result<()> {
     let mut source = File::open(from)?;
     let metadata = source.metadata()?;
-    let executable = metadata.permissions().mode() & 0o111 != 0;
-    let permissions = Permissions::from_mode(if executable { 0o555 } else { 0o444 });
+    let permissions = Permissions::from_mode(MODE);
     if env::clone_file(from, to, metadata.dev())? {
         return std::fs::set_permissions(to, permissions);
     }

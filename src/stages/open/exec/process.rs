@@ -1,6 +1,7 @@
 //! Starting a program, waiting for it, and ending it with everything that it started.
 
 use super::exit::Exit;
+use super::strays;
 use crate::env;
 use crate::numbers;
 use crate::stage::{ErrorKind, RunCx, StageError, io_words};
@@ -16,6 +17,10 @@ use std::time::{Duration, Instant};
 
 /// How long a program that was asked to end may take before it is killed.
 const GRACE: Duration = Duration::from_secs(2);
+
+/// How long a program's file may seem to be written to, and how often it is tried meanwhile.
+const BUSY: Duration = Duration::from_secs(5);
+const AGAIN: Duration = Duration::from_millis(2);
 
 /// How often the cancel flag is looked at.
 const GLANCE: Duration = Duration::from_millis(50);
@@ -55,15 +60,19 @@ pub(super) fn run(
         .env("HOME", cx.scratch)
         .env("TMPDIR", cx.scratch)
         .env("LANG", "C.UTF-8")
+        .env("TZ", "UTC")
         .envs(budget(cx))
         .envs(variables)
         .stdin(Stdio::null())
         .stdout(log)
         .stderr(twin)
         .process_group(0);
-    let mut child = command.spawn().map_err(|error| cannot_start(program, &error))?;
+    let mut child = start(&mut command).map_err(|error| cannot_start(program, &error))?;
     let ended = wait(cx, &child, limit)?;
     end_group(&child);
+    if !matches!(ended, Ended::ByItself) {
+        strays::end(cx.scratch);
+    }
     let status = child.wait().map_err(|error| cannot_start(program, &error))?;
     match ended {
         Ended::ByItself if status.success() => Ok(()),
@@ -77,6 +86,20 @@ pub(super) fn run(
             .hint("raise `timeout`, or find out what it waits for"),
             cx,
         )),
+    }
+}
+
+/// Starts a program. Its file was written a moment ago, by this process: a child that another stage starts right then has that open
+/// too until it becomes its own program, and so long the system refuses to run the file.
+fn start(command: &mut Command) -> std::io::Result<Child> {
+    let begun = Instant::now();
+    loop {
+        match command.spawn() {
+            Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy && begun.elapsed() < BUSY => {
+                std::thread::sleep(AGAIN);
+            }
+            started => return started,
+        }
     }
 }
 
@@ -126,8 +149,11 @@ fn cannot_start(program: &str, error: &std::io::Error) -> StageError {
         std::io::ErrorKind::NotFound if program.contains('/') => failure
             .hint("a workspace file must be among `files`; a script's first line must name a program that exists"),
         std::io::ErrorKind::PermissionDenied => {
-            failure.hint(format!("make it executable (`chmod +x`), or call its interpreter: [\"sh\", \"{program}\"]"))
+            failure.hint(format!("call its interpreter: [\"sh\", \"{program}\"]"))
         }
+        _ if error.raw_os_error() == Some(libc::ENOEXEC) => failure.hint(format!(
+            "begin it with a line that names its interpreter, such as `#!/bin/sh`, or call that: [\"sh\", \"{program}\"]"
+        )),
         _ => failure,
     }
 }
@@ -257,4 +283,26 @@ fn tail(path: &Path) -> std::io::Result<String> {
     let text = String::from_utf8_lossy(&bytes).into_owned();
     let whole = if size > MOST { text.split_once('\n').map_or("", |(_, rest)| rest).to_owned() } else { text };
     Ok(whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_program_whose_file_somebody_has_open_yet_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let script = folder.path().join("script");
+        std::fs::write(&script, "#!/bin/sh\nexit 7\n").unwrap();
+        std::fs::set_permissions(&script, PermissionsExt::from_mode(0o755)).unwrap();
+        let writer = File::options().append(true).open(&script).unwrap();
+        let closes = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(60));
+            drop(writer);
+        });
+        let status = start(&mut Command::new(&script)).unwrap().wait().unwrap();
+        closes.join().unwrap();
+        assert_eq!(status.code(), Some(7));
+    }
 }

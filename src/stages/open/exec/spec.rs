@@ -33,7 +33,8 @@ pub struct Spec {
     /// What the program writes, by the name of the output: a path, or a table with `path` and `type`.
     #[serde(default)]
     pub outputs: BTreeMap<String, OutputSpec>,
-    /// Environment variables. The same placeholders as in `command` are allowed.
+    /// Environment variables. The same placeholders as in `command` are allowed. Of its surroundings the program sees `PATH`
+    /// alone; `HOME` and `TMPDIR` are a scratch folder, `LANG` is `C.UTF-8`, `TZ` is `UTC`.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
     /// How long the program may run: `"90s"`, `"10m"`, `"2h"`, or a number of seconds. It is stopped then, with all that

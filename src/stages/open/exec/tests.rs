@@ -40,9 +40,10 @@ fn a_program_sees_its_inputs_files_and_environment_and_nothing_else() {
     let of_the_shell = ["PWD", "OLDPWD", "SHLVL", "_"];
     let names = seen.lines().filter_map(|line| line.split('=').next()).filter(|name| !of_the_shell.contains(name));
     let names = names.filter(|name| !name.ends_with("_THREADS") && *name != "GOMAXPROCS");
-    assert_eq!(names.collect::<Vec<_>>(), ["HOME", "LANG", "NOTE", "PATH", "THREADS", "TMPDIR"]);
+    assert_eq!(names.collect::<Vec<_>>(), ["HOME", "LANG", "NOTE", "PATH", "THREADS", "TMPDIR", "TZ"]);
     assert!(seen.contains("OMP_NUM_THREADS=2\n") && seen.contains("MKL_NUM_THREADS=2\n"), "its thread budget: {seen}");
     assert!(seen.contains("THREADS=2\n") && seen.contains("NOTE={threads}\n") && seen.contains("LANG=C.UTF-8\n"));
+    assert!(seen.contains("TZ=UTC\n"), "no clock of this machine's place: {seen}");
     assert_eq!(std::fs::read_to_string(bench.place("stage.log")).expect("a log"), "said\n");
 }
 
@@ -106,6 +107,53 @@ fn a_list_of_inputs_lies_in_numbered_folders() {
     let seen = bench.output("seen").remove(0).1;
     let expected = "10 inputs/all/01/metrics.json\n1234567891012345678910a2b";
     assert_eq!(String::from_utf8(seen).expect("text"), expected);
+}
+
+#[test]
+fn the_mode_of_a_file_is_no_matter_to_a_program() {
+    let mut bench = Bench::default();
+    bench.input("raw", ArtifactType::File, &[("tool", b"#!/bin/sh\necho made\n")]);
+    let script = bench.file("run.sh", "#!/bin/sh\nls -l run.sh | cut -c1-10 > seen; inputs/tool/tool >> seen\n");
+    let fields = "command = [\"./run.sh\"]\nfiles = [\"run.sh\"]\ninputs.tool = \"raw\"\noutputs.seen = \"seen\"";
+    for mode in [0o644, 0o755] {
+        let permissions = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        std::fs::set_permissions(&script, permissions).expect("a mode");
+        run(&bench, fields).expect("runs");
+        assert_eq!(bench.output("seen"), [("seen".to_owned(), b"-r-xr-xr-x\nmade\n".to_vec())]);
+    }
+}
+
+#[test]
+fn two_files_do_not_lie_at_one_place() {
+    let bench = Bench::default();
+    bench.file("lib/a.py", "one");
+    bench.file("other/lib/a.py", "another");
+    let told = |files: &str| {
+        let (_, findings) = bench.check::<Exec>(&format!("command = [\"x\"]\nfiles = [{files}]"));
+        let told = findings.into_iter().map(|f| format!("{} {}", f.diagnostic.message, f.label));
+        told.filter(|told| told.contains("lie at")).collect::<Vec<_>>()
+    };
+    assert_eq!(told(r#""lib/a.py", "lib/*.py", "./lib/a.py""#), Vec::<String>::new());
+    let expected =
+        "`other/lib/a.py` and `other/../lib/a.py` would lie at one place `other/lib/a.py` in the program's folder";
+    assert_eq!(told(r#""other/lib/a.py", "other/../lib/a.py""#), [expected]);
+}
+
+#[test]
+fn no_input_hides_what_lies_below_its_place() {
+    let mut bench = Bench::default();
+    bench.input("one", ArtifactType::File, &[("b", b"one")]);
+    bench.input("many", ArtifactType::Dir, &[("b", b"two"), ("c", b"three")]);
+    let fields = |inputs: &str| format!("command = [\"ls\", \"a\"]\n{inputs}");
+    let told = |inputs: &str| bench.run::<Exec>(&fields(inputs)).map(drop).map_err(|error| error.message);
+    let two = |place: &str| Err(format!("two files would lie at `{place}` in the program's folder"));
+    let first = "inputs.first = { from = \"one\", at = \"a/b\" }\n";
+    assert_eq!(told(&format!("{first}inputs.then = {{ from = \"many\", at = \"a\" }}")), two("a/b"));
+    assert_eq!(told(&format!("{first}inputs.then = {{ from = \"one\", at = \"a\" }}")), two("a"));
+    assert_eq!(
+        told("inputs.first = { from = \"one\", at = \"a/d\" }\ninputs.then = { from = \"many\", at = \"a\" }"),
+        Ok(())
+    );
 }
 
 #[test]
@@ -191,6 +239,19 @@ fn timeouts_and_interruptions_end_the_whole_group() {
     assert_eq!(error.kind, ErrorKind::Cancelled);
     canceller.join().expect("no panic");
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert!(!marker.exists());
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_timeout_ends_what_left_the_group_too() {
+    let bench = Bench::default();
+    let marker = bench.place("marker");
+    let stray = format!("setsid sh -c 'touch here; sleep 1; touch {}' & sleep 60", marker.display());
+    let begun = Instant::now();
+    run(&bench, &format!("command = [\"sh\", \"-c\", \"{stray}\"]\ntimeout = 0.5")).expect_err("too slow");
+    assert!(bench.place("scratch/work/here").exists(), "it had begun");
+    std::thread::sleep(Duration::from_millis(1800).saturating_sub(begun.elapsed()));
     assert!(!marker.exists());
 }
 
