@@ -21,8 +21,8 @@ pub(super) struct Strings<'a> {
 macro_rules! push {
     ($strings:expr, $ca:expr) => {
         for chunk in $ca.downcast_iter() {
-            let valid = chunk.validity().filter(|valid| valid.unset_bits() > 0);
-            let there = |at: usize| valid.is_none_or(|valid| valid.get_bit(at));
+            let valid = $ca.has_nulls().then(|| chunk.iter().map(|value| value.is_some()).collect::<Vec<_>>());
+            let there = |at: usize| valid.as_ref().is_none_or(|valid| valid[at]);
             let views = chunk.views().iter().enumerate();
             $strings.lengths(views.clone().map(|(at, view)| if there(at) { view.length } else { 0 }));
             for (at, view) in views.filter(|(at, _)| there(*at)) {
@@ -43,8 +43,14 @@ impl<'a> Strings<'a> {
     /// The next values, of a column of strings or of bytes.
     pub(super) fn push(mut self, series: &Series) -> PolarsResult<()> {
         match series.dtype() {
-            DataType::String => push!(self, series.str()?),
-            _ => push!(self, series.binary()?),
+            DataType::String => {
+                let strings = series.str()?;
+                push!(self, strings);
+            }
+            _ => {
+                let bytes = series.binary()?;
+                push!(self, bytes);
+            }
         }
         self.empty();
         Ok(())
