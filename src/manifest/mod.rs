@@ -28,6 +28,7 @@ mod text;
 mod tolerance;
 
 pub use common::{COMMON_FIELDS, Common, Needs, parse_bytes};
+pub use document::pipeline_name;
 pub use entry::{Loaded, Manifest, Param, Scope, StageEntry, Target, with_uses};
 pub use envelope::{ARTIFACTS, EDITIONS, InputDecl, OutputDecl, Pipeline};
 pub use load::{LoadOptions, load, load_text};
