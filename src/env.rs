@@ -191,12 +191,16 @@ pub fn shown(path: &std::path::Path) -> String {
     }
 }
 
-/// A stage of a manifest as a command line names it, whatever other manifests are beside it: `pipelines/digits.toml train`. A point
-/// on an axis is quoted, as a shell would take its brackets for a pattern.
+/// A stage of a manifest as a command line names it, whatever other manifests are beside it, with the values of `--set` that are
+/// meant: `pipelines/digits.toml train --set lr=0.1`. A point on an axis is quoted, as a shell would take its brackets for a pattern.
 #[must_use]
-pub fn command_words(manifest: &std::path::Path, stage: &str) -> String {
+pub fn command_words(manifest: &std::path::Path, stage: &str, set: &[String]) -> String {
     let quote = if stage.contains('[') { "\"" } else { "" };
-    format!("{} {quote}{stage}{quote}", shown(manifest))
+    let set = set.iter().map(|set| match set.split_once('=') {
+        Some((name, value)) => format!(" --set {name}={}", shell_words::quote(value)),
+        None => format!(" --set {}", shell_words::quote(set)),
+    });
+    format!("{} {quote}{stage}{quote}{}", shown(manifest), set.collect::<String>())
 }
 
 /// Nanoseconds since 1970, to compare with the times of files; never for keys.

@@ -46,7 +46,7 @@ pub(super) fn key_off(
         error = error.note(format!("{}: {}", fact.name, fact.values("locked", "now")));
     }
     let error = error.hint(if ran_here() {
-        let named = env::command_words(&checked.manifest.path, &stage.name);
+        let named = env::command_words(&checked.manifest.path, &stage.name, &checked.manifest.set);
         format!("`kilter why {named}` says what it is made of, and what changed")
     } else {
         // A fresh clone.
@@ -54,7 +54,10 @@ pub(super) fn key_off(
          changed since the lock did"
             .to_owned()
     });
-    Some(error.hint("`kilter run` without `--locked` runs it and brings the lock up to date"))
+    Some(error.hint(match checked.manifest.set.is_empty() {
+        true => "`kilter run` without `--locked` runs it and brings the lock up to date",
+        false => "what `--set` makes is never locked: write the values into the manifest, and `kilter run` brings the lock up to date",
+    }))
 }
 
 /// Why a result is not the locked one; `None` where it is, or nothing is locked.

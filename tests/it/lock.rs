@@ -95,6 +95,12 @@ fn a_locked_run_fails_where_anything_would_change() {
     sandbox.write("source.txt", "source\n");
     sandbox.run(&["--frozen"]).success();
 
+    // What is to be typed next means the same params, and what they make is never locked.
+    let told = sandbox.run(&["--locked", "--set", "word=a b"]).exits(4).says("what `--set` makes is never locked");
+    told.says("`kilter why pipeline.toml beside --set word='a b'`").says_not("without `--locked`");
+    let told = sandbox.kilter(&["show", "beside", "--set", "word=new"]).success();
+    told.says("`kilter why pipeline.toml beside --set word=new`");
+
     let text = sandbox.read("pipeline.toml");
     sandbox.write("pipeline.toml", text.replace("stage.beside", "stage.other"));
     sandbox.run(&["--locked"]).exits(4).says("no record of `other`");
