@@ -95,6 +95,7 @@ pub(super) fn read(file: &Path, folder: &Path, notes: &mut Notes) -> Result<Proj
         let fields = definition.entries().iter().filter(|(field, _)| !NOT_PATHS.contains(&field.as_str()));
         fields.for_each(|(_, value)| named(value, &mut context.fixed));
     }
+    written_down(stages, &context, notes);
     let mut project = Project::default();
     for (name, definition) in stages.entries() {
         unknown(name, definition, notes);
@@ -105,6 +106,27 @@ pub(super) fn read(file: &Path, folder: &Path, notes: &mut Notes) -> Result<Proj
     }
     top::metrics(&tree, &context, &mut project, notes)?;
     Ok(project)
+}
+
+/// Tells which values a change of which no longer reaches the manifest, without becoming params of it.
+fn written_down(stages: &Yaml, context: &Context, notes: &mut Notes) {
+    let mut paths = context.fixed.clone();
+    for (_, definition) in stages.entries() {
+        for field in ["foreach", "matrix"] {
+            definition.get(field).into_iter().for_each(|field| named(field, &mut paths));
+        }
+        let mut in_command = BTreeSet::new();
+        definition.get("do").unwrap_or(definition).get("cmd").into_iter().for_each(|cmd| named(cmd, &mut in_command));
+        // A table or a list is several words.
+        paths.extend(in_command.into_iter().filter(|path| context.is_table(path)));
+    }
+    paths.retain(|path| context.knows(path));
+    if !paths.is_empty() {
+        let names = crate::diag::list(paths.iter().map(String::as_str), 8);
+        notes.general(format!(
+            "written down as they are now, as files, stages or words of a command follow from them: {names}; after a change, import again"
+        ));
+    }
 }
 
 /// Notes the fields of a stage that are not known. A `foreach` has them in its `do`, and none beside it.

@@ -5,7 +5,7 @@ use super::Notes;
 use super::command::{Command, PARAM, command, mentioned};
 use super::dvc::{Project, Stage, can_pick};
 use super::outs::{Seen, is_folder_hash};
-use super::paths::{inside, is_below};
+use super::paths::{ALL, HIDDEN, inside, is_below, literal};
 use super::template::{Params, read as read_file};
 use super::top::has_ignore_rules;
 use super::write::tidy;
@@ -186,7 +186,7 @@ impl Wiring<'_> {
             about: stage.about.clone(),
             command,
             inputs: inputs.collect(),
-            files: files.into_iter().collect(),
+            files: files.iter().map(|file| literal(file)).collect(),
             outputs,
             cached: !stage.always_changed && !idle,
         });
@@ -226,18 +226,23 @@ impl Wiring<'_> {
             self.makers.iter().map(|maker| maker.path.as_str()).filter(|path| is_below(path, dep)).collect();
         if !inside.is_empty() {
             // What other stages make lies in the workspace too, if DVC ran here; it is no source.
-            files.extend(
-                files_below(self.folder, dep)
-                    .into_iter()
-                    .filter(|file| !inside.iter().any(|made| file == made || is_below(file, made))),
-            );
+            let is_made = |file: &String| inside.iter().any(|made| file == made || is_below(file, made));
+            let mut sources = files_below(self.folder, dep);
+            sources.retain(|file| !is_made(file));
+            if !sources.is_empty() {
+                let text = format!(
+                    "the files of `{dep}` that no stage makes are listed as they are now: a new one has to be added to `files`"
+                );
+                notes.of(name, text);
+            }
+            files.extend(sources);
             return;
         }
         if place.is_dir() || is_tracked_folder(&place) {
-            files.insert(format!("{dep}/**/*"));
+            files.insert(format!("{dep}{ALL}"));
             let hidden = hidden(&place);
             if !hidden.is_empty() {
-                files.insert(format!("{dep}/**/.*"));
+                files.insert(format!("{dep}{HIDDEN}"));
             }
             if hidden.iter().any(|file| file.ends_with(".dvcignore") && file.parent().is_some_and(has_ignore_rules)) {
                 notes.of(
@@ -312,7 +317,7 @@ impl Wiring<'_> {
         let is_named = |path: &String| path != "." && *path != stage.wdir;
         let Some(path) = inside(&stage.wdir, word).filter(is_named) else { return };
         let lies_in = |at: &str| at == path || is_below(&path, at);
-        let declared = files.iter().map(|file| file.strip_suffix("/**/*").unwrap_or(file));
+        let declared = files.iter().map(|file| file.strip_suffix(ALL).unwrap_or(file));
         let declared: Vec<&str> = declared
             .chain(inputs.keys().map(String::as_str))
             .chain(stage.outs.iter().map(|out| out.path.as_str()))
