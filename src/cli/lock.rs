@@ -24,7 +24,7 @@ pub(super) fn run(options: &args::Lock, output: Output) -> Outcome {
     if let [base, ours, theirs] = options.merge.as_slice() {
         return merge::run(base, ours, theirs, output);
     }
-    let manifest = locate::manifest(&options.words)?;
+    let manifest = locate::manifest(&options.manifest.words())?;
     let session = Session::sound(&manifest, &[], output)?;
     let plan = outline(&session.checked, &session.store, &Selection::default())?;
     let path = lock::lock_path(&manifest);
