@@ -75,6 +75,21 @@ const STAGE: &[&str] = &[
     "matrix",
 ];
 
+/// Fields of a stage that are lists, so that what is none must not be taken for an empty one.
+const LISTS: &[&str] = &[
+    "deps",
+    "params",
+    "outs",
+    "outs_no_cache",
+    "outs_persist",
+    "outs_persist_no_cache",
+    "metrics",
+    "metrics_no_cache",
+    "plots",
+    "plots_no_cache",
+    "vars",
+];
+
 /// Fields of a stage in which no path stands.
 const NOT_PATHS: &[&str] = &["cmd", "desc", "meta", "vars", "set", "foreach", "matrix"];
 
@@ -159,6 +174,7 @@ impl Reader<'_> {
             let set = self.context.value(set, &self.what("set"))?;
             self.context.add(self.folder, "", Some(&Yaml::List(vec![set])))?;
         }
+        let definition = &self.with_lists(definition)?;
         let mut stage = Stage { name: self.name.clone(), wdir, ..Stage::default() };
         if let Some(about) = definition.get("desc").and_then(Yaml::as_str) {
             stage.about = Some(self.context.text(about, &self.what("desc"))?);
@@ -179,6 +195,21 @@ impl Reader<'_> {
         }
         self.outs(definition, &mut stage)?;
         Ok(stage)
+    }
+
+    /// With the lists that a template gives in their place, as in `deps: ${item.deps}`.
+    fn with_lists(&self, definition: &Yaml) -> Result<Yaml, ImportError> {
+        let filled = definition.entries().iter().map(|(field, given)| {
+            if !LISTS.contains(&field.as_str()) || matches!(given, Yaml::List(_) | Yaml::Null) {
+                return Ok((field.clone(), given.clone()));
+            }
+            let what = self.what(field);
+            match self.context.value(given, &what)? {
+                list @ Yaml::List(_) => Ok((field.clone(), list)),
+                other => Err(ImportError::expected(&what, "a list", &other)),
+            }
+        });
+        Ok(Yaml::Map(filled.collect::<Result<_, _>>()?))
     }
 
     fn what(&self, field: &str) -> String {
@@ -206,7 +237,10 @@ impl Reader<'_> {
         let what = self.what("cmd");
         let lines: Vec<&str> = match definition.get("cmd") {
             Some(Yaml::Str(line)) => vec![line],
-            Some(Yaml::List(lines)) => lines.iter().filter_map(Yaml::as_str).collect(),
+            Some(Yaml::List(lines)) => {
+                let wrong = |line| ImportError::expected(&what, "a command", line);
+                lines.iter().map(|line| line.as_str().ok_or_else(|| wrong(line))).collect::<Result<_, _>>()?
+            }
             _ => Vec::new(),
         };
         if lines.is_empty() {

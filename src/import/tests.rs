@@ -216,7 +216,7 @@ fn a_matrix_of_tables_names_its_stages_by_number() {
         (
             "dvc.yaml",
             "stages:\n  train:\n    matrix:\n      cfg: [{lr: 1, deps: [x]}, {lr: 2, deps: [y]}]\n      sizes: [[8, 4]]\n      m: ${models}\n\
-             \x20   cmd: t ${item.cfg.lr} ${item.sizes[1]} ${item.m} ${key}.bin\n    deps: ['${item.cfg.deps[0]}']\n    outs: ['${key}.bin']\n\
+             \x20   cmd: t ${item.cfg.lr} ${item.sizes[1]} ${item.m} ${key}.bin\n    deps: ${item.cfg.deps}\n    outs: ['${key}.bin']\n\
              \x20 pick:\n    cmd: p\n    deps: [cfg0-sizes0-a.bin, cfg1-sizes0-a.bin]\n\
              \x20 each:\n    foreach: [one, {n: 2}]\n    do: {cmd: e}\n",
         ),
@@ -435,6 +435,10 @@ fn mistakes_are_told() {
     assert!(
         error("stages: {a: {matrix: [1], cmd: x}}").message.contains("matrix: expected a table of lists, found a list")
     );
+    let wrong = |fields: &str| error(&format!("stages: {{a: {{cmd: x, {fields}}}}}")).message;
+    assert!(wrong("outs: y").contains("stage `a`, outs: expected a list, found \"y\""), "{}", wrong("outs: y"));
+    assert!(wrong("deps: {y: z}").contains("stage `a`, deps: expected a list, found a table"));
+    assert!(error("stages: {a: {cmd: [x, 1]}}").message.contains("stage `a`, cmd: expected a command, found 1"));
     assert!(error("a: [").message.contains("dvc.yaml"));
     assert!(error("vars: []").message.contains("has no stages"));
     let (_folder, found) =
