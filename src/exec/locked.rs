@@ -5,7 +5,7 @@ use crate::check::{Checked, CheckedStage};
 use crate::digest::Digest;
 use crate::env;
 use crate::job::LIBTORCH;
-use crate::lock::{Claim, FactChange, Record};
+use crate::lock::{Claim, FactChange, Record, how_to_lock};
 use crate::stage::{StageError, StageResult};
 
 /// Facts about an environment that follow the machine, and that numbers from libtorch follow.
@@ -34,7 +34,7 @@ pub(super) fn key_off(
     let stage = &checked.stages[stage];
     let Some(record) = lock.stages.get(&stage.name) else {
         let error = StageError::data(format!("`{}` is not in the lock", stage.name));
-        return Some(error.hint("`kilter run` without `--locked` takes it in"));
+        return Some(error.hint(how_to_lock(&checked.manifest.set)));
     };
     if record.key == key {
         return None;
@@ -54,10 +54,7 @@ pub(super) fn key_off(
          changed since the lock did"
             .to_owned()
     });
-    Some(error.hint(match checked.manifest.set.is_empty() {
-        true => "`kilter run` without `--locked` runs it and brings the lock up to date",
-        false => "what `--set` makes is never locked: write the values into the manifest, and `kilter run` brings the lock up to date",
-    }))
+    Some(error.hint(how_to_lock(&checked.manifest.set)))
 }
 
 /// Why a result is not the locked one; `None` where it is, or nothing is locked.

@@ -79,7 +79,9 @@ fn a_run_of_some_stages_follows_a_lock_and_begins_none() {
 #[test]
 fn a_locked_run_fails_where_anything_would_change() {
     let sandbox = sandbox();
-    sandbox.run(&["--locked"]).exits(4).says("there is no lock `pipeline.lock`");
+    sandbox.run(&["--locked"]).exits(4).says("there is no lock `pipeline.lock`").says("without `--locked`");
+    let set = sandbox.run(&["--locked", "--set", "word=x"]).exits(4).says("there is no lock");
+    set.says("what `--set` makes is never locked");
     sandbox.run(&[]).success();
     sandbox.run(&["--locked"]).success();
     let lock = sandbox.read("pipeline.lock");
