@@ -92,7 +92,7 @@ impl Finder<'_> {
         if !is_prefix || history.runs_of(word, self.store.boot())?.is_empty() {
             return Ok(None);
         }
-        find_run(history, &self.store, word).map(Some)
+        find_run(history, &self.store, None, word).map(Some)
     }
 
     fn of_run(&self, run: &Run) -> Result<Side, CommandError> {
