@@ -106,6 +106,22 @@ fn a_changed_field_is_told_with_its_place_in_the_file() {
 }
 
 #[test]
+fn a_stage_that_failed_is_not_said_never_to_have_run() {
+    let text = "[pipeline]\nname = \"fails\"\nedition = \"2026\"\n[params]\ncode = 3\n[stage.a]\nkind = \"exec\"\n\
+                command = [\"sh\", \"-c\", \"echo oops; echo a > a; exit ${code}\"]\noutputs.a = \"a\"\n";
+    let sandbox = Sandbox::with_manifest(text);
+    let why = |set: &[&str]| sandbox.kilter(&[&["why", "pipeline.toml", "a"], set].concat()).success();
+    assert!(!why(&[]).prints("a has not run yet.\nIt would run.").stdout.contains("failed"));
+    sandbox.run(&[]).exits(1);
+    why(&[]).prints("a has no result yet.\nIt failed ").prints("`sh` ended with exit code 3; its log is .kilter/runs/");
+    sandbox.run(&["--set", "code=0"]).success();
+    assert!(!why(&["--set", "code=0"]).stdout.contains("failed"));
+    assert!(!why(&[]).prints("a last ran").stdout.contains("failed"), "it ran since");
+    sandbox.run(&[]).exits(1);
+    why(&[]).prints("a last ran ").prints("It failed ").prints("It would run again because");
+}
+
+#[test]
 fn of_several_params_in_a_text_the_one_that_differs_is_told() {
     let text = r#"[pipeline]
 name = "several"
