@@ -86,7 +86,7 @@ pub(super) fn wire(project: &Project, folder: &Path, notes: &mut Notes) -> Wired
         let mut of_stage = Vec::new();
         for out in stage.outs.iter().filter(|_| !left_out.contains(&index)) {
             let name = out.path.rsplit('/').next().unwrap_or(&out.path);
-            let port = unique(&tidy(name.split('.').next().unwrap_or(name)), &mut ports);
+            let port = unique(&tidy(stem(name)), &mut ports);
             let ty = seen.ty(stage, out, &port, notes);
             makers.push(Maker { stage: index, reference: format!("{}.{port}", names[index]), path: out.path.clone() });
             of_stage.push((port, out.path.clone(), ty));
@@ -147,6 +147,12 @@ fn frozen(project: &Project, folder: &Path, notes: &mut Notes) -> BTreeSet<usize
     left_out
 }
 
+/// A file's name without its endings; the digits behind a point, as in `lr-0.1.txt`, are none.
+fn stem(name: &str) -> &str {
+    let ends = name.match_indices('.').find(|(at, _)| name[at + 1..].starts_with(|c: char| c.is_ascii_alphabetic()));
+    ends.map_or(name, |(at, _)| &name[..at])
+}
+
 fn unique(base: &str, taken: &mut BTreeSet<String>) -> String {
     let base = if base.is_empty() { "stage" } else { base };
     let mut names = std::iter::once(base.to_owned()).chain((2..).map(|number| format!("{base}_{number}")));
@@ -179,7 +185,7 @@ impl Wiring<'_> {
         let mut names = BTreeSet::new();
         let inputs = inputs.into_iter().map(|(at, reference)| {
             let name = at.rsplit('/').next().unwrap_or(&at);
-            (unique(&tidy(name.split('.').next().unwrap_or(name)), &mut names), reference, at)
+            (unique(&tidy(stem(name)), &mut names), reference, at)
         });
         self.wired.stages.push(Exec {
             name: self.names[index].clone(),
@@ -370,4 +376,15 @@ fn is_tracked_folder(place: &Path) -> bool {
     let tracked = read_file(folder, &format!("{}.dvc", name.to_string_lossy())).unwrap_or_default();
     let outs = tracked.get("outs").map(Yaml::items).unwrap_or_default();
     outs.iter().any(is_folder_hash)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::stem;
+
+    #[test]
+    fn digits_behind_a_point_are_no_ending() {
+        let names = ["a.csv", "y.tar.gz", "lr-0.1.txt", "v1.2", ".h", "plain"];
+        assert_eq!(names.map(stem), ["a", "y", "lr-0.1", "v1.2", "", "plain"]);
+    }
 }
