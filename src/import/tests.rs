@@ -173,7 +173,7 @@ fn what_is_written_down_as_it_is_now_is_told() {
         (
             "dvc.yaml",
             "vars: [{dir: out}]\nstages:\n  a:\n    foreach: ${grid}\n    do: {cmd: 'a ${item} ${opts} ${lr}', outs: ['${dir}/${key}.csv']}\n\
-             \x20 b:\n    matrix: {m: '${models}'}\n    cmd: b ${item.m}\n    deps: [${dir}]\n",
+             \x20 b:\n    matrix: {m: '${models}'}\n    cmd: b ${item.m}\n    deps: ['${dir}']\n",
         ),
         ("params.yaml", "grid: {x: 1}\nopts: {deep: true}\nlr: 1\nmodels: [u]\n"),
         ("out/x.csv", ""),
