@@ -191,12 +191,17 @@ pub fn shown(path: &std::path::Path) -> String {
     }
 }
 
-/// A stage of a manifest as a command line names it, whatever other manifests are beside it: `pipelines/digits.toml train`. A point
-/// on an axis is quoted, as a shell would take its brackets for a pattern.
+/// A stage of a manifest as a command line names it, whatever other manifests are beside it, with the values of `--set` that are
+/// meant: `pipelines/digits.toml train --set lr=0.1`. A point on an axis is quoted, as a shell would take its brackets for a pattern.
 #[must_use]
-pub fn command_words(manifest: &std::path::Path, stage: &str) -> String {
+pub fn command_words(manifest: &std::path::Path, stage: &str, set: &[String]) -> String {
     let quote = if stage.contains('[') { "\"" } else { "" };
-    format!("{} {quote}{stage}{quote}", shown(manifest))
+    let set = set.iter().map(|set| match set.split_once('=') {
+        Some((name, value)) => format!(" --set {name}={}", shell_words::quote(value)),
+        None => format!(" --set {}", shell_words::quote(set)),
+    });
+    let manifest = shown(manifest);
+    format!("{} {quote}{stage}{quote}{}", shell_words::quote(&manifest), set.collect::<String>())
 }
 
 /// Nanoseconds since 1970, to compare with the times of files; never for keys.
@@ -311,6 +316,19 @@ pub fn program_folder() -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_to_be_typed_is_quoted_where_a_shell_would_take_it_apart() {
+        let words = |manifest: &str, stage: &str, set: &[&str]| {
+            command_words(manifest.as_ref(), stage, &set.iter().map(|set| (*set).to_owned()).collect::<Vec<_>>())
+        };
+        assert_eq!(words("a.toml", "train", &[]), "a.toml train");
+        assert_eq!(words("a.toml", "train[lr=0.1]", &["n=4"]), "a.toml \"train[lr=0.1]\" --set n=4");
+        assert_eq!(
+            words("my data/a.toml", "m/s", &["w=a b", "l=[1, 2]"]),
+            "'my data/a.toml' m/s --set w='a b' --set l='[1, 2]'"
+        );
+    }
 
     #[test]
     fn time_that_is_up_cancels_and_leaves_the_flag_alone() {

@@ -97,13 +97,33 @@ pub struct Params {
     pub set: Vec<String>,
 }
 
+/// A manifest, and nothing else.
+#[derive(Clone, Debug, Default, Args)]
+pub struct OneManifest {
+    /// The manifest; may be left out where this folder has exactly one
+    #[arg(value_name = "MANIFEST", value_hint = clap::ValueHint::FilePath)]
+    pub manifest: Option<String>,
+
+    /// What stands behind it, to say in kilter's words that it is one too many
+    #[arg(hide = true)]
+    pub more: Vec<String>,
+}
+
+impl OneManifest {
+    /// All that was given.
+    #[must_use]
+    pub fn words(&self) -> Vec<String> {
+        self.manifest.iter().chain(&self.more).cloned().collect()
+    }
+}
+
 /// `kilter check`
 #[derive(Clone, Debug, Args)]
 #[command(override_usage = "kilter check [OPTIONS] [MANIFEST]")]
 pub struct Check {
-    /// The manifest; may be left out where this folder has exactly one
-    #[arg(value_name = "MANIFEST", value_hint = clap::ValueHint::FilePath)]
-    pub words: Vec<String>,
+    /// The manifest.
+    #[command(flatten)]
+    pub manifest: OneManifest,
 
     /// Params.
     #[command(flatten)]
@@ -202,9 +222,9 @@ pub struct Plan {
 #[derive(Clone, Debug, Args)]
 #[command(override_usage = "kilter status [OPTIONS] [MANIFEST]")]
 pub struct Status {
-    /// The manifest; may be left out where this folder has exactly one
-    #[arg(value_name = "MANIFEST", value_hint = clap::ValueHint::FilePath)]
-    pub words: Vec<String>,
+    /// The manifest.
+    #[command(flatten)]
+    pub manifest: OneManifest,
 
     /// Params.
     #[command(flatten)]
@@ -277,9 +297,9 @@ pub struct Import {
 #[derive(Clone, Debug, Args)]
 #[command(override_usage = "kilter graph [OPTIONS] [MANIFEST]")]
 pub struct Graph {
-    /// The manifest; may be left out where this folder has exactly one
-    #[arg(value_name = "MANIFEST", value_hint = clap::ValueHint::FilePath)]
-    pub words: Vec<String>,
+    /// The manifest.
+    #[command(flatten)]
+    pub manifest: OneManifest,
 
     /// Params.
     #[command(flatten)]

@@ -8,7 +8,7 @@ use crate::numbers;
 use std::time::Instant;
 
 pub(super) fn run(options: &args::Check, output: Output, started: Instant) -> Outcome {
-    let manifest = locate::manifest(&options.words)?;
+    let manifest = locate::manifest(&options.manifest.words())?;
     let place = Place::of(&manifest, &options.params.set)?;
     if options.format == CheckFormat::Text
         && let Some(standing) = place.standing(false)

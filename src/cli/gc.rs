@@ -1,8 +1,10 @@
 //! `kilter gc`: plans what of the store and of the history may go, shows it, and removes it.
 
 mod aside;
+mod left;
 
 use self::aside::Aside;
+use self::left::Left;
 use super::runs::workspace_of;
 use super::{CommandError, Exit, Level, Outcome, Output, args};
 use crate::digest::Digest;
@@ -45,6 +47,9 @@ pub(super) fn run(options: &args::Gc, output: Output) -> Outcome {
     let limits = limits(options)?;
     let store = Store::open(&workspace);
     if !store.layout().store().is_dir() {
+        if options.json {
+            output.json(&as_json(&Going::nothing(limits), &Roots::default(), options.dry_run))?;
+        }
         output.say("the store is empty");
         return Ok(Exit::Done);
     }
@@ -57,7 +62,9 @@ pub(super) fn run(options: &args::Gc, output: Output) -> Outcome {
     let mut history = History::open(&store.layout().history())?;
     let old = history.as_ref().map(|history| forgotten(history, &store, options.keep_runs, limits)).transpose()?;
     let old = old.unwrap_or_default();
-    let goes = Going { plan, aside: Aside::of(&store, limits), runs: old, limits };
+    let all_runs = history.as_ref().map(|history| history.runs(None, store.boot(), usize::MAX)).transpose()?;
+    let left = Left::of(&store, &workspace, &all_runs.unwrap_or_default(), &roots.used, limits);
+    let goes = Going { plan, aside: Aside::of(&store, limits), left, runs: old, limits };
     if options.json {
         output.json(&as_json(&goes, &roots, options.dry_run))?;
     } else {
@@ -67,6 +74,8 @@ pub(super) fn run(options: &args::Gc, output: Output) -> Outcome {
         output.say("nothing was removed: this was a dry run");
         return Ok(Exit::Done);
     }
+    // While the store still has what they are compared with.
+    goes.left.remove(&store)?;
     let keys: Vec<Digest> = goes.plan.removed.iter().map(|(stored, _)| stored.key).collect();
     store.remove(&keys, &goes.plan.blobs)?;
     store.clear_members();
@@ -93,11 +102,18 @@ fn all_known(contents: &Contents) -> Result<(), CommandError> {
 struct Going {
     plan: GcPlan,
     aside: Aside,
+    left: Left,
     runs: Forgotten,
     limits: Limits,
 }
 
 impl Going {
+    /// What goes out of an empty store.
+    fn nothing(limits: Limits) -> Self {
+        let (plan, runs) = (GcPlan::default(), Forgotten::default());
+        Self { plan, aside: Aside::default(), left: Left::default(), runs, limits }
+    }
+
     /// Whether the store is still larger than `--max-size`, because what stays may not go; `None` where that was not said.
     fn too_large(&self) -> Option<bool> {
         Some(self.plan.stays > self.limits.bytes?)
@@ -230,7 +246,7 @@ fn ended(run: &Run) -> u64 {
 }
 
 fn as_text(goes: &Going, roots: &Roots, output: Output) -> String {
-    let Going { plan, aside, runs, .. } = goes;
+    let Going { plan, aside, left, runs, .. } = goes;
     let paint = output.out;
     let mut out = String::new();
     let mut table = Table::new(["goes", "made", "last used", "size", "result"]).align(&[
@@ -267,7 +283,7 @@ fn as_text(goes: &Going, roots: &Roots, output: Output) -> String {
         needs.iter().filter(|(count, _)| *count > 0).map(|(count, who)| format!("{count} {who}")).collect();
     let why = if needs.is_empty() { String::new() } else { format!(": {}", needs.join(", ")) };
     out.push_str(&format!("{} needed{why}\n", numbers::counted(plan.needed.len(), "result")));
-    for line in aside.lines() {
+    for line in aside.lines().into_iter().chain(left.lines()) {
         out.push_str(&format!("{line}\n"));
     }
     out.push_str(&format!("{}\n", paint.bold(total(plan))));
@@ -300,7 +316,7 @@ fn runs_text(old: &Forgotten) -> String {
 }
 
 fn as_json(goes: &Going, roots: &Roots, dry_run: bool) -> Value {
-    let Going { plan, aside, runs, .. } = goes;
+    let Going { plan, aside, left, runs, .. } = goes;
     let needs = |needs: &BTreeSet<Need>| -> Vec<&str> {
         let name = |need: &Need| match need {
             Need::Lock => "lock",
@@ -333,6 +349,7 @@ fn as_json(goes: &Going, roots: &Roots, dry_run: bool) -> Value {
         "too_large": goes.too_large(),
         "checkpoints": aside.checkpoints_json(),
         "quarantine": aside.quarantine_json(),
+        "left_over": left.shown(),
     })
 }
 

@@ -9,7 +9,7 @@ use crate::report::{Drawing, Graph, Node, Paint, State};
 use std::path::Path;
 
 pub(super) fn run(options: &args::Graph, output: Output) -> Outcome {
-    let manifest = locate::manifest(&options.words)?;
+    let manifest = locate::manifest(&options.manifest.words())?;
     let session = Session::sound(&manifest, &options.params.set, output)?;
     let drawing = drawing(options)?;
     let graph = graph(&session.checked, &states(&session, options.status)?);

@@ -24,7 +24,7 @@ pub(super) fn run(options: &args::Lock, output: Output) -> Outcome {
     if let [base, ours, theirs] = options.merge.as_slice() {
         return merge::run(base, ours, theirs, output);
     }
-    let manifest = locate::manifest(&options.words)?;
+    let manifest = locate::manifest(&options.manifest.words())?;
     let session = Session::sound(&manifest, &[], output)?;
     let plan = outline(&session.checked, &session.store, &Selection::default())?;
     let path = lock::lock_path(&manifest);
@@ -116,10 +116,8 @@ fn write(path: &Path, lock: &Lock, changed: &[String], output: Output) -> Result
 /// The lock that `--locked` holds a run to.
 pub(super) fn expected(checked: &Checked, words: &Words) -> Result<Arc<Lock>, CommandError> {
     let path = lock::lock_path(&words.manifest);
-    let off = |message: String| {
-        CommandError::new(Exit::Verification, message)
-            .hint("`kilter run` without `--locked` brings the lock up to date")
-    };
+    let how = lock::how_to_lock(&checked.manifest.set);
+    let off = |message: String| CommandError::new(Exit::Verification, message).hint(how);
     let Some(found) = lock::read(&path)? else { return Err(off(format!("there is no lock `{}`", env::shown(&path)))) };
     let shown = |names: &[&str]| list(names.iter().copied(), MOST_NAMES);
     let missing: Vec<&str> = crate::plan::named(checked, &words.names)?

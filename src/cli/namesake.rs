@@ -2,7 +2,7 @@
 
 use super::Output;
 use crate::history::History;
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, pipeline_name};
 use crate::store::Store;
 use crate::store::layout::OUT;
 use std::path::Path;
@@ -23,27 +23,9 @@ fn other(manifest: &Path, name: &str, store: &Store) -> Option<String> {
     let layout = store.layout();
     let history = History::open(&layout.history()).ok()??;
     let last = history.runs(Some(name), store.boot(), 1).ok()?.into_iter().next()?.manifest;
-    let text = std::fs::read_to_string(layout.root().join(&last)).ok()?;
-    (last != layout.shown(manifest) && is_called(&text, name)).then_some(last)
-}
-
-/// Whether a manifest's text gives it this name, by the looks of it: a warning needs no more.
-fn is_called(text: &str, name: &str) -> bool {
-    let value = |line: &str| {
-        let (key, value) = line.split_once('=')?;
-        Some(key.trim() == "name" && value.trim().trim_matches(['"', '\'']) == name)
-    };
-    text.lines().filter_map(value).any(|same| same)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_called;
-
-    #[test]
-    fn a_name_is_seen_in_a_manifest() {
-        let text = "[pipeline]\nname = \"digits\"\nabout = \"name = other\"\n";
-        assert!(is_called(text, "digits") && !is_called(text, "other"));
-        assert!(is_called("[pipeline]\nname='a b'\n", "a b"));
+    if last == layout.shown(manifest) {
+        return None;
     }
+    let text = std::fs::read_to_string(layout.root().join(&last)).ok()?;
+    (pipeline_name(&text)? == *name).then_some(last)
 }

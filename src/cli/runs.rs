@@ -20,8 +20,9 @@ pub(super) fn run(options: &args::Runs, output: Output) -> Outcome {
     let Some(history) = open(&store)? else {
         return no_history(options, output);
     };
+    let pipeline = manifest.as_deref().map(|path| pipeline_of(path, &workspace)).transpose()?;
     if let Some(prefix) = prefix {
-        let run = find(&history, &store, &prefix)?;
+        let run = find(&history, &store, pipeline.as_deref(), &prefix)?;
         let (attempts, results) = (history.attempts(&run)?, history.results(&run)?);
         if options.json {
             output.json(&whole_json(&run, &attempts, &results))?;
@@ -30,8 +31,10 @@ pub(super) fn run(options: &args::Runs, output: Output) -> Outcome {
         }
         return Ok(Exit::Done);
     }
-    let pipeline = manifest.as_deref().map(|path| pipeline_of(path, &workspace)).transpose()?;
     let all = history.runs(pipeline.as_deref(), store.boot(), usize::MAX)?;
+    if let Some(pipeline) = pipeline.filter(|_| all.is_empty()) {
+        output.say(&format!("nothing of `{pipeline}` ran in this workspace yet"));
+    }
     let idle = |run: &&Run| run.state == RunState::Done && run.ran == 0;
     let hidden = if options.all { 0 } else { all.iter().filter(idle).count() };
     let shown: Vec<Run> = all.into_iter().filter(|run| options.all || !idle(&run)).take(options.number).collect();
@@ -71,16 +74,28 @@ pub(super) fn open(store: &Store) -> Result<Option<History>, CommandError> {
     Ok(History::open(&store.layout().history())?)
 }
 
-/// The run whose id begins so; `last` is the newest one.
-pub(super) fn find(history: &History, store: &Store, prefix: &str) -> Result<Run, CommandError> {
+/// The run whose id begins so; `last` is the newest one. Of one pipeline, where it is named.
+pub(super) fn find(
+    history: &History,
+    store: &Store,
+    pipeline: Option<&str>,
+    prefix: &str,
+) -> Result<Run, CommandError> {
     let mut found = match prefix {
-        "last" => history.runs(None, store.boot(), 1)?,
+        "last" => history.runs(pipeline, store.boot(), 1)?,
         prefix => history.runs_of(prefix, store.boot())?,
     };
+    found.retain(|run| pipeline.is_none_or(|pipeline| run.pipeline == pipeline));
     match found.len() {
         1 => Ok(found.remove(0)),
-        0 => Err(CommandError::usage(format!("no run's id begins with `{prefix}`"))
-            .hint("`kilter runs --all` lists every run")),
+        0 => {
+            let message = match (pipeline, prefix) {
+                (Some(pipeline), "last") => format!("nothing of `{pipeline}` ran in this workspace yet"),
+                (Some(pipeline), _) => format!("no run of `{pipeline}` has an id that begins with `{prefix}`"),
+                (None, _) => format!("no run's id begins with `{prefix}`"),
+            };
+            Err(CommandError::usage(message).hint("`kilter runs --all` lists every run"))
+        }
         _ => Err(CommandError::usage(format!(
             "`{prefix}` is the beginning of several runs: {}",
             crate::diag::list(found.iter().map(|run| run.id.as_str()), 6)

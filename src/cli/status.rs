@@ -3,6 +3,7 @@
 use super::plan::unknown;
 use super::session::{Place, Session, result_size};
 use super::{Exit, Outcome, Output, args, locate};
+use crate::diag::list;
 use crate::plan::{Decision, PlannedStage, Reason};
 use crate::report::{Align, Table};
 use crate::stage::StageResult;
@@ -10,28 +11,38 @@ use crate::store::{Noted, StandingStage};
 use crate::{env, numbers};
 use serde_json::json;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem::ManuallyDrop;
+use std::path::Path;
 
 pub(super) fn run(options: &args::Status, output: Output) -> Outcome {
-    let manifest = locate::manifest(&options.words)?;
+    let manifest = locate::manifest(&options.manifest.words())?;
     let place = Place::of(&manifest, &options.params.set)?;
     match place.standing(false) {
         Some(standing) if standing.stages().all(|stage| matches!(stage.noted, Noted::Held(_))) => {
             // Never dropped: the process ends with it.
             let standing = ManuallyDrop::new(standing);
-            show(options, standing.pipeline(), standing.stages().filter_map(Row::noted), output)
+            let out = place.store.layout().out(standing.pipeline());
+            show(options, (standing.pipeline(), &out), standing.stages().filter_map(Row::noted), output)
         }
         _ => {
             let session = place.open().or_mistakes(&manifest, output)?;
             let plan = session.plan(&[], false)?;
             session.keep(&options.params.set);
-            show(options, session.pipeline(), plan.stages.iter().map(|stage| Row::planned(&session, stage)), output)
+            let out = session.store.layout().out(session.pipeline());
+            let rows = plan.stages.iter().map(|stage| Row::planned(&session, stage));
+            show(options, (session.pipeline(), &out), rows, output)
         }
     }
 }
 
-fn show<'a>(options: &args::Status, pipeline: &str, rows: impl Iterator<Item = Row<'a>>, output: Output) -> Outcome {
+/// Shows the stages of a pipeline, and what its folder under `out/` has besides.
+fn show<'a>(
+    options: &args::Status,
+    (pipeline, out): (&str, &Path),
+    rows: impl Iterator<Item = Row<'a>>,
+    output: Output,
+) -> Outcome {
     if options.json {
         output.json(&json!({ "pipeline": pipeline, "stages": rows.map(|row| row.as_json()).collect::<Vec<_>>() }))?;
         return Ok(Exit::Done);
@@ -39,7 +50,9 @@ fn show<'a>(options: &args::Status, pipeline: &str, rows: impl Iterator<Item = R
     use Align::{Left, Right};
     let mut table = Table::new(["stage", "kind", "state", "made", "took", "size", "result"])
         .align(&[Left, Left, Left, Left, Right, Right, Left]);
+    let mut folders = BTreeSet::new();
     for row in rows {
+        folders.insert(row.stage.split('/').next().unwrap_or_default());
         let paint = output.out;
         let state = match row.state {
             "cached" => paint.green("cached"),
@@ -51,7 +64,26 @@ fn show<'a>(options: &args::Status, pipeline: &str, rows: impl Iterator<Item = R
     // For a pipe nothing is cut.
     let width = if output.terminal { output.width } else { usize::MAX };
     output.data(&table.render(width, 2, output.out))?;
+    let left = left_over(out, &folders);
+    if !left.is_empty() {
+        let (names, is) = (list(left.iter().map(String::as_str), 4), if left.len() == 1 { "is" } else { "are" });
+        output.say(&format!(
+            "{names} in {} {is} of no stage of the manifest; `kilter gc` removes what an earlier stage left there",
+            env::shown(out)
+        ));
+    }
     Ok(Exit::Done)
+}
+
+/// The folders of a pipeline under `out/` that none of its stages fills, by name.
+fn left_over(out: &Path, folders: &BTreeSet<&str>) -> Vec<String> {
+    let there = std::fs::read_dir(out).into_iter().flatten().flatten();
+    let names = there.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    // What begins with a dot is about to get another name.
+    let mut left: Vec<String> =
+        names.filter(|name| !folders.contains(name.as_str()) && !name.starts_with('.')).collect();
+    left.sort();
+    left
 }
 
 /// What is told of a stage.

@@ -5,7 +5,7 @@ use crate::check::{Checked, CheckedStage};
 use crate::digest::Digest;
 use crate::env;
 use crate::job::LIBTORCH;
-use crate::lock::{Claim, FactChange, Record};
+use crate::lock::{Claim, FactChange, Record, how_to_lock};
 use crate::stage::{StageError, StageResult};
 
 /// Facts about an environment that follow the machine, and that numbers from libtorch follow.
@@ -34,7 +34,7 @@ pub(super) fn key_off(
     let stage = &checked.stages[stage];
     let Some(record) = lock.stages.get(&stage.name) else {
         let error = StageError::data(format!("`{}` is not in the lock", stage.name));
-        return Some(error.hint("`kilter run` without `--locked` takes it in"));
+        return Some(error.hint(how_to_lock(&checked.manifest.set)));
     };
     if record.key == key {
         return None;
@@ -46,7 +46,7 @@ pub(super) fn key_off(
         error = error.note(format!("{}: {}", fact.name, fact.values("locked", "now")));
     }
     let error = error.hint(if ran_here() {
-        let named = env::command_words(&checked.manifest.path, &stage.name);
+        let named = env::command_words(&checked.manifest.path, &stage.name, &checked.manifest.set);
         format!("`kilter why {named}` says what it is made of, and what changed")
     } else {
         // A fresh clone.
@@ -54,7 +54,7 @@ pub(super) fn key_off(
          changed since the lock did"
             .to_owned()
     });
-    Some(error.hint("`kilter run` without `--locked` runs it and brings the lock up to date"))
+    Some(error.hint(how_to_lock(&checked.manifest.set)))
 }
 
 /// Why a result is not the locked one; `None` where it is, or nothing is locked.

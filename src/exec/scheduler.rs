@@ -332,7 +332,8 @@ impl<'a> Scheduler<'a> {
             return self.set_off_lock(stage, error, seconds);
         }
         if made.result.broken_gates().next().is_some() {
-            let named = env::command_words(&self.checked.manifest.path, &name);
+            let manifest = &self.checked.manifest;
+            let named = env::command_words(&manifest.path, &name, &manifest.set);
             let failure = broken_gates(&named, &made.result, made.cached);
             return self.fail(stage, failure, seconds, Some(key));
         }

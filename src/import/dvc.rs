@@ -75,6 +75,21 @@ const STAGE: &[&str] = &[
     "matrix",
 ];
 
+/// Fields of a stage that are lists, so that what is none must not be taken for an empty one.
+const LISTS: &[&str] = &[
+    "deps",
+    "params",
+    "outs",
+    "outs_no_cache",
+    "outs_persist",
+    "outs_persist_no_cache",
+    "metrics",
+    "metrics_no_cache",
+    "plots",
+    "plots_no_cache",
+    "vars",
+];
+
 /// Fields of a stage in which no path stands.
 const NOT_PATHS: &[&str] = &["cmd", "desc", "meta", "vars", "set", "foreach", "matrix"];
 
@@ -95,6 +110,7 @@ pub(super) fn read(file: &Path, folder: &Path, notes: &mut Notes) -> Result<Proj
         let fields = definition.entries().iter().filter(|(field, _)| !NOT_PATHS.contains(&field.as_str()));
         fields.for_each(|(_, value)| named(value, &mut context.fixed));
     }
+    written_down(stages, &context, notes);
     let mut project = Project::default();
     for (name, definition) in stages.entries() {
         unknown(name, definition, notes);
@@ -105,6 +121,27 @@ pub(super) fn read(file: &Path, folder: &Path, notes: &mut Notes) -> Result<Proj
     }
     top::metrics(&tree, &context, &mut project, notes)?;
     Ok(project)
+}
+
+/// Tells which values a change of which no longer reaches the manifest, without becoming params of it.
+fn written_down(stages: &Yaml, context: &Context, notes: &mut Notes) {
+    let mut paths = context.fixed.clone();
+    for (_, definition) in stages.entries() {
+        for field in ["foreach", "matrix"] {
+            definition.get(field).into_iter().for_each(|field| named(field, &mut paths));
+        }
+        let mut in_command = BTreeSet::new();
+        definition.get("do").unwrap_or(definition).get("cmd").into_iter().for_each(|cmd| named(cmd, &mut in_command));
+        // A table or a list is several words.
+        paths.extend(in_command.into_iter().filter(|path| context.is_table(path)));
+    }
+    paths.retain(|path| context.knows(path));
+    if !paths.is_empty() {
+        let names = crate::diag::list(paths.iter().map(String::as_str), 8);
+        notes.general(format!(
+            "written down as they are now, as files, stages or words of a command follow from them: {names}; after a change, import again"
+        ));
+    }
 }
 
 /// Notes the fields of a stage that are not known. A `foreach` has them in its `do`, and none beside it.
@@ -137,6 +174,7 @@ impl Reader<'_> {
             let set = self.context.value(set, &self.what("set"))?;
             self.context.add(self.folder, "", Some(&Yaml::List(vec![set])))?;
         }
+        let definition = &self.with_lists(definition)?;
         let mut stage = Stage { name: self.name.clone(), wdir, ..Stage::default() };
         if let Some(about) = definition.get("desc").and_then(Yaml::as_str) {
             stage.about = Some(self.context.text(about, &self.what("desc"))?);
@@ -157,6 +195,21 @@ impl Reader<'_> {
         }
         self.outs(definition, &mut stage)?;
         Ok(stage)
+    }
+
+    /// With the lists that a template gives in their place, as in `deps: ${item.deps}`.
+    fn with_lists(&self, definition: &Yaml) -> Result<Yaml, ImportError> {
+        let filled = definition.entries().iter().map(|(field, given)| {
+            if !LISTS.contains(&field.as_str()) || matches!(given, Yaml::List(_) | Yaml::Null) {
+                return Ok((field.clone(), given.clone()));
+            }
+            let what = self.what(field);
+            match self.context.value(given, &what)? {
+                list @ Yaml::List(_) => Ok((field.clone(), list)),
+                other => Err(ImportError::expected(&what, "a list", &other)),
+            }
+        });
+        Ok(Yaml::Map(filled.collect::<Result<_, _>>()?))
     }
 
     fn what(&self, field: &str) -> String {
@@ -184,7 +237,10 @@ impl Reader<'_> {
         let what = self.what("cmd");
         let lines: Vec<&str> = match definition.get("cmd") {
             Some(Yaml::Str(line)) => vec![line],
-            Some(Yaml::List(lines)) => lines.iter().filter_map(Yaml::as_str).collect(),
+            Some(Yaml::List(lines)) => {
+                let wrong = |line| ImportError::expected(&what, "a command", line);
+                lines.iter().map(|line| line.as_str().ok_or_else(|| wrong(line))).collect::<Result<_, _>>()?
+            }
             _ => Vec::new(),
         };
         if lines.is_empty() {

@@ -1,7 +1,7 @@
 //! `foreach` and `matrix`: one definition, several stages.
 
 use super::ImportError;
-use super::template::Context;
+use super::template::{Context, in_text};
 use crate::yaml::Yaml;
 use std::collections::BTreeSet;
 
@@ -34,7 +34,7 @@ fn foreach(name: &str, each: &Yaml, definition: &Yaml, context: &Context) -> Res
             // They are named by their values; as soon as one is a table or a list, all by their numbers.
             let is_plain = items.iter().all(|item| item.plain().is_some());
             let named = items.into_iter().enumerate().map(|(at, item)| {
-                let key = item.plain().filter(|_| is_plain).unwrap_or_else(|| at.to_string());
+                let key = in_text(&item).filter(|_| is_plain).unwrap_or_else(|| at.to_string());
                 stage(&key, vec![("item", item)])
             });
             Ok(named.collect())
@@ -65,7 +65,7 @@ fn matrix(name: &str, axes: &Yaml, definition: &Yaml, context: &Context) -> Resu
         };
         let longer = |(point, words): &Point| -> Vec<Point> {
             let with = |(at, value): (usize, &Yaml)| {
-                let word = value.plain().unwrap_or_else(|| format!("{axis}{at}"));
+                let word = in_text(value).unwrap_or_else(|| format!("{axis}{at}"));
                 ([point.as_slice(), &[(axis.clone(), value.clone())]].concat(), [words.as_slice(), &[word]].concat())
             };
             values.iter().enumerate().map(with).collect()

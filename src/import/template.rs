@@ -103,6 +103,16 @@ impl Context {
         context
     }
 
+    /// Whether a path leads to a value that all stages can name.
+    pub(super) fn knows(&self, path: &str) -> bool {
+        self.global.at(path).is_some()
+    }
+
+    /// Whether that value is a table or a list.
+    pub(super) fn is_table(&self, path: &str) -> bool {
+        self.global.at(path).is_some_and(|value| in_text(value).is_none())
+    }
+
     /// The value of a path, and whether it is written down.
     fn lookup(&self, path: &str) -> Option<(&Yaml, bool)> {
         let head = path.split(['.', '[']).next().unwrap_or(path);
@@ -254,9 +264,28 @@ fn merge(into: &mut Yaml, from: &Yaml) {
     }
 }
 
-/// A scalar as DVC puts it into a text: of nothing Python says `None`.
+/// A scalar as DVC puts it into a text, where files and stages are called by it: of nothing Python says `None`.
 pub(super) fn in_text(value: &Yaml) -> Option<String> {
-    if *value == Yaml::Null { Some("None".to_owned()) } else { value.plain() }
+    match value {
+        Yaml::Null => Some("None".to_owned()),
+        Yaml::Float(value) => Some(float(*value)),
+        value => value.plain(),
+    }
+}
+
+/// A float as Python writes it: `0.0001`, but `1e-05`.
+fn float(value: f64) -> String {
+    if !value.is_finite() {
+        return value.to_string().to_lowercase();
+    }
+    let text = format!("{value:e}");
+    let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    match exponent.parse::<i32>().unwrap_or(0) {
+        exponent @ ..-4 => format!("{digits}e-{:02}", -exponent),
+        exponent @ 16.. => format!("{digits}e+{exponent}"),
+        _ if value.fract() == 0.0 => format!("{value:.1}"),
+        _ => value.to_string(),
+    }
 }
 
 /// A table in a command: `--lr 0.1 --sizes 8 4 --verbose`. A false value is left out.

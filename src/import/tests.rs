@@ -145,6 +145,51 @@ fn nothing_and_lists_in_commands_are_words_as_in_dvc() {
 }
 
 #[test]
+fn floats_in_names_are_written_as_python_does() {
+    let text = manifest(&[
+        (
+            "dvc.yaml",
+            "stages:\n  a:\n    foreach: [0.00001, 0.0001, 1.0, 1e16, -2.5e-7, ~]\n    do: {cmd: 'a ${item}', outs: ['m_${item}/x.bin']}\n\
+             \x20 b:\n    matrix: {lr: '${lrs}'}\n    cmd: b ${key}\n    deps: ['m_${item.lr}/x.bin']\n",
+        ),
+        ("params.yaml", "lrs: [0.00001]\n"),
+    ]);
+    for line in [
+        "[stage.a_1e-05]\nkind = \"exec\"\ncommand = [\"a\", \"1e-05\"]\noutputs.x = \"m_1e-05/x.bin\"\n",
+        "command = [\"a\", \"0.0001\"]",
+        "command = [\"a\", \"1.0\"]",
+        "command = [\"a\", \"1e+16\"]",
+        "command = [\"a\", \"-2.5e-07\"]",
+        "[stage.a_None]",
+        "[stage.b_1e-05]\nkind = \"exec\"\ncommand = [\"b\", \"1e-05\"]\ninputs.x = { from = \"a_1e-05.x\", at = \"m_1e-05/x.bin\" }\n",
+    ] {
+        assert!(text.contains(line), "{line}\n---\n{text}");
+    }
+}
+
+#[test]
+fn what_is_written_down_as_it_is_now_is_told() {
+    let (_folder, found) = project(&[
+        (
+            "dvc.yaml",
+            "vars: [{dir: out}]\nstages:\n  a:\n    foreach: ${grid}\n    do: {cmd: 'a ${item} ${opts} ${lr}', outs: ['${dir}/${key}.csv']}\n\
+             \x20 b:\n    matrix: {m: '${models}'}\n    cmd: b ${item.m}\n    deps: ['${dir}']\n",
+        ),
+        ("params.yaml", "grid: {x: 1}\nopts: {deep: true}\nlr: 1\nmodels: [u]\n"),
+        ("out/x.csv", ""),
+        ("out/own.csv", ""),
+    ]);
+    let found = found.unwrap();
+    let all = ": written down as they are now, as files, stages or words of a command follow from them: `dir`, `grid`, `models` and `opts`";
+    assert!(told(&found.notes, all), "{:#?}", found.notes);
+    let listed = "b@u: the files of `out` that no stage makes are listed as they are now";
+    assert!(told(&found.notes, listed), "{:#?}", found.notes);
+    assert!(found.text.contains("files = [\"out/own.csv\"]"), "{}", found.text);
+    let quiet = project(&[("dvc.yaml", "stages: {a: {foreach: [1], do: {cmd: 'x ${item}'}}}")]);
+    assert!(!told(&quiet.1.unwrap().notes, "written down"));
+}
+
+#[test]
 fn foreach_and_matrix_are_opened() {
     let text = manifest(&[
         (
@@ -171,7 +216,7 @@ fn a_matrix_of_tables_names_its_stages_by_number() {
         (
             "dvc.yaml",
             "stages:\n  train:\n    matrix:\n      cfg: [{lr: 1, deps: [x]}, {lr: 2, deps: [y]}]\n      sizes: [[8, 4]]\n      m: ${models}\n\
-             \x20   cmd: t ${item.cfg.lr} ${item.sizes[1]} ${item.m} ${key}.bin\n    deps: ['${item.cfg.deps[0]}']\n    outs: ['${key}.bin']\n\
+             \x20   cmd: t ${item.cfg.lr} ${item.sizes[1]} ${item.m} ${key}.bin\n    deps: ${item.cfg.deps}\n    outs: ['${key}.bin']\n\
              \x20 pick:\n    cmd: p\n    deps: [cfg0-sizes0-a.bin, cfg1-sizes0-a.bin]\n\
              \x20 each:\n    foreach: [one, {n: 2}]\n    do: {cmd: e}\n",
         ),
@@ -390,6 +435,10 @@ fn mistakes_are_told() {
     assert!(
         error("stages: {a: {matrix: [1], cmd: x}}").message.contains("matrix: expected a table of lists, found a list")
     );
+    let wrong = |fields: &str| error(&format!("stages: {{a: {{cmd: x, {fields}}}}}")).message;
+    assert!(wrong("outs: y").contains("stage `a`, outs: expected a list, found \"y\""), "{}", wrong("outs: y"));
+    assert!(wrong("deps: {y: z}").contains("stage `a`, deps: expected a list, found a table"));
+    assert!(error("stages: {a: {cmd: [x, 1]}}").message.contains("stage `a`, cmd: expected a command, found 1"));
     assert!(error("a: [").message.contains("dvc.yaml"));
     assert!(error("vars: []").message.contains("has no stages"));
     let (_folder, found) =

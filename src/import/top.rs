@@ -67,7 +67,7 @@ pub(super) fn ignored(folder: &Path, notes: &mut Notes) {
     let here = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
     let root = here.ancestors().find(|above| above.join(".dvc").is_dir()).unwrap_or(&here);
     if here.ancestors().take_while(|above| above.starts_with(root)).any(has_ignore_rules) {
-        notes.general("`.dvcignore` is not carried over: what it leaves out of a folder is among its `files` here");
+        notes.general("`.dvcignore` is not carried over: what it leaves out of a folder, and programs see in DVC all the same, is among its `files` here, so that a change of it reruns them");
     }
 }
 

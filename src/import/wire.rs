@@ -5,7 +5,7 @@ use super::Notes;
 use super::command::{Command, PARAM, command, mentioned};
 use super::dvc::{Project, Stage, can_pick};
 use super::outs::{Seen, is_folder_hash};
-use super::paths::{inside, is_below};
+use super::paths::{ALL, HIDDEN, inside, is_below, literal};
 use super::template::{Params, read as read_file};
 use super::top::has_ignore_rules;
 use super::write::tidy;
@@ -86,7 +86,7 @@ pub(super) fn wire(project: &Project, folder: &Path, notes: &mut Notes) -> Wired
         let mut of_stage = Vec::new();
         for out in stage.outs.iter().filter(|_| !left_out.contains(&index)) {
             let name = out.path.rsplit('/').next().unwrap_or(&out.path);
-            let port = unique(&tidy(name.split('.').next().unwrap_or(name)), &mut ports);
+            let port = unique(&tidy(stem(name)), &mut ports);
             let ty = seen.ty(stage, out, &port, notes);
             makers.push(Maker { stage: index, reference: format!("{}.{port}", names[index]), path: out.path.clone() });
             of_stage.push((port, out.path.clone(), ty));
@@ -147,6 +147,12 @@ fn frozen(project: &Project, folder: &Path, notes: &mut Notes) -> BTreeSet<usize
     left_out
 }
 
+/// A file's name without its endings; the digits behind a point, as in `lr-0.1.txt`, are none.
+fn stem(name: &str) -> &str {
+    let ends = name.match_indices('.').find(|(at, _)| name[at + 1..].starts_with(|c: char| c.is_ascii_alphabetic()));
+    ends.map_or(name, |(at, _)| &name[..at])
+}
+
 fn unique(base: &str, taken: &mut BTreeSet<String>) -> String {
     let base = if base.is_empty() { "stage" } else { base };
     let mut names = std::iter::once(base.to_owned()).chain((2..).map(|number| format!("{base}_{number}")));
@@ -179,14 +185,14 @@ impl Wiring<'_> {
         let mut names = BTreeSet::new();
         let inputs = inputs.into_iter().map(|(at, reference)| {
             let name = at.rsplit('/').next().unwrap_or(&at);
-            (unique(&tidy(name.split('.').next().unwrap_or(name)), &mut names), reference, at)
+            (unique(&tidy(stem(name)), &mut names), reference, at)
         });
         self.wired.stages.push(Exec {
             name: self.names[index].clone(),
             about: stage.about.clone(),
             command,
             inputs: inputs.collect(),
-            files: files.into_iter().collect(),
+            files: files.iter().map(|file| literal(file)).collect(),
             outputs,
             cached: !stage.always_changed && !idle,
         });
@@ -226,18 +232,23 @@ impl Wiring<'_> {
             self.makers.iter().map(|maker| maker.path.as_str()).filter(|path| is_below(path, dep)).collect();
         if !inside.is_empty() {
             // What other stages make lies in the workspace too, if DVC ran here; it is no source.
-            files.extend(
-                files_below(self.folder, dep)
-                    .into_iter()
-                    .filter(|file| !inside.iter().any(|made| file == made || is_below(file, made))),
-            );
+            let is_made = |file: &String| inside.iter().any(|made| file == made || is_below(file, made));
+            let mut sources = files_below(self.folder, dep);
+            sources.retain(|file| !is_made(file));
+            if !sources.is_empty() {
+                let text = format!(
+                    "the files of `{dep}` that no stage makes are listed as they are now: a new one has to be added to `files`"
+                );
+                notes.of(name, text);
+            }
+            files.extend(sources);
             return;
         }
         if place.is_dir() || is_tracked_folder(&place) {
-            files.insert(format!("{dep}/**/*"));
+            files.insert(format!("{dep}{ALL}"));
             let hidden = hidden(&place);
             if !hidden.is_empty() {
-                files.insert(format!("{dep}/**/.*"));
+                files.insert(format!("{dep}{HIDDEN}"));
             }
             if hidden.iter().any(|file| file.ends_with(".dvcignore") && file.parent().is_some_and(has_ignore_rules)) {
                 notes.of(
@@ -312,7 +323,7 @@ impl Wiring<'_> {
         let is_named = |path: &String| path != "." && *path != stage.wdir;
         let Some(path) = inside(&stage.wdir, word).filter(is_named) else { return };
         let lies_in = |at: &str| at == path || is_below(&path, at);
-        let declared = files.iter().map(|file| file.strip_suffix("/**/*").unwrap_or(file));
+        let declared = files.iter().map(|file| file.strip_suffix(ALL).unwrap_or(file));
         let declared: Vec<&str> = declared
             .chain(inputs.keys().map(String::as_str))
             .chain(stage.outs.iter().map(|out| out.path.as_str()))
@@ -365,4 +376,15 @@ fn is_tracked_folder(place: &Path) -> bool {
     let tracked = read_file(folder, &format!("{}.dvc", name.to_string_lossy())).unwrap_or_default();
     let outs = tracked.get("outs").map(Yaml::items).unwrap_or_default();
     outs.iter().any(is_folder_hash)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::stem;
+
+    #[test]
+    fn digits_behind_a_point_are_no_ending() {
+        let names = ["a.csv", "y.tar.gz", "lr-0.1.txt", "v1.2", ".h", "plain"];
+        assert_eq!(names.map(stem), ["a", "y", "lr-0.1", "v1.2", "", "plain"]);
+    }
 }

@@ -121,6 +121,17 @@ pub fn write(path: &Path, lock: &Lock) -> Result<bool, StoreError> {
     Ok(true)
 }
 
+/// What to do where a lock is not of what `--locked` found, with these values of `--set`.
+#[must_use]
+pub fn how_to_lock(set: &[String]) -> &'static str {
+    match set {
+        [] => "`kilter run` without `--locked` brings the lock up to date",
+        _ => {
+            "what `--set` makes is never locked: write the values into the manifest, and `kilter run` brings the lock up to date"
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::record::tests::{lock, record};

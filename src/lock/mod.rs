@@ -25,6 +25,6 @@ mod text;
 pub use claim::Claim;
 pub use conflict::{Mended, mend, sides};
 pub use facts::{FactChange, fact_changes};
-pub use file::{LockError, lock_path, read, read_text, write};
+pub use file::{LockError, how_to_lock, lock_path, read, read_text, write};
 pub use merge::{Merged, merge};
 pub use record::{Lock, LockedOutput, Record};

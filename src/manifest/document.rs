@@ -29,6 +29,13 @@ pub(super) fn parse(sources: &SourceMap, id: SourceId, diagnostics: &mut Diagnos
     (!doubtful).then_some(root)
 }
 
+/// The name that a manifest's text gives its pipeline, however it is written; `None` for what is broken.
+#[must_use]
+pub fn pipeline_name(text: &str) -> Option<String> {
+    let table: toml::Table = text.parse().ok()?;
+    table.get("pipeline")?.get("name")?.as_str().map(str::to_owned)
+}
+
 /// Parses one value that begins `shift` bytes into its source; `None` where it is not a TOML value.
 pub(super) fn parse_value(text: &str, id: SourceId, shift: usize, diagnostics: &mut Diagnostics) -> Option<Node> {
     let value = DeValue::parse(text).ok()?;
@@ -188,6 +195,22 @@ mod tests {
         let mut diagnostics = Diagnostics::default();
         let node = parse(&sources, id, &mut diagnostics);
         (node, diagnostics, sources)
+    }
+
+    #[test]
+    fn the_name_of_a_pipeline_is_found_however_it_is_written() {
+        let named = |text: &str| pipeline_name(text);
+        for text in [
+            "[pipeline]\nname = 'a'\nabout = \"name = b\"\n",
+            "pipeline = { edition = \"2026\", name = \"a\" }",
+            "pipeline.name = \"a\" # b",
+            "[pipeline]\nname = \"a\" # b\n[stage.s]\nname = \"b\"\n",
+        ] {
+            assert_eq!(named(text).as_deref(), Some("a"), "{text}");
+        }
+        assert_eq!(named("[pipeline]\nname = 1\n"), None);
+        assert_eq!(named("[stage.s]\nname = \"b\"\n"), None);
+        assert_eq!(named("[pipeline]\nname = \"a\"\n[stage"), None);
     }
 
     fn text_at(text: &str, span: Span) -> &str {

@@ -35,6 +35,8 @@ pub struct Manifest {
     pub base: PathBuf,
     /// The params of the manifest itself, by name.
     pub params: Vec<Param>,
+    /// `name=value` of every `--set` that it was loaded with.
+    pub set: Vec<String>,
     /// Every stage, modules opened, in the order of the text.
     pub stages: Vec<StageEntry>,
     /// Where names are looked up: the manifest itself first, then every use of a module.

@@ -87,7 +87,7 @@ fn load_source(options: &LoadOptions<'_>, source: Source) -> Loaded {
     };
     expander.open(envelope.stages, &mut instance);
     let (stages, scopes) = (expander.stages, expander.scopes);
-    let mut manifest = Manifest { pipeline, path, base, params: Vec::new(), stages, scopes };
+    let mut manifest = Manifest { pipeline, path, base, params: Vec::new(), set: options.set.to_vec(), stages, scopes };
     report_params(&instance.params, manifest.is_module(), &mut diagnostics);
     manifest.params = list_params(&instance.params);
     Loaded { sources, manifest: Some(manifest), diagnostics }

@@ -7,11 +7,13 @@
 //! | `overrides.rs`, `params.rs` | `--set`, `${name}` | nodes with params filled in, and where they came from |
 //! | `module.rs`, `stdlib.rs` | `use` and `with` | the stages of modules, under prefixed names |
 //! | `matrix.rs`, `reference.rs` | `matrix` | a stage for every combination of values; references that say which |
+//! | `changed.rs` | a text and what it was | the params in it that differ |
 //! | `entry.rs`, `text.rs` | key paths, bytes of strings | [`Span`](crate::span::Span)s |
 //! | `load.rs` | a file | [`Loaded`]: a [`Manifest`] and diagnostics |
 //!
 //! The fields of kinds are not looked at here; `check/` decodes them.
 
+mod changed;
 mod common;
 mod document;
 mod entry;
@@ -28,6 +30,7 @@ mod text;
 mod tolerance;
 
 pub use common::{COMMON_FIELDS, Common, Needs, parse_bytes};
+pub use document::pipeline_name;
 pub use entry::{Loaded, Manifest, Param, Scope, StageEntry, Target, with_uses};
 pub use envelope::{ARTIFACTS, EDITIONS, InputDecl, OutputDecl, Pipeline};
 pub use load::{LoadOptions, load, load_text};

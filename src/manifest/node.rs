@@ -66,6 +66,8 @@ pub struct Piece {
     pub value: std::ops::Range<usize>,
     /// Bytes of the text before params were filled in.
     pub text: std::ops::Range<usize>,
+    /// Whether it is a param's value.
+    pub param: bool,
 }
 
 /// What [`Node::locate`] found.

@@ -316,7 +316,7 @@ fn fill_text(node: &mut Node, text: String, params: &mut Params, sources: &Sourc
     let mut out = String::with_capacity(text.len());
     let mut missing = false;
     for token in tokens {
-        let from = out.len();
+        let (from, param) = (out.len(), matches!(token, Token::Param(..)));
         let range = match token {
             Token::Plain(range) => {
                 out.push_str(&text[range.clone()]);
@@ -346,7 +346,7 @@ fn fill_text(node: &mut Node, text: String, params: &mut Params, sources: &Sourc
                 range
             }
         };
-        origin.pieces.push(Piece { value: from..out.len(), text: range });
+        origin.pieces.push(Piece { value: from..out.len(), text: range, param });
     }
     node.data = if missing { Data::Missing } else { Data::Str(out) };
     node.origin = Some(Box::new(origin));

@@ -148,9 +148,9 @@ mod tests {
     fn pieces_lead_back_through_params() {
         // "a ${x} dep" with x = "long value"
         let pieces = [
-            Piece { value: 0..2, text: 0..2 },
-            Piece { value: 2..12, text: 2..6 },
-            Piece { value: 12..16, text: 6..10 },
+            Piece { value: 0..2, text: 0..2, param: false },
+            Piece { value: 2..12, text: 2..6, param: true },
+            Piece { value: 12..16, text: 6..10, param: false },
         ];
         assert_eq!(before_filling(&pieces, &(13..16)), 7..10);
         assert_eq!(before_filling(&pieces, &(4..8)), 2..6);

@@ -11,6 +11,7 @@ use super::table_change::TableChange;
 use super::words::named_files;
 use crate::check::{Checked, CheckedStage};
 use crate::digest::{Digest, Segment, dotted};
+use crate::manifest::{ParamUse, StageEntry};
 use crate::span::SourceMap;
 use crate::stage::StageResult;
 use crate::store::{LastKeys, LastRun, Store};
@@ -173,7 +174,7 @@ impl<'a> Explainer<'a> {
         {
             return Reason::File { path: shown, file: file.to_owned(), changes: file_changes(found) };
         }
-        let origin = origin(self.checked, stage, path, found.new.is_some());
+        let origin = origin(self.checked, stage, path, found);
         Reason::Field { path: shown, old: found.old.cloned(), new: found.new.cloned(), origin }
     }
 
@@ -283,20 +284,36 @@ fn file_changes(found: &Difference<'_>) -> Vec<FileChange> {
 }
 
 /// Where a field's value comes from.
-fn origin(checked: &Checked, stage: &CheckedStage, path: &[Segment], is_set: bool) -> Origin {
+fn origin(checked: &Checked, stage: &CheckedStage, path: &[Segment], found: &Difference<'_>) -> Origin {
     let Some(entry) = checked.manifest.stages.get(stage.entry) else {
         return Origin::default();
     };
     let sources: &SourceMap = &checked.sources;
-    let used = entry.params_at(path).first();
+    let used = param_of(entry, path, found);
     let set = used.and_then(|used| used.set.clone());
     let param = used.map(|used| used.name.clone());
-    let written = is_set && entry.locate(path).exact;
+    let written = found.new.is_some() && entry.locate(path).exact;
     let place = match used {
         Some(used) => Some(sources.place(used.value)),
         None => written.then(|| sources.place(entry.value_span(sources, path))),
     };
     Origin { param, set, place }
+}
+
+/// The param that a field's other value comes from. Of several in one text it is one that differs, first of all by `--set`, and
+/// none where the text around them was changed.
+fn param_of<'a>(entry: &'a StageEntry, path: &[Segment], found: &Difference<'_>) -> Option<&'a ParamUse> {
+    let located = entry.locate(path);
+    let text = |value: Option<&'_ Value>| value.and_then(Value::as_str).map(str::to_owned);
+    let is_whole = located.exact && located.node.as_str() == text(found.new).as_deref();
+    let has_pieces = located.node.origin.as_ref().is_some_and(|origin| !origin.pieces.is_empty());
+    match text(found.old).filter(|_| is_whole && has_pieces) {
+        Some(old) => {
+            let changed = located.node.params_changed_from(&old)?;
+            changed.iter().find(|used| used.set.is_some()).or(changed.first()).copied()
+        }
+        None => entry.params_at(path).first(),
+    }
 }
 
 #[cfg(test)]

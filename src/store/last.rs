@@ -43,6 +43,11 @@ impl LastKeys {
         self.stages.values().map(|last| last.key)
     }
 
+    /// Every stage with its last key, by name.
+    pub fn stages(&self) -> impl Iterator<Item = (&str, LastRun)> {
+        self.stages.iter().map(|(stage, last)| (stage.as_str(), *last))
+    }
+
     /// What proves that the file still says what was read, where these are the keys that it says.
     pub(super) fn proof<'a>(&self, mut keys: impl Iterator<Item = (&'a str, Digest)>) -> Option<Proof> {
         let (text, proof) = Proof::read(&self.path).ok()?;

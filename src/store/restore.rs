@@ -76,6 +76,35 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Removes the files of `result` from `folder`, which holds them and nothing else, and what folders are empty then, up to
+    /// `above`, which stays. What somebody else put there meanwhile stays too.
+    ///
+    /// # Errors
+    /// When a file cannot be removed.
+    pub fn take_back(&self, result: &StageResult, folder: &Path, above: &Path) -> Result<(), StoreError> {
+        for (place, _) in places(result) {
+            let file = folder.join(place);
+            match std::fs::remove_file(&file) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    return Err(StoreError::io("remove", &file, &error));
+                }
+                _ => {}
+            }
+        }
+        let inside = walkdir::WalkDir::new(folder).contents_first(true).into_iter().filter_map(Result::ok);
+        for entry in inside.filter(|entry| entry.file_type().is_dir()) {
+            // One that is not empty stays.
+            let _ = std::fs::remove_dir(entry.path());
+        }
+        let parents = folder.ancestors().skip(1).take_while(|parent| parent.starts_with(above) && *parent != above);
+        for parent in parents {
+            let _ = std::fs::remove_dir(parent);
+        }
+        Ok(())
+    }
+}
+
 /// How many files a folder holds, at any depth.
 pub(super) fn count_files(folder: &Path) -> usize {
     let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);

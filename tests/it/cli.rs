@@ -243,3 +243,17 @@ fn a_starter_manifest_is_right_as_it_is() {
     sandbox.write("ragged.csv", "a,b\n1,2\n3\n");
     sandbox.kilter(&["new", "ragged.csv"]).exits(2).says("`ragged.csv`: line 3 has 1 field, expected 2");
 }
+
+#[test]
+fn runs_of_a_manifest_are_those_of_its_pipeline() {
+    let sandbox = Sandbox::with_manifest(HELLO).file("other.toml", HELLO.replace("\"hello\"", "\"other\""));
+    sandbox.run(&[]).success();
+    let none = "nothing of `other` ran in this workspace yet";
+    sandbox.kilter(&["runs", "other.toml"]).success().says(none).prints_nothing();
+    sandbox.kilter(&["runs", "other.toml", "last"]).exits(2).says(none);
+    let id = sandbox.kilter(&["runs", "--json"]).success().json()[0]["run"].as_str().expect("an id").to_owned();
+    sandbox.kilter(&["runs", "pipeline.toml", &id]).success().prints(&id);
+    sandbox.kilter(&["runs", "other.toml", &id]).exits(2).says("no run of `other` has an id that begins with");
+    sandbox.kilter(&["run", "other.toml"]).success();
+    sandbox.kilter(&["runs", "pipeline.toml", "last"]).success().prints(&id);
+}

@@ -45,3 +45,55 @@ fn a_run_that_waits_for_gc_makes_again_what_that_took() {
         sandbox.run(&[]).all_cached();
     }
 }
+
+#[test]
+fn what_a_stage_that_is_gone_left_in_out_goes_unless_somebody_wrote_there() {
+    let stage = |name: &str| {
+        let old = HELLO.split("[stage.second]").next().and_then(|text| text.split_once("[stage.first]"));
+        format!("\n[stage.{name}]{}", old.expect("a stage").1)
+    };
+    let all: String = ["old", "mine", "stays"].map(stage).concat();
+    let sandbox = Sandbox::with_manifest(&format!("{HELLO}{all}"));
+    sandbox.run(&[]).success();
+    sandbox.kilter(&["status"]).success().says_not("out/hello");
+    sandbox.write("out/hello/mine/notes.txt", "notes");
+    sandbox.write("out/hello/own/notes.txt", "notes");
+    sandbox.write("pipeline.toml", format!("{HELLO}{}", stage("stays")));
+    sandbox.run(&[]).success();
+    let told = sandbox.kilter(&["status"]).success();
+    told.says("`mine`, `old` and `own` in out/hello are of no stage of the manifest").says("`kilter gc`");
+
+    // What was used since stays for now.
+    sandbox.kilter(&["gc", "--older-than", "1h"]).success();
+    let goes = "out/hello/old goes: no manifest has the stage any more";
+    sandbox.kilter(&["gc", "--dry-run"]).success().prints(goes).prints("out/hello/mine stays");
+    assert!(sandbox.path("out/hello/old/text.txt").exists());
+    let plan = sandbox.kilter(&["gc", "--json"]).success().json();
+    assert_eq!(plan["left_over"], serde_json::json!(["out/hello/old"]), "{plan:#}");
+    assert!(!sandbox.path("out/hello/old").exists());
+    for kept in ["mine/notes.txt", "mine/text.txt", "own/notes.txt", "stays/text.txt", "first/text.txt"] {
+        assert!(sandbox.path(&format!("out/hello/{kept}")).exists(), "{kept}");
+    }
+    sandbox.run(&[]).all_cached();
+
+    // It comes back with its stage.
+    sandbox.write("pipeline.toml", format!("{HELLO}{all}"));
+    sandbox.run(&[]).all_cached();
+    assert_eq!(sandbox.read("out/hello/old/text.txt"), "hello\n");
+    // A manifest that is not here, as on another branch, or has mistakes, says nothing of its stages.
+    for text in [None, Some("[pipeline")] {
+        std::fs::remove_file(sandbox.path("pipeline.toml")).expect("removed");
+        if let Some(text) = text {
+            sandbox.write("pipeline.toml", text);
+        }
+        let plan = sandbox.kilter(&["gc", "--dry-run", "--json"]).success().json();
+        assert_eq!(plan["left_over"], serde_json::json!([]), "{plan:#}");
+        sandbox.write("pipeline.toml", HELLO);
+    }
+}
+
+#[test]
+fn an_empty_store_has_a_plan_too() {
+    let plan = Sandbox::new().kilter(&["gc", "--json", "--dry-run"]).success().json();
+    assert_eq!((&plan["removed"], &plan["freed_bytes"]), (&serde_json::json!([]), &serde_json::json!(0)), "{plan:#}");
+}

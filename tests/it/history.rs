@@ -127,6 +127,7 @@ fn two_runs_and_the_workspace_are_compared() {
     let page = sandbox.kilter(&["diff", &first, "last", "--markdown"]).success();
     page.prints("<!-- kilter diff -->").prints("| judge | accuracy | 0.200 | 0.100 |").prints("**worse**");
     sandbox.kilter(&["diff", "nonsense"]).exits(2).says("`nonsense` is no run, git revision or `.lock` file");
+    Sandbox::with_manifest(HELLO).kilter(&["diff"]).exits(2).says("nothing ran here yet").says("`kilter run` first");
     sandbox.kilter(&["diff", "a", "b", "c"]).exits(2).says("unexpected `c`");
 }
 

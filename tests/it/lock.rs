@@ -79,7 +79,9 @@ fn a_run_of_some_stages_follows_a_lock_and_begins_none() {
 #[test]
 fn a_locked_run_fails_where_anything_would_change() {
     let sandbox = sandbox();
-    sandbox.run(&["--locked"]).exits(4).says("there is no lock `pipeline.lock`");
+    sandbox.run(&["--locked"]).exits(4).says("there is no lock `pipeline.lock`").says("without `--locked`");
+    let set = sandbox.run(&["--locked", "--set", "word=x"]).exits(4).says("there is no lock");
+    set.says("what `--set` makes is never locked");
     sandbox.run(&[]).success();
     sandbox.run(&["--locked"]).success();
     let lock = sandbox.read("pipeline.lock");
@@ -94,6 +96,12 @@ fn a_locked_run_fails_where_anything_would_change() {
     sandbox.run(&["--locked", "beside"]).success();
     sandbox.write("source.txt", "source\n");
     sandbox.run(&["--frozen"]).success();
+
+    // What is to be typed next means the same params, and what they make is never locked.
+    let told = sandbox.run(&["--locked", "--set", "word=a b"]).exits(4).says("what `--set` makes is never locked");
+    told.says("`kilter why pipeline.toml beside --set word='a b'`").says_not("without `--locked`");
+    let told = sandbox.kilter(&["show", "beside", "--set", "word=new"]).success();
+    told.says("`kilter why pipeline.toml beside --set word=new`");
 
     let text = sandbox.read("pipeline.toml");
     sandbox.write("pipeline.toml", text.replace("stage.beside", "stage.other"));

@@ -32,6 +32,14 @@ query = "SELECT id FROM t WHERE mean > 0.2"
 }
 
 #[test]
+fn a_stage_behind_the_manifest_is_told_its_option() {
+    let sandbox = sandbox();
+    sandbox.kilter(&["verify", "first"]).exits(2).says("`first` is not a manifest").says("`--stage first`");
+    let told = sandbox.kilter(&["verify", "pipeline.toml", "first"]).exits(2);
+    told.says("unexpected `first`: this command takes one manifest").says("`--stage first`");
+}
+
+#[test]
 fn a_run_is_verified_and_nothing_is_left_behind() {
     let sandbox = sandbox();
     sandbox.kilter(&["verify"]).exits(4).says("there is no lock");

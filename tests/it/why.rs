@@ -105,6 +105,48 @@ fn a_changed_field_is_told_with_its_place_in_the_file() {
     why("some").prints("(pipeline.toml:24:23)");
 }
 
+#[test]
+fn a_stage_that_failed_is_not_said_never_to_have_run() {
+    let text = "[pipeline]\nname = \"fails\"\nedition = \"2026\"\n[params]\ncode = 3\n[stage.a]\nkind = \"exec\"\n\
+                command = [\"sh\", \"-c\", \"echo oops; echo a > a; exit ${code}\"]\noutputs.a = \"a\"\n";
+    let sandbox = Sandbox::with_manifest(text);
+    let why = |set: &[&str]| sandbox.kilter(&[&["why", "pipeline.toml", "a"], set].concat()).success();
+    assert!(!why(&[]).prints("a has not run yet.\nIt would run.").stdout.contains("failed"));
+    sandbox.run(&[]).exits(1);
+    why(&[]).prints("a has no result yet.\nIt failed ").prints("`sh` ended with exit code 3; its log is .kilter/runs/");
+    sandbox.run(&["--set", "code=0"]).success();
+    assert!(!why(&["--set", "code=0"]).stdout.contains("failed"));
+    assert!(!why(&[]).prints("a last ran").stdout.contains("failed"), "it ran since");
+    sandbox.run(&[]).exits(1);
+    why(&[]).prints("a last ran ").prints("It failed ").prints("It would run again because");
+}
+
+#[test]
+fn of_several_params_in_a_text_the_one_that_differs_is_told() {
+    let text = r#"[pipeline]
+name = "several"
+edition = "2026"
+
+[params]
+first = "a"
+second = "b"
+
+[stage.words]
+kind = "exec"
+command = ["sh", "-c", "echo ${first} and ${second} > words.txt"]
+outputs.words = "words.txt"
+"#;
+    let sandbox = Sandbox::with_manifest(text);
+    sandbox.run(&[]).success();
+    let why = |set: &[&str]| sandbox.kilter(&[&["why", "pipeline.toml", "words"], set].concat()).success();
+    why(&["--set", "second=c"]).prints("(--set second)");
+    sandbox.write("pipeline.toml", text.replace("second = \"b\"", "second = \"c\""));
+    why(&[]).prints("(param second, pipeline.toml:7:10)");
+    why(&["--set", "first=x"]).prints("(--set first)");
+    sandbox.write("pipeline.toml", text.replace(" and ", " or "));
+    why(&[]).prints("(pipeline.toml:11:24)");
+}
+
 /// Makes the last result of a stage one that was made otherwise: under another key, with `old` in the place of `new` in what entered it.
 fn made_otherwise(sandbox: &Sandbox, stage: &str, new: &str, old: &str) {
     let last = std::fs::read_dir(sandbox.path(".kilter/last"))

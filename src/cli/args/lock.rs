@@ -1,6 +1,6 @@
 //! The commands that hold results to what was locked: `lock`, `verify`.
 
-use super::Params;
+use super::{OneManifest, Params};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -8,9 +8,9 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, Args)]
 #[command(override_usage = "kilter lock [OPTIONS] [MANIFEST]")]
 pub struct Lock {
-    /// The manifest; may be left out where this folder has exactly one
-    #[arg(value_name = "MANIFEST", value_hint = clap::ValueHint::FilePath)]
-    pub words: Vec<String>,
+    /// The manifest.
+    #[command(flatten)]
+    pub manifest: OneManifest,
 
     /// Mend a lock that a merge left conflicts in: what the sides disagree on is taken from the store, or dropped
     #[arg(long)]
@@ -18,7 +18,7 @@ pub struct Lock {
 
     /// Merge three locks into OURS, record by record, as a merge driver of git; what both sides changed is left between
     /// conflict markers, for `--resolve`
-    #[arg(long, num_args = 3, value_names = ["BASE", "OURS", "THEIRS"], conflicts_with_all = ["resolve", "words"])]
+    #[arg(long, num_args = 3, value_names = ["BASE", "OURS", "THEIRS"], conflicts_with_all = ["resolve", "manifest"])]
     #[arg(value_hint = clap::ValueHint::FilePath)]
     pub merge: Vec<PathBuf>,
 }
@@ -27,9 +27,9 @@ pub struct Lock {
 #[derive(Clone, Debug, Args)]
 #[command(override_usage = "kilter verify [OPTIONS] [MANIFEST]")]
 pub struct Verify {
-    /// The manifest; may be left out where this folder has exactly one
-    #[arg(value_name = "MANIFEST", value_hint = clap::ValueHint::FilePath)]
-    pub words: Vec<String>,
+    /// The manifest.
+    #[command(flatten)]
+    pub manifest: OneManifest,
 
     /// Params.
     #[command(flatten)]

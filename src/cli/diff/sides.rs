@@ -18,6 +18,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 const WORKSPACE: &str = "workspace";
+/// The word for the newest run, which is also meant where nothing is named.
+const LAST: &str = "last";
 
 /// Everything that sides are looked up in.
 struct Finder<'a> {
@@ -35,7 +37,7 @@ pub(super) fn find(options: &args::Diff, output: Output) -> Result<(Side, Side, 
         _ => (None, options.words.as_slice()),
     };
     let (before, after) = match rest {
-        [] => ("last", WORKSPACE),
+        [] => (LAST, WORKSPACE),
         [before] => (before.as_str(), WORKSPACE),
         [before, after] => (before.as_str(), after.as_str()),
         [_, _, extra, ..] => {
@@ -63,6 +65,10 @@ impl Finder<'_> {
         if let Some(side) = self.git_revision(word)? {
             return Ok(side);
         }
+        if word == LAST {
+            return Err(CommandError::usage("nothing ran here yet that could be compared")
+                .hint("name a `.lock` file or a git revision, or `kilter run` first"));
+        }
         let error = CommandError::usage(format!("`{word}` is no run, git revision or `.lock` file"));
         Err(if self.history.is_none() {
             error.note("no run of this workspace is in its history")
@@ -74,7 +80,7 @@ impl Finder<'_> {
     /// The run that a word names; `None` where no run's id begins so.
     fn run(&self, word: &str) -> Result<Option<Run>, CommandError> {
         let Some(history) = &self.history else { return Ok(None) };
-        if word == "last" {
+        if word == LAST {
             // Of this pipeline, where one is named.
             let pipeline = match &self.manifest {
                 Some(_) => Some(self.session()?.pipeline().to_owned()),
@@ -86,7 +92,7 @@ impl Finder<'_> {
         if !is_prefix || history.runs_of(word, self.store.boot())?.is_empty() {
             return Ok(None);
         }
-        find_run(history, &self.store, word).map(Some)
+        find_run(history, &self.store, None, word).map(Some)
     }
 
     fn of_run(&self, run: &Run) -> Result<Side, CommandError> {

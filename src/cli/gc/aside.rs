@@ -11,6 +11,7 @@ const CHECKPOINTS_STAY: u64 = 7 * 24 * 3600;
 const DAMAGED_STAY: u64 = 30 * 24 * 3600;
 
 /// What lies beside the results, as far as it goes and as far as it stays.
+#[derive(Default)]
 pub(super) struct Aside {
     checkpoints: Aged<Unfinished>,
     damaged: Aged<Quarantined>,
@@ -20,6 +21,12 @@ pub(super) struct Aside {
 struct Aged<T> {
     go: Vec<T>,
     stay: Vec<T>,
+}
+
+impl<T> Default for Aged<T> {
+    fn default() -> Self {
+        Self { go: Vec::new(), stay: Vec::new() }
+    }
 }
 
 impl<T> Aged<T> {

@@ -19,7 +19,8 @@ pub(super) fn result(
     if let Some(result) = planned.cached() {
         return Ok(Arc::clone(result));
     }
-    let named = env::command_words(&session.checked.manifest.path, stage);
+    let manifest = &session.checked.manifest;
+    let named = env::command_words(&manifest.path, stage, &manifest.set);
     if let Some(earlier) = &planned.earlier {
         let mut files = earlier.result.outputs.values().flat_map(|artifact| session.store.input(artifact).files);
         if files.any(|file| !file.path.is_file()) {

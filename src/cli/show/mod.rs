@@ -10,6 +10,7 @@ mod table;
 
 use super::session::{Session, size};
 use super::{CommandError, Exit, Outcome, Output, args, locate, named};
+use crate::manifest::Manifest;
 use crate::report::Table;
 use crate::stage::{ArtifactRecord, StageResult};
 use crate::store::Store;
@@ -27,8 +28,8 @@ struct View<'a> {
     rows: usize,
     /// Rows of a batch, for a model's memory.
     batch: u64,
-    /// The stage as a command line names it.
-    named: &'a str,
+    /// What the stage belongs to.
+    manifest: &'a Manifest,
     /// Where the files lie that other programs read, unless another result lies there now.
     place: Option<&'a Path>,
 }
@@ -51,13 +52,19 @@ pub(super) fn run(options: &args::Show, output: Output) -> Outcome {
     let planned = planned.ok_or_else(|| CommandError::usage(format!("there is no stage `{stage}`")))?;
     let result = result(&session, planned, &stage, output)?;
     let ports = ports(&result, &stage, port.as_deref())?;
-    let named = env::command_words(&session.checked.manifest.path, &stage);
     let folder = session.store.layout().out_stage(session.pipeline(), &stage);
     let there = folder.is_dir() && session.store.is_in_place(&result, &folder);
     let place =
         there.then(|| if port.is_some() && result.outputs.len() > 1 { folder.join(ports[0].0) } else { folder });
     let (store, place) = (&session.store, place.as_deref());
-    let view = View { store, output, rows: options.rows, batch: options.batch_size, named: &named, place };
+    let view = View {
+        store,
+        output,
+        rows: options.rows,
+        batch: options.batch_size,
+        manifest: &session.checked.manifest,
+        place,
+    };
     if options.json {
         output.json(&as_json(&stage, &result, &ports, view)?)?;
     } else {
@@ -134,8 +141,9 @@ fn as_text(
         table.row([(*port).to_owned(), describe(&artifact.ty), numbers::bytes(size(artifact)), digest]);
     }
     out.push_str(&format!("\n{}", table.render(view.output.width, 2, paint)));
-    let example = example(ports);
-    out.push_str(&format!("\n{}\n", paint.dim(format!("`kilter show {}.{example}` shows one of them", view.named))));
+    let example = format!("{stage}.{}", example(ports));
+    let named = env::command_words(&view.manifest.path, &example, &view.manifest.set);
+    out.push_str(&format!("\n{}\n", paint.dim(format!("`kilter show {named}` shows one of them"))));
     Ok(out)
 }
 

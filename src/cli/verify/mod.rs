@@ -16,7 +16,7 @@ use crate::verify::{self, HalfRequest, Line, Verdict, Verification, Which};
 use serde_json::json;
 use std::ffi::OsString;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
@@ -25,7 +25,7 @@ pub(super) fn run(options: &args::Verify, output: Output, started: Instant) -> O
     if let Some(file) = &options.half {
         return half(options, file, output);
     }
-    let manifest = locate::manifest(&options.words)?;
+    let manifest = manifest(options)?;
     let session = Session::held(&manifest, &options.params.set, output)?;
     let which = Which { stages: options.stage.clone(), sample: options.sample, seed: options.seed };
     let stages = verify::stages(&session.checked, &which)?;
@@ -115,6 +115,17 @@ fn half_command(options: &args::Verify, manifest: &Path, request: &Path, threads
     command
 }
 
+/// The manifest that is meant. Elsewhere stages are named behind it.
+fn manifest(options: &args::Verify) -> Result<PathBuf, CommandError> {
+    let words = options.manifest.words();
+    let stages: Vec<String> =
+        words.iter().filter(|word| !word.ends_with(".toml")).map(|stage| format!("--stage {stage}")).collect();
+    locate::manifest(&words).map_err(|error| match stages.is_empty() {
+        true => error,
+        false => error.hint(format!("`{}` verifies a stage alone", stages.join(" "))),
+    })
+}
+
 /// One of the two runs of `--twice`.
 fn half(options: &args::Verify, file: &Path, output: Output) -> Outcome {
     let unreadable = |why: String| CommandError::environment(format!("cannot read `{}`: {why}", file.display()));
@@ -123,7 +134,7 @@ fn half(options: &args::Verify, file: &Path, output: Output) -> Outcome {
     if request.one_core {
         env::use_one_core();
     }
-    let manifest = locate::manifest(&options.words)?;
+    let manifest = locate::manifest(&options.manifest.words())?;
     let session = Session::sound(&manifest, &options.params.set, output)?;
     let cancel = Cancel::new();
     signals::watch(cancel.clone(), || {});

@@ -1,8 +1,10 @@
 //! `kilter why`
 
+mod failed;
 mod key;
 mod looked;
 
+use self::failed::failed;
 use self::key::made_of;
 use super::plan::unknown;
 use super::session::Session;
@@ -30,7 +32,9 @@ pub(super) fn run(options: &args::Why, output: Output) -> Outcome {
 
 fn as_text(session: &Session, plan: &crate::plan::Plan, name: &str, planned: &PlannedStage, output: Output) -> String {
     let paint = output.out;
-    let mut out = history(name, planned, paint);
+    let failed = if planned.cached().is_some() { None } else { failed(session, name, planned) };
+    let mut out = history(name, planned, failed.is_some(), paint);
+    out.push_str(&failed.unwrap_or_default());
     let again = if planned.earlier.is_some() { " again" } else { "" };
     match &planned.decision {
         Decision::Cached(result) => out.push_str(&would_not(session, planned, result)),
@@ -102,7 +106,7 @@ fn nearer(session: &Session, planned: &PlannedStage, reasons: &[Reason]) -> Stri
 }
 
 /// `train last ran 2026-05-04 10:12, took 26.1 s, and its result is cached.`
-fn history(name: &str, planned: &PlannedStage, paint: Paint) -> String {
+fn history(name: &str, planned: &PlannedStage, failed: bool, paint: Paint) -> String {
     let name = paint.bold(name);
     let ran = |result: &StageResult| {
         format!("{name} last ran {}, took {}", env::local_time(result.made), numbers::duration(result.seconds))
@@ -110,6 +114,7 @@ fn history(name: &str, planned: &PlannedStage, paint: Paint) -> String {
     match (planned.cached(), &planned.earlier) {
         (Some(result), _) => format!("{}, and its result is cached.\n", ran(result)),
         (None, Some(earlier)) => format!("{}.\n", ran(&earlier.result)),
+        (None, None) if failed => format!("{name} has no result yet.\n"),
         (None, None) => format!("{name} has not run yet.\n"),
     }
 }
