@@ -40,7 +40,8 @@ pub(super) fn manifest_and_name(given: &[String], what: &str) -> Result<(PathBuf
             "name it behind the manifest: `{} {}`",
             manifest.display(),
             what.to_uppercase()
-        ))),
+        ))
+        .hint(format!("`kilter status {}` lists them", manifest.display()))),
         [_, extra, ..] => Err(CommandError::usage(format!("unexpected `{extra}`: this command takes one {what}"))),
     }
 }
