@@ -176,7 +176,7 @@ impl Names {
         let known = || outputs.iter().map(|output| output.name.as_str());
         let output = match (port, outputs.as_slice()) {
             (None, [only]) => only,
-            (None, _) => return Err(Box::new(which_output(name, known(), place))),
+            (None, _) => return Err(Box::new(which_output(name, name, known(), place))),
             (Some(port), _) => match outputs.iter().find(|output| output.name == port) {
                 Some(output) => output,
                 None => return Err(Box::new(unknown_output(name, port, known(), place))),
@@ -210,14 +210,21 @@ impl Names {
     }
 }
 
-/// "Which of its outputs is not said."
-pub(super) fn which_output<'a>(stage: &str, ports: impl Iterator<Item = &'a str> + Clone, place: Span) -> Diagnostic {
-    let first = ports.clone().next();
-    if first.is_none() {
+/// "Which of its outputs is not said": the stage, and the field that wants one of them.
+pub(super) fn which_output<'a>(
+    stage: &str,
+    field: &str,
+    ports: impl Iterator<Item = &'a str> + Clone,
+    place: Span,
+) -> Diagnostic {
+    if ports.clone().next().is_none() {
         let message = format!("`{stage}` has no outputs");
         return Diagnostic::new(codes::UNKNOWN_PORT, message).at(place).label("gives nothing to others");
     }
-    let hint = first.map(|port| format!("write `{stage}.{port}` or another of them"));
+    // What a field is called is mostly what it takes: `model = "train"` means `train.model`.
+    let there = |wanted: &&str| ports.clone().any(|port| port == *wanted);
+    let likeliest = [field, "table", "train"].into_iter().find(there).or_else(|| ports.clone().next());
+    let hint = likeliest.map(|port| format!("write `{stage}.{port}` or another of them"));
     Diagnostic::new(codes::AMBIGUOUS_PORT, format!("`{stage}` has several outputs"))
         .at(place)
         .label(format!("one of {}", list(ports, 8)))
@@ -233,6 +240,7 @@ pub(super) fn unknown_output<'a>(
 ) -> Diagnostic {
     let label = match ports.clone().next() {
         None => "it has no outputs".to_owned(),
+        Some(only) if ports.clone().count() == 1 => format!("its output is `{only}`"),
         Some(_) => format!("its outputs are {}", list(ports.clone(), 8)),
     };
     Diagnostic::new(codes::UNKNOWN_PORT, format!("stage `{stage}` has no output `{port}`"))
