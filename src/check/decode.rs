@@ -1,5 +1,6 @@
 //! A stage's table to its spec, and decoding mistakes to diagnostics.
 
+use super::instead::instead;
 use super::schema::FieldSchema;
 use super::words::{Said, read};
 use crate::diag::{Code, Diagnostic, Diagnostics, codes, did_you_mean, list};
@@ -101,8 +102,27 @@ impl<'a> Decoder<'a> {
             }
             DecodeError::MissingField { path, field } => vec![self.missing_field(entry, stage, &path, &field)],
             DecodeError::Invalid { path, message } if follows_from_hole(entry, &path, &message) => Vec::new(),
-            DecodeError::Invalid { path, message } => vec![invalid(entry, self.sources, &path, &message)],
+            DecodeError::Invalid { path, message } => {
+                let hint = self.instead(entry, stage, &path, &message);
+                vec![invalid(entry, self.sources, &path, &message).maybe_hint(hint)]
+            }
         }
+    }
+
+    /// What to write in the place of a value of the wrong type.
+    fn instead(
+        &mut self,
+        entry: &StageEntry,
+        stage: &'static dyn Stage,
+        path: &[Segment],
+        message: &str,
+    ) -> Option<String> {
+        let Said::Type { expected, .. } = read(message) else { return None };
+        let located = entry.locate(path);
+        let real = entry.node.real_path(path);
+        let Some(Segment::Key(key)) = real.last().filter(|_| located.exact) else { return None };
+        let fields = if expected == "a table" { self.schema(stage).fields(&real) } else { Vec::new() };
+        instead(located.node, key, &expected, &fields)
     }
 
     /// The unknown fields of an inner table that was not decoded, because a field that it needs has no value.
