@@ -85,7 +85,9 @@ fn is_open_text(message: &str) -> bool {
 /// The bytes below the header of a table that a place lies in, where that is so.
 fn section(text: &str, at: usize) -> Option<std::ops::Range<usize>> {
     let line = text.get(..at)?.rfind('\n').map_or(0, |end| end + 1);
-    if !text.get(line..)?.trim_start().starts_with('[') {
+    let header = text.get(line..at)?.trim_start().strip_prefix('[')?;
+    // A list of lists may begin a line too.
+    if !header.chars().all(|c| c.is_alphanumeric() || "[._-\"' ".contains(c)) {
         return None;
     }
     let below = line + text.get(line..)?.find('\n')? + 1;
@@ -298,6 +300,9 @@ mod tests {
         assert_eq!((all[0].message.as_str(), all[0].hints.len(), all[0].related.len()), ("`a` is given twice", 1, 1));
         let json = node.expect("goes on").to_json();
         assert_eq!(json, serde_json::json!({ "s": { "a": { "kind": 1 }, "b": { "kind": 2 }, "c": { "kind": 5 } } }));
+        // What looks like a header and is none takes nothing away.
+        let (node, ..) = parsed("a = [\n[{ b = 1, b = 2 }]\n]\nc = 3\n");
+        assert_eq!(node.expect("goes on").to_json()["c"], 3);
     }
 
     #[test]

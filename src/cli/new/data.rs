@@ -95,6 +95,8 @@ mod tests {
             missing: 0,
             values: Some(values.iter().map(|text| ((*text).to_owned(), 1)).collect::<BTreeMap<_, _>>()),
             letters: 1.0,
+            spaced: 0,
+            chinese: 0,
             growing: false,
         };
         assert_eq!(null_values(&[column(&["1.5", "-", "2"])]), ["-"]);
