@@ -82,10 +82,12 @@ impl<'a> Decoder<'a> {
 
     fn unknown_kind(&self, kind: &str, place: Span) -> Diagnostic {
         let names = || self.registry.keys().copied();
+        let module = kind.starts_with("std/") || kind.ends_with(".toml");
         Diagnostic::new(codes::UNKNOWN_KIND, format!("there is no kind `{kind}`"))
             .at(place)
             .label("no such kind")
             .maybe_hint(did_you_mean(kind, names()))
+            .maybe_hint(module.then(|| format!("a module is used: `use = \"{kind}\"` in the place of `kind`")))
             .hint(format!("the kinds are {}", list(names(), 24)))
     }
 

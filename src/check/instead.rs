@@ -62,7 +62,8 @@ mod tests {
         assert_eq!(for_text("32", "an integer, 0 or more").as_deref(), Some("without quotes: `32`"));
         assert_eq!(for_text("1e-3", "a number").as_deref(), Some("without quotes: `1e-3`"));
         assert_eq!(for_text("true", "true or false").as_deref(), Some("without quotes: `true`"));
-        for (text, expected) in [("ten", "a number"), ("-1", "an integer, 0 or more"), ("inf", "a number"), ("1", "x")] {
+        for (text, expected) in [("ten", "a number"), ("-1", "an integer, 0 or more"), ("inf", "a number"), ("1", "x")]
+        {
             assert_eq!(for_text(text, expected), None, "{text}");
         }
     }

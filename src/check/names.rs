@@ -140,7 +140,7 @@ impl Names {
         let Reference { name, point, port } = Reference::parse(text);
         let names = &manifest.scopes[scope];
         match names.names.get(name) {
-            None => Err(Box::new(self.unknown_stage(names, name, place))),
+            None => Err(Box::new(self.unknown_stage(names, name, place).maybe_hint(file_hint(text)))),
             Some(Target::Stage(index)) => {
                 let found = Found::Stage { index: *index, port: port.map(str::to_owned), through_output: false };
                 Ok(found.pinned(&point))
@@ -208,6 +208,14 @@ impl Names {
             .label(label)
             .maybe_hint(hint)
     }
+}
+
+/// A file's name in the place of the stage that fetches it.
+fn file_hint(text: &str) -> Option<String> {
+    let (_, ending) = text.rsplit_once('.')?;
+    let known = ["arff", "arrow", "csv", "db", "gz", "json", "jsonl", "parquet", "tsv", "txt", "xlsx", "zip"];
+    let file = known.contains(&ending.to_lowercase().as_str());
+    file.then(|| format!("a file comes from a stage of kind `fetch` with `path = \"{text}\"`: name that stage here"))
 }
 
 /// "Which of its outputs is not said": the stage, and the field that wants one of them.

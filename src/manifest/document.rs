@@ -135,7 +135,9 @@ fn syntax_hint(message: &str, text: &str, span: Span) -> Option<&'static str> {
         return Some("a key with letters other than a to z stands in quotes: \"…\"");
     }
     if is_open_text(message) {
-        return Some("a text ends with a quote in the same line; one of several lines stands between \"\"\" and \"\"\"");
+        return Some(
+            "a text ends with a quote in the same line; one of several lines stands between \"\"\" and \"\"\"",
+        );
     }
     if what == "missing escaped value" {
         return Some("a backslash begins an escape: write `/` in paths, or put the text in single quotes");
@@ -281,7 +283,9 @@ mod tests {
         let hints = &diagnostics.iter().next().expect("an error").hints;
         assert_eq!(*hints, ["a key with letters other than a to z stands in quotes: \"…\""]);
 
-        for (text, says) in [("a = \"b\nc = 2 3\nd\n", "a text ends with a quote"), ("a = \"C:\\data\"\n", "write `/` in paths")] {
+        for (text, says) in
+            [("a = \"b\nc = 2 3\nd\n", "a text ends with a quote"), ("a = \"C:\\data\"\n", "write `/` in paths")]
+        {
             let (_, diagnostics, _) = parsed(text);
             let all: Vec<&Diagnostic> = diagnostics.iter().collect();
             assert!(all.len() == 1 && all[0].hints[0].contains(says), "{all:?}");
@@ -294,7 +298,8 @@ mod tests {
 
     #[test]
     fn a_table_given_twice_is_one_error_and_the_first_one_stays() {
-        let (node, diagnostics, _) = parsed("[s.a]\nkind = 1\n[s.b]\nkind = 2\n[s.a]\nkind = 3\nfit = 4\n[s.c]\nkind = 5\n");
+        let (node, diagnostics, _) =
+            parsed("[s.a]\nkind = 1\n[s.b]\nkind = 2\n[s.a]\nkind = 3\nfit = 4\n[s.c]\nkind = 5\n");
         let all: Vec<&Diagnostic> = diagnostics.iter().collect();
         assert_eq!(all.len(), 1, "{all:?}");
         assert_eq!((all[0].message.as_str(), all[0].hints.len(), all[0].related.len()), ("`a` is given twice", 1, 1));

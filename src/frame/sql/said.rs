@@ -105,7 +105,9 @@ fn asked(message: &str) -> Option<String> {
     if let Some(argument) = found("cannot parse literal ") {
         let name = argument.split_once("value: \"").and_then(|(_, rest)| rest.split_once('"'));
         let of = name.map(|(name, _)| format!(", found `{name}`")).unwrap_or_default();
-        return Some(format!("a text in single quotes is wanted{of}: is it the other argument, as in `strftime(x, '%Y')`?"));
+        return Some(format!(
+            "a text in single quotes is wanted{of}: is it the other argument, as in `strftime(x, '%Y')`?"
+        ));
     }
     if let Some(function) = found("expression: '").and_then(|rest| rest.strip_suffix("' didn't get any inputs")) {
         return Some(format!("`{function}` needs a value at least"));
