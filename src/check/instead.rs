@@ -19,7 +19,12 @@ pub(super) fn instead(node: &Node, key: &str, expected: &str, fields: &[Field]) 
             }
         }),
         "a list" => match &node.data {
-            Data::Str(text) => Some(format!("a list stands in brackets: `[\"{text}\"]`")),
+            Data::Str(text) => {
+                // A command is a list of its words.
+                let words = if key == "command" { text.split_whitespace().collect() } else { vec![text.as_str()] };
+                let words: Vec<String> = words.into_iter().map(|word| format!("\"{word}\"")).collect();
+                Some(format!("a list stands in brackets: `[{}]`", words.join(", ")))
+            }
             Data::Int(_) | Data::Float(_) => Some(format!("a list stands in brackets: `[{}]`", node.plain())),
             _ => None,
         },
@@ -79,6 +84,8 @@ mod tests {
         );
         assert_eq!(table(&names[..1]).as_deref(), Some("its field is named: `early_stop = { metric = … }`"));
         assert!(table(&[]).expect("a hint").ends_with("`early_stop = { NAME = … }`"));
+        let command = instead(&node(Data::Str("wc -l {inputs.raw}".to_owned())), "command", "a list", &[]);
+        assert_eq!(command.as_deref(), Some("a list stands in brackets: `[\"wc\", \"-l\", \"{inputs.raw}\"]`"));
         assert_eq!(for_text("relu", "a list").as_deref(), Some("a list stands in brackets: `[\"relu\"]`"));
     }
 }

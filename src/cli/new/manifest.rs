@@ -70,6 +70,7 @@ fn read(out: &mut String, data: &Data) {
     if !data.named {
         let _ = writeln!(out, "format = \"{}\"", data.format.name());
     }
+    out.push_str(&data.dialect);
     if !data.null_values.is_empty() {
         let _ = writeln!(out, "null_values = {}   # what stands for a missing value", names(&data.null_values));
     }
