@@ -72,9 +72,13 @@ impl<'a> Decoder<'a> {
             }
             return Decoded { info: None, spec: None };
         };
+        let meant = only_missing(&errors);
         for error in errors {
+            let unknown = matches!(&error, DecodeError::UnknownField { path } if path.len() == 1);
             for diagnostic in self.explain(entry, stage, error) {
-                diagnostics.push(with_uses(diagnostic, &entry.uses));
+                let guess = meant.as_ref().filter(|_| unknown && diagnostic.hints.is_empty());
+                let hint = guess.map(|field| format!("is it meant to be `{field}`?"));
+                diagnostics.push(with_uses(diagnostic.maybe_hint(hint), &entry.uses));
             }
         }
         decoded
@@ -185,6 +189,22 @@ impl<'a> Decoder<'a> {
             .at(place)
             .label(format!("without `{field}`"))
             .maybe_hint(hint)
+    }
+}
+
+/// The field that is missing, where that is one, and one stands there that is not known: `input` for `from`.
+fn only_missing(errors: &[DecodeError]) -> Option<String> {
+    let missing: Vec<&String> = errors
+        .iter()
+        .filter_map(|error| match error {
+            DecodeError::MissingField { path, field } if path.is_empty() => Some(field),
+            _ => None,
+        })
+        .collect();
+    let is_unknown = |error: &&DecodeError| matches!(error, DecodeError::UnknownField { path } if path.len() == 1);
+    match missing.as_slice() {
+        [field] if errors.iter().filter(is_unknown).count() == 1 => Some((*field).clone()),
+        _ => None,
     }
 }
 
