@@ -1,7 +1,7 @@
 //! How delimited text is written: its encoding, what separates fields, and the sign before a number's fraction.
 
 use crate::frame::ColumnProfile;
-use crate::frame::file::{Encoding, Layout, beginning};
+use crate::frame::file::{Encoding, Format, Layout, beginning};
 
 /// What separates fields, the usual first.
 const SEPARATORS: [char; 4] = [',', ';', '\t', '|'];
@@ -15,7 +15,8 @@ pub(super) fn tell(layout: &mut Layout, head: &[u8]) {
     }
     let (encoding, text) = beginning(head);
     layout.encoding = encoding;
-    if layout.format.is_delimited()
+    // A name that ends in `.tsv` says it.
+    if layout.format == Format::Csv
         && let Some(separator) = separator(&text)
     {
         layout.separator = separator as u8;
@@ -68,7 +69,6 @@ pub(super) fn fields(layout: &Layout) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame::file::Format;
 
     #[test]
     fn the_separator_is_what_every_line_has_equally_often() {
