@@ -1,5 +1,6 @@
 //! A stage's table to its spec, and decoding mistakes to diagnostics.
 
+use super::instead::instead;
 use super::schema::FieldSchema;
 use super::words::{Said, read};
 use crate::diag::{Code, Diagnostic, Diagnostics, codes, did_you_mean, list};
@@ -71,9 +72,13 @@ impl<'a> Decoder<'a> {
             }
             return Decoded { info: None, spec: None };
         };
+        let meant = only_missing(&errors);
         for error in errors {
+            let unknown = matches!(&error, DecodeError::UnknownField { path } if path.len() == 1);
             for diagnostic in self.explain(entry, stage, error) {
-                diagnostics.push(with_uses(diagnostic, &entry.uses));
+                let guess = meant.as_ref().filter(|_| unknown && diagnostic.hints.is_empty());
+                let hint = guess.map(|field| format!("is it meant to be `{field}`?"));
+                diagnostics.push(with_uses(diagnostic.maybe_hint(hint), &entry.uses));
             }
         }
         decoded
@@ -81,10 +86,12 @@ impl<'a> Decoder<'a> {
 
     fn unknown_kind(&self, kind: &str, place: Span) -> Diagnostic {
         let names = || self.registry.keys().copied();
+        let module = kind.starts_with("std/") || kind.ends_with(".toml");
         Diagnostic::new(codes::UNKNOWN_KIND, format!("there is no kind `{kind}`"))
             .at(place)
             .label("no such kind")
             .maybe_hint(did_you_mean(kind, names()))
+            .maybe_hint(module.then(|| format!("a module is used: `use = \"{kind}\"` in the place of `kind`")))
             .hint(format!("the kinds are {}", list(names(), 24)))
     }
 
@@ -101,8 +108,27 @@ impl<'a> Decoder<'a> {
             }
             DecodeError::MissingField { path, field } => vec![self.missing_field(entry, stage, &path, &field)],
             DecodeError::Invalid { path, message } if follows_from_hole(entry, &path, &message) => Vec::new(),
-            DecodeError::Invalid { path, message } => vec![invalid(entry, self.sources, &path, &message)],
+            DecodeError::Invalid { path, message } => {
+                let hint = self.instead(entry, stage, &path, &message);
+                vec![invalid(entry, self.sources, &path, &message).maybe_hint(hint)]
+            }
         }
+    }
+
+    /// What to write in the place of a value of the wrong type.
+    fn instead(
+        &mut self,
+        entry: &StageEntry,
+        stage: &'static dyn Stage,
+        path: &[Segment],
+        message: &str,
+    ) -> Option<String> {
+        let Said::Type { expected, .. } = read(message) else { return None };
+        let located = entry.locate(path);
+        let real = entry.node.real_path(path);
+        let Some(Segment::Key(key)) = real.last().filter(|_| located.exact) else { return None };
+        let fields = if expected == "a table" { self.schema(stage).fields(&real) } else { Vec::new() };
+        instead(located.node, key, &expected, &fields)
     }
 
     /// The unknown fields of an inner table that was not decoded, because a field that it needs has no value.
@@ -163,6 +189,22 @@ impl<'a> Decoder<'a> {
             .at(place)
             .label(format!("without `{field}`"))
             .maybe_hint(hint)
+    }
+}
+
+/// The field that is missing, where that is one, and one stands there that is not known: `input` for `from`.
+fn only_missing(errors: &[DecodeError]) -> Option<String> {
+    let missing: Vec<&String> = errors
+        .iter()
+        .filter_map(|error| match error {
+            DecodeError::MissingField { path, field } if path.is_empty() => Some(field),
+            _ => None,
+        })
+        .collect();
+    let is_unknown = |error: &&DecodeError| matches!(error, DecodeError::UnknownField { path } if path.len() == 1);
+    match missing.as_slice() {
+        [field] if errors.iter().filter(is_unknown).count() == 1 => Some((*field).clone()),
+        _ => None,
     }
 }
 

@@ -6,7 +6,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `decode.rs`, `schema.rs`, `words.rs` | fields to specs, serde's errors to diagnostics, which keys may stand where |
+//! | `decode.rs`, `schema.rs`, `words.rs`, `instead.rs` | fields to specs, serde's errors to diagnostics, which keys may stand where |
 //! | `names.rs` | references to stages and outputs, through modules |
 //! | `axes.rs` | axes along references: which stages a stage with axes stands for |
 //! | `order.rs` | topological order, cycles |
@@ -18,6 +18,7 @@ mod axes;
 mod checked;
 mod decode;
 mod files;
+mod instead;
 mod late;
 mod names;
 mod order;

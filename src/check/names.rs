@@ -140,7 +140,7 @@ impl Names {
         let Reference { name, point, port } = Reference::parse(text);
         let names = &manifest.scopes[scope];
         match names.names.get(name) {
-            None => Err(Box::new(self.unknown_stage(names, name, place))),
+            None => Err(Box::new(self.unknown_stage(names, name, place).maybe_hint(file_hint(text)))),
             Some(Target::Stage(index)) => {
                 let found = Found::Stage { index: *index, port: port.map(str::to_owned), through_output: false };
                 Ok(found.pinned(&point))
@@ -176,7 +176,7 @@ impl Names {
         let known = || outputs.iter().map(|output| output.name.as_str());
         let output = match (port, outputs.as_slice()) {
             (None, [only]) => only,
-            (None, _) => return Err(Box::new(which_output(name, known(), place))),
+            (None, _) => return Err(Box::new(which_output(name, name, known(), place))),
             (Some(port), _) => match outputs.iter().find(|output| output.name == port) {
                 Some(output) => output,
                 None => return Err(Box::new(unknown_output(name, port, known(), place))),
@@ -210,14 +210,29 @@ impl Names {
     }
 }
 
-/// "Which of its outputs is not said."
-pub(super) fn which_output<'a>(stage: &str, ports: impl Iterator<Item = &'a str> + Clone, place: Span) -> Diagnostic {
-    let first = ports.clone().next();
-    if first.is_none() {
+/// A file's name in the place of the stage that fetches it.
+fn file_hint(text: &str) -> Option<String> {
+    let (_, ending) = text.rsplit_once('.')?;
+    let known = ["arff", "arrow", "csv", "db", "gz", "json", "jsonl", "parquet", "tsv", "txt", "xlsx", "zip"];
+    let file = known.contains(&ending.to_lowercase().as_str());
+    file.then(|| format!("a file comes from a stage of kind `fetch` with `path = \"{text}\"`: name that stage here"))
+}
+
+/// "Which of its outputs is not said": the stage, and the field that wants one of them.
+pub(super) fn which_output<'a>(
+    stage: &str,
+    field: &str,
+    ports: impl Iterator<Item = &'a str> + Clone,
+    place: Span,
+) -> Diagnostic {
+    if ports.clone().next().is_none() {
         let message = format!("`{stage}` has no outputs");
         return Diagnostic::new(codes::UNKNOWN_PORT, message).at(place).label("gives nothing to others");
     }
-    let hint = first.map(|port| format!("write `{stage}.{port}` or another of them"));
+    // What a field is called is mostly what it takes: `model = "train"` means `train.model`.
+    let there = |wanted: &&str| ports.clone().any(|port| port == *wanted);
+    let likeliest = [field, "table", "train"].into_iter().find(there).or_else(|| ports.clone().next());
+    let hint = likeliest.map(|port| format!("write `{stage}.{port}` or another of them"));
     Diagnostic::new(codes::AMBIGUOUS_PORT, format!("`{stage}` has several outputs"))
         .at(place)
         .label(format!("one of {}", list(ports, 8)))
@@ -233,6 +248,7 @@ pub(super) fn unknown_output<'a>(
 ) -> Diagnostic {
     let label = match ports.clone().next() {
         None => "it has no outputs".to_owned(),
+        Some(only) if ports.clone().count() == 1 => format!("its output is `{only}`"),
         Some(_) => format!("its outputs are {}", list(ports.clone(), 8)),
     };
     Diagnostic::new(codes::UNKNOWN_PORT, format!("stage `{stage}` has no output `{port}`"))

@@ -80,6 +80,20 @@ impl Edge {
             _ => None,
         }
     }
+
+    /// A stage as this reference calls it, without axes that it need not say; in a module, where it has a name there, as it is.
+    fn written<'a>(&'a self, stage: &'a str) -> &'a str {
+        if stage.starts_with(Reference::parse(&self.text).name) { &self.text } else { stage }
+    }
+
+    /// The field that it stands in.
+    fn field(&self) -> &str {
+        let key = self.path.iter().rev().find_map(|segment| match segment {
+            Segment::Key(key) => Some(key.as_str()),
+            Segment::Index(_) => None,
+        });
+        key.unwrap_or_default()
+    }
 }
 
 fn edges_of(
@@ -221,7 +235,7 @@ impl Walk<'_> {
         through_output: bool,
     ) -> Option<(usize, String)> {
         let stage = self.positions[index]?;
-        match choose(&self.stages[stage], self.trusted[stage], port, edge.span) {
+        match choose(&self.stages[stage], self.trusted[stage], port, edge) {
             Ok(port) => port.map(|port| (stage, port)),
             Err(_) if through_output => None,
             Err(diagnostic) => {
@@ -284,7 +298,9 @@ impl Walk<'_> {
                 let Ok(Found::Stage { index, port, through_output: false }) = found else { continue };
                 let Some(stage) = self.positions[index] else { continue };
                 let stage = (&self.stages[stage], self.trusted[stage]);
-                if let Err(found) = choose(stage.0, stage.1, port.as_deref(), output.span) {
+                let path = vec![Segment::from(&output.name)];
+                let edge = Edge { path, text: output.text.clone(), span: output.span, found: None };
+                if let Err(found) = choose(stage.0, stage.1, port.as_deref(), &edge) {
                     let message = format!("output `{}` names nothing: {}", output.name, found.message);
                     let label = found.primary.as_ref().map(|label| label.text.clone()).unwrap_or_default();
                     let mut diagnostic = Diagnostic::new(codes::MODULE_OUTPUT, message).at(output.span).label(label);
@@ -305,15 +321,15 @@ pub(super) fn named_after_nothing(spec: &dyn StageSpec, outputs: &Outputs, taken
     !taken.complete && if spec.names().is_empty() { lost.any(name) } else { lost.next().is_some() }
 }
 
-/// Which output a reference means. `Ok(None)`: it cannot be told after a mistake in the stage.
-fn choose(stage: &CheckedStage, trusted: bool, port: Option<&str>, place: Span) -> Result<Option<String>, Diagnostic> {
+/// Which output is meant by a reference that says this one, or none. `Ok(None)`: it cannot be told after a mistake in the stage.
+fn choose(stage: &CheckedStage, trusted: bool, port: Option<&str>, edge: &Edge) -> Result<Option<String>, Diagnostic> {
     let ports = || stage.outputs.ports.iter().map(|(name, _)| name.as_str());
     match port {
         Some(port) if stage.outputs.get(port).is_some() => Ok(Some(port.to_owned())),
         None if stage.outputs.ports.len() == 1 => Ok(ports().next().map(str::to_owned)),
         _ if !trusted => Ok(None),
-        Some(port) => Err(unknown_output(&stage.name, port, ports(), place)),
-        None => Err(which_output(&stage.name, ports(), place)),
+        Some(port) => Err(unknown_output(&stage.name, port, ports(), edge.span)),
+        None => Err(which_output(edge.written(&stage.name), edge.field(), ports(), edge.span)),
     }
 }
 

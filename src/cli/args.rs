@@ -272,6 +272,10 @@ pub struct Show {
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u64).range(1..=1 << 20))]
     pub batch_size: u64,
 
+    /// Order the points of a stage with axes by a metric, the best first
+    #[arg(long, value_name = "METRIC")]
+    pub sort: Option<String>,
+
     /// Print it as JSON
     #[arg(long)]
     pub json: bool,

@@ -36,11 +36,9 @@ pub(super) fn manifest_and_name(given: &[String], what: &str) -> Result<(PathBuf
     let Words { manifest, names } = words(given)?;
     match names.as_slice() {
         [name] => Ok((manifest, name.clone())),
-        [] => Err(CommandError::usage(format!("which {what}?")).hint(format!(
-            "name it behind the manifest: `{} {}`",
-            manifest.display(),
-            what.to_uppercase()
-        ))),
+        [] => Err(CommandError::usage(format!("which {what}?"))
+            .hint(format!("name it behind the manifest: `{} {}`", manifest.display(), what.to_uppercase()))
+            .hint(format!("`kilter status {}` lists them", manifest.display()))),
         [_, extra, ..] => Err(CommandError::usage(format!("unexpected `{extra}`: this command takes one {what}"))),
     }
 }

@@ -2,8 +2,9 @@
 
 use super::CommandError;
 use crate::check::Checked;
-use crate::diag::{did_you_mean, list};
+use crate::diag::list;
 use crate::manifest::Reference;
+use crate::plan::instead;
 
 /// The stage and the output that a name means: `split`, `split.train`, and `model.model` for a module's output.
 pub(super) fn stage(checked: &Checked, name: &str) -> Result<(String, Option<String>), CommandError> {
@@ -30,8 +31,8 @@ pub(super) fn stage(checked: &Checked, name: &str) -> Result<(String, Option<Str
     let inner: Vec<&str> = names().filter(|inner| inner.starts_with(&format!("{stage}/"))).collect();
     let (message, hint) = match inner.as_slice() {
         [] => {
-            let hint = did_you_mean(stage, names()).unwrap_or_else(|| format!("the stages are {}", list(names(), 12)));
-            (format!("there is no stage `{stage}`"), hint)
+            let all: Vec<&str> = names().collect();
+            (format!("there is no stage `{stage}`"), instead(&all, stage))
         }
         inner => {
             let inner = list(inner.iter().copied(), 8);

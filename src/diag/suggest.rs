@@ -6,20 +6,73 @@ pub fn did_you_mean<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str
     nearest(name, candidates).map(|best| format!("did you mean `{best}`?"))
 }
 
-/// The candidate nearest to `name` by edit distance, where at most a third of its letters differ, and one is the same.
+/// What things are called in other programs, and here. A candidate of the second name is what the first means.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("bigint", "i64"),
+    ("boolean", "bool"),
+    ("csv", "read"),
+    ("dense", "linear"),
+    ("double", "f64"),
+    ("download", "fetch"),
+    ("float", "f64"),
+    ("int", "i64"),
+    ("integer", "i64"),
+    ("learning_rate", "lr"),
+    ("load", "read"),
+    ("query", "sql"),
+    ("string", "str"),
+    ("timestamp", "datetime"),
+    ("varchar", "str"),
+];
+
+/// Shorter names are found in too many others.
+const SHORTEST_PART: usize = 3;
+
+/// The candidate that `name` most probably means: by what it is called elsewhere, by its letters, or by its words.
 fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = name.to_lowercase();
-    candidates
-        .into_iter()
-        .filter(|candidate| *candidate != name)
-        .filter_map(|candidate| {
-            let distance = strsim::osa_distance(&lower, &candidate.to_lowercase());
-            let length = name.chars().count().max(candidate.chars().count());
-            let allowed = (length / 3).max(1);
-            (distance <= allowed && distance < length).then_some((distance, candidate))
-        })
-        .min()
-        .map(|(_, candidate)| candidate)
+    let candidates: Vec<&str> = candidates.into_iter().filter(|candidate| *candidate != name).collect();
+    let elsewhere = ELSEWHERE.iter().filter(|(there, _)| *there == lower);
+    let known = elsewhere.flat_map(|(_, here)| candidates.iter().copied().find(|candidate| candidate == here)).next();
+    known.or_else(|| by_letters(&lower, &candidates)).or_else(|| by_words(&lower, &candidates))
+}
+
+/// By edit distance, where at most a third of the letters differ, and one is the same; of paths without the folders
+/// that both lie in.
+fn by_letters<'a>(lower: &str, candidates: &[&'a str]) -> Option<&'a str> {
+    let near = |candidate: &&'a str| {
+        let folded = candidate.to_lowercase();
+        let (name, other) = without_folders(lower, &folded);
+        let distance = strsim::osa_distance(name, other);
+        let length = name.chars().count().max(other.chars().count());
+        let allowed = (length / 3).max(1);
+        (distance <= allowed && distance < length).then_some((distance, *candidate))
+    };
+    candidates.iter().filter_map(near).min().map(|(_, candidate)| candidate)
+}
+
+/// By words: `tenure` means `tenure_months`, and `cosine_annealing` means `cosine`. The one that differs least.
+fn by_words<'a>(lower: &str, candidates: &[&'a str]) -> Option<&'a str> {
+    let near = |candidate: &&'a str| {
+        let folded = candidate.to_lowercase();
+        let (name, other) = without_folders(lower, &folded);
+        (begins_with(other, name) || begins_with(name, other)).then(|| (name.len().abs_diff(other.len()), *candidate))
+    };
+    candidates.iter().filter_map(near).min().map(|(_, candidate)| candidate)
+}
+
+/// Whether the first words of a name are another name.
+fn begins_with(name: &str, part: &str) -> bool {
+    let rest = name.strip_prefix(part).filter(|_| part.chars().count() >= SHORTEST_PART);
+    rest.is_some_and(|rest| rest.starts_with(['_', '-', '.']))
+}
+
+/// Two paths without the folders that they have in common.
+fn without_folders<'a, 'b>(one: &'a str, two: &'b str) -> (&'a str, &'b str) {
+    let same = one.bytes().zip(two.bytes()).take_while(|(a, b)| a == b).count();
+    // A slash is one byte, and so the cut lies between characters.
+    let cut = one.as_bytes()[..same].iter().rposition(|byte| *byte == b'/').map_or(0, |at| at + 1);
+    (&one[cut..], &two[cut..])
 }
 
 /// `` `a`, `b` and `c` ``; beyond `most` names, `` `a`, `b` and 7 more ``.
@@ -56,6 +109,35 @@ mod tests {
         assert_eq!(did_you_mean("f", ["d", "n"]), None);
         assert_eq!(did_you_mean("nn", ["d", "n"]).as_deref(), Some("did you mean `n`?"));
         assert_eq!(did_you_mean("Adam", ["adam", "adamw"]).as_deref(), Some("did you mean `adam`?"));
+    }
+
+    #[test]
+    fn the_first_words_of_a_name_mean_it_and_so_do_more_words() {
+        let columns = ["customer_id", "tenure_months", "tenure_months_before"];
+        assert_eq!(nearest("tenure", columns), Some("tenure_months"));
+        assert_eq!(nearest("cosine_annealing", ["constant", "cosine", "linear"]), Some("cosine"));
+        // Two letters begin too many names, and a part of a word is none.
+        assert_eq!(nearest("id", ["id_of_customer"]), None);
+        assert_eq!(nearest("ten", ["tenure_months"]), None);
+    }
+
+    #[test]
+    fn of_a_path_the_folders_that_are_right_say_nothing() {
+        let modules = ["std/text/bert_tiny", "std/text/bert_tiny_classifier", "std/text/lstm", "std/text/textcnn"];
+        assert_eq!(nearest("std/text/bert", modules), Some("std/text/bert_tiny"));
+        assert_eq!(nearest("std/text/text_cnn", modules), Some("std/text/textcnn"));
+        assert_eq!(nearest("std/txt/lstm", modules), Some("std/text/lstm"));
+        assert_eq!(nearest("std/text/resnet", modules), None);
+        assert_eq!(nearest("标/甲", ["标/乙", "标/甲乙"]), Some("标/甲乙"));
+    }
+
+    #[test]
+    fn names_of_other_programs_mean_those_of_this_one() {
+        assert_eq!(nearest("int", ["i8", "i64", "str"]), Some("i64"));
+        assert_eq!(nearest("learning_rate", ["betas", "lr"]), Some("lr"));
+        assert_eq!(nearest("Dense", ["linear", "lstm"]), Some("linear"));
+        // Where there is no such thing, it is not meant.
+        assert_eq!(nearest("int", ["a", "b"]), None);
     }
 
     #[test]

@@ -24,6 +24,10 @@ pub struct ColumnProfile {
     pub values: Option<BTreeMap<String, usize>>,
     /// The mean length of its values as text, in characters.
     pub letters: f64,
+    /// How many values have a space between their letters.
+    pub spaced: usize,
+    /// How many values have a Chinese character.
+    pub chinese: usize,
     /// Whether its values grow from row to row.
     pub growing: bool,
 }
@@ -47,6 +51,7 @@ pub fn profile(frame: &DataFrame) -> Result<Vec<ColumnProfile>, StageError> {
 fn column(column: &Column) -> Result<ColumnProfile, StageError> {
     let mut values = Some(BTreeMap::new());
     let (mut letters, mut growing) = (0, true);
+    let (mut spaced, mut chinese) = (0, 0);
     let mut last: Option<f64> = None;
     for row in 0..column.len() {
         let value = column.get(row).map_err(|error| failed("look at the data", &error))?;
@@ -58,6 +63,8 @@ fn column(column: &Column) -> Result<ColumnProfile, StageError> {
         last = number;
         let text = value.str_value();
         letters += text.chars().count();
+        spaced += usize::from(text.trim().contains(char::is_whitespace));
+        chinese += usize::from(text.contains(|c: char| ('\u{4e00}'..='\u{9fff}').contains(&c)));
         if let Some(counts) = &mut values {
             *counts.entry(text.into_owned()).or_insert(0) += 1;
         }
@@ -73,6 +80,8 @@ fn column(column: &Column) -> Result<ColumnProfile, StageError> {
         missing,
         values,
         letters: letters as f64 / (rows - missing).max(1) as f64,
+        spaced,
+        chinese,
         growing: growing && rows > missing,
     })
 }
@@ -88,6 +97,9 @@ mod tests {
         let profile = profile(&frame).expect("a profile");
         assert!(profile[0].growing && !profile[1].growing);
         assert_eq!((profile[0].distinct(), profile[1].distinct(), profile[1].missing), (Some(3), Some(1), 1));
+        let texts = df!("t" => ["好书 ", "a story", "N1"]).expect("a frame");
+        let texts = super::profile(&texts).expect("a profile");
+        assert_eq!((texts[0].spaced, texts[0].chinese), (1, 1));
         assert_eq!(profile[1].values, Some(BTreeMap::from([("f".to_owned(), 2)])));
     }
 }

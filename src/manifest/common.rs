@@ -165,10 +165,14 @@ fn measure(
     }
     let value = node.as_str().and_then(parse);
     if value.is_none() {
-        diagnostics.push(wrong(node, what, expected));
+        let units = if expected.starts_with("a size") { SIZES } else { DURATIONS };
+        diagnostics.push(wrong(node, what, expected).hint(units));
     }
     value
 }
+
+const SIZES: &str = "a number and its unit: `MB` and `GB` count by 1000, `MiB` and `GiB` by 1024";
+const DURATIONS: &str = "a number and its unit: `s`, `min`, `h` or `d`";
 
 /// Bytes: `8GiB`, `500 MB`, `1.5TiB`.
 #[must_use]

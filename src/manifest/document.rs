@@ -20,11 +20,23 @@ pub(super) fn parse(sources: &SourceMap, id: SourceId, diagnostics: &mut Diagnos
     }
     let mut reader = Reader { id, shift: 0, diagnostics };
     let root = reader.table(table.into_inner());
-    let root = Node::new(Span::new(id, 0..0), root);
-    for error in errors.iter().filter(|error| !doubtful || error.message() != "duplicate key").take(MOST_SYNTAX_ERRORS)
-    {
-        let span = Span::new(id, clamp(text, error.span().unwrap_or(text.len()..text.len())));
-        diagnostics.push(syntax(error.message(), span, text, &root));
+    let mut root = Node::new(Span::new(id, 0..0), root);
+    let place = |error: &toml::de::Error| clamp(text, error.span().unwrap_or(text.len()..text.len()));
+    let given_twice = |error: &&toml::de::Error| error.message() == "duplicate key";
+    // What follows a text that does not end is taken for something else.
+    let end = errors.iter().filter(|error| is_open_text(error.message())).map(|error| place(error).start).min();
+    // What stands below a header that was there before belongs to no table: it is not added to the first.
+    let again: Vec<_> =
+        errors.iter().filter(given_twice).filter_map(|error| section(text, place(error).start)).collect();
+    for below in &again {
+        without(&mut root, below);
+    }
+    let told = errors.iter().filter(|error| !doubtful || !given_twice(error)).filter(|error| {
+        let start = place(error).start;
+        end.is_none_or(|end| start <= end) && !again.iter().any(|below| below.contains(&start))
+    });
+    for error in told.take(MOST_SYNTAX_ERRORS) {
+        diagnostics.push(syntax(error.message(), Span::new(id, place(error)), text, &root));
     }
     (!doubtful).then_some(root)
 }
@@ -71,12 +83,42 @@ fn clamp(text: &str, range: std::ops::Range<usize>) -> std::ops::Range<usize> {
     start..range.end.clamp(start, text.len())
 }
 
+/// Whether a text has no quote at its end.
+fn is_open_text(message: &str) -> bool {
+    let said = message.split_once(" string, expected ");
+    said.is_some_and(|(_, expected)| matches!(expected.trim_matches('`'), "\"" | "'"))
+}
+
+/// The bytes below the header of a table that a place lies in, where that is so.
+fn section(text: &str, at: usize) -> Option<std::ops::Range<usize>> {
+    let line = text.get(..at)?.rfind('\n').map_or(0, |end| end + 1);
+    let header = text.get(line..at)?.trim_start().strip_prefix('[')?;
+    // A list of lists may begin a line too.
+    if !header.chars().all(|c| c.is_alphanumeric() || "[._-\"' ".contains(c)) {
+        return None;
+    }
+    let below = line + text.get(line..)?.find('\n')? + 1;
+    let next = text.get(below..)?.find("\n[").map_or(text.len(), |next| below + next + 1);
+    Some(below..next)
+}
+
+/// Takes away what has its key in some bytes of the text.
+fn without(node: &mut Node, bytes: &std::ops::Range<usize>) {
+    let Data::Table(entries) = &mut node.data else { return };
+    entries.retain(|(_, entry)| !entry.key.is_some_and(|key| bytes.contains(&key.range().start)));
+    for (_, entry) in entries {
+        without(entry, bytes);
+    }
+}
+
 /// The parser says "what, expected what": the message gets the first half, the label the second.
 fn syntax(message: &str, span: Span, text: &str, root: &Node) -> Diagnostic {
     let here = text.get(span.range()).unwrap_or_default();
     if message == "duplicate key" {
         let diagnostic = Diagnostic::new(codes::SYNTAX, format!("`{here}` is given twice"));
         let diagnostic = diagnostic.at(span).label("here again");
+        let header = section(text, span.range().start).is_some();
+        let diagnostic = if header { diagnostic.hint("give one of the two another name") } else { diagnostic };
         return match first_key(root, here, span) {
             Some(first) => diagnostic.related(first, "first given here"),
             None => diagnostic,
@@ -87,16 +129,25 @@ fn syntax(message: &str, span: Span, text: &str, root: &Node) -> Diagnostic {
         None => (message, String::new()),
     };
     let mut diagnostic = Diagnostic::new(codes::SYNTAX, format!("not valid TOML: {what}")).at(span).label(expected);
-    if let Some(hint) = syntax_hint(what, text, span) {
+    if let Some(hint) = syntax_hint(message, text, span) {
         diagnostic = diagnostic.hint(hint);
     }
     diagnostic
 }
 
 /// The mistakes that people make most.
-fn syntax_hint(what: &str, text: &str, span: Span) -> Option<&'static str> {
+fn syntax_hint(message: &str, text: &str, span: Span) -> Option<&'static str> {
+    let what = message.split(", expected ").next().unwrap_or(message);
     if what == "invalid unquoted key" && text.get(span.range()).is_some_and(|here| !here.is_ascii()) {
         return Some("a key with letters other than a to z stands in quotes: \"…\"");
+    }
+    if is_open_text(message) {
+        return Some(
+            "a text ends with a quote in the same line; one of several lines stands between \"\"\" and \"\"\"",
+        );
+    }
+    if what == "missing escaped value" {
+        return Some("a backslash begins an escape: write `/` in paths, or put the text in single quotes");
     }
     let line_start = text.get(..span.start as usize)?.rfind('\n').map_or(0, |at| at + 1);
     let line = text[line_start..].lines().next().unwrap_or_default();
@@ -255,9 +306,31 @@ mod tests {
         let hints = &diagnostics.iter().next().expect("an error").hints;
         assert_eq!(*hints, ["a key with letters other than a to z stands in quotes: \"…\""]);
 
+        for (text, says) in
+            [("a = \"b\nc = 2 3\nd\n", "a text ends with a quote"), ("a = \"C:\\data\"\n", "write `/` in paths")]
+        {
+            let (_, diagnostics, _) = parsed(text);
+            let all: Vec<&Diagnostic> = diagnostics.iter().collect();
+            assert!(all.len() == 1 && all[0].hints[0].contains(says), "{all:?}");
+        }
+
         let (node, diagnostics, _) = parsed("a = 1\na = 2\n");
         assert!(node.is_some() && diagnostics.has_errors());
         assert_eq!(diagnostics.iter().next().expect("one").related.len(), 1);
+    }
+
+    #[test]
+    fn a_table_given_twice_is_one_error_and_the_first_one_stays() {
+        let (node, diagnostics, _) =
+            parsed("[s.a]\nkind = 1\n[s.b]\nkind = 2\n[s.a]\nkind = 3\nfit = 4\n[s.c]\nkind = 5\n");
+        let all: Vec<&Diagnostic> = diagnostics.iter().collect();
+        assert_eq!(all.len(), 1, "{all:?}");
+        assert_eq!((all[0].message.as_str(), all[0].hints.len(), all[0].related.len()), ("`a` is given twice", 1, 1));
+        let json = node.expect("goes on").to_json();
+        assert_eq!(json, serde_json::json!({ "s": { "a": { "kind": 1 }, "b": { "kind": 2 }, "c": { "kind": 5 } } }));
+        // What looks like a header and is none takes nothing away.
+        let (node, ..) = parsed("a = [\n[{ b = 1, b = 2 }]\n]\nc = 3\n");
+        assert_eq!(node.expect("goes on").to_json()["c"], 3);
     }
 
     #[test]

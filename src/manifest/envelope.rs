@@ -3,7 +3,7 @@
 
 use super::node::{Data, Node};
 use super::params::{ParamDecl, ParamType, is_param_name};
-use crate::diag::{Code, Diagnostic, Diagnostics, codes, did_you_mean, list};
+use crate::diag::{Code, Diagnostic, Diagnostics, codes, did_you_mean, list, toml_key};
 use crate::span::Span;
 
 /// The editions of the language that this kilter knows.
@@ -74,7 +74,8 @@ pub(super) fn split(mut root: Node, diagnostics: &mut Diagnostics) -> Envelope {
                 Diagnostic::new(codes::UNKNOWN_TABLE, format!("`{name}` is not part of a manifest"))
                     .at(node.key_or_value())
                     .label(format!("the top level holds {}", list(TABLES.iter().copied(), 8)))
-                    .maybe_hint(did_you_mean(name, TABLES.iter().copied())),
+                    .maybe_hint(did_you_mean(name, TABLES.iter().copied()))
+                    .maybe_hint(belongs(name, node)),
             );
         }
     }
@@ -91,6 +92,13 @@ pub(super) fn split(mut root: Node, diagnostics: &mut Diagnostics) -> Envelope {
         outputs: entries(outputs).filter_map(|(name, node)| output(name, node, diagnostics)).collect(),
         stages: entries(stages).filter(|(name, node)| stage(name, node, diagnostics)).collect(),
     }
+}
+
+/// Where something belongs that stands outside of all tables: a stage, or a field of `[pipeline]`.
+fn belongs(name: &str, node: &Node) -> Option<String> {
+    let field = PIPELINE_FIELDS.contains(&name).then(|| format!("`{name}` stands below `[pipeline]`"));
+    let stage = node.get("kind").or_else(|| node.get("use")).is_some();
+    field.or_else(|| stage.then(|| format!("a stage of this name begins with `[stage.{}]`", toml_key(name))))
 }
 
 fn entries(node: Option<Node>) -> impl Iterator<Item = (String, Node)> {

@@ -44,7 +44,7 @@ pub use origin::origin_of;
 pub use plan::{Decision, Plan, PlannedStage, has_open_types, outline, plan, sources_to_fetch_first};
 pub use reason::{FileChange, Origin, Reason};
 pub use results::StoreResults;
-pub use select::{Selected, Selection, UnknownTarget, named, select};
+pub use select::{Selected, Selection, UnknownTarget, instead, named, select};
 pub use standing::standing;
 pub use table_change::TableChange;
 pub use taken::Taken;

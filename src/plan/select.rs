@@ -79,9 +79,25 @@ fn matching(names: &[&str], target: &str) -> Result<Vec<usize>, UnknownTarget> {
     if !found.is_empty() {
         return Ok(found);
     }
-    let hint = did_you_mean(target, names.iter().copied());
-    let hint = hint.unwrap_or_else(|| format!("the stages are {}", list(names.iter().copied(), 12)));
-    Err(UnknownTarget { name: target.to_owned(), hint })
+    Err(UnknownTarget { name: target.to_owned(), hint: instead(names, target) })
+}
+
+/// What to write in the place of a name that no stage has: of a stage with axes one of its values, else a name that is near.
+#[must_use]
+pub fn instead(names: &[&str], target: &str) -> String {
+    let family = |name: &str| name.split('[').next().unwrap_or_default().to_owned();
+    let wanted = family(target);
+    if target.contains('[') {
+        let points: Vec<&str> = names.iter().copied().filter(|name| family(name) == wanted).collect();
+        if !points.is_empty() {
+            return format!("there are {}", list(points, 8));
+        }
+    }
+    let mut families: Vec<String> = names.iter().map(|name| family(name)).collect();
+    let mut seen = BTreeSet::new();
+    families.retain(|name| seen.insert(name.clone()));
+    let names = || families.iter().map(String::as_str);
+    did_you_mean(&wanted, names()).unwrap_or_else(|| format!("the stages are {}", list(names(), 12)))
 }
 
 #[cfg(test)]
@@ -97,7 +113,12 @@ mod tests {
         assert_eq!(matching(&points, "fit").unwrap(), [0, 1, 2]);
         assert_eq!(matching(&points, "fit[lr=0.1]").unwrap(), [0, 1]);
         assert_eq!(matching(&points, "fit[seed=1,lr=1]").unwrap(), [2]);
-        assert!(matching(&points, "fit[lr=2]").is_err());
+        assert_eq!(
+            matching(&points, "fit[lr=2]").unwrap_err().hint,
+            "there are `fit[lr=0.1,seed=1]`, `fit[lr=0.1,seed=2]` and `fit[lr=1,seed=1]`"
+        );
+        assert_eq!(matching(&points, "fti").unwrap_err().hint, "did you mean `fit`?");
+        assert_eq!(matching(&points, "other").unwrap_err().hint, "the stages are `fit` and `fitted`");
         assert!(matching(&points, "fit[fold=1]").is_err());
         assert_eq!(matching(&names, "trian").unwrap_err().hint, "did you mean `train`?");
         assert!(matching(&names, "x").unwrap_err().hint.starts_with("the stages are `raw`, "));

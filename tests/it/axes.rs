@@ -145,6 +145,13 @@ metrics = ["accuracy"]
     assert!((halves - shown["all"]["accuracy"]["mean"].as_f64().expect("a mean")).abs() < 1e-12);
     assert!(mean("lr", 0) > mean("lr", 1), "4 epochs at 0.001 are too few");
     sandbox.kilter(&["show", "judge"]).success().prints("20 stages over fold, lr, seed").prints("accuracy, mean ± sd");
+    let sorted = sandbox.kilter(&["show", "judge", "--sort", "accuracy", "--json"]).success().json();
+    let values: Vec<f64> =
+        sorted["points"].as_array().expect("points").iter().filter_map(|p| p["metrics"]["accuracy"].as_f64()).collect();
+    assert!(values.len() == 20 && values.is_sorted_by(|a, b| a >= b), "{values:?}");
+    assert_eq!(sorted["by"]["lr"][0]["value"], sorted["points"][0]["axes"]["lr"]);
+    sandbox.kilter(&["show", "judge", "--sort", "acuracy"]).exits(2).says("did you mean `accuracy`?");
+    sandbox.kilter(&["show", "judge[fold=1,lr=0.02,seed=1]", "--sort", "accuracy"]).exits(2).says("is one stage");
     // Repeats differ: the axis `seed` is a part of the stage's seed.
     let curve = |seed: u32| {
         let name = format!("train[fold=1,lr=0.02,seed={seed}]");

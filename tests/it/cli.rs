@@ -240,6 +240,19 @@ fn a_starter_manifest_is_right_as_it_is() {
     sandbox.kilter(&["check", "mass.toml"]).success().says("no mistakes");
     sandbox.kilter(&["new", "penguins.csv", "--target", "mass", "--name", "x"]).exits(2).says("no column `mass`");
     sandbox.kilter(&["new", "nothing.csv"]).exits(3).says("does not exist");
+    let reviews: String = (0..40).map(|row| format!("这本书很好看 {row},{}\n", ["好", "坏"][row % 2])).collect();
+    sandbox.write("reviews.csv", &format!("评论,情感\n{reviews}"));
+    sandbox.kilter(&["new", "reviews.csv", "--target", "情感"]).success().says("predicts `情感` from 1 column");
+    sandbox.kilter(&["check", "reviews.toml"]).success().says("no mistakes");
+    assert!(sandbox.read("reviews.toml").contains("features.words = { text = \"评论\", analyzer = \"chinese\" }"));
+    let german: String = (0..40).map(|row| format!("{};{row},5;{}\n", ["Süd", "Köln"][row % 2], row % 2)).collect();
+    let latin1: Vec<u8> = format!("Ort;Preis;Kauf\n{german}").chars().map(|c| c as u8).collect();
+    sandbox.write("kauf.csv", latin1);
+    sandbox.kilter(&["new", "kauf.csv", "--target", "Kauf"]).success().says("from 2 columns");
+    let written = sandbox.read("kauf.toml");
+    assert!(written.contains("encoding = \"latin1\"\nseparator = \";\"\ndecimal = \",\""), "{written}");
+    assert!(written.contains("numeric = [\"Preis\"]"), "{written}");
+    sandbox.kilter(&["check", "kauf.toml"]).success().says("no mistakes");
     sandbox.write("ragged.csv", "a,b\n1,2\n3\n");
     sandbox.kilter(&["new", "ragged.csv"]).exits(2).says("`ragged.csv`: line 3 has 1 field, expected 2");
 }

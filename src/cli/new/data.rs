@@ -1,7 +1,8 @@
 //! The data file: its format, its columns, and what stands for missing values in it.
 
+use super::dialect;
 use crate::cli::{CommandError, Exit};
-use crate::frame::file::{BadFile, Format, Layout, read_file};
+use crate::frame::file::{BadFile, Format, Layout, head, read_file};
 use crate::frame::{ColumnProfile, profile};
 use crate::stage::StageError;
 use crate::types::DType;
@@ -10,6 +11,8 @@ use std::path::Path;
 /// What a `new` manifest is written from.
 pub(super) struct Data {
     pub(super) format: Format,
+    /// How its text is written, as fields of `read`; empty where that is the usual way.
+    pub(super) dialect: String,
     /// Whether the file's name says the format, so that the manifest need not.
     pub(super) named: bool,
     /// Texts that stand for missing values.
@@ -23,6 +26,9 @@ const ALWAYS: &[&str] = &["NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "<NA
 /// Texts that are missing values where everything else in their column is a number.
 const BESIDE_NUMBERS: &[&str] = &["?", "-", "--", ".", "None", "none", "missing", "unknown"];
 
+/// So much of a file says how its text is written.
+const HEAD: u64 = 1 << 20;
+
 /// Reads a data file and looks at its columns.
 pub(super) fn read(path: &Path) -> Result<Data, CommandError> {
     let name = path.to_string_lossy();
@@ -32,7 +38,16 @@ pub(super) fn read(path: &Path) -> Result<Data, CommandError> {
         return Err(CommandError::usage(format!("`{name}` holds images, and `new` writes manifests for tables"))
             .hint("begin with pipelines/fashion.toml, which reads images of this format"));
     }
+    dialect::tell(&mut layout, &head(path, HEAD).unwrap_or_default());
     let mut columns = look(path, &layout)?;
+    if dialect::may_have_comma(&layout) {
+        let comma = Layout { decimal: b',', ..layout.clone() };
+        if let Ok(with_comma) = look(path, &comma)
+            && dialect::numbers(&with_comma) > dialect::numbers(&columns)
+        {
+            (layout, columns) = (comma, with_comma);
+        }
+    }
     layout.null_values = null_values(&columns);
     if !layout.null_values.is_empty() && layout.format.is_delimited() {
         columns = look(path, &layout)?;
@@ -43,7 +58,8 @@ pub(super) fn read(path: &Path) -> Result<Data, CommandError> {
     if rows == 0 {
         return Err(CommandError::usage(format!("`{name}` has no rows")));
     }
-    Ok(Data { format: layout.format, named: known.is_some(), null_values: layout.null_values, columns, rows })
+    let dialect = dialect::fields(&layout);
+    Ok(Data { format: layout.format, dialect, named: known.is_some(), null_values: layout.null_values, columns, rows })
 }
 
 fn look(path: &Path, layout: &Layout) -> Result<Vec<ColumnProfile>, CommandError> {
@@ -95,6 +111,8 @@ mod tests {
             missing: 0,
             values: Some(values.iter().map(|text| ((*text).to_owned(), 1)).collect::<BTreeMap<_, _>>()),
             letters: 1.0,
+            spaced: 0,
+            chinese: 0,
             growing: false,
         };
         assert_eq!(null_values(&[column(&["1.5", "-", "2"])]), ["-"]);

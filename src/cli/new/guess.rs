@@ -30,6 +30,8 @@ pub(super) struct Guess {
     /// Whether some numbers are missing.
     pub(super) impute: bool,
     pub(super) category: Vec<String>,
+    /// Texts whose words are counted, where there is nothing else to learn from, and how they are taken apart.
+    pub(super) words: Vec<(String, &'static str)>,
     /// Columns that are left out, and why.
     pub(super) left_out: Vec<(String, String)>,
 }
@@ -37,7 +39,7 @@ pub(super) struct Guess {
 impl Guess {
     /// How many columns the model sees.
     pub(super) fn features(&self) -> usize {
-        self.numeric.len() + self.category.len()
+        self.numeric.len() + self.category.len() + self.words.len()
     }
 }
 
@@ -84,10 +86,14 @@ pub(super) fn guess(data: &Data, target: Option<&str>) -> Result<Guess, CommandE
         numeric: Vec::new(),
         impute: false,
         category: Vec::new(),
+        words: Vec::new(),
         left_out: Vec::new(),
     };
     for column in columns.iter().filter(|column| column.name != target.name) {
         guess.place(column);
+    }
+    if guess.features() == 0 {
+        guess.read_texts(columns);
     }
     if guess.features() == 0 {
         return Err(CommandError::usage(format!("no column is left to predict `{}` from", target.name))
@@ -116,6 +122,13 @@ impl Guess {
             dtype => leave(&format!("has the type {dtype}: derive numbers from it in a `table` stage")),
         }
     }
+
+    /// Takes the words of texts that were left out.
+    fn read_texts(&mut self, columns: &[ColumnProfile]) {
+        let texts = columns.iter().filter(|column| column.name != self.target && is_prose(column));
+        self.words = texts.map(|column| (column.name.clone(), analyzer(column))).collect();
+        self.left_out.retain(|(name, _)| !self.words.iter().any(|(taken, _)| taken == name));
+    }
 }
 
 /// What a column of texts could be, which nobody but its owner knows.
@@ -123,16 +136,23 @@ fn text_use(column: &ColumnProfile) -> String {
     if let Some(dtype) = written_time(column) {
         return time_use(column, &format!("types.{} = \"{dtype}\" in `read`, and ", key(&column.name)));
     }
-    let chinese = |text: &String| text.contains(|c: char| ('\u{4e00}'..='\u{9fff}').contains(&c));
-    let analyzer = match &column.values {
-        Some(values) if values.keys().any(chinese) => ", analyzer = \"chinese\"",
-        _ => "",
-    };
     let many = column.distinct().map_or_else(|| "very many".to_owned(), |classes| count(classes as u64));
     format!(
-        "is text with {many} different values; to use its words: features.words = {{ text = {}{analyzer} }}",
-        quoted(&column.name)
+        "is text with {many} different values; to use its words: features.words = {{ text = {}{} }}",
+        quoted(&column.name),
+        analyzer(column)
     )
+}
+
+/// How a column's texts are taken apart, as the field that says so.
+fn analyzer(column: &ColumnProfile) -> &'static str {
+    if column.chinese > 0 { ", analyzer = \"chinese\"" } else { "" }
+}
+
+/// Whether a column holds sentences rather than names, numbers or times of something.
+fn is_prose(column: &ColumnProfile) -> bool {
+    let worded = column.spaced.max(column.chinese);
+    column.dtype == DType::Str && written_time(column).is_none() && worded * 2 > column.rows - column.missing
 }
 
 fn time_use(column: &ColumnProfile, before: &str) -> String {
@@ -238,14 +258,23 @@ mod tests {
     fn what_is_left_out_says_how_to_use_it() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("a.csv");
-        let rows: Vec<String> = (0..30)
-            .map(|row| {
-                format!("2026-01-{:02},2026-01-{:02} 07:30:00,好书 {row},a story {row},{}\n", row + 1, row + 1, row % 2)
-            })
-            .collect();
-        std::fs::write(&path, format!("day,at,评论,note,label\n{}", rows.concat())).expect("written");
-        let error = super::guess(&data::read(&path).expect("data"), None).expect_err("nothing to learn from");
-        let told = error.notes.join("\n");
+        let guess_of = |more: &str, size: &dyn Fn(usize) -> String| {
+            let row = |row: usize| {
+                let (day, size) = (row + 1, size(row));
+                format!("2026-01-{day:02},2026-01-{day:02} 07:30:00,好书 {row},a story {row},{}{size}\n", row % 2)
+            };
+            let rows: String = (0..30).map(row).collect();
+            std::fs::write(&path, format!("day,at,评论,note,label{more}\n{rows}")).expect("written");
+            super::guess(&data::read(&path).expect("data"), Some("label")).expect("a guess")
+        };
+        // Where there is nothing else, texts are learnt from.
+        let guess = guess_of("", &|_| String::new());
+        let words = [("评论".to_owned(), ", analyzer = \"chinese\""), ("note".to_owned(), "")];
+        assert_eq!((guess.features(), guess.words), (2, words.to_vec()));
+        let guess = guess_of(",size", &|row| format!(",{}", row * 7 % 30));
+        assert!(guess.words.is_empty());
+        let told: Vec<String> = guess.left_out.iter().map(|(name, why)| format!("`{name}`: {why}")).collect();
+        let told = told.join("\n");
         for said in [
             "`day`: holds times; to use them: types.day = \"date\" in `read`, and features.when = { time = \"day\" }",
             "types.at = \"datetime\" in `read`",

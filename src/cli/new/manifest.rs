@@ -70,6 +70,7 @@ fn read(out: &mut String, data: &Data) {
     if !data.named {
         let _ = writeln!(out, "format = \"{}\"", data.format.name());
     }
+    out.push_str(&data.dialect);
     if !data.null_values.is_empty() {
         let _ = writeln!(out, "null_values = {}   # what stands for a missing value", names(&data.null_values));
     }
@@ -111,6 +112,10 @@ fn encode(out: &mut String, guess: &Guess) {
     }
     if !guess.category.is_empty() {
         let _ = writeln!(out, "features.categories = {{ category = {}, unknown = \"other\" }}", names(&guess.category));
+    }
+    for (index, (name, analyzer)) in guess.words.iter().enumerate() {
+        let number = if index == 0 { String::new() } else { format!("_{}", index + 1) };
+        let _ = writeln!(out, "features.words{number} = {{ text = {}{analyzer} }}", quoted(name));
     }
     for (name, why) in &guess.left_out {
         let _ = writeln!(out, "# left out: `{}` {why}", name.replace('\n', " "));

@@ -1,6 +1,7 @@
 //! `kilter new`: a commented starter manifest for a data file.
 
 mod data;
+mod dialect;
 mod guess;
 mod manifest;
 

@@ -39,7 +39,10 @@ pub(super) fn run(options: &args::Show, output: Output) -> Outcome {
     let session = Session::sound(&manifest, &options.params.set, output)?;
     let points = named::points(&session.checked, &name);
     if points.len() > 1 {
-        let points = points::Points::find(&session, &name, &points, output)?;
+        let mut points = points::Points::find(&session, &name, &points, output)?;
+        if let Some(metric) = &options.sort {
+            points.sort(metric)?;
+        }
         match options.json {
             true => output.json(&points.json())?,
             false => output.data(&points.text(output))?,
@@ -47,6 +50,9 @@ pub(super) fn run(options: &args::Show, output: Output) -> Outcome {
         return Ok(Exit::Done);
     }
     let (stage, port) = named::stage(&session.checked, &name)?;
+    if options.sort.is_some() {
+        return Err(CommandError::usage(format!("`{stage}` is one stage")).hint("`--sort` is for a stage with axes"));
+    }
     let plan = session.plan(std::slice::from_ref(&stage), false)?;
     let planned = session.checked.find(&stage).and_then(|index| plan.get(index));
     let planned = planned.ok_or_else(|| CommandError::usage(format!("there is no stage `{stage}`")))?;

@@ -3,6 +3,8 @@
 use super::find::result;
 use crate::cli::session::Session;
 use crate::cli::{CommandError, Output};
+use crate::diag::{did_you_mean, list};
+use crate::diff::higher_is_better;
 use crate::manifest::{Point, Reference};
 use crate::numbers;
 use crate::report::{Align, Table};
@@ -34,6 +36,30 @@ impl Points {
             all.push((stage.clone(), Reference::parse(stage).point, result(session, planned, stage, output)?));
         }
         Ok(Self { name: Reference::parse(name).name.to_owned(), all })
+    }
+
+    /// Orders the points by a metric, the best first: with it the values of each axis, which stand as their best points do.
+    pub(super) fn sort(&mut self, metric: &str) -> Result<(), CommandError> {
+        let names = self.metrics();
+        if !names.contains(&metric) {
+            let hint = did_you_mean(metric, names.iter().copied());
+            let hint = hint.unwrap_or_else(|| format!("there is {}", list(names.iter().copied(), 12)));
+            return Err(CommandError::usage(format!("`{}` has no metric `{metric}`", self.name)).hint(hint));
+        }
+        let up = higher_is_better(metric).unwrap_or(true);
+        // What is no number comes last.
+        let rank = |result: &StageResult| match number(result, metric) {
+            Some(value) if !value.is_nan() => {
+                if up {
+                    -value
+                } else {
+                    value
+                }
+            }
+            _ => f64::INFINITY,
+        };
+        self.all.sort_by(|(_, _, a), (_, _, b)| rank(a).total_cmp(&rank(b)));
+        Ok(())
     }
 
     fn axes(&self) -> Vec<&str> {

@@ -13,6 +13,8 @@ pub struct BadFile {
     pub notes: Vec<String>,
     /// What to do.
     pub hints: Vec<String>,
+    /// The rule of `types` that the file does not fit, where it is that.
+    pub rule: Option<String>,
     /// The file itself could not be read, whatever it holds.
     pub unreadable: bool,
 }
@@ -21,7 +23,7 @@ impl BadFile {
     /// The content does not fit.
     #[must_use]
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), notes: Vec::new(), hints: Vec::new(), unreadable: false }
+        Self { message: message.into(), notes: Vec::new(), hints: Vec::new(), rule: None, unreadable: false }
     }
 
     /// The file could not be read.

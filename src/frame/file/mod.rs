@@ -32,7 +32,7 @@ pub use load::{Compression, compression_of, head, load};
 pub use many::{BadOne, can_be_many, probe_many, read_many, scan_many};
 pub use pieces::{InPieces, read_in_pieces};
 pub use rejects::{Reject, rejects_table};
-pub use text::Encoding;
+pub use text::{Encoding, beginning};
 pub use types::{TypeRules, TypesError};
 pub use unpacked::row_groups_fit;
 pub use watch::{FileWatch, Tell, Watch};

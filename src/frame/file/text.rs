@@ -213,14 +213,39 @@ pub(super) fn looks_like(bytes: &[u8]) -> Option<&'static str> {
 
 /// Which encoding the file may be in, told from its beginning.
 fn which(bytes: &[u8], declared: Encoding) -> String {
-    let head = &bytes[..bytes.len().min(1 << 20)];
-    let fits = |encoding: Encoding| encoding != declared && Text::decode(head, encoding, false).strays.is_empty();
-    // A byte above 0x7f is in these followed by another: western text does not look like that for long.
-    let likely = [Encoding::Utf8, Encoding::Gbk, Encoding::Big5, Encoding::ShiftJis, Encoding::EucKr];
-    let found: Vec<&str> = likely.into_iter().filter(|encoding| fits(*encoding)).map(Encoding::name).collect();
-    let found = if found.is_empty() { vec!["latin1", "windows1252"] } else { found };
-    let quoted = found.iter().map(|name| format!("`encoding = \"{name}\"`"));
+    let found = likely(bytes, declared);
+    let quoted = found.iter().map(|encoding| format!("`encoding = \"{}\"`", encoding.name()));
     format!("say how the text is encoded; its beginning fits {}", quoted.collect::<Vec<_>>().join(" or "))
+}
+
+/// The encodings that fit a file's beginning, the likeliest first.
+fn likely(bytes: &[u8], declared: Encoding) -> Vec<Encoding> {
+    let head = &bytes[..bytes.len().min(1 << 20)];
+    let fits = |encoding: &Encoding| *encoding != declared && Text::decode(head, *encoding, false).strays.is_empty();
+    let of_pairs = [Encoding::Utf8, Encoding::Gbk, Encoding::Big5, Encoding::ShiftJis, Encoding::EucKr];
+    let found: Vec<Encoding> = of_pairs.into_iter().filter(|_| !is_western(head)).filter(fits).collect();
+    if found.is_empty() { vec![Encoding::Latin1, Encoding::Windows1252] } else { found }
+}
+
+/// Whether most bytes above 0x7f are letters (from 0xc0 on) that stand alone, as in western words; where a character is two
+/// bytes, most stand beside another or are smaller. A single pair may be such a byte and a letter: `Süd` is text in GBK too.
+fn is_western(head: &[u8]) -> bool {
+    let high = |at: Option<usize>| at.and_then(|at| head.get(at)).is_some_and(|byte| *byte >= 0x80);
+    let places: Vec<usize> = (0..head.len()).filter(|at| high(Some(*at))).collect();
+    let letter = |at: &&usize| head[**at] >= 0xc0 && !high(at.checked_sub(1)) && !high(at.checked_add(1));
+    places.iter().filter(letter).count() * 10 > places.len() * 6
+}
+
+/// The encoding that a file's first bytes look like, and their text in it.
+#[must_use]
+pub fn beginning(head: &[u8]) -> (Encoding, String) {
+    let is_text = looks_like(head).is_none() && !Text::decode(head, Encoding::Utf8, false).strays.is_empty();
+    let encoding = match head {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Encoding::Utf16,
+        _ if is_text => likely(head, Encoding::Utf8).first().copied().unwrap_or_default(),
+        _ => Encoding::Utf8,
+    };
+    (encoding, Text::decode(head, encoding, false).text.into_owned())
 }
 
 /// The 1-based line of a place.
@@ -269,6 +294,12 @@ mod tests {
         let (gbk, _, _) = encoding_rs::GBK.encode("一,二\n三,四\n");
         let bad = Text::decode(&gbk, Encoding::Utf8, true).not_in(&layout, &gbk).expect("an error");
         assert!(bad.hints[0].contains("`encoding = \"gbk\"`"), "{:?}", bad.hints);
+        let western = "Süd,Köln\nNord,schön\n".chars().map(|c| c as u8).collect::<Vec<u8>>();
+        let bad = Text::decode(&western, Encoding::Utf8, true).not_in(&layout, &western).expect("an error");
+        assert!(bad.hints[0].ends_with("`encoding = \"latin1\"` or `encoding = \"windows1252\"`"), "{:?}", bad.hints);
+        assert_eq!(beginning(&western).0, Encoding::Latin1);
+        assert_eq!(beginning(&gbk), (Encoding::Gbk, "一,二\n三,四\n".to_owned()));
+        assert_eq!(beginning(b"PK\x03\x04\xff").0, Encoding::Utf8);
         // Only where it can be done is it said that lines can be left out.
         for (format, reject, said) in [
             (Format::Tsv, false, true),

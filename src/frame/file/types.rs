@@ -62,9 +62,9 @@ pub(super) fn no_such_column<'a>(rule: &TypesError, names: impl Iterator<Item = 
     let what = if rule.pattern { "no column fits the pattern" } else { "there is no column" };
     let names: Vec<&str> = names.collect();
     let shown = crate::diag::list(names.iter().copied(), 12);
-    BadFile::new(format!("{what} `{}` of `types`", rule.rule))
-        .note(format!("the file has {shown}"))
-        .maybe_hint(crate::diag::did_you_mean(&rule.rule, names))
+    let mut bad = BadFile::new(format!("{what} `{}` of `types`", rule.rule));
+    bad.rule = Some(rule.rule.clone());
+    bad.note(format!("the file has {shown}")).maybe_hint(crate::diag::did_you_mean(&rule.rule, names))
 }
 
 fn is_pattern(rule: &str) -> bool {

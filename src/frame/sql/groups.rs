@@ -20,6 +20,7 @@ pub(super) const AGGREGATES: &[&str] = &[
     "arg_max",
     "arg_min",
     "array_agg",
+    "average",
     "avg",
     "bool_and",
     "bool_or",

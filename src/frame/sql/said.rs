@@ -42,12 +42,36 @@ pub(super) fn plain(message: &str) -> String {
         return "`^` is a power to some databases and a comparison of bits to others: write `power(a, b)` or `xor(a, b)`".to_owned();
     }
     if let Some(name) = message.strip_prefix("unsupported function ") {
-        return format!("there is no function {}", name.replace('\'', "`"));
+        let name = name.trim_matches('\'');
+        return match elsewhere(name) {
+            Some(here) => format!("there is no function `{name}`: write `{here}`"),
+            None => format!("there is no function `{name}`"),
+        };
     }
     if let Some(told) = misfits::told(message).or_else(|| asked(message)).or_else(|| limited(message)) {
         return told;
     }
     message.split("\n").next().unwrap_or(message).trim_end_matches(['.', ' ']).to_owned()
+}
+
+/// What is written here for functions of other databases.
+fn elsewhere(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "average" => "avg(x)",
+        "charindex" => "strpos(x, 'part')",
+        "countif" => "count_if(condition)",
+        "date_add" | "dateadd" => "x + INTERVAL '1 day'",
+        "date_format" | "format_date" | "to_char" => "strftime(x, '%Y-%m-%d')",
+        "isnull" => "x IS NULL",
+        "mid" => "substr(x, 1, 3)",
+        "percentile" | "quantile" => "quantile_cont(x, 0.5)",
+        "std" => "stddev(x)",
+        "str_to_date" | "to_date" => "strptime(x, '%Y-%m-%d')",
+        "strlen" => "length(x)",
+        "to_number" => "CAST(x AS DOUBLE)",
+        "weekday" => "EXTRACT(dow FROM x)",
+        _ => return None,
+    })
 }
 
 /// What functions and operators take.
@@ -77,6 +101,13 @@ fn asked(message: &str) -> Option<String> {
     }
     if let Some(call) = found("no function matches the given name and arguments: ") {
         return Some(format!("{call} has other arguments than the function takes"));
+    }
+    if let Some(argument) = found("cannot parse literal ") {
+        let name = argument.split_once("value: \"").and_then(|(_, rest)| rest.split_once('"'));
+        let of = name.map(|(name, _)| format!(", found `{name}`")).unwrap_or_default();
+        return Some(format!(
+            "a text in single quotes is wanted{of}: is it the other argument, as in `strftime(x, '%Y')`?"
+        ));
     }
     if let Some(function) = found("expression: '").and_then(|rest| rest.strip_suffix("' didn't get any inputs")) {
         return Some(format!("`{function}` needs a value at least"));
@@ -171,6 +202,12 @@ mod tests {
             ("ORDER BY ordinal value must refer to a valid column; found 7", "there is none at 7"),
             ("OFFSET conversion error: invalid digit found in string", "take a whole number"),
             ("array element Identifier(Ident { value: \"d\" }) is not supported", "written out"),
+            ("unsupported function 'average'", "there is no function `average`: write `avg(x)`"),
+            ("unsupported function 'mode'", "there is no function `mode`"),
+            (
+                "cannot parse literal Identifier(Ident { value: \"signup\", quote_style: None, span: Span(Location(1,26)) })",
+                "a text in single quotes is wanted, found `signup`: is it the other argument",
+            ),
             ("operator PGBitwiseShiftLeft is not currently supported", "`<<` is not known"),
             ("unary operator (BitwiseNot, col(\"s\")) is not supported", "`~a` is not known"),
             (

@@ -85,7 +85,7 @@ target.species = "category"
                     outputs = outputs.and(name, ArtifactType::Unknown);
                     continue;
                 };
-                check_apply(spec, &columns, &schema, table, path!["apply", index - 1], cx);
+                check_apply(spec, &columns, (&fit, &schema), table, path!["apply", index - 1], cx);
                 schema.rows
             };
             let rows = rows.filter(|_| !packed);
@@ -229,17 +229,18 @@ fn missing_target(column: &str, schema: &TableSchema, table: &Ref, place: Path, 
         .from_stage(table, "the table comes from here");
 }
 
-/// Reports the first column that a further table lacks, or has with another kind of type.
+/// Reports the first column that a further table lacks, or has with another kind of type. What the training table has not
+/// was said there.
 fn check_apply(
     spec: &EncodeSpec,
     selected: &Selected<'_>,
-    schema: &TableSchema,
+    (fit, schema): (&TableSchema, &TableSchema),
     table: &Ref,
     place: Path,
     cx: &mut CheckCx<'_>,
 ) {
     for (name, feature, columns) in selected {
-        for column in columns {
+        for column in columns.iter().filter(|column| fits(fit, column, &|dtype| feature.accepts(dtype))) {
             let wanted = format!("feature `{name}`");
             if !has_column(column, &wanted, schema, table, &place, &|dtype| feature.accepts(dtype), cx) {
                 return;
@@ -247,9 +248,19 @@ fn check_apply(
         }
     }
     for (name, target) in &spec.target {
-        for column in target.columns(name) {
-            has_column(column, "the target", schema, table, &place, &|dtype: &DType| target.accepts(dtype), cx);
+        let accepts = |dtype: &DType| target.accepts(dtype);
+        for column in target.columns(name).into_iter().filter(|column| fits(fit, column, &accepts)) {
+            has_column(column, "the target", schema, table, &place, &accepts, cx);
         }
+    }
+}
+
+/// Whether a table has a column of a fitting type, as far as it is known.
+fn fits(schema: &TableSchema, column: &str, accepts: &dyn Fn(&DType) -> bool) -> bool {
+    match schema.lookup(column) {
+        Lookup::Unknown => true,
+        Lookup::Found(found) => accepts(&found.dtype),
+        Lookup::Missing => false,
     }
 }
 

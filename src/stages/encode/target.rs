@@ -328,7 +328,7 @@ impl BinaryTarget {
             _ => Err(StageError::data(format!(
                 "target `{column}` should have two values in the training rows, `{positive}` and another; it has {seen}"
             ))
-            .hint("more than two values are a `category`")),
+            .hint("more than two values are a `category`, and measures a `number`")),
         }
     }
 }

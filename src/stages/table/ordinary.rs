@@ -371,6 +371,8 @@ fn what_has_no_answer_says_what_to_write() {
         ("SELECT sum(sum(n)) OVER () AS s FROM t GROUP BY k", "a window over all rows stands beside a column"),
         ("SELECT k, grouping(n) AS g FROM t GROUP BY ROLLUP (k)", "`n` is neither in GROUP BY"),
         ("SELECT k, mode(n) AS m FROM t GROUP BY k", "there is no function `mode`"),
+        ("SELECT k, average(n) AS m FROM t GROUP BY k", "there is no function `average`: write `avg(x)`"),
+        ("SELECT strftime('%Y', at) AS y FROM t", "a text in single quotes is wanted, found `at`"),
         ("SELECT bool_and(n) AS b FROM t", "`bool_and` and `bool_or` are of truth values, found i64"),
         ("SELECT date_trunc('decade', at) AS b FROM t", "takes one of the units year, quarter, month"),
         ("SELECT date_diff(at, at) AS b FROM t", "takes a unit and two dates or times"),

@@ -71,6 +71,7 @@ fn one(problem: Problem, at: &Path, sources: &Sources, tables: &BTreeMap<String,
         ProblemKind::Duplicate => codes::DUPLICATE_COLUMN,
     };
     let compares = problem.message.starts_with("cannot compare") && !problem.message.contains(": ");
+    let length = problem.range.as_ref().map(ExactSizeIterator::len);
     let finding = cx.error(at.clone(), code, problem.message);
     if let Some(range) = problem.range {
         finding.part(range);
@@ -102,7 +103,11 @@ fn one(problem: Problem, at: &Path, sources: &Sources, tables: &BTreeMap<String,
                 false => candidates.iter().map(String::as_str).collect(),
                 true => tables.values().flat_map(TableSchema::names).collect(),
             };
-            finding.maybe_hint(did_you_mean(name, all.iter().copied())).maybe_hint(text_hint(name, &all));
+            finding.maybe_hint(did_you_mean(name, all.iter().copied())).maybe_hint(text_hint(
+                name,
+                &all,
+                length == Some(name.len() + 2),
+            ));
         }
         ProblemKind::UnknownTable { name } => {
             let names = tables.keys().map(String::as_str);
@@ -126,8 +131,8 @@ fn one(problem: Problem, at: &Path, sources: &Sources, tables: &BTreeMap<String,
 }
 
 /// In SQL double quotes enclose names: `species = "Adelie"` looks for a column `Adelie`.
-fn text_hint(name: &str, columns: &[&str]) -> Option<String> {
+fn text_hint(name: &str, columns: &[&str], quoted: bool) -> Option<String> {
     let looks_like_a_name = did_you_mean(name, columns.iter().copied()).is_some();
     let odd = name.contains(|c: char| !(c.is_alphanumeric() || c == '_')) || name.starts_with(char::is_uppercase);
-    (!looks_like_a_name && odd).then(|| format!("if `{name}` is text, write it in single quotes: '{name}'"))
+    (!looks_like_a_name && (odd || quoted)).then(|| format!("if `{name}` is text, write it in single quotes: '{name}'"))
 }

@@ -179,7 +179,10 @@ impl Feature {
         });
         let Some(column) = wrong else { return };
         let (wanted, hint) = self.encoding().wanted(&column.dtype);
-        cx.error(place.clone(), codes::COLUMN_TYPE, format!("column `{}` is {}", column.name, column.dtype))
+        // Where the column is named, and not only meant by a pattern, at its name.
+        let index = self.columns().0.iter().position(|entry| *entry == column.name);
+        let place: Path = place.iter().cloned().chain(index.map(crate::digest::Segment::from)).collect();
+        cx.error(place, codes::COLUMN_TYPE, format!("column `{}` is {}", column.name, column.dtype))
             .label(format!("`{}` takes {wanted}", self.encoding().key()))
             .hint(hint)
             .from_stage(table, "the column comes from here");

@@ -80,7 +80,8 @@ outputs.counts = "counts.json"
             let value = places.fill(text).map_err(|name| StageError::bug(format!("`{name}` was not refused")))?;
             variables.insert(name.as_str(), value);
         }
-        process::run(cx, &work, &arguments, &variables, spec.timeout.map(|limit| limit.0))?;
+        process::run(cx, &work, &arguments, &variables, spec.timeout.map(|limit| limit.0))
+            .map_err(|error| with_undeclared(error, spec, cx, &work))?;
         outputs::take(spec, cx, &work)
     }
 }
@@ -229,6 +230,19 @@ fn check_outputs(spec: &Spec, taken: &[String], cx: &mut CheckCx<'_>) {
 /// Whether two relative paths are one, or one lies in the other.
 fn overlaps(a: &str, b: &str) -> bool {
     Path::new(a).starts_with(b) || Path::new(b).starts_with(a)
+}
+
+/// With the file of the workspace that the command names and that was not there for the program, because it is not declared.
+fn with_undeclared(error: StageError, spec: &Spec, cx: &RunCx<'_>, work: &Path) -> StageError {
+    let undeclared = |word: &&String| {
+        not_below(word).is_none() && cx.base.join(word).is_file() && !work.join(command::inside(word)).exists()
+    };
+    match spec.command.iter().find(undeclared) {
+        Some(word) if error.kind == ErrorKind::Process => {
+            error.hint(format!("the program starts without `{word}` of the workspace: name it among `files`"))
+        }
+        _ => error,
+    }
 }
 
 fn make_folder(folder: &Path) -> Result<(), StageError> {

@@ -207,6 +207,19 @@ fn a_failing_program_shows_its_code_and_its_last_lines() {
 }
 
 #[test]
+fn a_file_that_was_not_declared_is_named() {
+    let bench = Bench::default();
+    bench.file("count.sh", "exit 0");
+    let error = run(&bench, r#"command = ["sh", "count.sh"]"#).expect_err("is not there");
+    let hint = "the program starts without `count.sh` of the workspace: name it among `files`";
+    assert_eq!(error.hints, [hint]);
+    let declared = "command = [\"sh\", \"count.sh\", \"gone.sh\"]\nfiles = [\"count.sh\"]";
+    run(&bench, declared).expect("runs");
+    let other = run(&bench, r#"command = ["sh", "-c", "exit 1"]"#).expect_err("fails");
+    assert!(other.hints.is_empty(), "{other:?}");
+}
+
+#[test]
 fn a_missing_output_is_named_with_what_is_there() {
     let bench = Bench::default();
     let fields = "command = [\"sh\", \"-c\", \"echo > modle.bin\"]\noutputs.model = \"model.bin\"";

@@ -272,7 +272,14 @@ fn with_file_column(spec: &Spec, mut schema: TableSchema) -> TableSchema {
 
 fn report(cx: &mut CheckCx<'_>, name: &str, bad: &BadFile) {
     let more: Vec<String> = bad.notes.iter().chain(&bad.hints).cloned().collect();
-    report_words(cx, &format!("this file, `{name}`"), bad.message.clone(), &more);
+    let what = format!("this file, `{name}`");
+    match &bad.rule {
+        None => report_words(cx, &what, bad.message.clone(), &more),
+        Some(rule) => {
+            let finding = cx.error(path!["types", rule], codes::BAD_DATA, bad.message.clone());
+            finding.at_key().label("fits no column").related(path!["from"], what).diagnostic.hints.extend(more);
+        }
+    }
 }
 
 fn report_words(cx: &mut CheckCx<'_>, what: &str, message: String, more: &[String]) {
