@@ -204,6 +204,10 @@ pub(super) fn looks_like(bytes: &[u8]) -> Option<&'static str> {
         [b'S', b'Q', b'L', b'i', b't', b'e', b' ', ..] => {
             Some("the file is an SQLite database: a stage of kind `database` reads it")
         }
+        [0xff, 0xff, 0xff, 0xff, ..] => Some(
+            "the file is a stream of arrow's, and not its file format: write it with `pyarrow.ipc.new_file`, or as parquet",
+        ),
+        [b'F', b'E', b'A', b'1', ..] => Some("the file is of Feather's version 1: write it in version 2, or as parquet"),
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
             Some("the file begins with the byte order mark of UTF-16: `encoding = \"utf16\"`")
         }
