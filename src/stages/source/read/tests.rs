@@ -134,6 +134,18 @@ fn inference_sees_the_last_row() {
 }
 
 #[test]
+fn what_a_number_would_lose_stays_text() {
+    let (produced, _) = read("a.csv", b"zip,hash,n\n02134,12e4567,0\n10001,31e9999,-7\n", "").expect("read");
+    assert_eq!(types(&produced), ["zip str", "hash str", "n i64"]);
+    let (produced, _) = read("a.csv", b"zip\n02134\n", "types = { zip = \"i64\" }").expect("read");
+    assert_eq!(types(&produced), ["zip i64"], "where it is declared, it is a number");
+    let error = failure(b"x\n1.5\n1e999\n", "types = { x = \"f64\" }");
+    assert_eq!(error.message, "line 3, column `x`: found `1e999`, expected a number (f64)");
+    let error = failure(b"x\n1e39\n", "types = { x = \"f32\" }");
+    assert_eq!(error.message, "line 2, column `x`: found `1e39`, expected a number (f32)");
+}
+
+#[test]
 fn a_ragged_line_is_named() {
     let error = failure(b"a,b\n1,2\n\"x\ny\",2\n1,2,3\n", "");
     assert_eq!(error.message, "line 5 has 3 fields, expected 2");
