@@ -108,10 +108,19 @@ mod tests {
 
     #[test]
     fn a_number_that_is_too_large_is_none() {
-        assert_eq!((float("1e308"), float("1e309"), float("12e4567"), float("-1e999")), (Some(1e308), None, None, None));
-        assert_eq!((float("inf"), float("-Infinity"), float("1e-999")), (Some(f64::INFINITY), Some(f64::NEG_INFINITY), Some(0.0)));
+        assert_eq!(
+            (float("1e308"), float("1e309"), float("12e4567"), float("-1e999")),
+            (Some(1e308), None, None, None)
+        );
+        assert_eq!(
+            (float("inf"), float("-Infinity"), float("1e-999")),
+            (Some(f64::INFINITY), Some(f64::NEG_INFINITY), Some(0.0))
+        );
         assert!(float("NaN").is_some_and(f64::is_nan));
-        assert_eq!((short_float("1e38"), short_float("1e39"), short_float("inf")), (Some(1e38), None, Some(f32::INFINITY)));
+        assert_eq!(
+            (short_float("1e38"), short_float("1e39"), short_float("inf")),
+            (Some(1e38), None, Some(f32::INFINITY))
+        );
     }
 
     #[test]

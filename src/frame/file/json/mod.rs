@@ -29,7 +29,7 @@ pub(super) fn read_lines(
 ) -> Result<(DataFrame, Vec<Reject>), BadFile> {
     let decoded = Text::decode(bytes, layout.encoding, true);
     let stray = decoded.not_in(layout, bytes);
-    if let Some(bad) = stray.clone().filter(|_| !layout.reject).or_else(|| decoded.not_text(bytes)) {
+    if let Some(bad) = stray.clone().filter(|_| !layout.reject).or_else(|| decoded.not_text(bytes, layout.encoding)) {
         return Err(bad);
     }
     let text = &*decoded.text;
@@ -71,7 +71,7 @@ pub(super) fn read_lines(
 /// Reads one text: a list of objects, or an object in which `layout.records` leads to one.
 pub(super) fn read_whole(bytes: &[u8], layout: &Layout, watch: FileWatch<'_>) -> Result<DataFrame, BadFile> {
     let decoded = Text::decode(bytes, layout.encoding, true);
-    if let Some(bad) = decoded.not_in(layout, bytes) {
+    if let Some(bad) = decoded.not_in(layout, bytes).or_else(|| decoded.not_text(bytes, layout.encoding)) {
         return Err(bad);
     }
     if decoded.text.trim().is_empty() {
