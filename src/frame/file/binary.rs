@@ -175,9 +175,12 @@ pub(super) fn flattened(mut df: DataFrame, layout: &Layout) -> Result<DataFrame,
     while layout.flatten && nested(&df) {
         let height = df.height();
         let columns: PolarsResult<Vec<Vec<Column>>> = df.into_columns().into_iter().map(taken_apart).collect();
-        df = columns
-            .and_then(|columns| DataFrame::new(height, columns.into_iter().flatten().collect()))
-            .map_err(|error| BadFile::polars("take nested fields apart", &error))?;
+        df = columns.and_then(|columns| DataFrame::new(height, columns.into_iter().flatten().collect())).map_err(
+            |error| {
+                BadFile::polars("take nested fields apart", &error)
+                    .hint("without `flatten` they stay where they are; take them out in a stage of kind `table`")
+            },
+        )?;
     }
     Ok(df)
 }
