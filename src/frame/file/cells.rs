@@ -202,6 +202,9 @@ pub(super) fn bad_cell(fields: &Fields<'_>, row: usize, column: usize, dtype: &D
         DType::Date | DType::Datetime | DType::Time => {
             bad.hint("read the column as `str` and turn it into a date with an expression of a `table` stage")
         }
+        DType::Bool => bad
+            .hint(format!("if `{found}` is a word for true or false, say so: `true_values` and `false_values`"))
+            .hint(LEAVE_OUT),
         _ => bad.hint(format!(
             "if `{found}` stands for a missing value, add it to `null_values`; else declare another type for `{name}`"
         ))

@@ -256,9 +256,17 @@ fn which(bytes: &[u8], declared: Encoding) -> String {
     // A byte above 0x7f is in these followed by another: western text does not look like that for long.
     let likely = [Encoding::Utf8, Encoding::Gbk, Encoding::Big5, Encoding::ShiftJis, Encoding::EucKr];
     let found: Vec<&str> = likely.into_iter().filter(|encoding| fits(*encoding)).map(Encoding::name).collect();
-    let found = if found.is_empty() { vec!["latin1", "windows1252"] } else { found };
+    let western: &[&str] = if found.is_empty() || has_lone_letters(head) { &["latin1", "windows1252"] } else { &[] };
+    let found = [western, &found].concat();
     let quoted = found.iter().map(|name| format!("`encoding = \"{name}\"`"));
     format!("say how the text is encoded; its beginning fits {}", quoted.collect::<Vec<_>>().join(" or "))
+}
+
+/// Whether bytes above 0x7f mostly stand alone, as letters with accents do in western text: `naïve` is Chinese too.
+fn has_lone_letters(bytes: &[u8]) -> bool {
+    let runs = bytes.chunk_by(|a, b| a.is_ascii() == b.is_ascii()).filter(|run| !run[0].is_ascii());
+    let (lone, all) = runs.fold((0, 0), |(lone, all), run| (lone + usize::from(run.len() == 1), all + 1));
+    lone * 2 > all
 }
 
 /// The 1-based line of a place.
@@ -332,6 +340,13 @@ mod tests {
         let (gbk, _, _) = encoding_rs::GBK.encode("一,二\n三,四\n");
         let bad = Text::decode(&gbk, Encoding::Utf8, true).not_in(&layout, &gbk).expect("an error");
         assert!(bad.hints[0].contains("`encoding = \"gbk\"`"), "{:?}", bad.hints);
+        let western = b"na\xefve,caf\xe9,stra\xdfe\n";
+        let bad = Text::decode(western, Encoding::Utf8, true).not_in(&layout, western).expect("an error");
+        assert!(bad.hints[0].contains("fits `encoding = \"latin1\"` or"), "{:?}", bad.hints);
+        assert!(
+            !Text::decode(&gbk, Encoding::Utf8, true).not_in(&layout, &gbk).expect("an error").hints[0]
+                .contains("latin1")
+        );
         // Only where it can be done is it said that lines can be left out.
         for (format, reject, said) in [
             (Format::Tsv, false, true),

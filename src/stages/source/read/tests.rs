@@ -146,6 +146,14 @@ fn what_a_number_would_lose_stays_text() {
 }
 
 #[test]
+fn words_for_true_are_asked_for() {
+    let error = failure(b"paid\nYes\n", "types = { paid = \"bool\" }");
+    assert_eq!(error.message, "line 2, column `paid`: found `Yes`, expected true or false");
+    let hint = "if `Yes` is a word for true or false, say so: `true_values` and `false_values`";
+    assert_eq!(error.hints[0], hint);
+}
+
+#[test]
 fn a_ragged_line_is_named() {
     let error = failure(b"a,b\n1,2\n\"x\ny\",2\n1,2,3\n", "");
     assert_eq!(error.message, "line 5 has 3 fields, expected 2");
