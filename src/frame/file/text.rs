@@ -323,7 +323,7 @@ mod tests {
         assert_eq!(hint, "`encoding = \"utf16_be\"`");
         let (_, hint) = wrong(&plain, Encoding::Utf8).expect("no text");
         assert_eq!(hint, "if it is UTF-16, say so: `encoding = \"utf16_be\"`");
-        let cut = [&[0xff, 0xfe], &low[..9]].concat();
+        let cut = [&[0xff, 0xfe][..], &low[..9]].concat();
         let layout = Layout { encoding: Encoding::Utf16, ..Layout::new(Format::Csv) };
         let bad = Text::decode(&cut, Encoding::Utf16, true).not_in(&layout, &cut).expect("it breaks off");
         assert!(bad.hints[0].starts_with("the file breaks off"), "{:?}", bad.hints);
