@@ -106,7 +106,7 @@ fn meant(entity: Entity, text: &str) -> String {
         Entity::Phone => american(text).unwrap_or_else(|| {
             let digits = kept(char::is_ascii_digit);
             // As it is dialled or with a plus.
-            digits.strip_prefix("00").map_or(digits.clone(), str::to_owned)
+            digits.strip_prefix("00").unwrap_or(&digits).to_owned()
         }),
         Entity::Card => kept(char::is_ascii_digit),
         Entity::CnId | Entity::Iban => kept(char::is_ascii_alphanumeric).to_ascii_uppercase(),

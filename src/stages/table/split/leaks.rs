@@ -137,8 +137,8 @@ impl<'a> Compared<'a> {
             let is =
                 |name: &String, what: fn(&DataType) -> bool| df.column(name).is_ok_and(|column| what(column.dtype()));
             let beside_class = !names.is_empty() && !names.iter().any(|name| is(name, DataType::is_string));
-            let is_name = |name: &String| is(name, |dtype| dtype.is_string() || dtype.is_float());
-            names.extend(names_of_rows.into_iter().filter(|name| beside_class || is_name(name)));
+            let is_told = |name: &String| is(name, |dtype| dtype.is_string() || dtype.is_float());
+            names.extend(names_of_rows.into_iter().filter(|name| beside_class || is_told(name)));
         }
         let (mut texts, mut normalised) = (BTreeMap::new(), BTreeMap::new());
         for name in &names {

@@ -324,7 +324,7 @@ fn a_name_of_each_row_does_not_hide_repeated_ones() {
     assert_eq!(texts.0, 0.0, "a text is no name");
     // An index that a program wrote as floats, and what only looks like a number of the rows: the one feature.
     let mut bench = Bench::default();
-    let index = Column::new("index".into(), (0..450).map(f64::from).collect::<Vec<_>>());
+    let index = Column::new("index".into(), (0..500).map(f64::from).collect::<Vec<_>>());
     table_input(&mut bench, "table", reviews().hstack(&[index]).expect("a frame"));
     assert_eq!(look(&bench, TWO), (wanted, "train 350 · test 150 · compared in `text`".to_owned()));
     let seconds =

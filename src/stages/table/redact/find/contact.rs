@@ -17,7 +17,8 @@ pub(super) const EMAIL: &[&str] = &[concat!(
 /// Version 4, then version 6.
 pub(super) const IP: &[&str] = &[r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}", r"[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}"];
 
-/// In international form, with a plus or as it is dialled; the American forms; the Chinese form with an area code; any digits, for which a word must speak.
+/// In international form, with a plus or as it is dialled; the American forms; the Chinese form with an area code; any digits, for
+/// which a word must speak.
 pub(super) const PHONE: &[&str] = &[
     r"\+[1-9][0-9]{0,2}[ .-]?(?:\([0-9]{1,4}\)[ .-]?)?[0-9](?:[ .-]?[0-9]){5,12}",
     r"00[1-9][0-9]{0,2}[ .-](?:\([0-9]{1,4}\)[ .-]?)?[0-9](?:[ .-]?[0-9]){5,12}",
