@@ -154,6 +154,23 @@ fn words_for_true_are_asked_for() {
 }
 
 #[test]
+fn another_separator_is_guessed_aloud() {
+    let warned = |text: &[u8], fields: &str| {
+        let bench = bench("a.csv", text);
+        bench.run::<Read>(&format!("from = \"raw\"\n{fields}")).expect("read");
+        let warnings = bench.warnings.lock().expect("no panic").clone();
+        warnings.join("; ")
+    };
+    let told = "there is one column, `a;b`: if `;` stands between fields, say `separator = \";\"`";
+    assert_eq!(warned(b"a;b\n1;2\n", ""), told);
+    assert!(warned(b"a\tb\n1\t2\n", "").ends_with("say `separator = \"\\t\"`"));
+    for fields in ["separator = \",\"", "header = false", "names = [\"a;b\"]"] {
+        assert_eq!(warned(b"a;b\n1;2\n", fields), "", "{fields}");
+    }
+    assert_eq!(warned(b"a,b;c\n1,2\n", ""), "");
+}
+
+#[test]
 fn a_ragged_line_is_named() {
     let error = failure(b"a,b\n1,2\n\"x\ny\",2\n1,2,3\n", "");
     assert_eq!(error.message, "line 5 has 3 fields, expected 2");
