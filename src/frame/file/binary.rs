@@ -142,6 +142,7 @@ fn finish(df: DataFrame, layout: &Layout, watch: FileWatch<'_>) -> Result<DataFr
         return Err(no_such_column(unfitting, names.iter().map(String::as_str)));
     }
     let columns = cast_declared(df.into_columns(), &layout.types)?;
+    foreign::within_calendar(&columns)?;
     DataFrame::new(height, columns).map_err(|error| BadFile::polars("make a table of the file", &error))
 }
 
