@@ -218,9 +218,11 @@ fn without_mark<'a>(bytes: &'a [u8], table: &'static Table) -> (&'static Table, 
 fn order_of(bytes: &[u8]) -> Option<Encoding> {
     let head = &bytes[..bytes.len().min(1 << 16)];
     let zeros = |from: usize| head.iter().skip(from).step_by(2).filter(|byte| **byte == 0).count();
+    // One character in sixteen at least, and more than one: a zero byte may have come in by itself.
+    let some = (head.len() / 32).max(2);
     match (zeros(0), zeros(1)) {
-        (even, odd) if even > 4 * odd => Some(Encoding::Utf16Be),
-        (even, odd) if odd > 4 * even => Some(Encoding::Utf16),
+        (even, odd) if even >= some && even > 4 * odd => Some(Encoding::Utf16Be),
+        (even, odd) if odd >= some && odd > 4 * even => Some(Encoding::Utf16),
         _ => None,
     }
 }
@@ -323,6 +325,8 @@ mod tests {
         assert_eq!(hint, "`encoding = \"utf16_be\"`");
         let (_, hint) = wrong(&plain, Encoding::Utf8).expect("no text");
         assert_eq!(hint, "if it is UTF-16, say so: `encoding = \"utf16_be\"`");
+        let (_, hint) = wrong(b"a,b\n1,\0\n", Encoding::Utf8).expect("no text");
+        assert_eq!(hint, "if it is UTF-16, say so: `encoding = \"utf16\"`", "one zero tells nothing");
         let cut = [&[0xff, 0xfe][..], &low[..9]].concat();
         let layout = Layout { encoding: Encoding::Utf16, ..Layout::new(Format::Csv) };
         let bad = Text::decode(&cut, Encoding::Utf16, true).not_in(&layout, &cut).expect("it breaks off");
