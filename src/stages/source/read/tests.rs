@@ -183,6 +183,18 @@ fn a_ragged_line_is_named() {
 }
 
 #[test]
+fn lines_that_end_in_two_ways_are_told() {
+    let error = failure(b"a,b\r1,2\r3,4\n", "");
+    assert_eq!(error.message, "the first row holds a carriage return that is not in quotes");
+    let error = failure(b"a,b\r\n1,2\n3,4\r5,6\r\n", "");
+    assert_eq!(error.message, "line 3 has 3 fields, expected 2");
+    assert!(error.notes.iter().any(|note| note == "line 3: 3,4\\r5,6"), "{:?}", error.notes);
+    assert!(error.hints[0].starts_with("a carriage return alone"), "{:?}", error.hints);
+    let (produced, _) = read("a.csv", b"\"a\rb\",c\n1,2\n", "").expect("read");
+    assert_eq!(types(&produced), ["a\rb i64", "c i64"], "in quotes it belongs to the name");
+}
+
+#[test]
 fn broken_files_say_what_is_wrong() {
     assert_eq!(failure(b"", "").message, "the file is empty: it has no rows, not even column names");
     assert_eq!(failure(b"a,a\n1,2\n", "").message, "the header names the column `a` twice");
