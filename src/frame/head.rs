@@ -1,6 +1,6 @@
 //! A table's first rows: as text for people, and exactly for programs.
 
-use super::{failed, scan_table};
+use super::{failed, scan_table, trying};
 use crate::stage::{Input, StageError};
 use polars::prelude::{AnyValue, DataFrame};
 use serde_json::Value;
@@ -46,9 +46,9 @@ fn json(cell: &AnyValue<'_>) -> Value {
         AnyValue::Struct(..) => json(&cell.clone().into_static()),
         value if value.is_integer() => {
             let whole = value.extract::<i64>().map(Value::from).or_else(|| value.extract::<u64>().map(Value::from));
-            whole.unwrap_or_else(|| value.str_value().into_owned().into())
+            whole.unwrap_or_else(|| written(value).into())
         }
-        value => value.str_value().into_owned().into(),
+        value => written(value).into(),
     }
 }
 
@@ -58,11 +58,21 @@ fn cells(frame: &DataFrame) -> Vec<Vec<Option<String>>> {
         AnyValue::Null => None,
         AnyValue::Float32(value) => Some(short(f64::from(value))),
         AnyValue::Float64(value) => Some(short(value)),
-        value => Some(value.str_value().into_owned()),
+        value => Some(written(&value)),
     };
     (0..frame.height())
         .map(|row| frame.columns().iter().map(|column| column.get(row).ok().and_then(text)).collect())
         .collect()
+}
+
+/// A value as polars writes it. It panics on what is beyond its calendar, which files of other programs may hold.
+fn written(value: &AnyValue<'_>) -> String {
+    let beyond = || "a time beyond the calendar".to_owned();
+    trying(|| Ok(value.str_value().into_owned())).unwrap_or_else(|_| match value.clone().to_physical() {
+        AnyValue::Int32(number) => format!("{number} (beyond the calendar)"),
+        AnyValue::Int64(number) => format!("{number} (beyond the calendar)"),
+        _ => beyond(),
+    })
 }
 
 /// A float with six digits that count, without zeros at its end.
@@ -89,6 +99,17 @@ mod tests {
             .expect("a frame");
         let row = |cells: [Option<&str>; 3]| cells.map(|cell| cell.map(str::to_owned)).to_vec();
         assert_eq!(cells(&frame), [row([Some("1"), Some("x"), Some("39.1")]), row([None, Some("y"), Some("7.42857")])]);
+    }
+
+    #[test]
+    fn a_time_beyond_the_calendar_is_shown_as_its_number() {
+        let times = [Some(i64::MAX / 1000), Some(0)].into_iter().collect::<polars::prelude::Int64Chunked>();
+        let times = times.into_datetime(polars::prelude::TimeUnit::Milliseconds, None).into_series();
+        let frame = DataFrame::new(2, vec![times.with_name("t".into()).into()]).expect("a frame");
+        let told = "9223372036854775 (beyond the calendar)";
+        assert_eq!(cells(&frame)[0], [Some(told.to_owned())]);
+        assert_eq!(json(&frame.columns()[0].get(0).expect("a cell")), told);
+        assert_eq!(cells(&frame)[1], [Some("1970-01-01 00:00:00".to_owned())]);
     }
 
     #[test]

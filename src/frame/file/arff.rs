@@ -42,7 +42,7 @@ const BLOCK: usize = 1 << 14;
 
 pub(super) fn read(bytes: &[u8], layout: &Layout, watch: FileWatch<'_>) -> Result<DataFrame, BadFile> {
     let decoded = Text::decode(bytes, layout.encoding, true);
-    if let Some(bad) = decoded.not_in(layout, bytes).or_else(|| decoded.not_text(bytes)) {
+    if let Some(bad) = decoded.not_in(layout, bytes).or_else(|| decoded.not_text(bytes, layout.encoding)) {
         return Err(bad);
     }
     if decoded.text.trim().is_empty() {

@@ -1,9 +1,9 @@
 //! Files that carry their own types: parquet and arrow. Declared types are casts that must not lose a value.
 
 use super::types::no_such_column;
-use super::{BadFile, FileWatch, Format, Layout, TypeRules, unpacked, width};
+use super::{BadFile, FileWatch, Format, Layout, TypeRules, foreign, unpacked, width};
 use crate::frame::schema::from_polars_schema;
-use crate::frame::{CastFault, cast_exactly, collect, from_polars};
+use crate::frame::{CastFault, cast_exactly, collect, from_polars, trying};
 use crate::types::{Column as ColumnType, DType, TableSchema};
 use polars::prelude::*;
 use std::fs::File;
@@ -93,7 +93,11 @@ pub(super) fn probe_parquet(path: &Path, layout: &Layout) -> Result<TableSchema,
 
 fn parquet_schema(path: &Path) -> Result<SchemaRef, BadFile> {
     let schema = unpanicked(|| crate::frame::read::scan_parquet(path)?.collect_schema());
-    schema.map_err(|error| not_readable("parquet", path, &error))
+    schema.map_err(|error| {
+        let types = unpanicked(|| ParquetReader::new(File::open(path)?).schema());
+        let unread = types.ok().and_then(|schema| foreign::unread(&schema));
+        unread.unwrap_or_else(|| not_readable("parquet", path, &error))
+    })
 }
 
 pub(super) fn read_arrow(path: &Path, layout: &Layout, watch: FileWatch<'_>) -> Result<DataFrame, BadFile> {
@@ -117,7 +121,10 @@ fn arrow_schema(path: &Path) -> Result<Schema, BadFile> {
     let file = File::open(path).map_err(|error| BadFile::io(path, &error))?;
     let schema = unpanicked(|| IpcReader::new(file).schema());
     let schema = schema.map_err(|error| not_readable("arrow", path, &error))?;
-    Ok(Schema::from_arrow_schema(schema.as_ref()))
+    match foreign::unread(&schema) {
+        Some(bad) => Err(bad),
+        None => Ok(Schema::from_arrow_schema(schema.as_ref())),
+    }
 }
 
 fn finish(df: DataFrame, layout: &Layout, watch: FileWatch<'_>) -> Result<DataFrame, BadFile> {
@@ -135,6 +142,7 @@ fn finish(df: DataFrame, layout: &Layout, watch: FileWatch<'_>) -> Result<DataFr
         return Err(no_such_column(unfitting, names.iter().map(String::as_str)));
     }
     let columns = cast_declared(df.into_columns(), &layout.types)?;
+    foreign::within_calendar(&columns)?;
     DataFrame::new(height, columns).map_err(|error| BadFile::polars("make a table of the file", &error))
 }
 
@@ -168,9 +176,12 @@ pub(super) fn flattened(mut df: DataFrame, layout: &Layout) -> Result<DataFrame,
     while layout.flatten && nested(&df) {
         let height = df.height();
         let columns: PolarsResult<Vec<Vec<Column>>> = df.into_columns().into_iter().map(taken_apart).collect();
-        df = columns
-            .and_then(|columns| DataFrame::new(height, columns.into_iter().flatten().collect()))
-            .map_err(|error| BadFile::polars("take nested fields apart", &error))?;
+        df = columns.and_then(|columns| DataFrame::new(height, columns.into_iter().flatten().collect())).map_err(
+            |error| {
+                BadFile::polars("take nested fields apart", &error)
+                    .hint("without `flatten` they stay where they are; take them out in a stage of kind `table`")
+            },
+        )?;
     }
     Ok(df)
 }
@@ -194,6 +205,7 @@ fn taken_apart(column: Column) -> PolarsResult<Vec<Column>> {
 
 fn declared(schema: &Schema, layout: &Layout) -> Result<TableSchema, BadFile> {
     width::bounded(schema.len(), "the file has")?;
+    foreign::too_long(schema)?;
     let schema = if layout.flatten {
         let empty = DataFrame::empty_with_schema(schema);
         from_polars_schema(flattened(empty, layout)?.schema())
@@ -244,10 +256,12 @@ fn cast(column: &Column, dtype: &DType) -> Result<Column, BadFile> {
     })
 }
 
-/// A panic inside polars, which a broken file may cause, becomes an error.
+/// A panic inside polars, which a broken file may cause, becomes an error, and is not reported as a bug.
 fn unpanicked<T>(read: impl FnOnce() -> PolarsResult<T>) -> PolarsResult<T> {
-    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(read));
-    caught.unwrap_or_else(|_| Err(PolarsError::ComputeError("it is damaged".into())))
+    trying(|| {
+        let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(read));
+        caught.unwrap_or_else(|_| Err(PolarsError::ComputeError("it is damaged".into())))
+    })
 }
 
 fn not_readable(format: &str, path: &Path, error: &PolarsError) -> BadFile {
@@ -262,8 +276,11 @@ fn not_readable(format: &str, path: &Path, error: &PolarsError) -> BadFile {
             if words.contains("not supported") {
                 return bad.hint("the file holds a type that kilter does not read: write that column as another");
             }
+            if words.contains("more than one occurrence") {
+                return bad.hint("give the columns different names where the file is written");
+            }
             match super::head(path, 8).ok().as_deref().and_then(super::text::looks_like) {
-                Some(what) if !what.contains(format) => bad.hint(what),
+                Some(what) if !what.contains(&format!("begins as {format} does")) => bad.hint(what),
                 Some(_) => {
                     bad.hint("it begins as it should: it is cut off or damaged; fetch it again, and compare its sha256")
                 }

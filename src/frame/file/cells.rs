@@ -33,8 +33,16 @@ pub(super) fn column(fields: &Fields<'_>, index: usize, dtype: &DType) -> Cells 
         DType::U16 => reader.numbers::<UInt16Type>(),
         DType::U32 => reader.numbers::<UInt32Type>(),
         DType::U64 => reader.numbers::<UInt64Type>(),
-        DType::F32 => reader.numbers::<Float32Type>(),
-        DType::F64 => reader.numbers::<Float64Type>(),
+        DType::F32 => {
+            let layout = fields.layout;
+            let parse = |field: Field<'_>| figures::short_float(&figures::plain(field.text, layout)?);
+            reader.collect(parse, |values: Float32Chunked| values)
+        }
+        DType::F64 => {
+            let layout = fields.layout;
+            let parse = |field: Field<'_>| figures::float(&figures::plain(field.text, layout)?);
+            reader.collect(parse, |values: Float64Chunked| values)
+        }
         DType::Str => strings(fields, |row| fields.get(row, index)).into_series(),
         DType::Date => reader.moments::<Int32Type>(time::date, &DataType::Date),
         DType::Time => reader.moments::<Int64Type>(time::time, &DataType::Time),
@@ -194,6 +202,9 @@ pub(super) fn bad_cell(fields: &Fields<'_>, row: usize, column: usize, dtype: &D
         DType::Date | DType::Datetime | DType::Time => {
             bad.hint("read the column as `str` and turn it into a date with an expression of a `table` stage")
         }
+        DType::Bool => bad
+            .hint(format!("if `{found}` is a word for true or false, say so: `true_values` and `false_values`"))
+            .hint(LEAVE_OUT),
         _ => bad.hint(format!(
             "if `{found}` stands for a missing value, add it to `null_values`; else declare another type for `{name}`"
         ))

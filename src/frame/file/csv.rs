@@ -88,7 +88,7 @@ impl Layout {
 /// Reads a whole text: the table, and the lines that were left out of it.
 pub(super) fn read(bytes: &[u8], layout: &Layout, watch: FileWatch<'_>) -> Result<(DataFrame, Vec<Reject>), BadFile> {
     let decoded = Text::decode(bytes, layout.encoding, true);
-    if let Some(bad) = decoded.not_text(bytes) {
+    if let Some(bad) = decoded.not_text(bytes, layout.encoding) {
         return Err(bad);
     }
     let stray = decoded.not_in(layout, bytes);
@@ -176,7 +176,7 @@ pub(super) fn table(fields: &Fields<'_>, rejects: &mut Rejects, watch: FileWatch
 /// The column names from the beginning of a text, with the types that are declared.
 pub(super) fn probe_names(head: &[u8], layout: &Layout) -> Result<TableSchema, BadFile> {
     let decoded = Text::decode(head, layout.encoding, false);
-    if let Some(bad) = decoded.not_text(head) {
+    if let Some(bad) = decoded.not_text(head, layout.encoding) {
         return Err(bad);
     }
     if !layout.reject

@@ -26,6 +26,29 @@ pub(super) fn plain<'a>(text: &'a str, layout: &Layout) -> Option<Cow<'a, str>> 
     }
 }
 
+/// A float's text, as programs write it; `None` also where the number is too large for one: it would become infinite, which is
+/// for `inf` alone.
+pub(super) fn float(text: &str) -> Option<f64> {
+    let value: f64 = text.parse().ok()?;
+    (value.is_finite() || is_word(text)).then_some(value)
+}
+
+/// The same of 32 bits.
+pub(super) fn short_float(text: &str) -> Option<f32> {
+    let value: f32 = text.parse().ok()?;
+    (value.is_finite() || is_word(text)).then_some(value)
+}
+
+/// `NaN`, `inf`
+fn is_word(text: &str) -> bool {
+    !text.bytes().any(|byte| byte.is_ascii_digit())
+}
+
+/// Whether a number's text begins with zeros that it would lose as a number: postal codes, telephone numbers and keys do.
+pub(super) fn has_leading_zeros(digits: &str) -> bool {
+    digits.len() > 1 && digits.starts_with('0')
+}
+
 /// `1,234,567` without its marks; `None` where a group is not of three digits.
 fn ungrouped(whole: &str, mark: char) -> Option<String> {
     let digits = whole.trim_start_matches(['-', '+']);
@@ -81,6 +104,23 @@ mod tests {
         assert_eq!(read("1.5", &layout(b',', None)), None, "a point is not a comma");
         assert_eq!(read("1,234.5", &layout(b'.', Some(b','))).as_deref(), Some("1234.5"));
         assert_eq!(read("1.5", &layout(b'.', None)).as_deref(), Some("1.5"));
+    }
+
+    #[test]
+    fn a_number_that_is_too_large_is_none() {
+        assert_eq!(
+            (float("1e308"), float("1e309"), float("12e4567"), float("-1e999")),
+            (Some(1e308), None, None, None)
+        );
+        assert_eq!(
+            (float("inf"), float("-Infinity"), float("1e-999")),
+            (Some(f64::INFINITY), Some(f64::NEG_INFINITY), Some(0.0))
+        );
+        assert!(float("NaN").is_some_and(f64::is_nan));
+        assert_eq!(
+            (short_float("1e38"), short_float("1e39"), short_float("inf")),
+            (Some(1e38), None, Some(f32::INFINITY))
+        );
     }
 
     #[test]

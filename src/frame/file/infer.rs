@@ -35,13 +35,13 @@ fn kind(field: Field<'_>, layout: &Layout) -> DType {
     }
     let figures = figures::plain(field.text, layout);
     let number = figures.as_deref().unwrap_or("");
-    let text = number.as_bytes();
-    let digits = text.strip_prefix(b"-").or_else(|| text.strip_prefix(b"+")).unwrap_or(text);
-    if !digits.is_empty() && digits.iter().all(u8::is_ascii_digit) {
-        // A whole number that an i64 cannot hold would lose digits as a float: it stays text.
-        return if number.parse::<i64>().is_ok() { DType::I64 } else { DType::Str };
+    let digits = number.strip_prefix(['-', '+']).unwrap_or(number);
+    if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        // A whole number that an i64 cannot hold would lose digits as a float, and zeros at its beginning any number: it stays text.
+        let whole = !figures::has_leading_zeros(digits) && number.parse::<i64>().is_ok();
+        return if whole { DType::I64 } else { DType::Str };
     }
-    if number.parse::<f64>().is_ok() {
+    if figures::float(number).is_some() {
         return DType::F64;
     }
     if super::cells::boolean(field.text, layout).is_some() { DType::Bool } else { DType::Str }

@@ -211,10 +211,24 @@ fn wider(before: DType, found: DType, column: &str, layout: &Layout) -> Result<D
         (DType::I64, DType::F64) | (DType::F64, DType::I64) => Ok(DType::F64),
         _ if layout.format.is_delimited() => Ok(DType::Str),
         (before, found) => {
+            let holds_both = holds_both(&before, &found);
             Err(BadFile::new(format!("column `{column}` is {found}, and {before} in the files before it"))
-                .hint(format!("say which it is: `types = {{ \"{column}\" = \"{before}\" }}`")))
+                .hint(format!("say which it is: `types = {{ \"{column}\" = \"{holds_both}\" }}`")))
         }
     }
+}
+
+/// Of two types of numbers the one to declare, so that the values of both are of it; of others the first.
+fn holds_both(before: &DType, found: &DType) -> DType {
+    let either = [before, found];
+    if !either.iter().all(|dtype| dtype.is_integer() || dtype.is_float()) {
+        return before.clone();
+    }
+    if either.iter().any(|dtype| dtype.is_float()) {
+        return DType::F64;
+    }
+    let large = either.iter().any(|dtype| matches!(dtype, DType::U64 | DType::I128));
+    if large { DType::I128 } else { DType::I64 }
 }
 
 fn same_columns(first: &[&str], names: &[&str], first_name: &str) -> Result<(), BadFile> {
@@ -233,4 +247,22 @@ fn same_columns(first: &[&str], names: &[&str], first_name: &str) -> Result<(), 
 #[must_use]
 pub fn can_be_many(format: Format) -> bool {
     format != Format::Idx
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_type_to_declare_holds_the_values_of_both() {
+        let hint = |before, found| {
+            let bad = wider(before, found, "x", &Layout::new(Format::Parquet)).expect_err("they differ");
+            bad.hints.join("; ")
+        };
+        let said = |dtype: &str| format!("say which it is: `types = {{ \"x\" = \"{dtype}\" }}`");
+        assert_eq!(hint(DType::I32, DType::I64), said("i64"));
+        assert_eq!(hint(DType::I64, DType::U64), said("i128"));
+        assert_eq!(hint(DType::I32, DType::F64), said("f64"));
+        assert_eq!(hint(DType::Date, DType::Str), said("date"));
+    }
 }

@@ -7,6 +7,7 @@ mod buffers;
 mod cells;
 mod csv;
 mod figures;
+mod foreign;
 mod idx;
 mod infer;
 mod json;

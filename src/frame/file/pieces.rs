@@ -204,7 +204,7 @@ fn each_piece<E>(
         let bytes = &content.bytes;
         let mark = if names.is_none() && bytes.starts_with(MARK) { MARK.len() } else { 0 };
         let text = text_of(&bytes[mark..], ended).ok_or(Stop::Whole)?;
-        if let Some(bad) = Text::borrowed(text).not_text(bytes) {
+        if let Some(bad) = Text::borrowed(text).not_text(bytes, layout.encoding) {
             return Err(bad.into());
         }
         if names.is_none() && !ended && !Splitter::new(text, layout).holds_first_row() {

@@ -286,13 +286,16 @@ impl<'a> Splitter<'a> {
     fn ragged(&self, range: &Range<usize>, found: usize, expected: usize) -> BadFile {
         let line = self.line(range.start);
         let source = if self.layout.names.is_empty() { "the first row has" } else { "`names` lists" };
-        let mut shown: String = self.text[range.clone()].chars().take(80).collect();
+        let row = &self.text[range.clone()];
+        let mut shown: String = row.chars().take(80).collect();
         if shown.len() < range.len() {
             shown.push('…');
         }
+        let shown = shown.replace('\r', "\\r");
         BadFile::new(format!("line {line} has {}, expected {expected}", fields_of(found)))
             .note(format!("{source} {}", fields_of(expected)))
             .note(format!("line {line}: {shown}"))
+            .maybe_hint(row.contains('\r').then(|| ALIKE.to_owned()))
             .hint("mend the line, or say what separates and encloses fields with `separator` and `quote`")
             .hint(LEAVE_OUT)
     }
@@ -394,6 +397,9 @@ impl<'a> Splitter<'a> {
     }
 }
 
+/// What to do about lines of which some end in a carriage return alone.
+const ALIKE: &str = "a carriage return alone ends no line where others end in `\\n`: write all line ends alike";
+
 fn fields_of(count: usize) -> String {
     crate::numbers::counted(count, "field")
 }
@@ -402,7 +408,11 @@ fn header(layout: &Layout, row: &str, ends: &[u32]) -> Result<Vec<String>, BadFi
     let mut names: Vec<String> = Vec::with_capacity(ends.len());
     let mut from = 0;
     for (index, end) in ends.iter().enumerate() {
-        let name = cells::text(layout.field(&row[from..*end as usize]), layout).into_owned();
+        let field = layout.field(&row[from..*end as usize]);
+        if !field.quoted && field.text.contains('\r') {
+            return Err(BadFile::new("the first row holds a carriage return that is not in quotes").hint(ALIKE));
+        }
+        let name = cells::text(field, layout).into_owned();
         from = *end as usize + 1;
         let name = if name.is_empty() { format!("column_{index}") } else { name };
         names.push(name);

@@ -66,6 +66,16 @@ impl Encoding {
         }
     }
 
+    fn is_utf16(self) -> bool {
+        matches!(self, Self::Utf16 | Self::Utf16Be)
+    }
+
+    /// The same, where a byte order mark says which byte comes first.
+    fn marked(self, bytes: &[u8]) -> Self {
+        let mark = Table::for_bom(bytes).map(|(table, _)| table);
+        if self == Self::Utf16 && mark == Some(encoding_rs::UTF_16BE) { Self::Utf16Be } else { self }
+    }
+
     /// The table to decode with; `None` for Latin-1, whose bytes are code points as they are.
     fn table(self) -> Option<&'static Table> {
         Some(match self {
@@ -166,6 +176,9 @@ impl<'a> Text<'a> {
             other => format!("in {}", other.name()),
         };
         let bad = BadFile::new(format!("line {line} is not {name}: found the byte 0x{:02x}", stray.byte));
+        if encoding.is_utf16() && Table::for_bom(bytes).is_some_and(|(table, _)| table != encoding_rs::UTF_8) {
+            return Some(bad.hint("the file breaks off or is damaged there: fetch it again, and compare its sha256"));
+        }
         Some(match looks_like(bytes) {
             Some(what) => bad.hint(what),
             None => {
@@ -175,11 +188,18 @@ impl<'a> Text<'a> {
         })
     }
 
-    /// An error where the text holds what no text holds.
-    pub(super) fn not_text(&self, bytes: &[u8]) -> Option<BadFile> {
+    /// An error where the text holds what no text holds, or its bytes come in the other order than is said.
+    pub(super) fn not_text(&self, bytes: &[u8], encoding: Encoding) -> Option<BadFile> {
+        if let Some(found) = order_of(bytes).filter(|found| encoding.is_utf16() && *found != encoding.marked(bytes)) {
+            let bad =
+                BadFile::new(format!("the text is not in {}: its bytes come in the other order", encoding.name()));
+            return Some(bad.hint(format!("`encoding = \"{}\"`", found.name())));
+        }
         let at = self.text.as_bytes().iter().take(1 << 20).position(|byte| *byte == 0)?;
         let bad = BadFile::new(format!("line {} holds a zero byte, which no text holds", line_at(&self.text, at)));
-        Some(bad.hint(looks_like(bytes).unwrap_or("if it is UTF-16, say so: `encoding = \"utf16\"`")))
+        let utf16 = order_of(bytes).unwrap_or(Encoding::Utf16).name();
+        let hint = looks_like(bytes).map(str::to_owned);
+        Some(bad.hint(hint.unwrap_or_else(|| format!("if it is UTF-16, say so: `encoding = \"{utf16}\"`"))))
     }
 }
 
@@ -193,6 +213,20 @@ fn without_mark<'a>(bytes: &'a [u8], table: &'static Table) -> (&'static Table, 
     }
 }
 
+/// In which order the bytes of a text in UTF-16 come: of letters of the Latin script, digits, separators and line ends the higher
+/// one is zero. Of a few other characters (一) it is the lower one.
+fn order_of(bytes: &[u8]) -> Option<Encoding> {
+    let head = &bytes[..bytes.len().min(1 << 16)];
+    let zeros = |from: usize| head.iter().skip(from).step_by(2).filter(|byte| **byte == 0).count();
+    // One character in sixteen at least, and more than one: a zero byte may have come in by itself.
+    let some = (head.len() / 32).max(2);
+    match (zeros(0), zeros(1)) {
+        (even, odd) if even >= some && even > 4 * odd => Some(Encoding::Utf16Be),
+        (even, odd) if odd >= some && odd > 4 * even => Some(Encoding::Utf16),
+        _ => None,
+    }
+}
+
 /// What other kind of file this is, by its first bytes, and what to do then.
 pub(super) fn looks_like(bytes: &[u8]) -> Option<&'static str> {
     match bytes {
@@ -203,6 +237,12 @@ pub(super) fn looks_like(bytes: &[u8]) -> Option<&'static str> {
         }
         [b'S', b'Q', b'L', b'i', b't', b'e', b' ', ..] => {
             Some("the file is an SQLite database: a stage of kind `database` reads it")
+        }
+        [0xff, 0xff, 0xff, 0xff, ..] => Some(
+            "the file is a stream of arrow's, and not its file format: write it with `pyarrow.ipc.new_file`, or as parquet",
+        ),
+        [b'F', b'E', b'A', b'1', ..] => {
+            Some("the file is of Feather's version 1: write it in version 2, or as parquet")
         }
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
             Some("the file begins with the byte order mark of UTF-16: `encoding = \"utf16\"`")
@@ -284,6 +324,33 @@ mod tests {
     }
 
     #[test]
+    fn the_order_of_two_bytes_is_told() {
+        let text = "name,n\n一一一一一一一一一一一一,1\n";
+        let low: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let high: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+        let marked: Vec<u8> = "\u{feff}name,n\n".encode_utf16().flat_map(u16::to_be_bytes).collect();
+        let wrong = |bytes: &[u8], encoding| {
+            let bad = Text::decode(bytes, encoding, true).not_text(bytes, encoding)?;
+            Some((bad.message, bad.hints.join("; ")))
+        };
+        for (bytes, encoding) in [(&low, Encoding::Utf16), (&high, Encoding::Utf16Be), (&marked, Encoding::Utf16)] {
+            assert_eq!(wrong(bytes, encoding), None, "{encoding:?}");
+        }
+        let plain: Vec<u8> = "name,n\nx,1\n".encode_utf16().flat_map(u16::to_be_bytes).collect();
+        let (message, hint) = wrong(&plain, Encoding::Utf16).expect("the other order");
+        assert_eq!(message, "the text is not in utf16: its bytes come in the other order");
+        assert_eq!(hint, "`encoding = \"utf16_be\"`");
+        let (_, hint) = wrong(&plain, Encoding::Utf8).expect("no text");
+        assert_eq!(hint, "if it is UTF-16, say so: `encoding = \"utf16_be\"`");
+        let (_, hint) = wrong(b"a,b\n1,\0\n", Encoding::Utf8).expect("no text");
+        assert_eq!(hint, "if it is UTF-16, say so: `encoding = \"utf16\"`", "one zero tells nothing");
+        let cut = [&[0xff, 0xfe][..], &low[..9]].concat();
+        let layout = Layout { encoding: Encoding::Utf16, ..Layout::new(Format::Csv) };
+        let bad = Text::decode(&cut, Encoding::Utf16, true).not_in(&layout, &cut).expect("it breaks off");
+        assert!(bad.hints[0].starts_with("the file breaks off"), "{:?}", bad.hints);
+    }
+
+    #[test]
     fn a_stray_byte_is_placed() {
         let decoded = Text::decode(b"a\nb\xe9c\n", Encoding::Utf8, true);
         assert_eq!(decoded.strays, [Stray { at: 3, byte: 0xe9 }]);
@@ -300,6 +367,9 @@ mod tests {
         assert_eq!(beginning(&western).0, Encoding::Latin1);
         assert_eq!(beginning(&gbk), (Encoding::Gbk, "一,二\n三,四\n".to_owned()));
         assert_eq!(beginning(b"PK\x03\x04\xff").0, Encoding::Utf8);
+        let western = b"na\xefve,n\n1,2\n";
+        let bad = Text::decode(western, Encoding::Utf8, true).not_in(&layout, western).expect("an error");
+        assert!(bad.hints[0].contains("fits `encoding = \"latin1\"` or"), "{:?}", bad.hints);
         // Only where it can be done is it said that lines can be left out.
         for (format, reject, said) in [
             (Format::Tsv, false, true),

@@ -83,7 +83,11 @@ fn offset(text: &str) -> Option<i64> {
         3 => 0,
         _ => return None,
     };
-    let all = (number(&bytes[1..3])? * 60 + minutes) * 60_000_000;
+    let hours = number(&bytes[1..3])?;
+    if hours > 23 || minutes > 59 {
+        return None;
+    }
+    let all = (hours * 60 + minutes) * 60_000_000;
     match bytes[0] {
         b'+' => Some(all),
         b'-' => Some(-all),
@@ -127,8 +131,15 @@ mod tests {
         }
         assert_eq!(datetime("2013-01-01"), Some(15_706 * DAY));
         assert_eq!(datetime("1969-12-31 23:59:59.5"), Some(-500_000));
-        for wrong in ["2013-01-01 25:00", "2013-01-01x05:00", "2013-01-01 05:00 noon", "2013-01-01 5:00", "é013-01-01"]
-        {
+        for wrong in [
+            "2013-01-01 05:00+24:00",
+            "2013-01-01 05:00-0160",
+            "2013-01-01 25:00",
+            "2013-01-01x05:00",
+            "2013-01-01 05:00 noon",
+            "2013-01-01 5:00",
+            "é013-01-01",
+        ] {
             assert_eq!(datetime(wrong), None, "{wrong}");
         }
         assert_eq!(time("10:12:00.25"), Some(36_720_250_000_000));

@@ -80,6 +80,8 @@ fn report(
 enum How {
     /// By so many different values.
     Values(usize),
+    /// One value, or that there is none, in all rows of a class and in no other row.
+    One { missing: bool },
     /// The rows of each class follow each other in the order of the column.
     Stretches,
     /// The number rises, or falls, with the column.
@@ -92,6 +94,10 @@ impl How {
         match self {
             Self::Values(values) => {
                 format!("each of its {} values always has the same `{target}`", count(*values as u64))
+            }
+            Self::One { missing: true } => format!("it is missing where `{target}` has one value, and in no other row"),
+            Self::One { missing: false } => {
+                format!("one of its values stands where `{target}` has one value, and in no other row")
             }
             Self::Stretches => format!("sorted by it, each value of `{target}` is one unbroken stretch of rows"),
             Self::Order { rises } => {
@@ -131,9 +137,14 @@ impl Values {
                 return Ok(None);
             }
         }
-        let Some(groups) = self.groups(&same_rows(vec![column.clone()], column.len())?) else { return Ok(None) };
+        let codes = same_rows(vec![column.clone()], column.len())?;
+        let Some(groups) = self.groups(&codes) else { return Ok(None) };
         if repeat(&groups, column.len()) {
             return Ok(Some(How::Values(groups.len())));
+        }
+        if let Some(one) = one_against_all(&groups) {
+            let missing = column.is_null().iter().position(|missing| missing == Some(true));
+            return Ok(Some(How::One { missing: missing.is_some_and(|row| codes[row] as usize == one) }));
         }
         Ok(floats(column).and_then(|values| self.ordered_by(&values)))
     }
@@ -179,6 +190,17 @@ fn repeat(groups: &[(usize, u32)], rows: usize) -> bool {
     let often: Vec<&(usize, u32)> = groups.iter().filter(|(rows, _)| *rows >= REPEATS).collect();
     let held: usize = often.iter().map(|(rows, _)| rows).sum();
     held * 2 >= rows && often.iter().any(|(_, class)| *class != often[0].1)
+}
+
+/// The value that all rows of one class have and no other row, where all others are of another class: a date of what happened to
+/// these alone is different in nearly each of them.
+fn one_against_all(groups: &[(usize, u32)]) -> Option<usize> {
+    let (one, (rows, class)) = groups.iter().enumerate().max_by_key(|(_, (rows, _))| *rows)?;
+    let mut others = groups.iter().enumerate().filter(|(group, _)| *group != one).map(|(_, group)| group);
+    let (_, other) = others.clone().next()?;
+    let left: usize = others.clone().map(|(rows, _)| rows).sum();
+    let told = class != other && others.all(|(_, class)| class == other);
+    (told && *rows >= REPEATS && left >= REPEATS).then_some(one)
 }
 
 /// Whether numbers only rise or only fall, and are different enough for that to say something.
@@ -229,6 +251,9 @@ mod tests {
             "carrier" => rows().iter().map(|row| ["UA", "AA", "DL"][*row as usize % 3]).collect::<Vec<_>>(),
             "constant" => vec![1.5; ROWS as usize],
             "nothing" => vec![None::<f64>; ROWS as usize],
+            "complained" => delay.iter().zip(0..).map(|(delay, row)| (*delay > 15).then_some(row * 7919 % 241)).collect::<Vec<Option<i64>>>(),
+            "letter" => delay.iter().zip(0..).map(|(delay, row)| if *delay > 15 { format!("No {row}") } else { "none".to_owned() }).collect::<Vec<_>>(),
+            "some" => delay.iter().zip(0..).map(|(delay, row)| (*delay > 20).then_some(row * 7919 % 241)).collect::<Vec<Option<i64>>>(),
         ]
         .expect("a frame")
     }
@@ -259,7 +284,9 @@ mod tests {
         assert_eq!(how("delay_hours", &late), Some(How::Values(40)));
         assert_eq!(how("status", &late), Some(How::Values(3)));
         assert_eq!(how("arrived", &late), Some(How::Stretches), "hardly a value repeats");
-        for name in ["number", "tail", "twice", "carrier", "constant", "nothing"] {
+        assert_eq!(how("complained", &late), Some(How::One { missing: true }));
+        assert_eq!(how("letter", &late), Some(How::One { missing: false }));
+        for name in ["number", "tail", "twice", "carrier", "constant", "nothing", "some"] {
             assert_eq!(how(name, &late), None, "{name}");
         }
     }

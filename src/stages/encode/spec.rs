@@ -27,8 +27,9 @@ pub struct EncodeSpec {
     #[serde(default)]
     pub target: BTreeMap<String, Target>,
     /// What to do about a column of the features that determines a target in the training table (each of its values, which
-    /// repeat, always has the same target; or the rows of each class follow each other in its order): `"warn"`, `"error"`, or
-    /// `"ignore"`, which does not look. `"warn"` where nothing else is said.
+    /// repeat, always has the same target; one value, or none, stands in all rows of a class and in no other; or the rows of
+    /// each class follow each other in its order): `"warn"`, `"error"`, or `"ignore"`, which does not look. `"warn"` where
+    /// nothing else is said.
     pub leaks: Option<Leaks>,
 }
 

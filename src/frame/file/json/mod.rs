@@ -2,6 +2,7 @@
 //! objects and lists included; a whole number stays one, and a key that is now a number and now a text is an error.
 
 mod build;
+mod digits;
 mod left_out;
 mod shape;
 mod value;
@@ -29,7 +30,7 @@ pub(super) fn read_lines(
 ) -> Result<(DataFrame, Vec<Reject>), BadFile> {
     let decoded = Text::decode(bytes, layout.encoding, true);
     let stray = decoded.not_in(layout, bytes);
-    if let Some(bad) = stray.clone().filter(|_| !layout.reject).or_else(|| decoded.not_text(bytes)) {
+    if let Some(bad) = stray.clone().filter(|_| !layout.reject).or_else(|| decoded.not_text(bytes, layout.encoding)) {
         return Err(bad);
     }
     let text = &*decoded.text;
@@ -71,7 +72,7 @@ pub(super) fn read_lines(
 /// Reads one text: a list of objects, or an object in which `layout.records` leads to one.
 pub(super) fn read_whole(bytes: &[u8], layout: &Layout, watch: FileWatch<'_>) -> Result<DataFrame, BadFile> {
     let decoded = Text::decode(bytes, layout.encoding, true);
-    if let Some(bad) = decoded.not_in(layout, bytes) {
+    if let Some(bad) = decoded.not_in(layout, bytes).or_else(|| decoded.not_text(bytes, layout.encoding)) {
         return Err(bad);
     }
     if decoded.text.trim().is_empty() {
@@ -89,6 +90,12 @@ pub(super) fn read_whole(bytes: &[u8], layout: &Layout, watch: FileWatch<'_>) ->
             "mend the file there; it must be one list of objects"
         })
     })?;
+    if let Some((at, number)) = digits::lost(&value, &decoded.text) {
+        let line = line_at(&decoded.text, at);
+        return Err(
+            BadFile::new(format!("line {line}: {}", Wrong::Long(number.to_owned()).reason())).hint(digits::QUOTE)
+        );
+    }
     for key in layout.records.iter().flat_map(|path| path.split('.')) {
         value = step_into(value, key, layout)?;
     }
@@ -156,6 +163,8 @@ fn lines(text: &str) -> Vec<Range<usize>> {
 enum Wrong {
     NoJson(serde_json::Error),
     NoObject,
+    /// A whole number of too many digits.
+    Long(String),
     Conflict(Conflict),
 }
 
@@ -164,6 +173,7 @@ impl Wrong {
         match self {
             Self::NoJson(error) => words(error),
             Self::NoObject => "it is not an object".to_owned(),
+            Self::Long(number) => format!("the whole number {number} has more digits than 64 bits hold"),
             Self::Conflict(conflict) => {
                 format!("`{}` is {} here, and {} before", conflict.place, conflict.now, conflict.before)
             }
@@ -177,6 +187,7 @@ impl Wrong {
                 .hint(LEAVE_OUT),
             Self::NoObject => BadFile::new(format!("{place} is not an object, expected `{{…}}`"))
                 .hint("a row is an object, its keys the columns"),
+            Self::Long(_) => BadFile::new(format!("{place}: {}", self.reason())).hint(digits::QUOTE).hint(LEAVE_OUT),
             Self::Conflict(conflict) => {
                 let column = conflict.column();
                 BadFile::new(format!("{place}: {}", self.reason()))
@@ -219,8 +230,12 @@ fn common_shape(
     rejects: &mut Rejects,
 ) -> Result<(Shape, Vec<Range<usize>>), BadFile> {
     let row = |line: &Range<usize>| -> Result<Shape, Wrong> {
-        let value: Json = serde_json::from_str(&text[line.clone()]).map_err(Wrong::NoJson)?;
-        shape_of(&value, layout)
+        let line = &text[line.clone()];
+        let value: Json = serde_json::from_str(line).map_err(Wrong::NoJson)?;
+        match digits::lost(&value, line) {
+            Some((_, number)) => Err(Wrong::Long(number.to_owned())),
+            None => shape_of(&value, layout),
+        }
     };
     let block = |lines: &[Range<usize>]| -> Option<Shape> {
         let mut shape = Shape::Null;

@@ -191,3 +191,27 @@ fn numbers_are_read_to_their_last_bit() {
     let read: Vec<u64> = df.column("x").expect("x").f64().expect("floats").iter().flatten().map(f64::to_bits).collect();
     assert_eq!(read, numbers.map(f64::to_bits));
 }
+
+#[test]
+fn a_whole_number_of_too_many_digits_is_no_float() {
+    let told = "the whole number 123456789012345678901234567890 has more digits than 64 bits hold";
+    let text = "{\"wei\": 1}\n{\"wei\": 123456789012345678901234567890}\n{\"wei\": 3}\n";
+    for dtype in [None, Some(DType::Str)] {
+        let read = lines_with(text, |layout| {
+            layout.types = TypeRules::new(dtype.into_iter().map(|dtype| ("wei".to_owned(), dtype)).collect());
+        });
+        assert_eq!(said(read), format!("line 2: {told}"));
+    }
+    let (df, rejects) = lines_with(text, |layout| layout.reject = true).expect("read");
+    assert_eq!((df.height(), rejects.len(), rejects[0].line, rejects[0].reason.as_str()), (2, 1, 2, told));
+    let whole = "[{\"wei\": 1},\n {\"wei\": 123456789012345678901234567890}]";
+    assert_eq!(whole_with(whole, |_| {}).expect_err("it fails").message, format!("line 2: {told}"));
+    assert_eq!(types(&whole_with("[{\"a\": 1e30}, {\"a\": 2}]", |_| {}).expect("read")), ["a f64"]);
+}
+
+#[test]
+fn a_field_that_is_named_like_a_column_is_told() {
+    let read = lines_with("{\"a\": {\"x\": 1}, \"a.x\": 2}\n", |layout| layout.flatten = true);
+    let bad = read.expect_err("two columns of one name");
+    assert!(bad.message.contains("'a.x'") && bad.hints[0].starts_with("without `flatten`"), "{bad:?}");
+}

@@ -55,7 +55,7 @@ impl Kind for Database {
     const INFO: StageInfo = StageInfo {
         name: "database",
         family: Family::Source,
-        version: 1,
+        version: 2,
         summary: "Makes a table of what a query of an SQLite file or a PostgreSQL server returns.",
         ports: &[Port { name: TABLE, about: "the query's rows" }],
         example: r#"[stage.orders]

@@ -313,7 +313,8 @@ impl Values {
             (Self::Floats(values), ValueRef::Real(value)) => values.push(Some(value)),
             (Self::Texts(values), ValueRef::Text(value)) => values.push(Some(text(value)?)),
             (Self::Texts(values), ValueRef::Integer(value)) if as_text => values.push(Some(value.to_string())),
-            (Self::Texts(values), ValueRef::Real(value)) if as_text => values.push(Some(value.to_string())),
+            // As a float is written elsewhere, and by SQLite: 2.0.
+            (Self::Texts(values), ValueRef::Real(value)) if as_text => values.push(Some(format!("{value:?}"))),
             (Self::Bytes(values), ValueRef::Blob(value)) => values.push(Some(value.to_vec())),
             (before, now) => {
                 let now = match now {

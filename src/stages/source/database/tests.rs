@@ -61,6 +61,15 @@ fn rows_have_the_types_of_their_values() {
 }
 
 #[test]
+fn a_float_as_text_is_written_as_one() {
+    let query = "SELECT 10.0 AS a UNION ALL VALUES (2.5), (7), ('x'), (1e300)";
+    let (_, df) =
+        run(&bench(), &format!("path = \"shop.db\"\nquery = \"{query}\"\ntypes = {{ a = \"str\" }}")).expect("run");
+    let texts: Vec<Option<&str>> = df.column("a").expect("a").str().expect("str").iter().collect();
+    assert_eq!(texts, [Some("10.0"), Some("2.5"), Some("7"), Some("x"), Some("1e300")]);
+}
+
+#[test]
 fn a_long_read_tells_how_far_it_is() {
     let bench = bench();
     let numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 70000) SELECT i FROM n";

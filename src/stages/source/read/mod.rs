@@ -37,7 +37,7 @@ impl Kind for Read {
     const INFO: StageInfo = StageInfo {
         name: "read",
         family: Family::Source,
-        version: 3,
+        version: 4,
         summary: "Makes a table of csv, tsv, parquet, JSON, arrow, ARFF or IDX files, compressed or not.",
         ports: &[
             Port { name: TABLE, about: "the table, its rows in the files' order" },
@@ -109,6 +109,9 @@ types = { year = "i32" }
         };
         let line = summary(cx, &files, &written, &rejects);
         let produced = written.port(TABLE, Produced::new(line));
+        if let Some(separator) = other_separator(spec, &layout, &produced) {
+            cx.services.warn(separator);
+        }
         match spec.bad_lines {
             BadLines::Error => Ok(produced),
             BadLines::Reject => write_table(cx, REJECTS, rejects_table(&rejects)?, produced),
@@ -144,6 +147,22 @@ fn summary(cx: &RunCx<'_>, files: &input::Files, written: &Written, rejects: &[R
         first.line, first.reason
     ));
     format!("{}, {count} rejected", written.shown())
+}
+
+/// What is said of a file with one column, whose name holds what may be meant to stand between fields.
+fn other_separator(spec: &Spec, layout: &Layout, produced: &Produced) -> Option<String> {
+    let Some(ArtifactType::Table(schema)) = produced.ports.first().map(|port| &port.ty) else { return None };
+    let [column] = schema.columns.as_slice() else { return None };
+    if !layout.format.is_delimited() || !layout.header || !layout.names.is_empty() || spec.separator.is_some() {
+        return None;
+    }
+    let (mark, written) = [(';', ";"), ('\t', "\\t"), ('|', "|"), (',', ",")]
+        .into_iter()
+        .find(|(mark, _)| column.name.contains(*mark))?;
+    let name = column.name.replace(mark, written);
+    Some(format!(
+        "there is one column, `{name}`: if `{written}` stands between fields, say `separator = \"{written}\"`"
+    ))
 }
 
 /// Reads the files in pieces, where the stage says how much memory it may use, and they allow it.

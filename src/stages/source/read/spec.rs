@@ -39,8 +39,8 @@ pub struct Spec {
     #[serde(default)]
     pub names: Vec<String>,
     /// Column types, by name or pattern (`"pixel_*" = "u8"`). Types that are not given are told from the whole file:
-    /// `bool`, `i64`, `f64` or `str`; dates and times only when given. A value that is not of its column's type is an
-    /// error.
+    /// `bool`, `i64`, `f64` or `str`; dates and times only when given, and whole numbers with zeros before them (`02134`)
+    /// are text. A value that is not of its column's type is an error.
     #[serde(default)]
     pub types: BTreeMap<String, DType>,
     /// csv and tsv: the character between fields.

@@ -134,6 +134,43 @@ fn inference_sees_the_last_row() {
 }
 
 #[test]
+fn what_a_number_would_lose_stays_text() {
+    let (produced, _) = read("a.csv", b"zip,hash,n\n02134,12e4567,0\n10001,31e9999,-7\n", "").expect("read");
+    assert_eq!(types(&produced), ["zip str", "hash str", "n i64"]);
+    let (produced, _) = read("a.csv", b"zip\n02134\n", "types = { zip = \"i64\" }").expect("read");
+    assert_eq!(types(&produced), ["zip i64"], "where it is declared, it is a number");
+    let error = failure(b"x\n1.5\n1e999\n", "types = { x = \"f64\" }");
+    assert_eq!(error.message, "line 3, column `x`: found `1e999`, expected a number (f64)");
+    let error = failure(b"x\n1e39\n", "types = { x = \"f32\" }");
+    assert_eq!(error.message, "line 2, column `x`: found `1e39`, expected a number (f32)");
+}
+
+#[test]
+fn words_for_true_are_asked_for() {
+    let error = failure(b"paid\nYes\n", "types = { paid = \"bool\" }");
+    assert_eq!(error.message, "line 2, column `paid`: found `Yes`, expected true or false");
+    let hint = "if `Yes` is a word for true or false, say so: `true_values` and `false_values`";
+    assert_eq!(error.hints[0], hint);
+}
+
+#[test]
+fn another_separator_is_guessed_aloud() {
+    let warned = |text: &[u8], fields: &str| {
+        let bench = bench("a.csv", text);
+        bench.run::<Read>(&format!("from = \"raw\"\n{fields}")).expect("read");
+        let warnings = bench.warnings.lock().expect("no panic").clone();
+        warnings.join("; ")
+    };
+    let told = "there is one column, `a;b`: if `;` stands between fields, say `separator = \";\"`";
+    assert_eq!(warned(b"a;b\n1;2\n", ""), told);
+    assert!(warned(b"a\tb\n1\t2\n", "").ends_with("say `separator = \"\\t\"`"));
+    for fields in ["separator = \",\"", "header = false", "names = [\"a;b\"]"] {
+        assert_eq!(warned(b"a;b\n1;2\n", fields), "", "{fields}");
+    }
+    assert_eq!(warned(b"a,b;c\n1,2\n", ""), "");
+}
+
+#[test]
 fn a_ragged_line_is_named() {
     let error = failure(b"a,b\n1,2\n\"x\ny\",2\n1,2,3\n", "");
     assert_eq!(error.message, "line 5 has 3 fields, expected 2");
@@ -143,6 +180,18 @@ fn a_ragged_line_is_named() {
     assert_eq!(error.message, "line 2 has 1 field, expected 2");
     let error = failure(b"1,2,3\n", "header = false\nnames = [\"a\", \"b\"]");
     assert_eq!(error.message, "line 1 has 3 fields, expected 2");
+}
+
+#[test]
+fn lines_that_end_in_two_ways_are_told() {
+    let error = failure(b"a,b\r1,2\r3,4\n", "");
+    assert_eq!(error.message, "the first row holds a carriage return that is not in quotes");
+    let error = failure(b"a,b\r\n1,2\n3,4\r5,6\r\n", "");
+    assert_eq!(error.message, "line 3 has 3 fields, expected 2");
+    assert!(error.notes.iter().any(|note| note == "line 3: 3,4\\r5,6"), "{:?}", error.notes);
+    assert!(error.hints[0].starts_with("a carriage return alone"), "{:?}", error.hints);
+    let (produced, _) = read("a.csv", b"\"a\rb\",c\n1,2\n", "").expect("read");
+    assert_eq!(types(&produced), ["a\rb i64", "c i64"], "in quotes it belongs to the name");
 }
 
 #[test]

@@ -97,13 +97,17 @@ fn meant(entity: Entity, text: &str) -> String {
     let text = &*narrow(text);
     let kept = |keep: fn(&char) -> bool| text.chars().filter(keep).collect::<String>();
     match entity {
-        Entity::Email | Entity::Ip => text.to_ascii_lowercase(),
+        Entity::Email | Entity::Ip => text.to_lowercase(),
         Entity::Name => text.to_owned(),
         Entity::CnMobile => {
             let digits = kept(char::is_ascii_digit);
             digits[digits.len().saturating_sub(11)..].to_owned()
         }
-        Entity::Phone => american(text).unwrap_or_else(|| kept(char::is_ascii_digit)),
+        Entity::Phone => american(text).unwrap_or_else(|| {
+            let digits = kept(char::is_ascii_digit);
+            // As it is dialled or with a plus.
+            digits.strip_prefix("00").unwrap_or(&digits).to_owned()
+        }),
         Entity::Card => kept(char::is_ascii_digit),
         Entity::CnId | Entity::Iban => kept(char::is_ascii_alphanumeric).to_ascii_uppercase(),
     }

@@ -35,6 +35,13 @@ fn everything_is_masked_unless_more_is_said() {
     for (text, wanted) in [
         ("write to ada@example.org.", "write to [email]."),
         ("'ada@example.org'", "'[email]'"),
+        ("Max.Müller@example.de, ada@müller.de", "[email], [email]"),
+        ("请写信给ada@example.org谢谢; пишите: почта@пример.рф", "请写信给[email]谢谢; пишите: [email]"),
+        ("iban de89370400440532013000 or 0049 30 1234567", "iban [iban] or [phone]"),
+        (
+            "de89370400440532013001, key 0012 345 and 000044 2079460958",
+            "de89370400440532013001, key 0012 345 and 000044 2079460958",
+        ),
         ("call (212) 555-0143 or +44 20 7946 0958", "call [phone] or [phone]"),
         ("手机：１３８１２３４５６７８，身份证11010519491231002X", "手机：[cn_mobile]，身份证[cn_id]"),
         ("card 4111 1111 1111 1111 12/25", "card [card] 12/25"),

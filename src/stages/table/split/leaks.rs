@@ -128,15 +128,17 @@ impl<'a> Compared<'a> {
     fn of(spec: &Spec, df: &'a DataFrame) -> Result<Self, StageError> {
         let (mut names, mut names_of_rows) = (Vec::new(), Vec::new());
         for column in df.columns().iter().filter(|column| spec.compares(column.name(), column.dtype().is_nested())) {
-            let name = column.name().to_string();
-            match spec.compare.is_none() && is_number_of_rows(column)? {
-                false => names.push(name),
-                true if column.dtype() == &DataType::String => names_of_rows.push(name),
-                true => {}
-            }
+            let of_rows = spec.compare.is_none() && is_number_of_rows(column)?;
+            let found = if of_rows { &mut names_of_rows } else { &mut names };
+            found.push(column.name().to_string());
         }
         if !names_of_rows.is_empty() && !tell_apart(df, &names) {
-            names.extend(names_of_rows);
+            // What counts rows says nothing beside texts; beside a class it is what a row has.
+            let is =
+                |name: &String, what: fn(&DataType) -> bool| df.column(name).is_ok_and(|column| what(column.dtype()));
+            let beside_class = !names.is_empty() && !names.iter().any(|name| is(name, DataType::is_string));
+            let is_told = |name: &String| is(name, |dtype| dtype.is_string() || dtype.is_float());
+            names.extend(names_of_rows.into_iter().filter(|name| beside_class || is_told(name)));
         }
         let (mut texts, mut normalised) = (BTreeMap::new(), BTreeMap::new());
         for name in &names {
@@ -278,18 +280,24 @@ fn tell_apart(df: &DataFrame, names: &[String]) -> bool {
     false
 }
 
-/// The longest text that may be no more than a name.
+/// The longest text that may be no more than a name, whatever is in it; and the longest digest, in hexadecimal digits.
 const LONGEST_NAME: usize = 40;
+const LONGEST_DIGEST: usize = 128;
 
-/// Whether a column only numbers or names the rows: whole numbers, times or names, each of them once.
+/// Whether a text may be no more than a name: a number in it, or an address.
+fn is_name(text: &str) -> bool {
+    let digit = text.bytes().any(|byte| byte.is_ascii_digit());
+    let digest = || text.len() <= LONGEST_DIGEST && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+    let named = digit && (text.len() <= LONGEST_NAME || digest()) || text.contains("://");
+    named && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// Whether a column only numbers or names the rows: whole numbers, also as floats, times or names, each of them once.
 fn is_number_of_rows(column: &Column) -> Result<bool, StageError> {
-    let is_name = |text: &str| {
-        let digit = text.bytes().any(|byte| byte.is_ascii_digit());
-        digit && text.len() <= LONGEST_NAME && text.bytes().all(|byte| byte.is_ascii_graphic())
-    };
-    let counts = match column.str() {
-        Ok(texts) => texts.iter().flatten().all(is_name),
-        Err(_) => column.dtype().is_integer() || column.dtype().is_temporal(),
+    let counts = match (column.str(), column.f64()) {
+        (Ok(texts), _) => texts.iter().flatten().all(is_name),
+        (_, Ok(floats)) => floats.iter().flatten().all(|value| value.fract() == 0.0),
+        _ => column.dtype().is_integer() || column.dtype().is_temporal(),
     };
     if !counts || column.len() < 2 {
         return Ok(false);

@@ -30,7 +30,7 @@ impl Kind for Split {
     const INFO: StageInfo = StageInfo {
         name: "split",
         family: Family::Table,
-        version: 4,
+        version: 5,
         summary: "Divides a table's rows into parts: at random, stratified, by groups, by time, into folds or by a given column; counts rows that stand in several.",
         ports: &[Port {
             name: "*",

@@ -301,10 +301,13 @@ fn a_name_of_each_row_does_not_hide_repeated_ones() {
     let mut plain = Bench::default();
     table_input(&mut plain, "table", reviews());
     let wanted = look(&plain, TWO).0;
-    for name in
-        [&|row: usize| format!("N{row:06}"), &|row: usize| format!("{:08x}-77aa-4f00-8a00-{row:012x}", row * 7919)]
-            as [&dyn Fn(usize) -> String; 2]
-    {
+    let names: [&dyn Fn(usize) -> String; 4] = [
+        &|row: usize| format!("N{row:06}"),
+        &|row: usize| format!("{:08x}-77aa-4f00-8a00-{row:012x}", row * 7919),
+        &|row: usize| format!("{:064x}", row * 7919),
+        &|row: usize| format!("https://books.example.org/reviews/of-the-year/page-{}", row + 1),
+    ];
+    for name in names {
         let bench = named(reviews(), name);
         let (found, summary) = look(&bench, TWO);
         assert_eq!((found, wanted > 10.0), (wanted, true));
@@ -319,6 +322,15 @@ fn a_name_of_each_row_does_not_hide_repeated_ones() {
     assert_eq!((found, summary.as_str()), (0.0, "train 140 · test 60 · compared in all columns"));
     let texts = look(&named(reviews(), &|row| format!("no name of row {row}")), TWO);
     assert_eq!(texts.0, 0.0, "a text is no name");
+    // An index that a program wrote as floats, and what only looks like a number of the rows: the one feature.
+    let mut bench = Bench::default();
+    let index = Column::new("index".into(), (0..500).map(f64::from).collect::<Vec<_>>());
+    table_input(&mut bench, "table", reviews().hstack(&[index]).expect("a frame"));
+    assert_eq!(look(&bench, TWO), (wanted, "train 350 · test 150 · compared in `text`".to_owned()));
+    let seconds =
+        df!["at" => (0..200).collect::<Vec<i32>>(), "on" => (0..200).map(|row| row % 2).collect::<Vec<i32>>()];
+    table_input(&mut bench, "table", seconds.expect("a frame"));
+    assert_eq!(look(&bench, TWO), (0.0, "train 140 · test 60 · compared in all columns".to_owned()));
 }
 
 #[test]

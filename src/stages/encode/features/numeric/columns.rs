@@ -142,7 +142,7 @@ impl FittedNumber {
         match scaled.iter().position(|value| !value.is_finite()) {
             None => Ok(scaled),
             Some(row) => Err(StageError::data(format!(
-                "column `{}` is {} in {}, too large for a 32-bit float",
+                "column `{}` is {:?} in {}, too large for a 32-bit float",
                 self.name,
                 values[row].or(self.fill).unwrap_or(f64::NAN),
                 places.told(row)

@@ -8,8 +8,8 @@ use std::ops::Range;
 pub(super) const CARD: &[&str] =
     &[r"[0-9]{4}(?:[ -][0-9]{4}){2,3}(?:[ -][0-9]{1,4})?", r"3[0-9]{3}[ -][0-9]{6}[ -][0-9]{4,5}", r"[0-9]{13,19}"];
 
-/// A country, check digits, and letters and digits in one piece or in fours.
-pub(super) const IBAN: &[&str] = &[r"[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?"];
+/// A country, check digits, and letters and digits in one piece or in fours; some programs write them small.
+pub(super) const IBAN: &[&str] = &[r"[A-Za-z]{2}[0-9]{2}(?: ?[A-Za-z0-9]{4}){2,7}(?: ?[A-Za-z0-9]{1,3})?"];
 
 /// What speaks for a card, and what against it.
 const CARD_WORDS: &[&str] = &["card", "visa", "credit", "debit", "卡号", "银行卡", "信用卡", "储蓄卡"];
@@ -57,7 +57,7 @@ fn is_of_a_brand(digits: &[u8]) -> bool {
 }
 
 pub(super) fn iban(plain: &Plain<'_>, range: Range<usize>) -> Option<Range<usize>> {
-    let length = length_of(plain.text.get(range.start..range.start + 2)?)?;
+    let length = length_of(&plain.text.get(range.start..range.start + 2)?.to_ascii_uppercase())?;
     let mut account = String::with_capacity(length);
     let mut end = range.start;
     for (at, c) in plain.text[range.clone()].char_indices() {

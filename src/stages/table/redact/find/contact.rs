@@ -5,15 +5,23 @@ use super::plain::Plain;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 
-pub(super) const EMAIL: &[&str] =
-    &[r"[A-Za-z0-9._%+'-]{1,64}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,24}"];
+/// Letters are those of scripts that are written with spaces and have addresses in use: `Müller`, `почта`. What stands directly
+/// before or behind an address in another script, as in Chinese, is no part of it.
+pub(super) const EMAIL: &[&str] = &[concat!(
+    r"[0-9\p{Latin}\p{Greek}\p{Cyrillic}\p{M}._%+'-]+@",
+    r"(?:[0-9\p{Latin}\p{Greek}\p{Cyrillic}\p{M}](?:[0-9\p{Latin}\p{Greek}\p{Cyrillic}\p{M}-]*",
+    r"[0-9\p{Latin}\p{Greek}\p{Cyrillic}\p{M}])?\.)+",
+    r"[\p{Latin}\p{Greek}\p{Cyrillic}\p{M}]{2,}"
+)];
 
 /// Version 4, then version 6.
 pub(super) const IP: &[&str] = &[r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}", r"[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}"];
 
-/// In international form; the American forms; the Chinese form with an area code; any digits, for which a word must speak.
+/// In international form, with a plus or as it is dialled; the American forms; the Chinese form with an area code; any digits, for
+/// which a word must speak.
 pub(super) const PHONE: &[&str] = &[
     r"\+[1-9][0-9]{0,2}[ .-]?(?:\([0-9]{1,4}\)[ .-]?)?[0-9](?:[ .-]?[0-9]){5,12}",
+    r"00[1-9][0-9]{0,2}[ .-](?:\([0-9]{1,4}\)[ .-]?)?[0-9](?:[ .-]?[0-9]){5,12}",
     r"(?:\+?1[ .-])?(?:\([2-9][0-9]{2}\) ?|[2-9][0-9]{2}[.-])[2-9][0-9]{2}[.-][0-9]{4}",
     r"0[1-9][0-9]{1,2}-[2-8][0-9]{6,7}",
     r"\(?[0-9]{2,5}\)?(?:[ .-]?[0-9]{2,5}){1,4}",
@@ -86,9 +94,18 @@ pub(super) fn phone(plain: &Plain<'_>, range: Range<usize>) -> Option<Range<usiz
         return Some(range);
     }
     let before_plus = plain.before(range.start) == Some('+');
-    let formed = is_american(text) || is_chinese(text);
+    let formed = is_american(text) || is_chinese(text) || is_dialled(text);
     let spoken_for = plain.follows(range.start, 16, PHONE_WORDS);
     (!before_plus && (formed || spoken_for)).then_some(range)
+}
+
+/// `0044 20 7946 0958`: a country's code behind two zeros, and apart from the rest.
+fn is_dialled(text: &str) -> bool {
+    let Some((country, rest)) = text.strip_prefix("00").and_then(|text| text.split_once([' ', '.', '-'])) else {
+        return false;
+    };
+    let code = (1..=3).contains(&country.len()) && country.bytes().all(|byte| byte.is_ascii_digit());
+    code && !country.starts_with('0') && digits(rest).len() >= 6
 }
 
 /// `(212) 555-0143`, `212-555-0143`, `212.555.0143`, with or without a 1.
