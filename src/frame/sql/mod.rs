@@ -22,6 +22,7 @@ mod matches;
 mod meanings;
 mod moments;
 mod names;
+mod no_table;
 mod on;
 mod place;
 mod qualify;
