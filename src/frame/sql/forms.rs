@@ -13,8 +13,8 @@ use super::conditions::has_column;
 use super::holds::Holds;
 use super::scalars::Plan;
 use super::{
-    Problem, compared, distinct, distinct_on, exists, frames, groups, meanings, no_table, on, qualify, regroup, scalars, sets,
-    unnest, using, windows,
+    Problem, compared, distinct, distinct_on, exists, frames, groups, meanings, no_table, on, qualify, regroup,
+    scalars, sets, unnest, using, windows,
 };
 use crate::types::TableSchema;
 use polars::prelude::{PolarsResult, polars_bail, polars_err};

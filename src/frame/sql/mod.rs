@@ -305,6 +305,8 @@ fn parse_expr(text: &str) -> Result<sqlparser::ast::Expr, Problem> {
 }
 
 #[cfg(test)]
+mod mixed;
+#[cfg(test)]
 mod places;
 
 #[cfg(test)]
