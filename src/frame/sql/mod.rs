@@ -31,6 +31,7 @@ mod regroup;
 mod said;
 mod scalars;
 mod scope;
+mod semi;
 mod sets;
 mod smallest;
 mod trial;

@@ -1,5 +1,6 @@
 //! `sql`: one table from several, by a query.
 
+use super::columns::named;
 use super::input_of;
 use super::reads::Planned;
 use super::report::report;
@@ -90,7 +91,10 @@ GROUP BY name
             return Outputs::one(TABLE, ArtifactType::Unknown);
         }
         let ty = match check_query(&spec.query, &tables, spec.float_sums) {
-            Ok(schema) => ArtifactType::Table(schema),
+            Ok(schema) => {
+                named(tables.values(), &schema, path!["query"], cx);
+                ArtifactType::Table(schema)
+            }
             Err(problems) => {
                 report(problems, &path!["query"], &spec.inputs, &tables, cx);
                 ArtifactType::Table(TableSchema::unknown())
