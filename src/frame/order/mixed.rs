@@ -144,7 +144,8 @@ fn are_truth_and_text(left: &Expr, right: &Expr, scope: &Scope<'_>) -> bool {
 
 /// A text that is written out, as what it stands for beside `value`.
 fn compared(value: &Expr, literal: Expr, scope: &Scope<'_>) -> PolarsResult<Expr> {
-    let (Some(written), Some(dtype)) = (text(&literal), dtype(value, scope)) else { return Ok(literal) };
+    let Some(dtype) = text(&literal).and_then(|_| dtype(value, scope)) else { return Ok(literal) };
+    let written = text(&literal).unwrap_or_default();
     match Sort::of(&dtype) {
         Some(Sort::Moment | Sort::Time) => moment(written, &dtype),
         Some(Sort::Truth) if !["true", "false"].contains(&written) => Err(not_asked("bool", &format!("'{written}'"))),
@@ -170,7 +171,11 @@ fn moment(text: &str, dtype: &DataType) -> PolarsResult<Expr> {
         Some(value) if value != AnyValue::Null => Ok(lit(Scalar::new(dtype.clone(), value))),
         _ => {
             let of = named(&dtype.to_string());
-            polars_bail!(InvalidOperation: "'{text}' is compared with a {of}, and is none: write it as '2024-01-31' or '2024-01-31 12:30:00', or CAST the column")
+            let as_what = match dtype {
+                DataType::Time => "'12:30:00'",
+                _ => "'2024-01-31' or '2024-01-31 12:30:00'",
+            };
+            polars_bail!(InvalidOperation: "'{text}' is compared with a {of}, and is none: write it as {as_what}, or CAST the column")
         }
     }
 }

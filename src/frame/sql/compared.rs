@@ -106,7 +106,7 @@ impl Writer {
             Expr::InList { expr: value, list, negated } if list.iter().all(|one| text_of(one).is_some()) => {
                 let equal = |mut one: Expr| {
                     self.beside(value, &mut one);
-                    binary(nested(value.as_ref().clone()), B::Eq, one)
+                    binary(nested((**value).clone()), B::Eq, one)
                 };
                 if let Some(any) = std::mem::take(list).into_iter().map(equal).reduce(|a, b| binary(a, B::Or, b)) {
                     let any = nested(any);
@@ -124,7 +124,7 @@ impl Writer {
                 for when in conditions {
                     let mut one = std::mem::replace(&mut when.condition, Expr::value(Value::Null));
                     self.beside(&value, &mut one);
-                    when.condition = binary(nested(value.as_ref().clone()), B::Eq, nested(one));
+                    when.condition = binary(nested((*value).clone()), B::Eq, nested(one));
                 }
             }
             Expr::Function(call) if is_one_of(call, &["nullif"]) => {
