@@ -57,7 +57,7 @@ impl JsonSchema for OneOrMany {
 }
 
 /// Reports a column without a name that none of the tables `before` had: files have such, but nobody means to make one.
-pub(super) fn named<'a>(
+pub(super) fn all_named<'a>(
     before: impl IntoIterator<Item = &'a TableSchema>,
     after: &TableSchema,
     at: Path,

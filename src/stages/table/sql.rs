@@ -1,6 +1,6 @@
 //! `sql`: one table from several, by a query.
 
-use super::columns::named;
+use super::columns::all_named;
 use super::input_of;
 use super::reads::Planned;
 use super::report::report;
@@ -92,7 +92,7 @@ GROUP BY name
         }
         let ty = match check_query(&spec.query, &tables, spec.float_sums) {
             Ok(schema) => {
-                named(tables.values(), &schema, path!["query"], cx);
+                all_named(tables.values(), &schema, path!["query"], cx);
                 ArtifactType::Table(schema)
             }
             Err(problems) => {

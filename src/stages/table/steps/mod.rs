@@ -25,7 +25,7 @@ mod tests;
 mod unpivot;
 mod window;
 
-use super::columns::named;
+use super::columns::all_named;
 use crate::frame::schema::from_polars_schema;
 use crate::frame::{FloatSums, failed, polars_schema, trying};
 use crate::stage::{CheckCx, Path, Ref, RunCx, StageError};
@@ -161,7 +161,7 @@ impl Step {
         let before = input.names().any(str::is_empty);
         let output = self.rule().check(input, sums, at, cx);
         if !before {
-            named([], &output, at.clone(), cx);
+            all_named([], &output, at.clone(), cx);
         }
         output
     }
