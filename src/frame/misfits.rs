@@ -237,7 +237,7 @@ fn casts(said: &str) -> Option<String> {
                 .to_owned(),
         );
     }
-    let nameless = [" failed in column '' for ", " failed in column 'literal' for "];
+    let nameless = [" failed in column '' for ", " failed in column 'literal' for ", " failed in column 'scalar' for "];
     nameless.iter().find(|place| said.contains(*place)).map(|place| said.replace(place, " failed for "))
 }
 
@@ -387,6 +387,10 @@ mod tests {
             ("casting from Utf8View to Boolean not supported", "str cannot be cast to bool: write a comparison"),
             (
                 "conversion from `str` to `date` failed in column '' for 1 out of 2 values: [\"foo\"]",
+                "to `date` failed for 1 out",
+            ),
+            (
+                "conversion from `str` to `date` failed in column 'scalar' for 1 out of 1 values: [\"2024-02-30\"]",
                 "to `date` failed for 1 out",
             ),
             ("polars stopped on it: activate 'list_arithmetic, ' feature", "not known of values of such types"),

@@ -25,13 +25,13 @@ mod whole;
 
 pub use ends::{LEFT, RIGHT};
 pub use order_key::OrderKey;
-pub use parts::{COMPARED, DISTINCT, PLACE, POPULATION, TRUTH, TUPLE};
+pub use parts::{COMPARED, DISTINCT, PLACE, POPULATION, TRUTH, TUPLE, WRITTEN};
 pub use patterns::Regexp;
 pub use text::INITCAP;
 pub use times::{Between, Unit};
 
 pub(super) use choice::{gives_rows, of as choice};
-pub(super) use parts::{chosen, of_population};
+pub(super) use parts::{chosen, of_population, written};
 pub(super) use remainder::{has_sign, of as remainder};
 pub(super) use times::{as_text, of_text};
 pub(super) use whole::{Arithmetic, narrowed, of as whole};

@@ -24,6 +24,14 @@ pub const TRUTH: &str = "__kilter_truth";
 /// The text at the end of a `COALESCE` of columns that are one value together.
 pub const TUPLE: &str = "__kilter_tuple";
 
+/// What the text of a `CASE` begins with that stands for a text beside a value of any type; the text follows (see `frame/sql/compared.rs`).
+pub const WRITTEN: &str = "__kilter_written ";
+
+/// The text that a `CASE WHEN predicate THEN value END` stands for beside its value.
+pub(in crate::frame) fn written(predicate: &Expr) -> Option<&str> {
+    text_of(predicate)?.strip_prefix(WRITTEN)
+}
+
 /// What a `CASE WHEN predicate THEN value END` stands for, where it is no choice.
 pub(in crate::frame) fn chosen(predicate: &Expr, value: &Expr) -> Option<Expr> {
     let Expr::Function { input, function: FunctionExpr::Boolean(BooleanFunction::IsNull) } = predicate else {

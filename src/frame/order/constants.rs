@@ -5,8 +5,7 @@ use polars::prelude::*;
 
 /// What an aggregate takes in: a constant as the value of each row, and all else as it is.
 pub(super) fn of_rows(input: Expr, scope: &Scope<'_>) -> Expr {
-    // A query of no table has one row, and to polars none.
-    if !is_constant(&input) || scope.schema().is_ok_and(|schema| schema.is_empty()) {
+    if !is_constant(&input) {
         return input;
     }
     // What is wrong with it is told where it is used. Nothing is missing however often it is there.

@@ -1,7 +1,8 @@
 //! Lists of `IN (…)`.
 
 use super::super::alike::common;
-use super::Scope;
+use super::super::collect;
+use super::{Scope, mixed};
 use polars::prelude::*;
 
 /// The list of `IN (…)` as a literal. As SQL is planned it is an aggregate of a literal, for the sake of which the optimizer would
@@ -15,6 +16,12 @@ pub(super) fn whole(expr: Expr) -> Expr {
 pub(super) fn alike(mut input: Vec<Expr>, scope: &Scope<'_>) -> Vec<Expr> {
     // What is wrong with them is told where they are used.
     let dtype = |expr: &Expr| scope.schema().and_then(|schema| expr.to_field(schema)).ok().map(|field| field.dtype);
+    if let [value, list] = input.as_mut_slice()
+        && let Some(of_value) = dtype(value)
+        && let Some(moments) = moments(list, &of_value)
+    {
+        *list = moments;
+    }
     if let [value, list] = input.as_mut_slice()
         && let (Some(of_value), Some(DataType::List(of_list))) = (dtype(value), dtype(list))
         && !(of_value.is_primitive_numeric() && of_list.is_primitive_numeric())
@@ -36,6 +43,20 @@ pub(super) fn alike(mut input: Vec<Expr>, scope: &Scope<'_>) -> Vec<Expr> {
         }
     }
     input
+}
+
+/// Texts that are written out as the dates or times among which one is looked for; `None` where there are none, or one of them is
+/// no such thing.
+fn moments(list: &Expr, dtype: &DataType) -> Option<Expr> {
+    let Expr::Literal(LiteralValue::Series(list)) = list else { return None };
+    if !matches!(dtype, DataType::Date | DataType::Datetime(..) | DataType::Time) {
+        return None;
+    }
+    let texts = list.list().ok()?.get_as_series(0).filter(|texts| texts.dtype().is_string())?;
+    let texts = DataFrame::new(texts.len(), vec![texts.with_name("texts".into()).into_column()]).ok()?;
+    let read = collect(texts.lazy().select([mixed::read(col("texts"), dtype)])).ok()?;
+    let list = read.columns().first()?.as_materialized_series().implode().ok()?.into_series();
+    Some(Expr::Literal(LiteralValue::Series(SpecialEq::new(list))))
 }
 
 /// A list and what is looked for in it. `IN` over a query asks whether its list holds a missing value, which polars takes for no

@@ -3,11 +3,13 @@
 //! What polars leaves open, this settles: groups come sorted by their keys (missing values first), joins keep the order of the left table and then
 //! of the right, rows that become equal keep the first, sorts are stable, unions follow their inputs. Rows equal in a sort keep their order.
 
+mod aggregates;
 mod casts;
 mod constants;
 mod keys;
 mod lists;
 mod meanings;
+mod mixed;
 mod numbers;
 mod outer;
 mod places;
@@ -19,7 +21,7 @@ pub use scope::Resolved;
 
 use super::alike::alike;
 use super::functions;
-use super::sums::{FloatSums, exact_aggregate, exact_correlation};
+use super::sums::{FloatSums, exact_correlation};
 use polars::prelude::*;
 use scalars::Scalars;
 use scope::Scope;
@@ -122,7 +124,7 @@ impl<'a> Fixer<'a> {
             }
             DslPlan::Union { inputs, args } => {
                 let args = UnionArgs { maintain_order: true, ..*args };
-                DslPlan::Union { inputs: self.plans(inputs)?, args }
+                DslPlan::Union { inputs: self.together(inputs, args.diagonal)?, args }
             }
             other => self.rest(other)?,
         })
@@ -158,6 +160,16 @@ impl<'a> Fixer<'a> {
 
     fn plans(&self, plans: &[DslPlan]) -> PolarsResult<Vec<DslPlan>> {
         plans.iter().map(|plan| self.plan(plan)).collect()
+    }
+
+    /// Plans whose columns become those of one, by their names or by their places.
+    fn together(&self, plans: &[DslPlan], by_name: bool) -> PolarsResult<Vec<DslPlan>> {
+        let scopes: Vec<Scope<'_>> =
+            plans.iter().map(|plan| Ok(self.scope(self.plan(plan)?))).collect::<PolarsResult<_>>()?;
+        let schemas: Vec<SchemaRef> =
+            scopes.iter().map(|scope| scope.schema().cloned()).collect::<PolarsResult<_>>()?;
+        mixed::columns(&schemas, by_name)?;
+        Ok(scopes.into_iter().map(Scope::into_input).collect())
     }
 
     fn group_by(&self, plan: &DslPlan) -> PolarsResult<DslPlan> {
@@ -278,14 +290,22 @@ impl<'a> Fixer<'a> {
             }
             Expr::Alias(inner, name) => Expr::Alias(one(inner)?, name.clone()),
             Expr::BinaryExpr { left, op, right } => {
-                numbers::binary(self.expr(left, scope)?, *op, self.expr(right, scope)?, scope)
+                let (left, right) = mixed::sides(self.expr(left, scope)?, *op, self.expr(right, scope)?, scope)?;
+                numbers::binary(left, *op, right, scope)
             }
             Expr::Cast { expr, dtype, options } => casts::of(self.expr(expr, scope)?, dtype, *options, scope)?,
             Expr::Ternary { predicate, truthy, falsy } => {
+                if let Some(text) = functions::written(predicate) {
+                    return mixed::as_written(text, &self.expr(truthy, scope)?, scope);
+                }
                 match (self.scalars.value(predicate), functions::chosen(predicate, truthy)) {
                     (Some(value), _) => value,
                     (None, Some(meant)) => self.expr(&meant, scope)?,
-                    (None, None) => self.choice(one(predicate)?, one(truthy)?, one(falsy)?, scope),
+                    (None, None) => {
+                        let (predicate, truthy, falsy) = (one(predicate)?, one(truthy)?, one(falsy)?);
+                        mixed::chosen([&*truthy, &*falsy], scope)?;
+                        self.choice(predicate, truthy, falsy, scope)
+                    }
                 }
             }
             Expr::Filter { input, by } => Expr::Filter { input: one(input)?, by: one(by)? },
@@ -337,75 +357,8 @@ impl<'a> Fixer<'a> {
         }
     }
 
-    fn aggregate(&self, aggregate: &AggExpr, scope: &Scope<'_>) -> PolarsResult<Expr> {
-        use AggExpr as A;
-        let ordered =
-            matches!(aggregate, A::First(_) | A::Last(_) | A::FirstNonNull(_) | A::LastNonNull(_) | A::Implode { .. });
-        let before = self.in_order.replace(ordered && self.in_order.get());
-        let aggregate = self.aggregate_of(aggregate, scope);
-        self.in_order.set(before);
-        aggregate
-    }
-
-    fn aggregate_of(&self, aggregate: &AggExpr, scope: &Scope<'_>) -> PolarsResult<Expr> {
-        let one = |expr: &Arc<Expr>| {
-            let input = self.scalars.by_rows(|| self.expr(expr, scope))?;
-            Ok::<_, PolarsError>(Arc::new(constants::of_rows(input, scope)))
-        };
-        let of_population = functions::of_population(aggregate);
-        let aggregate = match of_population.as_ref().unwrap_or(aggregate) {
-            AggExpr::Sum(input) => match self.sum(one(input)?.as_ref(), scope)? {
-                Expr::Agg(sum) => sum,
-                fitted => return Ok(fitted),
-            },
-            AggExpr::Mean(input) => AggExpr::Mean(one(input)?),
-            AggExpr::Var(input, ddof) => AggExpr::Var(one(input)?, *ddof),
-            AggExpr::Std(input, ddof) => AggExpr::Std(one(input)?, *ddof),
-            AggExpr::Median(input) => AggExpr::Median(one(input)?),
-            AggExpr::First(input) => AggExpr::First(one(input)?),
-            AggExpr::Last(input) => AggExpr::Last(one(input)?),
-            AggExpr::FirstNonNull(input) => AggExpr::FirstNonNull(one(input)?),
-            AggExpr::LastNonNull(input) => AggExpr::LastNonNull(one(input)?),
-            AggExpr::NUnique(input) => AggExpr::NUnique(one(input)?),
-            AggExpr::Min { input, propagate_nans } => {
-                AggExpr::Min { input: one(input)?, propagate_nans: *propagate_nans }
-            }
-            AggExpr::Max { input, propagate_nans } => {
-                AggExpr::Max { input: one(input)?, propagate_nans: *propagate_nans }
-            }
-            AggExpr::Count { input, include_nulls } => {
-                AggExpr::Count { input: one(input)?, include_nulls: *include_nulls }
-            }
-            AggExpr::Implode { input, maintain_order } => {
-                AggExpr::Implode { input: one(input)?, maintain_order: *maintain_order }
-            }
-            AggExpr::Item { input, allow_empty } => AggExpr::Item { input: one(input)?, allow_empty: *allow_empty },
-            AggExpr::AggGroups(input) => AggExpr::AggGroups(one(input)?),
-        };
-        let moment = matches!(aggregate, AggExpr::Sum(_) | AggExpr::Mean(_) | AggExpr::Var(..) | AggExpr::Std(..));
-        if self.sums == FloatSums::Fast || !moment {
-            return Ok(Expr::Agg(aggregate));
-        }
-        let (AggExpr::Sum(input) | AggExpr::Mean(input) | AggExpr::Var(input, _) | AggExpr::Std(input, _)) = &aggregate
-        else {
-            return Ok(Expr::Agg(aggregate));
-        };
-        if has_selector(input) {
-            polars_bail!(InvalidOperation: "an aggregate of `COLUMNS(...)` cannot be summed exactly: name the columns one by one");
-        }
-        let dtype = input.to_field(scope.schema()?)?.dtype;
-        Ok(exact_aggregate(&aggregate, &dtype).unwrap_or(Expr::Agg(aggregate)))
-    }
-
-    /// A sum that has room.
-    fn sum(&self, input: &Expr, scope: &Scope<'_>) -> PolarsResult<Expr> {
-        if has_selector(input) {
-            return Ok(input.clone().sum());
-        }
-        Ok(numbers::sum(input.clone(), &input.to_field(scope.schema()?)?.dtype, Expr::sum))
-    }
-
     fn function(&self, input: Vec<Expr>, function: &FunctionExpr, scope: &Scope<'_>) -> PolarsResult<Expr> {
+        mixed::chosen(mixed::alternatives(function, &input), scope)?;
         match function {
             FunctionExpr::CumSum { reverse } if input.len() == 1 && !has_selector(&input[0]) => {
                 let dtype = input[0].to_field(scope.schema()?)?.dtype;

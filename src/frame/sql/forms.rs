@@ -13,8 +13,8 @@ use super::conditions::has_column;
 use super::holds::Holds;
 use super::scalars::Plan;
 use super::{
-    Problem, compared, distinct, distinct_on, exists, frames, groups, meanings, on, qualify, regroup, scalars, sets,
-    unnest, using, windows,
+    Problem, compared, distinct, distinct_on, exists, frames, groups, meanings, no_table, on, qualify, regroup,
+    scalars, semi, sets, unnest, using, windows,
 };
 use crate::types::TableSchema;
 use polars::prelude::{PolarsResult, polars_bail, polars_err};
@@ -98,7 +98,11 @@ pub(super) fn query<'a>(
     plan: Plan<'_>,
 ) -> PolarsResult<Cow<'a, str>> {
     let mut any = distinct::is_in(text, &statement);
+    any |= holds.no_table && no_table::written(&mut statement);
     any |= holds.distinct_on && distinct_on::written(&mut statement);
+    if holds.joins && semi::written(&mut statement) {
+        (any, holds.queries) = (true, true);
+    }
     if holds.queries && exists::written(&mut statement, schemas()?) {
         (any, holds.joins) = (true, true);
     }

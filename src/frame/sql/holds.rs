@@ -25,6 +25,8 @@ pub(super) struct Holds {
     pub(super) joins: bool,
     /// `DISTINCT ON`.
     pub(super) distinct_on: bool,
+    /// Queries of no table.
+    pub(super) no_table: bool,
     /// Set operations.
     pub(super) sets: bool,
     /// `GROUP BY` or `HAVING`.
@@ -73,6 +75,7 @@ impl Visitor for Holds {
         self.groups |= is_grouped(select) || select.having.is_some();
         self.distinct_on |= matches!(select.distinct, Some(Distinct::On(_)));
         self.qualify |= select.qualify.is_some();
+        self.no_table |= select.from.is_empty();
         self.named |= !select.named_window.is_empty();
         self.meanings |= meanings::compares_values(select);
         let mut joins = select.from.iter().flat_map(|from| &from.joins);

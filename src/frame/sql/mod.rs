@@ -22,6 +22,7 @@ mod matches;
 mod meanings;
 mod moments;
 mod names;
+mod no_table;
 mod on;
 mod place;
 mod qualify;
@@ -30,6 +31,7 @@ mod regroup;
 mod said;
 mod scalars;
 mod scope;
+mod semi;
 mod sets;
 mod smallest;
 mod trial;
@@ -303,6 +305,8 @@ fn parse_expr(text: &str) -> Result<sqlparser::ast::Expr, Problem> {
     Err(Problem::syntax(format!("expected the end of the expression, found `{}`", rest.token), range))
 }
 
+#[cfg(test)]
+mod mixed;
 #[cfg(test)]
 mod places;
 

@@ -6,7 +6,7 @@ use super::calls::{arguments, is_one_of, name_of};
 use super::forms::{as_choice, marked};
 use super::{frames, parse_expr};
 use polars::prelude::Duration;
-use sqlparser::ast::{BinaryOperator, Expr, Function, Interval, Value, ValueWithSpan};
+use sqlparser::ast::{BinaryOperator, DataType, Expr, Function, Interval, TypedString, Value, ValueWithSpan};
 
 /// Functions that give one part of a date or time, and what `EXTRACT` calls it.
 const PARTS: &[(&str, &str)] = &[
@@ -92,6 +92,7 @@ pub(super) fn meant(expr: &Expr) -> Result<Option<Expr>, String> {
     use BinaryOperator as B;
     match expr {
         Expr::Interval(interval) => Ok(with_unit(interval)?.map(Expr::Interval)),
+        Expr::TypedString(written) => Ok(midnight(written).map(Expr::TypedString)),
         Expr::BinaryOp { left, op: op @ (B::Plus | B::Minus), right } => match (left.as_ref(), right.as_ref()) {
             (Expr::Interval(_), Expr::Interval(_)) => Ok(None),
             (Expr::Interval(_), _) if *op == B::Plus => {
@@ -114,6 +115,18 @@ pub(super) fn meant(expr: &Expr) -> Result<Option<Expr>, String> {
         },
         _ => Ok(None),
     }
+}
+
+/// `TIMESTAMP '2024-01-31'` with its time of day.
+fn midnight(written: &TypedString) -> Option<TypedString> {
+    let TypedString { data_type: DataType::Timestamp(..) | DataType::Datetime(..), value, .. } = written else {
+        return None;
+    };
+    let Value::SingleQuotedString(text) = &value.value else { return None };
+    let fits = |(at, byte): (usize, u8)| if at == 4 || at == 7 { byte == b'-' } else { byte.is_ascii_digit() };
+    let is_date = text.len() == 10 && text.bytes().enumerate().all(fits);
+    let whole = || Value::SingleQuotedString(format!("{text} 00:00:00"));
+    is_date.then(|| TypedString { value: ValueWithSpan { value: whole(), span: value.span }, ..written.clone() })
 }
 
 fn text_of(interval: &Interval) -> Option<&str> {
@@ -152,4 +165,19 @@ fn with_unit(interval: &Interval) -> Result<Option<Interval>, String> {
     let Some(unit) = interval.leading_field.as_ref().filter(|_| interval.last_field.is_none()) else { return Ok(None) };
     let value = Box::new(Expr::value(Value::SingleQuotedString(format!("{} {unit}", number.trim()).to_lowercase())));
     Ok(Some(Interval { value, leading_field: None, ..interval.clone() }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::parse_expr;
+    use super::meant;
+
+    #[test]
+    fn a_timestamp_without_a_time_of_day_is_midnight() {
+        let of = |text: &str| meant(&parse_expr(text).expect("one")).expect("read").map(|expr| expr.to_string());
+        assert_eq!(of("TIMESTAMP '2024-01-31'").as_deref(), Some("TIMESTAMP '2024-01-31 00:00:00'"));
+        for same in ["TIMESTAMP '2024-01-31 10:00:00'", "DATE '2024-01-31'", "TIMESTAMP '31.01.2024'"] {
+            assert_eq!(of(same), None, "{same}");
+        }
+    }
 }

@@ -4,8 +4,8 @@ use super::columns::factors;
 use super::conditions::conjuncts;
 use super::place;
 use sqlparser::ast::{
-    Expr, Ident, Join, JoinConstraint, ObjectName, Query, Select, SetExpr, Statement, TableFactor, TableWithJoins,
-    Visit, Visitor,
+    Expr, Ident, Join, JoinConstraint, ObjectName, Query, Select, SelectItem, SetExpr, Statement, TableFactor,
+    TableWithJoins, Visit, Visitor,
 };
 use std::ops::{ControlFlow, Range};
 
@@ -77,8 +77,23 @@ impl Search<'_> {
             SetExpr::Query(query) => self.query(query),
             SetExpr::SetOperation { left, right, .. } => {
                 self.body(left)?;
-                self.body(right)
+                self.body(right)?;
+                match self.fails(&body.to_string()) {
+                    true => self.column_of(left, right),
+                    false => ControlFlow::Continue(()),
+                }
             }
+            _ => ControlFlow::Continue(()),
+        }
+    }
+
+    /// The column of the query on the right that goes under the one on the left of which it is said that it does not fit.
+    fn column_of(&self, left: &SetExpr, right: &SetExpr) -> Flow {
+        let Some(name) = place::quoted(self.said) else { return ControlFlow::Continue(()) };
+        let index = selected(left).iter().position(|item| called(item) == Some(name.as_str()));
+        let item = index.and_then(|index| selected(right).get(index));
+        match item {
+            Some(SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }) => self.told(expr),
             _ => ControlFlow::Continue(()),
         }
     }
@@ -160,6 +175,26 @@ impl Search<'_> {
         let ident: Option<&Ident> = name.0.first().and_then(|part| part.as_ident());
         let range = ident.and_then(|ident| place::range(self.text, ident.span));
         range.map_or(ControlFlow::Continue(()), ControlFlow::Break)
+    }
+}
+
+/// What a query selects; of several that are put together the first.
+fn selected(body: &SetExpr) -> &[SelectItem] {
+    match body {
+        SetExpr::Select(select) => &select.projection,
+        SetExpr::Query(query) => selected(&query.body),
+        SetExpr::SetOperation { left, .. } => selected(left),
+        _ => &[],
+    }
+}
+
+/// The name of what is selected, where it has one.
+fn called(item: &SelectItem) -> Option<&str> {
+    match item {
+        SelectItem::ExprWithAlias { alias, .. } => Some(&alias.value),
+        SelectItem::UnnamedExpr(Expr::Identifier(name)) => Some(&name.value),
+        SelectItem::UnnamedExpr(Expr::CompoundIdentifier(parts)) => parts.last().map(|name| name.value.as_str()),
+        _ => None,
     }
 }
 

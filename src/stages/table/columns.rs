@@ -56,6 +56,21 @@ impl JsonSchema for OneOrMany {
     }
 }
 
+/// Reports a column without a name that none of the tables `before` had: files have such, but nobody means to make one.
+pub(super) fn all_named<'a>(
+    before: impl IntoIterator<Item = &'a TableSchema>,
+    after: &TableSchema,
+    at: Path,
+    cx: &mut CheckCx<'_>,
+) {
+    let is_nameless = |schema: &TableSchema| schema.names().any(str::is_empty);
+    if is_nameless(after) && !before.into_iter().any(is_nameless) {
+        cx.error(at, codes::OUT_OF_RANGE, "a column would have an empty name")
+            .label("makes a column without a name")
+            .hint("give it a name");
+    }
+}
+
 /// The type of a column; `None` after reporting that there is none of this name.
 pub(super) fn column(schema: &TableSchema, name: &str, at: Path, cx: &mut CheckCx<'_>) -> Option<DType> {
     match schema.lookup(name) {

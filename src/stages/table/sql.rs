@@ -1,5 +1,6 @@
 //! `sql`: one table from several, by a query.
 
+use super::columns::all_named;
 use super::input_of;
 use super::reads::Planned;
 use super::report::report;
@@ -54,7 +55,7 @@ impl Kind for Sql {
     const INFO: StageInfo = StageInfo {
         name: "sql",
         family: Family::Table,
-        version: 8,
+        version: 9,
         summary: "Makes a table of others by an SQL query, with a fixed row order and exact sums.",
         ports: &[Port { name: TABLE, about: "the query's result" }],
         example: r#"[stage.delays]
@@ -90,7 +91,10 @@ GROUP BY name
             return Outputs::one(TABLE, ArtifactType::Unknown);
         }
         let ty = match check_query(&spec.query, &tables, spec.float_sums) {
-            Ok(schema) => ArtifactType::Table(schema),
+            Ok(schema) => {
+                all_named(tables.values(), &schema, path!["query"], cx);
+                ArtifactType::Table(schema)
+            }
             Err(problems) => {
                 report(problems, &path!["query"], &spec.inputs, &tables, cx);
                 ArtifactType::Table(TableSchema::unknown())

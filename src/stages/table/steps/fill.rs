@@ -188,6 +188,12 @@ impl Fill {
         if let Some(text) = self.moment_of(dtype) {
             return text.column(dtype).is_some();
         }
+        // A decimal would be cut off without a word.
+        if let (Self::Float(value), DType::Decimal(_, after)) = (self, dtype)
+            && value.to_string().split_once('.').is_some_and(|(_, digits)| digits.len() > *after)
+        {
+            return false;
+        }
         let value = match self {
             Self::Learned(_) => return true,
             Self::Int(value) => Column::new("".into(), [*value]),

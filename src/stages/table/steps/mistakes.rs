@@ -1,5 +1,6 @@
 //! Mistakes that a check of the steps finds, where a run did before.
 
+use super::super::sql::Sql;
 use super::super::stepwise::Table;
 use super::super::testing::{findings, table_input};
 use crate::stage::testing::Bench;
@@ -31,5 +32,40 @@ fn steps_that_no_row_could_pass_are_refused() {
     ] {
         let found = findings::<Table>(&bench, &format!("from = \"t\"\nsteps = [{step}]"));
         assert!(found.is_empty(), "{step}: {found:?}");
+    }
+}
+
+#[test]
+fn no_step_makes_a_column_without_a_name() {
+    let mut bench = Bench::default();
+    table_input(&mut bench, "t", df!["i" => [1_i64], "k" => ["a"]].expect("a frame"));
+    table_input(&mut bench, "nameless", df!["" => [1_i64], "k" => ["a"]].expect("a frame"));
+    for step in [
+        r#"{ derive = { "" = "i + 1" } }"#,
+        r#"{ rename = { i = "" } }"#,
+        r#"{ group = { by = "k", agg = { "" = "max(i)" } } }"#,
+        r#"{ window = { order = "i", columns = { "" = "sum(i)" } } }"#,
+        r#"{ unpivot = { on = ["i"], index = "k", variable = "" } }"#,
+    ] {
+        let found = findings::<Table>(&bench, &format!("from = \"t\"\nsteps = [{step}]"));
+        assert_eq!(found, [("E0136".to_owned(), "a column would have an empty name".to_owned())], "{step}");
+    }
+    let query = r#"inputs = { t = "t" }
+query = 'SELECT i AS "" FROM t'"#;
+    let found = findings::<Sql>(&bench, query);
+    assert!(found.iter().any(|(id, _)| id == "E0136"), "{found:?}");
+    let kept = findings::<Table>(&bench, "from = \"nameless\"\nsteps = [{ filter = \"k = 'a'\" }]");
+    assert!(kept.is_empty(), "a file's own column stays: {kept:?}");
+}
+
+#[test]
+fn a_decimal_is_filled_with_what_it_holds() {
+    let df = df!["i" => [1_i64]].expect("a frame").lazy();
+    let df = df.with_column(col("i").cast(DataType::Decimal(10, 2)).alias("m")).collect().expect("a frame");
+    let mut bench = Bench::default();
+    table_input(&mut bench, "t", df);
+    for (value, count) in [("0", 0), ("0.5", 0), ("0.07", 0), ("-1.25", 0), ("0.125", 1), ("1e-3", 1)] {
+        let found = findings::<Table>(&bench, &format!("from = \"t\"\nsteps = [{{ fill = {{ m = {value} }} }}]"));
+        assert_eq!(found.len(), count, "{value}: {found:?}");
     }
 }

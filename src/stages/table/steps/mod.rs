@@ -25,6 +25,7 @@ mod tests;
 mod unpivot;
 mod window;
 
+use super::columns::all_named;
 use crate::frame::schema::from_polars_schema;
 use crate::frame::{FloatSums, failed, polars_schema, trying};
 use crate::stage::{CheckCx, Path, Ref, RunCx, StageError};
@@ -157,7 +158,12 @@ impl Step {
 
     /// The columns after the step.
     pub(super) fn check(&self, input: TableSchema, sums: FloatSums, at: &Path, cx: &mut CheckCx<'_>) -> TableSchema {
-        self.rule().check(input, sums, at, cx)
+        let before = input.names().any(str::is_empty);
+        let output = self.rule().check(input, sums, at, cx);
+        if !before {
+            all_named([], &output, at.clone(), cx);
+        }
+        output
     }
 
     /// The plan with the step.

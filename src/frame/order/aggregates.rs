@@ -1,0 +1,77 @@
+//! Aggregates of values that are fixed, and exact where that is asked for.
+
+use super::super::functions;
+use super::super::sums::{FloatSums, exact_aggregate};
+use super::{Fixer, Scope, constants, has_selector, numbers};
+use polars::prelude::*;
+use std::sync::Arc;
+
+impl Fixer<'_> {
+    pub(super) fn aggregate(&self, aggregate: &AggExpr, scope: &Scope<'_>) -> PolarsResult<Expr> {
+        use AggExpr as A;
+        let ordered =
+            matches!(aggregate, A::First(_) | A::Last(_) | A::FirstNonNull(_) | A::LastNonNull(_) | A::Implode { .. });
+        let before = self.in_order.replace(ordered && self.in_order.get());
+        let aggregate = self.aggregate_of(aggregate, scope);
+        self.in_order.set(before);
+        aggregate
+    }
+
+    fn aggregate_of(&self, aggregate: &AggExpr, scope: &Scope<'_>) -> PolarsResult<Expr> {
+        let one = |expr: &Arc<Expr>| {
+            let input = self.scalars.by_rows(|| self.expr(expr, scope))?;
+            Ok::<_, PolarsError>(Arc::new(constants::of_rows(input, scope)))
+        };
+        let of_population = functions::of_population(aggregate);
+        let aggregate = match of_population.as_ref().unwrap_or(aggregate) {
+            AggExpr::Sum(input) => match self.sum(one(input)?.as_ref(), scope)? {
+                Expr::Agg(sum) => sum,
+                fitted => return Ok(fitted),
+            },
+            AggExpr::Mean(input) => AggExpr::Mean(one(input)?),
+            AggExpr::Var(input, ddof) => AggExpr::Var(one(input)?, *ddof),
+            AggExpr::Std(input, ddof) => AggExpr::Std(one(input)?, *ddof),
+            AggExpr::Median(input) => AggExpr::Median(one(input)?),
+            AggExpr::First(input) => AggExpr::First(one(input)?),
+            AggExpr::Last(input) => AggExpr::Last(one(input)?),
+            AggExpr::FirstNonNull(input) => AggExpr::FirstNonNull(one(input)?),
+            AggExpr::LastNonNull(input) => AggExpr::LastNonNull(one(input)?),
+            AggExpr::NUnique(input) => AggExpr::NUnique(one(input)?),
+            AggExpr::Min { input, propagate_nans } => {
+                AggExpr::Min { input: one(input)?, propagate_nans: *propagate_nans }
+            }
+            AggExpr::Max { input, propagate_nans } => {
+                AggExpr::Max { input: one(input)?, propagate_nans: *propagate_nans }
+            }
+            AggExpr::Count { input, include_nulls } => {
+                AggExpr::Count { input: one(input)?, include_nulls: *include_nulls }
+            }
+            AggExpr::Implode { input, maintain_order } => {
+                AggExpr::Implode { input: one(input)?, maintain_order: *maintain_order }
+            }
+            AggExpr::Item { input, allow_empty } => AggExpr::Item { input: one(input)?, allow_empty: *allow_empty },
+            AggExpr::AggGroups(input) => AggExpr::AggGroups(one(input)?),
+        };
+        let moment = matches!(aggregate, AggExpr::Sum(_) | AggExpr::Mean(_) | AggExpr::Var(..) | AggExpr::Std(..));
+        if self.sums == FloatSums::Fast || !moment {
+            return Ok(Expr::Agg(aggregate));
+        }
+        let (AggExpr::Sum(input) | AggExpr::Mean(input) | AggExpr::Var(input, _) | AggExpr::Std(input, _)) = &aggregate
+        else {
+            return Ok(Expr::Agg(aggregate));
+        };
+        if has_selector(input) {
+            polars_bail!(InvalidOperation: "an aggregate of `COLUMNS(...)` cannot be summed exactly: name the columns one by one");
+        }
+        let dtype = input.to_field(scope.schema()?)?.dtype;
+        Ok(exact_aggregate(&aggregate, &dtype).unwrap_or(Expr::Agg(aggregate)))
+    }
+
+    /// A sum that has room.
+    fn sum(&self, input: &Expr, scope: &Scope<'_>) -> PolarsResult<Expr> {
+        if has_selector(input) {
+            return Ok(input.clone().sum());
+        }
+        Ok(numbers::sum(input.clone(), &input.to_field(scope.schema()?)?.dtype, Expr::sum))
+    }
+}
