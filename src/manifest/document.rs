@@ -119,7 +119,7 @@ fn syntax(message: &str, span: Span, text: &str, root: &Node) -> Diagnostic {
         let diagnostic = diagnostic.at(span).label("here again");
         let header = section(text, span.range().start).is_some();
         let diagnostic = if header { diagnostic.hint("give one of the two another name") } else { diagnostic };
-        return match first_key(root, here, span) {
+        return match first_key(root, here, span).or_else(|| first_header(text, span)) {
             Some(first) => diagnostic.related(first, "first given here"),
             None => diagnostic,
         };
@@ -166,6 +166,20 @@ fn first_key(root: &Node, name: &str, again: Span) -> Option<Span> {
         found.extend(node.key.filter(|key| same && *key < again));
     });
     if let [one] = found.as_slice() { Some(*one) } else { None }
+}
+
+/// The same place in the first header that is written like the one that a key stands in.
+fn first_header(text: &str, again: Span) -> Option<Span> {
+    let std::ops::Range { start, end } = again.range();
+    let line = text.get(..start)?.rfind('\n').map_or(0, |end| end + 1);
+    let header = text.get(line..)?.lines().next()?.trim_end();
+    let mut lines = text.get(..line)?.split_inclusive('\n').scan(0, |at, line| {
+        let from = *at;
+        *at += line.len();
+        Some((from, line.trim_end()))
+    });
+    let (first, _) = lines.find(|(_, line)| header.starts_with('[') && *line == header)?;
+    Some(again.within(first + start - line..first + end - line))
 }
 
 /// Turns the parser's values into [`Node`]s.

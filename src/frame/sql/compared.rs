@@ -26,6 +26,7 @@ pub(super) fn are_refused(error: &PolarsError) -> bool {
         "a join does not compare ",
         "'is_in' cannot check for ",
         "cannot compare 'date/datetime/time' to a string value",
+        "conversion from `str` to `datetime",
     ];
     refusals.iter().any(|refusal| words.starts_with(refusal))
 }

@@ -89,7 +89,7 @@ fn mixed_values_are_shown_in_the_query() {
         ("SELECT s, max(coalesce(d, s)) AS v FROM t GROUP BY s", "coalesce(d, s)"),
         ("WITH c AS (SELECT b + s AS v, i FROM t) SELECT i FROM c", "b + s"),
         ("SELECT i FROM t UNION ALL SELECT d FROM u", "d"),
-        ("SELECT s, x AS v FROM t UNION SELECT s, s || '!' FROM u", "s || '!'"),
+        ("SELECT x AS v, i FROM t UNION SELECT s || '!', i FROM u", "s || '!'"),
         ("SELECT s FROM (SELECT s, ts AS v FROM t UNION ALL SELECT s, i + 1 FROM u) AS q", "i + 1"),
     ] {
         let problems = check_query(query, &tables(), FloatSums::Exact).expect_err(query);
