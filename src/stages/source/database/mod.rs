@@ -1,5 +1,6 @@
 //! `database`: what a query returns becomes a table. SQLite files and PostgreSQL servers are read, never written.
 
+mod affinity;
 mod interrupt;
 mod numeric;
 mod postgres;

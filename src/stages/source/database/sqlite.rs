@@ -1,5 +1,6 @@
 //! SQLite files, opened so that nothing in or beside them changes.
 
+use super::affinity::Affinity;
 use super::interrupt::ended_when;
 use super::{BadQuery, Spec, declared, one_of_each};
 use crate::frame::file::{BadFile, PROBE_WHOLE, TypeRules};
@@ -91,13 +92,21 @@ fn gather(
     let is_text = |name: &String| rules.get(name) == Some(&DType::Str);
     let mut columns: Vec<Values> =
         names.iter().map(|name| if is_text(name) { Values::Texts(Vec::new()) } else { Values::Nothing(0) }).collect();
+    let declared: Vec<Option<Affinity>> =
+        statement.columns().map(|column| column.decl_type().and_then(Affinity::of)).collect();
     let mut rows = statement.query([]).map_err(Failure::Asking)?;
     let mut height = 0;
     loop {
         if !told(height, &mut columns).map_err(Failure::Row)? {
             return Ok(None);
         }
-        let Some(row) = rows.next().map_err(Failure::Asking)? else { return Ok(Some((height, columns))) };
+        let Some(row) = rows.next().map_err(Failure::Asking)? else {
+            let typed = columns.into_iter().zip(names.iter().zip(declared)).map(|(values, (name, declared))| {
+                // What `types` says is made of text more surely than of numbers.
+                values.or_nulls_of(declared.filter(|_| rules.get(name).is_none()))
+            });
+            return Ok(Some((height, typed.collect())));
+        };
         height += 1;
         for (index, values) in columns.iter_mut().enumerate() {
             let value = row.get_ref(index).map_err(Failure::Asking)?;
@@ -205,8 +214,23 @@ fn open(place: &Path) -> Result<Connection, BadFile> {
     let connection =
         Connection::open_with_flags(format!("file:{escaped}?immutable=1"), flags).map_err(|error| bad(&error))?;
     // A file that is none is found out by the first look into it.
-    connection.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(())).map_err(|error| bad(&error))?;
+    if !defined_in_utf8(&connection).map_err(|error| bad(&error))? {
+        return Err(BadFile::new(format!("`{name}` has tables whose definition is not UTF-8"))
+            .hint("define them anew, with names in UTF-8"));
+    }
     Ok(connection)
+}
+
+/// Whether all names and types that the database defines are UTF-8, as what reads them takes for granted.
+fn defined_in_utf8(connection: &Connection) -> rusqlite::Result<bool> {
+    let mut statement = connection.prepare("SELECT sql FROM sqlite_master")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        if matches!(row.get_ref(0)?, ValueRef::Text(text) if std::str::from_utf8(text).is_err()) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn names(statement: &rusqlite::Statement<'_>) -> Result<Vec<String>, BadQuery> {
@@ -327,6 +351,18 @@ impl Values {
             }
         }
         Ok(())
+    }
+
+    /// Where there are nulls alone, those of a column that would hold this.
+    fn or_nulls_of(self, declared: Option<Affinity>) -> Self {
+        let Self::Nothing(rows) = self else { return self };
+        match declared {
+            None => self,
+            Some(Affinity::Whole) => Self::Whole(vec![None; rows]),
+            Some(Affinity::Float) => Self::Floats(vec![None; rows]),
+            Some(Affinity::Text) => Self::Texts(vec![None; rows]),
+            Some(Affinity::Bytes) => Self::Bytes(vec![None; rows]),
+        }
     }
 
     /// Forgets the values, and not what they are.

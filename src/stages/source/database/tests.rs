@@ -61,6 +61,49 @@ fn rows_have_the_types_of_their_values() {
 }
 
 #[test]
+fn a_column_without_values_has_the_type_that_it_is_declared_as() {
+    let bench = bench();
+    let types = |fields: &str| {
+        let fields = format!("path = \"shop.db\"\n{fields}");
+        let (outputs, findings) = bench.check::<Database>(&fields);
+        assert!(findings.is_empty(), "{findings:?}");
+        let Some(ArtifactType::Table(promised)) = outputs.get(TABLE) else { panic!("a table") };
+        let (_, df) = run(&bench, &fields).expect("run");
+        let types = |schema: &TableSchema| -> Vec<String> {
+            schema.columns.iter().map(|column| column.dtype.to_string()).collect()
+        };
+        let found = types(&crate::frame::schema_of(&df));
+        assert_eq!(types(promised), found);
+        found
+    };
+    assert_eq!(
+        types("query = \"SELECT *, id + 1 AS n FROM orders WHERE id > 9\""),
+        ["i64", "str", "f64", "str", "binary", "str"]
+    );
+    assert_eq!(types("query = \"SELECT total, raw FROM orders WHERE id = 3\""), ["f64", "binary"], "of null and x''");
+    assert_eq!(
+        types("query = \"SELECT id, total FROM orders WHERE id > 9\"\ntypes = { total = \"date\" }"),
+        ["i64", "date"]
+    );
+}
+
+#[test]
+fn a_definition_that_is_no_text_is_told() {
+    let bench = bench();
+    let path = bench.place("workspace").join("shop.db");
+    let connection = Connection::open(&path).expect("opened");
+    connection
+        .execute_batch(
+            "CREATE TABLE odd (a INTEGER); PRAGMA writable_schema = ON;
+             UPDATE sqlite_master SET sql = CAST(x'435245415445205441424c45206f646420286120ff29' AS TEXT) WHERE name = 'odd'",
+        )
+        .expect("changed");
+    drop(connection);
+    let error = run(&bench, "path = \"shop.db\"\nquery = \"SELECT a FROM odd\"").expect_err("no text");
+    assert_eq!(error.message, "`shop.db` has tables whose definition is not UTF-8");
+}
+
+#[test]
 fn a_float_as_text_is_written_as_one() {
     let query = "SELECT 10.0 AS a UNION ALL VALUES (2.5), (7), ('x'), (1e300)";
     let (_, df) =
