@@ -4,6 +4,7 @@ mod arff;
 mod bad;
 mod binary;
 mod buffers;
+mod calendar;
 mod cells;
 mod csv;
 mod figures;
@@ -28,6 +29,7 @@ mod width;
 
 pub use bad::BadFile;
 pub use binary::cast_declared;
+pub use calendar::times_fit;
 pub use figures::decimal;
 pub use gzip::Gunzip;
 pub use idx::{IdxHeader, idx_header};
