@@ -292,7 +292,7 @@ fn not_readable(format: &str, path: &Path, error: &PolarsError) -> BadFile {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Watch;
+    use super::super::{Told, Watch};
     use super::*;
     use crate::stage::Progress;
     use std::sync::Mutex;
@@ -306,7 +306,10 @@ mod tests {
         ParquetWriter::new(&mut file).with_row_group_size(Some(1000)).finish(&mut df).expect("written");
         let size = std::fs::metadata(&path).expect("there").len();
         let seen: Mutex<Vec<Progress>> = Mutex::new(Vec::new());
-        let tell = |progress: Progress| seen.lock().expect("no panic").push(progress);
+        let tell = |told| match told {
+            Told::Far(progress) => seen.lock().expect("no panic").push(progress),
+            Told::Odd(words) => panic!("nothing is odd: {words}"),
+        };
         let watch = Watch::new(size, &tell);
         let read = row_groups(&path, size / 2, watch.file("a.parquet", size)).expect("read");
         assert!(read.equals(&df));

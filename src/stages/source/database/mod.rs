@@ -4,6 +4,7 @@ mod affinity;
 mod interrupt;
 mod numeric;
 mod postgres;
+mod rounded;
 mod spec;
 mod sqlite;
 #[cfg(test)]

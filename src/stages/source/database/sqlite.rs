@@ -2,6 +2,7 @@
 
 use super::affinity::Affinity;
 use super::interrupt::ended_when;
+use super::rounded::Rounded;
 use super::{BadQuery, Spec, declared, one_of_each};
 use crate::frame::file::{BadFile, PROBE_WHOLE, TypeRules};
 use crate::frame::from_polars;
@@ -59,7 +60,7 @@ pub(super) fn columns(place: &Path, spec: &Spec) -> Result<Vec<(String, Option<D
         },
     );
     match found {
-        Ok(Some((_, columns))) => {
+        Ok(Some(Gathered { columns, .. })) => {
             Ok(names.iter().zip(columns).map(|(name, values)| (name.clone(), Some(values.dtype()))).collect())
         }
         Ok(None) => Ok(unknown()),
@@ -82,13 +83,21 @@ enum Failure {
 /// What is told of rows: how many there are, and what is in them; whether it is to go on.
 type Told<'a> = &'a mut dyn FnMut(usize, &mut [Values]) -> Result<bool, StageError>;
 
-/// All rows of a query, how many they are and their columns; `None` where `told` wanted no more. It is asked before each row.
+/// All rows of a query.
+struct Gathered {
+    height: usize,
+    columns: Vec<Values>,
+    /// What is to be said of whole numbers that lost digits.
+    rounded: Option<String>,
+}
+
+/// All rows of a query; `None` where `told` wanted no more. It is asked before each row.
 fn gather(
     statement: &mut rusqlite::Statement<'_>,
     names: &[String],
     rules: &TypeRules,
     told: Told<'_>,
-) -> Result<Option<(usize, Vec<Values>)>, Failure> {
+) -> Result<Option<Gathered>, Failure> {
     let is_text = |name: &String| rules.get(name) == Some(&DType::Str);
     let mut columns: Vec<Values> =
         names.iter().map(|name| if is_text(name) { Values::Texts(Vec::new()) } else { Values::Nothing(0) }).collect();
@@ -96,24 +105,33 @@ fn gather(
         statement.columns().map(|column| column.decl_type().and_then(Affinity::of)).collect();
     let mut rows = statement.query([]).map_err(Failure::Asking)?;
     let mut height = 0;
+    let mut whole = vec![Rounded::default(); names.len()];
     loop {
         if !told(height, &mut columns).map_err(Failure::Row)? {
             return Ok(None);
         }
-        let Some(row) = rows.next().map_err(Failure::Asking)? else {
-            let typed = columns.into_iter().zip(names.iter().zip(declared)).map(|(values, (name, declared))| {
-                // What `types` says is made of text more surely than of numbers.
-                values.or_nulls_of(declared.filter(|_| rules.get(name).is_none()))
-            });
-            return Ok(Some((height, typed.collect())));
-        };
+        let Some(row) = rows.next().map_err(Failure::Asking)? else { break };
         height += 1;
         for (index, values) in columns.iter_mut().enumerate() {
             let value = row.get_ref(index).map_err(Failure::Asking)?;
             let name = &names[index];
+            if let ValueRef::Integer(number) = value {
+                whole[index].see(height, number);
+            }
             values.push(value, is_text(name)).map_err(|odd| Failure::Row(odd.failure(height, name)))?;
         }
     }
+    let mut rounded = None;
+    let typed = columns.into_iter().enumerate().map(|(index, values)| {
+        let rule = rules.get(&names[index]);
+        if matches!(values, Values::Floats(_)) && !rule.is_some_and(DType::is_float) && rounded.is_none() {
+            rounded = whole[index].words(&names[index]);
+        }
+        // What `types` says is made of text more surely than of numbers.
+        values.or_nulls_of(declared[index].filter(|_| rule.is_none()))
+    });
+    let columns = typed.collect();
+    Ok(Some(Gathered { height, columns, rounded }))
 }
 
 /// The rows of a query.
@@ -127,7 +145,7 @@ pub(super) fn read(place: &Path, spec: &Spec, cx: &RunCx<'_>) -> Result<DataFram
     let mut statement = connection.prepare(&spec.query).map_err(|error| failure(wrong(&error)))?;
     let names = names(&statement).map_err(|bad| failure(Wrong::Query(bad)))?;
     let rules = TypeRules::new(spec.types.clone());
-    let (height, columns) = match all_rows(&connection, &mut statement, &names, &rules, cx) {
+    let Gathered { height, columns, rounded } = match all_rows(&connection, &mut statement, &names, &rules, cx) {
         Ok(gathered) => gathered,
         Err(Failure::Row(error)) => return Err(error),
         Err(Failure::Asking(error)) => {
@@ -136,6 +154,7 @@ pub(super) fn read(place: &Path, spec: &Spec, cx: &RunCx<'_>) -> Result<DataFram
             return Err(failure(wrong(&error)));
         }
     };
+    rounded.into_iter().for_each(|words| cx.services.warn(words));
     let columns = names.iter().zip(columns).map(|(name, values)| values.column(name)).collect();
     let df = DataFrame::new(height, columns);
     declared(df.map_err(|error| StageError::from(BadFile::polars("make a table of the rows", &error)))?, spec)
@@ -148,7 +167,7 @@ fn all_rows(
     names: &[String],
     rules: &TypeRules,
     cx: &RunCx<'_>,
-) -> Result<(usize, Vec<Values>), Failure> {
+) -> Result<Gathered, Failure> {
     let begin = Instant::now();
     let tell = |rows: usize| {
         let rate = numbers::rate(rows as f64 / begin.elapsed().as_secs_f64(), "rows");
@@ -170,7 +189,7 @@ fn all_rows(
         || gather(statement, names, rules, &mut told),
     )?;
     let gathered = gathered.ok_or_else(|| Failure::Row(StageError::bug("a query stopped by itself")))?;
-    tell(gathered.0);
+    tell(gathered.height);
     Ok(gathered)
 }
 

@@ -88,6 +88,22 @@ fn a_column_without_values_has_the_type_that_it_is_declared_as() {
 }
 
 #[test]
+fn whole_numbers_that_floats_do_not_hold_are_told() {
+    let warned = |types: &str| {
+        let bench = bench();
+        let query = "SELECT 9007199254740993 AS x UNION ALL VALUES (0.5), (9007199254740992), (-9007199254740995)";
+        run(&bench, &format!("path = \"shop.db\"\nquery = \"{query}\"\n{types}")).expect("run");
+        let warnings = bench.warnings.lock().expect("no panic").clone();
+        warnings.join("; ")
+    };
+    let told = "2 whole numbers among fractions lose digits as f64; the first is 9007199254740993 in row 1, column `x`: \
+                `types = { \"x\" = \"str\" }` keeps all";
+    assert_eq!(warned(""), told);
+    assert_eq!(warned("types = { x = \"f64\" }"), "");
+    assert_eq!(warned("types = { x = \"str\" }"), "");
+}
+
+#[test]
 fn a_definition_that_is_no_text_is_told() {
     let bench = bench();
     let path = bench.place("workspace").join("shop.db");

@@ -12,8 +12,8 @@ pub use spec::{BadLines, Spec};
 
 use crate::diag::codes;
 use crate::frame::file::{
-    BadFile, BadOne, Format, InPieces, Layout, Reject, Watch, probe, probe_many, read_idx, read_in_pieces, read_many,
-    rejects_table, row_groups_fit, scan_many, times_fit,
+    BadFile, BadOne, Format, InPieces, Layout, Reject, Told, Watch, probe, probe_many, read_idx, read_in_pieces,
+    read_many, rejects_table, row_groups_fit, scan_many, times_fit,
 };
 use crate::frame::write::{TableWriter, Written};
 use crate::frame::{write_plan, write_table, write_view};
@@ -192,7 +192,7 @@ fn in_pieces(
         };
         writer.push(df)
     };
-    let tell = |progress| cx.services.progress(progress);
+    let tell = |told| tell(told, cx);
     match read_in_pieces(files, layout, file_column, memory, &tell, &mut take).map_err(in_file)? {
         InPieces::Whole => Ok(None),
         InPieces::Taken(error) => Err(error),
@@ -210,6 +210,13 @@ fn scan(spec: &Spec, files: &input::Files, layout: &Layout) -> Result<LazyFrame,
             .hint("remove `keep = false`")
             .at(path!["keep"])
     })
+}
+
+fn tell(told: Told, cx: &RunCx<'_>) {
+    match told {
+        Told::Far(progress) => cx.services.progress(progress),
+        Told::Odd(words) => cx.services.warn(words),
+    }
 }
 
 fn in_file(one: BadOne) -> StageError {
@@ -241,7 +248,7 @@ fn read(
     layout: &Layout,
     cx: &RunCx<'_>,
 ) -> Result<(DataFrame, Vec<Reject>), StageError> {
-    let tell = |progress| cx.services.progress(progress);
+    let tell = |told| tell(told, cx);
     let told = |bad: BadFile, name: &str| StageError::from(bad).note(format!("in `{name}`"));
     if let (Format::Idx, [(name, path)]) = (layout.format, files.as_slice()) {
         let labels = spec.labels.as_ref().map(|labels| cx.input_file(labels)).transpose()?;
