@@ -1,7 +1,7 @@
 //! Files that carry their own types: parquet and arrow. Declared types are casts that must not lose a value.
 
 use super::types::no_such_column;
-use super::{BadFile, FileWatch, Format, Layout, TypeRules, calendar, foreign, unpacked, width};
+use super::{BadFile, FileWatch, Format, Layout, TypeRules, calendar, foreign, odd, unpacked, width};
 use crate::frame::schema::from_polars_schema;
 use crate::frame::{CastFault, cast_exactly, collect, from_polars, trying};
 use crate::types::{Column as ColumnType, DType, TableSchema};
@@ -141,6 +141,7 @@ fn finish(df: DataFrame, layout: &Layout, watch: FileWatch<'_>) -> Result<DataFr
     if let Some(unfitting) = layout.types.unfitting(names.iter().map(String::as_str)).first() {
         return Err(no_such_column(unfitting, names.iter().map(String::as_str)));
     }
+    odd::cut_times(df.columns(), &layout.types, "row", &|row| row + 1, watch);
     let columns = cast_declared(df.into_columns(), &layout.types)?;
     calendar::within_calendar(&columns, 0)?;
     DataFrame::new(height, columns).map_err(|error| BadFile::polars("make a table of the file", &error))

@@ -70,6 +70,10 @@ fn digits_of_a_time_that_are_not_kept_are_told() {
     assert!(told.starts_with("1 time has more than six digits") && told.contains("line 3 of `a.jsonl`"), "{told}");
     let list = "[{\"at\": \"2026-01-02\"}, {\"at\": \"2026-01-02 10:00:00.1234567\"}]";
     assert!(warned("a.json", list.as_bytes(), types, None).contains("in element 2 of `a.json`, column `at`"));
+    let mut df = df!["at" => ["2026-01-02 10:00:00.1234567"]].expect("a frame");
+    let mut bytes = Vec::new();
+    ParquetWriter::new(&mut bytes).finish(&mut df).expect("written");
+    assert!(warned("a.parquet", &bytes, types, None).contains("in row 1 of `a.parquet`, column `at`"));
 }
 
 #[test]
