@@ -121,6 +121,18 @@ fn gather(
             values.push(value, is_text(name)).map_err(|odd| Failure::Row(odd.failure(height, name)))?;
         }
     }
+    Ok(Some(typed(columns, names, rules, &declared, &whole, height)))
+}
+
+/// The columns in their types: where there are nulls alone, in that which is declared in the database.
+fn typed(
+    columns: Vec<Values>,
+    names: &[String],
+    rules: &TypeRules,
+    declared: &[Option<Affinity>],
+    whole: &[Rounded],
+    height: usize,
+) -> Gathered {
     let mut rounded = None;
     let typed = columns.into_iter().enumerate().map(|(index, values)| {
         let rule = rules.get(&names[index]);
@@ -131,7 +143,7 @@ fn gather(
         values.or_nulls_of(declared[index].filter(|_| rule.is_none()))
     });
     let columns = typed.collect();
-    Ok(Some(Gathered { height, columns, rounded }))
+    Gathered { height, columns, rounded }
 }
 
 /// The rows of a query.
