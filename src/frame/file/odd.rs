@@ -2,7 +2,7 @@
 
 use super::cells::Cells;
 use super::csv::Fields;
-use super::{Encoding, FileWatch, Layout, TypeRules, figures, time};
+use super::{Encoding, FileWatch, Layout, TypeRules, Watch, figures, time};
 use crate::numbers::counted;
 use crate::types::DType;
 use polars::prelude::Column;
@@ -74,7 +74,8 @@ impl Oddities {
 
 fn words(odd: Odd, count: usize, file: &str, first: &Found) -> String {
     let Found { at: (number, _), of, column, text, as_decimal, .. } = first;
-    let place = format!("{of} {number} of `{file}`");
+    let of_file = if file.is_empty() { String::new() } else { format!(" of `{file}`") };
+    let place = format!("{of} {number}{of_file}");
     match odd {
         Odd::Control => format!(
             "{} in latin1, the first 0x{text} in {place}: if quotes, dashes or € are meant, say `encoding = \"windows1252\"`",
@@ -163,6 +164,14 @@ pub(super) fn cut_times(
         let (count, at) = (1 + found.count(), (place(row), index));
         watch.odd(Odd::Cut, Found { count, at, of, column, text, as_decimal: false });
     }
+}
+
+/// What is to be said of such times in rows that come from no file.
+#[must_use]
+pub fn cut_in_rows(columns: &[Column], types: &TypeRules) -> Option<String> {
+    let nobody = Watch::nobody();
+    cut_times(columns, types, "row", &|row| row + 1, nobody.file("", 0));
+    nobody.words().pop()
 }
 
 #[cfg(test)]

@@ -67,7 +67,12 @@ impl<'a> Watch<'a> {
 
     /// All files are read: what was odd in them is told.
     pub(super) fn ended(&self, tell: Tell<'_>) {
-        self.odd.words().into_iter().for_each(|words| tell(Told::Odd(words)));
+        self.words().into_iter().for_each(|words| tell(Told::Odd(words)));
+    }
+
+    /// What was odd so far.
+    pub(super) fn words(&self) -> Vec<String> {
+        self.odd.words()
     }
 
     /// One of the files.

@@ -4,7 +4,7 @@ use super::affinity::Affinity;
 use super::interrupt::ended_when;
 use super::rounded::Rounded;
 use super::{BadQuery, Spec, declared, one_of_each};
-use crate::frame::file::{BadFile, PROBE_WHOLE, TypeRules};
+use crate::frame::file::{BadFile, PROBE_WHOLE, TypeRules, cut_in_rows};
 use crate::frame::from_polars;
 use crate::numbers;
 use crate::path;
@@ -169,7 +169,9 @@ pub(super) fn read(place: &Path, spec: &Spec, cx: &RunCx<'_>) -> Result<DataFram
     rounded.into_iter().for_each(|words| cx.services.warn(words));
     let columns = names.iter().zip(columns).map(|(name, values)| values.column(name)).collect();
     let df = DataFrame::new(height, columns);
-    declared(df.map_err(|error| StageError::from(BadFile::polars("make a table of the rows", &error)))?, spec)
+    let df = df.map_err(|error| StageError::from(BadFile::polars("make a table of the rows", &error)))?;
+    cut_in_rows(df.columns(), &rules).into_iter().for_each(|words| cx.services.warn(words));
+    declared(df, spec)
 }
 
 /// What is gathered before the run ends; it is told how far that is.

@@ -104,6 +104,17 @@ fn whole_numbers_that_floats_do_not_hold_are_told() {
 }
 
 #[test]
+fn digits_of_a_time_that_are_not_kept_are_told() {
+    let bench = bench();
+    let query = "SELECT '2026-01-02 10:00:00.5' AS at UNION ALL VALUES ('2026-01-02 10:00:00.1234567')";
+    run(&bench, &format!("path = \"shop.db\"\nquery = \"{query}\"\ntypes = {{ at = \"datetime\" }}")).expect("run");
+    let warnings = bench.warnings.lock().expect("no panic").clone();
+    let told = "1 time has more than six digits behind the point, of which six are kept; the first is \
+                `2026-01-02 10:00:00.1234567` in row 2, column `at`: `types = { \"at\" = \"str\" }` keeps all";
+    assert_eq!(warnings, [told]);
+}
+
+#[test]
 fn a_definition_that_is_no_text_is_told() {
     let bench = bench();
     let path = bench.place("workspace").join("shop.db");
