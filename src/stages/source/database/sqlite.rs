@@ -166,11 +166,15 @@ pub(super) fn read(place: &Path, spec: &Spec, cx: &RunCx<'_>) -> Result<DataFram
             return Err(failure(wrong(&error)));
         }
     };
-    rounded.into_iter().for_each(|words| cx.services.warn(words));
+    if let Some(words) = rounded {
+        cx.services.warn(words);
+    }
     let columns = names.iter().zip(columns).map(|(name, values)| values.column(name)).collect();
     let df = DataFrame::new(height, columns);
     let df = df.map_err(|error| StageError::from(BadFile::polars("make a table of the rows", &error)))?;
-    cut_in_rows(df.columns(), &rules).into_iter().for_each(|words| cx.services.warn(words));
+    if let Some(words) = cut_in_rows(df.columns(), &rules) {
+        cx.services.warn(words);
+    }
     declared(df, spec)
 }
 
