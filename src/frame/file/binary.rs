@@ -1,7 +1,7 @@
 //! Files that carry their own types: parquet and arrow. Declared types are casts that must not lose a value.
 
 use super::types::no_such_column;
-use super::{BadFile, FileWatch, Format, Layout, TypeRules, foreign, unpacked, width};
+use super::{BadFile, FileWatch, Format, Layout, TypeRules, calendar, foreign, odd, unpacked, width};
 use crate::frame::schema::from_polars_schema;
 use crate::frame::{CastFault, cast_exactly, collect, from_polars, trying};
 use crate::types::{Column as ColumnType, DType, TableSchema};
@@ -141,8 +141,9 @@ fn finish(df: DataFrame, layout: &Layout, watch: FileWatch<'_>) -> Result<DataFr
     if let Some(unfitting) = layout.types.unfitting(names.iter().map(String::as_str)).first() {
         return Err(no_such_column(unfitting, names.iter().map(String::as_str)));
     }
+    odd::cut_times(df.columns(), &layout.types, "row", &|row| row + 1, watch);
     let columns = cast_declared(df.into_columns(), &layout.types)?;
-    foreign::within_calendar(&columns)?;
+    calendar::within_calendar(&columns, 0)?;
     DataFrame::new(height, columns).map_err(|error| BadFile::polars("make a table of the file", &error))
 }
 
@@ -292,7 +293,7 @@ fn not_readable(format: &str, path: &Path, error: &PolarsError) -> BadFile {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Watch;
+    use super::super::{Told, Watch};
     use super::*;
     use crate::stage::Progress;
     use std::sync::Mutex;
@@ -306,7 +307,10 @@ mod tests {
         ParquetWriter::new(&mut file).with_row_group_size(Some(1000)).finish(&mut df).expect("written");
         let size = std::fs::metadata(&path).expect("there").len();
         let seen: Mutex<Vec<Progress>> = Mutex::new(Vec::new());
-        let tell = |progress: Progress| seen.lock().expect("no panic").push(progress);
+        let tell = |told| match told {
+            Told::Far(progress) => seen.lock().expect("no panic").push(progress),
+            Told::Odd(words) => panic!("nothing is odd: {words}"),
+        };
         let watch = Watch::new(size, &tell);
         let read = row_groups(&path, size / 2, watch.file("a.parquet", size)).expect("read");
         assert!(read.equals(&df));

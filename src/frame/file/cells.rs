@@ -2,11 +2,12 @@
 
 use super::csv::{Field, Fields, column_name};
 use super::text::LEAVE_OUT;
-use super::{BadFile, Layout, figures, time};
+use super::{BadFile, Layout, figures, odd, time};
 use crate::frame::to_polars;
 use crate::types::DType;
 use polars::prelude::*;
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::str::FromStr;
 
 /// A column, and the rows whose fields are not of its type: they are null in it. Where lines are not to be rejected, the
@@ -14,11 +15,14 @@ use std::str::FromStr;
 pub(super) struct Cells {
     pub(super) column: Column,
     pub(super) bad: Vec<usize>,
+    /// Some field has digits that the type does not keep.
+    pub(super) odd: bool,
 }
 
 /// A column of this type.
 pub(super) fn column(fields: &Fields<'_>, index: usize, dtype: &DType) -> Cells {
     let mut reader = Reader { fields, index, bad: Vec::new() };
+    let odd = Cell::new(false);
     let series = match dtype {
         DType::Bool => {
             let layout = fields.layout;
@@ -40,19 +44,31 @@ pub(super) fn column(fields: &Fields<'_>, index: usize, dtype: &DType) -> Cells 
         }
         DType::F64 => {
             let layout = fields.layout;
-            let parse = |field: Field<'_>| figures::float(&figures::plain(field.text, layout)?);
+            let parse = |field: Field<'_>| {
+                let number = figures::plain(field.text, layout)?;
+                if odd::text_is_rounded(&number) {
+                    odd.set(true);
+                }
+                figures::float(&number)
+            };
             reader.collect(parse, |values: Float64Chunked| values)
         }
         DType::Str => strings(fields, |row| fields.get(row, index)).into_series(),
         DType::Date => reader.moments::<Int32Type>(time::date, &DataType::Date),
         DType::Time => reader.moments::<Int64Type>(time::time, &DataType::Time),
         DType::Datetime => {
-            reader.moments::<Int64Type>(time::datetime, &DataType::Datetime(TimeUnit::Microseconds, None))
+            let parse = |text: &str| {
+                if time::is_cut(text) {
+                    odd.set(true);
+                }
+                time::datetime(text)
+            };
+            reader.moments::<Int64Type>(parse, &DataType::Datetime(TimeUnit::Microseconds, None))
         }
         DType::Decimal(precision, scale) => reader.decimals(*precision, *scale),
         other => reader.through_text(other),
     };
-    Cells { column: series.with_name(column_name(fields, index)).into_column(), bad: reader.bad }
+    Cells { column: series.with_name(column_name(fields, index)).into_column(), bad: reader.bad, odd: odd.get() }
 }
 
 /// Reads one column, and notes what cannot be read.
@@ -98,7 +114,7 @@ impl<'a> Reader<'_, 'a> {
     }
 
     /// Dates and times, which polars keeps as whole numbers.
-    fn moments<T>(&mut self, parse: fn(&str) -> Option<T::Native>, target: &DataType) -> Series
+    fn moments<T>(&mut self, parse: impl Fn(&str) -> Option<T::Native>, target: &DataType) -> Series
     where
         T: PolarsNumericType,
         ChunkedArray<T>: IntoSeries,

@@ -7,7 +7,7 @@
 use super::rejects::{Reject, Rejects};
 use super::splitter::{Rows, Splitter};
 use super::text::{Stray, Text, line_at};
-use super::{BadFile, FileWatch, Layout, cells, infer};
+use super::{BadFile, FileWatch, Layout, cells, infer, odd};
 use crate::types::{Column, DType, TableSchema};
 use polars::prelude::{BooleanChunked, DataFrame, NewChunkedArray, PlSmallStr};
 use rayon::prelude::*;
@@ -144,6 +144,7 @@ pub(super) fn table(fields: &Fields<'_>, rejects: &mut Rejects, watch: FileWatch
         let declared = layout.types.get(&fields.names[column]);
         let dtype = declared.cloned().unwrap_or_else(|| infer::dtype(fields, column).unwrap_or(DType::Str));
         let read = cells::column(fields, column, &dtype);
+        odd::cells(fields, column, &dtype, &read, watch);
         parts.one();
         match (&read.bad[..], layout.reject) {
             ([row, ..], false) => Err(cells::bad_cell(fields, *row, column, &dtype, declared.is_some())),

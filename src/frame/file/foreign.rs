@@ -39,36 +39,6 @@ pub(super) fn too_long(schema: &Schema) -> Result<(), BadFile> {
     }
 }
 
-/// Days before and after 1970 that the calendar certainly has: 260,000 years.
-const DAYS: i64 = 94_963_050;
-
-/// An error where a time is beyond the calendar: nothing could write it. Programs use such ones for "never", or took another unit.
-pub(super) fn within_calendar(columns: &[Column]) -> Result<(), BadFile> {
-    for column in columns {
-        let (per_day, unit) = match column.dtype() {
-            DataType::Date => (1, "days"),
-            DataType::Datetime(TimeUnit::Milliseconds, _) => (86_400_000, "ms"),
-            DataType::Datetime(TimeUnit::Microseconds, _) => (86_400_000_000, "us"),
-            _ => continue,
-        };
-        let unread = |error: PolarsError| BadFile::polars("read the times", &error);
-        let numbers = column.to_physical_repr().cast(&DataType::Int64).map_err(unread)?;
-        let numbers = numbers.i64().map_err(unread)?;
-        let within = -DAYS * per_day..=DAYS * per_day;
-        let beyond =
-            |(row, number): (usize, Option<i64>)| Some((row, number.filter(|number| !within.contains(number))?));
-        if let Some((row, number)) = numbers.iter().enumerate().find_map(beyond) {
-            let name = column.name();
-            let message =
-                format!("row {}, column `{name}`: {number} {unit} after 1970 are beyond the calendar", row + 1);
-            return Err(BadFile::new(message).hint(format!(
-                "take the number as it is, `types = {{ \"{name}\" = \"i64\" }}`, and make a time of it afterwards"
-            )));
-        }
-    }
-    Ok(())
-}
-
 fn digits_beyond(dtype: &DataType) -> Option<usize> {
     match dtype {
         DataType::Decimal(digits, _) => (*digits > MOST_DIGITS).then_some(*digits),
@@ -80,32 +50,9 @@ fn digits_beyond(dtype: &DataType) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Format, Layout, TypeRules, probe, read_file};
-    use super::*;
-    use crate::types::DType;
+    use super::super::{Format, Layout, probe, read_file};
+    use super::name_of;
     use std::path::Path;
-
-    #[test]
-    fn a_time_that_is_none_is_told_and_can_be_read_as_a_number() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("times.parquet");
-        for (unit, never, told) in [
-            (TimeUnit::Milliseconds, i64::MAX / 1000, "9223372036854775 ms"),
-            (TimeUnit::Microseconds, i64::MAX, "9223372036854775807 us"),
-        ] {
-            let times: Int64Chunked = [Some(253_402_214_400_000), None, Some(never)].into_iter().collect();
-            let times = times.into_datetime(unit, None).into_series().with_name("until".into());
-            let mut df = DataFrame::new(3, vec![times.into()]).expect("a frame");
-            ParquetWriter::new(std::fs::File::create(&path).expect("made")).finish(&mut df).expect("written");
-            let mut layout = Layout::new(Format::Parquet);
-            let bad = read_file(&path, &layout).expect_err("no time");
-            assert_eq!(bad.message, format!("row 3, column `until`: {told} after 1970 are beyond the calendar"));
-            assert!(bad.hints[0].contains("\"until\" = \"i64\""), "{:?}", bad.hints);
-            layout.types = TypeRules::new([("until".to_owned(), DType::I64)].into());
-            let numbers = read_file(&path, &layout).expect("read");
-            assert_eq!(numbers.column("until").expect("until").i64().expect("i64").get(2), Some(never));
-        }
-    }
 
     #[test]
     fn what_other_programs_write_is_told_by_column_and_type() {

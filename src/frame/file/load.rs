@@ -1,6 +1,6 @@
 //! Bytes of a file, decompressed. What a file is compressed with is read from its first bytes, not from its name.
 
-use super::{BadFile, FileWatch, Watch};
+use super::{BadFile, FileWatch, Gunzip, Watch};
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
@@ -121,7 +121,7 @@ pub(super) fn open<'w>(path: &Path, watch: FileWatch<'w>) -> Result<(Box<dyn Rea
     let compression = compression_of(&first[..found]);
     let reader: Box<dyn Read + 'w> = match compression {
         Compression::None => Box::new(file),
-        Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::with_capacity(1 << 18, file))),
+        Compression::Gzip => Box::new(Gunzip::new(BufReader::with_capacity(1 << 18, file))),
         Compression::Zstd => Box::new(zstd::stream::read::Decoder::new(file).map_err(|error| io(&error))?),
         Compression::Xz => Box::new(liblzma::bufread::XzDecoder::new_multi_decoder(BufReader::new(file))),
     };

@@ -34,7 +34,7 @@ pub fn read_many(
     tell: Tell<'_>,
 ) -> Result<(DataFrame, Vec<Reject>), BadOne> {
     let size = |path: &PathBuf| std::fs::metadata(path).map_or(0, |meta| meta.len());
-    let watch = Watch::new(files.iter().map(|(_, path)| size(path)).sum(), tell).within(memory);
+    let watch = Watch::new(files.iter().map(|(_, path)| size(path)).sum(), tell).within(memory).declared(&layout.types);
     let read = |(name, path): &(String, PathBuf), layout: &Layout| {
         let told = |bad| BadOne { file: name.clone(), bad };
         let (df, mut rejects) = read_with_rejects(path, layout, watch.file(name, size(path))).map_err(told)?;
@@ -51,9 +51,11 @@ pub fn read_many(
         if types.iter().any(differs) {
             // What was told from one file alone is told anew, from its text, by what all of them hold.
             let given = TypeRules::new(types.clone());
+            watch.again(&file.0);
             *part = read(file, &Layout { types: given, ..layout.clone() })?;
         }
     }
+    watch.ended(tell);
     let mut rejects = Vec::new();
     let mut whole: Option<DataFrame> = None;
     for ((name, _), (df, told)) in files.iter().zip(parts) {

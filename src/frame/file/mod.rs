@@ -4,10 +4,12 @@ mod arff;
 mod bad;
 mod binary;
 mod buffers;
+mod calendar;
 mod cells;
 mod csv;
 mod figures;
 mod foreign;
+mod gzip;
 mod idx;
 mod infer;
 mod json;
@@ -15,6 +17,7 @@ mod load;
 mod many;
 #[cfg(test)]
 mod measure;
+mod odd;
 mod pieces;
 mod rejects;
 mod splitter;
@@ -27,16 +30,19 @@ mod width;
 
 pub use bad::BadFile;
 pub use binary::cast_declared;
+pub use calendar::times_fit;
 pub use figures::decimal;
+pub use gzip::Gunzip;
 pub use idx::{IdxHeader, idx_header};
 pub use load::{Compression, compression_of, head, load};
 pub use many::{BadOne, can_be_many, probe_many, read_many, scan_many};
+pub use odd::{cut_in_rows, is_rounded};
 pub use pieces::{InPieces, read_in_pieces};
 pub use rejects::{Reject, rejects_table};
 pub use text::{Encoding, beginning};
 pub use types::{TypeRules, TypesError};
 pub use unpacked::row_groups_fit;
-pub use watch::{FileWatch, Tell, Watch};
+pub use watch::{FileWatch, Tell, Told, Watch};
 
 use crate::types::TableSchema;
 use polars::prelude::DataFrame;
@@ -224,11 +230,12 @@ pub fn read_with_rejects(
     watch: FileWatch<'_>,
 ) -> Result<(DataFrame, Vec<Reject>), BadFile> {
     let all = |df| (df, Vec::new());
+    let text = || load(path, watch).inspect(|bytes| odd::controls(bytes, layout, watch));
     match layout.format {
-        Format::Csv | Format::Tsv => csv::read(&load(path, watch)?, layout, watch),
-        Format::Jsonl => json::read_lines(&load(path, watch)?, layout, watch),
-        Format::Json => json::read_whole(&load(path, watch)?, layout, watch).map(all),
-        Format::Arff => arff::read(&load(path, watch)?, layout, watch).map(all),
+        Format::Csv | Format::Tsv => csv::read(&text()?, layout, watch),
+        Format::Jsonl => json::read_lines(&text()?, layout, watch),
+        Format::Json => json::read_whole(&text()?, layout, watch).map(all),
+        Format::Arff => arff::read(&text()?, layout, watch).map(all),
         Format::Parquet => binary::read_parquet(path, layout, watch).map(all),
         Format::Arrow => binary::read_arrow(path, layout, watch).map(all),
         Format::Idx => read_idx(path, None, &layout.types, watch).map(all),

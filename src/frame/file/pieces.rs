@@ -104,12 +104,15 @@ pub fn read_in_pieces<E>(
     }
     let names = names.unwrap_or_default();
     let found = names.iter().zip(types).map(|(name, dtype)| (name.clone(), dtype.unwrap_or(DType::Str)));
+    let declared = layout.types.clone();
     let layout = Layout { types: TypeRules::new(found.collect()), ..layout.clone() };
     let mut rejects = Vec::new();
+    // How far it is, is told by the bytes that are loaded.
+    let quiet = Watch::nobody().declared(&declared);
     for (name, path) in files {
         let file = watch.file(name, size(path));
         let read = each_piece(path, &layout, &bounds(path), file, &mut |fields, mut rejected: Rejects| {
-            let df = table(fields, &mut rejected, Watch::nobody().file("", 0))?;
+            let df = table(fields, &mut rejected, quiet.file(name, 0))?;
             let lines = rejected.finish(fields.text, fields.lines_before).into_iter();
             rejects.extend(lines.map(|reject| Reject { file: name.clone(), ..reject }));
             take(super::many::named(df, name, name_column)?).map_err(Stop::Taken)
@@ -124,6 +127,7 @@ pub fn read_in_pieces<E>(
             }
         }
     }
+    quiet.ended(tell);
     Ok(InPieces::Done(rejects))
 }
 

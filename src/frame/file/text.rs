@@ -264,7 +264,13 @@ fn likely(bytes: &[u8], declared: Encoding) -> Vec<Encoding> {
     let fits = |encoding: &Encoding| *encoding != declared && Text::decode(head, *encoding, false).strays.is_empty();
     let of_pairs = [Encoding::Utf8, Encoding::Gbk, Encoding::Big5, Encoding::ShiftJis, Encoding::EucKr];
     let found: Vec<Encoding> = of_pairs.into_iter().filter(|_| !is_western(head)).filter(fits).collect();
-    if found.is_empty() { vec![Encoding::Latin1, Encoding::Windows1252] } else { found }
+    // What Latin-1 has there are control characters, and windows-1252 quotes, dashes and €.
+    let marks = head.iter().any(|byte| (0x80..=0x9f).contains(byte));
+    match (found.is_empty(), marks) {
+        (false, _) => found,
+        (true, false) => vec![Encoding::Latin1, Encoding::Windows1252],
+        (true, true) => vec![Encoding::Windows1252, Encoding::Latin1],
+    }
 }
 
 /// Whether most bytes above 0x7f are letters (from 0xc0 on) that stand alone, as in western words; where a character is two
@@ -365,6 +371,7 @@ mod tests {
         let bad = Text::decode(&western, Encoding::Utf8, true).not_in(&layout, &western).expect("an error");
         assert!(bad.hints[0].ends_with("`encoding = \"latin1\"` or `encoding = \"windows1252\"`"), "{:?}", bad.hints);
         assert_eq!(beginning(&western).0, Encoding::Latin1);
+        assert_eq!(beginning(b"caf\xe9,5 \x80\nna\xefve,1\n").0, Encoding::Windows1252);
         assert_eq!(beginning(&gbk), (Encoding::Gbk, "一,二\n三,四\n".to_owned()));
         assert_eq!(beginning(b"PK\x03\x04\xff").0, Encoding::Utf8);
         let western = b"na\xefve,n\n1,2\n";

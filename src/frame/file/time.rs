@@ -74,6 +74,15 @@ pub fn datetime(text: &str) -> Option<i64> {
     Some(day + time(clock)? / 1000 - offset)
 }
 
+/// Whether a date and time has digits behind its microseconds that are not zero.
+#[must_use]
+pub fn is_cut(text: &str) -> bool {
+    const SECONDS: usize = "2013-01-01 05:00:00".len();
+    let Some((b'.', digits)) = text.as_bytes().get(SECONDS..).and_then(<[u8]>::split_first) else { return false };
+    digits.iter().take_while(|byte| byte.is_ascii_digit()).skip(6).any(|digit| *digit != b'0')
+        && datetime(text).is_some()
+}
+
 /// Microseconds of `+02:00`, `-0530` or `+02`.
 fn offset(text: &str) -> Option<i64> {
     let bytes = text.as_bytes();
@@ -143,5 +152,20 @@ mod tests {
             assert_eq!(datetime(wrong), None, "{wrong}");
         }
         assert_eq!(time("10:12:00.25"), Some(36_720_250_000_000));
+    }
+
+    #[test]
+    fn digits_that_are_not_kept_are_seen() {
+        for (text, cut) in [
+            ("2013-01-01 05:00:00.1234567", true),
+            ("2013-01-01T05:00:00.123456001Z", true),
+            ("2013-01-01T05:00:00.123456+02:00", false),
+            ("2013-01-01T05:00:00.123456000-0530", false),
+            ("2013-01-01T05:00:00.5+05:45", false),
+            ("2013-01-01 05:00", false),
+            ("this is no time. it is a text of 123", false),
+        ] {
+            assert_eq!(is_cut(text), cut, "{text}");
+        }
     }
 }

@@ -1,15 +1,27 @@
 //! How far a long read is: every file's bytes count twice, once when they are loaded, once when they are columns.
 
+use super::TypeRules;
+use super::odd::{Found, Odd, Oddities};
 use crate::numbers;
 use crate::stage::Progress;
+use crate::types::DType;
 use polars::io::mmap::MmapBytesReader;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-/// Sees how far it is; is called from several threads.
-pub type Tell<'a> = &'a (dyn Fn(Progress) + Sync);
+/// What is told while files are read.
+#[derive(Debug)]
+pub enum Told {
+    /// How far it is.
+    Far(Progress),
+    /// What is odd in the files, and no error, in a line; at the end.
+    Odd(String),
+}
+
+/// Hears it; is called from several threads.
+pub type Tell<'a> = &'a (dyn Fn(Told) + Sync);
 
 /// How far the reading of files is, all of them together.
 pub struct Watch<'a> {
@@ -17,25 +29,50 @@ pub struct Watch<'a> {
     total: u64,
     done: AtomicU64,
     memory: Option<u64>,
+    /// The types that the user declared.
+    declared: TypeRules,
+    odd: Oddities,
 }
 
 impl<'a> Watch<'a> {
     /// For files of so many bytes together.
     #[must_use]
     pub fn new(bytes: u64, tell: Tell<'a>) -> Self {
-        Self { tell: Some(tell), total: bytes.saturating_mul(2), done: AtomicU64::new(0), memory: None }
+        Self { tell: Some(tell), total: bytes.saturating_mul(2), ..Self::nobody() }
     }
 
     /// Tells nobody.
     #[must_use]
     pub fn nobody() -> Self {
-        Self { tell: None, total: 0, done: AtomicU64::new(0), memory: None }
+        let (declared, odd) = (TypeRules::default(), Oddities::default());
+        Self { tell: None, total: 0, done: AtomicU64::new(0), memory: None, declared, odd }
     }
 
     /// What is unpacked has to be smaller than this, in bytes, where a number is given.
     #[must_use]
     pub fn within(self, memory: Option<u64>) -> Self {
         Self { memory, ..self }
+    }
+
+    /// These types are declared, and not found.
+    #[must_use]
+    pub(super) fn declared(self, types: &TypeRules) -> Self {
+        Self { declared: types.clone(), ..self }
+    }
+
+    /// A file is read once more.
+    pub(super) fn again(&self, name: &str) {
+        self.odd.forget(name);
+    }
+
+    /// All files are read: what was odd in them is told.
+    pub(super) fn ended(&self, tell: Tell<'_>) {
+        self.words().into_iter().for_each(|words| tell(Told::Odd(words)));
+    }
+
+    /// What was odd so far.
+    pub(super) fn words(&self) -> Vec<String> {
+        self.odd.words()
     }
 
     /// One of the files.
@@ -48,7 +85,7 @@ impl<'a> Watch<'a> {
         let Some(tell) = self.tell else { return };
         // A file that is read twice, to give its columns the types of all files, does not count again.
         let done = self.done.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes).min(self.total);
-        tell(Progress { done, total: Some(self.total), unit: "bytes", detail: detail() });
+        tell(Told::Far(Progress { done, total: Some(self.total), unit: "bytes", detail: detail() }));
     }
 }
 
@@ -64,6 +101,16 @@ impl<'w> FileWatch<'w> {
     /// See [`Watch::within`].
     pub(super) fn memory(self) -> Option<u64> {
         self.watch.memory
+    }
+
+    /// Something odd is in the file.
+    pub(super) fn odd(self, odd: Odd, found: Found) {
+        self.watch.odd.add(odd, self.name, found);
+    }
+
+    /// Whether a column is said to hold floats: what they do not hold is known.
+    pub(super) fn is_declared_float(self, column: &str) -> bool {
+        self.watch.declared.get(column).is_some_and(DType::is_float)
     }
 
     /// What is read from here counts.
@@ -161,7 +208,10 @@ mod tests {
         let path = folder.path().join(name);
         std::fs::write(&path, bytes).expect("written");
         let seen = Mutex::new(Vec::new());
-        let tell = |progress: Progress| seen.lock().expect("no panic").push(progress);
+        let tell = |told| match told {
+            Told::Far(progress) => seen.lock().expect("no panic").push(progress),
+            Told::Odd(words) => panic!("nothing is odd: {words}"),
+        };
         read_many(&[(name.to_owned(), path)], &Layout::new(format), None, None, &tell).expect("read");
         seen.into_inner().expect("no panic")
     }

@@ -4,6 +4,7 @@
 mod build;
 mod digits;
 mod left_out;
+mod rounded;
 mod shape;
 mod value;
 
@@ -11,7 +12,7 @@ use super::rejects::{Reject, Rejects};
 use super::text::{LEAVE_OUT, Text, line_at};
 use super::types::no_such_column;
 use super::watch::Parts;
-use super::{BadFile, FileWatch, Layout, binary, width};
+use super::{BadFile, FileWatch, Layout, binary, odd, width};
 use crate::types::DType;
 use polars::prelude::*;
 use rayon::prelude::*;
@@ -53,6 +54,7 @@ pub(super) fn read_lines(
         .map(|lines| {
             let rows: Vec<Json> =
                 lines.iter().map(|line| parse(text, line)).collect::<Result<_, _>>().map_err(|bad| *bad)?;
+            rounded::note(&rows, &fields, "line", &|row| line_at(text, lines[row].start), watch);
             let made = frame(&rows, &fields, layout, &|| {});
             parts.one();
             made
@@ -65,7 +67,9 @@ pub(super) fn read_lines(
     for next in frames {
         df.vstack_mut_owned(next).map_err(|error| BadFile::polars("make a table of the file", &error))?;
     }
-    let df = left_out::typed(flat(df, layout)?, text, &lines, layout, &mut rejects)?;
+    let df = flat(df, layout)?;
+    odd::cut_times(df.columns(), &layout.types, "line", &|row| line_at(text, lines[row].start), watch);
+    let df = left_out::typed(df, text, &lines, layout, &mut rejects)?;
     Ok((df, rejects.finish(text, 0)))
 }
 
@@ -124,7 +128,9 @@ pub(super) fn read_whole(bytes: &[u8], layout: &Layout, watch: FileWatch<'_>) ->
     }
     let fields = fields_of(shape)?;
     let parts = watch.parts(fields.len(), "columns");
+    rounded::note(&rows, &fields, "element", &|row| row + 1, watch);
     let df = flat(frame(&rows, &fields, layout, &|| parts.one())?, layout)?;
+    odd::cut_times(df.columns(), &layout.types, "element", &|row| row + 1, watch);
     let height = df.height();
     let columns = binary::cast_declared(df.into_columns(), &layout.types)?;
     DataFrame::new(height, columns).map_err(|error| BadFile::polars("make a table of the file", &error))

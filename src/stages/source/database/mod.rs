@@ -1,8 +1,10 @@
 //! `database`: what a query returns becomes a table. SQLite files and PostgreSQL servers are read, never written.
 
+mod affinity;
 mod interrupt;
 mod numeric;
 mod postgres;
+mod rounded;
 mod spec;
 mod sqlite;
 #[cfg(test)]

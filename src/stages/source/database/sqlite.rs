@@ -1,8 +1,10 @@
 //! SQLite files, opened so that nothing in or beside them changes.
 
+use super::affinity::Affinity;
 use super::interrupt::ended_when;
+use super::rounded::Rounded;
 use super::{BadQuery, Spec, declared, one_of_each};
-use crate::frame::file::{BadFile, PROBE_WHOLE, TypeRules};
+use crate::frame::file::{BadFile, PROBE_WHOLE, TypeRules, cut_in_rows};
 use crate::frame::from_polars;
 use crate::numbers;
 use crate::path;
@@ -58,7 +60,7 @@ pub(super) fn columns(place: &Path, spec: &Spec) -> Result<Vec<(String, Option<D
         },
     );
     match found {
-        Ok(Some((_, columns))) => {
+        Ok(Some(Gathered { columns, .. })) => {
             Ok(names.iter().zip(columns).map(|(name, values)| (name.clone(), Some(values.dtype()))).collect())
         }
         Ok(None) => Ok(unknown()),
@@ -81,30 +83,67 @@ enum Failure {
 /// What is told of rows: how many there are, and what is in them; whether it is to go on.
 type Told<'a> = &'a mut dyn FnMut(usize, &mut [Values]) -> Result<bool, StageError>;
 
-/// All rows of a query, how many they are and their columns; `None` where `told` wanted no more. It is asked before each row.
+/// All rows of a query.
+struct Gathered {
+    height: usize,
+    columns: Vec<Values>,
+    /// What is to be said of whole numbers that lost digits.
+    rounded: Option<String>,
+}
+
+/// All rows of a query; `None` where `told` wanted no more. It is asked before each row.
 fn gather(
     statement: &mut rusqlite::Statement<'_>,
     names: &[String],
     rules: &TypeRules,
     told: Told<'_>,
-) -> Result<Option<(usize, Vec<Values>)>, Failure> {
+) -> Result<Option<Gathered>, Failure> {
     let is_text = |name: &String| rules.get(name) == Some(&DType::Str);
     let mut columns: Vec<Values> =
         names.iter().map(|name| if is_text(name) { Values::Texts(Vec::new()) } else { Values::Nothing(0) }).collect();
+    let declared: Vec<Option<Affinity>> =
+        statement.columns().map(|column| column.decl_type().and_then(Affinity::of)).collect();
     let mut rows = statement.query([]).map_err(Failure::Asking)?;
     let mut height = 0;
+    let mut whole = vec![Rounded::default(); names.len()];
     loop {
         if !told(height, &mut columns).map_err(Failure::Row)? {
             return Ok(None);
         }
-        let Some(row) = rows.next().map_err(Failure::Asking)? else { return Ok(Some((height, columns))) };
+        let Some(row) = rows.next().map_err(Failure::Asking)? else { break };
         height += 1;
         for (index, values) in columns.iter_mut().enumerate() {
             let value = row.get_ref(index).map_err(Failure::Asking)?;
             let name = &names[index];
+            if let ValueRef::Integer(number) = value {
+                whole[index].see(height, number);
+            }
             values.push(value, is_text(name)).map_err(|odd| Failure::Row(odd.failure(height, name)))?;
         }
     }
+    Ok(Some(typed(columns, names, rules, &declared, &whole, height)))
+}
+
+/// The columns in their types: where there are nulls alone, in that which is declared in the database.
+fn typed(
+    columns: Vec<Values>,
+    names: &[String],
+    rules: &TypeRules,
+    declared: &[Option<Affinity>],
+    whole: &[Rounded],
+    height: usize,
+) -> Gathered {
+    let mut rounded = None;
+    let typed = columns.into_iter().enumerate().map(|(index, values)| {
+        let rule = rules.get(&names[index]);
+        if matches!(values, Values::Floats(_)) && !rule.is_some_and(DType::is_float) && rounded.is_none() {
+            rounded = whole[index].words(&names[index]);
+        }
+        // What `types` says is made of text more surely than of numbers.
+        values.or_nulls_of(declared[index].filter(|_| rule.is_none()))
+    });
+    let columns = typed.collect();
+    Gathered { height, columns, rounded }
 }
 
 /// The rows of a query.
@@ -118,7 +157,7 @@ pub(super) fn read(place: &Path, spec: &Spec, cx: &RunCx<'_>) -> Result<DataFram
     let mut statement = connection.prepare(&spec.query).map_err(|error| failure(wrong(&error)))?;
     let names = names(&statement).map_err(|bad| failure(Wrong::Query(bad)))?;
     let rules = TypeRules::new(spec.types.clone());
-    let (height, columns) = match all_rows(&connection, &mut statement, &names, &rules, cx) {
+    let Gathered { height, columns, rounded } = match all_rows(&connection, &mut statement, &names, &rules, cx) {
         Ok(gathered) => gathered,
         Err(Failure::Row(error)) => return Err(error),
         Err(Failure::Asking(error)) => {
@@ -127,9 +166,16 @@ pub(super) fn read(place: &Path, spec: &Spec, cx: &RunCx<'_>) -> Result<DataFram
             return Err(failure(wrong(&error)));
         }
     };
+    if let Some(words) = rounded {
+        cx.services.warn(words);
+    }
     let columns = names.iter().zip(columns).map(|(name, values)| values.column(name)).collect();
     let df = DataFrame::new(height, columns);
-    declared(df.map_err(|error| StageError::from(BadFile::polars("make a table of the rows", &error)))?, spec)
+    let df = df.map_err(|error| StageError::from(BadFile::polars("make a table of the rows", &error)))?;
+    if let Some(words) = cut_in_rows(df.columns(), &rules) {
+        cx.services.warn(words);
+    }
+    declared(df, spec)
 }
 
 /// What is gathered before the run ends; it is told how far that is.
@@ -139,7 +185,7 @@ fn all_rows(
     names: &[String],
     rules: &TypeRules,
     cx: &RunCx<'_>,
-) -> Result<(usize, Vec<Values>), Failure> {
+) -> Result<Gathered, Failure> {
     let begin = Instant::now();
     let tell = |rows: usize| {
         let rate = numbers::rate(rows as f64 / begin.elapsed().as_secs_f64(), "rows");
@@ -161,7 +207,7 @@ fn all_rows(
         || gather(statement, names, rules, &mut told),
     )?;
     let gathered = gathered.ok_or_else(|| Failure::Row(StageError::bug("a query stopped by itself")))?;
-    tell(gathered.0);
+    tell(gathered.height);
     Ok(gathered)
 }
 
@@ -205,8 +251,23 @@ fn open(place: &Path) -> Result<Connection, BadFile> {
     let connection =
         Connection::open_with_flags(format!("file:{escaped}?immutable=1"), flags).map_err(|error| bad(&error))?;
     // A file that is none is found out by the first look into it.
-    connection.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(())).map_err(|error| bad(&error))?;
+    if !defined_in_utf8(&connection).map_err(|error| bad(&error))? {
+        return Err(BadFile::new(format!("`{name}` has tables whose definition is not UTF-8"))
+            .hint("define them anew, with names in UTF-8"));
+    }
     Ok(connection)
+}
+
+/// Whether all names and types that the database defines are UTF-8, as what reads them takes for granted.
+fn defined_in_utf8(connection: &Connection) -> rusqlite::Result<bool> {
+    let mut statement = connection.prepare("SELECT sql FROM sqlite_master")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        if matches!(row.get_ref(0)?, ValueRef::Text(text) if std::str::from_utf8(text).is_err()) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn names(statement: &rusqlite::Statement<'_>) -> Result<Vec<String>, BadQuery> {
@@ -327,6 +388,18 @@ impl Values {
             }
         }
         Ok(())
+    }
+
+    /// Where there are nulls alone, those of a column that would hold this.
+    fn or_nulls_of(self, declared: Option<Affinity>) -> Self {
+        let Self::Nothing(rows) = self else { return self };
+        match declared {
+            None => self,
+            Some(Affinity::Whole) => Self::Whole(vec![None; rows]),
+            Some(Affinity::Float) => Self::Floats(vec![None; rows]),
+            Some(Affinity::Text) => Self::Texts(vec![None; rows]),
+            Some(Affinity::Bytes) => Self::Bytes(vec![None; rows]),
+        }
     }
 
     /// Forgets the values, and not what they are.

@@ -61,6 +61,76 @@ fn rows_have_the_types_of_their_values() {
 }
 
 #[test]
+fn a_column_without_values_has_the_type_that_it_is_declared_as() {
+    let bench = bench();
+    let types = |fields: &str| {
+        let fields = format!("path = \"shop.db\"\n{fields}");
+        let (outputs, findings) = bench.check::<Database>(&fields);
+        assert!(findings.is_empty(), "{findings:?}");
+        let Some(ArtifactType::Table(promised)) = outputs.get(TABLE) else { panic!("a table") };
+        let (_, df) = run(&bench, &fields).expect("run");
+        let types = |schema: &TableSchema| -> Vec<String> {
+            schema.columns.iter().map(|column| column.dtype.to_string()).collect()
+        };
+        let found = types(&crate::frame::schema_of(&df));
+        assert_eq!(types(promised), found);
+        found
+    };
+    assert_eq!(
+        types("query = \"SELECT *, id + 1 AS n FROM orders WHERE id > 9\""),
+        ["i64", "str", "f64", "str", "binary", "str"]
+    );
+    assert_eq!(types("query = \"SELECT total, raw FROM orders WHERE id = 3\""), ["f64", "binary"], "of null and x''");
+    assert_eq!(
+        types("query = \"SELECT id, total FROM orders WHERE id > 9\"\ntypes = { total = \"date\" }"),
+        ["i64", "date"]
+    );
+}
+
+#[test]
+fn whole_numbers_that_floats_do_not_hold_are_told() {
+    let warned = |types: &str| {
+        let bench = bench();
+        let query = "SELECT 9007199254740993 AS x UNION ALL VALUES (0.5), (9007199254740992), (-9007199254740995)";
+        run(&bench, &format!("path = \"shop.db\"\nquery = \"{query}\"\n{types}")).expect("run");
+        let warnings = bench.warnings.lock().expect("no panic").clone();
+        warnings.join("; ")
+    };
+    let told = "2 whole numbers among fractions lose digits as f64; the first is 9007199254740993 in row 1, column `x`: \
+                `types = { \"x\" = \"str\" }` keeps all";
+    assert_eq!(warned(""), told);
+    assert_eq!(warned("types = { x = \"f64\" }"), "");
+    assert_eq!(warned("types = { x = \"str\" }"), "");
+}
+
+#[test]
+fn digits_of_a_time_that_are_not_kept_are_told() {
+    let bench = bench();
+    let query = "SELECT '2026-01-02 10:00:00.5' AS at UNION ALL VALUES ('2026-01-02 10:00:00.1234567')";
+    run(&bench, &format!("path = \"shop.db\"\nquery = \"{query}\"\ntypes = {{ at = \"datetime\" }}")).expect("run");
+    let warnings = bench.warnings.lock().expect("no panic").clone();
+    let told = "1 time has more than six digits behind the point, of which six are kept; the first is \
+                `2026-01-02 10:00:00.1234567` in row 2, column `at`: `types = { \"at\" = \"str\" }` keeps all";
+    assert_eq!(warnings, [told]);
+}
+
+#[test]
+fn a_definition_that_is_no_text_is_told() {
+    let bench = bench();
+    let path = bench.place("workspace").join("shop.db");
+    let connection = Connection::open(&path).expect("opened");
+    connection
+        .execute_batch(
+            "CREATE TABLE odd (a INTEGER); PRAGMA writable_schema = ON;
+             UPDATE sqlite_master SET sql = CAST(x'435245415445205441424c45206f646420286120ff29' AS TEXT) WHERE name = 'odd'",
+        )
+        .expect("changed");
+    drop(connection);
+    let error = run(&bench, "path = \"shop.db\"\nquery = \"SELECT a FROM odd\"").expect_err("no text");
+    assert_eq!(error.message, "`shop.db` has tables whose definition is not UTF-8");
+}
+
+#[test]
 fn a_float_as_text_is_written_as_one() {
     let query = "SELECT 10.0 AS a UNION ALL VALUES (2.5), (7), ('x'), (1e300)";
     let (_, df) =

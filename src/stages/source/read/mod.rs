@@ -2,6 +2,8 @@
 
 mod input;
 mod names;
+#[cfg(test)]
+mod odd_tests;
 mod spec;
 #[cfg(test)]
 mod tests;
@@ -10,8 +12,8 @@ pub use spec::{BadLines, Spec};
 
 use crate::diag::codes;
 use crate::frame::file::{
-    BadFile, BadOne, Format, InPieces, Layout, Reject, Watch, probe, probe_many, read_idx, read_in_pieces, read_many,
-    rejects_table, row_groups_fit, scan_many,
+    BadFile, BadOne, Format, InPieces, Layout, Reject, Told, Watch, probe, probe_many, read_idx, read_in_pieces,
+    read_many, rejects_table, row_groups_fit, scan_many, times_fit,
 };
 use crate::frame::write::{TableWriter, Written};
 use crate::frame::{write_plan, write_table, write_view};
@@ -95,7 +97,9 @@ types = { year = "i32" }
         let files = input::of_run(spec, cx.input(&spec.from)?)?;
         let layout = spec.layout(input::format(spec, &files)?).map_err(StageError::data)?;
         if !spec.keep {
-            return write_view::<Self>(cx, TABLE, spec, scan(spec, &files, &layout)?);
+            let lf = scan(spec, &files, &layout)?;
+            times_fit(&files).map_err(|one| in_file(one).hint("such a table is to be kept: remove `keep = false`"))?;
+            return write_view::<Self>(cx, TABLE, spec, lf);
         }
         let (written, rejects) = match in_pieces(spec, &files, &layout, cx)? {
             Some(read) => read,
@@ -175,7 +179,7 @@ fn in_pieces(
     let Some(memory) = cx.memory else { return Ok(None) };
     let file_column = spec.file_column.as_deref();
     if let Some(lf) = scan_many(files, layout, file_column).map_err(in_file)? {
-        row_groups_fit(files, memory).map_err(in_file)?;
+        row_groups_fit(files, memory).and_then(|()| times_fit(files)).map_err(in_file)?;
         let written = write_plan(cx, TABLE, lf).map_err(|failure| failure.while_doing("read the file"))?;
         return Ok(Some((written, Vec::new())));
     }
@@ -188,7 +192,7 @@ fn in_pieces(
         };
         writer.push(df)
     };
-    let tell = |progress| cx.services.progress(progress);
+    let tell = |told| tell(told, cx);
     match read_in_pieces(files, layout, file_column, memory, &tell, &mut take).map_err(in_file)? {
         InPieces::Whole => Ok(None),
         InPieces::Taken(error) => Err(error),
@@ -206,6 +210,13 @@ fn scan(spec: &Spec, files: &input::Files, layout: &Layout) -> Result<LazyFrame,
             .hint("remove `keep = false`")
             .at(path!["keep"])
     })
+}
+
+fn tell(told: Told, cx: &RunCx<'_>) {
+    match told {
+        Told::Far(progress) => cx.services.progress(progress),
+        Told::Odd(words) => cx.services.warn(words),
+    }
 }
 
 fn in_file(one: BadOne) -> StageError {
@@ -237,7 +248,7 @@ fn read(
     layout: &Layout,
     cx: &RunCx<'_>,
 ) -> Result<(DataFrame, Vec<Reject>), StageError> {
-    let tell = |progress| cx.services.progress(progress);
+    let tell = |told| tell(told, cx);
     let told = |bad: BadFile, name: &str| StageError::from(bad).note(format!("in `{name}`"));
     if let (Format::Idx, [(name, path)]) = (layout.format, files.as_slice()) {
         let labels = spec.labels.as_ref().map(|labels| cx.input_file(labels)).transpose()?;

@@ -29,7 +29,7 @@ fn usual_keep() -> u64 {
 /// One expectation. A missing value fails `not_null` alone: every other check judges what is there, as SQL's `CHECK` does.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Check {
-    /// Columns, by name or pattern, in which no value is missing.
+    /// Columns, by name or pattern, in which no value is missing. NaN is there: `range` finds it.
     pub not_null: Option<OneOrMany>,
     /// Columns whose values, taken together, no two rows share: a key. All rows that share theirs fail.
     pub unique: Option<OneOrMany>,

@@ -63,6 +63,7 @@ fn missing_values_and_nan_are_told_apart() {
     let count = |text: &str| judged(&bench, &checks(text)).0[0].1;
     assert_eq!(count("a = { unique = \"k\" }"), 2.0, "a missing key is shared with nobody");
     assert_eq!(count("a = { range = { x = { min = 0 } } }"), 1.0, "NaN is in no range");
+    assert_eq!(count("a = { not_null = \"x\" }"), 0.0, "NaN is not missing");
     assert_eq!(count("a = { one_of = { k = [1, 2] } }"), 0.0);
     assert_eq!(count("a = { holds = \"k > 1\" }"), 2.0, "unknown is not false");
 }

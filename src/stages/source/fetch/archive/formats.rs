@@ -1,5 +1,6 @@
 //! What sort of archive a file is, told by its bytes.
 
+use crate::frame::file::Gunzip;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
@@ -44,7 +45,7 @@ impl Packing {
     pub(super) fn unpack<'a>(self, packed: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
         Ok(match self {
             Self::None => Box::new(packed),
-            Self::Gzip => Box::new(flate2::read::MultiGzDecoder::new(packed)),
+            Self::Gzip => Box::new(Gunzip::new(BufReader::new(packed))),
             Self::Xz => Box::new(liblzma::read::XzDecoder::new_multi_decoder(packed)),
             Self::Zstd => Box::new(zstd::stream::read::Decoder::new(packed)?),
         })
