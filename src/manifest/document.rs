@@ -179,7 +179,7 @@ fn first_header(text: &str, again: Span) -> Option<Span> {
         Some((from, line.trim_end()))
     });
     let (first, _) = lines.find(|(_, line)| header.starts_with('[') && *line == header)?;
-    Some(again.within(first + start - line..first + end - line))
+    Some(Span::new(again.source, first + start - line..first + end - line))
 }
 
 /// Turns the parser's values into [`Node`]s.
