@@ -239,7 +239,7 @@ fn check_metrics(spec: &EvaluateSpec, target: Option<&TargetType>, cx: &mut Chec
                 cx.error(
                     place,
                     codes::METRIC_TASK,
-                    format!("`{name}` is for {for_tasks} targets, and this target is a {}", task.name()),
+                    format!("`{name}` is for {for_tasks} targets, and this target is `{}`", task.name()),
                 )
                 .label(format!("not for a {}", task.name()))
                 .from_stage(&spec.data, "the target is declared here")
