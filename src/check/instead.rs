@@ -38,7 +38,7 @@ pub(super) fn instead(node: &Node, key: &str, expected: &str, fields: &[Field]) 
 /// How a choice among `names` is written, where the chosen one stands as a value of the choice's table. `field` leads to that
 /// table; an item of a list has none.
 pub(super) fn keyed(table: &Node, field: Option<&str>, names: &[&str]) -> Option<String> {
-    let chosen = |(key, value): &'_ (String, Node)| match &value.data {
+    let chosen = |(key, value): &(String, Node)| match &value.data {
         Data::Str(text) if names.contains(&text.as_str()) => Some((key.clone(), text.clone())),
         _ => None,
     };
