@@ -156,8 +156,8 @@ impl Diagnostics {
             let about = shapeless(&diagnostic);
             self.push(diagnostic);
             // What its hint counts goes on being counted.
-            if let (Some(others @ 0), Some(more)) = (self.shapes.get_mut(&about), other.shapes.get(&about)) {
-                *others = *more;
+            if let (Some(others), Some(more)) = (self.shapes.get_mut(&about), other.shapes.get(&about)) {
+                *others = (*others).max(*more);
             }
         }
     }
