@@ -7,6 +7,7 @@ mod page;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use super::columns::{OneOrMany, column, select};
 use crate::diag::codes;
@@ -88,7 +89,7 @@ impl Kind for Profile {
     const INFO: StageInfo = StageInfo {
         name: "profile",
         family: Family::Table,
-        version: 3,
+        version: 4,
         summary: "Draws a picture of a table: types, missing and frequent values, quantiles, histograms, correlations, class balance.",
         ports: &[
             Port { name: COLUMNS, about: "a row for each column: `kilter show` makes a view of it for the terminal" },
