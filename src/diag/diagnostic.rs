@@ -252,8 +252,7 @@ mod tests {
 
     #[test]
     fn what_differs_in_a_shape_alone_is_one_mistake() {
-        let widths = |all: &[u64]| all.iter().map(|width| format!("linear expects 4 inputs but receives {width}"));
-        let texts: Vec<String> = widths(&[8, 16, 8, 200]).collect();
+        let texts = [8, 16, 8, 200].map(|width| format!("linear expects 4 inputs but receives {width}"));
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let mut all = found(codes::LINEAR_IN, &texts);
         let only = |all: &Diagnostics| {

@@ -5,7 +5,7 @@
 use super::entry::Target;
 use super::module::{Expander, Instance};
 use super::node::{Data, Node};
-use super::params::{ParamType, Params, fill, is_param_name};
+use super::params::{ParamDecl, ParamType, Params, fill, is_param_name};
 use super::reference::Point;
 use crate::diag::{Diagnostic, Diagnostics, codes};
 
@@ -138,9 +138,8 @@ fn axis(name: &str, node: &Node, wrong: &mut dyn FnMut(&Node, String, &str)) -> 
 /// Reports an axis that has the name of a param that holds many values: each of the axis' values is one.
 fn in_place_of_many(axis: &Axis, params: &Params, diagnostics: &mut Diagnostics) {
     let name = &axis.name;
-    let Some(decl) = params.decl(name).filter(|decl| matches!(decl.ty, ParamType::List | ParamType::Table)) else {
-        return;
-    };
+    let many = |decl: &&ParamDecl| !decl.broken && matches!(decl.ty, ParamType::List | ParamType::Table);
+    let Some(decl) = params.decl(name).filter(many) else { return };
     let ty = decl.ty.name();
     let message = format!("axis `{name}` takes the place of the param `{name}`, which is of type {ty}");
     diagnostics.push(
