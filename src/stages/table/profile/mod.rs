@@ -43,7 +43,7 @@ pub struct Spec {
     pub columns: Option<OneOrMany>,
     /// A column of classes, whose balance is shown.
     pub target: Option<String>,
-    /// The steps of histograms.
+    /// The steps of histograms, at most: those of integers are whole.
     #[serde(default = "usual_bins")]
     pub bins: u64,
     /// So many of the most frequent values are shown. They are the data's own: 0 where the page is for others.
