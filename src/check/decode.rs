@@ -1,6 +1,6 @@
 //! A stage's table to its spec, and decoding mistakes to diagnostics.
 
-use super::instead::instead;
+use super::instead::{instead, keyed};
 use super::schema::FieldSchema;
 use super::words::{Said, read};
 use crate::diag::{Code, Diagnostic, Diagnostics, codes, did_you_mean, list};
@@ -285,7 +285,7 @@ fn invalid(entry: &StageEntry, sources: &SourceMap, path: &[Segment], message: &
         }
         Said::Own(message) => {
             let named = message.split('`').nth(1).and_then(|name| name_place(entry, path, name));
-            own(&message, &about, named.unwrap_or(place))
+            own(&message, &about, named.unwrap_or(place)).maybe_hint(choice_form(entry, path, &message))
         }
     };
     with_params(entry, path, diagnostic, |_| true)
@@ -312,6 +312,25 @@ fn own(message: &str, about: &dyn Fn(String) -> String, place: Span) -> Diagnost
         true => diagnostic.label("no such name").hint(tail),
         false => diagnostic.label(tail),
     }
+}
+
+/// How a choice is written whose name stands as a value of its table: `optimizer = { name = "adam" }`.
+fn choice_form(entry: &StageEntry, path: &[Segment], message: &str) -> Option<String> {
+    let unknown = message.strip_prefix("unknown ")?;
+    let key = unknown.split('`').nth(1)?;
+    // A mistake in a table is told of the table or of its entry.
+    let table = match path.split_last()? {
+        (Segment::Key(last), parent) if last == key => parent,
+        _ => path,
+    };
+    let node = entry.locate(table).node;
+    node.get(key)?;
+    let field = match table.last()? {
+        Segment::Key(_) => Some(dotted(&entry.node.real_path(table))),
+        Segment::Index(_) => None,
+    };
+    let names: Vec<&str> = unknown.split('`').skip(3).step_by(2).collect();
+    keyed(node, field.as_deref(), &names)
 }
 
 fn one_of<'a>(names: impl Iterator<Item = &'a str>) -> String {

@@ -35,6 +35,26 @@ pub(super) fn instead(node: &Node, key: &str, expected: &str, fields: &[Field]) 
     }
 }
 
+/// How a choice among `names` is written, where the chosen one stands as a value of the choice's table. `field` leads to that
+/// table; an item of a list has none.
+pub(super) fn keyed(table: &Node, field: Option<&str>, names: &[&str]) -> Option<String> {
+    let chosen = |(key, value): &(String, Node)| match &value.data {
+        Data::Str(text) if names.contains(&text.as_str()) => Some((key.clone(), text.clone())),
+        _ => None,
+    };
+    let (key, name) = table.entries().iter().find_map(chosen)?;
+    let others = table.entries().iter().filter(|(other, _)| *other != key);
+    let others: Vec<String> = others.map(|(other, _)| format!("{} = …", toml_key(other))).collect();
+    let others = others.join(", ");
+    let form = match (field, others.as_str()) {
+        (Some(field), "") => format!("{field} = \"{name}\""),
+        (Some(field), others) => format!("{field}.{name} = {{ {others} }}"),
+        (None, "") => format!("\"{name}\""),
+        (None, others) => format!("{{ {name} = {{ {others} }} }}"),
+    };
+    Some(format!("`{name}` is no value of a field: `{form}`"))
+}
+
 /// Whether a text would be what is expected, if it did not stand in quotes.
 fn fits(text: &str, expected: &str) -> bool {
     let bare = !text.is_empty() && text.chars().all(|c| c.is_ascii_digit() || "+-._e".contains(c));
@@ -71,6 +91,21 @@ mod tests {
         {
             assert_eq!(for_text(text, expected), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_name_that_stands_as_a_value_becomes_the_key() {
+        let entry = |key: &str, data: Data| (key.to_owned(), node(data));
+        let name = || entry("name", Data::Str("adam".to_owned()));
+        let with_rate = node(Data::Table(vec![entry("lr", Data::Float(0.1)), name()]));
+        let alone = node(Data::Table(vec![name()]));
+        let form = |table: &Node, field| keyed(table, field, &["sgd", "adam"]);
+        let says = |form: &str| Some(format!("`adam` is no value of a field: `{form}`"));
+        assert_eq!(form(&with_rate, Some("optimizer")), says("optimizer.adam = { lr = … }"));
+        assert_eq!(form(&with_rate, None), says("{ adam = { lr = … } }"));
+        assert_eq!(form(&alone, Some("optimizer")), says("optimizer = \"adam\""));
+        assert_eq!(form(&alone, None), says("\"adam\""));
+        assert_eq!(keyed(&alone, Some("optimizer"), &["sgd"]), None);
     }
 
     #[test]

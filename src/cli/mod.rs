@@ -7,6 +7,7 @@ mod check;
 mod completions;
 mod diff;
 mod exit;
+mod failures;
 mod gc;
 mod graph;
 mod import;

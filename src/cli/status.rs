@@ -1,9 +1,11 @@
 //! `kilter status`
 
+use super::failures::Failures;
 use super::plan::unknown;
 use super::session::{Place, Session, result_size};
 use super::{Exit, Outcome, Output, args, locate};
 use crate::diag::list;
+use crate::history::Run;
 use crate::plan::{Decision, PlannedStage, Reason};
 use crate::report::{Align, Table};
 use crate::stage::StageResult;
@@ -30,7 +32,8 @@ pub(super) fn run(options: &args::Status, output: Output) -> Outcome {
             let plan = session.plan(&[], false)?;
             session.keep(&options.params.set);
             let out = session.store.layout().out(session.pipeline());
-            let rows = plan.stages.iter().map(|stage| Row::planned(&session, stage));
+            let failures = Failures::of(&session);
+            let rows = plan.stages.iter().map(|stage| Row::planned(&session, stage, &failures));
             show(options, (session.pipeline(), &out), rows, output)
         }
     }
@@ -105,7 +108,7 @@ struct Facts<'a> {
 }
 
 impl<'a> Row<'a> {
-    fn planned(session: &'a Session, planned: &'a PlannedStage) -> Self {
+    fn planned(session: &'a Session, planned: &'a PlannedStage, failures: &Failures) -> Self {
         let stage = &session.checked.stages[planned.index];
         let result = result(planned).map(|result| Facts {
             made: result.made,
@@ -114,12 +117,14 @@ impl<'a> Row<'a> {
             summary: &result.summary,
             metrics: &result.metrics,
         });
+        let failed = failures.last(&stage.name, planned);
         let note = match &planned.decision {
             Decision::Cached(result) => Cow::Borrowed(result.summary.as_str()),
-            Decision::Run(reasons) => reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ").into(),
+            Decision::Run(reasons) => told(reasons, failed).into(),
             Decision::Unknown { waits_for } => unknown(session, waits_for).into(),
         };
-        Self { stage: &stage.name, kind: &stage.kind, state: state(planned), note, result }
+        let state = state(planned, failed.is_some());
+        Self { stage: &stage.name, kind: &stage.kind, state, note, result }
     }
 
     /// A stage whose result is noted.
@@ -153,11 +158,23 @@ impl<'a> Row<'a> {
     }
 }
 
-/// `cached`; `changed` where an earlier result does not fit any more; `new` where there is none; `unknown`.
-fn state(planned: &PlannedStage) -> &'static str {
+/// Why a stage would run, and how it went when it was last tried.
+fn told(reasons: &[Reason], failed: Option<(&Run, &str)>) -> String {
+    let failed = failed.map(|(run, message)| format!("failed {}: {message}", env::local_time(run.started)));
+    // What failed has run.
+    let reasons = reasons.iter().filter(|reason| failed.is_none() || **reason != Reason::NeverRan);
+    let mut words: Vec<String> = reasons.map(ToString::to_string).collect();
+    words.extend(failed);
+    words.join("; ")
+}
+
+/// `cached`; `failed` where the last try did; `changed` where an earlier result does not fit any more; `new` where there is none;
+/// `unknown`.
+fn state(planned: &PlannedStage, failed: bool) -> &'static str {
     match &planned.decision {
         Decision::Cached(result) if result.broken_gates().next().is_some() => "gate broken",
         Decision::Cached(_) => "cached",
+        Decision::Run(_) if failed => "failed",
         Decision::Run(reasons) if reasons.contains(&Reason::NeverRan) => "new",
         Decision::Run(_) => "changed",
         Decision::Unknown { .. } => "unknown",

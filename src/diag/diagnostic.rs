@@ -1,8 +1,8 @@
 //! One diagnostic, and a list of them.
 
-use super::Code;
+use super::{Code, codes};
 use crate::span::Span;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -103,27 +103,62 @@ impl Diagnostic {
     }
 }
 
+/// Place, code and message: what is the same of diagnostics that say the same.
+type Said = (Option<Span>, &'static str, String);
+
+/// A layer that gets one shape in one stage and another in the next is one mistake; these are about shapes.
+const ABOUT_SHAPES: [Code; 6] =
+    [codes::LINEAR_IN, codes::KERNEL, codes::RANK, codes::CLASS_COUNT, codes::INDIVISIBLE, codes::RESIDUAL];
+
 /// Everything that was found, in the order of the manifest once [`Diagnostics::sort`] was called.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Diagnostics {
     list: Vec<Diagnostic>,
-    /// Place, code and message of each, so that nothing is said twice.
-    said: BTreeSet<(Option<Span>, &'static str, String)>,
+    /// What was said, so that nothing is said twice.
+    said: BTreeSet<Said>,
+    /// Of shapes that are wrong, numbers aside, in how many others the same is wrong.
+    shapes: BTreeMap<Said, usize>,
 }
 
 impl Diagnostics {
-    /// Adds one, unless the same was said of the same place already, be it of another point of a stage with axes.
+    /// Adds one, unless the same was said of the same place already, be it of another point of a stage with axes. Where only the
+    /// numbers of a shape differ, the first is kept, and says how many others there are.
     pub fn push(&mut self, diagnostic: Diagnostic) {
-        let place = diagnostic.primary.as_ref().map(|label| label.span);
-        if self.said.insert((place, diagnostic.code.id, without_points(&diagnostic.message))) {
-            self.list.push(diagnostic);
+        if !self.said.insert(said(&diagnostic)) {
+            return;
         }
+        if ABOUT_SHAPES.contains(&diagnostic.code) {
+            let about = shapeless(&diagnostic);
+            if let Some(others) = self.shapes.get(&about).copied() {
+                return self.tell_of_others(about, others + 1);
+            }
+            self.shapes.insert(about, 0);
+        }
+        self.list.push(diagnostic);
+    }
+
+    /// Lets the first of the diagnostics that differ in a shape say that there are so many others.
+    fn tell_of_others(&mut self, about: Said, others: usize) {
+        let words = |others: usize| match others {
+            1 => "the same is wrong with another shape".to_owned(),
+            others => format!("the same is wrong with {others} other shapes"),
+        };
+        if let Some(first) = self.list.iter_mut().find(|first| shapeless(first) == about) {
+            first.hints.retain(|hint| *hint != words(others - 1));
+            first.hints.push(words(others));
+        }
+        self.shapes.insert(about, others);
     }
 
     /// Adds all of another list.
     pub fn extend(&mut self, other: Diagnostics) {
         for diagnostic in other.list {
+            let about = shapeless(&diagnostic);
             self.push(diagnostic);
+            // What its hint counts goes on being counted.
+            if let (Some(others), Some(more)) = (self.shapes.get_mut(&about), other.shapes.get(&about)) {
+                *others = (*others).max(*more);
+            }
         }
     }
 
@@ -167,6 +202,25 @@ impl<'a> IntoIterator for &'a Diagnostics {
     }
 }
 
+fn said(diagnostic: &Diagnostic) -> Said {
+    let place = diagnostic.primary.as_ref().map(|label| label.span);
+    (place, diagnostic.code.id, without_points(&diagnostic.message))
+}
+
+/// What a diagnostic says, without the numbers.
+fn shapeless(diagnostic: &Diagnostic) -> Said {
+    let (place, code, message) = said(diagnostic);
+    let mut words = String::with_capacity(message.len());
+    for c in message.chars() {
+        match c {
+            '0'..='9' if words.ends_with('0') => {}
+            '0'..='9' => words.push('0'),
+            c => words.push(c),
+        }
+    }
+    (place, code, words)
+}
+
 /// A message without the values of axes in the names of stages: `train[lr=0.1]` reads `train`.
 fn without_points(message: &str) -> String {
     let mut out = String::with_capacity(message.len());
@@ -184,4 +238,45 @@ fn without_points(message: &str) -> String {
     }
     out.push_str(rest);
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(code: Code, messages: &[&str]) -> Diagnostics {
+        let mut found = Diagnostics::default();
+        messages.iter().for_each(|message| found.push(Diagnostic::new(code, *message)));
+        found
+    }
+
+    #[test]
+    fn what_differs_in_a_shape_alone_is_one_mistake() {
+        let texts = [8, 16, 8, 200].map(|width| format!("linear expects 4 inputs but receives {width}"));
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let mut all = found(codes::LINEAR_IN, &texts);
+        let only = |all: &Diagnostics| {
+            assert_eq!(all.iter().count(), 1, "{all:#?}");
+            all.iter().next().map(|only| (only.message.clone(), only.hints.clone())).expect("one")
+        };
+        let said = |shapes: &str| (texts[0].to_owned(), vec![format!("the same is wrong with {shapes}")]);
+        assert_eq!(only(&all), said("2 other shapes"));
+        assert_eq!(only(&found(codes::LINEAR_IN, &texts[..2])), said("another shape"));
+        assert!(only(&found(codes::LINEAR_IN, &texts[..1])).1.is_empty());
+        all.extend(found(codes::LINEAR_IN, &["linear expects 4 inputs but receives 9"]));
+        assert_eq!(only(&all), said("3 other shapes"));
+        let mut other = Diagnostics::default();
+        other.extend(all);
+        other.push(Diagnostic::new(codes::LINEAR_IN, "linear expects 4 inputs but receives 10"));
+        assert_eq!(only(&other), said("4 other shapes"));
+    }
+
+    #[test]
+    fn other_numbers_make_another_mistake() {
+        assert_eq!(
+            found(codes::UNKNOWN_COLUMN, &["column `x1` does not exist", "column `x2` does not exist"]).iter().count(),
+            2
+        );
+        assert_eq!(found(codes::LINEAR_IN, &["linear receives 8", "conv2d receives 8"]).iter().count(), 2);
+    }
 }

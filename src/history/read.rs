@@ -145,6 +145,28 @@ impl History {
         Ok(attempts.collect::<Result<_, _>>()?)
     }
 
+    /// The stages that failed in a run, by name, with the reason.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn failures(&self, run: &Run) -> Result<Vec<(String, String)>, HistoryError> {
+        let mut rows = self
+            .db
+            .prepare_cached("SELECT stage, message FROM attempts WHERE run = ?1 AND state = 'failed' ORDER BY stage")?;
+        let failures = rows.query_map([&run.id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(failures.collect::<Result<_, _>>()?)
+    }
+
+    /// Whether a stage ran in a run, and got a result.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn ran(&self, run: &Run, stage: &str) -> Result<bool, HistoryError> {
+        let mut rows =
+            self.db.prepare_cached("SELECT 1 FROM attempts WHERE run = ?1 AND stage = ?2 AND state = 'ran'")?;
+        Ok(rows.exists(params![run.id, stage])?)
+    }
+
     /// The results of a run's stages, cached ones included, in topological order.
     ///
     /// # Errors

@@ -135,6 +135,9 @@ fn a_killed_run_is_seen_and_a_failed_one_says_why() {
     let run = &history.runs_of("fail", "boot").unwrap()[0];
     assert_eq!(run.state, RunState::Failed);
     assert_eq!(history.attempts(run).unwrap()[0].message, "it broke");
+    let failures = history.failures(run).unwrap();
+    assert_eq!(failures, [("a".to_owned(), "it broke".to_owned())]);
+    assert!(!history.ran(run, "a").unwrap());
 }
 
 #[test]

@@ -5,7 +5,7 @@
 use super::entry::Target;
 use super::module::{Expander, Instance};
 use super::node::{Data, Node};
-use super::params::{fill, is_param_name};
+use super::params::{ParamDecl, ParamType, Params, fill, is_param_name};
 use super::reference::Point;
 use crate::diag::{Diagnostic, Diagnostics, codes};
 
@@ -31,6 +31,7 @@ impl Expander<'_> {
         let mut found = Diagnostics::default();
         fill(&mut matrix, &mut instance.params, self.sources, &mut found);
         let axes = read(&matrix, &mut found);
+        axes.iter().for_each(|axis| in_place_of_many(axis, &instance.params, &mut found));
         if stage.get("use").is_some() {
             found.push(
                 Diagnostic::new(codes::AXIS, format!("`{name}` uses a module, which has no `matrix`"))
@@ -132,6 +133,24 @@ fn axis(name: &str, node: &Node, wrong: &mut dyn FnMut(&Node, String, &str)) -> 
         }
     }
     Some(Axis { name: name.to_owned(), node: node.clone(), values: values.clone() })
+}
+
+/// Reports an axis that has the name of a param that holds many values: each of the axis' values is one.
+fn in_place_of_many(axis: &Axis, params: &Params, diagnostics: &mut Diagnostics) {
+    let name = &axis.name;
+    let many = |decl: &&ParamDecl| !decl.broken && matches!(decl.ty, ParamType::List | ParamType::Table);
+    let Some(decl) = params.decl(name).filter(many) else { return };
+    let ty = decl.ty.name();
+    let message = format!("axis `{name}` takes the place of the param `{name}`, which is of type {ty}");
+    diagnostics.push(
+        Diagnostic::new(codes::PARAM_VALUE, message)
+            .at(axis.node.key_or_value())
+            .label(format!("in each stage one value, no {ty}"))
+            .related(decl.span, "declared here")
+            .hint(format!(
+                "call the axis otherwise, such as `matrix.one_{name} = \"${{{name}}}\"`, and write `${{one_{name}}}` for its value"
+            )),
+    );
 }
 
 fn nameable(text: &str) -> bool {

@@ -86,8 +86,8 @@ fn labels_are_learnt_judged_and_predicted() {
     sandbox.kilter(&["check", "pipeline.toml"]).exits(2).says("`accuracy`");
     sandbox.write("pipeline.toml", MANIFEST.replace("loss.focal = { gamma = 1.0 }", "loss = \"cross_entropy\""));
     let said = sandbox.kilter(&["check", "pipeline.toml"]).exits(2).stderr;
-    assert!(said.contains("is a loss for a category or next_token or masked_token target"), "{said}");
-    assert!(said.contains("and this target is a multi_label"), "{said}");
+    assert!(said.contains("is a loss for `category`, `next_token` and `masked_token` targets"), "{said}");
+    assert!(said.contains("and this target is `multi_label`"), "{said}");
 }
 
 #[test]

@@ -112,13 +112,20 @@ fn a_stage_that_failed_is_not_said_never_to_have_run() {
     let sandbox = Sandbox::with_manifest(text);
     let why = |set: &[&str]| sandbox.kilter(&[&["why", "pipeline.toml", "a"], set].concat()).success();
     assert!(!why(&[]).prints("a has not run yet.\nIt would run.").stdout.contains("failed"));
+    let status = || sandbox.kilter(&["status", "pipeline.toml"]).success();
+    status().prints("has not run yet").prints("new");
     sandbox.run(&[]).exits(1);
+    assert!(!status().prints("failed 20").prints("`sh` ended with exit code 3").stdout.contains("has not run yet"));
+    let json = sandbox.kilter(&["status", "pipeline.toml", "--json"]).success().json();
+    assert_eq!(json["stages"][0]["state"], "failed", "{json:#}");
     why(&[]).prints("a has no result yet.\nIt failed ").prints("`sh` ended with exit code 3; its log is .kilter/runs/");
     sandbox.run(&["--set", "code=0"]).success();
     assert!(!why(&["--set", "code=0"]).stdout.contains("failed"));
     assert!(!why(&[]).prints("a last ran").stdout.contains("failed"), "it ran since");
+    assert!(!status().prints("changed").stdout.contains("failed"), "it ran since");
     sandbox.run(&[]).exits(1);
     why(&[]).prints("a last ran ").prints("It failed ").prints("It would run again because");
+    status().prints("failed 20");
 }
 
 #[test]

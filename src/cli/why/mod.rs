@@ -1,11 +1,10 @@
 //! `kilter why`
 
-mod failed;
 mod key;
 mod looked;
 
-use self::failed::failed;
 use self::key::made_of;
+use super::failures::Failures;
 use super::plan::unknown;
 use super::session::Session;
 use super::{CommandError, Exit, Level, Outcome, Output, args, locate, named};
@@ -32,7 +31,7 @@ pub(super) fn run(options: &args::Why, output: Output) -> Outcome {
 
 fn as_text(session: &Session, plan: &crate::plan::Plan, name: &str, planned: &PlannedStage, output: Output) -> String {
     let paint = output.out;
-    let failed = if planned.cached().is_some() { None } else { failed(session, name, planned) };
+    let failed = failed(session, name, planned);
     let mut out = history(name, planned, failed.is_some(), paint);
     out.push_str(&failed.unwrap_or_default());
     let again = if planned.earlier.is_some() { " again" } else { "" };
@@ -67,6 +66,16 @@ fn as_text(session: &Session, plan: &crate::plan::Plan, name: &str, planned: &Pl
         out.push_str(&made_of(&key.json(&stages[planned.index], stages), paint));
     }
     out
+}
+
+/// `It failed 2026-05-04 10:12: …` where the stage was tried since its last result, and failed.
+fn failed(session: &Session, stage: &str, planned: &PlannedStage) -> Option<String> {
+    let failures = Failures::of(session);
+    let (run, message) = failures.last(stage, planned)?;
+    let layout = session.store.layout();
+    let log = Some(layout.log(&run.id, stage)).filter(|log| log.is_file());
+    let log = log.map(|log| format!("; its log is {}", layout.shown(&log))).unwrap_or_default();
+    Some(format!("It failed {}: {message}{log}.\n", env::local_time(run.started)))
 }
 
 fn lines(reasons: &[Reason]) -> String {

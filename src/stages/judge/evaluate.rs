@@ -239,9 +239,9 @@ fn check_metrics(spec: &EvaluateSpec, target: Option<&TargetType>, cx: &mut Chec
                 cx.error(
                     place,
                     codes::METRIC_TASK,
-                    format!("`{name}` is for {for_tasks} targets, and this target is a {}", task.name()),
+                    format!("`{name}` is for {for_tasks} targets, and this target is `{}`", task.name()),
                 )
-                .label(format!("not for a {}", task.name()))
+                .label(format!("not for `{}`", task.name()))
                 .from_stage(&spec.data, "the target is declared here")
                 .hint(match instead {
                     Some(instead) => format!("for several classes there is `{}`", instead.name),

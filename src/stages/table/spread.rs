@@ -48,9 +48,28 @@ impl Spread {
             let share = if width > 0.0 { (value / 2.0 - low / 2.0) / width } else { 0.0 };
             counts[((share * (last + 1) as f64) as usize).min(last)] += 1;
         }
-        Some(Histogram { low, high, counts })
+        Some(Histogram { low, high, whole: None, counts })
+    }
+
+    /// The same of whole numbers: how many lie in each of at most `bins` steps of equally many whole numbers, of which the last may
+    /// have fewer.
+    pub(super) fn whole_histogram(&self, bins: usize) -> Option<Histogram> {
+        let (low, high) = self.ends()?;
+        let values = high - low + 1.0;
+        if [values, low, high].iter().any(|number| number.abs() >= WHOLE) {
+            return self.histogram(bins);
+        }
+        let step = (values / bins.max(1) as f64).ceil();
+        let mut counts = vec![0_u64; (values / step).ceil() as usize];
+        for value in &self.0 {
+            counts[((value - low) / step) as usize] += 1;
+        }
+        Some(Histogram { low, high, whole: Some(step), counts })
     }
 }
+
+/// From here on there are whole numbers that are no floats.
+const WHOLE: f64 = 9_007_199_254_740_992.0;
 
 impl From<Vec<f64>> for Spread {
     fn from(mut values: Vec<f64>) -> Self {
@@ -67,8 +86,22 @@ pub(super) struct Histogram {
     pub(super) low: f64,
     /// Where the last one ends.
     pub(super) high: f64,
+    /// How many whole numbers a step has, where it is of whole numbers.
+    pub(super) whole: Option<f64>,
     /// How many numbers lie in each.
     pub(super) counts: Vec<u64>,
+}
+
+impl Histogram {
+    /// Where a step begins and ends; of whole numbers its first and its last.
+    pub(super) fn step(&self, index: usize) -> (f64, f64) {
+        if let Some(step) = self.whole {
+            let from = self.low + index as f64 * step;
+            return (from, (from + step - 1.0).min(self.high));
+        }
+        let edge = |index: usize| self.low + (self.high - self.low) * (index as f64 / self.counts.len() as f64);
+        (edge(index), edge(index + 1))
+    }
 }
 
 #[cfg(test)]
@@ -92,5 +125,19 @@ mod tests {
         let far = Spread::from(vec![f64::MIN, 0.0, f64::MAX, f64::INFINITY]).histogram(2).expect("some");
         assert_eq!(far.counts, [1, 2]);
         assert_eq!(Spread::default().histogram(3), None);
+    }
+
+    #[test]
+    fn whole_numbers_are_counted_in_whole_steps() {
+        let days = Spread::from(vec![1.0, 2.0, 2.0, 9.0]).whole_histogram(30).expect("some");
+        assert_eq!(days.counts, [1, 2, 0, 0, 0, 0, 0, 0, 1]);
+        assert_eq!((days.step(0), days.step(8)), ((1.0, 1.0), (9.0, 9.0)));
+        let many = Spread::from((-3..=7).map(f64::from).collect::<Vec<_>>()).whole_histogram(4).expect("some");
+        assert_eq!(many.counts, [3, 3, 3, 2]);
+        assert_eq!((many.step(0), many.step(3)), ((-3.0, -1.0), (6.0, 7.0)));
+        let far = Spread::from(vec![-9e18, 9e18]);
+        assert_eq!(far.whole_histogram(2), far.histogram(2));
+        assert_eq!(Spread::from(vec![5.0; 3]).whole_histogram(3).expect("some").counts, [3]);
+        assert_eq!(Spread::default().whole_histogram(3), None);
     }
 }

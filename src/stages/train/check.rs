@@ -209,18 +209,18 @@ fn target<'a>(
 fn loss_fits(spec: &TrainSpec, task: &Task, cx: &mut CheckCx<'_>) {
     let (loss, name) = (&spec.loss, spec.loss.name());
     if !loss.fits(task) {
-        let tasks = loss.tasks().join(" or ");
-        let message = format!("`{name}` is a loss for a {tasks} target, and this target is a {}", task.name());
+        let tasks = list(loss.tasks().iter().copied(), 6);
+        let message = format!("`{name}` is a loss for {tasks} targets, and this target is `{}`", task.name());
         cx.error(path!["loss"], codes::LOSS_TASK, message)
-            .label(format!("for a {tasks} target"))
-            .from_stage(&spec.data, format!("the target is a {}", task.name()))
+            .label(format!("for {tasks} targets"))
+            .from_stage(&spec.data, format!("the target is `{}`", task.name()))
             .hint(format!("for this target there is {}", list(Loss::fitting(task), 6)));
         return;
     }
     if let Some(field) = loss.idle_field(task) {
-        let message = format!("`{field}` of `{name}` says nothing about a {} target", task.name());
+        let message = format!("`{field}` of `{name}` says nothing about a `{}` target", task.name());
         cx.error(path!["loss", name, field], codes::LOSS_TASK, message)
-            .from_stage(&spec.data, format!("the target is a {}", task.name()));
+            .from_stage(&spec.data, format!("the target is `{}`", task.name()));
     }
     positive_weights_fit(spec, task, cx);
     let (Some(weight), Task::Category { classes: Some(classes) }) = (loss.class_weight(), task) else { return };

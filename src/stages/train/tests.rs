@@ -93,7 +93,7 @@ fn what_does_not_fit_the_data_is_an_error_at_its_field() {
     let number = || dataset(&[1, 28, 28], Some(Task::Number { mean: None, std: None }));
     let (code, at, message) = finding("loss = 'mse'", digits());
     assert_eq!((code, at.as_str()), (codes::LOSS_TASK.id, "loss"));
-    assert_eq!(message, "`mse` is a loss for a number target, and this target is a category");
+    assert_eq!(message, "`mse` is a loss for `number` targets, and this target is `category`");
     let (code, at, _) = finding("loss = 'mse'", number());
     assert_eq!((code, at.as_str()), (codes::DATASETS_DIFFER.id, "data"));
     let (code, at, message) = finding("", dataset(&[1, 32, 32], digits().targets.pop().map(|target| target.task)));

@@ -3,7 +3,6 @@
 use super::super::spread::{Histogram, Spread};
 use crate::frame::exact::exact_sum;
 use crate::frame::{collect, failed, from_polars};
-use crate::numbers;
 use crate::stage::StageError;
 use crate::types::DType;
 use polars::prelude::*;
@@ -31,6 +30,8 @@ pub(super) struct Measured {
     pub(super) numbers: Option<Numbers>,
     /// How its lengths are spread, in characters, where it is of text.
     pub(super) lengths: Option<Numbers>,
+    /// How many words its texts have, on average, where it is of text.
+    pub(super) text_words: Option<f64>,
     /// How many values are NaN.
     pub(super) nan: usize,
 }
@@ -55,9 +56,9 @@ impl Measured {
         self.rows - self.missing
     }
 
-    /// A number of this column in words, which are a date's or a time's where it holds those.
-    pub(super) fn words(&self, number: f64) -> String {
-        shown(number, &self.dtype)
+    /// Whether every value is another one.
+    pub(super) fn is_unique(&self) -> bool {
+        self.present() > 1 && self.distinct == Some(self.present())
     }
 }
 
@@ -68,13 +69,7 @@ const MOST_CLASSES: usize = 1000;
 pub(super) fn measure(column: &Column, bins: usize, top: usize, target: bool) -> Result<Measured, StageError> {
     let dtype = from_polars(column.dtype());
     let numbers = if dtype.is_numeric() || dtype.is_temporal() { spread(column, bins)? } else { None };
-    let lengths = match column.str() {
-        Ok(texts) => {
-            let lengths: Vec<f64> = texts.iter().flatten().map(|text| text.chars().count() as f64).collect();
-            numbers_of(&Spread::from(lengths), bins)
-        }
-        Err(_) => None,
-    };
+    let (lengths, text_words) = texts(column, bins);
     let nan = if dtype.is_float() { nan(column)? } else { 0 };
     let most = if target { top.max(MOST_CLASSES) } else { top };
     let (distinct, mut values) = match countable(&dtype) {
@@ -97,6 +92,7 @@ pub(super) fn measure(column: &Column, bins: usize, top: usize, target: bool) ->
         classes,
         numbers,
         lengths,
+        text_words,
         nan,
     })
 }
@@ -111,7 +107,22 @@ fn spread(column: &Column, bins: usize) -> Result<Option<Numbers>, StageError> {
         DataType::Decimal(..) => column.cast(&DataType::Float64).map_err(|error| failed("read the numbers", &error))?,
         _ => column.clone(),
     };
-    Ok(numbers_of(&Spread::of(&value)?, bins))
+    Ok(numbers_of(&Spread::of(&value)?, bins, from_polars(column.dtype()).is_integer()))
+}
+
+/// How the lengths of texts are spread, and how many words they have on average.
+fn texts(column: &Column, bins: usize) -> (Option<Numbers>, Option<f64>) {
+    let Ok(texts) = column.str() else { return (None, None) };
+    let of = |measure: fn(&str) -> f64| texts.iter().flatten().map(measure).collect::<Vec<f64>>();
+    let words = of(words_in);
+    let mean = (!words.is_empty()).then(|| exact_sum(words.iter().copied()) / words.len() as f64);
+    (numbers_of(&Spread::from(of(|text| text.chars().count() as f64)), bins, true), mean)
+}
+
+/// About how many words a text has. Chinese and Japanese put nothing between words, and two characters are one or so.
+fn words_in(text: &str) -> f64 {
+    let unspaced = |c: &char| matches!(*c, '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}');
+    text.split_whitespace().count() as f64 + text.chars().filter(unspaced).count() as f64 / 2.0
 }
 
 fn nan(column: &Column) -> Result<usize, StageError> {
@@ -119,7 +130,8 @@ fn nan(column: &Column) -> Result<usize, StageError> {
     Ok(found.sum().unwrap_or(0) as usize)
 }
 
-fn numbers_of(spread: &Spread, bins: usize) -> Option<Numbers> {
+/// `whole` numbers are counted in steps of whole numbers.
+fn numbers_of(spread: &Spread, bins: usize, whole: bool) -> Option<Numbers> {
     let (min, max) = spread.ends()?;
     let values = spread.values();
     let count = values.len() as f64;
@@ -133,7 +145,7 @@ fn numbers_of(spread: &Spread, bins: usize) -> Option<Numbers> {
         max,
         quantiles: SHARES.map(|share| spread.quantile(share).unwrap_or(f64::NAN)),
         zeros: values.iter().filter(|value| **value == 0.0).count(),
-        histogram: spread.histogram(bins),
+        histogram: if whole { spread.whole_histogram(bins) } else { spread.histogram(bins) },
     })
 }
 
@@ -166,34 +178,4 @@ pub(super) fn repeated_rows(df: &DataFrame) -> Option<usize> {
     let groups = df.clone().lazy().group_by(names).agg([]).select([len()]);
     let groups = collect(groups).ok()?.columns().first()?.get(0).ok()?.extract::<usize>()?;
     Some(df.height() - groups)
-}
-
-fn shown(number: f64, dtype: &DType) -> String {
-    if dtype.is_temporal() {
-        return moment(number, dtype).unwrap_or_else(|| numbers::number(number));
-    }
-    if dtype.is_integer() && number.fract() == 0.0 && number.abs() < 1e15 {
-        // A year has no comma.
-        if number.abs() < 10_000.0 {
-            return format!("{number:.0}");
-        }
-        let sign = if number < 0.0 { "-" } else { "" };
-        return format!("{sign}{}", numbers::count(number.abs() as u64));
-    }
-    numbers::number(number)
-}
-
-/// A date or time from what it is stored as.
-fn moment(number: f64, dtype: &DType) -> Option<String> {
-    let stored = Column::new("moment".into(), [number.round() as i64]);
-    let target = crate::frame::to_polars(dtype)?;
-    let cast = match dtype {
-        DType::Date => stored.cast(&DataType::Int32).ok()?.cast(&target).ok()?,
-        _ => stored.cast(&target).ok()?,
-    };
-    let value = cast.get(0).ok()?;
-    let text = value.str_value().into_owned();
-    // A datetime's fractions of a second say nothing in a picture; a time zone may stand behind them.
-    let Some((whole, rest)) = text.split_once('.') else { return Some(text) };
-    Some(format!("{whole}{}", rest.trim_start_matches(|c: char| c.is_ascii_digit())))
 }

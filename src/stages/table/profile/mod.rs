@@ -7,6 +7,7 @@ mod page;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use super::columns::{OneOrMany, column, select};
 use crate::diag::codes;
@@ -42,7 +43,7 @@ pub struct Spec {
     pub columns: Option<OneOrMany>,
     /// A column of classes, whose balance is shown.
     pub target: Option<String>,
-    /// The steps of histograms.
+    /// The steps of histograms, at most: those of integers are whole.
     #[serde(default = "usual_bins")]
     pub bins: u64,
     /// So many of the most frequent values are shown. They are the data's own: 0 where the page is for others.
@@ -88,7 +89,7 @@ impl Kind for Profile {
     const INFO: StageInfo = StageInfo {
         name: "profile",
         family: Family::Table,
-        version: 3,
+        version: 4,
         summary: "Draws a picture of a table: types, missing and frequent values, quantiles, histograms, correlations, class balance.",
         ports: &[
             Port { name: COLUMNS, about: "a row for each column: `kilter show` makes a view of it for the terminal" },

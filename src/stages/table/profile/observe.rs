@@ -8,8 +8,14 @@ use crate::types::DType;
 
 /// More than this share missing is much.
 const MUCH_MISSING: f64 = 0.2;
+/// That no more values differ may be by chance.
+const FEW: usize = 20;
 /// Columns that go together this closely say the same.
 const SAME: f64 = 0.95;
+/// Texts of so many words on average are sentences rather than names.
+const WORDS: f64 = 6.0;
+/// Of free text at least this share of the values differ.
+const DIFFERENT: f64 = 0.8;
 /// A class with a smaller share is rare.
 const RARE: f64 = 0.05;
 
@@ -43,7 +49,11 @@ fn of_column(column: &Measured) -> Vec<String> {
     }
     match column.distinct {
         Some(1) if column.rows > 1 => found.push("has one value only".to_owned()),
-        Some(distinct) if distinct == column.present() && distinct > 20 && is_identity(column) => {
+        Some(distinct) if is_free_text(column, distinct) => {
+            let words = column.text_words.unwrap_or(0.0);
+            found.push(format!("is free text, about {words:.0} words each: `encode` takes it as `text` or `tokens`"));
+        }
+        Some(distinct) if column.is_unique() && distinct > FEW && is_identity(column) => {
             found.push("has another value in every row: a name or number of the row, and no feature".to_owned());
         }
         _ => {}
@@ -77,6 +87,11 @@ fn of_column(column: &Measured) -> Vec<String> {
         found.push(format!("{} {what}: missing in another way?", numbers::counted(*count as usize, "text")));
     }
     found
+}
+
+fn is_free_text(column: &Measured, distinct: usize) -> bool {
+    let differ = distinct as f64 >= DIFFERENT * column.present() as f64;
+    distinct > FEW && differ && column.text_words.is_some_and(|words| words >= WORDS)
 }
 
 fn is_identity(column: &Measured) -> bool {

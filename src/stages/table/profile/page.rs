@@ -3,6 +3,7 @@
 use super::correlate::Correlations;
 use super::measure::{Measured, Numbers};
 use super::observe::observations;
+use super::words::length;
 use super::{Picture, Spec};
 use crate::numbers;
 use crate::plot::{self, Bar, Bin};
@@ -101,11 +102,12 @@ fn overview(out: &mut String, picture: &Picture) {
             column.numbers.as_ref().map_or(String::new(), |numbers| escape(&column.words(of(numbers))))
         };
         let mean = if column.dtype.is_integer() {
-            column.numbers.as_ref().map_or(String::new(), |spread| numbers::number(spread.mean))
+            column.numbers.as_ref().map_or(String::new(), |spread| column.computed(spread.mean))
         } else {
             spread(|numbers| numbers.mean)
         };
-        let top = column.top.first().map_or(String::new(), |(value, _)| escape(&clipped(value)));
+        let top = column.top.first().filter(|_| !column.is_unique());
+        let top = top.map_or(String::new(), |(value, _)| escape(&clipped(&column.value(value))));
         let _ = writeln!(
             out,
             "<tr><td>{}</td><td class=\"soft\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{mean}</td><td class=\"n\">{}</td><td>{top}</td></tr>",
@@ -135,7 +137,8 @@ fn clipped(text: &str) -> String {
 
 /// Frequent values as bars, and the rest.
 fn values(column: &Measured, frequent: &[(String, u64)]) -> String {
-    let mut bars: Vec<Bar> = frequent.iter().map(|(value, count)| Bar { name: value.clone(), count: *count }).collect();
+    let bar = |(value, count): &(String, u64)| Bar { name: column.value(value), count: *count };
+    let mut bars: Vec<Bar> = frequent.iter().map(bar).collect();
     let rest = column.present() as u64 - bars.iter().map(|bar| bar.count).sum::<u64>();
     let others = column.distinct.unwrap_or(0).saturating_sub(bars.len());
     if others > 0 {
@@ -156,11 +159,17 @@ fn card(out: &mut String, index: usize, column: &Measured) {
     );
     if let Some(spread) = &column.numbers {
         drawn(out, &column.name, spread, &|value| column.words(value));
-        quantiles(out, spread, &|value| column.words(value), column.dtype.is_numeric());
+        quantiles(out, spread, &|value| column.words(value));
+        if column.dtype.is_numeric() {
+            mean(out, spread, &|value| column.computed(value));
+        } else {
+            let _ = writeln!(out, "<p class=\"soft\">mean {}</p>", escape(&column.words(spread.mean)));
+        }
     }
     // Of numbers, only those of which few are different are values rather than measures.
     let few = column.distinct.is_some_and(|distinct| distinct <= 12);
-    if !column.top.is_empty() && (column.numbers.is_none() || few) {
+    // Where every value is another one, none is frequent.
+    if !column.top.is_empty() && !column.is_unique() && (column.numbers.is_none() || few) {
         out.push_str(&values(column, &column.top));
     }
     if let Some(lengths) = &column.lengths
@@ -168,8 +177,9 @@ fn card(out: &mut String, index: usize, column: &Measured) {
         && lengths.max > 20.0
     {
         out.push_str("<p class=\"soft\">Lengths in characters</p>\n");
-        drawn(out, &format!("lengths of {}", column.name), lengths, &numbers::number);
-        quantiles(out, lengths, &numbers::number, true);
+        drawn(out, &format!("lengths of {}", column.name), lengths, &length);
+        quantiles(out, lengths, &length);
+        mean(out, lengths, &numbers::number);
     }
     if column.missing > 0 || column.nan > 0 {
         let _ = write!(out, "<p>{} missing", share(column.missing, column.rows));
@@ -183,22 +193,18 @@ fn card(out: &mut String, index: usize, column: &Measured) {
 
 fn drawn(out: &mut String, name: &str, spread: &Numbers, words: &dyn Fn(f64) -> String) {
     let Some(histogram) = &spread.histogram else { return };
-    let steps = histogram.counts.len() as f64;
-    let edge = |step: f64| histogram.low + (histogram.high - histogram.low) * (step / steps);
-    let bins: Vec<Bin> = histogram
-        .counts
-        .iter()
-        .enumerate()
-        .map(|(step, count)| {
-            let (from, to) = (words(edge(step as f64)), words(edge(step as f64 + 1.0)));
-            Bin { count: *count, tip: format!("{from} – {to}: {}", numbers::counted(*count as usize, "row")) }
-        })
-        .collect();
+    let bin = |(index, count): (usize, &u64)| {
+        let (from, to) = histogram.step(index);
+        let (from, to) = (words(from), words(to));
+        let of = if from == to { from } else { format!("{from} – {to}") };
+        Bin { count: *count, tip: format!("{of}: {}", numbers::counted(*count as usize, "row")) }
+    };
+    let bins: Vec<Bin> = histogram.counts.iter().enumerate().map(bin).collect();
     let description = format!("Histogram of {name} from {} to {}.", words(histogram.low), words(histogram.high));
     out.push_str(&plot::histogram(&description, &bins, &words(histogram.low), &words(histogram.high)));
 }
 
-fn quantiles(out: &mut String, spread: &Numbers, words: &dyn Fn(f64) -> String, with_std: bool) {
+fn quantiles(out: &mut String, spread: &Numbers, words: &dyn Fn(f64) -> String) {
     let [q05, q25, median, q75, q95] = spread.quantiles;
     let cells = [("5 %", q05), ("25 %", q25), ("median", median), ("75 %", q75), ("95 %", q95)];
     out.push_str("<table><tr>");
@@ -206,12 +212,11 @@ fn quantiles(out: &mut String, spread: &Numbers, words: &dyn Fn(f64) -> String, 
     out.push_str("</tr><tr>");
     cells.iter().for_each(|(_, value)| out.push_str(&format!("<td class=\"n\">{}</td>", escape(&words(*value)))));
     out.push_str("</tr></table>\n");
-    if with_std {
-        let std = spread.std.map_or(String::new(), |std| format!(", standard deviation {}", numbers::number(std)));
-        let _ = writeln!(out, "<p class=\"soft\">mean {}{std}</p>", numbers::number(spread.mean));
-    } else {
-        let _ = writeln!(out, "<p class=\"soft\">mean {}</p>", escape(&words(spread.mean)));
-    }
+}
+
+fn mean(out: &mut String, spread: &Numbers, words: &dyn Fn(f64) -> String) {
+    let std = spread.std.map_or(String::new(), |std| format!(", standard deviation {}", words(std)));
+    let _ = writeln!(out, "<p class=\"soft\">mean {}{std}</p>", words(spread.mean));
 }
 
 fn correlations(out: &mut String, picture: &Picture) {

@@ -89,6 +89,65 @@ fn what_is_odd_is_said() {
     assert!(!page.contains("<b>\"") && !page.contains("rare <b>"), "what the data says is no markup");
 }
 
+/// The card of a column, by its place.
+fn card(page: &str, index: usize) -> &str {
+    let from = page.find(&format!("id=\"c{index}\"")).expect("a card");
+    let (card, _) = page[from..].split_once("</section>").expect("its end");
+    card
+}
+
+#[test]
+fn free_text_is_told_from_names() {
+    let rows = 0..40_i64;
+    let df = df![
+        "name" => rows.clone().map(|row| format!("Number {row}")).collect::<Vec<_>>(),
+        "review" => rows.clone().map(|row| format!("we stayed for {} nights and liked the food", row % 36)).collect::<Vec<_>>(),
+        "評論" => rows.map(|row| format!("很好，下次再来！谢谢店家，发货很快，包装也很好。{row}")).collect::<Vec<_>>(),
+    ];
+    let bench = bench(df.expect("a frame"));
+    run::<Profile>(&bench, "from = \"birds\"").expect("it runs");
+    let page = output(&bench, "report");
+    for words in [
+        "name</a>: has another value in every row: a name or number of the row",
+        "review</a>: is free text, about 9 words each: `encode` takes it as `text` or `tokens`",
+        "評論</a>: is free text",
+    ] {
+        assert!(page.contains(words), "{words}\n{page}");
+    }
+    assert!(
+        !card(&page, 0).contains("1 (2.5 %)") && !page.contains("<td>Number 0</td>"),
+        "none of its values is frequent"
+    );
+    assert!(card(&page, 1).contains("2 (5.0 %)"));
+}
+
+#[test]
+fn the_numbers_of_a_card_are_written_in_one_way() {
+    let rows = 0..40_i64;
+    let df = df![
+        "mass" => rows.clone().map(|row| 1015 + row % 4 * 61).collect::<Vec<_>>(),
+        "year" => rows.clone().map(|row| 2007 + row % 3).collect::<Vec<_>>(),
+        "price" => rows.map(|row| 1234.5 + (row % 2) as f64).collect::<Vec<_>>(),
+    ];
+    let bench = bench(df.expect("a frame"));
+    run::<Profile>(&bench, "from = \"birds\"").expect("it runs");
+    let page = output(&bench, "report");
+    let (mass, year, price) = (card(&page, 0), card(&page, 1), card(&page, 2));
+    assert!(mass.contains("1,015") && mass.contains("mean 1,10") && !mass.contains("1015"), "{mass}");
+    assert!(year.contains("2008") && year.contains("mean 2008") && !year.contains("2,00"), "{year}");
+    assert!(price.contains("1,234.5") && !price.contains("1234"), "{price}");
+}
+
+#[test]
+fn whole_numbers_have_whole_steps_and_counts_an_axis() {
+    let bench = bench(df!["stars" => (0..40_i64).map(|row| 1 + row % 5).collect::<Vec<_>>()].expect("a frame"));
+    run::<Profile>(&bench, "from = \"birds\"").expect("it runs");
+    let page = output(&bench, "report");
+    let card = card(&page, 0);
+    assert!(card.contains("<title>1: 8 rows</title>") && card.contains("<title>5: 8 rows</title>"), "{card}");
+    assert!(!card.contains(" – ") && card.contains(">8</text>"), "{card}");
+}
+
 #[test]
 fn every_class_counts_and_top_says_what_is_drawn() {
     // Forty classes of 25 rows, and two of one row.
