@@ -1,6 +1,7 @@
 //! Takes members out of archives. An archive is hostile until shown otherwise: nothing is written that was not asked
 //! for, nothing outside of the output folder, no links or devices, and never more than the archive could honestly hold.
 
+mod deb;
 mod formats;
 mod reading;
 

@@ -1,7 +1,7 @@
 //! One pass over an archive of any format, as a stream of entries.
 
-use super::Source;
 use super::formats::{Format, Packing};
+use super::{Source, deb};
 use crate::stage::StageError;
 use std::cell::Cell;
 use std::fs::File;
@@ -137,20 +137,15 @@ fn walk_deb(
     left: &Rc<Cell<u64>>,
     visit: Visit<'_>,
 ) -> Result<(), StageError> {
-    let mut archive = ar::Archive::new(file);
-    while let Some(entry) = archive.next_entry() {
-        let entry = entry.map_err(|error| damaged(source.name, &error))?;
-        let name = String::from_utf8_lossy(entry.header().identifier()).into_owned();
-        if !name.starts_with("data.tar") {
-            continue;
-        }
-        let Some(packing) = Packing::of_name(&name) else {
-            return Err(StageError::data(format!("`{}` is packed in a way that kilter cannot read", source.name))
-                .note(format!("its content is `{name}`")));
-        };
-        return walk_tar(source, &unpacked(source, packing, entry)?, left, visit);
-    }
-    Err(StageError::data(format!("`{}` is no Debian package: it has no `data.tar`", source.name)))
+    let found = deb::member(file, "data.tar").map_err(|error| damaged(source.name, &error))?;
+    let Some((name, data)) = found else {
+        return Err(StageError::data(format!("`{}` is no Debian package: it has no `data.tar`", source.name)));
+    };
+    let Some(packing) = Packing::of_name(&name) else {
+        return Err(StageError::data(format!("`{}` is packed in a way that kilter cannot read", source.name))
+            .note(format!("its content is `{name}`")));
+    };
+    walk_tar(source, &unpacked(source, packing, data)?, left, visit)
 }
 
 /// Said by a [`Capped`] reader.
