@@ -1,5 +1,5 @@
-//! Row groups of parquet files: their columns are encoded and compressed beside each other. (polars' writer encodes them so,
-//! and compresses one after the other while it writes.)
+//! Row groups of parquet files: their columns are made whole, encoded and compressed beside each other. (polars' writer encodes them
+//! so, and compresses one after the other while it writes.)
 
 use polars::io::parquet::write::ParquetCompression;
 use polars::prelude::*;
@@ -48,19 +48,21 @@ impl Encoder {
         Ok(Self { types, options })
     }
 
-    /// The row group of a frame's rows, of which each column has one chunk; `None` of no rows.
+    /// The row group of a frame's rows; `None` of no rows.
     ///
     /// # Errors
     /// Where a column cannot be encoded.
     pub(super) fn encoded(&self, df: &DataFrame) -> PolarsResult<Option<RowGroup>> {
-        let Some(batch) = df.iter_chunks(CompatLevel::newest(), false).find(|batch| !batch.is_empty()) else {
+        if df.height() == 0 {
             return Ok(None);
-        };
-        polars_ensure!(batch.len() == df.height(), ComputeError: "a row group in more than one piece");
-        let columns = batch.columns().par_iter().zip(&self.types);
-        let pages: Vec<Vec<Vec<CompressedPage>>> =
-            columns.map(|(array, ty)| self.column(array, ty)).collect::<PolarsResult<_>>()?;
-        Ok(Some((batch.len() as u64, pages.into_iter().flatten().collect())))
+        }
+        let columns = df.columns().par_iter().zip(&self.types);
+        let pages = columns.map(|(column, ty)| {
+            let series = one_nan(column.as_materialized_series().rechunk())?;
+            self.column(&series.to_arrow(0, CompatLevel::newest()), ty)
+        });
+        let pages: Vec<Vec<Vec<CompressedPage>>> = pages.collect::<PolarsResult<_>>()?;
+        Ok(Some((df.height() as u64, pages.into_iter().flatten().collect())))
     }
 
     /// The pages of a column; of a nested one, of all of its leaves.
@@ -73,4 +75,17 @@ impl Encoder {
         };
         leaves.into_iter().map(compressed).collect()
     }
+}
+
+/// The same column with every NaN the same.
+fn one_nan(series: Series) -> PolarsResult<Series> {
+    Ok(match series.dtype() {
+        DataType::Float64 if series.is_nan()?.any() => {
+            series.f64()?.apply_values(|value| if value.is_nan() { f64::NAN } else { value }).into_series()
+        }
+        DataType::Float32 if series.is_nan()?.any() => {
+            series.f32()?.apply_values(|value| if value.is_nan() { f32::NAN } else { value }).into_series()
+        }
+        _ => series,
+    })
 }

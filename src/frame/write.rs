@@ -122,7 +122,8 @@ impl TableWriter {
         while df.height() - from >= ROW_GROUP {
             let groups = ((df.height() - from) / ROW_GROUP).min(self.at_once);
             let to = from + groups * ROW_GROUP;
-            self.groups((from..to).step_by(ROW_GROUP).map(|row| df.slice(row as i64, ROW_GROUP)).collect())?;
+            let groups = (from..to).step_by(ROW_GROUP).map(|row| df.slice(row as i64, ROW_GROUP));
+            self.groups(&groups.collect::<Vec<_>>())?;
             from = to;
         }
         if from > 0 {
@@ -133,12 +134,10 @@ impl TableWriter {
     }
 
     /// Writes row groups.
-    fn groups(&mut self, groups: Vec<DataFrame>) -> Result<(), StageError> {
-        let groups = groups.into_iter().map(canonical).collect::<PolarsResult<Vec<_>>>();
-        let groups = groups.map_err(|error| failed("compact the table", &error))?;
+    fn groups(&mut self, groups: &[DataFrame]) -> Result<(), StageError> {
         self.rows += groups.iter().map(|df| df.height() as u64).sum::<u64>();
         let (hashed, encoded) = rayon::join(
-            || self.hasher.push_all(&groups),
+            || self.hasher.push_all(groups),
             || groups.par_iter().map(|df| self.encoder.encoded(df)).collect::<Vec<_>>(),
         );
         hashed.map_err(|error| failed("take the table's digests", &error))?;
@@ -160,7 +159,7 @@ impl TableWriter {
     pub fn finish(mut self) -> Result<Written, StageError> {
         if self.waiting.height() > 0 {
             let rest = std::mem::take(&mut self.waiting);
-            self.groups(vec![rest])?;
+            self.groups(&[rest])?;
         }
         self.writer.finish().map_err(|error| not_written(&self.path, &error))?;
         let schema = from_polars_schema(&self.schema).with_rows(self.rows);
@@ -183,36 +182,6 @@ fn not_written(path: &Path, error: &PolarsError) -> StageError {
         PolarsError::IO { error, .. } => StageError::io("write", path, error),
         error => failed("write the table", error),
     }
-}
-
-/// One chunk a column, no slack, every NaN the same.
-fn canonical(mut df: DataFrame) -> PolarsResult<DataFrame> {
-    df.rechunk_mut_par();
-    let height = df.height();
-    let columns = df.into_columns().into_iter().map(one_nan).collect::<PolarsResult<Vec<_>>>()?;
-    DataFrame::new(height, columns)
-}
-
-fn one_nan(column: Column) -> PolarsResult<Column> {
-    Ok(match column.dtype() {
-        DataType::Float64 => {
-            let values = column.f64()?;
-            if values.is_nan().any() {
-                values.apply_values(|value| if value.is_nan() { f64::NAN } else { value }).into_column()
-            } else {
-                column
-            }
-        }
-        DataType::Float32 => {
-            let values = column.f32()?;
-            if values.is_nan().any() {
-                values.apply_values(|value| if value.is_nan() { f32::NAN } else { value }).into_column()
-            } else {
-                column
-            }
-        }
-        _ => column,
-    })
 }
 
 /// `5,000 rows x 785 columns`
