@@ -69,7 +69,6 @@ fn changed<'a>(parts: &[Part<'a>], old: &str) -> Option<Vec<&'a ParamUse>> {
 #[cfg(test)]
 mod tests {
     use super::super::{LoadOptions, Manifest, load_text};
-    use crate::path;
 
     fn manifest() -> Manifest {
         let text = r#"
@@ -91,7 +90,7 @@ mod tests {
     fn the_params_that_differ_are_found_or_that_the_text_does() {
         let manifest = manifest();
         let changed = |old: &str| {
-            let found = manifest.stages[0].locate(&path!["text"]).node.params_changed_from(old)?;
+            let found = manifest.stages[0].locate(&["text".into()]).node.params_changed_from(old)?;
             Some(found.into_iter().map(|used| used.name.as_str()).collect::<Vec<_>>())
         };
         assert_eq!(changed("a 1 b 23 c"), Some(vec![]));
@@ -109,7 +108,7 @@ mod tests {
     fn what_is_no_text_with_params_in_it_says_nothing() {
         let manifest = manifest();
         for field in ["plain", "whole"] {
-            assert!(manifest.stages[0].locate(&path![field]).node.params_changed_from("c").is_none(), "{field}");
+            assert!(manifest.stages[0].locate(&[field.into()]).node.params_changed_from("c").is_none(), "{field}");
         }
     }
 }
