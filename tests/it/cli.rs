@@ -241,7 +241,7 @@ fn a_starter_manifest_is_right_as_it_is() {
     sandbox.kilter(&["new", "penguins.csv", "--target", "mass", "--name", "x"]).exits(2).says("no column `mass`");
     sandbox.kilter(&["new", "nothing.csv"]).exits(3).says("does not exist");
     let reviews: String = (0..40).map(|row| format!("这本书很好看 {row},{}\n", ["好", "坏"][row % 2])).collect();
-    sandbox.write("reviews.csv", &format!("评论,情感\n{reviews}"));
+    sandbox.write("reviews.csv", format!("评论,情感\n{reviews}"));
     sandbox.kilter(&["new", "reviews.csv", "--target", "情感"]).success().says("predicts `情感` from 1 column");
     sandbox.kilter(&["check", "reviews.toml"]).success().says("no mistakes");
     assert!(sandbox.read("reviews.toml").contains("features.words = { text = \"评论\", analyzer = \"chinese\" }"));
