@@ -52,28 +52,8 @@ pub(super) struct Out {
     pub(super) is_folder: bool,
 }
 
-const STAGE: &[&str] = &[
-    "cmd",
-    "wdir",
-    "deps",
-    "params",
-    "outs",
-    "outs_no_cache",
-    "outs_persist",
-    "outs_persist_no_cache",
-    "metrics",
-    "metrics_no_cache",
-    "plots",
-    "plots_no_cache",
-    "frozen",
-    "locked",
-    "always_changed",
-    "desc",
-    "meta",
-    "vars",
-    "set",
-    "matrix",
-];
+/// Fields of a stage besides [`LISTS`].
+const STAGE: &[&str] = &["cmd", "wdir", "frozen", "locked", "always_changed", "desc", "meta", "set", "matrix"];
 
 /// Fields of a stage that are lists, so that what is none must not be taken for an empty one.
 const LISTS: &[&str] = &[
@@ -148,7 +128,8 @@ fn written_down(stages: &Yaml, context: &Context, notes: &mut Notes) {
 fn unknown(name: &str, definition: &Yaml, notes: &mut Notes) {
     let is_foreach = definition.get("foreach").is_some();
     let inner = if is_foreach { definition.get("do").unwrap_or(definition) } else { definition };
-    for (key, _) in inner.entries().iter().filter(|(key, _)| !STAGE.contains(&key.as_str())) {
+    let is_known = |key: &str| STAGE.contains(&key) || LISTS.contains(&key);
+    for (key, _) in inner.entries().iter().filter(|(key, _)| !is_known(key)) {
         notes.of(name, format!("`{key}` is not known and not carried over"));
     }
     for (key, _) in definition.entries().iter().filter(|(key, _)| is_foreach && key != "foreach" && key != "do") {

@@ -36,7 +36,7 @@ pub use gzip::Gunzip;
 pub use idx::{IdxHeader, idx_header};
 pub use load::{Compression, compression_of, head, load};
 pub use many::{BadOne, can_be_many, probe_many, read_many, scan_many};
-pub use odd::{cut_in_rows, is_rounded};
+pub use odd::{cut_in_rows, is_rounded, rounded_words};
 pub use pieces::{InPieces, read_in_pieces};
 pub use rejects::{Reject, rejects_table};
 pub use text::{Encoding, beginning};

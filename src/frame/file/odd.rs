@@ -90,14 +90,20 @@ fn words(odd: Odd, count: usize, file: &str, first: &Found) -> String {
              `types = {{ \"{column}\" = \"str\" }}` keeps all",
             if count == 1 { "1 time has".to_owned() } else { format!("{} have", counted(count, "time")) }
         ),
-        Odd::Rounded => format!(
-            "{} among fractions {} digits as f64; the first is {text} in {place}, column `{column}`: \
-             `types = {{ \"{column}\" = \"str\" }}`{} keeps all",
-            counted(count, "whole number"),
-            if count == 1 { "loses" } else { "lose" },
-            if *as_decimal { " or a decimal" } else { "" }
-        ),
+        Odd::Rounded => rounded_words(count, text, &place, column, *as_decimal),
     }
+}
+
+/// What is said of whole numbers that floats do not hold, the first of them and its place.
+#[must_use]
+pub fn rounded_words(count: usize, first: &str, place: &str, column: &str, as_decimal: bool) -> String {
+    format!(
+        "{} among fractions {} digits as f64; the first is {first} in {place}, column `{column}`: \
+         `types = {{ \"{column}\" = \"str\" }}`{} keeps all",
+        counted(count, "whole number"),
+        if count == 1 { "loses" } else { "lose" },
+        if as_decimal { " or a decimal" } else { "" }
+    )
 }
 
 /// Notes what a text in Latin-1 has, and text in windows-1252 has often.

@@ -286,8 +286,8 @@ fn is_western(head: &[u8]) -> bool {
 #[must_use]
 pub fn beginning(head: &[u8]) -> (Encoding, String) {
     let is_text = looks_like(head).is_none() && !Text::decode(head, Encoding::Utf8, false).strays.is_empty();
-    let encoding = match head {
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Encoding::Utf16,
+    let encoding = match Table::for_bom(head) {
+        Some((table, _)) if table != encoding_rs::UTF_8 => Encoding::Utf16,
         _ if is_text => likely(head, Encoding::Utf8).first().copied().unwrap_or_default(),
         _ => Encoding::Utf8,
     };

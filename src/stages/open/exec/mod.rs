@@ -261,9 +261,8 @@ fn place_files(spec: &Spec, cx: &RunCx<'_>, work: &Path) -> Result<(), StageErro
             cx.check_cancelled()?;
             // Patterns may name a file twice.
             let name = command::inside(&name);
-            if !placed.contains(&name) {
+            if placed.insert(name.clone()) {
                 copy(&place, work, &name)?;
-                placed.insert(name);
             }
         }
     }

@@ -1,7 +1,6 @@
 //! Whole numbers among the fractions of a column: as floats some of them lose digits.
 
-use crate::frame::file::is_rounded;
-use crate::numbers::counted;
+use crate::frame::file::{is_rounded, rounded_words};
 
 /// Those of one column that would.
 #[derive(Clone, Copy, Default)]
@@ -25,13 +24,7 @@ impl Rounded {
     /// What is said of them, where there are some and the column became one of floats.
     pub(super) fn words(&self, column: &str) -> Option<String> {
         let (row, number) = self.first;
-        let lose = if self.count == 1 { "loses" } else { "lose" };
-        let count = counted(self.count, "whole number");
-        (self.count > 0).then(|| {
-            format!(
-                "{count} among fractions {lose} digits as f64; the first is {number} in row {row}, column `{column}`: \
-                 `types = {{ \"{column}\" = \"str\" }}` keeps all"
-            )
-        })
+        let told = || rounded_words(self.count, &number.to_string(), &format!("row {row}"), column, false);
+        (self.count > 0).then(told)
     }
 }
