@@ -7,7 +7,8 @@ use crate::digest::Digest;
 use crate::plan::Taken;
 use crate::stage::{Ancestor, Input, StageResult, View};
 use crate::store::Store;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// A stage that has a result whose gates hold.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,15 +40,27 @@ impl Origin {
     /// What a stage that takes so much sees of an input. A table that is not kept comes with what makes it, which sees no more
     /// than is read of it for that stage.
     pub(super) fn seen(&self, used: &ResolvedRef, taken: &Taken, checked: &Checked, store: &Store) -> Option<Input> {
-        let input = self.input(used, store)?;
         let maker = checked.stages.get(used.stage)?;
-        let Some(spec) = maker.spec.as_ref().filter(|spec| spec.is_view()) else { return Some(taken.seen(input)) };
+        let Some(spec) = maker.spec.as_ref().filter(|spec| spec.is_view()) else {
+            return Some(taken.seen(self.input(used, store)?));
+        };
+        let place = (used.stage, used.port.clone(), taken.identity());
+        if let Self::Run(board) = self
+            && let Some(known) = board.view(&place)
+        {
+            return Some(known);
+        }
         let behind = |behind: &ResolvedRef| {
             let input = self.seen(behind, taken.input(&behind.text)?, checked, store)?;
             Some((behind.text.clone(), input))
         };
         let inputs = maker.refs.iter().map(behind).collect::<Option<_>>()?;
-        Some(taken.seen(input).made_by(View::new(&maker.name, Arc::clone(spec), inputs, maker.seed)))
+        let view = View::new(&maker.name, Arc::clone(spec), inputs, maker.seed);
+        let seen = taken.seen(self.input(used, store)?).made_by(view);
+        if let Self::Run(board) = self {
+            board.keep_view(place, &seen);
+        }
+        Some(seen)
     }
 
     /// See [`Board::ancestors`].
@@ -59,32 +72,47 @@ impl Origin {
     }
 }
 
+/// What is seen of a table that is not kept: of which stage and output, and how much.
+type ViewPlace = (usize, String, (Digest, bool));
+
 /// Every stage's result, by its index; `None` where there is none yet.
 #[derive(Debug)]
-pub(super) struct Board(RwLock<Vec<Option<Done>>>);
+pub(super) struct Board {
+    done: RwLock<Vec<Option<Done>>>,
+    /// Tables that are not kept, as stages see them, so that those that see the same share its plan.
+    views: Mutex<BTreeMap<ViewPlace, Input>>,
+}
 
 impl Board {
     /// No results yet of so many stages.
     pub(super) fn new(count: usize) -> Self {
-        Self(RwLock::new(vec![None; count]))
+        Self { done: RwLock::new(vec![None; count]), views: Mutex::default() }
+    }
+
+    fn view(&self, place: &ViewPlace) -> Option<Input> {
+        self.views.lock().unwrap_or_else(PoisonError::into_inner).get(place).cloned()
+    }
+
+    fn keep_view(&self, place: ViewPlace, seen: &Input) {
+        self.views.lock().unwrap_or_else(PoisonError::into_inner).insert(place, seen.clone());
     }
 
     /// Puts a result there.
     pub(super) fn put(&self, stage: usize, done: Done) {
-        if let Some(place) = self.0.write().unwrap_or_else(PoisonError::into_inner).get_mut(stage) {
+        if let Some(place) = self.done.write().unwrap_or_else(PoisonError::into_inner).get_mut(stage) {
             *place = Some(done);
         }
     }
 
     /// A stage's result.
     pub(super) fn result(&self, stage: usize) -> Option<Arc<StageResult>> {
-        let done = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let done = self.done.read().unwrap_or_else(PoisonError::into_inner);
         done.get(stage)?.as_ref().map(|done| Arc::clone(&done.result))
     }
 
     /// The key of a stage that is done.
     pub(super) fn key(&self, stage: usize) -> Option<Digest> {
-        let done = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let done = self.done.read().unwrap_or_else(PoisonError::into_inner);
         done.get(stage)?.as_ref().map(|done| done.key)
     }
 
@@ -100,7 +128,7 @@ impl Board {
                 }
             }
         }
-        let done = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let done = self.done.read().unwrap_or_else(PoisonError::into_inner);
         let ancestor = |index: usize| {
             let (stage, done) = (&checked.stages[index], done.get(index)?.as_ref()?);
             Some(Ancestor {

@@ -2,6 +2,7 @@
 //! waits to disk where the stage says how much memory it may use (`needs.memory`); or whole in memory, where the streaming
 //! engine would need more of it or does not keep the order. Both give the same bytes.
 
+use super::apart::joined;
 use super::memory::Held;
 use super::rolling::MARK;
 use super::sums::in_streaming_form;
@@ -77,10 +78,11 @@ type Take<'a> = &'a mut dyn FnMut(DataFrame) -> Result<(), StageError>;
 /// [`PlanFailure`].
 pub fn run_plan(cx: &RunCx<'_>, mut lf: LazyFrame, take: Take<'_>) -> Result<SchemaRef, PlanFailure> {
     let schema = unpanicked(|| lf.collect_schema()).map_err(PlanFailure::Plan)?;
-    let (send, pieces) = crossbeam_channel::bounded::<DataFrame>(1);
-    let sink = PlanCallback::new(move |df| Ok(send.send(df).is_err()));
     // What is computed once and used twice waits in memory until its last user has had it.
     let shared = cx.memory.is_none();
+    let lf = joined(lf, shared);
+    let (send, pieces) = crossbeam_channel::bounded::<DataFrame>(1);
+    let sink = PlanCallback::new(move |df| Ok(send.send(df).is_err()));
     let streaming =
         || streaming_plan(lf.clone().with_comm_subplan_elim(shared).sink_batches(sink, true, Some(PIECE))?);
     let Some(plan) = unpanicked(streaming).map_err(PlanFailure::Plan)? else {

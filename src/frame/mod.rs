@@ -9,6 +9,7 @@
 //! And one more: of a table of which a stage reads some columns it can see no others ([`mod@read`], [`projection`]).
 
 pub mod alike;
+mod apart;
 pub mod cast;
 pub mod changes;
 mod chronology;
@@ -49,7 +50,7 @@ pub use order::{fixed, fixed_expr};
 pub use ordinary::ordinary;
 pub use profile::{ColumnProfile, profile};
 pub use projection::{Frames, columns_read};
-pub use read::{read_table, scan_table, scan_to_blame, with_columns_alone};
+pub use read::{read_table, scan_table, scan_to_blame, table_apart, with_columns_alone};
 pub use same::same_rows;
 pub use schema::{polars_schema, schema_of};
 pub use sums::FloatSums;
@@ -127,7 +128,7 @@ pub fn told(error: &PolarsError) -> String {
 /// # Errors
 /// What polars says, or that it panicked.
 pub fn collect(lf: LazyFrame) -> PolarsResult<DataFrame> {
-    unpanicked(|| lf.collect())
+    unpanicked(|| apart::joined(lf, true).collect())
 }
 
 fn unpanicked<T>(work: impl FnOnce() -> PolarsResult<T>) -> PolarsResult<T> {

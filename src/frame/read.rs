@@ -1,5 +1,6 @@
 //! Tables out of the store.
 
+use super::apart::joined;
 use super::projection::ROWS;
 use super::view::VIEW_FILE;
 use super::write::TABLE_FILE;
@@ -34,6 +35,15 @@ fn not_read(input: &Input, error: &PolarsError) -> StageError {
 /// # Errors
 /// When it cannot be opened.
 pub fn scan_table(input: &Input) -> Result<LazyFrame, StageError> {
+    Ok(joined(scan(input, &refused)?, false))
+}
+
+/// The same for a plan of which a table that is not kept is a leaf: see [`apart`](super::apart). It is to be run by
+/// [`run_plan`](super::run_plan).
+///
+/// # Errors
+/// When it cannot be opened.
+pub fn table_apart(input: &Input) -> Result<LazyFrame, StageError> {
     scan(input, &refused)
 }
 
@@ -43,7 +53,7 @@ pub fn scan_table(input: &Input) -> Result<LazyFrame, StageError> {
 /// # Errors
 /// When it cannot be opened.
 pub fn scan_to_blame(input: &Input) -> Result<LazyFrame, StageError> {
-    scan(input, &|_, _, dtype| lit(NULL).cast(dtype))
+    Ok(joined(scan(input, &|_, _, dtype| lit(NULL).cast(dtype))?, false))
 }
 
 /// A table that is not kept, to see whether it fails by itself. Filters stay where they are written: pushed to a file they ask its

@@ -1,6 +1,7 @@
 //! Tables that are not kept. What is stored of such a table is its recipe: a digest of the fields of its stage and of the
 //! content of its inputs. It stands for the table in the keys of what uses it, and its plan becomes a part of theirs.
 
+use super::apart::leaf;
 use super::{failed, unpanicked};
 use crate::digest::{Digest, Tree};
 use crate::frame::schema::from_polars_schema;
@@ -48,11 +49,14 @@ fn recipe<K: Kind>(cx: &RunCx<'_>, spec: &K::Spec) -> Result<Digest, StageError>
     Ok(Digest::from_bytes(*hasher.finalize().as_bytes()))
 }
 
-/// The plan of a table that is not kept.
+/// The plan of a table that is not kept, as a leaf of the plans over it: the same one each time.
 pub(super) fn plan_of(view: &View) -> Result<LazyFrame, StageError> {
-    let Plan(plan) = view.plan()?;
-    let plan = plan.downcast::<LazyFrame>().map_err(|_| StageError::bug("a view has a plan of another engine"))?;
-    Ok(*plan)
+    let plan = view.plan_once(&|Plan(plan)| {
+        let plan = plan.downcast::<LazyFrame>().map_err(|_| StageError::bug("a view has a plan of another engine"))?;
+        let leaf = unpanicked(|| leaf(*plan)).map_err(|error| failed("tell the table's columns", &error))?;
+        Ok(Plan(Box::new(leaf)))
+    })?;
+    plan.0.downcast_ref().cloned().ok_or_else(|| StageError::bug("a view has a plan of another engine"))
 }
 
 /// Says which table that is not kept is to blame for a failure of what uses these inputs, where one fails by itself.

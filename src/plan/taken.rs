@@ -121,6 +121,12 @@ impl Taken {
         self.result.outputs.get(&self.port)
     }
 
+    /// What tells it from everything else that can be taken of one stage's output.
+    #[must_use]
+    pub fn identity(&self) -> (Digest, bool) {
+        (self.digest, self.columns.as_ref().is_some_and(Columns::counts))
+    }
+
     /// What is seen of a table, where that is not all of it.
     pub(super) fn columns(&self) -> Option<&Columns> {
         self.columns.as_ref()

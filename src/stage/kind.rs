@@ -1,6 +1,7 @@
 //! Kinds, with and without their types.
 
 use super::decode::decode_fields;
+use super::remembered::Remembered;
 use super::{CheckCx, Input, InputTypes, Plan, Produced, Reads, RunCx, Seed, Series, StageError, StageInfo};
 use crate::digest::{Segment, Tree};
 use crate::types::ArtifactType;
@@ -245,6 +246,17 @@ impl<K> Erased<K> {
 struct Decoded<K: Kind> {
     spec: K::Spec,
     tree: Tree,
+    remembered: Remembered,
+}
+
+impl<K: Kind> Decoded<K> {
+    /// What is read; other stages are not asked as often as one whose table is not kept.
+    fn read(&self, inputs: &InputTypes<'_>, wanted: Option<&[String]>, find: impl FnOnce() -> Reads) -> Reads {
+        match K::is_view(&self.spec) {
+            true => self.remembered.reads(inputs, wanted, find),
+            false => find(),
+        }
+    }
 }
 
 impl<K: Kind> StageSpec for Decoded<K> {
@@ -261,11 +273,11 @@ impl<K: Kind> StageSpec for Decoded<K> {
     }
 
     fn reads(&self, inputs: &InputTypes<'_>) -> Reads {
-        K::reads(&self.spec, inputs)
+        self.read(inputs, None, || K::reads(&self.spec, inputs))
     }
 
     fn reads_for(&self, inputs: &InputTypes<'_>, columns: &[String]) -> Reads {
-        K::reads_for(&self.spec, inputs, columns)
+        self.read(inputs, Some(columns), || K::reads_for(&self.spec, inputs, columns))
     }
 
     fn names(&self) -> Vec<String> {
@@ -326,7 +338,9 @@ impl<K: Kind> Stage for Erased<K> {
         let mut errors = Vec::new();
         let spec: Option<K::Spec> = decode_fields(fields, &mut errors);
         let decoded = spec.and_then(|spec| match Tree::of(&spec) {
-            Ok(tree) => Some(Box::new(Decoded::<K> { spec, tree }) as Box<dyn StageSpec>),
+            Ok(tree) => {
+                Some(Box::new(Decoded::<K> { spec, tree, remembered: Remembered::default() }) as Box<dyn StageSpec>)
+            }
             Err(error) => {
                 errors.push(DecodeError::Invalid { path: Vec::new(), message: error.to_string() });
                 None

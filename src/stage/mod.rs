@@ -17,6 +17,7 @@ mod limit;
 mod marks;
 mod outcome;
 mod reads;
+mod remembered;
 mod run_cx;
 mod seed;
 mod series;

@@ -5,18 +5,18 @@ use super::{Input, Seed, StageError, StageSpec};
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A plan for a table, of whatever engine the kinds use. Only [`crate::frame`] and the kinds look inside.
-pub struct Plan(pub Box<dyn Any>);
+pub struct Plan(pub Box<dyn Any + Send + Sync>);
 
 /// A stage whose table is not kept, with what it is made of.
-#[derive(Clone)]
 pub struct View {
     stage: String,
     spec: Arc<dyn StageSpec>,
     inputs: BTreeMap<String, Input>,
     seed: Seed,
+    made: OnceLock<Plan>,
 }
 
 impl View {
@@ -28,7 +28,7 @@ impl View {
         inputs: BTreeMap<String, Input>,
         seed: Seed,
     ) -> Self {
-        Self { stage: stage.into(), spec, inputs, seed }
+        Self { stage: stage.into(), spec, inputs, seed, made: OnceLock::new() }
     }
 
     /// The name of its stage.
@@ -37,12 +37,17 @@ impl View {
         &self.stage
     }
 
-    /// Its plan.
+    /// Its plan in the form that `form` gives it; made once.
     ///
     /// # Errors
-    /// When its inputs cannot be opened.
-    pub fn plan(&self) -> Result<Plan, StageError> {
-        self.spec.plan(&self.inputs, self.seed).map_err(|error| StageError { at: None, ..error }.note(self.note()))
+    /// When its inputs cannot be opened, or `form` fails.
+    pub fn plan_once(&self, form: &dyn Fn(Plan) -> Result<Plan, StageError>) -> Result<&Plan, StageError> {
+        if let Some(made) = self.made.get() {
+            return Ok(made);
+        }
+        let plan = self.spec.plan(&self.inputs, self.seed).and_then(form);
+        let plan = plan.map_err(|error| StageError { at: None, ..error }.note(self.note()))?;
+        Ok(self.made.get_or_init(|| plan))
     }
 
     /// Where a failure comes from that its plan caused.

@@ -8,7 +8,7 @@ use super::steps::Tables;
 use crate::diag::codes;
 use crate::frame::sql::{check_query, plan_query};
 use crate::frame::view::blame;
-use crate::frame::{FloatSums, Frames, failed, scan_table, write_plan, write_view};
+use crate::frame::{FloatSums, Frames, failed, table_apart, write_plan, write_view};
 use crate::path;
 use crate::stage::{
     CheckCx, Family, Input, InputTypes, Kind, Outputs, Plan, Port, Produced, Reads, Ref, RunCx, Seed, StageError,
@@ -148,7 +148,7 @@ fn over(spec: &Spec, tables: Tables<'_>) -> Option<LazyFrame> {
 
 /// The query's plan.
 fn query(spec: &Spec, inputs: &BTreeMap<String, Input>) -> Result<LazyFrame, StageError> {
-    let tables = named(spec, &|reference| scan_table(input_of(inputs, reference)?))?;
+    let tables = named(spec, &|reference| table_apart(input_of(inputs, reference)?))?;
     plan_query(&spec.query, &tables, spec.float_sums)
         .map_err(|error| failed("run the query", &error).at(path!["query"]))
 }

@@ -5,7 +5,7 @@ use super::reads::Planned;
 use super::steps::{Step, Tables};
 use crate::diag::codes;
 use crate::frame::view::blame;
-use crate::frame::{FloatSums, PlanFailure, scan_table, scan_to_blame, try_plan, write_plan, write_view};
+use crate::frame::{FloatSums, PlanFailure, scan_to_blame, table_apart, try_plan, write_plan, write_view};
 use crate::path;
 use crate::stage::{
     CheckCx, Family, Input, InputTypes, Kind, Outputs, Plan, Port, Produced, Reads, Ref, RunCx, Seed, StageError,
@@ -93,7 +93,7 @@ steps = [
 
     fn run(spec: &Spec, cx: &RunCx<'_>) -> Result<Produced, StageError> {
         let spec = &seeded(spec, cx.seed);
-        let tables = |reference: &Ref| scan_table(cx.input(reference)?);
+        let tables = |reference: &Ref| table_apart(cx.input(reference)?);
         let lf = apply(spec, spec.steps.len(), &tables)?;
         if !spec.keep {
             return write_view::<Self>(cx, TABLE, spec, lf);
@@ -114,7 +114,7 @@ steps = [
     }
 
     fn plan(spec: &Spec, inputs: &BTreeMap<String, Input>, seed: Seed) -> Result<Plan, StageError> {
-        let tables = |reference: &Ref| scan_table(input_of(inputs, reference)?);
+        let tables = |reference: &Ref| table_apart(input_of(inputs, reference)?);
         let spec = &seeded(spec, seed);
         Ok(Plan(Box::new(apply(spec, spec.steps.len(), &tables)?)))
     }
