@@ -1,16 +1,19 @@
 //! `split`: a table's rows divided into parts.
 //!
 //! Every row goes to exactly one part (or to none, where `parts` counts rows), and the rows of a part keep their order.
-//! Chance comes from the stage's seed alone.
+//! Chance comes from the stage's seed alone, or from a key's hash.
 
 mod assign;
+mod hashed;
 mod leaks;
 mod near;
+mod part;
 mod spec;
 #[cfg(test)]
 mod tests;
 
-pub use spec::{Leaks, Part, Spec};
+pub use part::Part;
+pub use spec::{Leaks, Spec};
 
 use crate::frame::{failed, read_table, write_table};
 use crate::numbers;
@@ -30,8 +33,8 @@ impl Kind for Split {
     const INFO: StageInfo = StageInfo {
         name: "split",
         family: Family::Table,
-        version: 5,
-        summary: "Divides a table's rows into parts: at random, stratified, by groups, by time, into folds or by a given column; counts rows that stand in several.",
+        version: 6,
+        summary: "Divides a table's rows into parts: at random, stratified, by groups, by time, by the hash of a key, into folds or by a given column; counts rows that stand in several.",
         ports: &[Port {
             name: "*",
             about: "a table for each entry of `parts`, under its name; with `folds` the tables `train` and `test`",
@@ -65,7 +68,12 @@ stratify = "label"
             if rows.is_empty() {
                 return Err(StageError::data(format!("part `{name}` would have no rows"))
                     .note(format!("the table has {}", numbers::counted(df.height(), "row")))
-                    .hint(format!("give `{name}` a larger share, or split a larger table")));
+                    .hint(match &spec.hash {
+                        Some(key) => format!(
+                            "give `{name}` a larger share or the split another `salt`: no value of `{key}` belongs to it by its hash"
+                        ),
+                        None => format!("give `{name}` a larger share, or split a larger table"),
+                    }));
             }
             if rows.len() < TINY {
                 cx.services.warn(format!(
@@ -101,11 +109,12 @@ fn summary(spec: &Spec, names: &[String], parts: &[Vec<u32>]) -> String {
         (Some(fold), Some(folds)) => format!(", fold {fold} of {folds}"),
         _ => String::new(),
     };
-    let how = match (&spec.stratify, &spec.group, &spec.time, &spec.by) {
+    let how = match (&spec.stratify, &spec.group, &spec.time, spec.by.as_ref().or(spec.hash.as_ref())) {
         (Some(stratify), Some(group), ..) => format!(", stratified by {stratify}, grouped by {group}"),
         (Some(stratify), ..) => format!(", stratified by {stratify}"),
         (_, Some(group), ..) => format!(", grouped by {group}"),
         (_, _, Some(time), _) => format!(", in the order of {time}"),
+        (.., Some(key)) if spec.hash.is_some() => format!(", by the hash of {key}"),
         (.., Some(by)) => format!(", by {by}"),
         _ => String::new(),
     };

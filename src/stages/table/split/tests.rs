@@ -223,6 +223,17 @@ fn folds_divide_the_rows_and_each_is_the_test_once() {
     }
 }
 
+#[test]
+fn a_fold_that_groups_make_too_large_is_named_by_its_number() {
+    let mut bench = Bench::default();
+    let groups: Vec<i32> = (0..200).map(|row| if row < 150 { 0 } else { row }).collect();
+    let df = df!["g" => groups, "x" => (0..200).map(|row| f64::from(row) / 3.0).collect::<Vec<_>>()];
+    table_input(&mut bench, "table", df.expect("a frame"));
+    split(&bench, "folds = 4\nfold = 1\ngroup = \"g\"");
+    let warnings = bench.warnings.lock().expect("free").join("\n");
+    assert!(warnings.contains("fold 1 has 150 rows instead of 50 rows"), "{warnings}");
+}
+
 /// Reviews, of which some stand in twice: word for word, with other punctuation, and with a word changed.
 fn reviews() -> DataFrame {
     let text = |row: usize| format!("第{row}本书的质量很好，快递也很快，下次还会再来买第{}本书！", row * 7);
@@ -283,6 +294,22 @@ fn rows_in_more_than_one_part_are_counted() {
     assert_eq!(counted(&bench, &format!("{TWO}\ncompare = \"row\"")).1, "", "rows differ in their numbers");
     let grouped = format!("{TWO}\ngroup = \"text\"\ncompare = \"text\"");
     assert_eq!(counted(&bench, &grouped).0["leaks.test.exact"], 0.0, "groups keep equal texts together");
+}
+
+#[test]
+fn a_class_beside_the_text_that_decides_is_no_leak() {
+    let mut bench = Bench::default();
+    let classes = Column::new("label".into(), (0..500).map(|row| row % 2).collect::<Vec<i32>>());
+    let df = reviews().drop("row").and_then(|df| df.hstack(&[classes])).expect("a frame");
+    table_input(&mut bench, "table", df);
+    for way in ["group", "hash"] {
+        let fields = format!("parts = {{ train = 0.7, test = 0.3 }}\n{way} = \"text\"");
+        let (metrics, warning) = counted(&bench, &fields);
+        assert_eq!(metrics["leaks.test.exact"], 0.0, "{way}: all have a class of two");
+        assert!(metrics["leaks.test.normalised"] > 0.0, "{way}: some texts differ in their punctuation alone");
+        assert!(warning.contains("(0 word for word, "), "{way}: {warning}");
+        assert!(findings::<Split>(&bench, &format!("from = \"table\"\n{fields}\nnear_duplicates = 0.8")).is_empty());
+    }
 }
 
 #[test]
