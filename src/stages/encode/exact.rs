@@ -58,13 +58,14 @@ pub fn mean(values: &[f64]) -> f64 {
 }
 
 /// Mean and population standard deviation (`ddof = 0`, as scikit-learn's `StandardScaler`). A constant gets the deviation 1, so that scaling leaves it at 0.
+/// Neither is finite where the sum, or that of the squares, is beyond a float: [`super::labels::scalable`] refuses them.
 pub fn mean_and_std(values: &[f64]) -> (f64, f64) {
     let mean = mean(values);
     let variance = exact_sum(values.iter().map(|value| (value - mean) * (value - mean))) / values.len().max(1) as f64;
     let std = variance.sqrt();
     // Deviations that are only rounding of the mean count as none, as scikit-learn does it.
     let noise = 10.0 * f64::EPSILON * mean.abs();
-    (mean, if std > noise { std } else { 1.0 })
+    (mean, if std <= noise { 1.0 } else { std })
 }
 
 /// The median: the middle value, or the mean of the two middle ones.

@@ -64,6 +64,8 @@ fn targets(spec: &Spec, rows: usize) -> Result<Vec<f64>, StageError> {
 /// are. Missing values are a value of their own.
 pub(super) fn classes(df: &DataFrame, name: &str) -> Result<(Vec<u32>, Vec<String>), StageError> {
     let column = df.column(name).map_err(|error| failed("read the column", &error))?;
+    // A duration has no text of its own.
+    let column = if column.dtype().is_duration() { column.to_physical_repr() } else { column.clone() };
     let text = column.cast(&DataType::String).map_err(|error| failed(&format!("compare `{name}`"), &error))?;
     let text = text.str().map_err(|error| failed(&format!("compare `{name}`"), &error))?;
     let mut known: BTreeMap<Option<&str>, u32> = BTreeMap::new();

@@ -15,6 +15,7 @@ mod tests;
 pub use part::Part;
 pub use spec::{Leaks, Spec};
 
+use crate::diag::list;
 use crate::frame::{failed, read_table, write_table};
 use crate::numbers;
 use crate::stage::{CheckCx, Family, Kind, Outputs, Port, Produced, RunCx, StageError, StageInfo};
@@ -66,14 +67,7 @@ stratify = "label"
         let names = spec.names();
         for (name, rows) in names.iter().zip(&parts) {
             if rows.is_empty() {
-                return Err(StageError::data(format!("part `{name}` would have no rows"))
-                    .note(format!("the table has {}", numbers::counted(df.height(), "row")))
-                    .hint(match &spec.hash {
-                        Some(key) => format!(
-                            "give `{name}` a larger share or the split another `salt`: no value of `{key}` belongs to it by its hash"
-                        ),
-                        None => format!("give `{name}` a larger share, or split a larger table"),
-                    }));
+                return Err(no_rows(spec, name, df.height()));
             }
             if rows.len() < TINY {
                 cx.services.warn(format!(
@@ -92,6 +86,25 @@ stratify = "label"
         }
         Ok(produced)
     }
+}
+
+fn no_rows(spec: &Spec, part: &str, rows: usize) -> StageError {
+    let error = StageError::data(format!("part `{part}` would have no rows"))
+        .note(format!("the table has {}", numbers::counted(rows, "row")));
+    let marks = spec.parts.get(part).filter(|part| !part.is_rest()).map(Part::values);
+    error.hint(match (&spec.by, &spec.time, &spec.hash) {
+        (Some(by), ..) => match marks {
+            Some(marks) => format!("`{by}` has none of its values, {}", list(marks.iter().map(String::as_str), 6)),
+            None => format!("all values of `{by}` belong to other parts"),
+        },
+        (_, Some(time), _) => {
+            format!("rows of one `{time}` stay together, which may be all: give `{part}` a larger share, or split a larger table")
+        }
+        (.., Some(key)) => format!(
+            "give `{part}` a larger share or the split another `salt`: no value of `{key}` belongs to it by its hash"
+        ),
+        _ => format!("give `{part}` a larger share, or split a larger table"),
+    })
 }
 
 fn take(df: &DataFrame, rows: &[u32]) -> Result<DataFrame, StageError> {

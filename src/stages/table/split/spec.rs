@@ -109,6 +109,7 @@ impl Spec {
                 "time" if !(dtype.is_temporal() || dtype.is_numeric() || dtype == DType::Str || dtype.is_unknown()) => {
                     Some("a column of times or numbers")
                 }
+                _ if dtype.is_nested() || dtype.is_binary() => Some("a column of single values"),
                 _ => None,
             };
             if let Some(wanted) = wrong {
@@ -152,9 +153,8 @@ impl Spec {
         if self.near_duplicates.is_none() || !schema.complete {
             return;
         }
-        let nested = |dtype: &DType| matches!(dtype, DType::List(_) | DType::Array(..) | DType::Struct(_));
         let compared: Vec<_> =
-            schema.columns.iter().filter(|column| self.compares(&column.name, nested(&column.dtype))).collect();
+            schema.columns.iter().filter(|column| self.compares(&column.name, column.dtype.is_nested())).collect();
         let holds_texts = |column: &Column| matches!(column.dtype, DType::Str | DType::Unknown);
         let key = self.key().and_then(|key| schema.columns.iter().find(|column| column.name == key));
         if compared.iter().copied().chain(key).any(holds_texts) {

@@ -234,6 +234,29 @@ fn a_fold_that_groups_make_too_large_is_named_by_its_number() {
     assert!(warnings.contains("fold 1 has 150 rows instead of 50 rows"), "{warnings}");
 }
 
+#[test]
+fn durations_order_and_lists_are_told_before_anything_runs() {
+    let mut bench = Bench::default();
+    let waits: Vec<i64> = (0..60).map(|row| row * 37 % 60).collect();
+    let lists = Column::new("l".into(), (0..60).map(|row| Series::new("".into(), [row])).collect::<Vec<_>>());
+    let df = df!["row" => (0_u32..60).collect::<Vec<_>>(), "wait" => waits].and_then(|df| {
+        df.lazy().with_column(col("wait").cast(DataType::Duration(TimeUnit::Microseconds))).collect()?.hstack(&[lists])
+    });
+    table_input(&mut bench, "table", df.expect("a frame"));
+    let parts = split(&bench, "parts = { train = 0.5, test = 0.5 }\ntime = \"wait\"");
+    assert!(rows(&parts["train"]).iter().all(|row| row * 37 % 60 < 30));
+    for field in ["stratify", "group", "time", "by", "hash"] {
+        let parts = if field == "by" { "train = \"a\", test = \"rest\"" } else { "train = 0.5, test = 0.5" };
+        let found = findings::<Split>(&bench, &format!("from = \"table\"\nparts = {{ {parts} }}\n{field} = \"l\""));
+        assert_eq!(found.iter().map(|(code, _)| code.as_str()).collect::<Vec<_>>(), ["E0214"], "{field}");
+    }
+    let fields = "from = \"table\"\nparts = { train = [7], test = \"rest\" }\nby = \"row\"";
+    assert!(run::<Split>(&bench, fields).is_ok());
+    let fields = fields.replace("[7]", "[77, 78]");
+    let error = run::<Split>(&bench, &fields).expect_err("there are 60");
+    assert_eq!(error.hints, ["`row` has none of its values, `77` and `78`"]);
+}
+
 /// Reviews, of which some stand in twice: word for word, with other punctuation, and with a word changed.
 fn reviews() -> DataFrame {
     let text = |row: usize| format!("第{row}本书的质量很好，快递也很快，下次还会再来买第{}本书！", row * 7);
