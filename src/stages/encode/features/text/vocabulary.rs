@@ -42,7 +42,8 @@ impl Bounds {
     pub(super) fn leave_none(&self) -> bool {
         match (self.min_df, self.max_df) {
             (Frequency::Texts(min), Frequency::Texts(max)) => min > max,
-            (Frequency::Share(min), Frequency::Share(max)) => min > max,
+            // What is no share is told by itself.
+            (Frequency::Share(min), Frequency::Share(max)) => min <= 1.0 && min > max,
             _ => false,
         }
     }
