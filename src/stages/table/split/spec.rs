@@ -101,8 +101,21 @@ impl Spec {
         self.check_order(cx);
         let schema = cx.table(&self.from, path!["from"])?;
         let rows = schema.rows;
+        self.check_columns(&schema, cx);
+        if let Some(rows) = rows.filter(|_| self.by.is_none()) {
+            self.check_counts(rows, cx);
+        }
+        for (pattern, at) in self.compare.iter().flat_map(|compare| compare.with_paths(&path!["compare"])) {
+            select(&schema, pattern, at, cx);
+        }
+        self.check_texts(&schema, cx);
+        Some(TableSchema { rows: None, ..schema })
+    }
+
+    /// Reports columns that there are not, and those whose values cannot decide where a row belongs.
+    fn check_columns(&self, schema: &TableSchema, cx: &mut CheckCx<'_>) {
         for (field, name) in self.columns() {
-            let Some(dtype) = column(&schema, name, path![field], cx) else { continue };
+            let Some(dtype) = column(schema, name, path![field], cx) else { continue };
             let wrong = match field {
                 "stratify" if dtype.is_float() => Some("a column of classes"),
                 "hash" if !hashed::is_key(&dtype) => Some(hashed::KEY),
@@ -120,14 +133,6 @@ impl Spec {
                 });
             }
         }
-        if let Some(rows) = rows.filter(|_| self.by.is_none()) {
-            self.check_counts(rows, cx);
-        }
-        for (pattern, at) in self.compare.iter().flat_map(|compare| compare.with_paths(&path!["compare"])) {
-            select(&schema, pattern, at, cx);
-        }
-        self.check_texts(&schema, cx);
-        Some(TableSchema { rows: None, ..schema })
     }
 
     /// Whether rows are compared in a column, as far as its name and the user say.
