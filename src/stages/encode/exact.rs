@@ -60,6 +60,10 @@ pub fn mean(values: &[f64]) -> f64 {
 /// Mean and population standard deviation (`ddof = 0`, as scikit-learn's `StandardScaler`). A constant gets the deviation 1, so that scaling leaves it at 0.
 /// Neither is finite where the sum, or that of the squares, is beyond a float: [`super::labels::scalable`] refuses them.
 pub fn mean_and_std(values: &[f64]) -> (f64, f64) {
+    // The mean of equal values is theirs, which their sum, once rounded, may miss.
+    if let Some(first) = values.first().filter(|first| values.iter().all(|value| value == *first)) {
+        return (*first, 1.0);
+    }
     let mean = mean(values);
     let variance = exact_sum(values.iter().map(|value| (value - mean) * (value - mean))) / values.len().max(1) as f64;
     let std = variance.sqrt();
