@@ -359,14 +359,17 @@ fn name_place(entry: &StageEntry, path: &[Segment], name: &str) -> Option<Span> 
     }
 }
 
-/// Shows where the params that a value came from have theirs, of those that `counts` accepts.
+/// Shows where the params that a value came from have theirs, each once, of those that `counts` accepts.
 pub(super) fn with_params(
     entry: &StageEntry,
     path: &[Segment],
     mut diagnostic: Diagnostic,
     counts: impl Fn(&ParamUse) -> bool,
 ) -> Diagnostic {
-    for used in entry.params_at(path).iter().filter(|used| counts(used)) {
+    let uses: Vec<&ParamUse> = entry.params_at(path).iter().filter(|used| counts(used)).collect();
+    let is_first =
+        |at: usize| uses[..at].iter().all(|used| (&used.name, used.value) != (&uses[at].name, uses[at].value));
+    for used in (0..uses.len()).filter(|at| is_first(*at)).map(|at| uses[at]) {
         diagnostic = diagnostic.related(used.value, format!("`{}` is given here", used.name));
     }
     diagnostic

@@ -141,6 +141,7 @@ fn a_param_is_shown_where_the_mistake_came_from_it() {
         found.related.iter().map(|label| label.text.clone()).collect::<Vec<_>>()
     };
     assert_eq!(with("only z of ${word}"), ["made here", "`word` is given here"]);
+    assert_eq!(with("only z of ${word}${word}"), ["made here", "`word` is given here"], "once");
     assert_eq!(with("${word} and z"), ["made here"]);
 }
 

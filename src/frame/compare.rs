@@ -193,7 +193,8 @@ fn float(value: &AnyValue<'_>) -> Option<f64> {
 }
 
 /// A cell with everything that tells it from another.
-fn exact(value: &AnyValue<'_>) -> String {
+#[must_use]
+pub fn exact(value: &AnyValue<'_>) -> String {
     match value {
         AnyValue::Null => "null".to_owned(),
         AnyValue::Float64(value) => format!("{value:?}"),

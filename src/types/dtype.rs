@@ -128,6 +128,18 @@ impl DType {
         matches!(self, Self::Other(text) if text.starts_with(start))
     }
 
+    /// A list, an array or a struct: more than one value.
+    #[must_use]
+    pub fn is_nested(&self) -> bool {
+        matches!(self, Self::List(_) | Self::Array(..) | Self::Struct(_))
+    }
+
+    /// Bytes, which manifests have no type for.
+    #[must_use]
+    pub fn is_binary(&self) -> bool {
+        self.is_other("binary")
+    }
+
     /// Not known before the data is seen.
     #[must_use]
     pub fn is_unknown(&self) -> bool {

@@ -73,6 +73,36 @@ checks.texts = { one_of = { text = ["\"很好\" & 便宜'了 3 < 5 > 2", "“好
 }
 
 #[test]
+fn a_text_without_a_label_takes_no_labelled_one_with_it() {
+    let manifest = r#"
+[pipeline]
+name = "unlabelled"
+edition = "2026"
+
+[stage.raw]
+kind = "fetch"
+path = "rows.csv"
+
+[stage.table]
+kind = "read"
+from = "raw"
+
+[stage.once]
+use = "std/text/unique"
+rows = "table"
+
+[stage.checked]
+kind = "expect"
+from = "once"
+checks.rows = { rows = { min = 2, max = 2 } }
+checks.texts = { one_of = { text = ["good", "bad"] } }
+checks.labels = { not_null = "label" }
+"#;
+    let rows = "text,label\ngood,p\ngood,\nbad,q\nbad!,q\nmix,p\nmix,q\nalone,\n";
+    Sandbox::with_manifest(manifest).file("rows.csv", rows).run(&[]).success();
+}
+
+#[test]
 fn newswires_keep_their_words() {
     let stages = r#"
 [stage.clean]

@@ -57,15 +57,19 @@ pub fn mean(values: &[f64]) -> f64 {
     if values.is_empty() { 0.0 } else { exact_sum(values.iter().copied()) / values.len() as f64 }
 }
 
-/// Mean and population standard deviation (`ddof = 0`, as scikit-learn's `StandardScaler`), kept to the digits that
-/// [`stored`] keeps. A constant gets the deviation 1, so that scaling leaves it at 0.
+/// Mean and population standard deviation (`ddof = 0`, as scikit-learn's `StandardScaler`). A constant gets the deviation 1, so that scaling leaves it at 0.
+/// Neither is finite where the sum, or that of the squares, is beyond a float: [`super::labels::scalable`] refuses them.
 pub fn mean_and_std(values: &[f64]) -> (f64, f64) {
-    let mean = stored(mean(values));
+    // The mean of equal values is theirs, which their sum, once rounded, may miss.
+    if let Some(first) = values.first().filter(|first| values.iter().all(|value| value == *first)) {
+        return (*first, 1.0);
+    }
+    let mean = mean(values);
     let variance = exact_sum(values.iter().map(|value| (value - mean) * (value - mean))) / values.len().max(1) as f64;
-    let std = stored(variance.sqrt());
+    let std = variance.sqrt();
     // Deviations that are only rounding of the mean count as none, as scikit-learn does it.
     let noise = 10.0 * f64::EPSILON * mean.abs();
-    (mean, if std > noise { std } else { 1.0 })
+    (mean, if std <= noise { 1.0 } else { std })
 }
 
 /// The median: the middle value, or the mean of the two middle ones.
@@ -177,8 +181,8 @@ const FAR: [[f64; 8]; 2] = [
     ],
 ];
 
-/// A statistic as it is kept: rounded to 15 significant digits, which JSON gives back bit for bit. So an encoder that
-/// was read from its file encodes exactly as the one that was fitted.
+/// An estimate as it is kept: rounded to 15 significant digits, because the last ones of what logarithms lead to are not
+/// the same on every machine. Not for what is compared with data: a value would no longer be equal to itself.
 pub fn stored(value: f64) -> f64 {
     format!("{value:.14e}").parse().unwrap_or(value)
 }
@@ -211,8 +215,10 @@ mod tests {
     fn statistics_are_those_of_numpy() {
         let (mean, std) = mean_and_std(&[1.0, 2.0, 4.0, 8.0]);
         assert_eq!(mean, 3.75);
-        assert_eq!(std, stored(7.1875_f64.sqrt()));
+        assert_eq!(std, 7.1875_f64.sqrt());
         assert_eq!(mean_and_std(&[0.1, 0.1, 0.1]), (0.1, 1.0));
+        // More digits than the 15 that are kept of estimates.
+        assert_eq!(mean_and_std(&[1.234_567_890_123_456_7; 100]), (1.234_567_890_123_456_7, 1.0));
         assert_eq!(median(&[3.0, 1.0, 2.0]), 2.0);
         assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), 2.5);
         assert_eq!(
@@ -238,11 +244,12 @@ mod tests {
     }
 
     #[test]
-    fn stored_statistics_survive_json() {
+    fn statistics_survive_json() {
         for value in [0.1 + 0.2, 1.0 / 3.0, 123_456.789_012_345_67, 2e-7 / 3.0, 0.0, -7.0] {
-            let kept = stored(value);
-            let read: f64 = serde_json::from_str(&serde_json::to_string(&kept).unwrap()).unwrap();
-            assert_eq!(kept.to_bits(), read.to_bits());
+            for kept in [value, stored(value)] {
+                let read: f64 = serde_json::from_str(&serde_json::to_string(&kept).unwrap()).unwrap();
+                assert_eq!(kept.to_bits(), read.to_bits());
+            }
         }
     }
 }

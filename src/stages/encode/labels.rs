@@ -205,6 +205,19 @@ pub fn finite(name: &str, values: &[Option<f64>], places: Places<'_>) -> Result<
     Ok(())
 }
 
+/// Refuses what to subtract and divide by where it is no number.
+///
+/// # Errors
+/// When it is not finite.
+pub fn scalable(name: &str, shift: f64, scale: f64) -> Result<(), StageError> {
+    if shift.is_finite() && scale.is_finite() {
+        return Ok(());
+    }
+    Err(StageError::data(format!("the values of column `{name}` are too large to scale"))
+        .note("their sum, or that of their squares, is beyond a 64-bit float")
+        .hint("bound them, or divide them by a large number, in a `table` stage before"))
+}
+
 /// A number that is not finite, as messages say it and as texts have it.
 fn number_words(value: f64) -> (&'static str, &'static str) {
     if value.is_nan() {

@@ -8,7 +8,7 @@
 //! | `multi_label` | `f32` 0 or 1 for each of its columns | bools, numbers 0 and 1 |
 
 use super::exact::mean_and_std;
-use super::labels::{Labels, numbers};
+use super::labels::{Labels, numbers, scalable};
 use super::multi_label::MultiLabelTarget;
 use super::token_targets::{MaskedTokenTarget, NextTokenTarget};
 use super::{Tensor, TensorData};
@@ -209,6 +209,7 @@ impl Target {
                     TargetScale::Standard => mean_and_std(&values),
                     TargetScale::None => (0.0, 1.0),
                 };
+                scalable(column, mean, std)?;
                 Ok(fitted(Task::Number { mean: Some(mean), std: Some(std) }, None))
             }
             Self::NextToken(_) | Self::MaskedToken(_) => {
@@ -407,7 +408,12 @@ impl FittedTarget {
             Task::Number { mean, std } => {
                 let (mean, std) = (mean.unwrap_or(0.0), std.unwrap_or(1.0));
                 let values = present(&self.column, frame)?;
-                let data = values.iter().map(|value| ((value - mean) / std) as f32).collect();
+                let data: Vec<f32> = values.iter().map(|value| ((value - mean) / std) as f32).collect();
+                if let Some(row) = data.iter().position(|value| !value.is_finite()) {
+                    let message = format!("target `{}` is {:?} in row {}", self.column, values[row], row + 1);
+                    return Err(StageError::data(format!("{message}, too large for a 32-bit float"))
+                        .hint("divide it, or take its logarithm, in a `table` stage before"));
+                }
                 Ok(Tensor::of_rows(rows, &[], TensorData::F32(data)))
             }
             Task::NextToken { .. } | Task::MaskedToken { .. } => {

@@ -265,3 +265,30 @@ fn the_language_of_features_is_strict_and_says_so() {
     assert!(error("3").contains("numeric"));
     assert_eq!(spec("fit = 'a'\nfeatures.x = 'numeric'"), spec("fit = 'a'\nfeatures.x = { numeric = ['x'] }"));
 }
+
+#[test]
+fn what_orders_and_groups_rows_is_one_value_in_each() {
+    let list = |name: &str| Col::new(name, DType::List(Box::new(DType::I64)));
+    let columns = vec![Col::new("y", DType::U8), Col::new("x", DType::F64), list("tags"), list("days")];
+    let text =
+        "fit = 'split.train'\nfeatures.x = { numeric = 'x', lags = [1], impute = 0, order = 'days', by = 'tags' }
+        target.y = 'category'";
+    let found = check(text, TableSchema::new(columns)).1;
+    let messages: Vec<&str> = found.iter().map(|finding| finding.diagnostic.message.as_str()).collect();
+    assert_eq!(messages, ["column `days` is list(i64)", "column `tags` is list(i64)"]);
+}
+
+#[test]
+fn numbers_that_no_float_holds_are_told_and_never_infinite() {
+    let frame = df!["x" => [1e300, -1e300, 1.0], "y" => [1.0, 2.0, 1e39]].unwrap();
+    let fails = |text: &str| {
+        let encoded = Encoder::fit(&spec(text), &frame).and_then(|encoder| encoder.apply(&frame, "train", true));
+        encoded.err().expect("no float holds it").message
+    };
+    let too_large = "the values of column `x` are too large to scale";
+    assert_eq!(fails("fit = 's.train'\nfeatures.x = { numeric = 'x' }"), too_large);
+    assert_eq!(fails("fit = 's.train'\nfeatures.y = { numeric = 'y' }\ntarget.x = 'number'"), too_large);
+    let told = "target `y` is 1e39 in row 3, too large for a 32-bit float";
+    let plain = "fit = 's.train'\nfeatures.x = { numeric = 'x', clip = { min = 0, max = 1 } }\ntarget.y = { number = { scale = 'none' } }";
+    assert_eq!(fails(plain), told);
+}

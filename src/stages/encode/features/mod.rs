@@ -159,7 +159,9 @@ impl Feature {
         }
         for (key, column) in self.helpers() {
             let names = Names(vec![column.to_owned()]);
-            super::names::check_names(&names, schema, table, &path!["features", name, key], cx);
+            let place = path!["features", name, key];
+            super::names::check_names(&names, schema, table, &place, cx);
+            check_single(column, key, schema, table, place, cx);
         }
         let mut ty = encoding.check(name, &Known { selected: selected.as_deref(), schema, targets }, cx);
         ty.columns = selected.clone().unwrap_or_else(|| self.columns().0.clone());
@@ -196,6 +198,15 @@ impl Feature {
         let columns = self.columns().resolve(name, &super::labels::column_names(training.frame))?;
         self.encoding().fit(name, columns, training)
     }
+}
+
+/// Reports a column that orders or groups rows, and holds more than one value in each.
+fn check_single(name: &str, key: &str, schema: &TableSchema, table: &Ref, place: Path, cx: &mut CheckCx<'_>) {
+    let nested = schema.columns.iter().find(|column| column.name == name && column.dtype.is_nested());
+    let Some(column) = nested else { return };
+    cx.error(place, codes::COLUMN_TYPE, format!("column `{name}` is {}", column.dtype))
+        .label(format!("`{key}` takes columns of single values"))
+        .from_stage(table, "the column comes from here");
 }
 
 impl FittedFeature {

@@ -2,6 +2,7 @@
 //! Kolmogorov–Smirnov distance.
 
 use super::super::spread::Spread;
+use crate::frame::compare::exact;
 use crate::frame::failed;
 use crate::stage::StageError;
 use polars::prelude::Column;
@@ -36,7 +37,7 @@ pub(super) fn counts_of_values(reference: &Column, found: &Column) -> Result<Vec
     for (column, is_reference) in [(reference, true), (found, false)] {
         for row in 0..column.len() {
             let value = column.get(row).map_err(|error| failed("compare the columns", &error))?;
-            let key = (!value.is_null()).then(|| value.str_value().into_owned());
+            let key = (!value.is_null()).then(|| exact(&value));
             let count = counts.entry(key).or_default();
             *if is_reference { &mut count.0 } else { &mut count.1 } += 1;
         }
@@ -83,6 +84,17 @@ mod tests {
         assert!((psi(counts.into_iter()) - by_hand).abs() < 1e-12);
         assert_eq!(psi([(5, 10), (5, 10)].into_iter()), 0.0);
         assert!(psi([(5, 0), (5, 10)].into_iter()).is_finite(), "an empty bin is a small one");
+    }
+
+    #[test]
+    fn long_lists_are_told_apart_by_what_is_in_their_middle() {
+        use polars::prelude::{NamedFrom, Series};
+        let lists = |middle: [f64; 4]| {
+            let list = |value: f64| Series::new("".into(), [1.0, 2.0, value, 4.0, 5.0, 6.0, 7.0]);
+            Column::new("l".into(), middle.map(list).to_vec())
+        };
+        let counts = counts_of_values(&lists([3.0, 3.0, 8.0, 9.0]), &lists([3.0, 8.0, 8.0, 9.0])).expect("counted");
+        assert_eq!(counts, [(2, 1), (1, 2), (1, 1)]);
     }
 
     #[test]

@@ -99,6 +99,15 @@ fn failing_rows_are_a_table_and_the_input_goes_through() {
     assert_eq!(gates, [("light.failed".to_owned(), false)], "a warning is no gate");
 }
 
+#[test]
+fn a_value_that_fails_is_told_with_all_its_digits() {
+    let mut bench = Bench::default();
+    table_input(&mut bench, "birds", df!["x" => [1.0, 5.000_000_1], "y" => [0.1_f32, 0.2]].expect("a frame"));
+    judged(&bench, &checks("a = { range = { x = { max = 5 } } }\nb = { range = { y = { max = 0.1 } } }"));
+    let said = bench.warnings.lock().expect("no panic").join("\n");
+    assert!(said.contains("row 2: x = 5.0000001") && said.contains("row 2: y = 0.2"), "{said}");
+}
+
 /// A bound with more digits than the column has is no value of it, and stays where it is in the order.
 #[test]
 fn bounds_are_not_rounded_to_the_digits_of_a_decimal() {

@@ -50,7 +50,7 @@ impl Kind for Redact {
     const INFO: StageInfo = StageInfo {
         name: "redact",
         family: Family::Table,
-        version: 5,
+        version: 6,
         summary: "Finds personal data in texts and masks, hashes, removes or replaces it, and reports what was where.",
         ports: &[
             Port { name: TABLE, about: "the table without what was found" },

@@ -1,7 +1,7 @@
 //! What stands in the place of what was found.
 
 use super::find::checksums;
-use super::find::{is_unspaced, narrow};
+use super::find::{is_unspaced, narrow, squeezed};
 use super::spec::{Action, Entity};
 use crate::stage::StageError;
 use hmac::{Hmac, KeyInit, Mac};
@@ -98,7 +98,7 @@ fn meant(entity: Entity, text: &str) -> String {
     let kept = |keep: fn(&char) -> bool| text.chars().filter(keep).collect::<String>();
     match entity {
         Entity::Email | Entity::Ip => text.to_lowercase(),
-        Entity::Name => text.to_owned(),
+        Entity::Name => squeezed(text).0.into_owned(),
         Entity::CnMobile => {
             let digits = kept(char::is_ascii_digit);
             digits[digits.len().saturating_sub(11)..].to_owned()
@@ -251,6 +251,8 @@ mod tests {
         assert_ne!(hash, other.replacement(Entity::CnMobile, Action::Hash, "13812345678").expect("replaced").0);
         assert!(Replacer::new(Some(b"short")).is_err());
         assert_eq!(put(Entity::Email, Action::Hash, "A@B.org"), put(Entity::Email, Action::Hash, "a@b.org"));
+        let name = put(Entity::Name, Action::Hash, "José García");
+        assert_eq!(name, put(Entity::Name, Action::Hash, "Jose\u{301}\n  Garci\u{301}a"));
     }
 
     #[test]

@@ -16,7 +16,8 @@ pub struct Spec {
     /// What is looked for, and what becomes of it: `find = { email = "hash", card = "mask" }`. Without it everything is
     /// looked for (names where there are lists of them) and masked.
     pub find: Option<Find>,
-    /// Files of names, one a line, in the case that they are to be found in; lines that begin with `#` do not count.
+    /// Files of names, one a line, in the case that they are to be found in; how their accents are composed, how wide their
+    /// letters are and what white space is between their words is all the same. Lines that begin with `#` do not count.
     #[serde(default)]
     pub names: Vec<FilePath>,
     /// The environment variable that holds the key of `hash` and `pseudonym`, at least 16 bytes. Its value enters neither

@@ -1,6 +1,7 @@
 //! Which row goes to which part.
 
 use super::super::fixed::shuffle;
+use super::hashed::by_hash;
 use super::{Part, Spec};
 use crate::diag::list;
 use crate::frame::{failed, sorts_by_time};
@@ -27,10 +28,11 @@ fn deal(spec: &Spec, df: &DataFrame, cx: &RunCx<'_>) -> Result<Vec<Vec<u32>>, St
     let rows = u32::try_from(df.height()).map_err(|_| {
         StageError::data(format!("a table of {} is too large to split", numbers::counted(df.height(), "row")))
     })?;
-    let mut parts = match (&spec.by, &spec.time, &spec.group) {
+    let mut parts = match (&spec.by, &spec.time, &spec.group, &spec.hash) {
         (Some(by), ..) => by_values(spec, df, by)?,
-        (_, Some(time), _) => by_time(spec, df, time)?,
-        (_, _, Some(group)) => by_groups(spec, df, group, cx)?,
+        (_, Some(time), ..) => by_time(spec, df, time)?,
+        (_, _, Some(group), _) => by_groups(spec, df, group, cx)?,
+        (.., Some(key)) => by_hash(spec, df, key, cx)?,
         _ => at_random(spec, df, rows, cx)?,
     };
     parts.iter_mut().for_each(|rows| rows.sort_unstable());
@@ -62,6 +64,8 @@ fn targets(spec: &Spec, rows: usize) -> Result<Vec<f64>, StageError> {
 /// are. Missing values are a value of their own.
 pub(super) fn classes(df: &DataFrame, name: &str) -> Result<(Vec<u32>, Vec<String>), StageError> {
     let column = df.column(name).map_err(|error| failed("read the column", &error))?;
+    // A duration has no text of its own.
+    let column = if column.dtype().is_duration() { column.to_physical_repr() } else { column.clone() };
     let text = column.cast(&DataType::String).map_err(|error| failed(&format!("compare `{name}`"), &error))?;
     let text = text.str().map_err(|error| failed(&format!("compare `{name}`"), &error))?;
     let mut known: BTreeMap<Option<&str>, u32> = BTreeMap::new();
@@ -79,7 +83,7 @@ pub(super) fn classes(df: &DataFrame, name: &str) -> Result<(Vec<u32>, Vec<Strin
 }
 
 /// Refuses missing values in a column that decides where a row goes.
-fn no_nulls(df: &DataFrame, field: &str, name: &str) -> Result<(), StageError> {
+pub(super) fn no_nulls(df: &DataFrame, field: &str, name: &str) -> Result<(), StageError> {
     let column = df.column(name).map_err(|error| failed("read the column", &error))?;
     let nulls = column.null_count();
     if nulls == 0 {
@@ -263,11 +267,20 @@ fn warn_of_skew(spec: &Spec, group: &str, targets: &[f64], dealt: &[Vec<usize>],
         let off = (rows as f64 - target).abs();
         if off > 1.0 && off > target * 0.25 {
             cx.services.warn(format!(
-                "part `{name}` has {} instead of {}: the groups of `{group}` cannot be divided",
+                "{} has {} instead of {}: the groups of `{group}` cannot be divided",
+                told(name),
                 numbers::counted(rows, "row"),
                 numbers::counted(target.round() as usize, "row")
             ));
         }
+    }
+}
+
+/// A part as a message names it. Parts have names that begin with a letter, folds their numbers.
+pub(super) fn told(name: &str) -> String {
+    match name.parse::<u32>() {
+        Ok(fold) => format!("fold {fold}"),
+        Err(_) => format!("part `{name}`"),
     }
 }
 

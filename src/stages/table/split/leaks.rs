@@ -140,6 +140,11 @@ impl<'a> Compared<'a> {
             let is_told = |name: &String| is(name, |dtype| dtype.is_string() || dtype.is_float());
             names.extend(names_of_rows.into_iter().filter(|name| beside_class || is_told(name)));
         }
+        // Of a class alone nearly all rows would be in several parts; a text that decides its part may be in another in other words.
+        let key = spec.key().filter(|key| df.column(key).is_ok_and(|column| column.dtype().is_string()));
+        if key.is_some() && !tell_apart(df, &names) {
+            names.extend(key.map(str::to_owned));
+        }
         let (mut texts, mut normalised) = (BTreeMap::new(), BTreeMap::new());
         for name in &names {
             if let Some(column) = df.column(name).ok().filter(|column| column.dtype() == &DataType::String) {

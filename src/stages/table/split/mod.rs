@@ -1,17 +1,21 @@
 //! `split`: a table's rows divided into parts.
 //!
 //! Every row goes to exactly one part (or to none, where `parts` counts rows), and the rows of a part keep their order.
-//! Chance comes from the stage's seed alone.
+//! Chance comes from the stage's seed alone, or from a key's hash.
 
 mod assign;
+mod hashed;
 mod leaks;
 mod near;
+mod part;
 mod spec;
 #[cfg(test)]
 mod tests;
 
-pub use spec::{Leaks, Part, Spec};
+pub use part::Part;
+pub use spec::{Leaks, Spec};
 
+use crate::diag::list;
 use crate::frame::{failed, read_table, write_table};
 use crate::numbers;
 use crate::stage::{CheckCx, Family, Kind, Outputs, Port, Produced, RunCx, StageError, StageInfo};
@@ -30,8 +34,8 @@ impl Kind for Split {
     const INFO: StageInfo = StageInfo {
         name: "split",
         family: Family::Table,
-        version: 5,
-        summary: "Divides a table's rows into parts: at random, stratified, by groups, by time, into folds or by a given column; counts rows that stand in several.",
+        version: 6,
+        summary: "Divides a table's rows into parts: at random, stratified, by groups, by time, by the hash of a key, into folds or by a given column; counts rows that stand in several.",
         ports: &[Port {
             name: "*",
             about: "a table for each entry of `parts`, under its name; with `folds` the tables `train` and `test`",
@@ -63,9 +67,7 @@ stratify = "label"
         let names = spec.names();
         for (name, rows) in names.iter().zip(&parts) {
             if rows.is_empty() {
-                return Err(StageError::data(format!("part `{name}` would have no rows"))
-                    .note(format!("the table has {}", numbers::counted(df.height(), "row")))
-                    .hint(format!("give `{name}` a larger share, or split a larger table")));
+                return Err(no_rows(spec, name, df.height()));
             }
             if rows.len() < TINY {
                 cx.services.warn(format!(
@@ -86,6 +88,25 @@ stratify = "label"
     }
 }
 
+fn no_rows(spec: &Spec, part: &str, rows: usize) -> StageError {
+    let error = StageError::data(format!("part `{part}` would have no rows"))
+        .note(format!("the table has {}", numbers::counted(rows, "row")));
+    let marks = spec.parts.get(part).filter(|part| !part.is_rest()).map(Part::values);
+    error.hint(match (&spec.by, &spec.time, &spec.hash) {
+        (Some(by), ..) => match marks {
+            Some(marks) => format!("`{by}` has none of its values, {}", list(marks.iter().map(String::as_str), 6)),
+            None => format!("all values of `{by}` belong to other parts"),
+        },
+        (_, Some(time), _) => {
+            format!("rows of one `{time}` stay together, which may be all: give `{part}` a larger share, or split a larger table")
+        }
+        (.., Some(key)) => format!(
+            "give `{part}` a larger share or the split another `salt`: no value of `{key}` belongs to it by its hash"
+        ),
+        _ => format!("give `{part}` a larger share, or split a larger table"),
+    })
+}
+
 fn take(df: &DataFrame, rows: &[u32]) -> Result<DataFrame, StageError> {
     let index = IdxCa::from_slice("row".into(), rows);
     df.take(&index).map_err(|error| failed("take the rows of a part", &error))
@@ -101,11 +122,12 @@ fn summary(spec: &Spec, names: &[String], parts: &[Vec<u32>]) -> String {
         (Some(fold), Some(folds)) => format!(", fold {fold} of {folds}"),
         _ => String::new(),
     };
-    let how = match (&spec.stratify, &spec.group, &spec.time, &spec.by) {
+    let how = match (&spec.stratify, &spec.group, &spec.time, spec.by.as_ref().or(spec.hash.as_ref())) {
         (Some(stratify), Some(group), ..) => format!(", stratified by {stratify}, grouped by {group}"),
         (Some(stratify), ..) => format!(", stratified by {stratify}"),
         (_, Some(group), ..) => format!(", grouped by {group}"),
         (_, _, Some(time), _) => format!(", in the order of {time}"),
+        (.., Some(key)) if spec.hash.is_some() => format!(", by the hash of {key}"),
         (.., Some(by)) => format!(", by {by}"),
         _ => String::new(),
     };

@@ -1,17 +1,15 @@
 //! The fields of `split`.
 
 use super::super::columns::{OneOrMany, column, select, wrong_type};
-use super::super::scalar::Scalar;
+use super::hashed;
+use super::part::Part;
 use crate::diag::{codes, list};
 use crate::path;
 use crate::stage::{CheckCx, Path, Ref};
-use crate::types::{DType, TableSchema};
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{Deserializer, Error, SeqAccess, Visitor, value::SeqAccessDeserializer};
-use serde::{Deserialize, Serialize, Serializer};
-use std::borrow::Cow;
+use crate::types::{Column, DType, TableSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fmt;
 
 /// A table and its parts.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -35,6 +33,12 @@ pub struct Spec {
     pub time: Option<String>,
     /// A column whose values say which part a row belongs to.
     pub by: Option<String>,
+    /// A column of keys (texts, whole numbers, truth values or dates): a key's part is computed from the key alone, so it is
+    /// the same whatever else is in the table, and all rows of a key are in one part. Parts are fractions of the keys, or `folds`.
+    pub hash: Option<String>,
+    /// With `hash`: a text that deals the keys anew. Tables with the same keys, parts and `salt` are divided alike; a part that
+    /// is divided again by the same column needs another.
+    pub salt: Option<String>,
     /// With `time`: the parts from the earliest to the latest. Not needed for `train`, `val` (or `valid`,
     /// `validation`) and `test`, which come in that order.
     #[serde(default)]
@@ -43,8 +47,8 @@ pub struct Spec {
     /// look for them. Counted are rows that are the same, and rows that are the same once width, case, spaces and
     /// punctuation of texts are ignored. `"warn"` where nothing else is said.
     pub leaks: Option<Leaks>,
-    /// The columns, names or patterns, in which rows are compared to find leaks. Without it: all but those of `by` and `group`,
-    /// lists, and columns that only number or name the rows.
+    /// The columns, names or patterns, in which rows are compared to find leaks. Without it: all but those of `by`, `group`
+    /// and `hash`, lists, and columns that only number or name the rows.
     pub compare: Option<OneOrMany>,
     /// Counts near-duplicates too: rows whose texts share at least this part of their pieces of five characters (the Jaccard
     /// similarity; 0.8 is usual), found by MinHash. Some column that is compared has to hold texts; rows without any text are
@@ -62,104 +66,6 @@ pub enum Leaks {
     Error,
     /// Do not look for them.
     Ignore,
-}
-
-/// How large a part is, or what marks its rows.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Part {
-    /// A fraction of all rows.
-    Fraction(f64),
-    /// A number of rows; with `by` a value of that column, which is a whole number.
-    Count(u64),
-    /// Values of the column `by`; `rest` alone also stands for the rows that the other parts leave.
-    Values(Vec<String>),
-}
-
-impl Part {
-    /// `"rest"`
-    pub(super) fn is_rest(&self) -> bool {
-        matches!(self, Self::Values(values) if values.as_slice() == ["rest"])
-    }
-
-    /// The values of the column `by` that mark its rows, as texts; none where it is a fraction.
-    pub(super) fn values(&self) -> Vec<String> {
-        match self {
-            Self::Values(values) => values.clone(),
-            Self::Count(value) => vec![value.to_string()],
-            Self::Fraction(_) => Vec::new(),
-        }
-    }
-}
-
-impl Serialize for Part {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Fraction(fraction) => serializer.serialize_f64(*fraction),
-            Self::Count(count) => serializer.serialize_u64(*count),
-            Self::Values(values) => values.serialize(serializer),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Part {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct V;
-        impl<'de> Visitor<'de> for V {
-            type Value = Part;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a fraction, a number of rows, \"rest\", or with `by` a value or a list of values")
-            }
-
-            fn visit_f64<E>(self, fraction: f64) -> Result<Part, E> {
-                Ok(Part::Fraction(fraction))
-            }
-
-            fn visit_u64<E>(self, count: u64) -> Result<Part, E> {
-                Ok(Part::Count(count))
-            }
-
-            fn visit_i64<E: Error>(self, count: i64) -> Result<Part, E> {
-                u64::try_from(count).map(Part::Count).map_err(|_| E::custom("a number of rows is not negative"))
-            }
-
-            fn visit_bool<E>(self, value: bool) -> Result<Part, E> {
-                Ok(Part::Values(vec![value.to_string()]))
-            }
-
-            fn visit_str<E>(self, value: &str) -> Result<Part, E> {
-                Ok(Part::Values(vec![value.to_owned()]))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<Part, A::Error> {
-                let values: Vec<Scalar> = Vec::deserialize(SeqAccessDeserializer::new(items))?;
-                let text = |value: &Scalar| match value {
-                    // As floats are written where they become texts: 1.0.
-                    Scalar::Float(value) => format!("{value:?}"),
-                    other => other.to_string(),
-                };
-                Ok(Part::Values(values.iter().map(text).collect()))
-            }
-        }
-        deserializer.deserialize_any(V)
-    }
-}
-
-impl JsonSchema for Part {
-    fn schema_name() -> Cow<'static, str> {
-        "Part".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "description": "A fraction of the rows, a number of rows, `rest`, or with `by` a value or a list of values.",
-            "anyOf": [
-                { "type": "number", "minimum": 0 },
-                { "type": ["string", "boolean"] },
-                { "type": "array", "items": { "type": ["string", "number", "boolean"] } },
-            ],
-        })
-    }
 }
 
 /// The outputs of a split into folds.
@@ -195,21 +101,7 @@ impl Spec {
         self.check_order(cx);
         let schema = cx.table(&self.from, path!["from"])?;
         let rows = schema.rows;
-        for (field, name) in self.columns() {
-            let Some(dtype) = column(&schema, name, path![field], cx) else { continue };
-            let wrong = match field {
-                "stratify" if dtype.is_float() => Some("a column of classes"),
-                "time" if !(dtype.is_temporal() || dtype.is_numeric() || dtype == DType::Str || dtype.is_unknown()) => {
-                    Some("a column of times or numbers")
-                }
-                _ => None,
-            };
-            if let Some(wanted) = wrong {
-                wrong_type(cx, path![field], name, &dtype, wanted).maybe_hint(
-                    (field == "stratify").then(|| "put it into classes first, with a `derive` step".to_owned()),
-                );
-            }
-        }
+        self.check_columns(&schema, cx);
         if let Some(rows) = rows.filter(|_| self.by.is_none()) {
             self.check_counts(rows, cx);
         }
@@ -220,12 +112,45 @@ impl Spec {
         Some(TableSchema { rows: None, ..schema })
     }
 
+    /// Reports columns that there are not, and those whose values cannot decide where a row belongs.
+    fn check_columns(&self, schema: &TableSchema, cx: &mut CheckCx<'_>) {
+        for (field, name) in self.columns() {
+            let Some(dtype) = column(schema, name, path![field], cx) else { continue };
+            let wrong = match field {
+                "stratify" if dtype.is_float() => Some("a column of classes"),
+                "hash" if !hashed::is_key(&dtype) => Some(hashed::KEY),
+                "time" if !(dtype.is_temporal() || dtype.is_numeric() || dtype == DType::Str || dtype.is_unknown()) => {
+                    Some("a column of times or numbers")
+                }
+                _ if dtype.is_nested() || dtype.is_binary() => Some("a column of single values"),
+                _ => None,
+            };
+            if let Some(wanted) = wrong {
+                wrong_type(cx, path![field], name, &dtype, wanted).maybe_hint(match field {
+                    "stratify" => Some("put it into classes first, with a `derive` step".to_owned()),
+                    "hash" => Some(hashed::remedy(name)),
+                    _ => None,
+                });
+            }
+        }
+    }
+
     /// Whether rows are compared in a column, as far as its name and the user say.
     pub(super) fn compares(&self, name: &str, nested: bool) -> bool {
         match &self.compare {
             Some(compare) => compare.0.iter().any(|pattern| crate::types::matches_pattern(pattern, name)),
-            None => !nested && ![&self.by, &self.group].into_iter().flatten().any(|other| other == name),
+            None => !nested && !self.decides().any(|other| other == name),
         }
+    }
+
+    /// The columns of which no value is in two parts.
+    fn decides(&self) -> impl Iterator<Item = &str> {
+        [&self.by, &self.group, &self.hash].into_iter().filter_map(|column| column.as_deref())
+    }
+
+    /// The column whose values are never divided, if rows are compared as the columns are.
+    pub(super) fn key(&self) -> Option<&str> {
+        if self.compare.is_some() { None } else { self.group.as_deref().or(self.hash.as_deref()) }
     }
 
     /// Near-duplicates are looked for in texts, so some column that is compared has to hold texts.
@@ -233,10 +158,11 @@ impl Spec {
         if self.near_duplicates.is_none() || !schema.complete {
             return;
         }
-        let nested = |dtype: &DType| matches!(dtype, DType::List(_) | DType::Array(..) | DType::Struct(_));
         let compared: Vec<_> =
-            schema.columns.iter().filter(|column| self.compares(&column.name, nested(&column.dtype))).collect();
-        if compared.iter().any(|column| matches!(column.dtype, DType::Str | DType::Unknown)) {
+            schema.columns.iter().filter(|column| self.compares(&column.name, column.dtype.is_nested())).collect();
+        let holds_texts = |column: &Column| matches!(column.dtype, DType::Str | DType::Unknown);
+        let key = self.key().and_then(|key| schema.columns.iter().find(|column| column.name == key));
+        if compared.iter().copied().chain(key).any(holds_texts) {
             return;
         }
         let message = match compared.as_slice() {
@@ -258,7 +184,13 @@ impl Spec {
     }
 
     fn columns(&self) -> Vec<(&'static str, &str)> {
-        let fields = [("stratify", &self.stratify), ("group", &self.group), ("time", &self.time), ("by", &self.by)];
+        let fields = [
+            ("stratify", &self.stratify),
+            ("group", &self.group),
+            ("time", &self.time),
+            ("by", &self.by),
+            ("hash", &self.hash),
+        ];
         fields.into_iter().filter_map(|(field, name)| Some((field, name.as_deref()?))).collect()
     }
 
@@ -281,7 +213,7 @@ impl Spec {
         for (other, _) in others.into_iter().filter(|(_, there)| *there) {
             cx.error(path![other], codes::CONFLICT, format!("`{other}` does not go with `folds`"))
                 .at_key()
-                .label("the folds are the parts, and dealt at random")
+                .label("the folds are the parts, and dealt at random or by `hash`")
                 .related(path!["folds"], "given here");
         }
     }
@@ -314,9 +246,10 @@ impl Spec {
                     .label("letters, digits, `_` and `-`, and a letter first");
             }
         }
-        match &self.by {
-            Some(_) => self.check_values(cx),
-            None => self.check_sizes(cx),
+        match (&self.by, hashed::counted_part(self)) {
+            (Some(_), _) => self.check_values(cx),
+            (None, Some(name)) => hashed::refuse_count(name, cx),
+            (None, None) => self.check_sizes(cx),
         }
     }
 
@@ -401,6 +334,8 @@ impl Spec {
         for other in self.columns().into_iter().map(|(field, _)| field) {
             if self.by.is_some() && other != "by" {
                 conflict(other, "by", "the column of `by` decides already");
+            } else if self.hash.is_some() && other != "hash" {
+                conflict(other, "hash", hashed::why_not_with(other));
             } else if self.time.is_some() && (other == "stratify" || other == "group") {
                 conflict(other, "time", "time decides already");
             }
@@ -409,6 +344,12 @@ impl Spec {
             cx.error(path!["order"], codes::CONFLICT, "`order` goes with `time` alone")
                 .at_key()
                 .label("nothing is ordered");
+        }
+        if self.salt.is_some() && self.hash.is_none() {
+            cx.error(path!["salt"], codes::CONFLICT, "`salt` goes with `hash` alone")
+                .at_key()
+                .label("nothing is hashed")
+                .hint("rows that are dealt at random are dealt anew by another `seed` of the pipeline");
         }
     }
 

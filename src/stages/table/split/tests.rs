@@ -223,6 +223,40 @@ fn folds_divide_the_rows_and_each_is_the_test_once() {
     }
 }
 
+#[test]
+fn a_fold_that_groups_make_too_large_is_named_by_its_number() {
+    let mut bench = Bench::default();
+    let groups: Vec<i32> = (0..200).map(|row| if row < 150 { 0 } else { row }).collect();
+    let df = df!["g" => groups, "x" => (0..200).map(|row| f64::from(row) / 3.0).collect::<Vec<_>>()];
+    table_input(&mut bench, "table", df.expect("a frame"));
+    split(&bench, "folds = 4\nfold = 1\ngroup = \"g\"");
+    let warnings = bench.warnings.lock().expect("free").join("\n");
+    assert!(warnings.contains("fold 1 has 150 rows instead of 50 rows"), "{warnings}");
+}
+
+#[test]
+fn durations_order_and_lists_are_told_before_anything_runs() {
+    let mut bench = Bench::default();
+    let waits: Vec<i64> = (0..60).map(|row| row * 37 % 60).collect();
+    let lists = Column::new("l".into(), (0..60).map(|row| Series::new("".into(), [row])).collect::<Vec<_>>());
+    let df = df!["row" => (0_u32..60).collect::<Vec<_>>(), "wait" => waits].and_then(|df| {
+        df.lazy().with_column(col("wait").cast(DataType::Duration(TimeUnit::Microseconds))).collect()?.hstack(&[lists])
+    });
+    table_input(&mut bench, "table", df.expect("a frame"));
+    let parts = split(&bench, "parts = { train = 0.5, test = 0.5 }\ntime = \"wait\"");
+    assert!(rows(&parts["train"]).iter().all(|row| row * 37 % 60 < 30));
+    for field in ["stratify", "group", "time", "by", "hash"] {
+        let parts = if field == "by" { "train = \"a\", test = \"rest\"" } else { "train = 0.5, test = 0.5" };
+        let found = findings::<Split>(&bench, &format!("from = \"table\"\nparts = {{ {parts} }}\n{field} = \"l\""));
+        assert_eq!(found.iter().map(|(code, _)| code.as_str()).collect::<Vec<_>>(), ["E0214"], "{field}");
+    }
+    let fields = "from = \"table\"\nparts = { train = [7], test = \"rest\" }\nby = \"row\"";
+    assert!(run::<Split>(&bench, fields).is_ok());
+    let fields = fields.replace("[7]", "[77, 78]");
+    let error = run::<Split>(&bench, &fields).expect_err("there are 60");
+    assert_eq!(error.hints, ["`row` has none of its values, `77` and `78`"]);
+}
+
 /// Reviews, of which some stand in twice: word for word, with other punctuation, and with a word changed.
 fn reviews() -> DataFrame {
     let text = |row: usize| format!("第{row}本书的质量很好，快递也很快，下次还会再来买第{}本书！", row * 7);
@@ -283,6 +317,22 @@ fn rows_in_more_than_one_part_are_counted() {
     assert_eq!(counted(&bench, &format!("{TWO}\ncompare = \"row\"")).1, "", "rows differ in their numbers");
     let grouped = format!("{TWO}\ngroup = \"text\"\ncompare = \"text\"");
     assert_eq!(counted(&bench, &grouped).0["leaks.test.exact"], 0.0, "groups keep equal texts together");
+}
+
+#[test]
+fn a_class_beside_the_text_that_decides_is_no_leak() {
+    let mut bench = Bench::default();
+    let classes = Column::new("label".into(), (0..500).map(|row| row % 2).collect::<Vec<i32>>());
+    let df = reviews().drop("row").and_then(|df| df.hstack(&[classes])).expect("a frame");
+    table_input(&mut bench, "table", df);
+    for way in ["group", "hash"] {
+        let fields = format!("parts = {{ train = 0.7, test = 0.3 }}\n{way} = \"text\"");
+        let (metrics, warning) = counted(&bench, &fields);
+        assert_eq!(metrics["leaks.test.exact"], 0.0, "{way}: all have a class of two");
+        assert!(metrics["leaks.test.normalised"] > 0.0, "{way}: some texts differ in their punctuation alone");
+        assert!(warning.contains("(0 word for word, "), "{way}: {warning}");
+        assert!(findings::<Split>(&bench, &format!("from = \"table\"\n{fields}\nnear_duplicates = 0.8")).is_empty());
+    }
 }
 
 #[test]

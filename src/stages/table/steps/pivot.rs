@@ -109,7 +109,7 @@ impl Pivot {
 
     /// Reports a column whose values are no texts, and names that none of its values can have.
     fn check_values(&self, dtype: &DType, at: &Path, cx: &mut CheckCx<'_>) {
-        if matches!(dtype, DType::List(_) | DType::Array(..) | DType::Struct(_)) {
+        if dtype.is_nested() {
             wrong_type(cx, [at.clone(), vec!["on".into()]].concat(), &self.on, dtype, "a column of single values");
             return;
         }

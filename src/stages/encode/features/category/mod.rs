@@ -170,7 +170,11 @@ impl Encoding for Category {
     }
 
     fn wanted(&self, dtype: &DType) -> (&'static str, &'static str) {
-        let hint = list_hint(dtype).unwrap_or("encode it as `numeric`, or cast it in a `table` stage");
+        let other = match dtype.is_temporal() && !dtype.is_duration() {
+            true => "encode it as `time`, or cast it to `str` in a `table` stage",
+            false => "encode it as `numeric`, or cast it in a `table` stage",
+        };
+        let hint = list_hint(dtype).unwrap_or(other);
         ("text, bools or integers", hint)
     }
 

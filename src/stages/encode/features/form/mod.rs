@@ -74,7 +74,8 @@ struct FeatureForm {
     /// For `sequence`: how many rows before the row itself it ends; 0, the default, ends with the row.
     offset: Option<u64>,
     /// For `category`: `"one_hot"` (the default), `"index"`, for an embedding layer, `"hashed"`, `"hashed_index"` or
-    /// `"target"`, the mean target of the training rows with the value. For `sequence`: `"index"`.
+    /// `"target"`, the mean target of the training rows with the value (of a number as it is stored: standardised, unless the
+    /// target says otherwise). For `sequence`: `"index"`.
     encode: Option<CategoryEncoding>,
     /// For `category`, what becomes of nulls and of values that the training rows do not have: `"error"` (the default)
     /// or `"other"`, one more category.

@@ -3,7 +3,7 @@
 use crate::diag::codes;
 use crate::path;
 use crate::stage::CheckCx;
-use crate::stages::encode::exact::{quantile, stored};
+use crate::stages::encode::exact::quantile;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -55,7 +55,7 @@ impl Clip {
             Some(quantiles) => {
                 let mut sorted = values.to_vec();
                 sorted.sort_by(f64::total_cmp);
-                let [min, max] = quantiles.map(|share| Some(stored(quantile(&sorted, share))));
+                let [min, max] = quantiles.map(|share| Some(quantile(&sorted, share)));
                 Self { min, max, quantiles: None }
             }
         }

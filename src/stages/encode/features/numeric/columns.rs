@@ -7,7 +7,7 @@ use super::transform::{FittedTransform, Transform};
 use crate::diag::codes;
 use crate::path;
 use crate::stage::{CheckCx, StageError};
-use crate::stages::encode::labels::Places;
+use crate::stages::encode::labels::{Places, scalable};
 use serde::{Deserialize, Serialize};
 
 /// What becomes of each column, in this order: `impute`, `clip`, `transform`, `scale`.
@@ -100,6 +100,7 @@ impl NumberSteps {
         let count = usize::try_from(self.n_quantiles.unwrap_or(QUANTILES)).unwrap_or(usize::MAX);
         let scale = self.scale.fit(&bent, count, self.output_distribution);
         (fitted.shift, fitted.scale, fitted.quantiles) = (scale.shift, scale.scale, scale.quantiles);
+        scalable(name, fitted.shift, fitted.scale)?;
         Ok(fitted)
     }
 }

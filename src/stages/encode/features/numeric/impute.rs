@@ -1,7 +1,7 @@
 //! What stands for nulls.
 
 use crate::stage::StageError;
-use crate::stages::encode::exact::{mean, median, stored};
+use crate::stages::encode::exact::{mean, median};
 use crate::stages::encode::labels::Places;
 use serde::Serialize;
 
@@ -26,9 +26,9 @@ impl Impute {
     /// The number that stands for nulls, given the values that are there.
     pub(super) fn fit(self, present: &[f64]) -> Option<f64> {
         match self {
-            Self::Mean => Some(stored(mean(present))),
-            Self::Median => Some(stored(median(present))),
-            Self::MostFrequent => Some(stored(most_frequent(present))),
+            Self::Mean => Some(mean(present)),
+            Self::Median => Some(median(present)),
+            Self::MostFrequent => Some(most_frequent(present)),
             Self::Value(value) => Some(value),
             Self::None => None,
         }

@@ -1,6 +1,6 @@
 //! Bringing numbers to a common scale.
 
-use crate::stages::encode::exact::{mean_and_std, normal_quantile, quantile, stored};
+use crate::stages::encode::exact::{mean_and_std, normal_quantile, quantile};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -62,7 +62,7 @@ impl Scale {
                 sorted.sort_by(f64::total_cmp);
                 let count = count.min(sorted.len()).max(2);
                 let last = (count - 1) as f64;
-                let values = (0..count).map(|index| stored(quantile(&sorted, index as f64 / last))).collect();
+                let values = (0..count).map(|index| quantile(&sorted, index as f64 / last)).collect();
                 Fit { shift: 0.0, scale: 1.0, quantiles: Some(Quantiles { values, output }) }
             }
         }
@@ -71,9 +71,9 @@ impl Scale {
 
 /// The least value and the range, 1 where that is 0.
 fn range(values: &[f64]) -> (f64, f64) {
-    let least = stored(values.iter().copied().fold(f64::INFINITY, f64::min));
+    let least = values.iter().copied().fold(f64::INFINITY, f64::min);
     let most = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let range = stored(most - least);
+    let range = most - least;
     (least, if range > 0.0 { range } else { 1.0 })
 }
 
@@ -81,9 +81,9 @@ fn range(values: &[f64]) -> (f64, f64) {
 fn quartiles(values: &[f64]) -> (f64, f64) {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
-    let range = stored(quantile(&sorted, 0.75) - quantile(&sorted, 0.25));
+    let range = quantile(&sorted, 0.75) - quantile(&sorted, 0.25);
     // A distance that is only rounding counts as none, as scikit-learn does it.
-    (stored(quantile(&sorted, 0.5)), if range > 10.0 * f64::EPSILON { range } else { 1.0 })
+    (quantile(&sorted, 0.5), if range > 10.0 * f64::EPSILON { range } else { 1.0 })
 }
 
 impl Quantiles {
@@ -114,5 +114,27 @@ impl Quantiles {
         let (low, high) = if first { (index.saturating_sub(1), index) } else { (index, index + 1) };
         let (Some(a), Some(b)) = (self.values.get(low), self.values.get(high)) else { return index as f64 / last };
         (low as f64 + (value - a) / (b - a)) / last
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_of_many_digits_that_is_often_there_has_the_place_of_all_its_quantiles() {
+        // QuantileTransformer(n_quantiles=11).fit(values).transform([[1 / 3], [2 / 3], [0.5]]), of floats of 16 digits.
+        let (low, high) = (1.0 / 3.0, 2.0 / 3.0);
+        let place = |values: &[f64], value: f64| {
+            let fit = Scale::Quantile.fit(values, 11, Distribution::Uniform);
+            fit.quantiles.expect("quantiles").apply(value)
+        };
+        let mut values = [[low; 4].as_slice(), &[0.4, 0.5, 0.6], &[high; 4]].concat();
+        assert_eq!([place(&values, low), place(&values, high)], [0.0, 1.0]);
+        assert!((place(&values, 0.5) - 0.5).abs() < 1e-12);
+        values.splice(0..1, [0.1]);
+        assert!((place(&values, low) - 0.2).abs() < 1e-12, "the middle of 0.1, 0.2 and 0.3");
+        let bounds = Scale::MinMax.fit(&[low, high, low], 0, Distribution::Uniform);
+        assert_eq!((bounds.shift, bounds.scale), (low, high - low));
     }
 }

@@ -101,6 +101,11 @@ impl Text {
                 .hint(format!("a number of texts has no point: {key} = {}", share.max(1.0).round()));
             }
         }
+        if self.bounds.leave_none() {
+            cx.error(at("min_df"), codes::OUT_OF_RANGE, "`min_df` is above `max_df`")
+                .label("no text has such a term")
+                .related(at("max_df"), "given here");
+        }
         for (key, value) in [("max_features", self.bounds.max_features), ("n_features", self.n_features)] {
             if value.is_some_and(|value| value == 0 || value > i32::MAX as u64) {
                 cx.error(at(key), codes::OUT_OF_RANGE, format!("`{key}` is at least 1 and at most {}", i32::MAX));

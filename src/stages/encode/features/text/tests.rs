@@ -146,6 +146,8 @@ fn settings_that_make_no_sense_are_reported() {
         ("{ text = 'text', ngram_range = [2, 1] }", codes::OUT_OF_RANGE),
         ("{ text = 'text', ngram_range = [0, 1] }", codes::OUT_OF_RANGE),
         ("{ text = 'text', max_df = 2.0 }", codes::OUT_OF_RANGE),
+        ("{ text = 'text', min_df = 5, max_df = 2 }", codes::OUT_OF_RANGE),
+        ("{ text = 'text', min_df = 0.5, max_df = 0.2 }", codes::OUT_OF_RANGE),
         ("{ text = 'text', max_features = 0 }", codes::OUT_OF_RANGE),
         ("{ text = 'text', token_pattern = '(' }", codes::OUT_OF_RANGE),
         ("{ text = 'text', n_features = 8, min_df = 2 }", codes::CONFLICT),

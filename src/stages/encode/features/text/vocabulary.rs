@@ -37,6 +37,18 @@ pub struct Bounds {
     pub max_features: Option<u64>,
 }
 
+impl Bounds {
+    /// Whether no term can be within them, of however many texts.
+    pub(super) fn leave_none(&self) -> bool {
+        match (self.min_df, self.max_df) {
+            (Frequency::Texts(min), Frequency::Texts(max)) => min > max,
+            // What is no share is told by itself.
+            (Frequency::Share(min), Frequency::Share(max)) => min <= 1.0 && min > max,
+            _ => false,
+        }
+    }
+}
+
 impl Default for Bounds {
     fn default() -> Self {
         Self { min_df: Frequency::Texts(1), max_df: Frequency::Share(1.0), max_features: None }

@@ -8,7 +8,7 @@ mod identity;
 mod names;
 mod plain;
 
-pub(super) use names::is_unspaced;
+pub(super) use names::{is_unspaced, squeezed};
 pub(super) use plain::narrow;
 
 use super::spec::Entity;

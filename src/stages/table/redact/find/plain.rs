@@ -1,7 +1,9 @@
-//! A text as rules read it: full-width letters, digits and signs, which Chinese texts mix with narrow ones, are narrow.
+//! A text as rules read it: full-width letters, digits and signs, which Chinese texts mix with narrow ones, are narrow, spaces of
+//! any width are one sort, and an accent that stands by itself is one with its letter.
 
 use std::borrow::Cow;
 use std::ops::Range;
+use unicode_normalization::char::{compose, is_combining_mark};
 
 /// A text with narrow letters, and where its bytes stand in the original.
 pub(super) struct Plain<'a> {
@@ -18,19 +20,30 @@ pub(in super::super) fn narrow(text: &str) -> Cow<'_, str> {
 fn narrowed(c: char) -> char {
     match c {
         '\u{ff01}'..='\u{ff5e}' => char::from_u32(c as u32 - 0xfee0).unwrap_or(c),
-        '\u{3000}' => ' ',
+        // What pages put between the groups of a number, among others. Breaks of lines stay.
+        '\u{a0}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}' => ' ',
         c => c,
     }
 }
 
+/// Whether a character may be one with that before it: an accent, or a part of a Korean syllable.
+pub(super) fn joins(c: char) -> bool {
+    is_combining_mark(c) || matches!(c, '\u{1160}'..='\u{11ff}')
+}
+
 impl<'a> Plain<'a> {
     pub(super) fn of(original: &'a str) -> Self {
-        if original.is_ascii() || original.chars().all(|c| narrowed(c) == c) {
+        if original.is_ascii() || original.chars().all(|c| narrowed(c) == c && !joins(c)) {
             return Self { text: Cow::Borrowed(original), places: None };
         }
         let (mut text, mut places) = (String::with_capacity(original.len()), Vec::with_capacity(original.len()));
-        for (at, c) in original.char_indices() {
-            let c = narrowed(c);
+        let mut chars = original.char_indices().peekable();
+        while let Some((at, c)) = chars.next() {
+            let mut c = narrowed(c);
+            while let Some(whole) = chars.peek().and_then(|(_, mark)| compose(c, *mark)) {
+                c = whole;
+                chars.next();
+            }
             places.resize(places.len() + c.len_utf8(), at);
             text.push(c);
         }
@@ -90,6 +103,11 @@ mod tests {
         let range = plain.text.find("a@b.com").map(|at| at..at + 7).expect("there");
         assert_eq!(&original[plain.original(range)], "ａ＠ｂ．ｃｏｍ");
         assert!(matches!(Plain::of("naïve 价格").text, Cow::Borrowed(_)));
+        let original = "Jose\u{301}\u{a0}Garci\u{301}a, 4\u{2009}5";
+        let plain = Plain::of(original);
+        assert_eq!(plain.text, "José García, 4 5");
+        assert_eq!(plain.original(0.."José".len()), 0.."Jose\u{301}".len(), "with its accent");
+        assert_eq!(Plain::of("\u{1112}\u{1161}\u{11ab}글 x\u{316}").text, "한글 x\u{316}");
     }
 
     #[test]
