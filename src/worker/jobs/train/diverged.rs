@@ -9,6 +9,8 @@ use kilter::numbers::counted;
 
 /// A loss so many times that of the first step (or 1, where that is less) has exploded.
 const EXPLODED: f64 = 1e6;
+/// How it is told that the data are to blame, and no layer, whatever its name is.
+const FEATURE: &str = ": the feature `";
 
 /// The loss of a step, and where it was.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -49,7 +51,7 @@ impl Diverged {
         let mut failure = self.failure();
         failure.message.push_str(&self.dated(&culprit));
         failure = failure.hint(format!("the batch is {} of the training data", named(rows)));
-        if culprit.contains("feature") {
+        if culprit.starts_with(FEATURE) {
             return failure.hint("impute or clip infinite and huge numbers where the data is encoded");
         }
         failure
@@ -71,7 +73,7 @@ fn culprit(batch: &Batch, weights: &Weights, forward: Forward<'_>) -> String {
     let bad = batch.features.iter().map(|(name, tensor)| (name, rows_not_finite(tensor))).find(|(_, rows)| *rows > 0);
     if let Some((name, rows)) = bad {
         return format!(
-            ": the feature `{name}` holds no finite numbers in {rows} of {}",
+            "{FEATURE}{name}` holds no finite numbers in {rows} of {}",
             counted(batch.rows as usize, "row")
         );
     }
@@ -117,7 +119,7 @@ fn four_digits(value: f64) -> String {
 mod tests {
     use super::*;
     use std::collections::BTreeMap;
-    use tch::nn::VarStore;
+    use tch::nn::{Init, VarStore};
     use tch::{Device, Kind, Tensor};
 
     fn told(feature: Tensor, forward: Forward<'_>, loss: f64) -> Failure {
@@ -159,6 +161,20 @@ mod tests {
         let forward = |features: &BTreeMap<String, Tensor>, _: bool| Ok(features["x"].to_kind(Kind::Float));
         let said = told(Tensor::from_slice2(&[[1.0_f32], [f32::INFINITY]]), &forward, f64::INFINITY);
         assert!(said.message.ends_with(": the feature `x` holds no finite numbers in 1 of 2 rows"), "{said}");
+        assert!(said.hints[1].starts_with("impute or clip"), "{:?}", said.hints);
+    }
+
+    #[test]
+    fn what_is_called_after_a_feature_is_none() {
+        let store = VarStore::new(Device::Cpu);
+        store.root().sub("user_features").var("weight", &[1], Init::Const(f64::NAN));
+        let forward = |features: &BTreeMap<String, Tensor>, _: bool| Ok(features["x"].shallow_clone());
+        let features = BTreeMap::from([("x".to_owned(), Tensor::from_slice2(&[[1.0_f32]]))]);
+        let batch = Batch { features, target: None, rows: 1, mix: None };
+        let diverged = Diverged { loss: f64::NAN, first: Some(2.0), epoch: 1, step: 7, lr: 0.5 };
+        let said = diverged.explained(&batch, &[4], &Weights::of(&store), &forward);
+        assert!(said.message.ends_with(": by now the weights `user_features.weight` are no finite numbers"), "{said}");
+        assert!(said.hints[1].starts_with("try a learning rate ten times lower"), "{:?}", said.hints);
     }
 
     #[test]
