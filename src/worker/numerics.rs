@@ -46,6 +46,29 @@ pub fn keep_freed_memory() {
     }
 }
 
+/// What a worker may go on holding between two jobs: taking back what was given away takes time too.
+const HELD: u64 = 256 << 20;
+
+/// Gives what a job left to the system, and to the GPU. Until its next job a worker waits, and other stages need the memory.
+pub fn give_freed_memory_back(device: kilter::job::Device) {
+    if own_memory() > HELD {
+        // SAFETY: what is in use stays as it is.
+        unsafe { libc::malloc_trim(0) };
+    }
+    if device == kilter::job::Device::Cuda {
+        // Where CUDA could not be loaded there is nothing to give.
+        let _ = shim::cuda_give_back();
+    }
+}
+
+/// The bytes of memory that are this process's own, and no file's; 0 where the system does not say.
+fn own_memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+    let kibibytes = line.and_then(|rest| rest.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    kibibytes.unwrap_or(0) << 10
+}
+
 /// Seeds libtorch's generators, for weights and dropout.
 pub fn seed(number: u64) {
     tch::manual_seed(number.cast_signed());
