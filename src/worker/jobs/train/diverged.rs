@@ -45,8 +45,15 @@ impl Diverged {
     }
 
     /// The failure, with what a forward pass over the step's batch shows. `rows` are the numbers of the batch's rows in the
-    /// training data, from 0.
-    pub fn explained(&self, batch: &Batch, rows: &[i64], weights: &Weights, forward: Forward<'_>) -> Failure {
+    /// training data, from 0; `clips` is whether gradients are bounded already.
+    pub fn explained(
+        &self,
+        batch: &Batch,
+        rows: &[i64],
+        weights: &Weights,
+        forward: Forward<'_>,
+        clips: bool,
+    ) -> Failure {
         let culprit = culprit(batch, weights, forward);
         let mut failure = self.failure();
         failure.message.push_str(&self.dated(&culprit));
@@ -54,9 +61,8 @@ impl Diverged {
         if culprit.starts_with(FEATURE) {
             return failure.hint("impute or clip infinite and huge numbers where the data is encoded");
         }
-        failure
-            .hint("try a learning rate ten times lower, or a schedule with `warmup_epochs`")
-            .hint("`clip = { norm = 1.0 }` bounds the gradients")
+        failure = failure.hint("try a learning rate ten times lower, or a schedule with `warmup_epochs`");
+        if clips { failure } else { failure.hint("`clip = { norm = 1.0 }` bounds the gradients") }
     }
 
     /// What the pass showed, and when: a loss that is a number has not kept its step from changing the weights.
@@ -127,7 +133,7 @@ mod tests {
         let batch = Batch { features: BTreeMap::from([("x".to_owned(), feature)]), target: None, rows, mix: None };
         let weights = Weights::of(&VarStore::new(Device::Cpu));
         let diverged = Diverged { loss, first: Some(2.0), epoch: 1, step: 7, lr: 0.5 };
-        diverged.explained(&batch, &[4, 0, 9], &weights, forward)
+        diverged.explained(&batch, &[4, 0, 9], &weights, forward, false)
     }
 
     #[test]
@@ -149,7 +155,7 @@ mod tests {
         let forward = |features: &BTreeMap<String, Tensor>, _: bool| Ok(features["x"].shallow_clone());
         let batch = |x| Batch { features: BTreeMap::from([("x".to_owned(), x)]), target: None, rows: 1, mix: None };
         let diverged = Diverged { loss: 3e7, first: Some(2.0), epoch: 1, step: 7, lr: 0.5 };
-        let said = diverged.explained(&batch(Tensor::from_slice2(&[[1.0_f32]])), &[4], &weights, &forward);
+        let said = diverged.explained(&batch(Tensor::from_slice2(&[[1.0_f32]])), &[4], &weights, &forward, false);
         assert!(said.message.ends_with(": every layer gives finite numbers, of up to 1 at the end"), "{said}");
         let culprit = ": `layers.3` (linear 10) is the first layer that gives no finite numbers, in 3 of 64 rows";
         assert!(diverged.dated(culprit).starts_with(": by now `layers.3` (linear 10) is"));
@@ -172,9 +178,11 @@ mod tests {
         let features = BTreeMap::from([("x".to_owned(), Tensor::from_slice2(&[[1.0_f32]]))]);
         let batch = Batch { features, target: None, rows: 1, mix: None };
         let diverged = Diverged { loss: f64::NAN, first: Some(2.0), epoch: 1, step: 7, lr: 0.5 };
-        let said = diverged.explained(&batch, &[4], &Weights::of(&store), &forward);
+        let said = diverged.explained(&batch, &[4], &Weights::of(&store), &forward, true);
         assert!(said.message.ends_with(": by now the weights `user_features.weight` are no finite numbers"), "{said}");
+        // Gradients that are bounded already are not told to be.
         assert!(said.hints[1].starts_with("try a learning rate ten times lower"), "{:?}", said.hints);
+        assert_eq!(said.hints.len(), 2);
     }
 
     #[test]
