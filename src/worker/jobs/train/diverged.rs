@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn what_is_called_after_a_feature_is_none() {
         let store = VarStore::new(Device::Cpu);
-        store.root().sub("user_features").var("weight", &[1], Init::Const(f64::NAN));
+        let _ = store.root().sub("user_features").var("weight", &[1], Init::Const(f64::NAN));
         let forward = |features: &BTreeMap<String, Tensor>, _: bool| Ok(features["x"].shallow_clone());
         let features = BTreeMap::from([("x".to_owned(), Tensor::from_slice2(&[[1.0_f32]]))]);
         let batch = Batch { features, target: None, rows: 1, mix: None };
