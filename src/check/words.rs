@@ -41,7 +41,12 @@ pub(super) fn read(message: &str) -> Said {
         return Said::Type { found: found_words(found), expected: expected_words(expected) };
     }
     if let Some((found, expected)) = halves("invalid value: ").or_else(|| halves("invalid length ")) {
-        return Said::Value { found: found_words(found), expected: expected_words(expected) };
+        // Both are tables; what is told apart is how many keys they have.
+        let found = match (found, expected) {
+            ("map", "map with a single key") => "a table of none or several".to_owned(),
+            (found, _) => found_words(found),
+        };
+        return Said::Value { found, expected: expected_words(expected) };
     }
     Said::Own(message.to_owned())
 }
@@ -65,6 +70,7 @@ fn found_words(found: &str) -> String {
         "null" | "unit value" => "nothing".to_owned(),
         "unit variant" => "a name alone".to_owned(),
         "newtype variant" | "struct variant" | "tuple variant" => "a name with a value".to_owned(),
+        "1" => "1 value".to_owned(),
         other if other.chars().all(|c| c.is_ascii_digit()) => format!("{other} values"),
         other => other.to_owned(),
     }
@@ -129,7 +135,7 @@ mod tests {
         assert_eq!(said::<String>(serde_json::json!(["a"])), ty("a list", "a string"));
         let value = |found: &str, expected: &str| Said::Value { found: found.into(), expected: expected.into() };
         assert_eq!(said::<u32>(serde_json::json!(-1)), value("-1", "an integer, 0 or more"));
-        assert_eq!(said::<[u32; 2]>(serde_json::json!([1])), value("1 values", "a list of 2 values"));
-        assert_eq!(said::<Layer>(serde_json::json!({})), value("a table", "a table with one key"));
+        assert_eq!(said::<[u32; 2]>(serde_json::json!([1])), value("1 value", "a list of 2 values"));
+        assert_eq!(said::<Layer>(serde_json::json!({})), value("a table of none or several", "a table with one key"));
     }
 }

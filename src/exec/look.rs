@@ -80,7 +80,7 @@ impl Scheduler<'_> {
         match self.refuses(&turn) {
             Some(why) => {
                 let error = StageError::new(ErrorKind::Data, why)
-                    .hint("run it on a machine that has that, or change the stage's `needs`");
+                    .hint("run it on a machine that has that, or ask for less in the stage's `needs` or `device`");
                 Step::Fail(Box::new(Trouble::from(error)))
             }
             None => Step::Ready(turn),

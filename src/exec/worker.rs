@@ -231,6 +231,13 @@ fn interrupted() -> StageError {
     StageError::new(ErrorKind::Cancelled, "interrupted")
 }
 
+/// The same of a job under way, with what is kept of it.
+fn interrupted_at(course: &Course) -> StageError {
+    let mut error = interrupted();
+    error.notes.extend(course.kept());
+    error
+}
+
 /// Waits for a job's end. The outer error: the worker is gone. The inner: the job failed and the worker goes on.
 fn follow(
     worker: &mut Process,
@@ -257,7 +264,7 @@ fn follow(
                 return Err(error.note(line.chars().take(200).collect::<String>()).log(log.to_owned()));
             }
             Err(RecvTimeoutError::Timeout) => continue,
-            Err(RecvTimeoutError::Disconnected) if course.cancelled.is_some() => return Err(interrupted()),
+            Err(RecvTimeoutError::Disconnected) if course.cancelled.is_some() => return Err(interrupted_at(course)),
             Err(RecvTimeoutError::Disconnected) => return Err(died(worker, stage, log, course)),
         };
         match &*event {
@@ -273,9 +280,7 @@ fn follow(
         match *event {
             WorkerEvent::Done(result) => return Ok(Ok(result)),
             WorkerEvent::Failed { .. } if course.cancelled.is_some() => {
-                let mut error = interrupted();
-                error.notes.extend(course.kept());
-                return Ok(Err(error));
+                return Ok(Err(interrupted_at(course)));
             }
             WorkerEvent::Failed { message, hints } => {
                 let mut error = StageError::new(ErrorKind::Data, message).log(log.to_owned());
@@ -296,7 +301,7 @@ fn look_at_cancel(worker: &mut Process, cancel: &Cancel, course: &mut Course) ->
         }
         Some(since) if since.elapsed() > GRACE => {
             let _ = worker.end(true);
-            return Err(interrupted());
+            return Err(interrupted_at(course));
         }
         _ => {}
     }

@@ -113,7 +113,8 @@ impl Clip {
 #[serde(default)]
 pub struct EarlyStop {
     /// `loss`, or with `validate`: `val_loss`; for categories and binary targets `val_accuracy`; for numbers
-    /// `val_rmse` and `val_mae`; for tokens `val_accuracy`, `val_perplexity` and `val_bits_per_token`.
+    /// `val_rmse` and `val_mae`; for several labels `val_f1_micro` and `val_subset_accuracy`; for tokens `val_accuracy`, `val_perplexity`
+    /// and `val_bits_per_token`; for losses that rank `val_pair_accuracy`.
     pub metric: String,
     /// After so many epochs in a row without improvement training stops, as in Keras and Lightning: `1`, and `0` too, at the
     /// first.

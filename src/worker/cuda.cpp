@@ -96,6 +96,11 @@ char *kilter_cuda_free(int32_t index, uint64_t *bytes) {
   return guarded([&] { *bytes = c10::getDeviceAllocator(c10::kCUDA)->getMemoryInfo(cuda(index).index()).first; });
 }
 
+// Gives the memory of GPUs that libtorch keeps for later back to the driver.
+char *kilter_cuda_give_back() {
+  return guarded([] { c10::getDeviceAllocator(c10::kCUDA)->emptyCache(); });
+}
+
 // Makes an empty graph for a CUDA device.
 char *kilter_graph_new(int32_t index, Graph **out) {
   return guarded([&] { *out = new Graph(cuda(index)); });

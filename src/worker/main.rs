@@ -3,6 +3,7 @@
 
 mod bfloat;
 mod checkpoint;
+mod driver;
 mod failure;
 mod jobs;
 mod kernels;

@@ -2,7 +2,7 @@
 
 use crate::checkpoint::{Part, Stateful};
 use crate::failure::Failure;
-use crate::shim;
+use crate::{driver, shim};
 use kilter::job::{Numerics, Precision, Setting};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -46,6 +46,29 @@ pub fn keep_freed_memory() {
     }
 }
 
+/// What a worker may go on holding between two jobs: taking back what was given away takes time too.
+const HELD: u64 = 256 << 20;
+
+/// Gives what a job left to the system, and to the GPU. Until its next job a worker waits, and other stages need the memory.
+pub fn give_freed_memory_back(device: kilter::job::Device) {
+    if own_memory() > HELD {
+        // SAFETY: what is in use stays as it is.
+        unsafe { libc::malloc_trim(0) };
+    }
+    if device == kilter::job::Device::Cuda {
+        // Where CUDA could not be loaded there is nothing to give.
+        let _ = shim::cuda_give_back();
+    }
+}
+
+/// The bytes of memory that are this process's own, and no file's; 0 where the system does not say.
+fn own_memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+    let kibibytes = line.and_then(|rest| rest.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    kibibytes.unwrap_or(0) << 10
+}
+
 /// Seeds libtorch's generators, for weights and dropout.
 pub fn seed(number: u64) {
     tch::manual_seed(number.cast_signed());
@@ -87,7 +110,8 @@ pub fn environment(setting: Setting) -> BTreeMap<String, String> {
         ("device".to_owned(), "cpu".to_owned()),
     ]);
     if setting.device == kilter::job::Device::Cuda {
-        let name = cuda_devices().into_iter().next().unwrap_or_else(|| "cuda".to_owned());
+        // The one that [`cuda`] takes. The first that the kernel knows may be another stage's.
+        let name = driver::gpu(0).unwrap_or_else(|| "cuda".to_owned());
         facts.insert("device".to_owned(), name);
     }
     facts
@@ -98,6 +122,11 @@ fn cuda() -> Result<Device, Failure> {
     let library = libtorch_folder().and_then(|folder| cuda_half(&folder));
     let hint = "`cargo xtask setup --cuda` fetches libtorch with CUDA; with device = \"cpu\" the job runs without";
     let Some(library) = library else {
+        // What would be fetched would find nothing.
+        if kilter::env::gpus().is_empty() {
+            return Err(Failure::new("device = \"cuda\", but this machine has no GPU that CUDA could use")
+                .hint("with device = \"auto\" the job runs on a GPU where there is one, and else on the processor"));
+        }
         return Err(Failure::new("device = \"cuda\", but this libtorch has no CUDA half").hint(hint));
     };
     shim::load_library(&library).map_err(|failure| failure.hint(hint))?;
@@ -194,6 +223,11 @@ mod tests {
         if cuda_devices().is_empty() {
             let failure = apply(setting).expect_err("no device");
             assert!(failure.message.starts_with("device = \"cuda\""), "{failure}");
+            let has_half = libtorch_folder().and_then(|folder| cuda_half(&folder)).is_some();
+            if !has_half && kilter::env::gpus().is_empty() {
+                assert!(failure.message.ends_with("this machine has no GPU that CUDA could use"), "{failure}");
+                assert!(failure.hints[0].starts_with("with device = \"auto\""), "{:?}", failure.hints);
+            }
             assert!(!failure.hints.is_empty());
         }
     }

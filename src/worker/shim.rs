@@ -106,6 +106,7 @@ unsafe extern "C" {
     fn kilter_optimizer_rate(optimizer: *mut RawOptimizer) -> *mut c_char;
     fn kilter_optimizer_set_rate(optimizer: *mut RawOptimizer, lr: f64) -> *mut c_char;
     fn kilter_cuda_free(index: i32, bytes: *mut u64) -> *mut c_char;
+    fn kilter_cuda_give_back() -> *mut c_char;
     fn kilter_graph_new(index: i32, out: *mut *mut RawGraph) -> *mut c_char;
     fn kilter_graph_begin(graph: *mut RawGraph) -> *mut c_char;
     fn kilter_graph_end(graph: *mut RawGraph) -> *mut c_char;
@@ -332,6 +333,12 @@ pub fn cuda_free(device: Device) -> Result<u64, Failure> {
     Ok(bytes)
 }
 
+/// Gives the memory of GPUs that libtorch keeps for later back to the driver.
+pub fn cuda_give_back() -> Result<(), Failure> {
+    // SAFETY: takes nothing.
+    check(unsafe { kilter_cuda_give_back() })
+}
+
 /// What a CUDA device was asked to do, to be asked for again at once.
 pub struct Graph(*mut RawGraph);
 
@@ -392,7 +399,7 @@ mod tests {
         if !tch::Cuda::is_available() {
             let failure = Graph::record(Device::Cuda(0), || Ok(())).map(drop).expect_err("no CUDA");
             assert!(!failure.message.is_empty());
-            assert!(cuda_free(Device::Cuda(0)).is_err());
+            assert!(cuda_free(Device::Cuda(0)).is_err() && cuda_give_back().is_err());
         }
     }
 

@@ -229,6 +229,31 @@ fn equal_jobs_give_equal_bytes_in_a_fresh_worker_and_in_a_warm_one() {
     assert_eq!(first, fresh);
 }
 
+/// A line of what the system says of a process, in MiB.
+fn mebibytes(worker: &Worker, name: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", worker.process.id())).expect("readable");
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("a line");
+    line.trim_matches([':', ' ', '\t']).trim_end_matches(" kB").trim().parse::<u64>().expect("a number") >> 10
+}
+
+#[test]
+fn a_worker_that_waits_holds_nothing_of_a_large_job() {
+    let folder = tempfile::tempdir().expect("folder");
+    let base = job(folder.path());
+    // Weights of 64 MB; as much again each for their gradients and for the two means of adam.
+    let layers = json!([
+        "flatten", { "linear": { "in": 64, "out": 4000 } }, { "linear": { "in": 4000, "out": 4000 } },
+        { "linear": { "in": 4000, "out": 4 } },
+    ]);
+    let architecture = architecture(folder.path(), feature("image", &[1, 8, 8], TensorType::U8), layers, 4, four());
+    let optimizer = serde_json::from_value(json!({ "adam": { "lr": 1e-4 } })).expect("an optimizer");
+    let large = TrainJob { architecture, optimizer, epochs: 1, batch_size: 300, validate: None, ..base };
+    let mut worker = Worker::start(SETTING);
+    done(&worker.run(folder.path(), Job::Train(Box::new(large))));
+    let (most, held) = (mebibytes(&worker, "VmHWM"), mebibytes(&worker, "RssAnon"));
+    assert!(most > 320 && held < 200, "{held} MiB of {most} MiB");
+}
+
 #[test]
 fn a_loss_that_explodes_says_where_and_what_to_try_and_stores_nothing() {
     let folder = tempfile::tempdir().expect("folder");

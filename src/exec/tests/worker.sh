@@ -14,6 +14,6 @@ while read -r job; do
     leaves) exit 3 ;;
     nonsense) echo "Segmentation fault (but politely)" ;;
     patient) read -r told; echo "{\"event\":\"failed\",\"message\":\"told $told\",\"hints\":[]}" ;;
-    stubborn) exec sleep 600 ;;
+    stubborn) echo '{"event":"checkpoint","step":4000}'; exec sleep 600 ;;
     esac
 done

@@ -108,6 +108,22 @@ fn an_interrupted_job_is_told_to_stop_and_killed_if_it_does_not() {
     }
 }
 
+#[test]
+fn what_is_kept_of_a_job_that_had_to_be_killed_is_told() {
+    let bench = Bench::new();
+    let (file, log) = (bench.folder.path().join("job.json"), bench.folder.path().join("log"));
+    let job = job(1, Numerics::Native);
+    let order = Order { stage: "stubborn", job: &job, file: &file, log: &log, gpus: &[] };
+    let stopped = bench.workers.run_job(&order, &bench.cancel, &mut |event| {
+        if matches!(event, WorkerEvent::Checkpoint { .. }) {
+            bench.cancel.set();
+        }
+    });
+    let error = stopped.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Cancelled);
+    assert_eq!(error.notes, ["the checkpoint of step 4,000 is kept, and `kilter run` continues from it"]);
+}
+
 /// Run in a child process by the test below; does nothing by itself.
 #[test]
 fn child_that_is_killed_while_its_worker_works() {

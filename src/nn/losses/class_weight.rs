@@ -25,9 +25,14 @@ impl ClassWeight {
         let Self::Given(weights) = self else { return Vec::new() };
         let wrong = weights.iter().find(|(_, weight)| !(**weight >= 0.0 && weight.is_finite()));
         let wrong = wrong.map(|(class, weight)| format!("the weight of `{class}` is at least 0, found {weight}"));
-        let nothing = (!weights.is_empty() && weights.values().all(|weight| *weight == 0.0))
-            .then(|| "at least one class has a weight above 0".to_owned());
-        wrong.or(nothing).map(|message| Problem { field: "weight", message }).into_iter().collect()
+        wrong.map(|message| Problem { field: "weight", message }).into_iter().collect()
+    }
+
+    /// Whether none of `classes` counts. Those that are not named do.
+    #[must_use]
+    pub fn is_nothing(&self, classes: &[String]) -> bool {
+        let Self::Given(weights) = self else { return false };
+        !classes.is_empty() && classes.iter().all(|class| weights.get(class).is_some_and(|weight| *weight == 0.0))
     }
 
     /// A class that is given a weight and is none of `classes`.
@@ -114,8 +119,10 @@ mod tests {
     fn weights_that_cannot_be_are_named() {
         let given = |value| serde_json::from_value::<ClassWeight>(value).expect("decodes");
         assert_eq!(given(json!({ "a": -1.0 })).problems()[0].message, "the weight of `a` is at least 0, found -1");
-        assert_eq!(given(json!({ "a": 0.0 })).problems()[0].message, "at least one class has a weight above 0");
         let classes = ["a".to_owned(), "b".to_owned()];
+        assert!(given(json!({ "a": 0.0 })).problems().is_empty());
+        assert!(!given(json!({ "a": 0.0 })).is_nothing(&classes) && !given(json!({})).is_nothing(&[]));
+        assert!(given(json!({ "a": 0.0, "b": 0.0 })).is_nothing(&classes));
         assert_eq!(given(json!({ "b": 1.0, "c": 2.0 })).unknown(&classes), Some("c"));
         assert_eq!(given(json!("balanced")).unknown(&classes), None);
     }

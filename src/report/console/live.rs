@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 
 const TICK: Duration = Duration::from_millis(100);
 const SPINNER: [char; 10] = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
+/// What a percentage takes, where there is no room for a bar: ` 12 % `.
+const PERCENT: usize = 6;
 /// More running stages than this are counted, not listed.
 const MOST_LINES: usize = 12;
 
@@ -290,7 +292,7 @@ impl Screen {
             return format!("{head}{} {time}", paint.cyan(spinner));
         };
         let room = self.frame.width.saturating_sub(self.columns.width() + 1);
-        let words = progress_parts(progress, running).join(" · ");
+        let words = joined(&progress_parts(progress, running), room.saturating_sub(PERCENT));
         match progress.total {
             Some(total) if total > 0 => {
                 let free = room.saturating_sub(measure_text_width(&words) + 2);
@@ -303,6 +305,15 @@ impl Screen {
             _ => format!("{head}{} {words}{}{time}", paint.cyan(spinner), if words.is_empty() { "" } else { " · " }),
         }
     }
+}
+
+/// In one line. Where there is no room for all of them the first, which are the stage's own, are cut short: the time that is left is
+/// behind them.
+fn joined(parts: &[String], room: usize) -> String {
+    let Some((first, rest)) = parts.split_first() else { return String::new() };
+    let rest: String = rest.iter().map(|part| format!(" · {part}")).collect();
+    let free = room.saturating_sub(measure_text_width(&rest));
+    format!("{}{rest}", truncate_str(first, free, "…"))
 }
 
 /// The words beside a bar: amounts where they say more than the bar, the stage's own words, rate, time left.
@@ -359,6 +370,21 @@ mod tests {
         assert_eq!(draw(0.4), "━╸──");
         assert_eq!(draw(1.0), "━━━━");
         assert_eq!(draw(7.0), "━━━━");
+    }
+
+    #[test]
+    fn colours_take_no_room() {
+        let coloured = bar(0.4, 4, Paint::new(true));
+        assert_eq!(measure_text_width(&coloured), 4);
+        assert_eq!(truncate_str(&coloured, 4, "…"), coloured);
+    }
+
+    #[test]
+    fn the_time_left_is_shown_also_where_room_is_scarce() {
+        let parts = ["epoch 3/25 · 841 rows/s · loss 0.879".to_owned(), "9 s left".to_owned()];
+        assert_eq!(joined(&parts, 80), "epoch 3/25 · 841 rows/s · loss 0.879 · 9 s left");
+        let narrow = joined(&parts, 32);
+        assert_eq!((measure_text_width(&narrow), narrow.as_str()), (32, "epoch 3/25 · 841 row… · 9 s left"));
     }
 
     #[test]

@@ -234,6 +234,12 @@ fn loss_fits(spec: &TrainSpec, task: &Task, cx: &mut CheckCx<'_>) {
         .from_stage(&spec.data, "the target's classes come from here")
         .maybe_hint(did_you_mean(unknown, names()))
         .hint(format!("its classes are {}", list(names(), 8)));
+    } else if weight.is_nothing(classes) {
+        let message =
+            format!("at least one class has a weight above 0, found 0 for all {}", count(classes.len() as u64));
+        cx.error(path!["loss", name, "weight"], codes::OUT_OF_RANGE, message)
+            .from_stage(&spec.data, "the target's classes come from here")
+            .hint("a class that is not named counts 1");
     }
 }
 

@@ -204,7 +204,8 @@ fn summary(result: &JobResult, planned: u64) -> String {
         Some(best) => format!("{ran} of {planned} epochs, best {best}"),
         None => numbers::counted(size(ran), "epoch"),
     }];
-    for name in ["val_accuracy", "val_rmse", "val_perplexity", "val_loss", "loss"] {
+    let told = ["val_accuracy", "val_rmse", "val_f1_micro", "val_pair_accuracy", "val_perplexity", "val_loss", "loss"];
+    for name in told {
         parts.extend(value(name).map(|value| format!("{} {}", name.replace('_', " "), number(value))));
     }
     parts.join(" · ")
@@ -357,6 +358,9 @@ mod tests {
         assert_eq!(metrics(&result).into_keys().collect::<Vec<_>>(), ["epochs", "loss", "val_accuracy"]);
         result.values.insert("best_epoch".to_owned(), 7.0);
         assert!(summary(&result, 20).starts_with("10 of 20 epochs, best 7 · "));
+        let values = BTreeMap::from([("epochs".to_owned(), 1.0), ("val_pair_accuracy".to_owned(), 0.75)]);
+        let ranks = JobResult { values, ..JobResult::default() };
+        assert_eq!(summary(&ranks, 1), "1 epoch · val pair accuracy 0.750");
     }
 
     #[test]

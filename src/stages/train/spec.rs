@@ -50,7 +50,8 @@ pub struct TrainSpec {
     #[serde(default)]
     pub drop_last: bool,
     /// In how many parts a step is computed, whose gradients are added up: less memory, and the same step up to rounding.
-    /// `"auto"`: in as few as fit into the GPU's memory. A batch norm sees a part at a time.
+    /// `"auto"`: in as few as fit into the GPU's memory. A batch norm sees a part at a time and dropout draws for each: with
+    /// them it is another step.
     #[serde(default, skip_serializing_if = "Accumulate::is_whole")]
     pub accumulate: Accumulate,
     /// `f32`; `tf32`, `bf16` and `f16` are faster on a GPU that has them, `bf16` also on some processors, where `tf32` is `f32`.

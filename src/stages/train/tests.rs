@@ -104,6 +104,19 @@ fn what_does_not_fit_the_data_is_an_error_at_its_field() {
 }
 
 #[test]
+fn a_class_may_count_nothing_and_not_all_of_them() {
+    let weights = |classes: std::ops::Range<u32>| {
+        let each: Vec<String> = classes.map(|class| format!("{class} = 0.0")).collect();
+        format!("loss.cross_entropy.weight = {{ {} }}", each.join(", "))
+    };
+    let one = GOOD.replace("loss = 'cross_entropy'", &weights(3..4));
+    assert!(check_with(&one, digits(), digits()).1.is_empty());
+    let (code, at, message) = finding(&weights(0..10), digits());
+    assert_eq!((code, at.as_str()), (codes::OUT_OF_RANGE.id, "loss.cross_entropy.weight"));
+    assert_eq!(message, "at least one class has a weight above 0, found 0 for all 10");
+}
+
+#[test]
 fn numbers_out_of_range_are_named_with_their_path() {
     let at = |more| finding(more, digits()).1;
     assert_eq!(at("epochs = 0"), "epochs");

@@ -105,16 +105,13 @@ impl Keeper {
         }))
     }
 
-    /// Hands a state over where it is time for one.
+    /// Tells of a checkpoint once it is written, and hands a state over where it is time for one.
     ///
     /// # Errors
     /// When it cannot be copied.
     pub fn consider(&mut self, job: &mut impl Kept) -> Result<(), Failure> {
-        if self.last.elapsed() < self.every {
-            return Ok(());
-        }
         self.hear(job);
-        if self.busy { Ok(()) } else { self.take(job) }
+        if self.busy || self.last.elapsed() < self.every { Ok(()) } else { self.take(job) }
     }
 
     fn take(&mut self, job: &mut impl Kept) -> Result<(), Failure> {
@@ -319,6 +316,23 @@ mod tests {
         let names: Vec<u64> = numbered(folder.path()).into_iter().map(|(step, _)| step).collect();
         assert_eq!(names, [10, 15]);
         assert_eq!(std::fs::read_dir(folder.path()).expect("read").count(), 2);
+    }
+
+    #[test]
+    fn a_checkpoint_is_told_of_once_it_is_written_and_not_when_the_next_is_due() {
+        let folder = tempfile::tempdir().expect("folder");
+        let spec = Checkpoints { every: Some(3600.0), ..spec(folder.path()) };
+        let mut job = Steps { step: 5, ..Steps::default() };
+        let mut keeper = Keeper::start(Some(&spec), 0, false).expect("started").expect("wanted");
+        keeper.take(&mut job).expect("taken");
+        for _ in 0..5000 {
+            keeper.consider(&mut job).expect("heard");
+            if !job.told.is_empty() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert_eq!(job.told, [WorkerEvent::Checkpoint { step: 5 }]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub mod tokens;
 pub mod train;
 
 use crate::failure::Failure;
+use crate::numerics;
 use kilter::env::Cancel;
 use kilter::job::{Job, JobResult, WorkerEvent};
 use std::collections::BTreeMap;
@@ -29,6 +30,7 @@ pub fn run(job: &Job, events: Events<'_>, cancel: &Cancel) -> Result<JobResult, 
         Job::Predict(job) => predict::run(job, events, cancel),
         Job::Generate(job) => generate::run(job, events, cancel),
     }));
+    numerics::give_freed_memory_back(job.setting().device);
     outcome.unwrap_or_else(|panic| Err(Failure::libtorch(panic_text(&*panic))))
 }
 

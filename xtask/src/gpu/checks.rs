@@ -2,6 +2,7 @@
 
 use super::job::{Training, language, predict, read_floats};
 use super::worker::Worker;
+use std::process::Command;
 
 /// A check: gives in words what was seen, or why it does not hold.
 pub struct Check {
@@ -13,6 +14,7 @@ pub struct Check {
 pub const CHECKS: &[Check] = &[
     Check { name: "same_bytes_twice", run: same_bytes_twice },
     Check { name: "near_the_processor", run: near_the_processor },
+    Check { name: "called_by_its_name", run: called_by_its_name },
     Check { name: "fewer_bits", run: fewer_bits },
     Check { name: "language_in_fewer_bits", run: language_in_fewer_bits },
     Check { name: "parts_make_the_step", run: parts_make_the_step },
@@ -65,6 +67,24 @@ fn near_the_processor(worker: &mut Worker) -> Result<String, String> {
     (count == cuda.len() && count == 8000 && far < 1e-4)
         .then(|| format!("{count} outputs, at most {far:e} apart"))
         .ok_or_else(|| format!("{count} and {} outputs, {far} apart", cuda.len()))
+}
+
+/// What is recorded of a job is the name of the GPU that computed it.
+fn called_by_its_name(worker: &mut Worker) -> Result<String, String> {
+    let job = training(worker, MLP, "", "weights").job()?;
+    let told = worker.done(&job)?;
+    let name = told.text("device")?;
+    let known = if worker.device == "cpu" { "cpu".to_owned() } else { names_of_gpus()? };
+    known
+        .lines()
+        .any(|line| line.trim() == name)
+        .then(|| name.to_owned())
+        .ok_or_else(|| format!("{name:?} is none of {known:?}"))
+}
+
+fn names_of_gpus() -> Result<String, String> {
+    let listed = Command::new("nvidia-smi").args(["--query-gpu=name", "--format=csv,noheader"]).output();
+    Ok(String::from_utf8_lossy(&listed.map_err(|error| format!("nvidia-smi: {error}"))?.stdout).into_owned())
 }
 
 fn fewer_bits(worker: &mut Worker) -> Result<String, String> {

@@ -99,7 +99,7 @@ mod tests {
         // There after `cargo test --workspace`, and not where this crate is tested alone.
         let Some(worker) = beside.filter(|worker| worker.is_file()) else { return };
         let place = Place { worker, libtorch: None, device: "cpu" };
-        for name in ["near_the_processor", "rows_from_the_processor"] {
+        for name in ["near_the_processor", "called_by_its_name", "rows_from_the_processor"] {
             let check = checks::CHECKS.iter().find(|check| check.name == name).expect("a check");
             let outcome = worker::Worker::start(&place).and_then(|mut worker| (check.run)(&mut worker));
             assert!(outcome.is_ok(), "{name}: {outcome:?}");

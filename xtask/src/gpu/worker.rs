@@ -107,6 +107,13 @@ impl Told {
         });
         found.ok_or_else(|| format!("no `{name}` in the events `{event}`"))
     }
+
+    /// A text of the last event.
+    pub fn text(&self, name: &str) -> Result<&str, String> {
+        let key = format!(r#""{name}":""#);
+        let found = self.lines.last().and_then(|line| line[line.find(&key)? + key.len()..].split('"').next());
+        found.ok_or_else(|| format!("no `{name}` in the answer"))
+    }
 }
 
 impl Drop for Worker {

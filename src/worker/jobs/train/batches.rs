@@ -190,7 +190,7 @@ impl<'a> Batches<'a> {
         let Some(order) = &self.order else { return (&self.data.features, self.data.target.as_ref(), self.at) };
         let stale = self.chunk.as_ref().is_none_or(|chunk| self.at >= chunk.start + chunk.rows);
         if stale {
-            let batches = (CHUNK_BYTES / (self.data.row_bytes() * self.batch_size).max(1)).max(1);
+            let batches = (CHUNK_BYTES / self.data.row_bytes().saturating_mul(self.batch_size).max(1)).max(1);
             // Always the same chunks, also where an epoch is entered in its middle: a batch has the same alignment then,
             // which kernels may treat differently.
             let start = self.at - self.at % (batches * self.batch_size);
@@ -298,6 +298,16 @@ mod tests {
         let wanted = [[0.0_f32, 0.0, 1.0, 0.0, 0.0], [0.0; 5], [2.0, 0.0, 0.0, 0.0, 3.0]];
         assert_eq!(words, Tensor::from_slice2(&wanted));
         assert_eq!(all[1].features["x"].double_value(&[0, 0]), 9.0);
+    }
+
+    #[test]
+    fn a_batch_of_more_rows_than_there_can_be_is_all_rows() {
+        let data = dataset(10, 3);
+        let order = super::super::order::shuffled(10, 3, 1);
+        let mut batches = in_order(&data, usize::MAX).ordered(&order).expect("ordered");
+        assert_eq!(batches.next_rows(), order);
+        assert_eq!(batches.next().expect("one").expect("a batch").rows, 10);
+        assert!(batches.next().is_none());
     }
 
     #[test]

@@ -9,6 +9,8 @@ use kilter::numbers::counted;
 
 /// A loss so many times that of the first step (or 1, where that is less) has exploded.
 const EXPLODED: f64 = 1e6;
+/// How it is told that the data are to blame, and no layer, whatever its name is.
+const FEATURE: &str = ": the feature `";
 
 /// The loss of a step, and where it was.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -43,18 +45,24 @@ impl Diverged {
     }
 
     /// The failure, with what a forward pass over the step's batch shows. `rows` are the numbers of the batch's rows in the
-    /// training data, from 0.
-    pub fn explained(&self, batch: &Batch, rows: &[i64], weights: &Weights, forward: Forward<'_>) -> Failure {
+    /// training data, from 0; `clips` is whether gradients are bounded already.
+    pub fn explained(
+        &self,
+        batch: &Batch,
+        rows: &[i64],
+        weights: &Weights,
+        forward: Forward<'_>,
+        clips: bool,
+    ) -> Failure {
         let culprit = culprit(batch, weights, forward);
         let mut failure = self.failure();
         failure.message.push_str(&self.dated(&culprit));
         failure = failure.hint(format!("the batch is {} of the training data", named(rows)));
-        if culprit.contains("feature") {
+        if culprit.starts_with(FEATURE) {
             return failure.hint("impute or clip infinite and huge numbers where the data is encoded");
         }
-        failure
-            .hint("try a learning rate ten times lower, or a schedule with `warmup_epochs`")
-            .hint("`clip = { norm = 1.0 }` bounds the gradients")
+        failure = failure.hint("try a learning rate ten times lower, or a schedule with `warmup_epochs`");
+        if clips { failure } else { failure.hint("`clip = { norm = 1.0 }` bounds the gradients") }
     }
 
     /// What the pass showed, and when: a loss that is a number has not kept its step from changing the weights.
@@ -71,7 +79,7 @@ fn culprit(batch: &Batch, weights: &Weights, forward: Forward<'_>) -> String {
     let bad = batch.features.iter().map(|(name, tensor)| (name, rows_not_finite(tensor))).find(|(_, rows)| *rows > 0);
     if let Some((name, rows)) = bad {
         return format!(
-            ": the feature `{name}` holds no finite numbers in {rows} of {}",
+            "{FEATURE}{name}` holds no finite numbers in {rows} of {}",
             counted(batch.rows as usize, "row")
         );
     }
@@ -117,7 +125,7 @@ fn four_digits(value: f64) -> String {
 mod tests {
     use super::*;
     use std::collections::BTreeMap;
-    use tch::nn::VarStore;
+    use tch::nn::{Init, VarStore};
     use tch::{Device, Kind, Tensor};
 
     fn told(feature: Tensor, forward: Forward<'_>, loss: f64) -> Failure {
@@ -125,7 +133,7 @@ mod tests {
         let batch = Batch { features: BTreeMap::from([("x".to_owned(), feature)]), target: None, rows, mix: None };
         let weights = Weights::of(&VarStore::new(Device::Cpu));
         let diverged = Diverged { loss, first: Some(2.0), epoch: 1, step: 7, lr: 0.5 };
-        diverged.explained(&batch, &[4, 0, 9], &weights, forward)
+        diverged.explained(&batch, &[4, 0, 9], &weights, forward, false)
     }
 
     #[test]
@@ -147,7 +155,7 @@ mod tests {
         let forward = |features: &BTreeMap<String, Tensor>, _: bool| Ok(features["x"].shallow_clone());
         let batch = |x| Batch { features: BTreeMap::from([("x".to_owned(), x)]), target: None, rows: 1, mix: None };
         let diverged = Diverged { loss: 3e7, first: Some(2.0), epoch: 1, step: 7, lr: 0.5 };
-        let said = diverged.explained(&batch(Tensor::from_slice2(&[[1.0_f32]])), &[4], &weights, &forward);
+        let said = diverged.explained(&batch(Tensor::from_slice2(&[[1.0_f32]])), &[4], &weights, &forward, false);
         assert!(said.message.ends_with(": every layer gives finite numbers, of up to 1 at the end"), "{said}");
         let culprit = ": `layers.3` (linear 10) is the first layer that gives no finite numbers, in 3 of 64 rows";
         assert!(diverged.dated(culprit).starts_with(": by now `layers.3` (linear 10) is"));
@@ -159,6 +167,22 @@ mod tests {
         let forward = |features: &BTreeMap<String, Tensor>, _: bool| Ok(features["x"].to_kind(Kind::Float));
         let said = told(Tensor::from_slice2(&[[1.0_f32], [f32::INFINITY]]), &forward, f64::INFINITY);
         assert!(said.message.ends_with(": the feature `x` holds no finite numbers in 1 of 2 rows"), "{said}");
+        assert!(said.hints[1].starts_with("impute or clip"), "{:?}", said.hints);
+    }
+
+    #[test]
+    fn what_is_called_after_a_feature_is_none() {
+        let store = VarStore::new(Device::Cpu);
+        let _ = store.root().sub("user_features").var("weight", &[1], Init::Const(f64::NAN));
+        let forward = |features: &BTreeMap<String, Tensor>, _: bool| Ok(features["x"].shallow_clone());
+        let features = BTreeMap::from([("x".to_owned(), Tensor::from_slice2(&[[1.0_f32]]))]);
+        let batch = Batch { features, target: None, rows: 1, mix: None };
+        let diverged = Diverged { loss: f64::NAN, first: Some(2.0), epoch: 1, step: 7, lr: 0.5 };
+        let said = diverged.explained(&batch, &[4], &Weights::of(&store), &forward, true);
+        assert!(said.message.ends_with(": by now the weights `user_features.weight` are no finite numbers"), "{said}");
+        // Gradients that are bounded already are not told to be.
+        assert!(said.hints[1].starts_with("try a learning rate ten times lower"), "{:?}", said.hints);
+        assert_eq!(said.hints.len(), 2);
     }
 
     #[test]

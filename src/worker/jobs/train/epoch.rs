@@ -144,7 +144,7 @@ impl Trainer<'_> {
         let mut batches = self.order(diverged.epoch)?.from_batch(batch);
         let rows = batches.next_rows();
         let Some(batch) = batches.next() else { return Ok(diverged.failure()) };
-        Ok(diverged.explained(&batch?, &rows, &course.weights, self.step.forward))
+        Ok(diverged.explained(&batch?, &rows, &course.weights, self.step.forward, self.job.clip.is_some()))
     }
 
     /// Loss, gradients, step. The loss stays on the device, and so do the gradients' norms, where they are wanted.
