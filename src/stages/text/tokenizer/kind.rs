@@ -28,7 +28,7 @@ impl Kind for Tokenizer {
     const INFO: StageInfo = StageInfo {
         name: "tokenizer",
         family: Family::Text,
-        version: 3,
+        version: 4,
         summary: "Trains or loads a tokenizer: a Hugging Face `tokenizer.json`",
         ports: &[Port {
             name: PORT,

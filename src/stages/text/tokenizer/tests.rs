@@ -202,6 +202,37 @@ fn byte_ranks_join_what_has_the_lowest_rank() {
     assert!(failure.message.contains("`pattern` has to say how texts are split"), "{}", failure.message);
 }
 
+/// A `.tiktoken` file of the single bytes and some more tokens, from 256 on.
+fn ranks(more: &[&str]) -> String {
+    use base64::Engine;
+    let single = (0..=255_u8).map(|byte| vec![byte]);
+    let all = single.chain(more.iter().map(|token| token.as_bytes().to_vec()));
+    let encode = |bytes: &Vec<u8>| base64::engine::general_purpose::STANDARD.encode(bytes);
+    all.zip(0..).map(|(token, rank)| format!("{} {rank}\n", encode(&token))).collect()
+}
+
+#[test]
+fn a_piece_that_is_a_token_stays_whole_though_no_pairs_lead_to_it() {
+    // "bc" is joined first, which leaves a + bc + d; tiktoken looks for the whole piece before.
+    let (_, tokenizer) =
+        load("x.tiktoken", ranks(&["bc", "ab", "cd", "abcd"]).as_bytes(), "pattern = \"gpt2\"").unwrap();
+    assert_eq!(pieces(&tokenizer, "abcd"), [259]);
+    assert_eq!(pieces(&tokenizer, "abcde"), [97, 256, 100, 101]);
+}
+
+#[test]
+fn patterns_split_as_their_makers_do() {
+    let file = ranks(&["\n ", "\n  ", "\u{e9}"]);
+    let of = |name: &str| load("x.tiktoken", file.as_bytes(), &format!("pattern = \"{name}\"")).unwrap().1;
+    // What tiktoken 0.14 gives: of cl100k alone white space at the end is one piece, with its line breaks.
+    assert_eq!(pieces(&of("cl100k"), "a\n  "), [97, 257]);
+    assert_eq!(pieces(&of("cl100k"), "a\n  b"), [97, 10, 32, 32, 98]);
+    assert_eq!(pieces(&of("o200k"), "a\n  "), [97, 10, 32, 32]);
+    // Qwen composes letters and their marks first, OpenAI does not.
+    assert_eq!(pieces(&of("qwen"), "e\u{301}"), [258]);
+    assert_eq!(pieces(&of("cl100k"), "e\u{301}"), [101, 0xcc, 0x81]);
+}
+
 #[test]
 fn broken_files_are_named_with_the_line() {
     let says = |name: &str, bytes: &[u8], words: &str| {
