@@ -82,3 +82,12 @@ fn probability(layer: &str, field: &str, value: f64) -> Result<(), ShapeError> {
     let message = format!("`{field}` of {layer} is a probability between 0 and 1");
     Err(ShapeError::new(codes::OUT_OF_RANGE, message).at(field).label(format!("is {value}")))
 }
+
+/// What a norm adds before it takes the root of a variance or a mean square: below 0 it would take that of a negative number.
+fn eps(layer: &str, value: f64) -> Result<(), ShapeError> {
+    if value >= 0.0 {
+        return Ok(());
+    }
+    let message = format!("`eps` of {layer} is not below 0");
+    Err(ShapeError::new(codes::OUT_OF_RANGE, message).at("eps").label(format!("is {value}")))
+}
