@@ -75,6 +75,22 @@ pub(super) fn avg_pool<const N: usize>(site: &Site<'_>, spec: &AvgPool<N>, flow:
     flow.graph.node("AveragePool", &[site.input], &attributes)
 }
 
+/// Two convolutions over what is left of an image that is one place.
+pub(super) fn squeeze_excite(site: &Site<'_>, flow: &mut Flow<'_>) -> Result<String, Refusal> {
+    let places: Vec<i64> = (2..=site.before.shape.rank() as i64).collect();
+    let means = flow.graph.reduce("ReduceMean", site.input, &places, true);
+    let product = |name: &str, x: &str, flow: &mut Flow<'_>| {
+        let weight = site.weight(&format!("{name}.weight"), flow)?;
+        let bias = site.weight(&format!("{name}.bias"), flow)?;
+        Ok::<_, Refusal>(flow.graph.op("Conv", &[x, &weight, &bias]))
+    };
+    let middle = product("fc1", &means, flow)?;
+    let middle = flow.graph.op("Relu", &[&middle]);
+    let gate = product("fc2", &middle, flow)?;
+    let gate = flow.graph.op("Sigmoid", &[&gate]);
+    Ok(flow.graph.op("Mul", &[site.input, &gate]))
+}
+
 /// Dimension by dimension: a mean of means over a rectangle is its mean, a largest of largest its largest.
 pub(super) fn adaptive_pool<const N: usize, const MAX: bool>(
     site: &Site<'_>,
