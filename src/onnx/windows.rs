@@ -30,12 +30,25 @@ pub(super) fn conv_transpose<const N: usize>(
     spec: &ConvTranspose<N>,
     flow: &mut Flow<'_>,
 ) -> Result<String, Refusal> {
-    let padding = spec.padding.signed();
+    let (begin, stride) = (spec.padding.signed(), spec.stride.signed());
+    let (mut end, mut added) = (begin, spec.output_padding.signed());
+    // Runtimes add less than the stride; but what is added at the end may as well not be cut off there.
+    for ((end, added), stride) in end.iter_mut().zip(&mut added).zip(stride) {
+        if *added < stride {
+            continue;
+        }
+        if *added > *end {
+            let what = "has an `output_padding` that is not below its `stride` and above its `padding`";
+            return Err(Refusal(format!("`conv_transpose{N}d` (`{}`) {what}, and no ONNX form", site.path)));
+        }
+        *end -= *added;
+        *added = 0;
+    }
     let attributes = [
         ("kernel_shape", Attribute::Ints(spec.kernel.signed().to_vec())),
-        ("strides", Attribute::Ints(spec.stride.signed().to_vec())),
-        ("pads", Attribute::Ints([padding, padding].concat())),
-        ("output_padding", Attribute::Ints(spec.output_padding.signed().to_vec())),
+        ("strides", Attribute::Ints(stride.to_vec())),
+        ("pads", Attribute::Ints([begin, end].concat())),
+        ("output_padding", Attribute::Ints(added.to_vec())),
         ("dilations", Attribute::Ints(spec.dilation.signed().to_vec())),
         ("group", Attribute::Int(spec.groups.cast_signed())),
     ];

@@ -145,6 +145,14 @@ fn of_numbers() -> Vec<Case> {
             ]),
         ),
         case(
+            "longer_at_the_end",
+            vec![feature("wave", &[3, 5], TensorType::F32)],
+            json!([
+                { "conv_transpose1d": { "out": 4, "kernel": 3, "dilation": 2, "padding": 1, "output_padding": 1 } },
+                "flatten", { "linear": "classes" },
+            ]),
+        ),
+        case(
             "ways",
             vec![feature("sizes", &[6], TensorType::F32)],
             json!([
