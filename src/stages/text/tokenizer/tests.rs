@@ -185,6 +185,17 @@ fn what_a_tokenizer_leaves_out_is_not_covered() {
 }
 
 #[test]
+fn what_the_rules_make_one_with_its_letter_is_covered() {
+    let texts =
+        ["cafe\u{301} noir, cafe\u{301}", "\u{1112}\u{1161}\u{11ab} \u{1112}\u{1161}\u{11ab}"].map(str::to_owned);
+    for model in ["bpe", "byte_level_bpe", "characters"] {
+        let composed = format!("{}\nnormalize = \"nfc\"", fields(model));
+        let produced = bench(&texts).run::<Tokenizer>(&composed).unwrap();
+        assert_eq!(produced.metrics["coverage"], 1.0, "{model}");
+    }
+}
+
+#[test]
 fn byte_ranks_join_what_has_the_lowest_rank() {
     use base64::Engine;
     let encode = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
