@@ -4,6 +4,7 @@ use super::SpecialNames;
 use crate::stage::{Input, StageError};
 use crate::types::{SpecialIds, TokenizerType};
 use std::fmt;
+use std::panic::catch_unwind;
 use tokenizers::{NormalizedString, Normalizer};
 
 /// The file of the vocabulary and the rules, in Hugging Face's form.
@@ -54,7 +55,9 @@ impl TextTokenizer {
     pub fn parse(json: &str, special: &SpecialNames) -> Result<Self, String> {
         // Rows are spread over threads here, not inside the crate, whose switch is one for the whole process.
         tokenizers::utils::parallelism::set_parallelism(false);
-        let mut inner = tokenizers::Tokenizer::from_bytes(json).map_err(|error| error.to_string())?;
+        // Of some rules that it cannot read, the crate panics.
+        let read = catch_unwind(|| tokenizers::Tokenizer::from_bytes(json));
+        let mut inner = read.map_err(|_| "its rules cannot be read")?.map_err(|error| error.to_string())?;
         // A text that happens to contain `</s>` is a text, and does not end there.
         inner.set_encode_special_tokens(true);
         inner.with_padding(None);

@@ -258,6 +258,16 @@ fn broken_files_are_named_with_the_line() {
     says("vocab.txt", b"[UNK]\n\na\n", "line 2 is empty");
     says("vocab.txt", b"a\nb\n", "it has no `[UNK]`");
     says("vocab.txt", b"\xff\xfe", "it is no text in UTF-8");
+    let full = br#"{"added_tokens": [], "model": {"type": "WordLevel", "unk_token": "a", "vocab": {"a": 4294967295}}}"#;
+    let failure = load("tokenizer.json", full, "special = { pad = \"<pad>\" }").unwrap_err();
+    assert!(failure.message.contains("its ids leave no room for another token"), "{}", failure.message);
+    let rules = br#"{"added_tokens": [], "normalizer": {"type": "Precompiled", "precompiled_charsmap": "AAAA"}, "model": {"type": "WordLevel", "unk_token": "a", "vocab": {"a": 0}}}"#;
+    says("tokenizer.json", rules, "its rules cannot be read");
+    let last = ranks(&[]).replace("/w== 255\n", "/w== 4294967295\n");
+    let failure = load("x.tiktoken", last.as_bytes(), "pattern = \"gpt2\"").unwrap_err();
+    assert!(failure.message.contains("its ranks leave no room for another token"), "{}", failure.message);
+    let failure = load("x.tiktoken", ranks(&[]).as_bytes(), "pattern = \"(\"").unwrap_err();
+    assert!(failure.message.starts_with("`pattern` splits no texts: "), "{}", failure.message);
     says("x.tiktoken", b"AA== 0\nnot a line\n", "line 2 is not a token in base64 and its rank");
     says("x.tiktoken", b"AA== 0\nAQ== 0\n", "two tokens have the rank 0");
     says("x.tiktoken", b"AA== 0\n", "255 of the 256 single bytes are no tokens");

@@ -61,11 +61,11 @@ pub(super) fn load(text: &str, spec: &TokenizerSpec) -> Result<(String, SpecialN
     };
     let names = spec.special.names().or(end);
     let mut ids: HashMap<String, u32> = HashMap::new();
-    let mut next = tokens.last().map_or(0, |(_, id)| id + 1);
+    let mut next = tokens.last().map_or(Some(0), |(_, id)| id.checked_add(1));
     for token in names.tokens() {
         let own = known.filter(|_| token == END_OF_TEXT).map(|(_, _, id)| *id);
-        let id = own.unwrap_or(next);
-        next = next.max(id + 1);
+        let id = own.or(next).ok_or("its ranks leave no room for another token")?;
+        next = next.and_then(|next| if next > id { Some(next) } else { id.checked_add(1) });
         vocab.push((token.clone(), id));
         ids.insert(token, id);
     }
