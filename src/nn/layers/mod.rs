@@ -92,6 +92,6 @@ fn eps(layer: &str, value: f64) -> Result<(), ShapeError> {
     if value >= 0.0 {
         return Ok(());
     }
-    let message = format!("`eps` of {layer} is not below 0");
+    let message = format!("`eps` of {layer} must not be below 0");
     Err(ShapeError::new(codes::OUT_OF_RANGE, message).at("eps").label(format!("is {value}")))
 }
