@@ -76,6 +76,9 @@ mod tests {
         assert_eq!(infer_error(r#""batch_norm""#, &[]).code, codes::RANK);
         assert_eq!(infer_error(r#"{"batch_norm":{"momentum":2}}"#, &[3]).code, codes::OUT_OF_RANGE);
         let error = infer_error(r#"{"batch_norm":{"eps":-1e-5}}"#, &[3]);
-        assert_eq!((error.code, error.message.as_str()), (codes::OUT_OF_RANGE, "`eps` of batch_norm must not be below 0"));
+        assert_eq!(
+            (error.code, error.message.as_str()),
+            (codes::OUT_OF_RANGE, "`eps` of batch_norm must not be below 0")
+        );
     }
 }
