@@ -49,6 +49,6 @@ impl Module for SqueezeExcite {
         let gate = self.excite.forward(&self.squeeze.forward(&means)?.f_relu_()?)?.f_sigmoid()?;
         let mut beside = gate.size();
         beside.resize(x.dim(), 1);
-        x.f_mul(&gate.f_view(beside.as_slice())?)
+        x.f_mul(&gate.f_reshape(beside.as_slice())?)
     }
 }

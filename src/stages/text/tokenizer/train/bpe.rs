@@ -241,7 +241,7 @@ fn pairs_at<'a>(pieces: &'a [u32], places: &'a [usize], width: usize) -> impl It
         next = next.max(starts.end);
         starts
     });
-    starts.map(|start| (pieces[start], pieces[start + 1]))
+    starts.map(move |start| (pieces[start], pieces[start + 1]))
 }
 
 #[cfg(test)]
