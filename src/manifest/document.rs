@@ -307,6 +307,21 @@ mod tests {
     }
 
     #[test]
+    fn a_list_that_is_short_for_a_table_has_its_items() {
+        let text = "layers = [{ residual = [\"relu\", { linear = 3 }] }, { parallel = [[], [\"tanh\"]] }]\n";
+        let (node, ..) = parsed(text);
+        let node = node.expect("parses");
+        let at = |path: Vec<crate::digest::Segment>| text_at(text, node.locate(&path).node.span);
+        assert_eq!(at(path!["layers", 0, "residual", "layers", 1, "linear", "out"]), "3");
+        assert_eq!(at(path!["layers", 1, "parallel", "branches", 1]), "[\"tanh\"]");
+        assert_eq!(at(path!["layers", 1, "parallel", "branches", 1, 0]), "\"tanh\"");
+        // The list itself, and an item that it does not have, stop at it.
+        for path in [path!["layers", 0, "residual", "layers"], path!["layers", 0, "residual", "layers", 9]] {
+            assert!(!node.locate(&path).exact);
+        }
+    }
+
+    #[test]
     fn syntax_errors_have_places_and_a_key_given_twice_does_not_stop() {
         let (node, diagnostics, sources) = parsed("a = 1\nb = hello\n");
         assert!(node.is_none());

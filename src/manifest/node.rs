@@ -140,17 +140,25 @@ impl Node {
     }
 
     /// Follows a path as far as it goes. A step through a table with one entry may be left out, because serde's
-    /// paths leave out the names of enum variants: `layers[0].kernel` finds `layers[0].conv2d.kernel`.
+    /// paths leave out the names of enum variants: `layers[0].kernel` finds `layers[0].conv2d.kernel`. And a path may have the
+    /// name of a list that the text leaves out, where a list is short for a table: `residual.layers[1]` finds the
+    /// second of `residual = [ … ]`.
     #[must_use]
     pub fn locate(&self, path: &[Segment]) -> Located<'_> {
         let mut node = self;
-        for segment in path {
+        for (place, segment) in path.iter().enumerate() {
             match node.step(segment) {
                 Some(next) => node = next,
+                None if node.is_short_for(&path[place..]) => {}
                 None => return Located { node, exact: false },
             }
         }
         Located { node, exact: true }
+    }
+
+    /// Whether it is a list, and the path goes on with the name of a list and one of its items.
+    fn is_short_for(&self, path: &[Segment]) -> bool {
+        matches!((&self.data, path), (Data::List(_), [Segment::Key(_), Segment::Index(_), ..]))
     }
 
     /// A path as the text has it: with the steps that [`Node::locate`] supplied.

@@ -4,8 +4,8 @@ use super::layer::{Content, InferCx, Layer, LayerInfo, ShapeError, Short, Signal
 use super::layers::{
     AdaptiveAvgPool, AdaptiveMaxPool, Add, AvgPool, BatchNorm, Concat, Conv, ConvTranspose, Dropout, Elu, Embedding,
     Flatten, Gelu, GlobalAvgPool, GroupNorm, Hardsigmoid, Hardswish, LayerNorm, LeakyRelu, Linear, MaxPool, Mish,
-    MultiHeadAttention, Parallel, Pool, Position, Recurrent, Relu, Reshape, Residual, RmsNorm, Save, Selu, Sigmoid,
-    Silu, Softmax, Softplus, Tanh, TransformerDecoder, TransformerEncoder, Transpose,
+    MultiHeadAttention, NumericEmbedding, Parallel, Pool, Position, Recurrent, Relu, Reshape, Residual, RmsNorm, Save,
+    Selu, Sigmoid, Silu, Softmax, Softplus, SqueezeExcite, Tanh, TransformerDecoder, TransformerEncoder, Transpose,
 };
 use crate::diag::{codes, did_you_mean, list};
 use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
@@ -155,6 +155,7 @@ impl LayerSpec {
             | Self::LayerNorm(_)
             | Self::RmsNorm(_)
             | Self::GroupNorm(_)
+            | Self::SqueezeExcite(_)
             | Self::Position(_)
             | Self::MultiHeadAttention(_)
             | Self::TransformerEncoder(_)
@@ -193,6 +194,7 @@ impl LayerSpec {
             | Self::Reshape(_)
             | Self::Transpose(_)
             | Self::Embedding(_)
+            | Self::NumericEmbedding(_)
             | Self::Pool(_)
             | Self::Residual(_)
             | Self::Parallel(_)
@@ -380,6 +382,7 @@ layers! {
     LayerNorm(LayerNorm) = "layer_norm";
     RmsNorm(RmsNorm) = "rms_norm";
     GroupNorm(GroupNorm) = "group_norm";
+    SqueezeExcite(SqueezeExcite) = "squeeze_excite";
     Dropout(Dropout) = "dropout";
     Flatten(Flatten) = "flatten";
     Reshape(Reshape) = "reshape";
@@ -398,6 +401,7 @@ layers! {
     Sigmoid(Sigmoid) = "sigmoid";
     Softmax(Softmax) = "softmax";
     Embedding(Embedding) = "embedding";
+    NumericEmbedding(NumericEmbedding) = "numeric_embedding";
     Position(Position) = "position";
     MultiHeadAttention(MultiHeadAttention) = "multi_head_attention";
     TransformerEncoder(TransformerEncoder) = "transformer_encoder";

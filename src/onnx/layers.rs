@@ -31,6 +31,7 @@ impl Site<'_> {
             LayerSpec::LayerNorm(spec) => norms::layer_norm(self, spec, flow)?,
             LayerSpec::RmsNorm(spec) => norms::rms_norm(self, spec, flow)?,
             LayerSpec::GroupNorm(spec) => norms::group_norm(self, spec, flow)?,
+            LayerSpec::SqueezeExcite(_) => windows::squeeze_excite(self, flow)?,
             LayerSpec::Dropout(_) => self.input.to_owned(),
             LayerSpec::Flatten(_) | LayerSpec::Reshape(_) => self.reshape(flow)?,
             LayerSpec::Transpose(_) => flow.graph.turn(self.input, &[0, 2, 1]),
@@ -52,6 +53,7 @@ impl Site<'_> {
                 flow.embedding.get_or_insert_with(|| table.clone());
                 flow.graph.node("Gather", &[&table, self.input], &[("axis", Attribute::Int(0))])
             }
+            LayerSpec::NumericEmbedding(spec) => tokens::numeric_embedding(self, spec, flow)?,
             LayerSpec::Position(spec) => tokens::position(self, spec, flow)?,
             LayerSpec::MultiHeadAttention(spec) => attention::layer(self, spec, flow)?,
             LayerSpec::TransformerEncoder(spec) => attention::transformer(self, &spec.stack(), flow)?,

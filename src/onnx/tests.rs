@@ -69,3 +69,35 @@ fn weights_that_are_missing_are_named() {
     let refusal = export(&network(serde_json::json!([{ "linear": "classes" }])), &Weights::new()).expect_err("refused");
     assert_eq!(refusal.to_string(), "the weights `layers.0.weight` are missing");
 }
+
+#[test]
+fn what_a_transposed_convolution_adds_is_less_than_its_stride_or_not_cut_off() {
+    let shaped = |dims: Vec<i64>| {
+        let bytes = vec![0; dims.iter().product::<i64>().unsigned_abs() as usize * 4];
+        (dims, bytes)
+    };
+    let written = |padding: u64| {
+        let layers = serde_json::json!([
+            { "reshape": [1, 3] },
+            { "conv_transpose1d": { "out": 1, "kernel": 3, "dilation": 2, "output_padding": 1, "padding": padding, "bias": false } },
+            "flatten", { "linear": "classes" },
+        ]);
+        // (3 − 1) − 2 padding + 2 · 2 + 1 + 1
+        let width = 8 - 2 * padding.cast_signed();
+        let weights = Weights::from([
+            ("layers.1.weight".to_owned(), shaped(vec![1, 1, 3])),
+            ("layers.3.weight".to_owned(), shaped(vec![2, width])),
+            ("layers.3.bias".to_owned(), shaped(vec![2])),
+        ]);
+        export(&network(layers), &weights)
+    };
+    let model = ModelProto::decode(written(1).expect("a file").as_slice()).expect("a model");
+    let nodes = model.graph.expect("a graph").node;
+    let turned = nodes.iter().find(|node| node.op_type == "ConvTranspose").expect("the layer");
+    let of = |name: &str| turned.attribute.iter().find(|known| known.name == name).map(|known| known.ints.clone());
+    assert_eq!((of("pads"), of("output_padding")), (Some(vec![1, 0]), Some(vec![0])));
+    assert_eq!(
+        written(0).expect_err("refused").to_string(),
+        "`conv_transpose1d` (`layers.1`) has an `output_padding` that is not below its `stride` and above its `padding`, and no ONNX form"
+    );
+}

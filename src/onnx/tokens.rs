@@ -1,9 +1,37 @@
-//! What tells tokens their places, and what makes one vector of them.
+//! What makes tokens of numbers, what tells tokens their places, and what makes one vector of them.
 
 use super::Refusal;
 use super::graph::Attribute;
 use super::walk::{Flow, Site};
-use crate::nn::layers::{Pool, PoolOver, Position, PositionKind};
+use crate::nn::layers::{NumericEmbedding, NumericEmbeddingKind, Pool, PoolOver, Position, PositionKind};
+use std::f64::consts::TAU;
+
+/// A vector for each number.
+pub(super) fn numeric_embedding(
+    site: &Site<'_>,
+    spec: &NumericEmbedding,
+    flow: &mut Flow<'_>,
+) -> Result<String, Refusal> {
+    let x = flow.graph.unsqueeze(site.input, &[2]);
+    if spec.kind == NumericEmbeddingKind::Linear {
+        let (weight, bias) = (site.weight("weight", flow)?, site.weight("bias", flow)?);
+        let vectors = flow.graph.op("Mul", &[&x, &weight]);
+        return Ok(flow.graph.op("Add", &[&vectors, &bias]));
+    }
+    let frequencies = site.weight("periodic.weight", flow)?;
+    let (weight, bias) = (site.weight("linear.weight", flow)?, site.weight("linear.bias", flow)?);
+    let graph = &mut flow.graph;
+    let turn = graph.number(TAU);
+    let rates = graph.op("Mul", &[&frequencies, &turn]);
+    let angles = graph.op("Mul", &[&rates, &x]);
+    let (cos, sin) = (graph.op("Cos", &[&angles]), graph.op("Sin", &[&angles]));
+    let waves = graph.node("Concat", &[&cos, &sin], &[("axis", Attribute::Int(-1))]);
+    let by_feature = graph.turn(&waves, &[1, 0, 2]);
+    let vectors = graph.op("MatMul", &[&by_feature, &weight]);
+    let vectors = graph.turn(&vectors, &[1, 0, 2]);
+    let sum = graph.op("Add", &[&vectors, &bias]);
+    Ok(graph.op("Relu", &[&sum]))
+}
 
 /// A vector for each place, added.
 pub(super) fn position(site: &Site<'_>, spec: &Position, flow: &mut Flow<'_>) -> Result<String, Refusal> {

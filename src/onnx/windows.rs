@@ -30,12 +30,25 @@ pub(super) fn conv_transpose<const N: usize>(
     spec: &ConvTranspose<N>,
     flow: &mut Flow<'_>,
 ) -> Result<String, Refusal> {
-    let padding = spec.padding.signed();
+    let (begin, stride) = (spec.padding.signed(), spec.stride.signed());
+    let (mut end, mut added) = (begin, spec.output_padding.signed());
+    // Runtimes add less than the stride; but what is added at the end may as well not be cut off there.
+    for ((end, added), stride) in end.iter_mut().zip(&mut added).zip(stride) {
+        if *added < stride {
+            continue;
+        }
+        if *added > *end {
+            let what = "has an `output_padding` that is not below its `stride` and above its `padding`";
+            return Err(Refusal(format!("`conv_transpose{N}d` (`{}`) {what}, and no ONNX form", site.path)));
+        }
+        *end -= *added;
+        *added = 0;
+    }
     let attributes = [
         ("kernel_shape", Attribute::Ints(spec.kernel.signed().to_vec())),
-        ("strides", Attribute::Ints(spec.stride.signed().to_vec())),
-        ("pads", Attribute::Ints([padding, padding].concat())),
-        ("output_padding", Attribute::Ints(spec.output_padding.signed().to_vec())),
+        ("strides", Attribute::Ints(stride.to_vec())),
+        ("pads", Attribute::Ints([begin, end].concat())),
+        ("output_padding", Attribute::Ints(added.to_vec())),
         ("dilations", Attribute::Ints(spec.dilation.signed().to_vec())),
         ("group", Attribute::Int(spec.groups.cast_signed())),
     ];
@@ -73,6 +86,22 @@ pub(super) fn avg_pool<const N: usize>(site: &Site<'_>, spec: &AvgPool<N>, flow:
         ("count_include_pad", Attribute::Int(i64::from(spec.count_include_pad))),
     ];
     flow.graph.node("AveragePool", &[site.input], &attributes)
+}
+
+/// Two convolutions over what is left of an image that is one place.
+pub(super) fn squeeze_excite(site: &Site<'_>, flow: &mut Flow<'_>) -> Result<String, Refusal> {
+    let places: Vec<i64> = (2..=site.before.shape.rank() as i64).collect();
+    let means = flow.graph.reduce("ReduceMean", site.input, &places, true);
+    let product = |name: &str, x: &str, flow: &mut Flow<'_>| {
+        let weight = site.weight(&format!("{name}.weight"), flow)?;
+        let bias = site.weight(&format!("{name}.bias"), flow)?;
+        Ok::<_, Refusal>(flow.graph.op("Conv", &[x, &weight, &bias]))
+    };
+    let middle = product("fc1", &means, flow)?;
+    let middle = flow.graph.op("Relu", &[&middle]);
+    let gate = product("fc2", &middle, flow)?;
+    let gate = flow.graph.op("Sigmoid", &[&gate]);
+    Ok(flow.graph.op("Mul", &[site.input, &gate]))
 }
 
 /// Dimension by dimension: a mean of means over a rectangle is its mean, a largest of largest its largest.

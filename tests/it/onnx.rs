@@ -126,6 +126,33 @@ fn of_numbers() -> Vec<Case> {
             ]),
         ),
         case(
+            "numbers_as_tokens",
+            vec![feature("sizes", &[5], TensorType::F32)],
+            json!([
+                { "parallel": { "branches": [
+                    [{ "numeric_embedding": 8 }],
+                    [{ "numeric_embedding": { "dim": 8, "kind": "periodic", "frequencies": 6, "sigma": 0.5 } }],
+                ], "join": "sum" } },
+                { "transformer_encoder": { "heads": 2, "norm": "pre" } }, { "pool": "mean" }, { "linear": "classes" },
+            ]),
+        ),
+        case(
+            "weighted_channels",
+            vec![feature("image", &[4, 5, 3], TensorType::U8)],
+            json!([
+                { "residual": [{ "conv2d": { "out": 4, "kernel": 1 } }, { "squeeze_excite": 2 }] },
+                { "flatten": { "start_dim": 2 } }, { "squeeze_excite": 3 }, "flatten", { "linear": "classes" },
+            ]),
+        ),
+        case(
+            "longer_at_the_end",
+            vec![feature("wave", &[3, 5], TensorType::F32)],
+            json!([
+                { "conv_transpose1d": { "out": 4, "kernel": 3, "dilation": 2, "padding": 1, "output_padding": 1 } },
+                "flatten", { "linear": "classes" },
+            ]),
+        ),
+        case(
             "ways",
             vec![feature("sizes", &[6], TensorType::F32)],
             json!([

@@ -83,6 +83,11 @@ impl Attention {
             return Err(ShapeError::zero(layer, "heads"));
         }
         init::check(layer, self.init.as_ref())?;
+        if let Some(base) = self.rotary.filter(|base| *base <= 0.0) {
+            let message = format!("the wavelengths of {layer} are powers of `rotary_base`, which is above 0");
+            let error = ShapeError::new(codes::OUT_OF_RANGE, message).at("rotary_base");
+            return Err(error.label(format!("is {base}")));
+        }
         let Some(width) = features.size() else { return Ok(()) };
         if !width.is_multiple_of(self.heads) {
             let message = format!("{layer} has {} heads, which do not divide its {width} features", self.heads);
@@ -255,6 +260,8 @@ mod tests {
         let error = infer_error(r#"{"multi_head_attention":2}"#, &[8]);
         assert_eq!(error.message, "multi_head_attention takes [batch, seq, features] but receives [batch, 8]");
         assert_eq!(infer_error(r#"{"multi_head_attention":0}"#, &[5, 8]).code, codes::OUT_OF_RANGE);
+        let error = infer_error(r#"{"multi_head_attention":{"heads":2,"rotary":true,"rotary_base":-1}}"#, &[5, 8]);
+        assert_eq!((error.code, error.field), (codes::OUT_OF_RANGE, crate::path!["rotary_base"]));
         assert_eq!(
             infer_error(r#"{"multi_head_attention":{"heads":2,"dropout":2}}"#, &[5, 8]).code,
             codes::OUT_OF_RANGE

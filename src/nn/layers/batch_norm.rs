@@ -49,6 +49,7 @@ impl Layer for BatchNorm {
         if !matches!(input.shape.rank(), 1..=3) {
             return Err(ShapeError::rank(Self::INFO.name, "channels, height, width", &input.shape));
         }
+        super::eps(Self::INFO.name, self.eps)?;
         if !(0.0..=1.0).contains(&self.momentum) {
             return Err(ShapeError::new(codes::OUT_OF_RANGE, "`momentum` of batch_norm must be between 0 and 1")
                 .at("momentum")
@@ -74,5 +75,10 @@ mod tests {
         assert_eq!(infer(r#"{"batch_norm":{"affine":false}}"#, &[7]), (Shape::fixed(&[7]), Some(0)));
         assert_eq!(infer_error(r#""batch_norm""#, &[]).code, codes::RANK);
         assert_eq!(infer_error(r#"{"batch_norm":{"momentum":2}}"#, &[3]).code, codes::OUT_OF_RANGE);
+        let error = infer_error(r#"{"batch_norm":{"eps":-1e-5}}"#, &[3]);
+        assert_eq!(
+            (error.code, error.message.as_str()),
+            (codes::OUT_OF_RANGE, "`eps` of batch_norm must not be below 0")
+        );
     }
 }

@@ -47,6 +47,7 @@ impl Layer for GroupNorm {
         let Some(channels) = input.shape.0.first() else {
             return Err(ShapeError::rank(Self::INFO.name, "channels, height, width", &input.shape));
         };
+        super::eps(Self::INFO.name, self.eps)?;
         match channels.size() {
             _ if self.groups == 0 => Err(ShapeError::zero(Self::INFO.name, "groups")),
             Some(channels) if !channels.is_multiple_of(self.groups) => {
@@ -82,5 +83,6 @@ mod tests {
         let error = infer_error(r#"{"group_norm":4}"#, &[6, 4, 4]);
         assert_eq!(error.message, "group_norm has 4 groups, which do not divide its 6 channels");
         assert_eq!(infer_error(r#"{"group_norm":0}"#, &[6]).code, codes::OUT_OF_RANGE);
+        assert_eq!(infer_error(r#"{"group_norm":{"groups":2,"eps":-1}}"#, &[6]).code, codes::OUT_OF_RANGE);
     }
 }

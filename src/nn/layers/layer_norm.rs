@@ -58,6 +58,7 @@ impl Layer for LayerNorm {
         if rank == 0 {
             return Err(ShapeError::rank(Self::INFO.name, "features", &input.shape));
         }
+        super::eps(Self::INFO.name, self.eps)?;
         if self.dims == 0 {
             return Err(ShapeError::zero(Self::INFO.name, "dims"));
         }
@@ -87,5 +88,6 @@ mod tests {
         assert_eq!(infer(r#""layer_norm""#, &[5, 8]), (Shape::fixed(&[5, 8]), Some(16)));
         assert_eq!(infer(r#"{"layer_norm":{"dims":2}}"#, &[5, 8]).1, Some(80));
         assert_eq!(infer_error(r#"{"layer_norm":{"dims":3}}"#, &[5, 8]).code, codes::RANK);
+        assert_eq!(infer_error(r#"{"layer_norm":{"eps":-1}}"#, &[5, 8]).code, codes::OUT_OF_RANGE);
     }
 }

@@ -16,6 +16,7 @@ mod layer_norm;
 mod leaky_relu;
 mod linear;
 mod named;
+mod numeric_embedding;
 mod parallel;
 mod plain;
 mod pool;
@@ -28,6 +29,7 @@ mod rms_norm;
 mod sigmoid;
 mod softmax;
 mod softplus;
+mod squeeze_excite;
 mod tanh;
 mod token_pool;
 mod transformer;
@@ -52,6 +54,7 @@ pub use layer_norm::LayerNorm;
 pub use leaky_relu::LeakyRelu;
 pub use linear::Linear;
 pub use named::{Add, Concat, Save};
+pub use numeric_embedding::{NumericEmbedding, NumericEmbeddingKind};
 pub use parallel::Parallel;
 pub use plain::{Hardsigmoid, Hardswish, Mish, Selu, Silu};
 pub use pool::{AvgPool, MaxPool};
@@ -64,6 +67,7 @@ pub use rms_norm::RmsNorm;
 pub use sigmoid::Sigmoid;
 pub use softmax::Softmax;
 pub use softplus::Softplus;
+pub use squeeze_excite::SqueezeExcite;
 pub use tanh::Tanh;
 pub use token_pool::{Pool, PoolOver};
 pub use transformer::{BlockActivation, NormPlace, Stack};
@@ -81,4 +85,13 @@ fn probability(layer: &str, field: &str, value: f64) -> Result<(), ShapeError> {
     }
     let message = format!("`{field}` of {layer} is a probability between 0 and 1");
     Err(ShapeError::new(codes::OUT_OF_RANGE, message).at(field).label(format!("is {value}")))
+}
+
+/// What a norm adds before it takes the root of a variance or a mean square: below 0 it would take that of a negative number.
+fn eps(layer: &str, value: f64) -> Result<(), ShapeError> {
+    if value >= 0.0 {
+        return Ok(());
+    }
+    let message = format!("`eps` of {layer} must not be below 0");
+    Err(ShapeError::new(codes::OUT_OF_RANGE, message).at("eps").label(format!("is {value}")))
 }

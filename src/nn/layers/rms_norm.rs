@@ -34,6 +34,7 @@ impl Layer for RmsNorm {
         if input.shape.rank() == 0 {
             return Err(ShapeError::rank(Self::INFO.name, "features", &input.shape));
         }
+        super::eps(Self::INFO.name, self.eps.unwrap_or_default())?;
         Ok(input.clone())
     }
 
@@ -53,5 +54,6 @@ mod tests {
         assert_eq!(infer(r#""rms_norm""#, &[5, 8]), (Shape::fixed(&[5, 8]), Some(8)));
         assert_eq!(infer(r#"{"rms_norm":{"affine":false}}"#, &[8]).1, Some(0));
         assert_eq!(infer_error(r#""rms_norm""#, &[]).code, codes::RANK);
+        assert_eq!(infer_error(r#"{"rms_norm":{"eps":-1}}"#, &[8]).code, codes::OUT_OF_RANGE);
     }
 }

@@ -84,6 +84,7 @@ impl Stack {
             return Err(ShapeError::zero(layer, "feedforward"));
         }
         self.attention.check(layer, features)?;
+        super::eps(layer, self.eps)?;
         probability(layer, "dropout", self.dropout)?;
         probability(layer, "attention_dropout", self.attention.dropout)?;
         if let Some(name) = &self.memory {

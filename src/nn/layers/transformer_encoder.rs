@@ -146,5 +146,7 @@ mod tests {
         assert_eq!(none.message, "`layers` of transformer_encoder must be at least 1");
         let error = infer_error(r#"{"transformer_encoder":{"heads":2,"attention_dropout":1.5}}"#, &[4, 8]);
         assert_eq!(error.message, "`attention_dropout` of transformer_encoder is a probability between 0 and 1");
+        let error = infer_error(r#"{"transformer_encoder":{"heads":2,"eps":-1}}"#, &[4, 8]);
+        assert_eq!(error.message, "`eps` of transformer_encoder must not be below 0");
     }
 }

@@ -41,7 +41,7 @@ impl Kind for Export {
     const INFO: StageInfo = StageInfo {
         name: "export",
         family: Family::Deliver,
-        version: 1,
+        version: 2,
         summary: "Writes a trained model as ONNX, for other runtimes",
         ports: &[Port {
             name: PORT,

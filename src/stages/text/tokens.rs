@@ -4,6 +4,8 @@ use super::SpecialNames;
 use crate::stage::{Input, StageError};
 use crate::types::{SpecialIds, TokenizerType};
 use std::fmt;
+use std::panic::catch_unwind;
+use tokenizers::{NormalizedString, Normalizer};
 
 /// The file of the vocabulary and the rules, in Hugging Face's form.
 pub const TOKENIZER_FILE: &str = "tokenizer.json";
@@ -53,7 +55,9 @@ impl TextTokenizer {
     pub fn parse(json: &str, special: &SpecialNames) -> Result<Self, String> {
         // Rows are spread over threads here, not inside the crate, whose switch is one for the whole process.
         tokenizers::utils::parallelism::set_parallelism(false);
-        let mut inner = tokenizers::Tokenizer::from_bytes(json).map_err(|error| error.to_string())?;
+        // Of some rules that it cannot read, the crate panics.
+        let read = catch_unwind(|| tokenizers::Tokenizer::from_bytes(json));
+        let mut inner = read.map_err(|_| "its rules cannot be read")?.map_err(|error| error.to_string())?;
         // A text that happens to contain `</s>` is a text, and does not end there.
         inner.set_encode_special_tokens(true);
         inner.with_padding(None);
@@ -100,6 +104,22 @@ impl TextTokenizer {
         })?;
         let spans = encoding.get_ids().iter().zip(encoding.get_offsets());
         Ok(spans.map(|(id, (start, end))| Token { id: *id, start: *start, end: *end }).collect())
+    }
+
+    /// Whether a part of a text that no token stands for became one with the character before it, by the rules that texts go
+    /// through first: an accent that was composed with its letter or taken off it, the rest of a syllable.
+    #[must_use]
+    pub fn composes(&self, text: &str, (from, to): (usize, usize)) -> bool {
+        let Some(rules) = self.inner.get_normalizer() else { return false };
+        let length = |part: &str| {
+            let mut normalized = NormalizedString::from(part);
+            rules.normalize(&mut normalized).ok()?;
+            Some(normalized.get().chars().count())
+        };
+        let before = text.get(..from).and_then(|before| before.chars().next_back());
+        let start = from - before.map_or(0, char::len_utf8);
+        let lengths = [start..from, start..to].map(|part| text.get(part).and_then(length));
+        matches!(lengths, [Some(alone), Some(both)] if before.is_some() && both <= alone)
     }
 
     /// The text of some tokens, special ones left out.

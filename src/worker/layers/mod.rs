@@ -18,6 +18,7 @@ mod linear;
 mod named;
 mod network;
 mod norms;
+mod numeric_embedding;
 mod parallel;
 mod pass;
 mod past;
@@ -27,6 +28,7 @@ mod recurrent;
 mod residual;
 mod sequence;
 mod shape;
+mod squeeze_excite;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -97,6 +99,7 @@ fn build(spec: &LayerSpec, site: &Site<'_>, vs: &Path<'_>) -> Result<Box<dyn Mod
         LayerSpec::LayerNorm(spec) => Box::new(layer_norm::LayerNorm::new(spec, site, vs)?),
         LayerSpec::RmsNorm(spec) => Box::new(norms::RmsNorm::new(spec, site, vs)?),
         LayerSpec::GroupNorm(spec) => Box::new(norms::GroupNorm::new(spec, site, vs)?),
+        LayerSpec::SqueezeExcite(spec) => Box::new(squeeze_excite::SqueezeExcite::new(spec, site, vs)?),
         LayerSpec::Dropout(spec) => Box::new(dropout::Dropout::new(spec, site)),
         LayerSpec::Flatten(spec) => Box::new(shape::Flatten::new(spec)),
         LayerSpec::Reshape(_) => Box::new(shape::Reshape::new(site)?),
@@ -115,6 +118,7 @@ fn build(spec: &LayerSpec, site: &Site<'_>, vs: &Path<'_>) -> Result<Box<dyn Mod
         LayerSpec::Sigmoid(_) => Box::new(activation::Sigmoid),
         LayerSpec::Softmax(spec) => Box::new(activation::Softmax::new(spec)),
         LayerSpec::Embedding(spec) => Box::new(embedding::Embedding::new(spec, site, vs)?),
+        LayerSpec::NumericEmbedding(spec) => Box::new(numeric_embedding::NumericEmbedding::new(spec, site, vs)?),
         LayerSpec::Position(spec) => Box::new(position::Position::new(spec, site, vs)?),
         LayerSpec::MultiHeadAttention(spec) => Box::new(attention::MultiHeadAttention::new(spec, site, vs)?),
         LayerSpec::TransformerEncoder(spec) => Box::new(transformer::Transformer::new(&spec.stack(), site, vs)?),

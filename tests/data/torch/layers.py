@@ -1,6 +1,6 @@
 """What PyTorch computes with the layers that kilter has, for `src/worker/layers/tests/pytorch.rs`.
 
-    pip install torch==2.11.0 safetensors numpy
+    pip install torch==2.11.0 safetensors numpy rtdl_num_embeddings==0.0.12
     python tests/data/torch/layers.py
 
 Writes `layers.safetensors` beside itself: for every case an input, the parameters, the output, and the gradients of the sum of
@@ -13,6 +13,7 @@ import math
 from pathlib import Path
 
 import torch
+from rtdl_num_embeddings import LinearEmbeddings, PeriodicEmbeddings
 from safetensors.torch import save_file
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -336,6 +337,27 @@ def activations():
         case(name, [{"linear": 16}, layer], model, numbers(3, 4) * 4, starts=True)
 
 
+def numbers_as_tokens():
+    """As the authors' own package has them, names and all."""
+    one = seeded(lambda: Named(_0=LinearEmbeddings(5, 4)))
+    case("numeric_embedding", [{"numeric_embedding": 4}], one, numbers(3, 5), run=one[0], starts=True)
+    one = seeded(lambda: Named(_0=PeriodicEmbeddings(5, 4, n_frequencies=3, frequency_init_scale=0.5, lite=False)))
+    spec = {"dim": 4, "kind": "periodic", "frequencies": 3, "sigma": 0.5}
+    case("numeric_embedding_periodic", [{"numeric_embedding": spec}], one, numbers(3, 5), run=one[0], starts=True)
+
+
+def weighted_channels():
+    """torchvision's SqueezeExcitation over images, and the same over sequences."""
+    for name, conv, shape in [("squeeze_excite", nn.Conv2d, (2, 6, 4, 3)), ("squeeze_excite_1d", nn.Conv1d, (2, 6, 5))]:
+        one = seeded(lambda: Named(_0=Named(fc1=conv(6, 2, 1), fc2=conv(2, 6, 1))))
+
+        def run(x):
+            means = x.mean(tuple(range(2, x.dim())), keepdim=True)
+            return one[0].fc2(one[0].fc1(means).relu()).sigmoid() * x
+
+        case(name, [{"squeeze_excite": 2}], one, numbers(*shape), run=run, starts=True)
+
+
 def blocks():
     """Skips by name, branches, and a tied language model."""
     model = seeded(lambda: Named(_0=nn.Conv2d(2, 4, 3, padding=1), _2=nn.Conv2d(4, 4, 3, padding=1), _5=nn.Conv2d(8, 3, 1)))
@@ -417,6 +439,8 @@ def main():
     convolutions()
     pools()
     activations()
+    numbers_as_tokens()
+    weighted_channels()
     blocks()
     starts()
     path = Path(__file__).with_suffix(".safetensors")

@@ -105,6 +105,14 @@ impl Model {
         }
     }
 
+    /// The same, but that a piece which is a token as a whole stays whole, whether or not pairs lead to it.
+    pub fn whole_pieces_first(mut self) -> Self {
+        if let Self::Bpe { ignore_merges, .. } = &mut self {
+            *ignore_merges = true;
+        }
+        self
+    }
+
     /// Word pieces.
     pub fn word_piece(vocab: Vocabulary, unk: String) -> Self {
         Self::WordPiece { unk_token: unk, continuing_subword_prefix: "##", max_input_chars_per_word: 100, vocab }
@@ -132,12 +140,7 @@ impl Rules {
             TokenizerModel::Unigram => (spaces(), spaces()),
             TokenizerModel::Characters => (Value::Null, json!({ "type": "Fuse" })),
         };
-        let form = normalize.map(|form| match form {
-            Normalization::Nfc => json!({ "type": "NFC" }),
-            Normalization::Nfd => json!({ "type": "NFD" }),
-            Normalization::Nfkc => json!({ "type": "NFKC" }),
-            Normalization::Nfkd => json!({ "type": "NFKD" }),
-        });
+        let form = normalize.map(unicode);
         let lower = match model {
             TokenizerModel::WordPiece => Some(bert(lowercase)),
             _ => lowercase.then(|| json!({ "type": "Lowercase" })),
@@ -155,12 +158,12 @@ impl Rules {
     }
 
     /// The rules of byte pairs after a split by a regular expression.
-    pub fn split(pattern: &str) -> Self {
+    pub fn split(pattern: &str, normalize: Option<Normalization>) -> Self {
         let split = json!({
             "type": "Split", "pattern": { "Regex": pattern }, "behavior": "Isolated", "invert": false,
         });
         Self {
-            normalizer: None,
+            normalizer: normalize.map(unicode),
             pre_tokenizer: Some(json!({ "type": "Sequence", "pretokenizers": [split, bytes(false)] })),
             decoder: Some(bytes(false)),
         }
@@ -199,6 +202,15 @@ fn sequence(mut parts: Vec<Value>) -> Option<Value> {
     match parts.len() {
         0 | 1 => parts.pop(),
         _ => Some(json!({ "type": "Sequence", "normalizers": parts })),
+    }
+}
+
+fn unicode(form: Normalization) -> Value {
+    match form {
+        Normalization::Nfc => json!({ "type": "NFC" }),
+        Normalization::Nfd => json!({ "type": "NFD" }),
+        Normalization::Nfkc => json!({ "type": "NFKC" }),
+        Normalization::Nfkd => json!({ "type": "NFKD" }),
     }
 }
 

@@ -28,7 +28,7 @@ impl Kind for Tokenizer {
     const INFO: StageInfo = StageInfo {
         name: "tokenizer",
         family: Family::Text,
-        version: 3,
+        version: 4,
         summary: "Trains or loads a tokenizer: a Hugging Face `tokenizer.json`",
         ports: &[Port {
             name: PORT,
@@ -129,6 +129,9 @@ fn not_padding(special: &SpecialNames, times: u64) -> Result<(), StageError> {
 fn unreadable(spec: &TokenizerSpec, why: &str) -> StageError {
     match spec.load {
         None => StageError::bug(format!("the tokenizer that was learnt cannot be read: {why}")),
+        Some(_) if spec.pattern.is_some() => StageError::data(format!("`pattern` splits no texts: {why}"))
+            .hint("it is a regular expression, or one of \"gpt2\", \"cl100k\", \"o200k\" and \"qwen\"")
+            .at(path!["pattern"]),
         Some(_) => StageError::data(format!("the file is no tokenizer: {why}"))
             .hint(
                 "`format` says what the file is where its name misleads; with `from` and `model` one is learnt instead",

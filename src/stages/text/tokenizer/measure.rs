@@ -42,7 +42,7 @@ fn of_text(text: &str, tokenizer: &TextTokenizer) -> Result<Counts, StageError> 
     let special = tokenizer.special();
     let are = |id: Option<u64>| tokens.iter().filter(move |token| Some(u64::from(token.id)) == id);
     let mut unknown: Vec<(usize, usize)> = are(special.unk).map(|token| (token.start, token.end)).collect();
-    unknown.extend(left_out(text, &tokens));
+    unknown.extend(left_out(text, &tokens).filter(|part| !tokenizer.composes(text, *part)));
     let padding = are(special.pad).count() as u64;
     let mut counts = Counts { texts: 1, tokens: tokens.len() as u64, padding, ..Counts::default() };
     counts.characters = characters(text);

@@ -185,6 +185,17 @@ fn what_a_tokenizer_leaves_out_is_not_covered() {
 }
 
 #[test]
+fn what_the_rules_make_one_with_its_letter_is_covered() {
+    let texts =
+        ["cafe\u{301} noir, cafe\u{301}", "\u{1112}\u{1161}\u{11ab} \u{1112}\u{1161}\u{11ab}"].map(str::to_owned);
+    for model in ["bpe", "byte_level_bpe", "characters"] {
+        let composed = format!("{}\nnormalize = \"nfc\"", fields(model));
+        let produced = bench(&texts).run::<Tokenizer>(&composed).unwrap();
+        assert_eq!(produced.metrics["coverage"], 1.0, "{model}");
+    }
+}
+
+#[test]
 fn byte_ranks_join_what_has_the_lowest_rank() {
     use base64::Engine;
     let encode = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
@@ -202,6 +213,37 @@ fn byte_ranks_join_what_has_the_lowest_rank() {
     assert!(failure.message.contains("`pattern` has to say how texts are split"), "{}", failure.message);
 }
 
+/// A `.tiktoken` file of the single bytes and some more tokens, from 256 on.
+fn ranks(more: &[&str]) -> String {
+    use base64::Engine;
+    let single = (0..=255_u8).map(|byte| vec![byte]);
+    let all = single.chain(more.iter().map(|token| token.as_bytes().to_vec()));
+    let encode = |bytes: &Vec<u8>| base64::engine::general_purpose::STANDARD.encode(bytes);
+    all.zip(0..).map(|(token, rank)| format!("{} {rank}\n", encode(&token))).collect()
+}
+
+#[test]
+fn a_piece_that_is_a_token_stays_whole_though_no_pairs_lead_to_it() {
+    // "bc" is joined first, which leaves a + bc + d; tiktoken looks for the whole piece before.
+    let (_, tokenizer) =
+        load("x.tiktoken", ranks(&["bc", "ab", "cd", "abcd"]).as_bytes(), "pattern = \"gpt2\"").unwrap();
+    assert_eq!(pieces(&tokenizer, "abcd"), [259]);
+    assert_eq!(pieces(&tokenizer, "abcde"), [97, 256, 100, 101]);
+}
+
+#[test]
+fn patterns_split_as_their_makers_do() {
+    let file = ranks(&["\n ", "\n  ", "\u{e9}"]);
+    let of = |name: &str| load("x.tiktoken", file.as_bytes(), &format!("pattern = \"{name}\"")).unwrap().1;
+    // What tiktoken 0.14 gives: of cl100k alone white space at the end is one piece, with its line breaks.
+    assert_eq!(pieces(&of("cl100k"), "a\n  "), [97, 257]);
+    assert_eq!(pieces(&of("cl100k"), "a\n  b"), [97, 10, 32, 32, 98]);
+    assert_eq!(pieces(&of("o200k"), "a\n  "), [97, 10, 32, 32]);
+    // Qwen composes letters and their marks first, OpenAI does not.
+    assert_eq!(pieces(&of("qwen"), "e\u{301}"), [258]);
+    assert_eq!(pieces(&of("cl100k"), "e\u{301}"), [101, 0xcc, 0x81]);
+}
+
 #[test]
 fn broken_files_are_named_with_the_line() {
     let says = |name: &str, bytes: &[u8], words: &str| {
@@ -216,6 +258,16 @@ fn broken_files_are_named_with_the_line() {
     says("vocab.txt", b"[UNK]\n\na\n", "line 2 is empty");
     says("vocab.txt", b"a\nb\n", "it has no `[UNK]`");
     says("vocab.txt", b"\xff\xfe", "it is no text in UTF-8");
+    let full = br#"{"added_tokens": [], "model": {"type": "WordLevel", "unk_token": "a", "vocab": {"a": 4294967295}}}"#;
+    let failure = load("tokenizer.json", full, "special = { pad = \"<pad>\" }").unwrap_err();
+    assert!(failure.message.contains("its ids leave no room for another token"), "{}", failure.message);
+    let rules = br#"{"added_tokens": [], "normalizer": {"type": "Precompiled", "precompiled_charsmap": "AAAA"}, "model": {"type": "WordLevel", "unk_token": "a", "vocab": {"a": 0}}}"#;
+    says("tokenizer.json", rules, "its rules cannot be read");
+    let last = ranks(&[]).replace("/w== 255\n", "/w== 4294967295\n");
+    let failure = load("x.tiktoken", last.as_bytes(), "pattern = \"gpt2\"").unwrap_err();
+    assert!(failure.message.contains("its ranks leave no room for another token"), "{}", failure.message);
+    let failure = load("x.tiktoken", ranks(&[]).as_bytes(), "pattern = \"(\"").unwrap_err();
+    assert!(failure.message.starts_with("`pattern` splits no texts: "), "{}", failure.message);
     says("x.tiktoken", b"AA== 0\nnot a line\n", "line 2 is not a token in base64 and its rank");
     says("x.tiktoken", b"AA== 0\nAQ== 0\n", "two tokens have the rank 0");
     says("x.tiktoken", b"AA== 0\n", "255 of the 256 single bytes are no tokens");

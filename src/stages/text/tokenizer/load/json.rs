@@ -11,16 +11,17 @@ pub(super) fn load(text: &str, spec: &TokenizerSpec) -> Result<(String, SpecialN
     let mut form: Value = serde_json::from_str(text).map_err(|error| format!("it is not JSON: {error}"))?;
     let mut ids = vocabulary(&form)?;
     let names = spec.special.names().or(SpecialNames::found(|token| ids.contains_key(token)));
-    let mut next = ids.values().max().map_or(0, |largest| largest + 1);
+    let mut next = ids.values().max().map_or(Some(0), |largest| largest.checked_add(1));
     let added = form.get_mut("added_tokens").and_then(Value::as_array_mut).ok_or("it has no list `added_tokens`")?;
     for token in names.tokens() {
         if ids.contains_key(&token) {
             continue;
         }
-        let entry = AddedToken::special(token.clone(), next);
+        let id = next.ok_or("its ids leave no room for another token")?;
+        let entry = AddedToken::special(token.clone(), id);
         added.push(serde_json::to_value(entry).map_err(|error| error.to_string())?);
-        ids.insert(token, next);
-        next += 1;
+        ids.insert(token, id);
+        next = id.checked_add(1);
     }
     let text = serde_json::to_string(&form).map_err(|error| error.to_string())?;
     Ok((text, names))

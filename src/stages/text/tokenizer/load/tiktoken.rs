@@ -2,10 +2,10 @@
 //! neighbouring pieces those are joined first whose whole has the lowest rank.
 //!
 //! Hugging Face's byte pairs are given as pairs instead. All pairs that make a token are written, in the order of the token's ranks, so that
-//! the same pieces are joined.
+//! the same pieces are joined; and as there, what is a token as a whole is taken before anything is joined: some tokens no pairs lead to.
 
 use super::super::form::{Model, Rules, Vocabulary};
-use super::super::spec::TokenizerSpec;
+use super::super::spec::{Normalization, TokenizerSpec};
 use crate::stages::text::SpecialNames;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -16,7 +16,8 @@ const PATTERNS: &[(&str, &str)] = &[
     ("gpt2", r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"),
     (
         "cl100k",
-        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+        // White space at the end stays whole, line breaks and all.
+        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s+\z|\s*[\r\n]|\s+(?!\S)|\s",
     ),
     (
         "qwen",
@@ -43,18 +44,13 @@ const END_OF_TEXT: &str = "<|endoftext|>";
 pub(super) fn load(text: &str, spec: &TokenizerSpec) -> Result<(String, SpecialNames), String> {
     let tokens = tokens(text)?;
     let known = KNOWN.iter().find(|(size, ..)| *size == tokens.len());
-    let pattern = match (spec.pattern.as_deref(), known) {
-        (Some(name), _) => PATTERNS.iter().find(|(known, _)| *known == name).map_or(name, |(_, pattern)| pattern),
-        (None, Some((_, name, _))) => {
-            PATTERNS.iter().find(|(known, _)| known == name).map_or("", |(_, pattern)| pattern)
-        }
-        (None, None) => {
-            return Err(format!(
-                "its {} tokens are none of the known vocabularies, so `pattern` has to say how texts are split",
-                tokens.len()
-            ));
-        }
+    let Some(name) = spec.pattern.as_deref().or(known.map(|(_, name, _)| *name)) else {
+        return Err(format!(
+            "its {} tokens are none of the known vocabularies, so `pattern` has to say how texts are split",
+            tokens.len()
+        ));
     };
+    let pattern = pattern_of(name);
     let written: Vec<String> = tokens.iter().map(|(bytes, _)| letters(bytes)).collect();
     let merges = merges(&tokens, &written);
     let mut vocab: Vec<(String, u32)> = written.into_iter().zip(&tokens).map(|(token, (_, id))| (token, *id)).collect();
@@ -65,18 +61,26 @@ pub(super) fn load(text: &str, spec: &TokenizerSpec) -> Result<(String, SpecialN
     };
     let names = spec.special.names().or(end);
     let mut ids: HashMap<String, u32> = HashMap::new();
-    let mut next = tokens.last().map_or(0, |(_, id)| id + 1);
+    let mut next = tokens.last().map_or(Some(0), |(_, id)| id.checked_add(1));
     for token in names.tokens() {
         let own = known.filter(|_| token == END_OF_TEXT).map(|(_, _, id)| *id);
-        let id = own.unwrap_or(next);
-        next = next.max(id + 1);
+        let id = own.or(next).ok_or("its ranks leave no room for another token")?;
+        next = next.and_then(|next| if next > id { Some(next) } else { id.checked_add(1) });
         vocab.push((token.clone(), id));
         ids.insert(token, id);
     }
     vocab.sort_by_key(|(_, id)| *id);
-    let form = Rules::split(pattern)
-        .form(Model::bpe(Vocabulary(vocab), merges, None), &names, |token| ids.get(token).copied());
+    let model = Model::bpe(Vocabulary(vocab), merges, None).whole_pieces_first();
+    // Qwen's own tokenizer composes before it splits.
+    let composes = pattern == pattern_of("qwen");
+    let form = Rules::split(pattern, composes.then_some(Normalization::Nfc))
+        .form(model, &names, |token| ids.get(token).copied());
     Ok((form.text().map_err(|error| error.message)?, names))
+}
+
+/// The pattern of this name; what is no name is one itself.
+fn pattern_of(name: &str) -> &str {
+    PATTERNS.iter().find(|(known, _)| *known == name).map_or(name, |(_, pattern)| pattern)
 }
 
 /// The tokens' bytes and ranks, by rank.

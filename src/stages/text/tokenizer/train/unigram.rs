@@ -30,8 +30,13 @@ pub(super) fn learn(
         .vocab_size(u32::try_from(vocab_size - special).unwrap_or(u32::MAX))
         .build()
         .map_err(|error| StageError::bug(error.to_string()))?;
+    let longest = sentences.iter().map(|(word, _)| word.chars().count()).max().unwrap_or(0);
+    if longest > LONGEST {
+        return Err(too_long());
+    }
     let alone = rayon::ThreadPoolBuilder::new()
         .num_threads(1)
+        .stack_size(STACK + longest * STACK_FOR_A_CHARACTER)
         .build()
         .map_err(|error| StageError::bug(format!("a thread for the trainer: {error}")))?;
     let mut model = Unigram::default();
@@ -39,17 +44,25 @@ pub(super) fn learn(
     match trained {
         Ok(Ok(_)) => {}
         Ok(Err(error)) => return Err(StageError::data(format!("no pieces can be learnt: {error}"))),
-        Err(_) => {
-            return Err(StageError::data("no pieces can be learnt: a word is too long for their probabilities")
-                .hint("`unigram` takes words apart that spaces separate; for texts without spaces use `bpe`")
-                .at(path!["model"]));
-        }
+        Err(_) => return Err(too_long()),
     }
     let pieces = ordered(model.iter().cloned().collect());
     let pieces: Vec<_> = pieces.into_iter().filter(|(piece, _)| piece != unk && !more.contains(piece)).collect();
     let vocab: Vec<(String, f64)> = std::iter::once((unk.to_owned(), unlikely(unk, &pieces))).chain(pieces).collect();
     let ids = std::iter::once((unk.to_owned(), 0)).chain(more.iter().cloned().zip(vocab.len() as u32..)).collect();
     Ok((Model::Unigram { unk_id: Some(0), vocab, byte_fallback: false }, ids))
+}
+
+/// The stack of the trainer's thread. The pieces of a word hold on to each other, and the crate lets go of them one inside of the other.
+const STACK: usize = 8 << 20;
+const STACK_FOR_A_CHARACTER: usize = 1 << 10;
+/// The most characters of a word, of which the stack takes a gigabyte of addresses.
+const LONGEST: usize = 1 << 20;
+
+fn too_long() -> StageError {
+    StageError::data("no pieces can be learnt: a word is too long for their probabilities")
+        .hint("`unigram` takes words apart that spaces separate; for texts without spaces use `bpe`")
+        .at(path!["model"])
 }
 
 /// A score for the token of the unknown that is less than that of its text taken apart into single characters, so that a text
@@ -86,6 +99,23 @@ fn ordered(mut pieces: Vec<(String, f64)>) -> Vec<(String, f64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_word_does_not_exhaust_the_stack_and_a_longer_one_is_refused() {
+        // Many characters at random, so that nearly each of them is a piece.
+        let word = |length: usize| -> String {
+            let mut state = 7_u32;
+            let random = || {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                char::from_u32(0x4e00 + (state >> 16) % 200)
+            };
+            std::iter::from_fn(random).take(length).collect()
+        };
+        let learnt = |length: usize| learn(BTreeMap::from([(word(length), 1)]), "<unk>", &[], 400);
+        assert!(learnt(100_000).is_ok());
+        let failure = learnt(LONGEST + 1).expect_err("too long");
+        assert_eq!(failure.message, "no pieces can be learnt: a word is too long for their probabilities");
+    }
 
     #[test]
     fn scores_that_were_drawn_are_put_in_order() {
