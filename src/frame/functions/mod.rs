@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`text`](self) | places in a text counted in characters, and words with a capital |
 //! | [`ends`](self) | the last characters of a text |
+//! | [`extremes`](self) | the smallest and the largest of floats |
 //! | [`remainder`](self) | what a division leaves, with the sign of what was divided |
 //! | [`choice`](self) | `CASE WHEN` of constants |
 //! | [`parts`](self) | different values alone, variances of a population, truth values, several columns as one |
@@ -15,6 +16,7 @@
 
 mod choice;
 mod ends;
+mod extremes;
 mod order_key;
 mod parts;
 mod patterns;
@@ -31,6 +33,7 @@ pub use text::INITCAP;
 pub use times::{Between, Unit};
 
 pub(super) use choice::{gives_rows, of as choice};
+pub(super) use extremes::of as extreme;
 pub(super) use parts::{chosen, of_population, written};
 pub(super) use remainder::{has_sign, of as remainder};
 pub(super) use times::{as_text, of_text};

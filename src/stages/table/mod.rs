@@ -38,6 +38,8 @@ mod constants;
 #[cfg(test)]
 mod decimals;
 #[cfg(test)]
+mod nan;
+#[cfg(test)]
 mod nearest;
 #[cfg(test)]
 mod ordinary;
