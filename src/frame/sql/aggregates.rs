@@ -1,6 +1,6 @@
 //! Aggregates that polars' SQL does not have, in words that it has; and parts of some that only the plan can say (see `frame/functions`).
 
-use super::super::functions::{DISTINCT, POPULATION, TRUTH, TUPLE};
+use super::super::functions::{DISTINCT, LISTED, POPULATION, TRUTH, TUPLE};
 use super::calls::{arguments, distinct, has_wildcard, is_distinct, is_one_of, name_of, of};
 use super::conditions::{and, nested};
 use super::forms::{as_choice, marked};
@@ -18,6 +18,8 @@ pub(super) fn meant(call: &Function) -> Result<Option<Expr>, String> {
     match (&*name_of(call), arguments.as_slice()) {
         ("mean", &[value]) if !once => made(of(call, "AVG", vec![value.clone()])),
         ("approx_count_distinct", &[value]) => made(distinct(of(call, "COUNT", vec![value.clone()]))),
+        // Of no rows there is no list.
+        ("array_agg", &[_]) if call.over.is_none() => Ok(Some(as_choice(&Expr::Function(call.clone()), LISTED))),
         ("bool_and" | "every", &[value]) => made(of(call, "MIN", vec![as_choice(value, TRUTH)])),
         ("bool_or", &[value]) => made(of(call, "MAX", vec![as_choice(value, TRUTH)])),
         ("count_if", &[condition]) => made(of(call, "COUNT", vec![kept(&constant(), condition)])),

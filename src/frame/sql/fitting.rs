@@ -41,12 +41,13 @@ const OF_TEXTS: [&str; 12] = [
 /// Functions that take days, with or without a time of day.
 const OF_DAYS: [&str; 7] = ["dt.day", "dt.iso_year", "dt.month", "dt.ordinal_day", "dt.quarter", "dt.week", "dt.year"];
 /// Functions of our own, whose types are looked at where they are made.
-const OWN: [&str; 11] = [
+const OWN: [&str; 12] = [
     "choice",
     "exact_",
     "float_of_place",
     "float_to_place",
     "initcap",
+    "listed",
     "minus",
     "multiply",
     "narrowed",

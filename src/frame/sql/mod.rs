@@ -40,6 +40,8 @@ mod using;
 mod walks;
 mod windows;
 
+pub use groups::window_problems;
+
 use super::order::{Resolved, Scalar, fixed_with};
 use super::schema::{from_polars_schema, polars_schema};
 use super::{FloatSums, fixed_expr, polars_words};

@@ -38,6 +38,8 @@ mod constants;
 #[cfg(test)]
 mod decimals;
 #[cfg(test)]
+mod lists;
+#[cfg(test)]
 mod nan;
 #[cfg(test)]
 mod nearest;
