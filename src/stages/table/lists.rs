@@ -93,3 +93,21 @@ fn a_group_s_aggregate_holds_no_window() {
     let found = findings::<Table>(&bench(), &steps("avg(abs(n - avg(n)))"));
     assert!(found.is_empty(), "{found:?}");
 }
+
+#[test]
+fn the_first_in_an_order_rows_and_texts_are_those_of_databases() {
+    right(
+        "rows",
+        &[
+            (
+                "SELECT k, first(at ORDER BY n, at DESC) AS a, last(at ORDER BY n, at DESC) AS b FROM t GROUP BY k",
+                &["null | 4 | 4", "a | 6 | 1", "b | 2 | 5"],
+            ),
+            ("SELECT first(at ORDER BY n DESC, at) FILTER (WHERE n < 3) AS a FROM t", &["4"]),
+            ("SELECT at FROM t WHERE (n, at) > (2, 3)", &["1", "3", "4"]),
+            ("SELECT at FROM t WHERE (k, n) IN (('a', 3), ('b', 1))", &["1", "2", "3"]),
+            ("SELECT at FROM t WHERE (k, n) <> ('a', 3)", &["2", "4", "5", "6"]),
+            ("SELECT length(E'a\\\\tb') AS l, N'c' AS n FROM t WHERE at = 1", &["3 | c"]),
+        ],
+    );
+}
