@@ -114,6 +114,10 @@ fn operations(said: &str) -> Option<String> {
 
 /// Arithmetic of what are no numbers.
 fn arithmetic(said: &str) -> Option<String> {
+    if let Some(found) = said.strip_prefix("floor_div operation not supported for dtype `") {
+        let found = named(found.trim_end_matches('`'));
+        return Some(format!("`//` is of whole numbers and floats, found {found}: `trunc(a / b)`"));
+    }
     if let Some(rest) = said.strip_prefix("arithmetic on dtypes ") {
         let (left, right) = rest.split_once(" is not allowed")?.0.split_once(" and ")?;
         return Some(calculated(&named(left), &named(right)));
