@@ -6,23 +6,31 @@ use super::{by_rows, called};
 use polars::prelude::arity::unary_elementwise_values;
 use polars::prelude::*;
 use polars_plan::dsl::UserDefinedFunction;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 /// What `extreme` takes of floats.
 pub(in crate::frame) fn of(floats: Expr, extreme: impl FnOnce(Expr) -> Expr) -> Expr {
-    static TO_PLACES: LazyLock<UserDefinedFunction> = LazyLock::new(|| {
-        by_rows("float_to_place", places, |fields| {
-            let is_narrow = *fields[0].dtype() == DataType::Float32;
-            Ok(if is_narrow { DataType::Int32 } else { DataType::Int64 })
-        })
-    });
-    static TO_FLOATS: LazyLock<UserDefinedFunction> = LazyLock::new(|| {
+    static FUNCTION: LazyLock<UserDefinedFunction> = LazyLock::new(|| {
         by_rows("float_of_place", floats_of, |fields| {
             let is_narrow = *fields[0].dtype() == DataType::Int32;
             Ok(if is_narrow { DataType::Float32 } else { DataType::Float64 })
         })
     });
-    called(&TO_FLOATS, vec![extreme(called(&TO_PLACES, vec![floats]))])
+    called(&FUNCTION, vec![extreme(placed(floats))])
+}
+
+/// Their places in the order of all floats, below a filter: polars knows aggregates of what it filters itself.
+fn placed(floats: Expr) -> Expr {
+    static FUNCTION: LazyLock<UserDefinedFunction> = LazyLock::new(|| {
+        by_rows("float_to_place", places, |fields| {
+            let is_narrow = *fields[0].dtype() == DataType::Float32;
+            Ok(if is_narrow { DataType::Int32 } else { DataType::Int64 })
+        })
+    });
+    match floats {
+        Expr::Filter { input, by } => Expr::Filter { input: Arc::new(placed(Arc::unwrap_or_clone(input))), by },
+        floats => called(&FUNCTION, vec![floats]),
+    }
 }
 
 macro_rules! ordered {
