@@ -32,7 +32,7 @@ fn as_long(columns: &[Column]) -> PolarsResult<Column> {
                 AnyValue::List(items) => Some(items),
                 _ => None,
             };
-            let missing = longest[row] - items.as_ref().map_or(0, Series::len);
+            let missing = longest[row] - items.as_ref().map_or(0, |items| items.len());
             if missing == 0 {
                 return Ok(items);
             }

@@ -81,7 +81,7 @@ fn it_is_the_largest_in_steps() {
     let of = |steps: &str, name: &str| -> Vec<String> {
         let fields = format!("from = \"rows\"\nsteps = [{steps}]");
         let df = run::<Table>(&bench(), &fields).expect("it runs").remove(0).1;
-        let column = df.column(name).expect("a column").as_materialized_series().clone();
+        let column = df.column(name).expect("a column").as_materialized_series().rechunk();
         column.iter().map(|value| value.to_string()).collect()
     };
     let group = r#"{ group = { by = "g", agg = { a = "max(x)", b = "min(f)" } } }"#;

@@ -44,7 +44,7 @@ impl Rule for Explode {
 impl Explode {
     /// After the step failed: the first row of its table whose lists are not equally long.
     pub(super) fn blame(&self, cx: &RunCx<'_>, before: LazyFrame) -> Option<String> {
-        let (mut rows, mut found) = (0, None);
+        let (mut rows, mut found): (usize, Option<String>) = (0, None);
         let lists = before.select([cols(self.0.0.iter().map(String::as_str)).as_expr()]);
         let ran = run_plan(cx, lists, &mut |df| {
             if found.is_none()
