@@ -400,6 +400,20 @@ mod tests {
         {
             check_query(&format!("SELECT {said} AS d FROM flights"), &tables(), FloatSums::Exact).expect(said);
         }
+        for (said, says) in [
+            ("CAST(day AS DATE)", "`CAST` of i64 to date takes it for days since 1970 without saying so"),
+            ("CAST(20240131 AS DATE)", "takes it for days since 1970"),
+            ("CAST(day AS TIMESTAMP)", "takes it for microseconds since 1970"),
+            ("CAST(TRY_CAST(carrier AS DATE) AS INT)", "`CAST` of date to i32 gives days since 1970"),
+        ] {
+            let problem = &problems(&format!("SELECT {said} AS d FROM flights"))[0];
+            assert!(problem.message.contains(says), "{said}: {problem:?}");
+        }
+        for said in
+            ["TRY_CAST(day AS DATE)", "CAST('2024-01-31' AS DATE)", "CAST(TRY_CAST(carrier AS TIMESTAMP) AS DATE)"]
+        {
+            check_query(&format!("SELECT {said} AS d FROM flights"), &tables(), FloatSums::Exact).expect(said);
+        }
         let query = "SELECT a.name FROM flights f JOIN airlines a ON carrier = a.carrier AND dep_delay > 1";
         let [problem] = problems(query).try_into().expect("one");
         assert_eq!(&query[problem.range.expect("a place")], "carrier");
