@@ -1,4 +1,5 @@
-//! Rows of values that are compared: `(a, b) < (c, d)`, `(a, b) IN ((1, 'x'), (2, 'y'))`.
+//! Rows of values that are compared, `(a, b) < (c, d)`, `(a, b) IN ((1, 'x'), (2, 'y'))`, and lists of `IN` that hold more than constants:
+//! `a IN (b, 3)`.
 
 use super::parse_expr;
 use sqlparser::ast::{BinaryOperator, Expr};
@@ -14,7 +15,7 @@ pub(super) fn meant(expr: &Expr) -> Result<Option<Expr>, String> {
             _ => return Ok(None),
         },
         Expr::InList { expr, list, negated } => {
-            let Some(row) = values(expr) else { return Ok(None) };
+            let Some(row) = values(expr) else { return Ok(among(expr, list, *negated)) };
             if list.len() > MOST {
                 return Err(format!(
                     "a row is looked for among {MOST} rows at most, found {}: join with a table of them, or write `IN (SELECT …)`",
@@ -31,6 +32,27 @@ pub(super) fn meant(expr: &Expr) -> Result<Option<Expr>, String> {
         _ => None,
     };
     Ok(text.and_then(|text| parse_expr(&format!("({text})")).ok()))
+}
+
+/// A value that is looked for among others of which one is no constant, in comparisons; `None` where all are, or there are many.
+fn among(value: &Expr, list: &[Expr], negated: bool) -> Option<Expr> {
+    let casts = list.iter().filter(|one| matches!(one, Expr::Cast { .. })).count();
+    let is_known = list.iter().all(is_constant) && (casts == 0 || casts == list.len());
+    if is_known || list.len() > MOST || list.iter().any(|one| values(one).is_some()) {
+        return None;
+    }
+    let any: Vec<String> = list.iter().map(|one| format!("({value}) = ({one})")).collect();
+    parse_expr(&format!("({}({}))", if negated { "NOT " } else { "" }, any.join(" OR "))).ok()
+}
+
+/// Whether polars reads a value of a list so.
+fn is_constant(expr: &Expr) -> bool {
+    match expr {
+        Expr::Cast { expr, .. } => is_constant(expr),
+        Expr::UnaryOp { expr, .. } => matches!(expr.as_ref(), Expr::Value(_)),
+        Expr::Value(_) | Expr::TypedString(_) | Expr::Interval(_) | Expr::Array(_) => true,
+        _ => false,
+    }
 }
 
 /// The values of a row.
@@ -86,10 +108,12 @@ mod tests {
             ("(a, b) <= (c, d)", "(((a) < (c) OR ((a) = (c) AND (b) <= (d))))"),
             ("(a, b) IN ((1, 'x'), (2, 'y'))", "((((a) = (1) AND (b) = ('x')) OR ((a) = (2) AND (b) = ('y'))))"),
             ("(a, b) NOT IN ((1, 'x'))", "(NOT (((a) = (1) AND (b) = ('x'))))"),
+            ("a IN (b, 3)", "(((a) = (b) OR (a) = (3)))"),
+            ("a NOT IN (1.5, CAST('nan' AS DOUBLE))", "(NOT ((a) = (1.5) OR (a) = (CAST('nan' AS DOUBLE))))"),
         ] {
             assert_eq!(of(text), Ok(Some(means.to_owned())), "{text}");
         }
-        for other in ["a = 1", "a IN (1, 2)", "(a) = (b)", "(a, b) IS NULL"] {
+        for other in ["a = 1", "a IN (1, -2, NULL)", "a IN (DATE '2024-01-31')", "(a) = (b)", "(a, b) IS NULL"] {
             assert_eq!(of(other), Ok(None), "{other}");
         }
         assert!(

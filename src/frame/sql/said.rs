@@ -131,7 +131,7 @@ fn asked(message: &str) -> Option<String> {
     }
     message
         .starts_with("array element ")
-        .then(|| "the values of a list are written out, `[1, 2]`: `a IN (b, 3)` is `a = b OR a = 3`".to_owned())
+        .then(|| "the values of a list are written out, as in `[1, 2]`: columns have no list".to_owned())
 }
 
 /// What is not known, and places that take few things.

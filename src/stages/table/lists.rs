@@ -107,6 +107,8 @@ fn the_first_in_an_order_rows_and_texts_are_those_of_databases() {
             ("SELECT at FROM t WHERE (n, at) > (2, 3)", &["1", "3", "4"]),
             ("SELECT at FROM t WHERE (k, n) IN (('a', 3), ('b', 1))", &["1", "2", "3"]),
             ("SELECT at FROM t WHERE (k, n) <> ('a', 3)", &["2", "4", "5", "6"]),
+            ("SELECT at FROM t WHERE n IN (at, 1 + 2)", &["1", "3"]),
+            ("SELECT at FROM t WHERE n NOT IN (at - 1, 1)", &["1", "3", "4"]),
             ("SELECT length(E'a\\\\tb') AS l, N'c' AS n FROM t WHERE at = 1", &["3 | c"]),
         ],
     );
