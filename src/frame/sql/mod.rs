@@ -43,6 +43,7 @@ mod walks;
 mod windows;
 
 pub use groups::window_problems;
+pub use windows::function_problems;
 
 use super::order::{Resolved, Scalar, fixed_with};
 use super::schema::{from_polars_schema, polars_schema};
@@ -222,6 +223,9 @@ fn by_itself(error: &PolarsError) -> Option<PolarsError> {
     ))
 }
 
+/// What is said of a query in an expression.
+const NO_QUERY: &str = "an expression cannot hold a query: use a stage of kind `sql`";
+
 /// The type of an expression over a table of this schema; `None` where it cannot be known yet.
 ///
 /// # Errors
@@ -231,6 +235,9 @@ pub fn check_expr(text: &str, schema: &TableSchema, sums: FloatSums) -> Result<O
     let tables = BTreeMap::from([(String::new(), schema.clone())]);
     let mut problems = Names::new(text, &tables).check_expr(&expr);
     let holds = Holds::of(&expr);
+    if holds.queries && problems.is_empty() {
+        problems.push(Problem::syntax(NO_QUERY, place::word_like(text, "select")));
+    }
     problems.extend(forms::problems(text, &expr, holds));
     if holds.unnest {
         let message =
