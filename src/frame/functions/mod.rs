@@ -4,6 +4,7 @@
 //! | file | what it knows |
 //! |---|---|
 //! | [`text`](self) | places in a text counted in characters, and words with a capital |
+//! | [`decimal_sum`](self) | sums of decimals that have no room |
 //! | [`ends`](self) | the last characters of a text |
 //! | [`extremes`](self) | the smallest and the largest of floats |
 //! | [`remainder`](self) | what a division leaves, with the sign of what was divided |
@@ -16,6 +17,7 @@
 //! | [`whole`](self) | sums, differences and products of whole numbers that have no room |
 
 mod choice;
+mod decimal_sum;
 mod ends;
 mod extremes;
 mod order_key;
@@ -35,6 +37,7 @@ pub use text::INITCAP;
 pub use times::{Between, Unit};
 
 pub(super) use choice::{gives_rows, of as choice};
+pub(super) use decimal_sum::of as decimal_sum;
 pub(super) use extremes::of as extreme;
 pub(super) use parts::{chosen, of_population, written};
 pub(super) use remainder::{has_sign, of as remainder};
