@@ -76,7 +76,7 @@ mod tests {
             let error = sum(&numbers, 12).expect_err("no room");
             assert!(error.to_string().contains("more than 38 digits"), "{error}");
         }
-        let shown = |numbers: &[i128]| sum(numbers, 12).expect("room").get(0).expect("a sum").to_string();
+        let shown = |numbers: &[i128]| sum(numbers, 12).expect("room").get(0).expect("a sum").str_value().into_owned();
         assert_eq!(shown(&[3_500_000_000_000, -1_000_000_000_000]), "2.500000000000");
         assert!(shown(&[big, -big, big, 1]).ends_with(".000000000001"), "{}", shown(&[big, -big, big, 1]));
         sum(&[1, 2], 4).expect("as polars has it");
