@@ -38,7 +38,8 @@ impl Sort {
     fn within(dtype: &DataType) -> Option<(usize, Self)> {
         let (mut depth, mut inner) = (0, dtype);
         while let DataType::List(items) = inner {
-            (depth, inner) = (depth + 1, items);
+            depth += 1;
+            inner = items.as_ref();
         }
         Some((depth, Self::of(inner)?))
     }
