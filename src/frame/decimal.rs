@@ -13,6 +13,9 @@ pub(super) const MOST_DIGITS: usize = 38;
 /// Products and sums stay below.
 pub(super) const LIMIT: u128 = 10_u128.pow(MOST_DIGITS as u32);
 
+/// With so many digits after the point every number of 64 bits has room.
+const MOST_SURE: usize = 19;
+
 /// An operation on two expressions whose types `dtype` tells, where they can be told.
 pub(super) fn arithmetic(left: Expr, op: Operator, right: Expr, dtype: impl Fn(&Expr) -> Option<DataType>) -> Expr {
     use Operator as O;
@@ -24,12 +27,20 @@ pub(super) fn arithmetic(left: Expr, op: Operator, right: Expr, dtype: impl Fn(&
     let (Some(x), Some(y)) = (dtype(&left), dtype(&right)) else { return binary(left, right) };
     let whole = |dtype: &DataType| dtype.is_integer() || matches!(dtype, DataType::Unknown(UnknownKind::Int(_)));
     let with_scale = |expr: Expr, scale| expr.cast(DataType::Decimal(MOST_DIGITS, scale));
+    // A sum has the digits of the finer one. polars has no value where the other one has no room for them.
+    let adds = matches!(op, O::Plus | O::Minus | O::Modulus);
+    let narrow = |scale: usize| adds && scale > MOST_SURE;
+    let as_fine = |expr: Expr, scale| expr.strict_cast(DataType::Decimal(MOST_DIGITS, scale));
     // A quotient has as many digits as it needs, and not those of what is divided.
     let exact = |dtype: &DataType| dtype.is_decimal() || whole(dtype);
     if matches!(op, O::RustDivide | O::TrueDivide) && (x.is_decimal() && exact(&y) || exact(&x) && y.is_decimal()) {
         return binary(left.cast(DataType::Float64), right.cast(DataType::Float64));
     }
     match (x, y) {
+        (DataType::Decimal(_, a), y) if narrow(a) && whole(&y) => binary(left, as_fine(right, a)),
+        (x, DataType::Decimal(_, b)) if narrow(b) && whole(&x) => binary(as_fine(left, b), right),
+        (DataType::Decimal(_, a), DataType::Decimal(_, b)) if narrow(b) && a < b => binary(as_fine(left, b), right),
+        (DataType::Decimal(_, a), DataType::Decimal(_, b)) if narrow(a) && b < a => binary(left, as_fine(right, a)),
         (DataType::Decimal(..), y) if whole(&y) => binary(left, with_scale(right, 0)),
         (x, DataType::Decimal(..)) if whole(&x) => binary(with_scale(left, 0), right),
         (DataType::Decimal(_, a), DataType::Decimal(_, b)) if op == O::Multiply && a > 0 && b > 0 => {

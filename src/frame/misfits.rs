@@ -114,6 +114,10 @@ fn operations(said: &str) -> Option<String> {
 
 /// Arithmetic of what are no numbers.
 fn arithmetic(said: &str) -> Option<String> {
+    if let Some(found) = said.strip_prefix("floor_div operation not supported for dtype `") {
+        let found = named(found.trim_end_matches('`'));
+        return Some(format!("`//` is of whole numbers and floats, found {found}: `trunc(a / b)`"));
+    }
     if let Some(rest) = said.strip_prefix("arithmetic on dtypes ") {
         let (left, right) = rest.split_once(" is not allowed")?.0.split_once(" and ")?;
         return Some(calculated(&named(left), &named(right)));
@@ -256,6 +260,9 @@ fn panics(said: &str) -> Option<String> {
             "there is no unit of time `{unit}`: such are year, quarter, month, week, day, hour, minute, second, as in `INTERVAL '6 hours'`"
         ));
     }
+    if said.starts_with("Expected valid datetime") {
+        return Some("this makes a date or time that no calendar has: take a shorter interval".to_owned());
+    }
     let is_feature = said.starts_with("activate '") || said.contains(" feature");
     is_feature.then(|| "this is not known of values of such types: CAST them".to_owned())
 }
@@ -392,6 +399,10 @@ mod tests {
             (
                 "conversion from `str` to `date` failed in column 'scalar' for 1 out of 1 values: [\"2024-02-30\"]",
                 "to `date` failed for 1 out",
+            ),
+            (
+                "polars stopped on it: Expected valid datetime, please open an issue at https://github.com/pola-rs/polars/issues",
+                "that no calendar has",
             ),
             ("polars stopped on it: activate 'list_arithmetic, ' feature", "not known of values of such types"),
         ] {

@@ -254,7 +254,7 @@ const STEPS: &[(&str, i32, &[&str])] = &[
     (
         r#"{ derive = { p = "string_to_array(s, '-')", q = "string_to_array(d, '-')" } }, { explode = ["p", "q"] }"#,
         1,
-        &["step 2, `explode`", "equally long"],
+        &["step 2, `explode`", " in `p`, but ", "equally long"],
     ),
     (
         r#"{ pivot = { on = "k", columns = ["a"], by = "n", value = "f", agg = "sum" } }"#,

@@ -4,36 +4,45 @@
 //! | file | what it knows |
 //! |---|---|
 //! | [`text`](self) | places in a text counted in characters, and words with a capital |
+//! | [`decimal_sum`](self) | sums of decimals that have no room |
 //! | [`ends`](self) | the last characters of a text |
+//! | [`extremes`](self) | the smallest and the largest of floats |
 //! | [`remainder`](self) | what a division leaves, with the sign of what was divided |
 //! | [`choice`](self) | `CASE WHEN` of constants |
 //! | [`parts`](self) | different values alone, variances of a population, truth values, several columns as one |
 //! | [`patterns`](self) | regular expressions |
+//! | [`together`](self) | lists that are taken apart together |
 //! | [`times`](self) | dates and times cut off, counted, and as texts |
 //! | [`order_key`](self) | the place of each row in an order that goes up by one column and down by another |
 //! | [`whole`](self) | sums, differences and products of whole numbers that have no room |
 
 mod choice;
+mod decimal_sum;
 mod ends;
+mod extremes;
 mod order_key;
 mod parts;
 mod patterns;
 mod remainder;
 mod text;
 mod times;
+mod together;
 mod whole;
 
 pub use ends::{LEFT, RIGHT};
 pub use order_key::OrderKey;
-pub use parts::{COMPARED, DISTINCT, PLACE, POPULATION, TRUTH, TUPLE, WRITTEN};
+pub use parts::{COMPARED, DISTINCT, LISTED, PLACE, POPULATION, TRUTH, TUPLE, WRITTEN};
 pub use patterns::Regexp;
 pub use text::INITCAP;
 pub use times::{Between, Unit};
 
 pub(super) use choice::{gives_rows, of as choice};
+pub(super) use decimal_sum::of as decimal_sum;
+pub(super) use extremes::of as extreme;
 pub(super) use parts::{chosen, of_population, written};
 pub(super) use remainder::{has_sign, of as remainder};
 pub(super) use times::{as_text, of_text};
+pub(super) use together::of as together;
 pub(super) use whole::{Arithmetic, narrowed, of as whole};
 
 use super::rolling::{self, Rolling};

@@ -12,6 +12,9 @@ pub const PLACE: &str = "__kilter_place";
 /// The text of a `COALESCE` that stands for what is compared with something of another type.
 pub const COMPARED: &str = "__kilter_compared";
 
+/// The text of a `CASE` that stands for a list of values, of which there may be none.
+pub const LISTED: &str = "__kilter_listed";
+
 /// The text of a `CASE` that stands for the different ones of values.
 pub const DISTINCT: &str = "__kilter_distinct";
 
@@ -44,6 +47,7 @@ pub(in crate::frame) fn chosen(predicate: &Expr, value: &Expr) -> Option<Expr> {
     let value = value.clone();
     match text {
         DISTINCT => Some(value.unique_stable()),
+        LISTED => Some(listed(value)),
         TRUTH => Some(truth(value)),
         _ => super::times::Unit::of_mark(text).map(|unit| unit.truncated(value)),
     }
@@ -77,6 +81,20 @@ fn population(values: &Expr) -> Option<Expr> {
         Expr::Filter { input, by } => Some(population(input)?.filter(by.as_ref().clone())),
         _ => None,
     }
+}
+
+/// A list that holds something; of no rows there is none.
+fn listed(list: Expr) -> Expr {
+    static FUNCTION: LazyLock<UserDefinedFunction> = LazyLock::new(|| {
+        let call = |columns: &[Column]| {
+            let lists = columns[0].as_materialized_series();
+            let holds = lists.list()?.lst_lengths().gt(0);
+            let none = Series::full_null(lists.name().clone(), lists.len(), lists.dtype());
+            Ok(lists.zip_with(&holds, &none)?.into_column())
+        };
+        by_rows("listed", call, |fields| Ok(fields[0].dtype().clone()))
+    });
+    called(&FUNCTION, vec![list])
 }
 
 /// The same truth values; of others there is none.

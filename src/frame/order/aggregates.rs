@@ -37,12 +37,8 @@ impl Fixer<'_> {
             AggExpr::FirstNonNull(input) => AggExpr::FirstNonNull(one(input)?),
             AggExpr::LastNonNull(input) => AggExpr::LastNonNull(one(input)?),
             AggExpr::NUnique(input) => AggExpr::NUnique(one(input)?),
-            AggExpr::Min { input, propagate_nans } => {
-                AggExpr::Min { input: one(input)?, propagate_nans: *propagate_nans }
-            }
-            AggExpr::Max { input, propagate_nans } => {
-                AggExpr::Max { input: one(input)?, propagate_nans: *propagate_nans }
-            }
+            AggExpr::Min { input, .. } => return Ok(extreme(one(input)?.as_ref(), Expr::min, scope)),
+            AggExpr::Max { input, .. } => return Ok(extreme(one(input)?.as_ref(), Expr::max, scope)),
             AggExpr::Count { input, include_nulls } => {
                 AggExpr::Count { input: one(input)?, include_nulls: *include_nulls }
             }
@@ -73,5 +69,16 @@ impl Fixer<'_> {
             return Ok(input.clone().sum());
         }
         Ok(numbers::sum(input.clone(), &input.to_field(scope.schema()?)?.dtype, Expr::sum))
+    }
+}
+
+/// The smallest or the largest. What is wrong with the values is told where they are used.
+fn extreme(input: &Expr, take: fn(Expr) -> Expr, scope: &Scope<'_>) -> Expr {
+    let field = scope.schema().and_then(|schema| input.to_field(schema));
+    match field.map(|field| field.dtype) {
+        Ok(DataType::Float32 | DataType::Float64 | DataType::Unknown(UnknownKind::Float)) => {
+            functions::extreme(input.clone(), take)
+        }
+        _ => take(input.clone()),
     }
 }

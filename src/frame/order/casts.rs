@@ -71,29 +71,51 @@ fn keeps_values(inner: &Expr, to: &DataType, scope: &Scope<'_>) -> PolarsResult<
         }
         _ => false,
     };
-    let may_lose = to.is_integer() || matches!(to, DataType::Float32 | DataType::Date | DataType::Decimal(..));
-    if !may_lose || has_selector(inner) || !has_column(inner) {
+    let is_moment = matches!(to, DataType::Date | DataType::Datetime(..));
+    let may_lose = to.is_integer() || is_moment || matches!(to, DataType::Float32 | DataType::Decimal(..));
+    if !may_lose || has_selector(inner) || !(is_moment || has_column(inner)) {
         return Ok(());
     }
     let from = inner.to_field(scope.schema()?)?.dtype;
     let Some((loses, says_how)) = loses(&from, to).filter(|_| !rounded || matches!(to, DataType::Float32)) else {
         return Ok(());
     };
-    let (from, to) = (from_polars(&from), from_polars(to));
+    let (from, to) = (from_polars(&from.materialize_unknown(true)?), from_polars(to));
     polars_bail!(InvalidOperation: "`CAST` of {from} to {to} {loses} without saying so: {says_how}");
 }
 
-/// What a cast leaves out, and how to say that it is meant. That a date has no time of day, and an `f32` fewer digits than an
-/// `f64`, is what one casts to them for.
+/// What a cast leaves out or counts from, and how to say that it is meant; databases know no casts between numbers and dates. That a date
+/// has no time of day, and an `f32` fewer digits than an `f64`, is what one casts to them for.
 fn loses(from: &DataType, to: &DataType) -> Option<(&'static str, &'static str)> {
     use DataType as D;
     let cut = Some(("cuts fractions off", "ROUND, FLOOR, CEIL or TRUNC before it, or TRY_CAST"));
     match (from, to) {
         (D::Float32 | D::Float64 | D::Decimal(..), to) if to.is_integer() => cut,
         (D::Decimal(_, before), D::Decimal(_, after)) if after < before => cut,
+        // 20240131 is no day in the year 57386 to who writes it.
+        (from, D::Date) if counts(from) => Some((
+            "takes it for days since 1970",
+            "`DATE '1970-01-01' + n * INTERVAL '1 day'`, or `strptime(CAST(n AS VARCHAR), '%Y%m%d')` of 20240131",
+        )),
+        (from, D::Datetime(..)) if counts(from) => Some((
+            "takes it for microseconds since 1970",
+            "`TIMESTAMP '1970-01-01 00:00:00' + n * INTERVAL '1 second'`",
+        )),
+        (D::Date, to) if to.is_integer() => {
+            Some(("gives days since 1970", "`date_diff('day', DATE '1970-01-01', d)`, or `EXTRACT(year FROM d)`"))
+        }
+        (D::Datetime(..), to) if to.is_integer() => {
+            Some(("gives microseconds since 1970", "`epoch(t)` gives seconds, `EXTRACT(year FROM t)` the year"))
+        }
         (D::Int32 | D::Int64 | D::Int128 | D::UInt32 | D::UInt64 | D::Decimal(..), D::Float32) => {
             Some(("rounds to 24 bits", "CAST to DOUBLE, or TRY_CAST"))
         }
         _ => None,
     }
+}
+
+/// Whether values of a type are numbers, or are counted as 0 and 1.
+fn counts(dtype: &DataType) -> bool {
+    let is_written = matches!(dtype, DataType::Unknown(UnknownKind::Int(_) | UnknownKind::Float));
+    dtype.is_primitive_numeric() || dtype.is_decimal() || dtype.is_bool() || is_written
 }

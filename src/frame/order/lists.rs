@@ -1,9 +1,11 @@
-//! Lists of `IN (…)`.
+//! Lists of `IN (…)`, and such as are taken apart together.
 
 use super::super::alike::common;
-use super::super::collect;
+use super::super::{collect, functions};
 use super::{Scope, mixed};
 use polars::prelude::*;
+use polars_plan::plans::DslFunction;
+use std::collections::BTreeSet;
 
 /// The list of `IN (…)` as a literal. As SQL is planned it is an aggregate of a literal, for the sake of which the optimizer would
 /// move no condition of that filter down to the files.
@@ -71,6 +73,30 @@ pub(super) fn typed(mut input: Vec<Expr>, scope: &Scope<'_>) -> Vec<Expr> {
         *value = value.clone().strict_cast(*dtype);
     }
     input
+}
+
+/// The table whose lists a function takes apart, if it does, with missing values behind the shorter ones of a row: so PostgreSQL and
+/// DuckDB have it.
+pub(super) fn together(function: &DslFunction, table: Scope<'_>) -> PolarsResult<DslPlan> {
+    let DslFunction::Explode { columns: Selector::ByName { names, .. }, .. } = function else {
+        return Ok(table.into_input());
+    };
+    let names: BTreeSet<&PlSmallStr> = names.iter().collect();
+    if names.len() < 2 {
+        return Ok(table.into_input());
+    }
+    let schema = table.schema()?;
+    let are_lists = names.iter().all(|name| schema.get(name.as_str()).is_some_and(DataType::is_list));
+    let lf = LazyFrame::from(table.into_input());
+    if !are_lists {
+        return Ok(lf.logical_plan);
+    }
+    let as_long = |name: &&PlSmallStr| {
+        let others = names.iter().filter(|other| *other != name);
+        let lists = std::iter::once(name).chain(others).map(|name| col((*name).clone()));
+        functions::together(lists.collect()).alias((*name).clone())
+    };
+    Ok(lf.with_columns(names.iter().map(as_long).collect::<Vec<_>>()).logical_plan)
 }
 
 fn literal(expr: &Expr) -> Option<Expr> {

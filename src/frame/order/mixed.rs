@@ -34,6 +34,16 @@ impl Sort {
         })
     }
 
+    /// That of what is in lists, and how deep in them.
+    fn within(dtype: &DataType) -> Option<(usize, Self)> {
+        let (mut depth, mut inner) = (0, dtype);
+        while let DataType::List(items) = inner {
+            depth += 1;
+            inner = items.as_ref();
+        }
+        Some((depth, Self::of(inner)?))
+    }
+
     /// Truth values are counted as 0 and 1.
     fn fits(self, other: Self) -> bool {
         let counts = |sort| matches!(sort, Self::Number | Self::Truth);
@@ -78,16 +88,22 @@ fn text(expr: &Expr) -> Option<&str> {
 
 /// Refuses values of which one is chosen, where their types do not fit.
 pub(super) fn chosen<'e>(values: impl IntoIterator<Item = &'e Expr>, scope: &Scope<'_>) -> PolarsResult<()> {
-    let mut first: Option<(Sort, &Expr)> = None;
+    let mut first: Option<((usize, Sort), &Expr)> = None;
     for value in values {
-        let Some(sort) = sort(value, scope) else { continue };
+        let whole = sort(value, scope).map(|sort| (0, sort));
+        let Some(found) = whole.or_else(|| Sort::within(&dtype(value, scope)?)) else { continue };
         match first {
-            Some((before, other)) if !before.fits(sort) => return Err(several(other, value, scope)),
+            Some((before, other)) if !alike(before, found) => return Err(several(other, value, scope)),
             Some(_) => {}
-            None => first = Some((sort, value)),
+            None => first = Some((found, value)),
         }
     }
     Ok(())
+}
+
+/// Whether values fit each other that are so deep in lists.
+fn alike(one: (usize, Sort), other: (usize, Sort)) -> bool {
+    one.0 == other.0 && one.1.fits(other.1)
 }
 
 fn several(one: &Expr, other: &Expr, scope: &Scope<'_>) -> PolarsError {
@@ -192,12 +208,14 @@ pub(super) fn read(texts: Expr, dtype: &DataType) -> Expr {
 pub(super) fn columns(schemas: &[SchemaRef], by_name: bool) -> PolarsResult<()> {
     let Some((first, others)) = schemas.split_first() else { return Ok(()) };
     for (index, (name, of_first)) in first.iter().enumerate() {
-        let mut known = Sort::of(of_first).map(|sort| (sort, of_first));
+        let mut known = Sort::within(of_first).map(|sort| (sort, of_first));
         for other in others {
             let dtype = if by_name { other.get(name) } else { other.get_at_index(index).map(|(_, dtype)| dtype) };
-            let Some((dtype, sort)) = dtype.and_then(|dtype| Some((dtype, Sort::of(dtype)?))) else { continue };
+            let Some((dtype, sort)) = dtype.and_then(|dtype| Some((dtype, Sort::within(dtype)?))) else {
+                continue;
+            };
             match known {
-                Some((before, one)) if !before.fits(sort) => {
+                Some((before, one)) if !alike(before, sort) => {
                     let (one, dtype) = (named(&one.to_string()), named(&dtype.to_string()));
                     polars_bail!(InvalidOperation: "`{name}` is {one}, but the column of another query that goes under it is {dtype}: CAST one of them to the type of the other")
                 }

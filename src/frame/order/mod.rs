@@ -135,7 +135,8 @@ impl<'a> Fixer<'a> {
         Ok(match plan {
             DslPlan::Cache { input, id } => DslPlan::Cache { input: self.arc(input)?, id: *id },
             DslPlan::MapFunction { input, function } => {
-                DslPlan::MapFunction { input: self.arc(input)?, function: function.clone() }
+                let input = Arc::new(lists::together(function, self.scope(self.plan(input)?))?);
+                DslPlan::MapFunction { input, function: function.clone() }
             }
             DslPlan::HConcat { inputs, options } => DslPlan::HConcat { inputs: self.plans(inputs)?, options: *options },
             DslPlan::ExtContext { input, contexts } => {

@@ -78,6 +78,6 @@ pub(super) fn sum(input: Expr, dtype: &DataType, add: impl Fn(Expr) -> Expr) -> 
     match dtype {
         DataType::Int32 | DataType::UInt32 => add(input.cast(DataType::Int64)),
         DataType::Int64 | DataType::UInt64 => functions::narrowed(add(input.cast(DataType::Int128)), dtype),
-        _ => add(input),
+        dtype => functions::decimal_sum(input, dtype, add),
     }
 }

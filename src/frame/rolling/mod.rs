@@ -33,9 +33,9 @@ pub enum Aggregate {
     Sum,
     /// Their mean.
     Mean,
-    /// The smallest; NaN does not count.
+    /// The smallest; NaN is the largest number.
     Min,
-    /// The largest; NaN does not count.
+    /// The largest; NaN is the largest number.
     Max,
     /// The variance with this many degrees of freedom less, or its root.
     Var {

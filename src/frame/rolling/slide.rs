@@ -62,12 +62,6 @@ fn ranks(column: &Column) -> PolarsResult<Vec<Option<IdxSize>>> {
             *place = Some(rank);
         }
     }
-    if column.dtype().is_float() {
-        let values = column.cast(&DataType::Float64)?;
-        for (rank, value) in ranks.iter_mut().zip(values.f64()?.iter()) {
-            *rank = rank.filter(|_| value.is_some_and(|value| !value.is_nan()));
-        }
-    }
     Ok(ranks)
 }
 

@@ -144,8 +144,11 @@ pub(super) struct Order {
 
 enum Numbers {
     Whole(Vec<i64>),
-    Real(Vec<f64>),
+    Real(Vec<Real>),
 }
+
+/// A number in the order that rises: 1 before it where it is NaN, which no offset brings nearer to a number, -1 where that comes first.
+type Real = (i8, f64);
 
 impl Order {
     pub(super) fn of(column: &Column, descending: &[bool], sorted: &Sorted) -> PolarsResult<Self> {
@@ -155,8 +158,10 @@ impl Order {
         let values = if column.dtype().is_float() {
             let values = column.cast(&DataType::Float64)?;
             let sign = if turned { -1.0 } else { 1.0 };
-            // NaN is the largest number to a sort.
-            let number = |value: Option<f64>| value.map_or(0.0, |x| if x.is_nan() { f64::INFINITY } else { x }) * sign;
+            let number = |value: Option<f64>| match value {
+                Some(x) if x.is_nan() => (if turned { -1 } else { 1 }, 0.0),
+                value => (0, value.unwrap_or(0.0) * sign),
+            };
             Numbers::Real(values.f64()?.iter().map(number).collect())
         } else {
             let values = whole(&column)?;
@@ -218,14 +223,14 @@ impl Order {
     fn is_before(&self, at: usize, row: usize, offset: Offset) -> bool {
         match (&self.values, offset) {
             (Numbers::Whole(values), offset) => values[at] < values[row].saturating_add(whole_of(offset)),
-            (Numbers::Real(values), offset) => values[at] < values[row] + real(offset),
+            (Numbers::Real(values), offset) => values[at] < moved(values[row], offset),
         }
     }
 
     fn is_behind(&self, at: usize, row: usize, offset: Offset) -> bool {
         match (&self.values, offset) {
             (Numbers::Whole(values), offset) => values[at] > values[row].saturating_add(whole_of(offset)),
-            (Numbers::Real(values), offset) => values[at] > values[row] + real(offset),
+            (Numbers::Real(values), offset) => values[at] > moved(values[row], offset),
         }
     }
 }
@@ -237,12 +242,13 @@ fn whole_of(offset: Offset) -> i64 {
     }
 }
 
-fn real(offset: Offset) -> f64 {
-    match offset {
+fn moved((nan, value): Real, offset: Offset) -> Real {
+    let by = match offset {
         Offset::Zero => 0.0,
         Offset::Float(by) => by,
         Offset::Int(by) | Offset::Micros(by) => by as f64,
-    }
+    };
+    (nan, value + by)
 }
 
 /// Whole numbers as they are, dates and times in microseconds.

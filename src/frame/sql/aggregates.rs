@@ -1,11 +1,13 @@
 //! Aggregates that polars' SQL does not have, in words that it has; and parts of some that only the plan can say (see `frame/functions`).
 
-use super::super::functions::{DISTINCT, POPULATION, TRUTH, TUPLE};
+use super::super::functions::{DISTINCT, LISTED, POPULATION, TRUTH, TUPLE};
 use super::calls::{arguments, distinct, has_wildcard, is_distinct, is_one_of, name_of, of};
 use super::conditions::{and, nested};
 use super::forms::{as_choice, marked};
 use super::parse_expr;
-use sqlparser::ast::{Expr, Function, OrderByExpr, Value, WindowType};
+use sqlparser::ast::{
+    Expr, Function, FunctionArgumentClause, FunctionArguments, Ident, ObjectName, OrderByExpr, Value, WindowType,
+};
 
 /// What a call of an aggregate means; `None` where polars has it so.
 pub(super) fn meant(call: &Function) -> Result<Option<Expr>, String> {
@@ -18,6 +20,13 @@ pub(super) fn meant(call: &Function) -> Result<Option<Expr>, String> {
     match (&*name_of(call), arguments.as_slice()) {
         ("mean", &[value]) if !once => made(of(call, "AVG", vec![value.clone()])),
         ("approx_count_distinct", &[value]) => made(distinct(of(call, "COUNT", vec![value.clone()]))),
+        (name @ ("first" | "last"), &[_]) if call.over.is_none() && has_order(call) => {
+            let list = Function { name: ObjectName::from(Ident::new("ARRAY_AGG")), ..call.clone() };
+            let place = if name == "first" { "1" } else { "-1" };
+            Ok(parse_expr(&format!("array_get({list}, {place})")).ok())
+        }
+        // Of no rows there is no list.
+        ("array_agg", &[_]) if call.over.is_none() => Ok(Some(as_choice(&Expr::Function(call.clone()), LISTED))),
         ("bool_and" | "every", &[value]) => made(of(call, "MIN", vec![as_choice(value, TRUTH)])),
         ("bool_or", &[value]) => made(of(call, "MAX", vec![as_choice(value, TRUTH)])),
         ("count_if", &[condition]) => made(of(call, "COUNT", vec![kept(&constant(), condition)])),
@@ -74,6 +83,11 @@ fn made_once(call: &Function, name: &str, value: &Expr) -> Option<Function> {
     let value = as_choice(&value, DISTINCT);
     let value = if of_all { as_choice(&value, POPULATION) } else { value };
     Some(Function { filter: None, ..of(call, name, vec![value]) })
+}
+
+/// Whether its arguments have an order, and nothing else is said of them.
+fn has_order(call: &Function) -> bool {
+    matches!(&call.args, FunctionArguments::List(list) if matches!(list.clauses.as_slice(), [FunctionArgumentClause::OrderBy(_)]))
 }
 
 fn is_in_order(call: &Function) -> bool {

@@ -131,9 +131,9 @@ impl<'q, 'a> Asked<'q, 'a> {
         }
         let inner = Scope::of(select, tables);
         let (mut local, mut around) = (Vec::new(), Vec::new());
-        for part in select.selection.iter().flat_map(conjuncts) {
-            let parts = if whose(part, &inner, outer) == Whose::Inner { &mut local } else { &mut around };
-            parts.push(part.clone());
+        for part in select.selection.iter().flat_map(conjuncts).flat_map(ends) {
+            let parts = if whose(&part, &inner, outer) == Whose::Inner { &mut local } else { &mut around };
+            parts.push(part);
         }
         Some(Self { select, inner, local, around })
     }
@@ -146,6 +146,17 @@ impl<'q, 'a> Asked<'q, 'a> {
         };
         let columns = self.select.projection.iter().map(column).collect::<Option<Vec<_>>>()?;
         Some(columns).filter(|columns| columns.len() == count)
+    }
+}
+
+/// A condition; one that asks whether a value lies between two as a comparison with each.
+fn ends(condition: &Expr) -> Vec<Expr> {
+    let compared = |expr: &Expr, op, end: &Expr| binary(expr.clone(), op, end.clone());
+    match condition {
+        Expr::Between { expr, negated: false, low, high } => {
+            vec![compared(expr, BinaryOperator::GtEq, low), compared(expr, BinaryOperator::LtEq, high)]
+        }
+        other => vec![other.clone()],
     }
 }
 

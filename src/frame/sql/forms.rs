@@ -13,8 +13,8 @@ use super::conditions::has_column;
 use super::holds::Holds;
 use super::scalars::Plan;
 use super::{
-    Problem, compared, distinct, distinct_on, exists, frames, groups, meanings, no_table, on, qualify, regroup,
-    scalars, semi, sets, unnest, using, windows,
+    Problem, compared, distinct, distinct_on, exists, frames, groups, meanings, no_table, on, qualify, refused,
+    regroup, scalars, semi, sets, unnest, using, windows,
 };
 use crate::types::TableSchema;
 use polars::prelude::{PolarsResult, polars_bail, polars_err};
@@ -38,6 +38,9 @@ pub(super) fn problems<T: VisitMut + Visit + Clone>(text: &str, ast: &T, holds: 
     }
     let ast = written_out.as_ref().unwrap_or(ast);
     let mut found = Vec::new();
+    if holds.odd {
+        found.extend(refused::problems(text, ast));
+    }
     if holds.windows {
         found.extend(frames::problems(text, ast));
         found.extend(windows::problems(text, ast));

@@ -5,10 +5,11 @@ use super::calls::is_one_of;
 use super::columns::{Columns, Tables};
 use super::holds::is_grouped;
 use super::place::range;
-use super::{Problem, walks};
+use super::{Problem, parse_expr, walks};
 use crate::types::TableSchema;
 use sqlparser::ast::{
     Expr, GroupByExpr, Ident, OrderByKind, Query, Select, SelectItem, SetExpr, Spanned, Value, Visit, Visitor,
+    visit_expressions,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -83,7 +84,8 @@ pub(super) fn has<T: Visit>(part: &T, is: fn(&Expr) -> bool) -> bool {
     first(part, is).is_some()
 }
 
-fn first<T: Visit>(part: &T, is: fn(&Expr) -> bool) -> Option<Box<Expr>> {
+/// The first part of which this is true, not in a query inside of it.
+pub(super) fn first<T: Visit>(part: &T, is: fn(&Expr) -> bool) -> Option<Box<Expr>> {
     let look = |expr: &Expr| match is(expr) {
         true => ControlFlow::Break(Box::new(expr.clone())),
         false => ControlFlow::Continue(()),
@@ -161,7 +163,55 @@ fn column(expr: &Expr) -> Option<&[Ident]> {
 pub(super) fn problems<T: Visit>(text: &str, ast: &T, inputs: &BTreeMap<String, TableSchema>) -> Vec<Problem> {
     let mut judge = Judge { text, tables: Tables::new(inputs), found: Vec::new() };
     let _ = ast.visit(&mut judge);
+    judge.found.extend(inside(text, ast));
     judge.found
+}
+
+/// Whether this is made of more than one row.
+fn is_of_rows(expr: &Expr) -> bool {
+    is_aggregate(expr) || is_window(expr)
+}
+
+/// What is inside of an aggregate and is of more than one row itself: polars computes both for the same group.
+fn inside<T: Visit>(text: &str, ast: &T) -> Vec<Problem> {
+    let mut found = Vec::new();
+    let _ = visit_expressions(ast, |expr| {
+        if let Expr::Function(outer) = expr
+            && is_aggregate(expr)
+            && let Some(inner) = first(&outer.args, is_of_rows).or_else(|| first(&outer.filter, is_of_rows))
+            && let Expr::Function(call) = &*inner
+        {
+            let message = match call.over {
+                Some(_) => {
+                    "an aggregate is of rows, and a window is made after it: compute the window in a `WITH` first"
+                        .to_owned()
+                }
+                None => format!(
+                    "`{inner}` is an aggregate inside of another: compute it in a `WITH` first; over all groups it is `{expr} OVER ()`"
+                ),
+            };
+            found.push(Problem::syntax(message, range(text, call.name.span())));
+        }
+        ControlFlow::<()>::Continue(())
+    });
+    found
+}
+
+/// What is wrong with windows in an expression that gives one value for each group. What cannot be read is told elsewhere.
+#[must_use]
+pub fn window_problems(text: &str) -> Vec<Problem> {
+    let Ok(expr) = parse_expr(text) else { return Vec::new() };
+    let mut found = Vec::new();
+    let _ = visit_expressions(&expr, |part| {
+        if let Expr::Function(call) = part
+            && call.over.is_some()
+        {
+            let message = "a window gives a value for each row, and here is one for each group: the step `window` before this one makes it a column";
+            found.push(Problem::syntax(message, range(text, call.name.span())));
+        }
+        ControlFlow::<()>::Continue(())
+    });
+    found
 }
 
 struct Judge<'a> {

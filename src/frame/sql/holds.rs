@@ -1,8 +1,8 @@
 //! What a query holds, found in one walk: most queries hold little of what others are rewritten for, and need no other walk.
 
 use super::calls::is_one_of;
-use super::meanings;
 use super::smallest::constraint;
+use super::{meanings, refused};
 use sqlparser::ast::{
     Distinct, Expr, GroupByExpr, JoinConstraint, Query, Select, SetExpr, TableFactor, Visit, Visitor, WindowType,
 };
@@ -37,6 +37,8 @@ pub(super) struct Holds {
     pub(super) unnest: bool,
     /// Words that mean something else to polars.
     pub(super) meanings: bool,
+    /// What polars does not know (see `refused`).
+    pub(super) odd: bool,
     /// Comparisons of two types, as polars said.
     pub(super) types: bool,
 }
@@ -68,6 +70,7 @@ impl Visitor for Holds {
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
         self.sets |= matches!(*query.body, SetExpr::SetOperation { .. });
+        self.odd |= refused::of_query(query).is_some();
         ControlFlow::Continue(())
     }
 
@@ -87,11 +90,13 @@ impl Visitor for Holds {
 
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
         self.unnest |= matches!(factor, TableFactor::UNNEST { .. });
+        self.odd |= refused::of_table(factor).is_some();
         ControlFlow::Continue(())
     }
 
     fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
         self.meanings = self.meanings || meanings::has_another(expr);
+        self.odd = self.odd || refused::of_value(expr).is_some();
         match expr {
             Expr::Function(call) => {
                 self.calls = true;

@@ -5,7 +5,7 @@ use super::calls::{arguments, name_of, of};
 use super::conditions::nested;
 use super::forms::marked;
 use super::place::of_expr;
-use super::{Problem, aggregates, constants, matches, moments, parse_expr, ranks};
+use super::{Problem, aggregates, constants, matches, moments, parse_expr, ranks, rows};
 use sqlparser::ast::{
     BinaryOperator, Expr, Function, Select, Spanned, UnaryOperator, Value, Visit, VisitMut, VisitorMut,
     visit_expressions,
@@ -88,7 +88,10 @@ fn meant(expr: &Expr) -> Result<Option<Expr>, String> {
         return called(call);
     }
     let other = match moments::meant(expr)? {
-        None => matches::meant(expr)?,
+        None => match matches::meant(expr)? {
+            None => rows::meant(expr)?,
+            pattern => pattern,
+        },
         interval => interval,
     };
     Ok(other.or_else(|| constants::folded(expr)).or_else(|| plainly(expr)))
@@ -137,6 +140,10 @@ fn plainly(expr: &Expr) -> Option<Expr> {
             Some(whole)
         }
         Expr::Value(value) => match &value.value {
+            // What was written in another way is a text as any other.
+            Value::EscapedStringLiteral(text)
+            | Value::NationalStringLiteral(text)
+            | Value::UnicodeStringLiteral(text) => Some(Expr::value(Value::SingleQuotedString(text.clone()))),
             // polars reads no exponents.
             Value::Number(text, long) if text.contains(['e', 'E']) => {
                 let mut plain = format!("{}", text.parse::<f64>().ok().filter(|value| value.is_finite())?);

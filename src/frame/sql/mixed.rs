@@ -12,6 +12,7 @@ fn table() -> TableSchema {
         ("d", "date"),
         ("ts", "datetime"),
         ("m", "decimal(10, 2)"),
+        ("l", "list(str)"),
     ];
     TableSchema::new(columns.map(|(name, dtype)| ColumnType::new(name, dtype.parse().expect("a type"))).into())
 }
@@ -36,6 +37,9 @@ fn values_of_one_type_are_asked_for_by_check() {
         ("CASE WHEN b THEN i WHEN i > 3 THEN x WHEN i > 4 THEN NULL ELSE s END", "found"),
         ("CASE WHEN b THEN 'a' ELSE 1 END", "values of one type are needed here, found str and"),
         ("if(b, d, s)", "found date and str"),
+        ("coalesce(l, [1])", "values of one type are needed here, found list(str) and list(i64)"),
+        ("CASE WHEN b THEN [1] WHEN i > 2 THEN l END", "found list(i64) and list(str)"),
+        ("CASE WHEN b THEN l ELSE s END", "found list(str) and str"),
         ("greatest(d, i)", "found date and i64"),
         ("least(ts, x)", "found datetime and f64"),
         ("b + s", "arithmetic needs numbers, found bool and str"),
@@ -50,6 +54,9 @@ fn values_of_one_type_are_asked_for_by_check() {
         assert!(found.iter().any(|problem| problem.message.contains(says)), "{text}: {found:?}");
         assert!(check_query(&format!("SELECT {text} AS v FROM t"), &tables(), FloatSums::Exact).is_err(), "{text}");
     }
+    let lists = "SELECT l FROM t UNION ALL SELECT [1] FROM u";
+    let found = check_query(lists, &tables(), FloatSums::Exact).expect_err("lists of two types").remove(0);
+    assert!(found.message.contains("`l` is list(str), but the column"), "{found:?}");
 }
 
 #[test]
@@ -58,6 +65,8 @@ fn values_that_fit_are_right() {
         "coalesce(i, 0.5)",
         "coalesce(NULL, s)",
         "coalesce(s, NULL, 'none')",
+        "coalesce(l, ['none'], NULL)",
+        "CASE WHEN b THEN [1] ELSE [2.5] END",
         "coalesce(i, x, m)",
         "coalesce(b, false)",
         "coalesce(ts, d)",

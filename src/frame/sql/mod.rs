@@ -27,7 +27,9 @@ mod on;
 mod place;
 mod qualify;
 mod ranks;
+mod refused;
 mod regroup;
+mod rows;
 mod said;
 mod scalars;
 mod scope;
@@ -39,6 +41,9 @@ mod unnest;
 mod using;
 mod walks;
 mod windows;
+
+pub use groups::window_problems;
+pub use windows::function_problems;
 
 use super::order::{Resolved, Scalar, fixed_with};
 use super::schema::{from_polars_schema, polars_schema};
@@ -218,6 +223,9 @@ fn by_itself(error: &PolarsError) -> Option<PolarsError> {
     ))
 }
 
+/// What is said of a query in an expression.
+const NO_QUERY: &str = "an expression cannot hold a query: use a stage of kind `sql`";
+
 /// The type of an expression over a table of this schema; `None` where it cannot be known yet.
 ///
 /// # Errors
@@ -227,6 +235,9 @@ pub fn check_expr(text: &str, schema: &TableSchema, sums: FloatSums) -> Result<O
     let tables = BTreeMap::from([(String::new(), schema.clone())]);
     let mut problems = Names::new(text, &tables).check_expr(&expr);
     let holds = Holds::of(&expr);
+    if holds.queries && problems.is_empty() {
+        problems.push(Problem::syntax(NO_QUERY, place::word_like(text, "select")));
+    }
     problems.extend(forms::problems(text, &expr, holds));
     if holds.unnest {
         let message =
@@ -393,6 +404,20 @@ mod tests {
         assert!(problem.message.contains("f64 to i32 cuts fractions off"), "{}", problem.message);
         for said in
             ["CAST(ROUND(dep_delay) AS INT)", "TRY_CAST(dep_delay AS INT)", "CAST(day AS TINYINT)", "CAST(7.5 AS INT)"]
+        {
+            check_query(&format!("SELECT {said} AS d FROM flights"), &tables(), FloatSums::Exact).expect(said);
+        }
+        for (said, says) in [
+            ("CAST(day AS DATE)", "`CAST` of i64 to date takes it for days since 1970 without saying so"),
+            ("CAST(20240131 AS DATE)", "takes it for days since 1970"),
+            ("CAST(day AS TIMESTAMP)", "takes it for microseconds since 1970"),
+            ("CAST(TRY_CAST(carrier AS DATE) AS INT)", "`CAST` of date to i32 gives days since 1970"),
+        ] {
+            let problem = &problems(&format!("SELECT {said} AS d FROM flights"))[0];
+            assert!(problem.message.contains(says), "{said}: {problem:?}");
+        }
+        for said in
+            ["TRY_CAST(day AS DATE)", "CAST('2024-01-31' AS DATE)", "CAST(TRY_CAST(carrier AS TIMESTAMP) AS DATE)"]
         {
             check_query(&format!("SELECT {said} AS d FROM flights"), &tables(), FloatSums::Exact).expect(said);
         }

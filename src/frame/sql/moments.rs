@@ -5,7 +5,7 @@ use super::super::functions::{Between, Unit};
 use super::calls::{arguments, is_one_of, name_of};
 use super::forms::{as_choice, marked};
 use super::{frames, parse_expr};
-use polars::prelude::Duration;
+use polars::prelude::{Duration, NamedFrom, PlSmallStr, Series};
 use sqlparser::ast::{BinaryOperator, DataType, Expr, Function, Interval, TypedString, Value, ValueWithSpan};
 
 /// Functions that give one part of a date or time, and what `EXTRACT` calls it.
@@ -92,7 +92,10 @@ pub(super) fn meant(expr: &Expr) -> Result<Option<Expr>, String> {
     use BinaryOperator as B;
     match expr {
         Expr::Interval(interval) => Ok(with_unit(interval)?.map(Expr::Interval)),
-        Expr::TypedString(written) => Ok(midnight(written).map(Expr::TypedString)),
+        Expr::TypedString(written) => {
+            is_day(written)?;
+            Ok(midnight(written).map(Expr::TypedString))
+        }
         Expr::BinaryOp { left, op: op @ (B::Plus | B::Minus), right } => match (left.as_ref(), right.as_ref()) {
             (Expr::Interval(_), Expr::Interval(_)) => Ok(None),
             (Expr::Interval(_), _) if *op == B::Plus => {
@@ -117,16 +120,32 @@ pub(super) fn meant(expr: &Expr) -> Result<Option<Expr>, String> {
     }
 }
 
+/// Refuses `DATE '2024-02-30'`, of which polars makes a missing value.
+fn is_day(written: &TypedString) -> Result<(), String> {
+    let (DataType::Date, Value::SingleQuotedString(text)) = (&written.data_type, &written.value.value) else {
+        return Ok(());
+    };
+    let read = || Series::new(PlSmallStr::EMPTY, [text.as_str()]).cast(&polars::prelude::DataType::Date);
+    match is_date(text) && read().is_ok_and(|read| read.null_count() == 0) {
+        true => Ok(()),
+        false => Err(format!("'{text}' is no day of the calendar: a date is written `DATE '2024-01-31'`")),
+    }
+}
+
+/// Whether a text has the form of a date.
+fn is_date(text: &str) -> bool {
+    let fits = |(at, byte): (usize, u8)| if at == 4 || at == 7 { byte == b'-' } else { byte.is_ascii_digit() };
+    text.len() == 10 && text.bytes().enumerate().all(fits)
+}
+
 /// `TIMESTAMP '2024-01-31'` with its time of day.
 fn midnight(written: &TypedString) -> Option<TypedString> {
     let TypedString { data_type: DataType::Timestamp(..) | DataType::Datetime(..), value, .. } = written else {
         return None;
     };
     let Value::SingleQuotedString(text) = &value.value else { return None };
-    let fits = |(at, byte): (usize, u8)| if at == 4 || at == 7 { byte == b'-' } else { byte.is_ascii_digit() };
-    let is_date = text.len() == 10 && text.bytes().enumerate().all(fits);
     let whole = || Value::SingleQuotedString(format!("{text} 00:00:00"));
-    is_date.then(|| TypedString { value: ValueWithSpan { value: whole(), span: value.span }, ..written.clone() })
+    is_date(text).then(|| TypedString { value: ValueWithSpan { value: whole(), span: value.span }, ..written.clone() })
 }
 
 fn text_of(interval: &Interval) -> Option<&str> {
@@ -178,6 +197,17 @@ mod tests {
         assert_eq!(of("TIMESTAMP '2024-01-31'").as_deref(), Some("TIMESTAMP '2024-01-31 00:00:00'"));
         for same in ["TIMESTAMP '2024-01-31 10:00:00'", "DATE '2024-01-31'", "TIMESTAMP '31.01.2024'"] {
             assert_eq!(of(same), None, "{same}");
+        }
+    }
+
+    #[test]
+    fn a_day_that_is_none_is_refused() {
+        for wrong in ["2024-02-30", "2023-02-29", "2024-13-01", "2024-2-3", "31.01.2024", ""] {
+            let found = meant(&parse_expr(&format!("DATE '{wrong}'")).expect("one")).expect_err(wrong);
+            assert!(found.starts_with(&format!("'{wrong}' is no day of the calendar")), "{found}");
+        }
+        for right in ["2024-02-29", "1600-02-29", "9999-12-31"] {
+            assert_eq!(meant(&parse_expr(&format!("DATE '{right}'")).expect("one")), Ok(None));
         }
     }
 }

@@ -60,7 +60,7 @@ impl<'a> Names<'a> {
         if let Some(relation) = self.relations.first() {
             let place =
                 relation.0.first().and_then(|part| part.as_ident()).and_then(|ident| range(self.text, ident.span));
-            self.problems.push(Problem::syntax("an expression cannot hold a query: use a stage of kind `sql`", place));
+            self.problems.push(Problem::syntax(super::NO_QUERY, place));
             return self.sorted();
         }
         self.judge_columns();

@@ -38,6 +38,11 @@ pub(super) fn plain(message: &str) -> String {
     {
         return format!("two columns are called `{name}`: call one of them otherwise, with AS");
     }
+    if let Some((_, name)) = message.split_once("the name '")
+        && let Some((name, _)) = name.split_once("' passed to ")
+    {
+        return format!("two columns are called `{name}`: call one of them otherwise, with AS");
+    }
     if message.starts_with("operator BitwiseXor is not") {
         return "`^` is a power to some databases and a comparison of bits to others: write `power(a, b)` or `xor(a, b)`".to_owned();
     }
@@ -102,6 +107,18 @@ fn asked(message: &str) -> Option<String> {
     if let Some(call) = found("no function matches the given name and arguments: ") {
         return Some(format!("{call} has other arguments than the function takes"));
     }
+    if let Some(number) = found("cannot parse literal: ") {
+        let number = number.trim_matches('"');
+        return Some(format!(
+            "{number} has no room in i64: whole numbers go up to 9223372036854775807, and with a point or as `CAST('{number}' AS DOUBLE)` it is a float"
+        ));
+    }
+    if let Some(value) = found("offset must be positive (found ") {
+        let value = value.trim_end_matches(')');
+        return Some(format!(
+            "`lag` looks back and `lead` ahead, by 0 rows or more, found {value}: take the other one"
+        ));
+    }
     if let Some(argument) = found("cannot parse literal ") {
         let name = argument.split_once("value: \"").and_then(|(_, rest)| rest.split_once('"'));
         let of = name.map(|(name, _)| format!(", found `{name}`")).unwrap_or_default();
@@ -114,7 +131,7 @@ fn asked(message: &str) -> Option<String> {
     }
     message
         .starts_with("array element ")
-        .then(|| "the values of a list are written out: `a IN (b, 3)` is `a = b OR a = 3`".to_owned())
+        .then(|| "the values of a list are written out, as in `[1, 2]`: columns have no list".to_owned())
 }
 
 /// What is not known, and places that take few things.
@@ -130,7 +147,7 @@ fn limited(message: &str) -> Option<String> {
     if let Some(value) = message.strip_prefix("ORDER BY requires a valid expression or positive ordinal; found ") {
         return Some(format!("ORDER BY takes columns and expressions, found {value}: in single quotes it is a text"));
     }
-    if message.starts_with("non-numeric arguments for LIMIT") || message.contains("FSET conversion error") {
+    if message.starts_with("non-numeric arguments for LIMIT") || message.contains("conversion error: invalid digit") {
         return Some("LIMIT and OFFSET take a whole number that is written out".to_owned());
     }
     let operator = message.strip_prefix("unary operator (").or_else(|| message.strip_prefix("operator "))?;
@@ -169,6 +186,7 @@ pub(super) fn problem_of(
             return Problem { kind: ProblemKind::Type, message, range };
         }
         PolarsError::Duplicate(_) => ProblemKind::Duplicate,
+        PolarsError::ComputeError(said) if said.contains("is duplicate") => ProblemKind::Duplicate,
         PolarsError::InvalidOperation(_) | PolarsError::SchemaMismatch(_) | PolarsError::ComputeError(_) => {
             ProblemKind::Type
         }
@@ -202,6 +220,14 @@ mod tests {
             ("ORDER BY ordinal value must refer to a valid column; found 7", "there is none at 7"),
             ("OFFSET conversion error: invalid digit found in string", "take a whole number"),
             ("array element Identifier(Ident { value: \"d\" }) is not supported", "written out"),
+            ("LIMIT/FETCH conversion error: invalid digit found in string", "take a whole number"),
+            ("the name 'literal' passed to `LazyFrame.with_columns` is duplicate", "two columns are called `literal`"),
+            ("cannot parse literal: \"99999999999999999999\"", "99999999999999999999 has no room in i64"),
+            ("offset must be positive (found -1)", "0 rows or more, found -1"),
+            (
+                "floor_div operation not supported for dtype `decimal[38,2]`",
+                "`//` is of whole numbers and floats, found decimal",
+            ),
             ("unsupported function 'average'", "there is no function `average`: write `avg(x)`"),
             ("unsupported function 'mode'", "there is no function `mode`"),
             (

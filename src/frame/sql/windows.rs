@@ -1,9 +1,9 @@
 //! Windows that have a name, `OVER w … WINDOW w AS (…)`, are written out where they are used: polars takes some of their functions for
 //! others. And functions that polars does not know in a window, or in its order, although it says nothing.
 
-use super::Problem;
 use super::calls::{is_one_of, name_of};
-use super::place::range;
+use super::place::{range, word_like};
+use super::{Problem, parse_expr};
 use sqlparser::ast::{
     Expr, Function, NamedWindowDefinition, NamedWindowExpr, Query, Select, Spanned, Visit, VisitMut, VisitorMut,
     WindowSpec, WindowType, visit_expressions,
@@ -169,4 +169,22 @@ fn wrong(call: &Function) -> Option<String> {
     }
     (!window.order_by.is_empty())
         .then(|| format!("`{name}` in a window is of the whole group: leave the ORDER BY out of its OVER"))
+}
+
+/// What is wrong with the function of a window whose OVER is made of other fields. What cannot be read is told elsewhere.
+#[must_use]
+pub fn function_problems(text: &str) -> Vec<Problem> {
+    let (message, place) = match parse_expr(text) {
+        Ok(Expr::Function(call)) if call.over.is_none() => return Vec::new(),
+        Ok(Expr::Function(_)) => (
+            "OVER is made of the step's `by`, `order`, `rows` and `range`: write the function alone",
+            word_like(text, "over"),
+        ),
+        Ok(_) => (
+            "a window is of one function, such as `sum(n)`: a step `derive` after this one computes with its column",
+            Some(0..text.len()),
+        ),
+        Err(_) => return Vec::new(),
+    };
+    vec![Problem::syntax(message, place)]
 }

@@ -14,6 +14,7 @@ mod terms;
 
 pub(super) use rewrite::in_streaming_form;
 
+use super::functions::decimal_sum;
 use moments::Moment;
 use polars::prelude::*;
 use schemars::JsonSchema;
@@ -45,7 +46,7 @@ pub(super) fn exact_aggregate(aggregate: &AggExpr, dtype: &DataType) -> Option<E
     match (dtype, moment) {
         (DataType::Float32 | DataType::Float64, _) => Some(call(moment, input, dtype.clone())),
         (DataType::Boolean, Moment::Mean) => Some(whole_mean(input.cast(DataType::UInt8))),
-        (DataType::Decimal(..), Moment::Mean) => Some(mean_of_sum(input.clone().sum(), input)),
+        (DataType::Decimal(..), Moment::Mean) => Some(mean_of_sum(decimal_sum(input.clone(), dtype, Expr::sum), input)),
         (integer, Moment::Mean) if integer.is_integer() => Some(whole_mean(input)),
         (DataType::Boolean | DataType::Decimal(..), _) => Some(numbers(input)),
         (integer, _) if integer.is_integer() => Some(numbers(input)),

@@ -166,6 +166,18 @@ fn a_query_of_one_value_is_always_there() {
             ("SELECT at FROM t WHERE EXISTS (SELECT max(u.n) FROM t u WHERE u.at = t.n + 9) AND at < 3", &["1", "2"]),
             ("SELECT at FROM t WHERE NOT EXISTS (SELECT count(*) FROM t u WHERE u.at = t.n)", &[]),
             ("SELECT at FROM t WHERE EXISTS (SELECT u.n FROM t u WHERE u.at = t.n AND u.at < 2)", &["2", "6"]),
+            (
+                "SELECT at FROM t WHERE EXISTS (SELECT 1 FROM t u WHERE u.k = 'b' AND t.at BETWEEN u.n AND u.at)",
+                &["1", "2"],
+            ),
+            (
+                "SELECT at FROM t WHERE NOT EXISTS (SELECT 1 FROM t u WHERE u.k = 'b' AND t.at BETWEEN u.n AND u.at)",
+                &["3", "4", "5", "6"],
+            ),
+            (
+                "SELECT at FROM t WHERE EXISTS (SELECT 1 FROM t u WHERE (u.at BETWEEN t.n AND t.n + 0) AND u.k = t.k)",
+                &["1", "3", "6"],
+            ),
         ],
     );
 }

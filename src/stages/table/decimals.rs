@@ -1,6 +1,6 @@
 //! Decimals by themselves, in every place where rows are told apart by them.
 
-use super::answers::right_in;
+use super::answers::{answer, right_in};
 use super::expect::Expect;
 use super::profile::Profile;
 use super::stepwise::Table;
@@ -56,4 +56,29 @@ fn steps_and_kinds_tell_rows_apart_by_them() {
     let unique = run::<Expect>(&bench, "from = \"prices\"\nchecks.price = { unique = [\"price\"] }");
     assert_eq!(unique.expect("it runs").len(), 2);
     run::<Profile>(&bench, "from = \"prices\"").expect("it runs");
+}
+
+#[test]
+fn what_has_no_room_is_an_error_and_no_other_number() {
+    let bench = bench();
+    let big = "CAST('60000000000000000000000000' AS DECIMAL(38, 12))";
+    for query in [
+        format!("SELECT sum({big}) AS s FROM t"),
+        format!("SELECT avg({big}) AS s FROM t"),
+        format!("SELECT sum({big}) OVER (PARTITION BY n > 0) AS s FROM t"),
+        "SELECT CAST(price AS DECIMAL(38, 30)) + n * 100000000 AS s FROM t".to_owned(),
+    ] {
+        let found = answer(&bench, "prices", &query).join(" ");
+        assert!(found.contains("has more than 38 digits") || found.contains("conversion from"), "{query}: {found}");
+    }
+    right_in(
+        &bench,
+        "prices",
+        &[
+            ("SELECT sum(CAST(price AS DECIMAL(38, 20))) AS s FROM t", &["15.25000000000000000000"]),
+            ("SELECT price + n AS s FROM t WHERE n < 3", &["2.50", "4.25"]),
+            ("SELECT 3 - price AS s FROM t WHERE n < 3", &["1.50", "0.75"]),
+            ("SELECT price + CAST(0.125 AS DECIMAL(10, 3)) AS s FROM t WHERE n = 1", &["1.625"]),
+        ],
+    );
 }

@@ -38,6 +38,10 @@ mod constants;
 #[cfg(test)]
 mod decimals;
 #[cfg(test)]
+mod lists;
+#[cfg(test)]
+mod nan;
+#[cfg(test)]
 mod nearest;
 #[cfg(test)]
 mod ordinary;

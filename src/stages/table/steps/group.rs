@@ -1,10 +1,10 @@
 //! One row for each group.
 
 use super::super::columns::{OneOrMany, select};
-use super::super::report::expr_type;
+use super::super::report::{expr_type, report_expr};
 use super::{Rule, Tables, after, matching};
 use crate::diag::codes;
-use crate::frame::sql::plan_expr;
+use crate::frame::sql::{plan_expr, window_problems};
 use crate::frame::{FloatSums, failed};
 use crate::stage::{CheckCx, Path, StageError};
 use crate::types::{DType, TableSchema};
@@ -68,7 +68,14 @@ impl Group {
                     .label("the name is taken")
                     .hint("give the aggregate another name");
             }
-            let dtype = expr_type(text, input, sums, &place, cx);
+            let windows = window_problems(text);
+            let dtype = match windows.is_empty() {
+                true => expr_type(text, input, sums, &place, cx),
+                false => {
+                    report_expr(windows, input, &place, cx);
+                    None
+                }
+            };
             types.insert(name.as_str(), dtype.unwrap_or(DType::Unknown));
         }
         types

@@ -15,6 +15,10 @@ fn steps_that_no_row_could_pass_are_refused() {
     for (step, code, says) in [
         (r#"{ cast = { l = "str" } }"#, "E0214", "column `l` is list(i64), which has no form as str"),
         (r#"{ derive = { v = "unnest(l)" } }"#, "E0216", "the step `explode` does"),
+        (r#"{ derive = { v = "(SELECT 1)" } }"#, "E0216", "an expression cannot hold a query"),
+        (r#"{ filter = "i IN (SELECT 1)" }"#, "E0216", "an expression cannot hold a query"),
+        (r#"{ window = { by = "k", columns = { v = "i + 1" } } }"#, "E0216", "a window is of one function"),
+        (r#"{ window = { by = "k", columns = { v = "sum(i) OVER ()" } } }"#, "E0216", "write the function alone"),
         (r#"{ derive = { v = "i + s" } }"#, "E0214", "arithmetic needs numbers, found i64 and str"),
         (r#"{ pivot = { on = "l", columns = ["a"], by = "k", value = "i" } }"#, "E0214", "column `l` is list(i64)"),
         (r#"{ pivot = { on = "i", columns = ["x"], by = "k", value = "s" } }"#, "E0214", "is i64, and never `x`"),

@@ -203,6 +203,7 @@ impl Step {
     pub(super) fn blame(&self, cx: &RunCx<'_>, before: impl FnOnce() -> Option<LazyFrame>) -> Option<String> {
         match self {
             Self::Cast(step) => step.blame(cx, before()?),
+            Self::Explode(step) => step.blame(cx, before()?),
             _ => None,
         }
     }
@@ -218,7 +219,10 @@ impl Step {
                 error.hint("filter or mend those values before, or make them missing: `TRY_CAST(a AS INT)`")
             }
             Self::Pivot(_) => error.hint("list the value in `columns`, or filter those rows before"),
-            Self::Explode(_) => error.hint("lists that are taken apart together must be equally long in each row"),
+            Self::Explode(_) => error.hint(
+                "lists that are taken apart together must be equally long in each row: filter the others, or take them apart \
+                 one by one; `SELECT unnest(a) AS a, unnest(b) AS b` of SQL fills the shorter ones up",
+            ),
             _ => error,
         }
     }

@@ -4,7 +4,7 @@ use super::super::columns::{OneOrMany, column};
 use super::super::report::report_expr;
 use super::frame::{self, RangeFrame, RowFrame};
 use super::{Rule, Tables};
-use crate::frame::sql::{check_expr, plan_expr};
+use crate::frame::sql::{check_expr, function_problems, plan_expr};
 use crate::frame::{FloatSums, failed};
 use crate::stage::{CheckCx, Path, StageError};
 use crate::types::{DType, TableSchema};
@@ -69,7 +69,12 @@ impl Rule for Window {
         let known = cx.count() == before;
         let mut output = input.clone();
         for (name, function) in &self.columns {
-            let checked = if known { check_expr(&self.text(function), &input, sums) } else { Ok(None) };
+            let wrong = function_problems(function);
+            let checked = match (known, wrong.is_empty()) {
+                (_, false) => Err(wrong),
+                (true, true) => check_expr(&self.text(function), &input, sums),
+                (false, true) => Ok(None),
+            };
             let dtype = checked.unwrap_or_else(|mut problems| {
                 for problem in &mut problems {
                     problem.range = problem.range.take().filter(|range| range.end <= function.len());
