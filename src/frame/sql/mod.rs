@@ -28,6 +28,7 @@ mod place;
 mod qualify;
 mod ranks;
 mod regroup;
+mod reserved;
 mod said;
 mod scalars;
 mod scope;
@@ -273,11 +274,17 @@ fn empty(schema: &TableSchema) -> Option<LazyFrame> {
 fn parser(text: &str) -> Result<Parser<'static>, Problem> {
     let options = ParserOptions { trailing_commas: true, ..Default::default() };
     let parser = Parser::new(&GenericDialect).with_options(options);
-    parser.try_with_sql(text).map_err(|error| place::parse_problem(text, &error))
+    match reserved::users_in_quotes(text) {
+        Some(tokens) => Ok(parser.with_tokens_with_locations(tokens)),
+        None => parser.try_with_sql(text).map_err(|error| place::parse_problem(text, &error)),
+    }
 }
 
 fn parse(query: &str) -> Result<Statement, Problem> {
-    let mut statements = parser(query)?.parse_statements().map_err(|error| place::parse_problem(query, &error))?;
+    let mut parser = parser(query)?;
+    let mut statements = parser.parse_statements().map_err(|error| place::parse_problem(query, &error))?;
+    // For the parser a statement ends before an END, whatever follows.
+    ends(query, &parser, "query")?;
     let whole = Some(0..query.len());
     match (statements.pop(), statements.is_empty()) {
         (None, _) => Err(Problem::syntax("the query is empty", whole)),
@@ -297,12 +304,20 @@ fn parse_expr(text: &str) -> Result<sqlparser::ast::Expr, Problem> {
     let mut parser = parser(text)?;
     let mut expr = parser.parse_expr().map_err(|error| place::parse_problem(text, &error))?;
     distinct::apart(text, &mut expr);
+    ends(text, &parser, "expression")?;
+    Ok(expr)
+}
+
+/// That nothing follows what was read.
+fn ends(text: &str, parser: &Parser<'_>, what: &str) -> Result<(), Problem> {
     let rest = parser.peek_token();
     if rest.token == sqlparser::tokenizer::Token::EOF {
-        return Ok(expr);
+        return Ok(());
     }
+    let found = rest.token.to_string();
+    let remedy = reserved::in_quotes(&found).map_or_else(String::new, |remedy| format!(": {remedy}"));
     let range = place::range(text, rest.span);
-    Err(Problem::syntax(format!("expected the end of the expression, found `{}`", rest.token), range))
+    Err(Problem::syntax(format!("expected the end of the {what}, found `{found}`{remedy}"), range))
 }
 
 #[cfg(test)]

@@ -38,6 +38,13 @@ pub(super) fn plain(message: &str) -> String {
     {
         return format!("two columns are called `{name}`: call one of them otherwise, with AS");
     }
+    if let Some(word) =
+        message.strip_prefix("expected an expression (found '").and_then(|rest| rest.strip_suffix("' clause)"))
+    {
+        return format!(
+            "`{word}` begins another part of a query: a column that is called so stands in double quotes, \"{word}\""
+        );
+    }
     if message.starts_with("operator BitwiseXor is not") {
         return "`^` is a power to some databases and a comparison of bits to others: write `power(a, b)` or `xor(a, b)`".to_owned();
     }
