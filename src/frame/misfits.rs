@@ -98,11 +98,14 @@ fn operations(said: &str) -> Option<String> {
         ));
     }
     if let Some(sql) = of(&OF_MOMENTS).filter(|_| name != "round" || more.contains("date")) {
-        return Some(format!("`{sql}` needs a date or datetime, found {found}: `CAST(a AS DATE)` makes one of a text"));
+        return Some(format!("`{sql}` needs a date or datetime, found {found}: {}", moment("DATE", &found)));
     }
     if OF_TIMES.contains(&name) {
+        // An epoch is asked of its nanoseconds as well.
+        let sql = if name == "nanosecond" { "epoch" } else { name };
         return Some(format!(
-            "`{name}` needs a datetime or a time of day, found {found}: `CAST(a AS TIMESTAMP)` makes one of a text"
+            "`{sql}` needs a datetime or a time of day, found {found}: {}",
+            moment("TIMESTAMP", &found)
         ));
     }
     let sql = of(&IN_SQL).unwrap_or(name);
@@ -110,6 +113,14 @@ fn operations(said: &str) -> Option<String> {
         "min" | "max" => format!("`{sql}` is not known of {found}"),
         _ => number(&format!("`{sql}` needs numbers"), &found),
     })
+}
+
+/// What makes a date or time of what was found.
+fn moment(sql: &str, found: &str) -> String {
+    match found.starts_with(['i', 'u', 'f']) || found.starts_with("decimal") {
+        true => "`to_timestamp(a)` makes one of seconds since 1970".to_owned(),
+        false => format!("`CAST(a AS {sql})` makes one of a text"),
+    }
 }
 
 /// Arithmetic of what are no numbers.
@@ -359,6 +370,10 @@ mod tests {
             (
                 "`round` operation not supported for dtype `str` (expected: date/datetime)",
                 "`date_trunc` needs a date or datetime, found str",
+            ),
+            (
+                "`nanosecond` operation not supported for dtype `i64`",
+                "`epoch` needs a datetime or a time of day, found i64: `to_timestamp(a)`",
             ),
             ("`hour` operation not supported for dtype `date`", "`hour` needs a datetime or a time of day, found date"),
             ("`bitand` operation not supported for dtype `str`", "AND, OR and NOT are of conditions (bool), found str"),

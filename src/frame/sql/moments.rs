@@ -64,6 +64,13 @@ pub(super) fn called(call: &Function) -> Result<Option<Expr>, String> {
         (name @ ("date_diff" | "datediff"), _) => {
             Err(format!("`{name}` takes a unit and two dates or times: `{name}('day', begin, end)`"))
         }
+        ("to_timestamp", &[seconds]) => {
+            Ok(parse_expr(&format!("(TIMESTAMP '1970-01-01 00:00:00' + ({seconds}) * INTERVAL '1 second')")).ok())
+        }
+        ("to_timestamp", _) => {
+            Err("`to_timestamp` takes seconds since 1970; of texts `strptime(x, '%Y-%m-%d %H:%M:%S')` makes times"
+                .to_owned())
+        }
         ("last_day", &[of]) => {
             let month = as_choice(of, &Unit::Month.mark());
             Ok(parse_expr(&format!("({month} + INTERVAL '1 month' - INTERVAL '1 day')")).ok())
