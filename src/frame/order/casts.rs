@@ -15,6 +15,7 @@ pub(super) fn of(inner: Expr, to: &DataTypeExpr, options: CastOptions, scope: &S
     {
         polars_bail!(InvalidOperation: "a decimal has 1 to {} digits, as many of them after the point at most, found DECIMAL({digits}, {after})", decimal::MOST_DIGITS);
     }
+    has_meaning(&inner, to, scope)?;
     if options.is_strict() {
         keeps_values(&inner, to, scope)?;
     }
@@ -61,6 +62,20 @@ fn rounded(inner: Expr, from: &DataType, to: &DataType, options: CastOptions) ->
         }
         _ => inner,
     }
+}
+
+/// Refuses a number as a date or time: which unit it counts, and since when, a cast does not say.
+fn has_meaning(inner: &Expr, to: &DataType, scope: &Scope<'_>) -> PolarsResult<()> {
+    let is_moment = matches!(to, DataType::Date | DataType::Time | DataType::Datetime(..) | DataType::Duration(_));
+    if !is_moment || has_selector(inner) || !has_column(inner) {
+        return Ok(());
+    }
+    let from = inner.to_field(scope.schema()?)?.dtype;
+    if from.is_integer() || from.is_float() || from.is_decimal() {
+        let (from, to) = (from_polars(&from), from_polars(to));
+        polars_bail!(InvalidOperation: "a number is no date or time by itself, found a cast of {from} to {to}: `to_timestamp(a)` is of seconds since 1970, `strptime(CAST(a AS VARCHAR), '%Y%m%d')` of numbers such as 20240131, `a * INTERVAL '1 day'` a length of time");
+    }
+    Ok(())
 }
 
 /// Refuses a cast that loses a part of values and does not say what becomes of it.

@@ -375,6 +375,8 @@ mod tests {
         assert_eq!(&query[problem.range.expect("a place")], "fligths");
         let query = "SELECT * FROM read_csv('/etc/passwd')";
         assert!(problems(query)[0].message.contains("read_csv"), "{:?}", problems(query));
+        let query = "SELECT * FROM generate_series(1, 9)";
+        assert!(problems(query)[0].message.contains("come from a table that has them"), "{:?}", problems(query));
         assert_eq!(problems("DROP TABLE flights").len(), 1);
         let with = "WITH late AS (SELECT carrier FROM flights WHERE dep_delay > 15) SELECT count(*) AS n FROM late";
         check_query(with, &tables(), FloatSums::Exact).expect("a query over its own table");

@@ -119,6 +119,18 @@ fn each_lossy_cast_is_shown_itself() {
 }
 
 #[test]
+fn a_number_is_no_time_by_itself() {
+    for cast in ["CAST(day AS DATE)", "CAST(day AS TIMESTAMP)", "TRY_CAST(delay AS DATE)", "CAST(price AS TIME)"] {
+        let (place, message) = shown(&format!("SELECT carrier, {cast} AS c FROM flights"));
+        assert_eq!(Some(place.as_str()), cast.split('(').next(), "{message}");
+        assert!(message.contains("`to_timestamp(a)` is of seconds since 1970"), "{cast}: {message}");
+    }
+    for fine in ["CAST(at AS DATE)", "CAST(carrier AS DATE)", "CAST(at AS BIGINT)", "to_timestamp(day)"] {
+        check_query(&format!("SELECT {fine} AS c FROM flights"), &tables(), FloatSums::Exact).expect(fine);
+    }
+}
+
+#[test]
 fn keys_that_a_made_table_has_too_are_ambiguous() {
     let late = "WITH late AS (SELECT carrier, count(*) AS n FROM flights GROUP BY carrier) ";
     for (query, both) in [
