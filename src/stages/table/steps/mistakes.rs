@@ -14,6 +14,27 @@ fn steps_that_no_row_could_pass_are_refused() {
     table_input(&mut bench, "t", df);
     for (step, code, says) in [
         (r#"{ cast = { l = "str" } }"#, "E0214", "column `l` is list(i64), which has no form as str"),
+        (r#"{ cast = { i = "datetime" } }"#, "E0214", "column `i` is i64, which has no form as datetime"),
+        (
+            r#"{ clean = { columns = "s", replace = [{ pattern = "(a)", with = '\1' }] } }"#,
+            "E0136",
+            "`\\1` is a backslash",
+        ),
+        (
+            r#"{ window = { by = "k", columns = { v = "lag(i)" } } }"#,
+            "E0216",
+            "`lag` is of an order: give the step an `order`",
+        ),
+        (
+            r#"{ window = { order = "i", columns = { v = "i" } } }"#,
+            "E0216",
+            "a call of one window function is needed here",
+        ),
+        (
+            r#"{ window = { order = "i", columns = { v = "sum(i) OVER ()" } } }"#,
+            "E0216",
+            "a call of one window function",
+        ),
         (r#"{ derive = { v = "unnest(l)" } }"#, "E0216", "the step `explode` does"),
         (r#"{ derive = { v = "i + s" } }"#, "E0214", "arithmetic needs numbers, found i64 and str"),
         (r#"{ pivot = { on = "l", columns = ["a"], by = "k", value = "i" } }"#, "E0214", "column `l` is list(i64)"),
@@ -25,7 +46,7 @@ fn steps_that_no_row_could_pass_are_refused() {
         assert!(found.iter().any(|(id, message)| id == code && message.contains(says)), "{step}: {found:?}");
     }
     for step in [
-        r#"{ cast = { s = "date", i = "datetime" } }"#,
+        r#"{ cast = { s = "date" } }"#,
         r#"{ cast = { s = "time", k = "i32" } }"#,
         r#"{ pivot = { on = "i", columns = ["1", "-2"], by = "k", value = "s" } }"#,
         r#"{ unpivot = { on = ["i"], index = ["k"] } }"#,
@@ -33,6 +54,18 @@ fn steps_that_no_row_could_pass_are_refused() {
         let found = findings::<Table>(&bench, &format!("from = \"t\"\nsteps = [{step}]"));
         assert!(found.is_empty(), "{step}: {found:?}");
     }
+}
+
+#[test]
+fn a_column_of_the_same_step_is_not_there_yet() {
+    let mut bench = Bench::default();
+    table_input(&mut bench, "t", df!["i" => [1_i64]].expect("a frame"));
+    let found = bench.check::<Table>("from = \"t\"\nsteps = [{ derive = { a = \"i + 1\", b = \"a * j\" } }]").1;
+    let hints: Vec<bool> = found
+        .iter()
+        .map(|found| found.diagnostic.hints.iter().any(|hint| hint.contains("a `derive` step behind it")))
+        .collect();
+    assert_eq!(hints, [true, false], "{found:?}");
 }
 
 #[test]
