@@ -69,6 +69,15 @@ fn a_column_of_the_same_step_is_not_there_yet() {
 }
 
 #[test]
+fn a_word_that_fills_nothing_is_told_the_words_that_do() {
+    let mut bench = Bench::default();
+    table_input(&mut bench, "t", df!["i" => [1_i64]].expect("a frame"));
+    let found = bench.check::<Table>("from = \"t\"\nsteps = [{ fill = { i = \"ffill\" } }]").1;
+    assert_eq!(found[0].diagnostic.hints[0], "did you mean `forward`?", "{found:?}");
+    assert!(found[0].diagnostic.hints[1].contains("`median`"), "{found:?}");
+}
+
+#[test]
 fn no_step_makes_a_column_without_a_name() {
     let mut bench = Bench::default();
     table_input(&mut bench, "t", df!["i" => [1_i64], "k" => ["a"]].expect("a frame"));
