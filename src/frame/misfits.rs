@@ -249,7 +249,10 @@ fn casts(said: &str) -> Option<String> {
         );
     }
     let nameless = [" failed in column '' for ", " failed in column 'literal' for ", " failed in column 'scalar' for "];
-    nameless.iter().find(|place| said.contains(*place)).map(|place| said.replace(place, " failed for "))
+    let place = nameless.iter().find(|place| said.contains(*place));
+    let words = place.map_or_else(|| said.to_owned(), |place| said.replace(place, " failed for "));
+    let words = words.replace("to `datetime[μs]` failed", "to `datetime` failed");
+    (words != said).then_some(words)
 }
 
 /// Regular expressions that cannot be read.
@@ -407,6 +410,10 @@ mod tests {
             (
                 "conversion from `str` to `date` failed in column 'scalar' for 1 out of 1 values: [\"2024-02-30\"]",
                 "to `date` failed for 1 out",
+            ),
+            (
+                "conversion from `str` to `datetime[μs]` failed in column 'd' for 1 out of 2 values: [\"31/01/2024\"]",
+                "to `datetime` failed in column 'd'",
             ),
             ("polars stopped on it: activate 'list_arithmetic, ' feature", "not known of values of such types"),
         ] {

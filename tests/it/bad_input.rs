@@ -262,6 +262,16 @@ const STEPS: &[(&str, i32, &[&str])] = &[
         &["column `k` has the value `b`, which `columns` does not list", "list the value in `columns`"],
     ),
     (
+        r#"{ pivot = { on = "k", columns = ["z"], by = "n", value = "f", agg = "sum" } }"#,
+        1,
+        &["column `k` has values that `columns` does not list: `a` and `b`"],
+    ),
+    (
+        r#"{ derive = { w = "strptime(d, '%d/%m/%Y')" } }"#,
+        1,
+        &["conversion from `str` to `datetime` failed in column 'd'", "`strptime(a, '%d/%m/%Y')` says how"],
+    ),
+    (
         r#"{ unpivot = { on = ["n", "s"], index = ["k"] } }"#,
         2,
         &["`n` is i64, but `s` is str", "cast them to one type"],
