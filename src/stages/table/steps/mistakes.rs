@@ -78,6 +78,15 @@ fn a_word_that_fills_nothing_is_told_the_words_that_do() {
 }
 
 #[test]
+fn an_expression_is_no_name() {
+    let mut bench = Bench::default();
+    table_input(&mut bench, "t", df!["i" => [1_i64]].expect("a frame"));
+    let step = r#"{ group = { by = "round(i)", agg = { n = "count(*)" } } }"#;
+    let found = bench.check::<Table>(&format!("from = \"t\"\nsteps = [{step}]")).1;
+    assert!(found[0].diagnostic.hints[0].contains("a `derive` step"), "{found:?}");
+}
+
+#[test]
 fn no_step_makes_a_column_without_a_name() {
     let mut bench = Bench::default();
     table_input(&mut bench, "t", df!["i" => [1_i64], "k" => ["a"]].expect("a frame"));
