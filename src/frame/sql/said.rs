@@ -84,6 +84,7 @@ fn elsewhere(name: &str) -> Option<&'static str> {
         "str_to_date" | "to_date" | "to_datetime" => "strptime(x, '%Y-%m-%d')",
         "strlen" => "length(x)",
         "to_number" => "CAST(x AS DOUBLE)",
+        "try_strptime" => "TRY_CAST(substr(x, 7, 4) || '-' || substr(x, 4, 2) || '-' || left(x, 2) AS DATE)",
         "unix_timestamp" => "epoch(x)",
         "weekday" => "EXTRACT(dow FROM x)",
         _ => return None,
