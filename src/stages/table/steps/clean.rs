@@ -148,8 +148,7 @@ fn groups(with: &str) -> impl Iterator<Item = &str> {
 
 /// The first group that a replacement asks for as other languages write it.
 fn backslashed(with: &str) -> Option<char> {
-    let digit = |(at, _)| with[at + 1..].chars().next().filter(char::is_ascii_digit);
-    with.match_indices('\\').find_map(digit)
+    with.match_indices('\\').find_map(|(at, _)| with[at + 1..].chars().next().filter(char::is_ascii_digit))
 }
 
 fn has_group(pattern: &Regex, name: &str) -> bool {
