@@ -276,6 +276,12 @@ fn invalid(entry: &StageEntry, sources: &SourceMap, path: &[Segment], message: &
                 .at(place)
                 .label(format!("expected {expected}"))
         }
+        Said::Value { found, expected } if found == "a table" && expected == "a table with one key" => {
+            Diagnostic::new(codes::FIELD_TYPE, about("has several keys, or none".to_owned()))
+                .at(place)
+                .label(format!("expected {expected}"))
+                .hint("each of several is a table of its own, one after the other: `{ … }, { … }`")
+        }
         Said::Value { found, expected } => {
             let number = found.starts_with(|c: char| c.is_ascii_digit() || c == '-');
             let code = if number { codes::OUT_OF_RANGE } else { codes::FIELD_TYPE };

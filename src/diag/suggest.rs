@@ -8,21 +8,39 @@ pub fn did_you_mean<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str
 
 /// What things are called in other programs, and here. A candidate of the second name is what the first means.
 const ELSEWHERE: &[(&str, &str)] = &[
+    ("agg", "group"),
+    ("aggregate", "group"),
+    ("assign", "derive"),
+    ("astype", "cast"),
+    ("avg", "mean"),
+    ("bfill", "backward"),
     ("bigint", "i64"),
     ("boolean", "bool"),
     ("csv", "read"),
     ("dense", "linear"),
     ("double", "f64"),
     ("download", "fetch"),
+    ("drop_duplicates", "dedupe"),
+    ("ffill", "forward"),
+    ("fillna", "fill"),
     ("float", "f64"),
+    ("groupby", "group"),
     ("int", "i64"),
     ("integer", "i64"),
     ("learning_rate", "lr"),
     ("load", "read"),
+    ("melt", "unpivot"),
+    ("merge", "join"),
+    ("mutate", "derive"),
+    ("order_by", "sort"),
     ("query", "sql"),
+    ("resample", "group"),
     ("string", "str"),
     ("timestamp", "datetime"),
+    ("union", "concat"),
     ("varchar", "str"),
+    ("where", "filter"),
+    ("with_columns", "derive"),
 ];
 
 /// Shorter names are found in too many others.
@@ -109,6 +127,15 @@ mod tests {
         assert_eq!(did_you_mean("f", ["d", "n"]), None);
         assert_eq!(did_you_mean("nn", ["d", "n"]).as_deref(), Some("did you mean `n`?"));
         assert_eq!(did_you_mean("Adam", ["adam", "adamw"]).as_deref(), Some("did you mean `adam`?"));
+    }
+
+    #[test]
+    fn words_of_other_programs_mean_ours() {
+        assert_eq!(nearest("ffill", ["backward", "forward"]), Some("forward"));
+        assert_eq!(nearest("merge", ["derive", "join"]), Some("join"));
+        assert_eq!(nearest("melt", ["pivot", "unpivot"]), Some("unpivot"));
+        assert_eq!(nearest("resample", ["sample", "group"]), Some("group"));
+        assert_eq!(nearest("resample", ["sample"]), Some("sample"));
     }
 
     #[test]

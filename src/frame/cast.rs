@@ -40,6 +40,9 @@ pub fn cast_exactly(column: &Column, dtype: &DType) -> Result<Column, CastFault>
 #[must_use]
 pub fn cast_with_losses(column: &Column, dtype: &DType) -> Option<(Column, Vec<usize>)> {
     let target = to_polars(dtype)?;
+    if is_no_moment(&from_polars(column.dtype()), dtype) {
+        return None;
+    }
     let moments = moments(column, dtype);
     let out = moments.as_ref().unwrap_or(column).cast(&target).ok()?;
     let gone = match may_lose(&from_polars(column.dtype()), dtype) {
@@ -72,7 +75,13 @@ fn infinite(column: &Column) -> PolarsResult<BooleanChunked> {
 #[must_use]
 pub fn needs_care(from: &DType, to: &DType) -> bool {
     let moment = matches!(to, DType::Date | DType::Datetime | DType::Time);
-    (*from == DType::Str && moment) || may_lose(from, to).is_some()
+    (*from == DType::Str && moment) || is_no_moment(from, to) || may_lose(from, to).is_some()
+}
+
+/// Whether a number would stand for a date or time: which unit it counts, and since when, a type does not say.
+#[must_use]
+pub fn is_no_moment(from: &DType, to: &DType) -> bool {
+    from.is_numeric() && to.is_temporal()
 }
 
 /// What a cast may lose without polars telling.
@@ -179,6 +188,16 @@ mod tests {
         assert_eq!(lost(millis.expect("times"), &DType::Date).map(|lost| lost.1), Some(0));
         let spans = Column::new("t".into(), [1_000_i64, 1]).cast(&DataType::Duration(TimeUnit::Nanoseconds));
         assert_eq!(lost(spans.expect("durations"), &DType::Duration).map(|lost| lost.1), Some(1));
+    }
+
+    #[test]
+    fn numbers_are_no_moments() {
+        let days = Column::new("d".into(), [20_240_131_i64]);
+        for dtype in [DType::Date, DType::Time, DType::Datetime, DType::Duration] {
+            assert_eq!(cast_exactly(&days, &dtype), Err(CastFault::NoForm), "{dtype}");
+            assert!(needs_care(&DType::F64, &dtype), "{dtype}");
+        }
+        assert!(!is_no_moment(&DType::Date, &DType::I64));
     }
 
     #[test]

@@ -98,11 +98,14 @@ fn operations(said: &str) -> Option<String> {
         ));
     }
     if let Some(sql) = of(&OF_MOMENTS).filter(|_| name != "round" || more.contains("date")) {
-        return Some(format!("`{sql}` needs a date or datetime, found {found}: `CAST(a AS DATE)` makes one of a text"));
+        return Some(format!("`{sql}` needs a date or datetime, found {found}: {}", moment("DATE", &found)));
     }
     if OF_TIMES.contains(&name) {
+        // An epoch is asked of its nanoseconds as well.
+        let sql = if name == "nanosecond" { "epoch" } else { name };
         return Some(format!(
-            "`{name}` needs a datetime or a time of day, found {found}: `CAST(a AS TIMESTAMP)` makes one of a text"
+            "`{sql}` needs a datetime or a time of day, found {found}: {}",
+            moment("TIMESTAMP", &found)
         ));
     }
     let sql = of(&IN_SQL).unwrap_or(name);
@@ -110,6 +113,14 @@ fn operations(said: &str) -> Option<String> {
         "min" | "max" => format!("`{sql}` is not known of {found}"),
         _ => number(&format!("`{sql}` needs numbers"), &found),
     })
+}
+
+/// What makes a date or time of what was found.
+fn moment(sql: &str, found: &str) -> String {
+    match found.starts_with(['i', 'u', 'f']) || found.starts_with("decimal") {
+        true => "`to_timestamp(a)` makes one of seconds since 1970".to_owned(),
+        false => format!("`CAST(a AS {sql})` makes one of a text"),
+    }
 }
 
 /// Arithmetic of what are no numbers.
@@ -242,7 +253,10 @@ fn casts(said: &str) -> Option<String> {
         );
     }
     let nameless = [" failed in column '' for ", " failed in column 'literal' for ", " failed in column 'scalar' for "];
-    nameless.iter().find(|place| said.contains(*place)).map(|place| said.replace(place, " failed for "))
+    let place = nameless.iter().find(|place| said.contains(*place));
+    let words = place.map_or_else(|| said.to_owned(), |place| said.replace(place, " failed for "));
+    let words = words.replace("to `datetime[μs]` failed", "to `datetime` failed");
+    (words != said).then_some(words)
 }
 
 /// Regular expressions that cannot be read.
@@ -367,6 +381,10 @@ mod tests {
                 "`round` operation not supported for dtype `str` (expected: date/datetime)",
                 "`date_trunc` needs a date or datetime, found str",
             ),
+            (
+                "`nanosecond` operation not supported for dtype `i64`",
+                "`epoch` needs a datetime or a time of day, found i64: `to_timestamp(a)`",
+            ),
             ("`hour` operation not supported for dtype `date`", "`hour` needs a datetime or a time of day, found date"),
             ("`bitand` operation not supported for dtype `str`", "AND, OR and NOT are of conditions (bool), found str"),
             (
@@ -403,6 +421,10 @@ mod tests {
             (
                 "polars stopped on it: Expected valid datetime, please open an issue at https://github.com/pola-rs/polars/issues",
                 "that no calendar has",
+            ),
+            (
+                "conversion from `str` to `datetime[μs]` failed in column 'd' for 1 out of 2 values: [\"31/01/2024\"]",
+                "to `datetime` failed in column 'd'",
             ),
             ("polars stopped on it: activate 'list_arithmetic, ' feature", "not known of values of such types"),
         ] {

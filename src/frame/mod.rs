@@ -39,7 +39,7 @@ mod trying;
 pub mod view;
 pub mod write;
 
-pub use cast::{CastFault, cast_exactly, needs_care};
+pub use cast::{CastFault, cast_exactly, is_no_moment, needs_care};
 pub use changes::{Matching, TableChanges, table_changes};
 pub use chronology::sorts_by_time;
 pub use digest::{column_digest, table_digest};

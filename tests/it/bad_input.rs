@@ -197,7 +197,11 @@ const ROWS: &[u8] = b"k,n,f,s,d,t\na,1,1.5,x,2024-01-31,10:30\nb,300,,y-z,2024-0
 const STEPS: &[(&str, i32, &[&str])] = &[
     (r#"{ filter = "n" }"#, 2, &["a filter needs bool"]),
     (r#"{ derive = { q = "nn + 1" } }"#, 2, &["column `nn` does not exist", "did you mean `n`?"]),
-    (r#"{ derive = { q = "strptime(s, '%Y')" } }"#, 1, &["step 1, `derive`", "column 's'", "TRY_CAST"]),
+    (
+        r#"{ derive = { q = "strptime(s, '%Y')" } }"#,
+        1,
+        &["step 1, `derive`", "to `datetime` failed in column 's'", "`strptime(a, '%d/%m/%Y')` says how"],
+    ),
     (
         r#"{ cast = { s = "i64" } }"#,
         1,
@@ -260,6 +264,11 @@ const STEPS: &[(&str, i32, &[&str])] = &[
         r#"{ pivot = { on = "k", columns = ["a"], by = "n", value = "f", agg = "sum" } }"#,
         1,
         &["column `k` has the value `b`, which `columns` does not list", "list the value in `columns`"],
+    ),
+    (
+        r#"{ pivot = { on = "k", columns = ["z"], by = "n", value = "f", agg = "sum" } }"#,
+        1,
+        &["column `k` has values that `columns` does not list: `a` and `b`"],
     ),
     (
         r#"{ unpivot = { on = ["n", "s"], index = ["k"] } }"#,

@@ -216,7 +216,14 @@ pub(super) fn bad_cell(fields: &Fields<'_>, row: usize, column: usize, dtype: &D
             .note(why);
     match dtype {
         DType::Date | DType::Datetime | DType::Time => {
-            bad.hint("read the column as `str` and turn it into a date with an expression of a `table` stage")
+            let example = match dtype {
+                DType::Date => ": `CAST(strptime(a, '%d/%m/%Y') AS DATE)`",
+                DType::Datetime => ": `strptime(a, '%d/%m/%Y %H:%M')`, or `to_timestamp(CAST(a AS BIGINT))` of seconds",
+                _ => "",
+            };
+            bad.hint(format!(
+                "read the column as `str` and turn it into a date with an expression of a `table` stage{example}"
+            ))
         }
         DType::Bool => bad
             .hint(format!("if `{found}` is a word for true or false, say so: `true_values` and `false_values`"))

@@ -15,6 +15,7 @@ pub(super) fn of(inner: Expr, to: &DataTypeExpr, options: CastOptions, scope: &S
     {
         polars_bail!(InvalidOperation: "a decimal has 1 to {} digits, as many of them after the point at most, found DECIMAL({digits}, {after})", decimal::MOST_DIGITS);
     }
+    has_meaning(&inner, to, scope)?;
     if options.is_strict() {
         keeps_values(&inner, to, scope)?;
     }
@@ -63,6 +64,21 @@ fn rounded(inner: Expr, from: &DataType, to: &DataType, options: CastOptions) ->
     }
 }
 
+/// Refuses a number as a date or time: which unit it counts, and since when, a cast does not say.
+fn has_meaning(inner: &Expr, to: &DataType, scope: &Scope<'_>) -> PolarsResult<()> {
+    let is_day = matches!(to, DataType::Date | DataType::Datetime(..));
+    let is_moment = is_day || matches!(to, DataType::Time | DataType::Duration(_));
+    if !is_moment || has_selector(inner) || !(is_day || has_column(inner)) {
+        return Ok(());
+    }
+    let from = inner.to_field(scope.schema()?)?.dtype;
+    if counts(&from) {
+        let (from, to) = (from_polars(&from.materialize_unknown(true)?), from_polars(to));
+        polars_bail!(InvalidOperation: "a number is no date or time by itself, found a cast of {from} to {to}: `to_timestamp(a)` is of seconds since 1970, `strptime(CAST(a AS VARCHAR), '%Y%m%d')` of numbers such as 20240131, `a * INTERVAL '1 day'` a length of time");
+    }
+    Ok(())
+}
+
 /// Refuses a cast that loses a part of values and does not say what becomes of it.
 fn keeps_values(inner: &Expr, to: &DataType, scope: &Scope<'_>) -> PolarsResult<()> {
     let rounded = match inner {
@@ -71,9 +87,8 @@ fn keeps_values(inner: &Expr, to: &DataType, scope: &Scope<'_>) -> PolarsResult<
         }
         _ => false,
     };
-    let is_moment = matches!(to, DataType::Date | DataType::Datetime(..));
-    let may_lose = to.is_integer() || is_moment || matches!(to, DataType::Float32 | DataType::Decimal(..));
-    if !may_lose || has_selector(inner) || !(is_moment || has_column(inner)) {
+    let may_lose = to.is_integer() || matches!(to, DataType::Float32 | DataType::Decimal(..));
+    if !may_lose || has_selector(inner) || !has_column(inner) {
         return Ok(());
     }
     let from = inner.to_field(scope.schema()?)?.dtype;
@@ -92,15 +107,6 @@ fn loses(from: &DataType, to: &DataType) -> Option<(&'static str, &'static str)>
     match (from, to) {
         (D::Float32 | D::Float64 | D::Decimal(..), to) if to.is_integer() => cut,
         (D::Decimal(_, before), D::Decimal(_, after)) if after < before => cut,
-        // 20240131 is no day in the year 57386 to who writes it.
-        (from, D::Date) if counts(from) => Some((
-            "takes it for days since 1970",
-            "`DATE '1970-01-01' + n * INTERVAL '1 day'`, or `strptime(CAST(n AS VARCHAR), '%Y%m%d')` of 20240131",
-        )),
-        (from, D::Datetime(..)) if counts(from) => Some((
-            "takes it for microseconds since 1970",
-            "`TIMESTAMP '1970-01-01 00:00:00' + n * INTERVAL '1 second'`",
-        )),
         (D::Date, to) if to.is_integer() => {
             Some(("gives days since 1970", "`date_diff('day', DATE '1970-01-01', d)`, or `EXTRACT(year FROM d)`"))
         }

@@ -14,7 +14,7 @@ use super::holds::Holds;
 use super::scalars::Plan;
 use super::{
     Problem, compared, distinct, distinct_on, exists, frames, groups, meanings, no_table, on, qualify, refused,
-    regroup, scalars, semi, sets, unnest, using, windows,
+    regroup, reserved, scalars, semi, sets, unnest, using, windows,
 };
 use crate::types::TableSchema;
 use polars::prelude::{PolarsResult, polars_bail, polars_err};
@@ -100,7 +100,7 @@ pub(super) fn query<'a>(
     schemas: Schemas<'_>,
     plan: Plan<'_>,
 ) -> PolarsResult<Cow<'a, str>> {
-    let mut any = distinct::is_in(text, &statement);
+    let mut any = distinct::is_in(text, &statement) || reserved::users_in_quotes(text).is_some();
     any |= holds.no_table && no_table::written(&mut statement);
     any |= holds.distinct_on && distinct_on::written(&mut statement);
     if holds.joins && semi::written(&mut statement) {
@@ -133,7 +133,7 @@ pub(super) fn query<'a>(
 /// An expression for polars to read.
 pub(super) fn expr(text: &str, mut ast: Expr) -> PolarsResult<Cow<'_, str>> {
     let holds = Holds::of(&ast);
-    let any = distinct::is_in(text, &ast) | written(&mut ast, holds)?;
+    let any = distinct::is_in(text, &ast) | reserved::users_in_quotes(text).is_some() | written(&mut ast, holds)?;
     let any = any | (holds.calls && take(&mut ast)?);
     Ok(if any { Cow::Owned(ast.to_string()) } else { Cow::Borrowed(text) })
 }

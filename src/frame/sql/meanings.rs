@@ -25,7 +25,8 @@ pub(super) fn written<T: VisitMut>(ast: &mut T) -> Result<bool, String> {
 pub(super) fn problems<T: Visit>(text: &str, ast: &T) -> Vec<Problem> {
     let mut found = Vec::new();
     let _ = visit_expressions(ast, |expr| {
-        if let Err(message) = meant(expr) {
+        let wrong = if compares_nothing(expr) { Err(OF_NOTHING.to_owned()) } else { meant(expr).map(drop) };
+        if let Err(message) = wrong {
             let place = match expr {
                 Expr::Function(call) => super::place::range(text, call.name.span()),
                 expr => of_expr(text, expr),
@@ -73,9 +74,19 @@ pub(super) fn compares_values(select: &Select) -> bool {
     matches!(&select.selection, Some(Expr::BinaryOp { left, right, .. }) if is_value(left) && is_value(right))
 }
 
+/// What is said of a column that is compared with nothing. Databases take it, and no row passes.
+const OF_NOTHING: &str = "a comparison with NULL is true of no row: write `a IS NULL` or `a IS NOT NULL`";
+
+fn compares_nothing(expr: &Expr) -> bool {
+    let Expr::BinaryOp { left, op: BinaryOperator::Eq | BinaryOperator::NotEq, right } = expr else { return false };
+    let is_column = |side: &Expr| matches!(side, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
+    let is_nothing = |side: &Expr| matches!(side, Expr::Value(value) if matches!(value.value, Value::Null));
+    (is_column(left) && is_nothing(right)) || (is_nothing(left) && is_column(right))
+}
+
 /// Whether an expression means something else to polars, or is refused.
 pub(super) fn has_another(expr: &Expr) -> bool {
-    !matches!(meant(expr), Ok(None))
+    compares_nothing(expr) || !matches!(meant(expr), Ok(None))
 }
 
 fn is_value(expr: &Expr) -> bool {

@@ -64,6 +64,21 @@ pub(super) fn called(call: &Function) -> Result<Option<Expr>, String> {
         (name @ ("date_diff" | "datediff"), _) => {
             Err(format!("`{name}` takes a unit and two dates or times: `{name}('day', begin, end)`"))
         }
+        (name @ ("strftime" | "strptime"), &[_, format]) => match format {
+            Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(text), .. }) if !text.contains('%') => {
+                Err(format!(
+                    "the format of `{name}` is of parts such as `%Y-%m-%d %H:%M:%S`, found '{text}', which has none"
+                ))
+            }
+            _ => Ok(None),
+        },
+        ("to_timestamp", &[seconds]) => {
+            Ok(parse_expr(&format!("(TIMESTAMP '1970-01-01 00:00:00' + ({seconds}) * INTERVAL '1 second')")).ok())
+        }
+        ("to_timestamp", _) => {
+            Err("`to_timestamp` takes seconds since 1970; of texts `strptime(x, '%Y-%m-%d %H:%M:%S')` makes times"
+                .to_owned())
+        }
         ("last_day", &[of]) => {
             let month = as_choice(of, &Unit::Month.mark());
             Ok(parse_expr(&format!("({month} + INTERVAL '1 month' - INTERVAL '1 day')")).ok())
@@ -188,8 +203,18 @@ fn with_unit(interval: &Interval) -> Result<Option<Interval>, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::parse_expr;
+    use super::super::{meanings, parse_expr};
     use super::meant;
+
+    #[test]
+    fn a_format_has_parts() {
+        let wrong = |text: &str| meanings::problems(text, &parse_expr(text).expect("one")).pop();
+        for call in ["strftime(day, 'YYYY-MM')", "strptime(s, 'dd/mm/yyyy')"] {
+            let problem = wrong(call).expect(call);
+            assert!(problem.message.contains("parts such as `%Y-%m-%d %H:%M:%S`"), "{}", problem.message);
+        }
+        assert!(wrong("strftime(day, '%Y')").is_none() && wrong("strptime(s, format)").is_none());
+    }
 
     #[test]
     fn a_timestamp_without_a_time_of_day_is_midnight() {

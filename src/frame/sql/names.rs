@@ -231,7 +231,12 @@ impl Visitor for Names<'_> {
             TableFactor::Table { name, args: Some(_), .. } => {
                 let place =
                     name.0.first().and_then(|part| part.as_ident()).and_then(|part| range(self.text, part.span));
-                let message = format!("`{name}(…)` reads what is not declared: give it as an input instead");
+                let message = match name.to_string().to_ascii_lowercase().as_str() {
+                    "generate_series" | "range" => format!(
+                        "`{name}(…)` is not known: days and numbers in a row come from a table that has them, `SELECT DISTINCT day FROM …`, or from a file"
+                    ),
+                    _ => format!("`{name}(…)` reads what is not declared: give it as an input instead"),
+                };
                 self.problems.push(Problem::syntax(message, place));
                 self.opaque = true;
             }

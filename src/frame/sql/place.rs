@@ -1,6 +1,6 @@
 //! Places in a query: from the lines and columns of the parser, and from names in messages, to byte ranges.
 
-use super::Problem;
+use super::{Problem, reserved};
 use sqlparser::ast::{CastKind, Expr, Spanned, visit_expressions};
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::ParserError;
@@ -40,7 +40,11 @@ pub(super) fn parse_problem(text: &str, error: &ParserError) -> Problem {
         (Some(Ok(line)), Some(Ok(column))) => token_at(text, Location { line, column }),
         _ => Some(text.trim_end().len().saturating_sub(1)..text.len()),
     };
-    Problem::syntax(words, range)
+    let found = range.clone().and_then(|range| text.get(range));
+    match found.and_then(reserved::in_quotes) {
+        Some(remedy) => Problem::syntax(format!("{words}: {remedy}"), range),
+        None => Problem::syntax(words, range),
+    }
 }
 
 /// The `SYMMETRIC` of a `BETWEEN`, which is no name.

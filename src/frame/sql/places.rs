@@ -119,6 +119,38 @@ fn each_lossy_cast_is_shown_itself() {
 }
 
 #[test]
+fn a_column_is_not_compared_with_nothing() {
+    for condition in ["carrier = NULL", "carrier <> NULL", "NULL = f.day", "f.day != NULL"] {
+        let (place, message) = shown(&format!("SELECT carrier FROM flights AS f WHERE delay > 1 AND {condition}"));
+        assert_eq!(place, condition);
+        assert!(message.contains("`a IS NOT NULL`"), "{message}");
+    }
+    let found = check_expr("delay != NULL", &tables()["flights"], FloatSums::Exact).expect_err("no row passes");
+    assert_eq!(found.len(), 1, "{found:?}");
+    for fine in ["carrier IS NULL", "carrier IS DISTINCT FROM NULL", "NULL = NULL"] {
+        check_query(&format!("SELECT day FROM flights WHERE {fine}"), &tables(), FloatSums::Exact).expect(fine);
+    }
+}
+
+#[test]
+fn a_number_is_no_time_by_itself() {
+    for cast in [
+        "CAST(day AS DATE)",
+        "CAST(20240131 AS DATE)",
+        "CAST(day AS TIMESTAMP)",
+        "TRY_CAST(delay AS DATE)",
+        "CAST(price AS TIME)",
+    ] {
+        let (place, message) = shown(&format!("SELECT carrier, {cast} AS c FROM flights"));
+        assert_eq!(Some(place.as_str()), cast.split('(').next(), "{message}");
+        assert!(message.contains("`to_timestamp(a)` is of seconds since 1970"), "{cast}: {message}");
+    }
+    for fine in ["CAST(at AS DATE)", "CAST(TRY_CAST(carrier AS TIMESTAMP) AS DATE)", "epoch(at)", "to_timestamp(day)"] {
+        check_query(&format!("SELECT {fine} AS c FROM flights"), &tables(), FloatSums::Exact).expect(fine);
+    }
+}
+
+#[test]
 fn keys_that_a_made_table_has_too_are_ambiguous() {
     let late = "WITH late AS (SELECT carrier, count(*) AS n FROM flights GROUP BY carrier) ";
     for (query, both) in [

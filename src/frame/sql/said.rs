@@ -19,6 +19,9 @@ pub(super) fn plain(message: &str) -> String {
     }
     if let Some(rest) = message.strip_prefix("expression ").filter(|rest| rest.contains("not currently supported")) {
         let sort: String = rest.chars().take_while(char::is_ascii_alphanumeric).collect();
+        if sort == "AtTimeZone" {
+            return "AT TIME ZONE is not known: times have no zone, and are in UTC where a text said one; `x + INTERVAL '8 hours'` is the time of a place so far from it".to_owned();
+        }
         return format!("an expression of this sort ({sort}) is not known");
     }
     if message.starts_with("unsupported SQL join constraint")
@@ -43,6 +46,13 @@ pub(super) fn plain(message: &str) -> String {
     {
         return format!("two columns are called `{name}`: call one of them otherwise, with AS");
     }
+    if let Some(word) =
+        message.strip_prefix("expected an expression (found '").and_then(|rest| rest.strip_suffix("' clause)"))
+    {
+        return format!(
+            "`{word}` begins another part of a query: a column that is called so stands in double quotes, \"{word}\""
+        );
+    }
     if message.starts_with("operator BitwiseXor is not") {
         return "`^` is a power to some databases and a comparison of bits to others: write `power(a, b)` or `xor(a, b)`".to_owned();
     }
@@ -64,16 +74,23 @@ fn elsewhere(name: &str) -> Option<&'static str> {
     Some(match name {
         "average" => "avg(x)",
         "charindex" => "strpos(x, 'part')",
+        "collect_list" | "group_array" | "list" => "array_agg(x)",
         "countif" => "count_if(condition)",
         "date_add" | "dateadd" => "x + INTERVAL '1 day'",
         "date_format" | "format_date" | "to_char" => "strftime(x, '%Y-%m-%d')",
+        "from_unixtime" | "make_timestamp" => "to_timestamp(seconds)",
+        "group_concat" | "listagg" => "string_agg(x, ',')",
+        "iff" | "iif" => "CASE WHEN x > 0 THEN 1 ELSE 0 END",
         "isnull" => "x IS NULL",
         "mid" => "substr(x, 1, 3)",
+        "nunique" => "count(DISTINCT x)",
         "percentile" | "quantile" => "quantile_cont(x, 0.5)",
         "std" => "stddev(x)",
-        "str_to_date" | "to_date" => "strptime(x, '%Y-%m-%d')",
+        "str_to_date" | "to_date" | "to_datetime" => "strptime(x, '%Y-%m-%d')",
         "strlen" => "length(x)",
         "to_number" => "CAST(x AS DOUBLE)",
+        "try_strptime" => "TRY_CAST(substr(x, 7, 4) || '-' || substr(x, 4, 2) || '-' || left(x, 2) AS DATE)",
+        "unix_timestamp" => "epoch(x)",
         "weekday" => "EXTRACT(dow FROM x)",
         _ => return None,
     })
@@ -93,6 +110,23 @@ fn asked(message: &str) -> Option<String> {
     }
     if let Some((function, value)) = found("invalid value for ").and_then(|rest| rest.split_once(" (")) {
         return Some(format!("{function} is a number that is written out, found {}", value.trim_end_matches(')')));
+    }
+    if let Some((function, clause)) = found("unexpected clause found in '").and_then(|rest| rest.split_once("' (")) {
+        let clause = clause.trim_end_matches(')');
+        let remedy = match function {
+            "first" | "first_value" => ": `arg_min(x, by)` is the value of the row where `by` is smallest",
+            "last" | "last_value" => ": `arg_max(x, by)` is the value of the row where `by` is largest",
+            _ => "",
+        };
+        return Some(format!("`{function}` does not take {clause}{remedy}"));
+    }
+    if let Some(function) = message.strip_suffix(" requires an OVER clause") {
+        return Some(format!(
+            "`{function}` looks at other rows: write `{function}(…) OVER (PARTITION BY … ORDER BY …)`, or a step `window`"
+        ));
+    }
+    if let Some((name, _)) = found("no table or struct column named '").and_then(|rest| rest.split_once('\'')) {
+        return Some(format!("there is no table `{name}` here, and no column of structs of this name"));
     }
     if let Some(value) = found("offset must be an integer (found ") {
         let value = value.trim_end_matches(')').replace('"', "'");
@@ -154,6 +188,7 @@ fn limited(message: &str) -> Option<String> {
     let sort: String = operator.chars().take_while(char::is_ascii_alphanumeric).collect();
     let known = message.ends_with("is not supported") || message.ends_with("is not currently supported");
     known.then(|| match sort.as_str() {
+        "PGOverlap" => "`&&` is not known: write AND".to_owned(),
         "PGBitwiseShiftLeft" => "`<<` is not known: multiply by a power of two".to_owned(),
         "PGBitwiseShiftRight" => "`>>` is not known: divide by a power of two, `a // 4`".to_owned(),
         "BitwiseNot" | "PGBitwiseNot" => "`~a` is not known: of whole numbers it is `-a - 1`".to_owned(),
@@ -236,6 +271,22 @@ mod tests {
             ),
             ("operator PGBitwiseShiftLeft is not currently supported", "`<<` is not known"),
             ("unary operator (BitwiseNot, col(\"s\")) is not supported", "`~a` is not known"),
+            ("operator PGOverlap is not currently supported", "`&&` is not known: write AND"),
+            (
+                "expression AtTimeZone { timestamp } is not currently supported",
+                "AT TIME ZONE is not known: times have no zone",
+            ),
+            ("unsupported function 'from_unixtime'", "write `to_timestamp(seconds)`"),
+            ("unexpected clause found in 'first' (ORDER BY ts)", "`first` does not take ORDER BY ts: `arg_min(x, by)`"),
+            (
+                "lag requires an OVER clause",
+                "`lag` looks at other rows: write `lag(…) OVER (PARTITION BY … ORDER BY …)`",
+            ),
+            ("no table or struct column named 'x' found", "there is no table `x` here"),
+            (
+                "expected an expression (found 'order' clause)",
+                "a column that is called so stands in double quotes, \"order\"",
+            ),
             (
                 "'is_in' cannot check for Int64 values in List(String) data",
                 "IN compares values of one type, found i64 and str",

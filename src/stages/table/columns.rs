@@ -78,7 +78,12 @@ pub(super) fn column(schema: &TableSchema, name: &str, at: Path, cx: &mut CheckC
         Lookup::Unknown => Some(DType::Unknown),
         Lookup::Missing => {
             let names: Vec<&str> = schema.names().collect();
-            let meant = did_you_mean(name, names.iter().copied());
+            let of_expression = || {
+                let told =
+                    "names of columns stand here: a `derive` step of a `table` stage makes a column of an expression";
+                name.contains('(').then(|| told.to_owned())
+            };
+            let meant = of_expression().or_else(|| did_you_mean(name, names.iter().copied()));
             cx.error(at, codes::UNKNOWN_COLUMN, format!("column `{name}` does not exist"))
                 .label(format!("the table has {}; none of this name", numbers::counted(names.len(), "column")))
                 .hint(meant.unwrap_or_else(|| format!("the columns here are {}", list(names, 8))));

@@ -311,6 +311,7 @@ fn texts_and_times_are_those_of_databases() {
         ("concat(d, ' ', at)", "2024-02-29 2024-02-29 23:59:58.25"),
         ("CAST('2024-02-29 23:59:58.25' AS TIMESTAMP) = at", "true"),
         ("TRY_CAST(s AS TIMESTAMP)", "null"),
+        ("to_timestamp(881250956 + n)", "1997-12-04 15:55:49"),
         ("s LIKE 'Gr!_n%' ESCAPE '!'", "false"),
         ("'50%' LIKE '%#%' ESCAPE '#'", "true"),
         ("s ILIKE '%!ROT' ESCAPE '!'", "true"),

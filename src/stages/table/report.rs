@@ -1,7 +1,7 @@
 //! Mistakes in queries and expressions, as findings of a stage.
 
 use super::columns::wrong_type;
-use crate::diag::{codes, did_you_mean};
+use crate::diag::{codes, did_you_mean, list};
 use crate::frame::FloatSums;
 use crate::frame::sql::{Problem, ProblemKind, check_expr};
 use crate::numbers;
@@ -103,18 +103,19 @@ fn one(problem: Problem, at: &Path, sources: &Sources, tables: &BTreeMap<String,
                 false => candidates.iter().map(String::as_str).collect(),
                 true => tables.values().flat_map(TableSchema::names).collect(),
             };
-            finding.maybe_hint(did_you_mean(name, all.iter().copied())).maybe_hint(text_hint(
-                name,
-                &all,
-                length == Some(name.len() + 2),
-            ));
+            let meant = did_you_mean(name, all.iter().copied());
+            let told = meant.or_else(|| text_hint(name, &all, length == Some(name.len() + 2)));
+            // Of several tables that is too much to say.
+            let there = (!all.is_empty() && (here || !candidates.is_empty()))
+                .then(|| format!("the columns here are {}", list(all.iter().copied(), 8)));
+            finding.maybe_hint(told.or(there));
         }
         ProblemKind::UnknownTable { name } => {
             let names = tables.keys().map(String::as_str);
             finding
                 .label("not among `inputs`")
                 .maybe_hint(did_you_mean(name, names.clone()))
-                .hint(format!("the inputs are {}", crate::diag::list(names, 8)));
+                .hint(format!("the inputs are {}", list(names, 8)));
         }
         ProblemKind::Syntax => {
             finding.label("here");

@@ -3,7 +3,9 @@
 use super::super::columns::{is_pattern, select};
 use super::{Rule, Tables};
 use crate::diag::{codes, did_you_mean, list};
-use crate::frame::{CastFault, FloatSums, cast_exactly, from_polars, needs_care, ordinary, run_plan, to_polars};
+use crate::frame::{
+    CastFault, FloatSums, cast_exactly, from_polars, is_no_moment, needs_care, ordinary, run_plan, to_polars,
+};
 use crate::numbers;
 use crate::stage::{CheckCx, Path, RunCx, StageError};
 use crate::types::{DType, TableSchema};
@@ -11,6 +13,10 @@ use polars::prelude::{Column, Expr, Field, LazyFrame, PolarsError, PolarsResult,
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+
+/// What makes dates and times of numbers.
+const OF_NUMBERS: &str = "expressions of a `derive` step say what a number counts: `to_timestamp(a)` of seconds since 1970, \
+     `CAST(strptime(CAST(a AS VARCHAR), '%Y%m%d') AS DATE)` of numbers such as 20240131";
 
 /// New types by column name or pattern. An exact name wins over a pattern, a longer pattern over a shorter one.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -46,7 +52,8 @@ impl Rule for Cast {
                         codes::COLUMN_TYPE,
                         format!("column `{name}` is {from}, which has no form as {dtype}"),
                     )
-                    .label(format!("from {from}"));
+                    .label(format!("from {from}"))
+                    .maybe_hint(is_no_moment(from, dtype).then(|| OF_NUMBERS.to_owned()));
                 }
                 column.dtype = dtype.clone();
             }

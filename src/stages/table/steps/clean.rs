@@ -74,6 +74,17 @@ impl Clean {
     /// Reports groups that stand in a replacement and not in its pattern: nothing would stand there.
     fn check_groups(&self, at: &Path, cx: &mut CheckCx<'_>) {
         for (index, (pattern, with)) in self.patterns().unwrap_or_default().iter().enumerate() {
+            if let Some(number) = backslashed(with) {
+                let place = vec!["replace".into(), index.into(), "with".into()];
+                cx.error(
+                    [at.clone(), place].concat(),
+                    codes::OUT_OF_RANGE,
+                    format!("`\\{number}` is a backslash and a digit here"),
+                )
+                .label("not what a group found")
+                .hint(format!("what group {number} found is `${{{number}}}`"));
+                continue;
+            }
             if let Some(name) = groups(with).find(|name| !has_group(pattern, name)) {
                 let place = vec!["replace".into(), index.into(), "with".into()];
                 let digits = name.chars().take_while(char::is_ascii_digit).count();
@@ -133,6 +144,11 @@ fn groups(with: &str) -> impl Iterator<Item = &str> {
         let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(rest.len());
         (end > 0).then(|| &rest[..end])
     })
+}
+
+/// The first group that a replacement asks for as other languages write it.
+fn backslashed(with: &str) -> Option<char> {
+    with.match_indices('\\').find_map(|(at, _)| with[at + 1..].chars().next().filter(char::is_ascii_digit))
 }
 
 fn has_group(pattern: &Regex, name: &str) -> bool {
@@ -217,6 +233,7 @@ mod tests {
     #[test]
     fn replacements_name_groups_that_there_are() {
         assert_eq!(groups("a $$1 $1_ ${2}x $name, $").collect::<Vec<_>>(), ["1_", "2", "name"]);
+        assert_eq!(["a\\1", "$1\\", "\\n2", "x\\\\20"].map(backslashed), [Some('1'), None, None, Some('2')]);
         let pattern = Regex::new("(a)(?<name>b)").expect("a pattern");
         assert!(["0", "2", "name"].iter().all(|name| has_group(&pattern, name)));
         assert!(["3", "1_", "other"].iter().all(|name| !has_group(&pattern, name)));

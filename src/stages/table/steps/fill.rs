@@ -3,7 +3,7 @@
 use super::super::columns::{is_pattern, select, wrong_type};
 use super::super::scalar::Scalar;
 use super::{Rule, Tables};
-use crate::diag::codes;
+use crate::diag::{codes, did_you_mean, list};
 use crate::frame::{FloatSums, failed, fixed_expr, from_polars, to_polars};
 use crate::stage::{CheckCx, Path, StageError};
 use crate::types::{DType, TableSchema};
@@ -260,7 +260,13 @@ impl Rule for Fills {
                     }
                     Ok(dtype) => output.columns[index].dtype = dtype,
                     Err(wanted) => {
-                        wrong_type(cx, at.clone(), &name, dtype, wanted);
+                        let words = WORDS.map(|(word, _)| word);
+                        let finding = wrong_type(cx, at.clone(), &name, dtype, wanted);
+                        if let Fill::Text(text) = fill {
+                            finding
+                                .maybe_hint(did_you_mean(text, words))
+                                .hint(format!("write a number, or one of {}", list(words, 6)));
+                        }
                     }
                 }
             }

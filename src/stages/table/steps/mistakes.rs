@@ -14,6 +14,19 @@ fn steps_that_no_row_could_pass_are_refused() {
     table_input(&mut bench, "t", df);
     for (step, code, says) in [
         (r#"{ cast = { l = "str" } }"#, "E0214", "column `l` is list(i64), which has no form as str"),
+        (r#"{ cast = { i = "datetime" } }"#, "E0214", "column `i` is i64, which has no form as datetime"),
+        (
+            r#"{ clean = { columns = "s", replace = [{ pattern = "(a)", with = '\1' }] } }"#,
+            "E0136",
+            "`\\1` is a backslash",
+        ),
+        (
+            r#"{ window = { by = "k", columns = { v = "lag(i)" } } }"#,
+            "E0216",
+            "`lag` is of an order: give the step an `order`",
+        ),
+        (r#"{ window = { order = "i", columns = { v = "i" } } }"#, "E0216", "a window is of one function"),
+        (r#"{ window = { order = "i", columns = { v = "sum(i) OVER ()" } } }"#, "E0216", "write the function alone"),
         (r#"{ derive = { v = "unnest(l)" } }"#, "E0216", "the step `explode` does"),
         (r#"{ derive = { v = "(SELECT 1)" } }"#, "E0216", "an expression cannot hold a query"),
         (r#"{ filter = "i IN (SELECT 1)" }"#, "E0216", "an expression cannot hold a query"),
@@ -29,7 +42,7 @@ fn steps_that_no_row_could_pass_are_refused() {
         assert!(found.iter().any(|(id, message)| id == code && message.contains(says)), "{step}: {found:?}");
     }
     for step in [
-        r#"{ cast = { s = "date", i = "datetime" } }"#,
+        r#"{ cast = { s = "date" } }"#,
         r#"{ cast = { s = "time", k = "i32" } }"#,
         r#"{ pivot = { on = "i", columns = ["1", "-2"], by = "k", value = "s" } }"#,
         r#"{ unpivot = { on = ["i"], index = ["k"] } }"#,
@@ -37,6 +50,36 @@ fn steps_that_no_row_could_pass_are_refused() {
         let found = findings::<Table>(&bench, &format!("from = \"t\"\nsteps = [{step}]"));
         assert!(found.is_empty(), "{step}: {found:?}");
     }
+}
+
+#[test]
+fn a_column_of_the_same_step_is_not_there_yet() {
+    let mut bench = Bench::default();
+    table_input(&mut bench, "t", df!["i" => [1_i64]].expect("a frame"));
+    let found = bench.check::<Table>("from = \"t\"\nsteps = [{ derive = { a = \"i + 1\", b = \"a * j\" } }]").1;
+    let hints: Vec<bool> = found
+        .iter()
+        .map(|found| found.diagnostic.hints.iter().any(|hint| hint.contains("a `derive` step behind it")))
+        .collect();
+    assert_eq!(hints, [true, false], "{found:?}");
+}
+
+#[test]
+fn a_word_that_fills_nothing_is_told_the_words_that_do() {
+    let mut bench = Bench::default();
+    table_input(&mut bench, "t", df!["i" => [1_i64]].expect("a frame"));
+    let found = bench.check::<Table>("from = \"t\"\nsteps = [{ fill = { i = \"ffill\" } }]").1;
+    assert_eq!(found[0].diagnostic.hints[0], "did you mean `forward`?", "{found:?}");
+    assert!(found[0].diagnostic.hints[1].contains("`median`"), "{found:?}");
+}
+
+#[test]
+fn an_expression_is_no_name() {
+    let mut bench = Bench::default();
+    table_input(&mut bench, "t", df!["i" => [1_i64]].expect("a frame"));
+    let step = r#"{ group = { by = "round(i)", agg = { n = "count(*)" } } }"#;
+    let found = bench.check::<Table>(&format!("from = \"t\"\nsteps = [{step}]")).1;
+    assert!(found[0].diagnostic.hints[0].contains("a `derive` step"), "{found:?}");
 }
 
 #[test]

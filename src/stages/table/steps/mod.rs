@@ -215,6 +215,9 @@ impl Step {
                 "filter or mend those values before, or cast to a type that holds them; `round` and `strptime` of a \
                  `derive` step make whole numbers and dates of others",
             ),
+            Self::Derive(_) | Self::Filter(_) if error.message.contains("conversion from `str` to `date") => error.hint(
+                "filter or mend those values before; of dates that are written otherwise `strptime(a, '%d/%m/%Y')` says how",
+            ),
             Self::Derive(_) | Self::Filter(_) if error.message.contains("conversion from") => {
                 error.hint("filter or mend those values before, or make them missing: `TRY_CAST(a AS INT)`")
             }

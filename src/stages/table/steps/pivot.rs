@@ -80,13 +80,14 @@ impl Pivot {
         let known: BTreeSet<String> = self.columns.iter().cloned().collect();
         let on = self.on.clone();
         let check = move |values: polars::prelude::Column| {
-            for value in values.str()?.unique()?.iter().flatten() {
-                if !known.contains(value) {
-                    let message = format!("column `{on}` has the value `{value}`, which `columns` does not list");
-                    return Err(PolarsError::ComputeError(message.into()));
-                }
-            }
-            Ok(values)
+            let different = values.str()?.unique()?;
+            let unlisted: BTreeSet<&str> = different.iter().flatten().filter(|value| !known.contains(*value)).collect();
+            let message = match unlisted.len() {
+                0 => return Ok(values),
+                1 => format!("column `{on}` has the value {}, which `columns` does not list", list(unlisted, 1)),
+                _ => format!("column `{on}` has values that `columns` does not list: {}", list(unlisted, 8)),
+            };
+            Err(PolarsError::ComputeError(message.into()))
         };
         let text = |_: &polars::prelude::Schema, field: &Field| Ok(Field::new(field.name().clone(), DataType::String));
         col(self.on.as_str()).cast(DataType::String).map_with_fmt_str(check, text, format!("listed {:?}", self.columns))

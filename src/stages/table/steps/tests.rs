@@ -109,6 +109,7 @@ fn check_points_at_the_part_of_an_expression() {
 fn check_finds_mistakes_in_every_step() {
     assert_eq!(codes(r#"{ cast = { year = "int" } }"#), ["E0218"]);
     assert_eq!(codes(r#"{ cast = { yeer = "i32" } }"#), ["E0213"]);
+    assert_eq!(codes(r#"{ cast = { year = "date" } }"#), ["E0214"]);
     assert_eq!(codes(r#"{ cast = { "x_*" = "i32" } }"#), ["E0219"]);
     assert_eq!(codes(r#"{ rename = { yeer = "y" } }"#), ["E0213"]);
     assert_eq!(codes(r#"{ rename = { year = "sex" } }"#), ["E0215"]);

@@ -4,7 +4,7 @@ use super::super::columns::{OneOrMany, column};
 use super::super::report::report_expr;
 use super::frame::{self, RangeFrame, RowFrame};
 use super::{Rule, Tables};
-use crate::frame::sql::{check_expr, function_problems, plan_expr};
+use crate::frame::sql::{Problem, check_expr, function_problems, plan_expr};
 use crate::frame::{FloatSums, failed};
 use crate::stage::{CheckCx, Path, StageError};
 use crate::types::{DType, TableSchema};
@@ -57,6 +57,16 @@ impl Window {
     }
 }
 
+/// A problem of a function of this length and what the step adds to it, in words of the step.
+fn in_step(mut problem: Problem, length: usize) -> Problem {
+    problem.range = problem.range.take().filter(|range| range.end <= length);
+    problem.message = problem
+        .message
+        .replace("write `OVER (ORDER BY …)`", "give the step an `order`")
+        .replace("needs an interval: `INTERVAL '6 hours'`", "needs lengths of time: `from = \"-6h\"`");
+    problem
+}
+
 impl Rule for Window {
     fn check(&self, input: TableSchema, sums: FloatSums, at: &Path, cx: &mut CheckCx<'_>) -> TableSchema {
         let before = cx.count();
@@ -75,12 +85,11 @@ impl Rule for Window {
                 (true, true) => check_expr(&self.text(function), &input, sums),
                 (false, true) => Ok(None),
             };
-            let dtype = checked.unwrap_or_else(|mut problems| {
-                for problem in &mut problems {
-                    problem.range = problem.range.take().filter(|range| range.end <= function.len());
+            let dtype = checked.unwrap_or_else(|problems| {
+                for problem in problems {
+                    let place = [at.clone(), vec!["columns".into(), name.into()]].concat();
+                    report_expr(vec![in_step(problem, function.len())], &input, &place, cx);
                 }
-                let place = [at.clone(), vec!["columns".into(), name.into()]].concat();
-                report_expr(problems, &input, &place, cx);
                 None
             });
             output.set(name, dtype.unwrap_or(DType::Unknown));
