@@ -231,16 +231,15 @@ fn order_of(bytes: &[u8]) -> Option<Encoding> {
 pub(super) fn looks_like(bytes: &[u8]) -> Option<&'static str> {
     match bytes {
         [b'P', b'A', b'R', b'1', ..] => Some("the file begins as parquet does: `format = \"parquet\"`"),
-        [b'A', b'R', b'R', b'O', b'W', b'1', ..] => Some("the file begins as arrow does: `format = \"arrow\"`"),
+        [b'A', b'R', b'R', b'O', b'W', b'1', ..] | [0xff, 0xff, 0xff, 0xff, ..] => {
+            Some("the file begins as arrow does: `format = \"arrow\"`")
+        }
         [b'P', b'K', 3, 4, ..] => {
             Some("the file is a zip archive: take a file out of it with `member` of the stage that fetches it")
         }
         [b'S', b'Q', b'L', b'i', b't', b'e', b' ', ..] => {
             Some("the file is an SQLite database: a stage of kind `database` reads it")
         }
-        [0xff, 0xff, 0xff, 0xff, ..] => Some(
-            "the file is a stream of arrow's, and not its file format: write it with `pyarrow.ipc.new_file`, or as parquet",
-        ),
         [b'F', b'E', b'A', b'1', ..] => {
             Some("the file is of Feather's version 1: write it in version 2, or as parquet")
         }
