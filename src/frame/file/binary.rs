@@ -246,6 +246,10 @@ pub(super) fn not_readable(format: &str, path: &Path, error: &PolarsError) -> Ba
             BadFile::new(format!("the file is empty, expected {format}")).hint("give a file with rows")
         }
         Ok(_) => {
+            if let Some(packed) = super::load::packed_with(path) {
+                return BadFile::new(format!("the file is packed with {packed}, which kilter undoes for text alone"))
+                    .hint(format!("unpack it: {format} packs its columns itself"));
+            }
             let words = super::super::polars_words(error);
             let bad = BadFile::new(format!("the file cannot be read as {format}: {words}"));
             if words.contains("delta dictionary") {

@@ -234,9 +234,16 @@ pub(super) fn looks_like(bytes: &[u8]) -> Option<&'static str> {
         [b'A', b'R', b'R', b'O', b'W', b'1', ..] | [0xff, 0xff, 0xff, 0xff, ..] => {
             Some("the file begins as arrow does: `format = \"arrow\"`")
         }
-        [b'P', b'K', 3, 4, ..] => {
-            Some("the file is a zip archive: take a file out of it with `member` of the stage that fetches it")
+        [b'P', b'K', 3, 4, ..] => Some(
+            "the file is a zip archive: take a file out of it with `member` of the stage that fetches it; save the sheet of an \
+             .xlsx as csv",
+        ),
+        [0xd0, 0xcf, 0x11, 0xe0, ..] => Some("the file is an Excel workbook of the old form: save its sheet as csv"),
+        [b'B', b'Z', b'h', ..] => {
+            Some("the file is packed with bzip2: unpack it, or pack it with gzip, zstandard or xz")
         }
+        [b'7', b'z', 0xbc, 0xaf, ..] => Some("the file is a 7z archive: unpack it"),
+        [b'%', b'P', b'D', b'F', ..] => Some("the file is a PDF, and no table"),
         [b'S', b'Q', b'L', b'i', b't', b'e', b' ', ..] => {
             Some("the file is an SQLite database: a stage of kind `database` reads it")
         }

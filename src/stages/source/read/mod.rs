@@ -68,11 +68,12 @@ types = { year = "i32" }
         spec.check_keep(cx);
         let files = lying.clone().flatten().unwrap_or_default();
         let format = match files.as_slice() {
-            [_, _, ..] => input::format(spec, &files).map(Some).unwrap_or_else(|error| {
-                report_words(cx, "these files", error.message, &error.hints);
+            [] => spec.format,
+            several => input::format(spec, &files).map(Some).unwrap_or_else(|error| {
+                let what = if several.len() == 1 { "this file" } else { "these files" };
+                report_words(cx, what, error.message, &error.hints);
                 None
             }),
-            files => spec.format.or_else(|| Format::of_name(&files.first()?.0)),
         };
         if let Some(format) = format {
             spec.check_fits(format, cx);
