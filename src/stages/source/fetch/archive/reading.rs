@@ -48,7 +48,9 @@ pub(super) fn walk(source: &Source<'_>, format: &Format, limit: u64, visit: Visi
         Format::Single(packing, name) => {
             let unpacked = unpacked(source, *packing, file)?.into_inner();
             let mut data = Capped { inner: unpacked, left };
-            visit(Entry { name: name.clone(), what: What::File(&mut data) })
+            visit(Entry { name: name.clone(), what: What::File(&mut data) })?;
+            // What was not taken may be damaged: then it was not seen what it is, and its name says nothing.
+            io::copy(&mut data, &mut io::sink()).map(drop).map_err(|error| damaged(source.name, &error))
         }
     }
 }

@@ -217,6 +217,9 @@ fn bombs_are_refused() {
 fn damaged_archives_are_told_from_missing_members() {
     let whole = gzip(&tar_of(&[File("d/a.csv", &[b'x'; 60_000]), File("d/b", b"b")]));
     assert!(refused("x.tar.gz", &whole[..whole.len() / 2], "d/b").contains("`x.tar.gz` is damaged"));
+    // So little of it is left that it is not seen to be a tar.
+    let whole = gzip(&tar_of(&[File("a.csv", b"a")]));
+    assert!(refused("x.tar.gz", &whole[..30], "a.csv").contains("`x.tar.gz` is damaged"));
     let zip = zip_of(FILES);
     assert!(refused("x.zip", &zip[..zip.len() - 30], "d/b.txt").contains("`x.zip` is damaged"));
     let mut flipped = zip_of(&[File("a", b"some text that is packed, some text that is packed")]);
