@@ -81,6 +81,31 @@ fn kinds_work_on_little_and_on_nothing() {
     }
 }
 
+/// Stages that cannot do with a column of long texts.
+const LONG: &[&str] = &[
+    "kind = \"table\"\nfrom = \"table\"\nsteps = [{ cast = { k = \"i64\" } }]",
+    "kind = \"table\"\nfrom = \"table\"\nsteps = [{ derive = { d = \"CAST(k AS DATE)\" } }]",
+    "kind = \"table\"\nfrom = \"table\"\nsteps = [{ pivot = { on = \"k\", columns = [\"a\"], by = \"n\", value = \"f\", agg = \"sum\" } }]",
+    "kind = \"sql\"\ninputs = { t = \"table\" }\nquery = \"SELECT CAST(k AS INT) AS i FROM t\"",
+    "kind = \"expect\"\nfrom = \"table\"\nchecks.a = { pattern = { k = \"^b\" } }",
+    "kind = \"split\"\nfrom = \"table\"\nparts = { a = \"1\", b = \"2\" }\nby = \"k\"",
+];
+
+#[test]
+fn a_very_long_value_is_told_by_its_beginning() {
+    let long = "字".repeat(100_000);
+    for stage in LONG {
+        let sandbox = reading(&format!("k,n,f\n{long},1,1.5\n{long},2,1.5\n"), &format!("[stage.step]\n{stage}"));
+        let ran = sandbox.run(&[]).exits(1).says("字…");
+        assert!(ran.stderr.len() < 4_000, "{} bytes of {stage}", ran.stderr.len());
+        nothing_half_written(&sandbox, "step");
+    }
+    for rows in [format!("k,n,f\na,{long},1.5\n"), format!("k,n,f\na,1,{long}\n")] {
+        let ran = reading(&rows, "").run(&[]).exits(2).says("字…");
+        assert!(ran.stderr.len() < 4_000, "{} bytes", ran.stderr.len());
+    }
+}
+
 #[test]
 fn a_split_of_too_few_rows_says_so() {
     let split = |rows: &str, more: &str| {

@@ -271,8 +271,10 @@ impl Values {
 
     fn push(&mut self, value: &Value, attribute: &Attribute) -> Result<(), String> {
         let missing = !value.quoted && value.text == "?";
-        let wrong =
-            |expected: String| format!(", attribute `{}`: found `{}`, expected {expected}", attribute.name, value.text);
+        let wrong = |expected: String| {
+            let found = crate::diag::brief(&value.text);
+            format!(", attribute `{}`: found `{found}`, expected {expected}", attribute.name)
+        };
         match self {
             Self::Real(values) => {
                 let number = value.text.parse();

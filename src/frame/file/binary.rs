@@ -224,7 +224,7 @@ fn cast(column: &Column, dtype: &DType) -> Result<Column, BadFile> {
     cast_exactly(column, dtype).map_err(|fault| match fault {
         CastFault::NoForm => no_form(column, dtype),
         CastFault::Lost { row, found, .. } => {
-            let place = format!("row {}, column `{name}`", row + 1);
+            let (place, found) = (format!("row {}, column `{name}`", row + 1), crate::diag::brief(&found));
             BadFile::new(format!("{place}: found `{found}`, expected a value of type {dtype}"))
                 .hint(format!("declare another type for `{name}`"))
         }

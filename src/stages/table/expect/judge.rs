@@ -4,6 +4,7 @@ use super::super::columns::is_pattern;
 use super::super::spread::Spread;
 use super::drift;
 use super::spec::{Check, Drift, Fresh, Rule, Severity};
+use crate::diag::brief;
 use crate::frame::file::time::datetime;
 use crate::frame::sql::plan_expr;
 use crate::frame::{FloatSums, collect, failed, from_polars};
@@ -262,7 +263,8 @@ fn complaint(df: &DataFrame, parts: &[Part], any: &[bool], judged: usize) -> Str
     let Some((part, row)) = first else { return head };
     let value = |name: &str| {
         let value = df.column(name).ok()?.get(row).ok()?;
-        Some(format!("{name} = {}", if value.is_null() { "null".into() } else { value.str_value() }))
+        let text = if value.is_null() { "null".into() } else { value.str_value() };
+        Some(format!("{name} = {}", brief(&text)))
     };
     let values: Vec<String> = part.column.iter().flat_map(|names| names.split(", ")).filter_map(value).collect();
     let first = numbers::count(row as u64 + 1);

@@ -82,6 +82,7 @@ impl Pivot {
         let check = move |values: polars::prelude::Column| {
             for value in values.str()?.unique()?.iter().flatten() {
                 if !known.contains(value) {
+                    let value = crate::diag::brief(value);
                     let message = format!("column `{on}` has the value `{value}`, which `columns` does not list");
                     return Err(PolarsError::ComputeError(message.into()));
                 }
