@@ -1,6 +1,6 @@
 //! Casts that lose nothing: a value that the new type cannot hold as it is, is told.
 
-use super::file::time;
+use super::file::{decimal, time, without_exponent};
 use super::{from_polars, to_polars};
 use crate::types::DType;
 use polars::prelude::*;
@@ -40,8 +40,8 @@ pub fn cast_exactly(column: &Column, dtype: &DType) -> Result<Column, CastFault>
 #[must_use]
 pub fn cast_with_losses(column: &Column, dtype: &DType) -> Option<(Column, Vec<usize>)> {
     let target = to_polars(dtype)?;
-    let moments = moments(column, dtype);
-    let out = moments.as_ref().unwrap_or(column).cast(&target).ok()?;
+    let read = moments(column, dtype).or_else(|| decimals(column, dtype));
+    let out = read.as_ref().unwrap_or(column).cast(&target).ok()?;
     let gone = match may_lose(&from_polars(column.dtype()), dtype) {
         Some(Loss::Part) => {
             let back = out.cast(column.dtype()).ok()?;
@@ -71,8 +71,8 @@ fn infinite(column: &Column) -> PolarsResult<BooleanChunked> {
 /// Whether a cast must go through [`cast_exactly`] to lose nothing; of all others polars tells what they lose.
 #[must_use]
 pub fn needs_care(from: &DType, to: &DType) -> bool {
-    let moment = matches!(to, DType::Date | DType::Datetime | DType::Time);
-    (*from == DType::Str && moment) || may_lose(from, to).is_some()
+    let read = matches!(to, DType::Date | DType::Datetime | DType::Time | DType::Decimal(..));
+    (*from == DType::Str && read) || may_lose(from, to).is_some()
 }
 
 /// What a cast may lose without polars telling.
@@ -117,6 +117,14 @@ fn moments(column: &Column, dtype: &DType) -> Option<Column> {
     }
 }
 
+/// Texts as decimals: digits that the scale has no place for are no value, as in delimited text; polars would round them away.
+fn decimals(column: &Column, dtype: &DType) -> Option<Column> {
+    let (DType::Decimal(precision, scale), Ok(texts)) = (dtype, column.str()) else { return None };
+    let exact = |text: &str| decimal(&without_exponent(text)?, *precision, *scale);
+    let numbers: Int128Chunked = texts.iter().map(|text| exact(text?)).collect();
+    Some(numbers.with_name(column.name().clone()).into_decimal(*precision, *scale).ok()?.into_column())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,6 +150,18 @@ mod tests {
         assert_eq!(lost(prices.clone(), &DType::I64).map(|lost| lost.1), Some(0));
         assert_eq!(lost(prices.clone(), &DType::Decimal(10, 1)).map(|lost| lost.1), Some(0));
         assert_eq!(lost(prices, &DType::Decimal(12, 3)), None);
+    }
+
+    #[test]
+    fn texts_of_more_digits_than_a_decimal_has_are_told() {
+        let texts = Column::new("x".into(), [Some("0.10"), None, Some("-1.25e1"), Some("0.1250"), Some("x")]);
+        let dtype = DType::Decimal(10, 1);
+        assert_eq!(lost(texts.clone(), &dtype), Some((2, 3, "0.1250".to_owned())));
+        let read = cast_exactly(&texts.head(Some(3)), &dtype).expect("decimals");
+        let shown: Vec<String> = (0..3).map(|row| shown(&read, row)).collect();
+        assert_eq!(shown, ["0.1", "null", "-12.5"]);
+        assert_eq!(lost(Column::new("x".into(), ["1000"]), &DType::Decimal(3, 0)).map(|lost| lost.1), Some(0));
+        assert!(needs_care(&DType::Str, &dtype));
     }
 
     #[test]

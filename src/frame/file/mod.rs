@@ -33,7 +33,7 @@ mod width;
 pub use bad::BadFile;
 pub use binary::cast_declared;
 pub use calendar::times_fit;
-pub use figures::decimal;
+pub use figures::{decimal, without_exponent};
 pub use gzip::Gunzip;
 pub use idx::{IdxHeader, idx_header};
 pub use load::{Compression, compression_of, head, load};

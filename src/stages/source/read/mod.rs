@@ -39,7 +39,7 @@ impl Kind for Read {
     const INFO: StageInfo = StageInfo {
         name: "read",
         family: Family::Source,
-        version: 4,
+        version: 5,
         summary: "Makes a table of csv, tsv, parquet, JSON, arrow, ARFF or IDX files, compressed or not.",
         ports: &[
             Port { name: TABLE, about: "the table, its rows in the files' order" },
