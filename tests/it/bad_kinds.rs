@@ -81,6 +81,17 @@ fn kinds_work_on_little_and_on_nothing() {
     }
 }
 
+#[test]
+fn a_value_that_a_query_cannot_cast_is_told_with_what_to_do() {
+    for stage in [
+        "kind = \"sql\"\ninputs = { t = \"table\" }\nquery = \"SELECT CAST(k AS INT) AS i FROM t\"",
+        "kind = \"table\"\nfrom = \"table\"\nsteps = [{ group = { by = \"n\", agg = { m = \"max(CAST(k AS INT))\" } } }]",
+    ] {
+        let sandbox = reading("k,n,f\n1.5,1,1.5\n2,2,\n", &format!("[stage.step]\n{stage}"));
+        fails(&sandbox, "step", 1, &["conversion from `str` to `i32` failed", "[\"1.5\"]", "`TRY_CAST(a AS INT)`"]);
+    }
+}
+
 /// Stages that cannot do with a column of long texts.
 const LONG: &[&str] = &[
     "kind = \"table\"\nfrom = \"table\"\nsteps = [{ cast = { k = \"i64\" } }]",

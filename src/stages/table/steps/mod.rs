@@ -214,13 +214,18 @@ impl Step {
                 "filter or mend those values before, or cast to a type that holds them; `round` and `strptime` of a \
                  `derive` step make whole numbers and dates of others",
             ),
-            Self::Derive(_) | Self::Filter(_) if error.message.contains("conversion from") => {
-                error.hint("filter or mend those values before, or make them missing: `TRY_CAST(a AS INT)`")
-            }
             Self::Pivot(_) => error.hint("list the value in `columns`, or filter those rows before"),
             Self::Explode(_) => error.hint("lists that are taken apart together must be equally long in each row"),
-            _ => error,
+            _ => unconverted(error),
         }
+    }
+}
+
+/// Adds what to do about values that a `CAST` of an expression or a query cannot convert, where that failed.
+pub(super) fn unconverted(error: StageError) -> StageError {
+    match error.message.contains("conversion from") {
+        true => error.hint("filter or mend those values before, or make them missing: `TRY_CAST(a AS INT)`"),
+        false => error,
     }
 }
 
