@@ -40,6 +40,7 @@ const BROKEN: &[(&str, &[u8], &str, &[&str])] = &[
         &["line 4: a quote is never closed", "mend the line"],
     ),
     ("d.xlsx", b"PK\x03\x04", "", &["`d.xlsx` does not say by its name what it is", "saved as csv"]),
+    ("d.tar.gz", b"\x1f\x8b", "", &["`d.tar.gz` does not say by its name what it is", "`member`"]),
     ("d.data", b"a\n1\n", "", &["`d.data` does not say by its name what it is", "`format = \"csv\"`"]),
     ("d.csv", b"BZh91AY&SY\0\xff", "", &["line 1 holds a zero byte", "bzip2", "unpack it"]),
     ("d.csv", b"\xd0\xcf\x11\xe0\0\0", "", &["line 1 holds a zero byte", "an Excel workbook", "as csv"]),

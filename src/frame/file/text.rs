@@ -244,6 +244,9 @@ pub(super) fn looks_like(bytes: &[u8]) -> Option<&'static str> {
         }
         [b'7', b'z', 0xbc, 0xaf, ..] => Some("the file is a 7z archive: unpack it"),
         [b'%', b'P', b'D', b'F', ..] => Some("the file is a PDF, and no table"),
+        _ if bytes.get(257..262) == Some(b"ustar") => {
+            Some("the file is a tar archive: take a file out of it with `member` of the stage that fetches it")
+        }
         [b'S', b'Q', b'L', b'i', b't', b'e', b' ', ..] => {
             Some("the file is an SQLite database: a stage of kind `database` reads it")
         }

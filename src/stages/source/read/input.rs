@@ -109,7 +109,9 @@ pub(super) fn format(spec: &Spec, files: &Files) -> Result<Format, StageError> {
 
 /// What to do about a file whose name says that it is none of those that are read.
 fn of_others(name: &str) -> Option<&'static str> {
-    match name.rsplit_once('.')?.1.to_ascii_lowercase().as_str() {
+    let name = name.to_ascii_lowercase();
+    let plain = [".gz", ".zst", ".xz"].iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);
+    match plain.rsplit_once('.')?.1 {
         "xlsx" | "xls" | "ods" => Some("a sheet is read where it is saved as csv"),
         "zip" | "tar" | "tgz" => Some("take a file out of it with `member` of the stage that fetches it"),
         "bz2" | "7z" | "rar" | "lz4" => Some("unpack it, or pack it with gzip, zstandard or xz"),
