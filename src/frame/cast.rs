@@ -42,6 +42,10 @@ pub fn cast_with_losses(column: &Column, dtype: &DType) -> Option<(Column, Vec<u
     let target = to_polars(dtype)?;
     let read = moments(column, dtype).or_else(|| decimals(column, dtype));
     let out = read.as_ref().unwrap_or(column).cast(&target).ok()?;
+    // Of an object polars casts the fields instead.
+    if *out.dtype() != target {
+        return None;
+    }
     let gone = match may_lose(&from_polars(column.dtype()), dtype) {
         Some(Loss::Part) => {
             let back = out.cast(column.dtype()).ok()?;
@@ -199,6 +203,16 @@ mod tests {
         assert_eq!(lost(millis.expect("times"), &DType::Date).map(|lost| lost.1), Some(0));
         let spans = Column::new("t".into(), [1_000_i64, 1]).cast(&DataType::Duration(TimeUnit::Nanoseconds));
         assert_eq!(lost(spans.expect("durations"), &DType::Duration).map(|lost| lost.1), Some(1));
+    }
+
+    #[test]
+    fn objects_have_no_form_as_numbers() {
+        let fields = [Series::new("x".into(), [1_i64])];
+        let object = StructChunked::from_series("a".into(), 1, fields.iter()).expect("an object");
+        let object = object.into_series().into_column();
+        for dtype in [DType::I64, DType::Bool, DType::Date] {
+            assert_eq!(cast_exactly(&object, &dtype).err(), Some(CastFault::NoForm), "{dtype}");
+        }
     }
 
     #[test]

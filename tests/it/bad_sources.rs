@@ -134,6 +134,13 @@ fn parquet_and_arrow_that_lack_a_column_or_hold_another_type_are_told() {
         let wide = read("types = { a = \"u8\" }");
         fails(&wide, "table", 1, &["row 2, column `a`: found `300`", "declare another type", file]);
     }
+    let fields = [Series::new("x".into(), [1_i64])];
+    let object = StructChunked::from_series("a".into(), 1, fields.iter()).expect("an object");
+    let object = object.into_series().into_frame();
+    for (file, bytes) in binary(object) {
+        let says = ["column `a` is struct", "cannot be read as i64", "leave it out of `types`", file];
+        fails(&reading(file, &bytes, "types = { a = \"i64\" }", ""), "table", 1, &says);
+    }
 }
 
 #[test]

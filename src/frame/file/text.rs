@@ -199,7 +199,11 @@ impl<'a> Text<'a> {
         let bad = BadFile::new(format!("line {} holds a zero byte, which no text holds", line_at(&self.text, at)));
         let utf16 = order_of(bytes).unwrap_or(Encoding::Utf16).name();
         let hint = looks_like(bytes).map(str::to_owned);
-        Some(bad.hint(hint.unwrap_or_else(|| format!("if it is UTF-16, say so: `encoding = \"{utf16}\"`"))))
+        let damaged = hint.is_none() && order_of(bytes).is_none();
+        let bad = bad.hint(hint.unwrap_or_else(|| format!("if it is UTF-16, say so: `encoding = \"{utf16}\"`")));
+        Some(bad.maybe_hint(
+            damaged.then(|| "or the file is damaged there: fetch it again, and compare its sha256".to_owned()),
+        ))
     }
 }
 
@@ -358,7 +362,7 @@ mod tests {
         let (_, hint) = wrong(&plain, Encoding::Utf8).expect("no text");
         assert_eq!(hint, "if it is UTF-16, say so: `encoding = \"utf16_be\"`");
         let (_, hint) = wrong(b"a,b\n1,\0\n", Encoding::Utf8).expect("no text");
-        assert_eq!(hint, "if it is UTF-16, say so: `encoding = \"utf16\"`", "one zero tells nothing");
+        assert!(hint.starts_with("if it is UTF-16, say so: `encoding = \"utf16\"`; or the file is damaged"), "{hint}");
         let cut = [&[0xff, 0xfe][..], &low[..9]].concat();
         let layout = Layout { encoding: Encoding::Utf16, ..Layout::new(Format::Csv) };
         let bad = Text::decode(&cut, Encoding::Utf16, true).not_in(&layout, &cut).expect("it breaks off");
