@@ -4,6 +4,7 @@ use super::file::{decimal, time, without_exponent};
 use super::{from_polars, to_polars};
 use crate::types::DType;
 use polars::prelude::*;
+use std::collections::BTreeSet;
 
 /// Why a column cannot be cast.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,11 +56,43 @@ pub fn cast_with_losses(column: &Column, dtype: &DType) -> Option<(Column, Vec<u
             let wide = column.cast(&DataType::Float64).ok()?;
             infinite(&out).ok()? & !infinite(&wide).ok()?
         }
-        None if out.null_count() == column.null_count() => return Some((out, Vec::new())),
+        None if out.null_count() == column.null_count() => {
+            let lost = lost_inside(column, dtype);
+            return Some((out, lost));
+        }
         None => column.is_not_null() & out.is_null(),
     };
     let lost = gone.iter().enumerate().filter(|(_, gone)| *gone == Some(true)).map(|(row, _)| row).collect();
     Some((out, lost))
+}
+
+/// The rows of lists and objects of which an item loses something: polars does not tell what becomes of those.
+fn lost_inside(column: &Column, dtype: &DType) -> Vec<usize> {
+    match dtype {
+        DType::List(item) | DType::Array(item, _) => {
+            let loses = |lists: &Column| {
+                let items = lists.explode(ExplodeOptions { empty_as_null: false, keep_nulls: false }).ok()?;
+                cast_with_losses(&items, item).map(|(_, lost)| !lost.is_empty())
+            };
+            let is_list = matches!(column.dtype(), DataType::List(_) | DataType::Array(..));
+            if !is_list || loses(column) != Some(true) {
+                return Vec::new();
+            }
+            (0..column.len()).filter(|row| loses(&column.slice(*row as i64, 1)) == Some(true)).collect()
+        }
+        DType::Struct(wanted) => {
+            let Ok(objects) = column.struct_() else { return Vec::new() };
+            let mut rows = BTreeSet::new();
+            for field in objects.fields_as_series() {
+                let Some(wanted) = wanted.iter().find(|wanted| wanted.name == field.name().as_str()) else { continue };
+                let cast = cast_with_losses(&field.into_column(), &wanted.dtype);
+                rows.extend(cast.map(|(_, lost)| lost).unwrap_or_default());
+            }
+            let there = column.is_not_null();
+            rows.into_iter().filter(|row| there.get(*row) == Some(true)).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// A value as it is told.
@@ -76,7 +109,8 @@ fn infinite(column: &Column) -> PolarsResult<BooleanChunked> {
 #[must_use]
 pub fn needs_care(from: &DType, to: &DType) -> bool {
     let read = matches!(to, DType::Date | DType::Datetime | DType::Time | DType::Decimal(..));
-    (*from == DType::Str && read) || may_lose(from, to).is_some()
+    let nested = matches!(to, DType::List(_) | DType::Array(..) | DType::Struct(_)) && from != to;
+    nested || (*from == DType::Str && read) || may_lose(from, to).is_some()
 }
 
 /// What a cast may lose without polars telling.
@@ -203,6 +237,24 @@ mod tests {
         assert_eq!(lost(millis.expect("times"), &DType::Date).map(|lost| lost.1), Some(0));
         let spans = Column::new("t".into(), [1_000_i64, 1]).cast(&DataType::Duration(TimeUnit::Nanoseconds));
         assert_eq!(lost(spans.expect("durations"), &DType::Duration).map(|lost| lost.1), Some(1));
+    }
+
+    #[test]
+    fn what_is_lost_inside_of_lists_and_objects_is_told() {
+        let list = |items: &[f64]| Series::new("".into(), items);
+        let lists = Column::new("l".into(), [list(&[1.0, 2.0]), list(&[]), list(&[2.5]), list(&[3.0, 300.0])]);
+        let of = |item| DType::List(Box::new(item));
+        assert_eq!(lost(lists.clone(), &of(DType::I64)).map(|lost| (lost.0, lost.1)), Some((1, 2)));
+        assert_eq!(lost(lists.clone(), &of(DType::U8)).map(|lost| (lost.0, lost.1)), Some((2, 2)));
+        assert_eq!(lost(lists.clone(), &of(DType::F32)), None, "fractions are rounded");
+        assert_eq!(lost(lists.head(Some(2)), &of(DType::I64)), None);
+        let fields = [Series::new("x".into(), [1.0, 1.5])];
+        let objects = StructChunked::from_series("o".into(), 2, fields.iter()).expect("objects");
+        let objects = objects.into_series().into_column();
+        let dtype = DType::Struct(vec![crate::types::Column::new("x", DType::I64)]);
+        assert_eq!(lost(objects.clone(), &dtype).map(|lost| (lost.0, lost.1)), Some((1, 1)));
+        assert_eq!(lost(objects.head(Some(1)), &dtype), None);
+        assert!(needs_care(&of(DType::F64), &of(DType::I64)) && !needs_care(&of(DType::F64), &of(DType::F64)));
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub(super) fn is_stream(path: &Path) -> PolarsResult<bool> {
     if places.size < 8 {
         return Ok(false);
     }
-    match places.array(0)? {
+    match places.array::<4>(0)? {
         MARK => Ok(true),
         // No schema has more bytes, and no other file begins with such a length.
         [_, _, _, 0] => Ok(places.message(0).is_ok_and(|(message, _)| is_schema(&message))),
