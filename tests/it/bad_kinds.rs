@@ -43,6 +43,24 @@ fn a_missing_column_is_told_by_every_kind_before_it_runs() {
     }
 }
 
+/// The same where nothing is known of the table before it is there.
+#[test]
+fn a_column_that_is_missing_once_the_table_is_there_is_told_by_every_kind() {
+    let mut text = "[pipeline]\nname = \"bad\"\nedition = \"2026\"\nseed = 1\n\n[stage.table]\nkind = \"exec\"\n\
+                    command = [\"sh\", \"-c\", \"printf 'k,n\\na,1\\nb,2\\n' > out.csv\"]\n\
+                    outputs = { table = { path = \"out.csv\", type = \"table\" } }\n"
+        .to_owned();
+    for (number, (stage, _)) in MISSING.iter().enumerate() {
+        text.push_str(&format!("\n[stage.step_{number}]\n{stage}\n"));
+    }
+    let sandbox = Sandbox::with_manifest(&text);
+    let ran = sandbox.run(&["--keep-going"]).exits(1).says("now that they are there, do not fit");
+    assert_eq!(ran.stderr.matches("column `z` does not exist").count(), MISSING.len(), "{}", ran.stderr);
+    for number in 0..MISSING.len() {
+        assert!(!sandbox.path(&format!("out/bad/step_{number}")).exists(), "step_{number} has an output");
+    }
+}
+
 const KINDS: &str = r#"
 [stage.sql]
 kind = "sql"
