@@ -57,7 +57,7 @@ pub fn cast_with_losses(column: &Column, dtype: &DType) -> Option<(Column, Vec<u
             infinite(&out).ok()? & !infinite(&wide).ok()?
         }
         None if out.null_count() == column.null_count() => {
-            let lost = lost_inside(column, dtype);
+            let lost = lost_inside(column, &out, dtype);
             return Some((out, lost));
         }
         None => column.is_not_null() & out.is_null(),
@@ -66,19 +66,22 @@ pub fn cast_with_losses(column: &Column, dtype: &DType) -> Option<(Column, Vec<u
     Some((out, lost))
 }
 
-/// The rows of lists and objects of which an item loses something: polars does not tell what becomes of those.
-fn lost_inside(column: &Column, dtype: &DType) -> Vec<usize> {
+/// The rows of lists and objects of which an item loses something, or is missing in what came `out`: polars does not tell of those.
+fn lost_inside(column: &Column, out: &Column, dtype: &DType) -> Vec<usize> {
     match dtype {
         DType::List(item) | DType::Array(item, _) => {
-            let loses = |lists: &Column| {
-                let items = lists.explode(ExplodeOptions { empty_as_null: false, keep_nulls: false }).ok()?;
-                cast_with_losses(&items, item).map(|(_, lost)| !lost.is_empty())
+            let items = |lists: &Column| lists.explode(ExplodeOptions { empty_as_null: false, keep_nulls: false }).ok();
+            let loses = |lists: &Column, made: &Column| {
+                let (items, made) = (items(lists)?, items(made)?);
+                let (_, lost) = cast_with_losses(&items, item)?;
+                Some(!lost.is_empty() || made.null_count() > items.null_count())
             };
             let is_list = matches!(column.dtype(), DataType::List(_) | DataType::Array(..));
-            if !is_list || loses(column) != Some(true) {
+            if !is_list || loses(column, out) != Some(true) {
                 return Vec::new();
             }
-            (0..column.len()).filter(|row| loses(&column.slice(*row as i64, 1)) == Some(true)).collect()
+            let row = |column: &Column, row: usize| column.slice(row as i64, 1);
+            (0..column.len()).filter(|at| loses(&row(column, *at), &row(out, *at)) == Some(true)).collect()
         }
         DType::Struct(wanted) => {
             let Ok(objects) = column.struct_() else { return Vec::new() };

@@ -248,7 +248,7 @@ pub(super) fn looks_like(bytes: &[u8]) -> Option<&'static str> {
         }
         [b'7', b'z', 0xbc, 0xaf, ..] => Some("the file is a 7z archive: unpack it"),
         [b'%', b'P', b'D', b'F', ..] => Some("the file is a PDF, and no table"),
-        _ if bytes.get(257..262) == Some(b"ustar") => {
+        _ if bytes.get(257..262).is_some_and(|word| word == b"ustar") => {
             Some("the file is a tar archive: take a file out of it with `member` of the stage that fetches it")
         }
         [b'S', b'Q', b'L', b'i', b't', b'e', b' ', ..] => {

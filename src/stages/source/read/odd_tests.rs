@@ -100,7 +100,8 @@ fn what_arff_is_declared_to_hold_is_made_from_its_text() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("a.arff");
         std::fs::write(&path, text).expect("written");
-        let types = crate::frame::file::TypeRules::new([("a".to_owned(), dtype.parse().expect("a type"))].into());
+        let types =
+            crate::frame::file::TypeRules::new([("a".to_owned(), dtype.parse::<DType>().expect("a type"))].into());
         let layout = Layout { types, ..Layout::new(Format::Arff) };
         let df = crate::frame::file::read_file(&path, &layout).map_err(StageError::from)?;
         let column = df.column("a").expect("there");
