@@ -61,7 +61,8 @@ impl Form {
             Self::Stream(stream) => known(stream.schema()),
             Self::File => {
                 unpanicked(|| buffers::each_named(path)).map_err(bad)?;
-                known(&unpanicked(|| IpcReader::new(File::open(path)?).schema()).map_err(bad)?)
+                let schema = unpanicked(|| IpcReader::new(File::open(path)?).schema()).map_err(bad)?;
+                known(schema.as_ref())
             }
         }
     }
