@@ -14,4 +14,4 @@ pub use codes::Code;
 pub use diagnostic::{Diagnostic, Diagnostics, Label, Severity};
 pub use excerpt::excerpts;
 pub use render::{Format, render};
-pub use suggest::{did_you_mean, list, toml_key};
+pub use suggest::{brief, did_you_mean, list, toml_key};

@@ -1,4 +1,6 @@
-//! "Did you mean", lists of names, and names as TOML wants them, for messages.
+//! "Did you mean", lists of names, values cut short, and names as TOML wants them, for messages.
+
+use std::borrow::Cow;
 
 /// The hint ``did you mean `x`?`` for the candidate nearest to `name`, where one is near enough.
 #[must_use]
@@ -109,6 +111,18 @@ pub fn list<'a>(names: impl IntoIterator<Item = &'a str>, most: usize) -> String
     }
 }
 
+/// So many characters of a value are shown.
+const MOST_SHOWN: usize = 100;
+
+/// A value of the data in a message: of a long text the beginning.
+#[must_use]
+pub fn brief(value: &str) -> Cow<'_, str> {
+    match value.char_indices().nth(MOST_SHOWN) {
+        None => Cow::Borrowed(value),
+        Some((end, _)) => Cow::Owned(format!("{}…", &value[..end])),
+    }
+}
+
 /// A name as a TOML key that can be copied: bare where that is allowed, else in quotes, as `评论` has to be.
 #[must_use]
 pub fn toml_key(name: &str) -> String {
@@ -119,6 +133,13 @@ pub fn toml_key(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_long_value_the_beginning_is_shown() {
+        assert_eq!(brief("a value"), "a value");
+        assert_eq!(brief(&"字".repeat(100)), "字".repeat(100));
+        assert_eq!(brief(&"字".repeat(100_000)), format!("{}…", "字".repeat(100)));
+    }
 
     #[test]
     fn near_names_are_suggested_and_far_ones_are_not() {

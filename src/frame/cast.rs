@@ -1,9 +1,10 @@
 //! Casts that lose nothing: a value that the new type cannot hold as it is, is told.
 
-use super::file::time;
+use super::file::{decimal, time, without_exponent};
 use super::{from_polars, to_polars};
 use crate::types::DType;
 use polars::prelude::*;
+use std::collections::BTreeSet;
 
 /// Why a column cannot be cast.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,8 +44,12 @@ pub fn cast_with_losses(column: &Column, dtype: &DType) -> Option<(Column, Vec<u
     if is_no_moment(&from_polars(column.dtype()), dtype) {
         return None;
     }
-    let moments = moments(column, dtype);
-    let out = moments.as_ref().unwrap_or(column).cast(&target).ok()?;
+    let read = moments(column, dtype).or_else(|| decimals(column, dtype));
+    let out = read.as_ref().unwrap_or(column).cast(&target).ok()?;
+    // Of an object polars casts the fields instead.
+    if *out.dtype() != target {
+        return None;
+    }
     let gone = match may_lose(&from_polars(column.dtype()), dtype) {
         Some(Loss::Part) => {
             let back = out.cast(column.dtype()).ok()?;
@@ -54,11 +59,46 @@ pub fn cast_with_losses(column: &Column, dtype: &DType) -> Option<(Column, Vec<u
             let wide = column.cast(&DataType::Float64).ok()?;
             infinite(&out).ok()? & !infinite(&wide).ok()?
         }
-        None if out.null_count() == column.null_count() => return Some((out, Vec::new())),
+        None if out.null_count() == column.null_count() => {
+            let lost = lost_inside(column, &out, dtype);
+            return Some((out, lost));
+        }
         None => column.is_not_null() & out.is_null(),
     };
     let lost = gone.iter().enumerate().filter(|(_, gone)| *gone == Some(true)).map(|(row, _)| row).collect();
     Some((out, lost))
+}
+
+/// The rows of lists and objects of which an item loses something, or is missing in what came `out`: polars does not tell of those.
+fn lost_inside(column: &Column, out: &Column, dtype: &DType) -> Vec<usize> {
+    match dtype {
+        DType::List(item) | DType::Array(item, _) => {
+            let items = |lists: &Column| lists.explode(ExplodeOptions { empty_as_null: false, keep_nulls: false }).ok();
+            let loses = |lists: &Column, made: &Column| {
+                let (items, made) = (items(lists)?, items(made)?);
+                let (_, lost) = cast_with_losses(&items, item)?;
+                Some(!lost.is_empty() || made.null_count() > items.null_count())
+            };
+            let is_list = matches!(column.dtype(), DataType::List(_) | DataType::Array(..));
+            if !is_list || loses(column, out) != Some(true) {
+                return Vec::new();
+            }
+            let row = |column: &Column, row: usize| column.slice(row as i64, 1);
+            (0..column.len()).filter(|at| loses(&row(column, *at), &row(out, *at)) == Some(true)).collect()
+        }
+        DType::Struct(wanted) => {
+            let Ok(objects) = column.struct_() else { return Vec::new() };
+            let mut rows = BTreeSet::new();
+            for field in objects.fields_as_series() {
+                let Some(wanted) = wanted.iter().find(|wanted| wanted.name == field.name().as_str()) else { continue };
+                let cast = cast_with_losses(&field.into_column(), &wanted.dtype);
+                rows.extend(cast.map(|(_, lost)| lost).unwrap_or_default());
+            }
+            let there = column.is_not_null();
+            rows.into_iter().filter(|row| there.get(*row) == Some(true)).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// A value as it is told.
@@ -74,8 +114,9 @@ fn infinite(column: &Column) -> PolarsResult<BooleanChunked> {
 /// Whether a cast must go through [`cast_exactly`] to lose nothing; of all others polars tells what they lose.
 #[must_use]
 pub fn needs_care(from: &DType, to: &DType) -> bool {
-    let moment = matches!(to, DType::Date | DType::Datetime | DType::Time);
-    (*from == DType::Str && moment) || is_no_moment(from, to) || may_lose(from, to).is_some()
+    let read = matches!(to, DType::Date | DType::Datetime | DType::Time | DType::Decimal(..));
+    let nested = matches!(to, DType::List(_) | DType::Array(..) | DType::Struct(_)) && from != to;
+    nested || (*from == DType::Str && read) || is_no_moment(from, to) || may_lose(from, to).is_some()
 }
 
 /// Whether a number would stand for a date or time: which unit it counts, and since when, a type does not say.
@@ -126,6 +167,14 @@ fn moments(column: &Column, dtype: &DType) -> Option<Column> {
     }
 }
 
+/// Texts as decimals: digits that the scale has no place for are no value, as in delimited text; polars would round them away.
+fn decimals(column: &Column, dtype: &DType) -> Option<Column> {
+    let (DType::Decimal(precision, scale), Ok(texts)) = (dtype, column.str()) else { return None };
+    let exact = |text: &str| decimal(&without_exponent(text)?, *precision, *scale);
+    let numbers: Int128Chunked = texts.iter().map(|text| exact(text?)).collect();
+    Some(numbers.with_name(column.name().clone()).into_decimal(*precision, *scale).ok()?.into_column())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,6 +200,18 @@ mod tests {
         assert_eq!(lost(prices.clone(), &DType::I64).map(|lost| lost.1), Some(0));
         assert_eq!(lost(prices.clone(), &DType::Decimal(10, 1)).map(|lost| lost.1), Some(0));
         assert_eq!(lost(prices, &DType::Decimal(12, 3)), None);
+    }
+
+    #[test]
+    fn texts_of_more_digits_than_a_decimal_has_are_told() {
+        let texts = Column::new("x".into(), [Some("0.10"), None, Some("-1.25e1"), Some("0.1250"), Some("x")]);
+        let dtype = DType::Decimal(10, 1);
+        assert_eq!(lost(texts.clone(), &dtype), Some((2, 3, "0.1250".to_owned())));
+        let read = cast_exactly(&texts.head(Some(3)), &dtype).expect("decimals");
+        let shown: Vec<String> = (0..3).map(|row| shown(&read, row)).collect();
+        assert_eq!(shown, ["0.1", "null", "-12.5"]);
+        assert_eq!(lost(Column::new("x".into(), ["1000"]), &DType::Decimal(3, 0)).map(|lost| lost.1), Some(0));
+        assert!(needs_care(&DType::Str, &dtype));
     }
 
     #[test]
@@ -198,6 +259,34 @@ mod tests {
             assert!(needs_care(&DType::F64, &dtype), "{dtype}");
         }
         assert!(!is_no_moment(&DType::Date, &DType::I64));
+    }
+
+    #[test]
+    fn what_is_lost_inside_of_lists_and_objects_is_told() {
+        let list = |items: &[f64]| Series::new("".into(), items);
+        let lists = Column::new("l".into(), [list(&[1.0, 2.0]), list(&[]), list(&[2.5]), list(&[3.0, 300.0])]);
+        let of = |item| DType::List(Box::new(item));
+        assert_eq!(lost(lists.clone(), &of(DType::I64)).map(|lost| (lost.0, lost.1)), Some((1, 2)));
+        assert_eq!(lost(lists.clone(), &of(DType::U8)).map(|lost| (lost.0, lost.1)), Some((2, 2)));
+        assert_eq!(lost(lists.clone(), &of(DType::F32)), None, "fractions are rounded");
+        assert_eq!(lost(lists.head(Some(2)), &of(DType::I64)), None);
+        let fields = [Series::new("x".into(), [1.0, 1.5])];
+        let objects = StructChunked::from_series("o".into(), 2, fields.iter()).expect("objects");
+        let objects = objects.into_series().into_column();
+        let dtype = DType::Struct(vec![crate::types::Column::new("x", DType::I64)]);
+        assert_eq!(lost(objects.clone(), &dtype).map(|lost| (lost.0, lost.1)), Some((1, 1)));
+        assert_eq!(lost(objects.head(Some(1)), &dtype), None);
+        assert!(needs_care(&of(DType::F64), &of(DType::I64)) && !needs_care(&of(DType::F64), &of(DType::F64)));
+    }
+
+    #[test]
+    fn objects_have_no_form_as_numbers() {
+        let fields = [Series::new("x".into(), [1_i64])];
+        let object = StructChunked::from_series("a".into(), 1, fields.iter()).expect("an object");
+        let object = object.into_series().into_column();
+        for dtype in [DType::I64, DType::Bool, DType::Date] {
+            assert_eq!(cast_exactly(&object, &dtype).err(), Some(CastFault::NoForm), "{dtype}");
+        }
     }
 
     #[test]

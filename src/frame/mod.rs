@@ -58,6 +58,7 @@ pub use trying::{is_tried_for, trying};
 pub use view::write_view;
 pub use write::{rows_by_columns, write_table};
 
+use crate::diag::brief;
 use crate::stage::StageError;
 use polars::error::{PolarsError, PolarsResult, PolarsWarning, get_warning_function, set_warning_function};
 use polars::prelude::{DataFrame, LazyFrame};
@@ -112,8 +113,15 @@ pub fn polars_words(error: &PolarsError) -> String {
         .and_then(|rest| rest.split(' ').next())
     {
         Some(rows) => format!("a subquery in the place of a value gives {rows} rows, expected one"),
+        None if line.starts_with("conversion from") => with_brief_values(line),
         None => line.to_owned(),
     }
+}
+
+/// Of a failed conversion the values stand in double quotes.
+fn with_brief_values(line: &str) -> String {
+    let parts = line.split('"').enumerate();
+    parts.map(|(at, part)| if at % 2 == 1 { brief(part) } else { part.into() }).collect::<Vec<_>>().join("\"")
 }
 
 /// What polars says, of types in kilter's words.

@@ -43,6 +43,24 @@ fn a_missing_column_is_told_by_every_kind_before_it_runs() {
     }
 }
 
+/// The same where nothing is known of the table before it is there.
+#[test]
+fn a_column_that_is_missing_once_the_table_is_there_is_told_by_every_kind() {
+    let mut text = "[pipeline]\nname = \"bad\"\nedition = \"2026\"\nseed = 1\n\n[stage.table]\nkind = \"exec\"\n\
+                    command = [\"sh\", \"-c\", \"printf 'k,n\\na,1\\nb,2\\n' > out.csv\"]\n\
+                    outputs = { table = { path = \"out.csv\", type = \"table\" } }\n"
+        .to_owned();
+    for (number, (stage, _)) in MISSING.iter().enumerate() {
+        text.push_str(&format!("\n[stage.step_{number}]\n{stage}\n"));
+    }
+    let sandbox = Sandbox::with_manifest(&text);
+    let ran = sandbox.run(&["--keep-going"]).exits(1).says("now that they are there, do not fit");
+    assert_eq!(ran.stderr.matches("column `z` does not exist").count(), MISSING.len(), "{}", ran.stderr);
+    for number in 0..MISSING.len() {
+        assert!(!sandbox.path(&format!("out/bad/step_{number}")).exists(), "step_{number} has an output");
+    }
+}
+
 const KINDS: &str = r#"
 [stage.sql]
 kind = "sql"
@@ -78,6 +96,42 @@ fn kinds_work_on_little_and_on_nothing() {
         sandbox.run(&[]).success().says(told);
         sandbox.run(&[]).all_cached();
         sandbox.kilter(&["verify", "--twice"]).success();
+    }
+}
+
+#[test]
+fn a_value_that_a_query_cannot_cast_is_told_with_what_to_do() {
+    for stage in [
+        "kind = \"sql\"\ninputs = { t = \"table\" }\nquery = \"SELECT CAST(k AS INT) AS i FROM t\"",
+        "kind = \"table\"\nfrom = \"table\"\nsteps = [{ group = { by = \"n\", agg = { m = \"max(CAST(k AS INT))\" } } }]",
+    ] {
+        let sandbox = reading("k,n,f\n1.5,1,1.5\n2,2,\n", &format!("[stage.step]\n{stage}"));
+        fails(&sandbox, "step", 1, &["conversion from `str` to `i32` failed", "[\"1.5\"]", "`TRY_CAST(a AS INT)`"]);
+    }
+}
+
+/// Stages that cannot do with a column of long texts.
+const LONG: &[&str] = &[
+    "kind = \"table\"\nfrom = \"table\"\nsteps = [{ cast = { k = \"i64\" } }]",
+    "kind = \"table\"\nfrom = \"table\"\nsteps = [{ derive = { d = \"CAST(k AS DATE)\" } }]",
+    "kind = \"table\"\nfrom = \"table\"\nsteps = [{ pivot = { on = \"k\", columns = [\"a\"], by = \"n\", value = \"f\", agg = \"sum\" } }]",
+    "kind = \"sql\"\ninputs = { t = \"table\" }\nquery = \"SELECT CAST(k AS INT) AS i FROM t\"",
+    "kind = \"expect\"\nfrom = \"table\"\nchecks.a = { pattern = { k = \"^b\" } }",
+    "kind = \"split\"\nfrom = \"table\"\nparts = { a = \"1\", b = \"2\" }\nby = \"k\"",
+];
+
+#[test]
+fn a_very_long_value_is_told_by_its_beginning() {
+    let long = "字".repeat(100_000);
+    for stage in LONG {
+        let sandbox = reading(&format!("k,n,f\n{long},1,1.5\n{long},2,1.5\n"), &format!("[stage.step]\n{stage}"));
+        let ran = sandbox.run(&[]).exits(1).says("字…");
+        assert!(ran.stderr.len() < 4_000, "{} bytes of {stage}", ran.stderr.len());
+        nothing_half_written(&sandbox, "step");
+    }
+    for rows in [format!("k,n,f\na,{long},1.5\n"), format!("k,n,f\na,1,{long}\n")] {
+        let ran = reading(&rows, "").run(&[]).exits(2).says("字…");
+        assert!(ran.stderr.len() < 4_000, "{} bytes", ran.stderr.len());
     }
 }
 

@@ -39,6 +39,11 @@ const BROKEN: &[(&str, &[u8], &str, &[&str])] = &[
         "",
         &["line 4: a quote is never closed", "mend the line"],
     ),
+    ("d.xlsx", b"PK\x03\x04", "", &["`d.xlsx` does not say by its name what it is", "saved as csv"]),
+    ("d.tar.gz", b"\x1f\x8b", "", &["`d.tar.gz` does not say by its name what it is", "`member`"]),
+    ("d.data", b"a\n1\n", "", &["`d.data` does not say by its name what it is", "`format = \"csv\"`"]),
+    ("d.csv", b"BZh91AY&SY\0\xff", "", &["line 1 holds a zero byte", "bzip2", "unpack it"]),
+    ("d.csv", b"\xd0\xcf\x11\xe0\0\0", "", &["line 1 holds a zero byte", "an Excel workbook", "as csv"]),
     (
         "d.arff",
         b"@relation x\n@attribute a numeric\n@data\n1\n",
@@ -90,12 +95,15 @@ fn objects_of_far_too_many_keys_are_refused_and_many_are_read() {
     reading("d.jsonl", line(3_000).as_bytes(), "", "").run(&[]).success().says("1 row x 3,000 columns");
 }
 
-/// A table as a parquet file and as an arrow file.
-fn binary(mut df: DataFrame) -> [(&'static str, Vec<u8>); 2] {
+/// A table as a parquet file, an arrow file and a stream of arrow's.
+fn binary(mut df: DataFrame) -> [(&'static str, Vec<u8>); 3] {
     let (mut parquet, mut arrow) = (Vec::new(), Vec::new());
     ParquetWriter::new(&mut parquet).finish(&mut df).expect("written");
     IpcWriter::new(&mut arrow).finish(&mut df).expect("written");
-    [("d.parquet", parquet), ("d.arrow", arrow)]
+    // A stream has neither the format's name before it nor the list behind it.
+    let list: [u8; 4] = arrow[arrow.len() - 10..arrow.len() - 6].try_into().expect("four bytes");
+    let stream = arrow[8..arrow.len() - 10 - u32::from_le_bytes(list) as usize].to_vec();
+    [("d.parquet", parquet), ("d.arrow", arrow), ("stream.arrow", stream)]
 }
 
 #[test]
@@ -125,6 +133,41 @@ fn parquet_and_arrow_that_lack_a_column_or_hold_another_type_are_told() {
         fails(&read("types = { c = \"i64\" }"), "table", 2, &["no column `c`", "the file has `a` and `b`", file]);
         let wide = read("types = { a = \"u8\" }");
         fails(&wide, "table", 1, &["row 2, column `a`: found `300`", "declare another type", file]);
+    }
+    let fields = [Series::new("x".into(), [1_i64])];
+    let object = StructChunked::from_series("a".into(), 1, fields.iter()).expect("an object");
+    let object = object.into_series().into_frame();
+    for (file, bytes) in binary(object) {
+        let says = ["column `a` is struct", "cannot be read as i64", "leave it out of `types`", file];
+        fails(&reading(file, &bytes, "types = { a = \"i64\" }", ""), "table", 1, &says);
+    }
+}
+
+#[test]
+fn files_of_arrow_and_its_streams_are_one_table() {
+    let frame = df!["a" => [1_i64, 300], "b" => ["x", "y"]].expect("a frame");
+    let [_, (_, file), (_, stream)] = binary(frame);
+    let both = folder("*.arrow", &[("1.arrow", &file), ("2.arrow", &stream)], "");
+    both.run(&[]).success().says("4 rows x 3 columns");
+    // One that stops between two batches is read as far as it goes, and told.
+    let unended = reading("d.arrow", &stream[..stream.len() - 8], "", "");
+    unended
+        .run(&[])
+        .success()
+        .says("1 stream of arrow's has no end mark, the first `d.arrow`")
+        .says("2 rows x 2 columns");
+    let two = reading("d.arrow", &[&stream[..], &stream[..]].concat(), "", "");
+    fails(&two, "table", 2, &["more follows behind the end of the stream", "`d.arrow`", "give each its own"]);
+}
+
+#[test]
+fn files_that_pack_themselves_are_not_packed_once_more() {
+    for (file, bytes) in binary(df!["a" => [1_i64]].expect("a frame")) {
+        let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        gz.write_all(&bytes).expect("packed");
+        let name = format!("{file}.gz");
+        let says = ["the file is packed with gzip", "unpack it", name.as_str()];
+        fails(&reading(&name, &gz.finish().expect("packed"), "", ""), "table", 2, &says);
     }
 }
 
@@ -186,12 +229,15 @@ fn one_broken_file_among_several_is_named_and_nothing_is_kept() {
 #[test]
 fn one_cut_off_parquet_file_among_several_is_named() {
     let frame = df!["a" => [1_i64, 2], "b" => ["x", "y"]].expect("a frame");
-    let [(_, parquet), (_, arrow)] = binary(frame);
-    for (ending, whole, keep) in
-        [("parquet", &parquet, ""), ("arrow", &arrow, ""), ("parquet", &parquet, "keep = false")]
-    {
+    let [(_, parquet), (_, arrow), (_, stream)] = binary(frame);
+    for (ending, whole, keep) in [
+        ("parquet", &parquet, ""),
+        ("arrow", &arrow, ""),
+        ("arrow", &stream, ""),
+        ("parquet", &parquet, "keep = false"),
+    ] {
         let names = [format!("1.{ending}"), format!("2.{ending}")];
-        let files: [(&str, &[u8]); 2] = [(&names[0], whole), (&names[1], &whole[..whole.len() / 2])];
+        let files: [(&str, &[u8]); 2] = [(&names[0], whole), (&names[1], &whole[..whole.len() - 20])];
         let named = format!("`2.{ending}`");
         fails(&folder(&format!("*.{ending}"), &files, keep), "table", 1, &["cut off or damaged", "sha256", &named]);
     }

@@ -1,10 +1,13 @@
 //! ARFF, the format of Weka and of many collections of data sets: a header of typed attributes, then rows, dense or
 //! sparse. Nominal values are text, and one that the header does not list is an error; `?` is a missing value.
 
+use super::odd::{Found, Odd, text_is_rounded};
 use super::text::{Text, line_at};
 use super::types::no_such_column;
-use super::{BadFile, FileWatch, Layout, binary, time, width};
+use super::{BadFile, FileWatch, Layout, binary, figures, time, width};
+use crate::types::DType;
 use polars::prelude::*;
+use std::collections::BTreeMap;
 
 /// What an attribute holds.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +36,8 @@ struct Value {
 enum Values {
     Real(Vec<Option<f64>>),
     Whole(Vec<Option<i64>>),
+    /// Numbers that are declared to be whole ones.
+    Exact(Vec<Option<i128>>),
     Text(Vec<Option<String>>),
     Moment(Vec<Option<i64>>),
 }
@@ -53,7 +58,7 @@ pub(super) fn read(bytes: &[u8], layout: &Layout, watch: FileWatch<'_>) -> Resul
     if let Some(unfitting) = layout.types.unfitting(names()).first() {
         return Err(no_such_column(unfitting, names()));
     }
-    let columns = rows(&decoded.text, body, &attributes, watch)?;
+    let columns = rows(&decoded.text, body, &attributes, layout, watch)?;
     let height = columns.first().map_or(0, Values::len);
     let columns = attributes.iter().zip(columns).map(|(attribute, values)| values.column(&attribute.name)).collect();
     let columns = binary::cast_declared(columns, &layout.types)?;
@@ -61,8 +66,16 @@ pub(super) fn read(bytes: &[u8], layout: &Layout, watch: FileWatch<'_>) -> Resul
 }
 
 /// The values of the rows, which begin at `body`.
-fn rows(text: &str, body: usize, attributes: &[Attribute], watch: FileWatch<'_>) -> Result<Vec<Values>, BadFile> {
-    let mut columns: Vec<Values> = attributes.iter().map(|attribute| Values::new(&attribute.kind)).collect();
+fn rows(
+    text: &str,
+    body: usize,
+    attributes: &[Attribute],
+    layout: &Layout,
+    watch: FileWatch<'_>,
+) -> Result<Vec<Values>, BadFile> {
+    let values = |attribute: &Attribute| Values::new(&attribute.kind, layout.types.get(&attribute.name));
+    let mut columns: Vec<Values> = attributes.iter().map(values).collect();
+    let mut oddities: BTreeMap<usize, (Odd, Found)> = BTreeMap::new();
     let lines: Vec<&str> = text[body..].split_inclusive('\n').collect();
     let blocks = lines.chunks(BLOCK);
     // A header without rows is one block that is done.
@@ -80,14 +93,28 @@ fn rows(text: &str, body: usize, attributes: &[Attribute], watch: FileWatch<'_>)
                 BadFile::new(format!("line {}{wrong}", line_at(text, place)))
                     .hint("mend the line or its `@attribute`; a missing value is `?`")
             };
-            row(line, attributes, &mut columns).map_err(told)?;
+            for (index, odd, text_there) in row(line, attributes, &mut columns).map_err(told)? {
+                let first = || (odd, found(line_at(text, place), index, &attributes[index].name, text_there));
+                oddities.entry(index).or_insert_with(first).1.count += 1;
+            }
         }
         parts.one();
     }
     if lines.is_empty() {
         parts.one();
     }
+    for (odd, found) in oddities.into_values() {
+        let is_said = odd == Odd::Rounded && layout.types.get(&found.column).is_some();
+        if !is_said {
+            watch.odd(odd, found);
+        }
+    }
     Ok(columns)
+}
+
+/// The first of what is odd in a column, not counted yet.
+fn found(line: usize, index: usize, column: &str, text: String) -> Found {
+    Found { count: 0, at: (line, index), of: "line", column: column.to_owned(), text, as_decimal: true }
 }
 
 /// The attributes, and where the rows begin.
@@ -145,6 +172,7 @@ fn attribute(text: &str) -> Result<Attribute, String> {
         "string" => Kind::Text,
         "date" => match rest[4..].trim().trim_matches(['"', '\'']) {
             "" | "yyyy-MM-dd'T'HH:mm:ss" | "yyyy-MM-dd HH:mm:ss" | "yyyy-MM-dd" | "yyyy-MM-dd HH:mm" => Kind::Moment,
+            "yyyy-MM-dd'T'HH:mm:ss.SSS" | "yyyy-MM-dd HH:mm:ss.SSS" => Kind::Moment,
             // Another way of writing dates stays as it is written.
             _ => Kind::Text,
         },
@@ -206,7 +234,10 @@ fn values(text: &str, separator: char) -> Result<Vec<Value>, String> {
     }
 }
 
-fn row(line: &str, attributes: &[Attribute], columns: &mut [Values]) -> Result<(), String> {
+/// A value that is not kept as it stands: of which attribute, in which way, its text.
+type Unkept = (usize, Odd, String);
+
+fn row(line: &str, attributes: &[Attribute], columns: &mut [Values]) -> Result<Vec<Unkept>, String> {
     if let Some(sparse) = line.strip_prefix('{') {
         return sparse_row(sparse, attributes, columns);
     }
@@ -220,14 +251,15 @@ fn row(line: &str, attributes: &[Attribute], columns: &mut [Values]) -> Result<(
         let found = crate::numbers::counted(found.len(), "value");
         return Err(format!(" has {found}, expected {}: one for each attribute", attributes.len()));
     }
-    for ((value, attribute), column) in found.iter().zip(attributes).zip(columns) {
-        column.push(value, attribute)?;
+    let mut unkept = Vec::new();
+    for (index, ((value, attribute), column)) in found.iter().zip(attributes).zip(columns).enumerate() {
+        unkept.extend(column.push(value, attribute)?.map(|odd| (index, odd, value.text.clone())));
     }
-    Ok(())
+    Ok(unkept)
 }
 
 /// `{1 x, 3 y}`: the values at these places; what is not named is 0, or the first of the listed values.
-fn sparse_row(text: &str, attributes: &[Attribute], columns: &mut [Values]) -> Result<(), String> {
+fn sparse_row(text: &str, attributes: &[Attribute], columns: &mut [Values]) -> Result<Vec<Unkept>, String> {
     let mut given: Vec<Option<Value>> = vec![None; attributes.len()];
     let mut rest = text;
     loop {
@@ -241,23 +273,30 @@ fn sparse_row(text: &str, attributes: &[Attribute], columns: &mut [Values]) -> R
         let found = value(&mut rest, &[',', '}'])?;
         *given.get_mut(index).ok_or_else(|| format!(": there is no attribute {index}, counted from 0"))? = Some(found);
     }
-    for ((value, attribute), column) in given.into_iter().zip(attributes).zip(columns) {
+    let mut unkept = Vec::new();
+    for (index, ((value, attribute), column)) in given.into_iter().zip(attributes).zip(columns).enumerate() {
         let zero = match &attribute.kind {
             Kind::Nominal(listed) => listed.first().cloned().unwrap_or_default(),
             _ => "0".to_owned(),
         };
-        column.push(&value.unwrap_or(Value { text: zero, quoted: true }), attribute)?;
+        let value = value.unwrap_or(Value { text: zero, quoted: true });
+        unkept.extend(column.push(&value, attribute)?.map(|odd| (index, odd, value.text)));
     }
-    Ok(())
+    Ok(unkept)
 }
 
 impl Values {
-    fn new(kind: &Kind) -> Self {
-        match kind {
-            Kind::Real => Self::Real(Vec::new()),
-            Kind::Whole => Self::Whole(Vec::new()),
-            Kind::Text | Kind::Nominal(_) => Self::Text(Vec::new()),
-            Kind::Moment => Self::Moment(Vec::new()),
+    /// What is declared to be of a type that holds more than the attribute's is made from its text.
+    fn new(kind: &Kind, declared: Option<&DType>) -> Self {
+        match (kind, declared) {
+            (Kind::Real | Kind::Whole, Some(dtype)) if dtype.is_integer() => Self::Exact(Vec::new()),
+            (Kind::Real | Kind::Whole | Kind::Moment, Some(DType::Str)) => Self::Text(Vec::new()),
+            (Kind::Real | Kind::Whole, Some(DType::Decimal(..))) => Self::Text(Vec::new()),
+            (Kind::Whole, Some(dtype)) if dtype.is_float() => Self::Real(Vec::new()),
+            (Kind::Real, _) => Self::Real(Vec::new()),
+            (Kind::Whole, _) => Self::Whole(Vec::new()),
+            (Kind::Text | Kind::Nominal(_), _) => Self::Text(Vec::new()),
+            (Kind::Moment, _) => Self::Moment(Vec::new()),
         }
     }
 
@@ -265,38 +304,58 @@ impl Values {
         match self {
             Self::Real(values) => values.len(),
             Self::Whole(values) | Self::Moment(values) => values.len(),
+            Self::Exact(values) => values.len(),
             Self::Text(values) => values.len(),
         }
     }
 
-    fn push(&mut self, value: &Value, attribute: &Attribute) -> Result<(), String> {
-        let missing = !value.quoted && value.text == "?";
-        let wrong =
-            |expected: String| format!(", attribute `{}`: found `{}`, expected {expected}", attribute.name, value.text);
+    /// Takes a value; says whether it is not kept as it stands.
+    fn push(&mut self, value: &Value, attribute: &Attribute) -> Result<Option<Odd>, String> {
+        let text = value.text.as_str();
+        let missing = !value.quoted && text == "?";
+        let wrong = |expected: String| {
+            let found = crate::diag::brief(text);
+            format!(", attribute `{}`: found `{found}`, expected {expected}", attribute.name)
+        };
+        let number = || figures::float(text).ok_or_else(|| wrong("a number".to_owned()));
         match self {
             Self::Real(values) => {
-                let number = value.text.parse();
-                values.push(if missing { None } else { Some(number.map_err(|_| wrong("a number".to_owned()))?) });
+                values.push(if missing { None } else { Some(number()?) });
+                return Ok((!missing && text_is_rounded(text)).then_some(Odd::Rounded));
             }
+            Self::Whole(values) if missing => values.push(None),
             Self::Whole(values) => {
-                let number = value.text.parse();
-                values.push(if missing { None } else { Some(number.map_err(|_| wrong("a whole number".to_owned()))?) });
+                let whole = figures::whole(text).ok_or_else(|| wrong("a whole number".to_owned()))?;
+                let larger = || {
+                    let name = crate::diag::toml_key(&attribute.name);
+                    wrong(format!("a whole number of 64 bits: `types = {{ {name} = \"i128\" }}` holds more"))
+                };
+                values.push(Some(i64::try_from(whole).map_err(|_| larger())?));
+            }
+            Self::Exact(values) if missing => values.push(None),
+            Self::Exact(values) => {
+                values.push(Some(figures::whole(text).ok_or_else(|| wrong("a whole number".to_owned()))?));
             }
             Self::Moment(values) => {
-                let moment =
-                    time::datetime(&value.text).ok_or_else(|| wrong("a time like 2026-05-04 10:12:00".to_owned()));
+                let moment = time::datetime(text).ok_or_else(|| wrong("a time like 2026-05-04 10:12:00".to_owned()));
                 values.push(if missing { None } else { Some(moment?) });
+                return Ok((!missing && time::is_cut(text)).then_some(Odd::Cut));
             }
             Self::Text(values) => {
-                if let (Kind::Nominal(listed), false) = (&attribute.kind, missing)
-                    && !listed.contains(&value.text)
-                {
-                    return Err(wrong(format!("one of {}", crate::diag::list(listed.iter().map(String::as_str), 12))));
+                match &attribute.kind {
+                    Kind::Nominal(listed) if !missing && !listed.iter().any(|known| known == text) => {
+                        let listed = crate::diag::list(listed.iter().map(String::as_str), 12);
+                        return Err(wrong(format!("one of {listed}")));
+                    }
+                    Kind::Real | Kind::Whole if !missing => {
+                        number()?;
+                    }
+                    _ => {}
                 }
-                values.push((!missing).then(|| value.text.clone()));
+                values.push((!missing).then(|| text.to_owned()));
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     fn column(self, name: &str) -> Column {
@@ -304,6 +363,7 @@ impl Values {
         match self {
             Self::Real(values) => Series::new(name, values).into_column(),
             Self::Whole(values) => Series::new(name, values).into_column(),
+            Self::Exact(values) => Int128Chunked::from_iter_options(name, values.into_iter()).into_column(),
             Self::Text(values) => Series::new(name, values).into_column(),
             Self::Moment(values) => Int64Chunked::from_iter_options(name, values.into_iter())
                 .into_datetime(TimeUnit::Microseconds, None)

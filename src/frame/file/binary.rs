@@ -1,4 +1,4 @@
-//! Files that carry their own types: parquet and arrow. Declared types are casts that must not lose a value.
+//! Files that carry their own types: parquet, and what arrow shares with it. Declared types are casts that must not lose a value.
 
 use super::types::no_such_column;
 use super::{BadFile, FileWatch, Format, Layout, TypeRules, calendar, foreign, odd, unpacked, width};
@@ -100,34 +100,7 @@ fn parquet_schema(path: &Path) -> Result<SchemaRef, BadFile> {
     })
 }
 
-pub(super) fn read_arrow(path: &Path, layout: &Layout, watch: FileWatch<'_>) -> Result<DataFrame, BadFile> {
-    let schema = arrow_schema(path)?;
-    declared(&schema, &Layout::new(Format::Arrow))?;
-    let least = unpanicked(|| unpacked::arrow(path, &schema)).map_err(|error| not_readable("arrow", path, &error))?;
-    unpacked::bounded(path, least, watch.memory(), crate::env::free_memory())
-        .map_err(|bad| bad.hint("write it as parquet, which is read in pieces where the stage says `needs.memory`"))?;
-    let mut file = watch.counted(File::open(path).map_err(|error| BadFile::io(path, &error))?);
-    let df = unpanicked(|| IpcReader::new(&mut file).finish());
-    let df = df.map_err(|error| not_readable("arrow", path, &error))?;
-    file.rest();
-    finish(df, layout, watch)
-}
-
-pub(super) fn probe_arrow(path: &Path, layout: &Layout) -> Result<TableSchema, BadFile> {
-    declared(&arrow_schema(path)?, layout)
-}
-
-fn arrow_schema(path: &Path) -> Result<Schema, BadFile> {
-    let file = File::open(path).map_err(|error| BadFile::io(path, &error))?;
-    let schema = unpanicked(|| IpcReader::new(file).schema());
-    let schema = schema.map_err(|error| not_readable("arrow", path, &error))?;
-    match foreign::unread(&schema) {
-        Some(bad) => Err(bad),
-        None => Ok(Schema::from_arrow_schema(schema.as_ref())),
-    }
-}
-
-fn finish(df: DataFrame, layout: &Layout, watch: FileWatch<'_>) -> Result<DataFrame, BadFile> {
+pub(super) fn finish(df: DataFrame, layout: &Layout, watch: FileWatch<'_>) -> Result<DataFrame, BadFile> {
     if df.width() == 0 {
         return Err(BadFile::new("the file has no columns"));
     }
@@ -147,14 +120,15 @@ fn finish(df: DataFrame, layout: &Layout, watch: FileWatch<'_>) -> Result<DataFr
     DataFrame::new(height, columns).map_err(|error| BadFile::polars("make a table of the file", &error))
 }
 
-/// The column in a type that tables have.
 fn known(column: Column) -> Result<Column, BadFile> {
+    let name = column.name().clone();
+    in_plain(column).map_err(|error| BadFile::polars(&format!("read the column `{name}`"), &error))
+}
+
+/// The column in a type that tables have.
+pub(super) fn in_plain(column: Column) -> PolarsResult<Column> {
     let plain = plain(column.dtype());
-    if plain == *column.dtype() {
-        return Ok(column);
-    }
-    let cast = column.cast(&plain);
-    cast.map_err(|error| BadFile::polars(&format!("read the column `{}`", column.name()), &error))
+    if plain == *column.dtype() { Ok(column) } else { column.cast(&plain) }
 }
 
 /// The type of tables that holds the same values: bytes are one type, and categories are their text.
@@ -204,7 +178,7 @@ fn taken_apart(column: Column) -> PolarsResult<Vec<Column>> {
     fields.collect()
 }
 
-fn declared(schema: &Schema, layout: &Layout) -> Result<TableSchema, BadFile> {
+pub(super) fn declared(schema: &Schema, layout: &Layout) -> Result<TableSchema, BadFile> {
     width::bounded(schema.len(), "the file has")?;
     foreign::too_long(schema)?;
     let schema = if layout.flatten {
@@ -250,7 +224,7 @@ fn cast(column: &Column, dtype: &DType) -> Result<Column, BadFile> {
     cast_exactly(column, dtype).map_err(|fault| match fault {
         CastFault::NoForm => no_form(column, dtype),
         CastFault::Lost { row, found, .. } => {
-            let place = format!("row {}, column `{name}`", row + 1);
+            let (place, found) = (format!("row {}, column `{name}`", row + 1), crate::diag::brief(&found));
             BadFile::new(format!("{place}: found `{found}`, expected a value of type {dtype}"))
                 .hint(format!("declare another type for `{name}`"))
         }
@@ -258,22 +232,29 @@ fn cast(column: &Column, dtype: &DType) -> Result<Column, BadFile> {
 }
 
 /// A panic inside polars, which a broken file may cause, becomes an error, and is not reported as a bug.
-fn unpanicked<T>(read: impl FnOnce() -> PolarsResult<T>) -> PolarsResult<T> {
+pub(super) fn unpanicked<T>(read: impl FnOnce() -> PolarsResult<T>) -> PolarsResult<T> {
     trying(|| {
         let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(read));
         caught.unwrap_or_else(|_| Err(PolarsError::ComputeError("it is damaged".into())))
     })
 }
 
-fn not_readable(format: &str, path: &Path, error: &PolarsError) -> BadFile {
+pub(super) fn not_readable(format: &str, path: &Path, error: &PolarsError) -> BadFile {
     match std::fs::metadata(path) {
         Err(error) => BadFile::io(path, &error),
         Ok(meta) if meta.len() == 0 => {
             BadFile::new(format!("the file is empty, expected {format}")).hint("give a file with rows")
         }
         Ok(_) => {
+            if let Some(packed) = super::load::packed_with(path) {
+                return BadFile::new(format!("the file is packed with {packed}, which kilter undoes for text alone"))
+                    .hint(format!("unpack it: {format} packs its columns itself"));
+            }
             let words = super::super::polars_words(error);
             let bad = BadFile::new(format!("the file cannot be read as {format}: {words}"));
+            if words.contains("delta dictionary") {
+                return bad.hint("write it with dictionaries that are whole, or as parquet");
+            }
             if words.contains("not supported") {
                 return bad.hint("the file holds a type that kilter does not read: write that column as another");
             }

@@ -3,10 +3,14 @@
 
 use polars::prelude::*;
 use polars_arrow_format::ipc::planus::ReadAsRoot;
-use polars_arrow_format::ipc::{BlockRef, FooterRef, MessageHeaderRef, MessageRef};
+use polars_arrow_format::ipc::{Block, FooterRef, MessageHeaderRef, MessageRef, SchemaRef};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
+
+/// Stands before a message.
+pub(super) const MARK: [u8; 4] = [0xff; 4];
 
 /// How much there is in a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,39 +20,60 @@ pub(super) struct Amount {
     pub(super) bytes: u64,
 }
 
-/// What a file says of itself.
+/// What a file says of itself. For streams see [`super::stream`].
 ///
 /// # Errors
 /// Where it says what cannot be, such as a buffer that is longer than the file.
 pub(super) fn amount(path: &Path) -> PolarsResult<Amount> {
-    let mut file = File::open(path)?;
-    let size = file.seek(SeekFrom::End(0))?;
-    let mut places = Places { file, size };
-    // It ends with the footer, its length and the format's name.
-    let end = there(size.checked_sub(10))?;
-    let length = u64::from(u32::from_le_bytes(places.array(end)?));
-    let footer = places.bytes(there(end.checked_sub(length))?, length)?;
+    let mut places = Places::open(path)?;
+    let footer = places.footer()?;
     let footer = there(FooterRef::read_as_root(&footer).ok())?;
     let batches = there(footer.record_batches().ok().flatten())?;
     let dictionaries = there(footer.dictionaries().ok())?;
-    let mut all = Amount::default();
-    for block in batches {
-        let Amount { rows, bytes } = places.block(block)?;
-        all = Amount { rows: all.rows.saturating_add(rows), bytes: all.bytes.saturating_add(bytes) };
+    places.amount(batches.into_iter().map(Block::from), dictionaries.into_iter().flatten().map(Block::from))
+}
+
+/// An error where a file has two columns of one name, which polars takes for damage.
+pub(super) fn each_named(path: &Path) -> PolarsResult<()> {
+    let footer = Places::open(path)?.footer()?;
+    let footer = there(FooterRef::read_as_root(&footer).ok())?;
+    differently_named(there(footer.schema().ok().flatten())?)
+}
+
+/// The same of what a file or a stream says of its columns.
+pub(super) fn differently_named(schema: SchemaRef<'_>) -> PolarsResult<()> {
+    let mut names = BTreeSet::new();
+    for field in there(schema.fields().ok().flatten())? {
+        let field = there(field.ok())?;
+        let name = there(field.name().ok())?.unwrap_or_default();
+        polars_ensure!(
+            names.insert(name.to_owned()),
+            Duplicate: "column with name '{name}' has more than one occurrence"
+        );
     }
-    for block in dictionaries.into_iter().flatten() {
-        all.bytes = all.bytes.saturating_add(places.block(block)?.bytes);
-    }
-    Ok(all)
+    Ok(())
 }
 
 /// Parts of a file.
-struct Places {
+pub(super) struct Places {
     file: File,
-    size: u64,
+    pub(super) size: u64,
 }
 
 impl Places {
+    pub(super) fn open(path: &Path) -> PolarsResult<Self> {
+        let mut file = File::open(path)?;
+        let size = file.seek(SeekFrom::End(0))?;
+        Ok(Self { file, size })
+    }
+
+    /// A file ends with what is in it, the length of that, and the format's name.
+    fn footer(&mut self) -> PolarsResult<Vec<u8>> {
+        let end = there(self.size.checked_sub(10))?;
+        let length = u64::from(u32::from_le_bytes(self.array(end)?));
+        self.bytes(there(end.checked_sub(length))?, length)
+    }
+
     fn bytes(&mut self, at: u64, length: u64) -> PolarsResult<Vec<u8>> {
         there(at.checked_add(length).filter(|end| *end <= self.size))?;
         let mut bytes = vec![0; there(usize::try_from(length).ok())?];
@@ -57,25 +82,47 @@ impl Places {
         Ok(bytes)
     }
 
-    fn array<const N: usize>(&mut self, at: u64) -> PolarsResult<[u8; N]> {
+    pub(super) fn array<const N: usize>(&mut self, at: u64) -> PolarsResult<[u8; N]> {
         let bytes = self.bytes(at, N as u64)?;
         there(bytes.first_chunk().copied())
     }
 
-    /// What a message and the buffers behind it hold.
-    fn block(&mut self, block: BlockRef<'_>) -> PolarsResult<Amount> {
-        let at = positive(block.offset())?;
-        let [first, second]: [[u8; 4]; 2] = [self.array(at)?, self.array(there(at.checked_add(4))?)?];
+    /// A message, and how many bytes stand before it. One without bytes ends a stream.
+    pub(super) fn message(&mut self, at: u64) -> PolarsResult<(Vec<u8>, u64)> {
+        let first: [u8; 4] = self.array(at)?;
         // Before a message stands its length, and before that in all but old files a mark.
-        let (length, head) = if first == [0xff; 4] { (second, 8) } else { (first, 4) };
-        let message = self.bytes(at + head, u64::from(u32::from_le_bytes(length)))?;
+        let (length, head) = if first == MARK { (self.array(at + 4)?, 8) } else { (first, 4) };
+        Ok((self.bytes(at + head, u64::from(u32::from_le_bytes(length)))?, head))
+    }
+
+    /// What batches of rows and dictionaries hold together.
+    pub(super) fn amount(
+        &mut self,
+        batches: impl IntoIterator<Item = Block>,
+        dictionaries: impl IntoIterator<Item = Block>,
+    ) -> PolarsResult<Amount> {
+        let mut all = Amount::default();
+        for block in batches {
+            let Amount { rows, bytes } = self.block(block)?;
+            all = Amount { rows: all.rows.saturating_add(rows), bytes: all.bytes.saturating_add(bytes) };
+        }
+        for block in dictionaries {
+            all.bytes = all.bytes.saturating_add(self.block(block)?.bytes);
+        }
+        Ok(all)
+    }
+
+    /// What a message and the buffers behind it hold.
+    fn block(&mut self, block: Block) -> PolarsResult<Amount> {
+        let at = positive(block.offset)?;
+        let (message, _) = self.message(at)?;
         let message = there(MessageRef::read_as_root(&message).ok())?;
         let batch = match there(message.header().ok().flatten())? {
             MessageHeaderRef::RecordBatch(batch) => batch,
             MessageHeaderRef::DictionaryBatch(dictionary) => there(dictionary.data().ok().flatten())?,
             _ => return there(None),
         };
-        let body = there(at.checked_add(positive(i64::from(block.meta_data_length()))?))?;
+        let body = there(at.checked_add(positive(i64::from(block.meta_data_length))?))?;
         let packed = there(batch.compression().ok())?.is_some();
         let mut bytes = 0_u64;
         for buffer in there(batch.buffers().ok())?.into_iter().flatten() {
@@ -100,10 +147,10 @@ impl Places {
     }
 }
 
-fn positive(number: i64) -> PolarsResult<u64> {
+pub(super) fn positive(number: i64) -> PolarsResult<u64> {
     there(u64::try_from(number).ok())
 }
 
-fn there<T>(value: Option<T>) -> PolarsResult<T> {
+pub(super) fn there<T>(value: Option<T>) -> PolarsResult<T> {
     value.ok_or_else(|| polars_err!(ComputeError: "a length in it cannot be right"))
 }

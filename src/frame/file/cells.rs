@@ -3,6 +3,7 @@
 use super::csv::{Field, Fields, column_name};
 use super::text::LEAVE_OUT;
 use super::{BadFile, Layout, figures, odd, time};
+use crate::diag::brief;
 use crate::frame::to_polars;
 use crate::types::DType;
 use polars::prelude::*;
@@ -210,6 +211,7 @@ pub(super) fn boolean(text: &str, layout: &Layout) -> Option<bool> {
 pub(super) fn bad_cell(fields: &Fields<'_>, row: usize, column: usize, dtype: &DType, declared: bool) -> BadFile {
     let name = &fields.names[column];
     let found = fields.get(row, column).map_or("", |field| field.text);
+    let found = brief(found);
     let why = if declared { format!("`types` says {dtype}") } else { format!("the column is {dtype}") };
     let bad =
         BadFile::new(format!("line {}, column `{name}`: found `{found}`, expected {}", fields.line(row), words(dtype)))

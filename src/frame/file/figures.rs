@@ -59,6 +59,37 @@ fn ungrouped(whole: &str, mark: char) -> Option<String> {
     fits.then(|| whole.chars().filter(|c| *c != mark).collect())
 }
 
+/// The whole number that a text stands for, exactly: `3`, `3.0`, `1.5e3`.
+pub(super) fn whole(text: &str) -> Option<i128> {
+    text.parse().ok().or_else(|| decimal(&without_exponent(text)?, 38, 0))
+}
+
+/// A number's text with its point where the exponent says: `1500` for `1.5e3`. `None` where that is far away.
+#[must_use]
+pub fn without_exponent(text: &str) -> Option<Cow<'_, str>> {
+    let Some((number, exponent)) = text.split_once(['e', 'E']) else { return Some(Cow::Borrowed(text)) };
+    let exponent: i32 = exponent.parse().ok()?;
+    let digits = number.trim_start_matches(['-', '+']);
+    let sign = &number[..number.len() - digits.len()];
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let far = 2 * 38;
+    if whole.len() + fraction.len() == 0 || !(-far..=far).contains(&exponent) {
+        return None;
+    }
+    let places = usize::try_from(exponent.unsigned_abs()).ok()?;
+    let zeros = |count: usize| "0".repeat(count);
+    let moved = if exponent < 0 {
+        let padded = format!("{}{whole}", zeros(places.saturating_sub(whole.len())));
+        let (before, after) = padded.split_at_checked(padded.len() - places)?;
+        format!("{sign}{before}.{after}{fraction}")
+    } else {
+        let padded = format!("{fraction}{}", zeros(places.saturating_sub(fraction.len())));
+        let (before, after) = padded.split_at_checked(places)?;
+        format!("{sign}{whole}{before}.{after}")
+    };
+    Some(Cow::Owned(moved))
+}
+
 /// A number's text times ten to the `scale`: exactly, or `None`.
 #[must_use]
 pub fn decimal(text: &str, precision: usize, scale: usize) -> Option<i128> {
@@ -121,6 +152,29 @@ mod tests {
             (short_float("1e38"), short_float("1e39"), short_float("inf")),
             (Some(1e38), None, Some(f32::INFINITY))
         );
+    }
+
+    #[test]
+    fn exponents_move_the_point() {
+        for (text, number) in [
+            ("3", Some(3)),
+            ("+3", Some(3)),
+            ("-3.0", Some(-3)),
+            ("1.5e3", Some(1500)),
+            ("-1500E-2", Some(-15)),
+            ("1e+2", Some(100)),
+            ("9007199254740993.000", Some(9_007_199_254_740_993)),
+            ("2.5", None),
+            ("15e-1", None),
+            ("1e400", None),
+            ("e3", None),
+            ("é3e1", None),
+            ("NaN", None),
+        ] {
+            assert_eq!(whole(text), number, "{text}");
+        }
+        assert_eq!(without_exponent("-1.25e1").as_deref(), Some("-12.5"));
+        assert_eq!(without_exponent("5e-3").as_deref(), Some(".005"));
     }
 
     #[test]

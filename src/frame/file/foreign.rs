@@ -58,6 +58,7 @@ mod tests {
     fn what_other_programs_write_is_told_by_column_and_type() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/foreign");
         let half = "column `half` has the type `Float16`, which kilter does not read";
+        let twice = "the file cannot be read as arrow: column with name 'a' has more than one occurrence";
         for (file, format, message, hint) in [
             ("half.parquet", Format::Parquet, half, "write that column as another type"),
             ("half.arrow", Format::Arrow, half, "write that column as another type"),
@@ -73,11 +74,13 @@ mod tests {
                 "the file cannot be read as parquet: column with name 'a' has more than one occurrence",
                 "give the columns different names where the file is written",
             ),
+            ("twice.arrow", Format::Arrow, twice, "give the columns different names where the file is written"),
+            ("twice_stream.arrow", Format::Arrow, twice, "give the columns different names where the file is written"),
             (
-                "stream.arrow",
+                "one.feather",
                 Format::Arrow,
-                "the file cannot be read as arrow: out-of-spec: InvalidFooter",
-                "the file is a stream of arrow's",
+                "the file is of Feather's version 1, which kilter does not read",
+                "write it in version 2, as pandas and pyarrow do",
             ),
         ] {
             let layout = Layout::new(format);
@@ -87,6 +90,14 @@ mod tests {
                 assert!(bad.hints[0].starts_with(hint), "{file}: {:?}", bad.hints);
             }
         }
+    }
+
+    #[test]
+    fn dictionaries_in_parts_are_told() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/foreign/grown.arrow");
+        let bad = read_file(&path, &Layout::new(Format::Arrow)).expect_err("a part");
+        assert_eq!(bad.message, "the file cannot be read as arrow: delta dictionary batches not supported");
+        assert_eq!(bad.hints, ["write it with dictionaries that are whole, or as parquet"]);
     }
 
     #[test]

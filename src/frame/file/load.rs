@@ -29,6 +29,18 @@ pub fn compression_of(head: &[u8]) -> Compression {
     }
 }
 
+/// What a file is packed with, where it is.
+pub(super) fn packed_with(path: &Path) -> Option<&'static str> {
+    let mut first = [0; 6];
+    let found = read_up_to(&mut File::open(path).ok()?, &mut first).ok()?;
+    match compression_of(&first[..found]) {
+        Compression::None => None,
+        Compression::Gzip => Some("gzip"),
+        Compression::Zstd => Some("zstandard"),
+        Compression::Xz => Some("xz"),
+    }
+}
+
 /// A file's whole content, decompressed.
 ///
 /// # Errors

@@ -1,6 +1,7 @@
 //! Data files that came from outside: delimited text, JSON, parquet, arrow, ARFF and IDX, compressed or not.
 
 mod arff;
+mod arrow;
 mod bad;
 mod binary;
 mod buffers;
@@ -21,6 +22,7 @@ mod odd;
 mod pieces;
 mod rejects;
 mod splitter;
+mod stream;
 mod text;
 pub mod time;
 mod types;
@@ -31,7 +33,7 @@ mod width;
 pub use bad::BadFile;
 pub use binary::cast_declared;
 pub use calendar::times_fit;
-pub use figures::decimal;
+pub use figures::{decimal, without_exponent};
 pub use gzip::Gunzip;
 pub use idx::{IdxHeader, idx_header};
 pub use load::{Compression, compression_of, head, load};
@@ -67,7 +69,7 @@ pub enum Format {
     Jsonl,
     /// JSON: a list of objects.
     Json,
-    /// Apache Arrow's file format (IPC, Feather version 2).
+    /// Apache Arrow (IPC), as a file (Feather version 2) or a stream.
     Arrow,
     /// ARFF, the format of Weka.
     Arff,
@@ -237,7 +239,7 @@ pub fn read_with_rejects(
         Format::Json => json::read_whole(&text()?, layout, watch).map(all),
         Format::Arff => arff::read(&text()?, layout, watch).map(all),
         Format::Parquet => binary::read_parquet(path, layout, watch).map(all),
-        Format::Arrow => binary::read_arrow(path, layout, watch).map(all),
+        Format::Arrow => arrow::read(path, layout, watch).map(all),
         Format::Idx => read_idx(path, None, &layout.types, watch).map(all),
     }
 }
@@ -273,7 +275,7 @@ pub fn probe(path: &Path, layout: &Layout) -> Result<TableSchema, BadFile> {
     let size = std::fs::metadata(path).map_err(|error| BadFile::io(path, &error))?.len();
     match layout.format {
         Format::Parquet => binary::probe_parquet(path, layout),
-        Format::Arrow => binary::probe_arrow(path, layout),
+        Format::Arrow => arrow::probe(path, layout),
         Format::Idx => idx::probe(&head(path, 1024)?, &layout.types),
         _ if size <= PROBE_WHOLE => read_file(path, layout).map(|df| super::schema_of(&df)),
         Format::Csv | Format::Tsv => csv::probe_names(&head(path, 1 << 20)?, layout),

@@ -18,6 +18,8 @@ pub(super) enum Odd {
     Cut,
     /// Whole numbers among fractions, that floats do not hold.
     Rounded,
+    /// Streams that do not say where they end.
+    Unended,
 }
 
 /// Where it is first in a file, and how often it is there.
@@ -91,6 +93,11 @@ fn words(odd: Odd, count: usize, file: &str, first: &Found) -> String {
             if count == 1 { "1 time has".to_owned() } else { format!("{} have", counted(count, "time")) }
         ),
         Odd::Rounded => rounded_words(count, text, &place, column, *as_decimal),
+        Odd::Unended => format!(
+            "{} no end mark{}: if the writing broke off, rows are missing; compare their number with the source's",
+            if count == 1 { "1 stream of arrow's has".to_owned() } else { format!("{count} streams of arrow's have") },
+            if file.is_empty() { String::new() } else { format!(", the first `{file}`") },
+        ),
     }
 }
 

@@ -1,7 +1,8 @@
 //! How much memory a parquet or arrow file takes at least, told before it is read: a few bytes of it may stand for gigabytes.
 
+use super::buffers::Amount;
 use super::load::{FREE, Limit, NEEDED};
-use super::{BadFile, BadOne, buffers, load};
+use super::{BadFile, BadOne, load};
 use crate::numbers;
 use polars::prelude::*;
 use std::fs::File;
@@ -66,11 +67,10 @@ pub(super) fn row_groups(path: &Path, schema: &Schema) -> PolarsResult<Vec<u64>>
     Ok(groups.collect())
 }
 
-/// The bytes that an arrow file takes at least.
-pub(super) fn arrow(path: &Path, schema: &Schema) -> PolarsResult<u64> {
-    let amount = buffers::amount(path)?;
+/// The bytes that what is in an arrow file takes at least.
+pub(super) fn arrow(amount: Amount, schema: &Schema) -> u64 {
     let row = schema.iter_values().map(bits).fold(0, u64::saturating_add);
-    Ok(amount.bytes.max(amount.rows.saturating_mul(row) / 8))
+    amount.bytes.max(amount.rows.saturating_mul(row) / 8)
 }
 
 /// Refuses what takes more memory than the stage may use, or where it does not say how much, than is free. What takes no more
@@ -111,6 +111,7 @@ fn row_group_fits(path: &Path, memory: u64, free: Option<u64>) -> Result<(), Bad
 
 #[cfg(test)]
 mod tests {
+    use super::super::stream::of_file;
     use super::super::{Format, Layout, TypeRules, Watch, read_with_rejects};
     use super::*;
     use crate::types::DType;
@@ -201,11 +202,19 @@ mod tests {
     #[test]
     fn arrow_bombs_are_refused() {
         let (_folder, path) = ipc(alike(), Some(IpcCompression::default()));
-        assert!(load::size(&path).expect("there") < 1 << 18, "it is small");
+        let stream = path.with_file_name("stream");
+        std::fs::write(&stream, of_file(&std::fs::read(&path).expect("readable"))).expect("written");
+        for path in [path, stream] {
+            arrow_bomb_is_refused(&path);
+        }
+    }
+
+    fn arrow_bomb_is_refused(path: &Path) {
+        assert!(load::size(path).expect("there") < 1 << 18, "it is small");
         let layout = Layout::new(Format::Arrow);
-        let bad = read(&path, &layout, 1 << 22).expect_err("refused");
+        let bad = read(path, &layout, 1 << 22).expect_err("refused");
         assert!(bad.message.contains("unpacks to more than 4.2 MB") && bad.hints[0].contains("parquet"), "{bad:?}");
-        assert_eq!(read(&path, &layout, 1 << 24).expect("just fits").height(), ROWS);
+        assert_eq!(read(path, &layout, 1 << 24).expect("just fits").height(), ROWS);
     }
 
     #[test]
@@ -215,13 +224,15 @@ mod tests {
         let (_a, plain) = ipc(numbers(), None);
         let (_b, packed) = ipc(numbers(), Some(IpcCompression::default()));
         for (path, says) in [(plain, "a length in it cannot be right"), (packed, "unpacks to more than")] {
-            let mut bytes = std::fs::read(&path).expect("readable");
-            let places: Vec<usize> = (0..bytes.len() - 8).filter(|at| bytes[*at..*at + 8] == length).collect();
-            assert!(!places.is_empty());
-            places.iter().for_each(|at| bytes[*at..*at + 8].copy_from_slice(&made_up));
-            std::fs::write(&path, bytes).expect("written");
-            let bad = read(&path, &Layout::new(Format::Arrow), 1 << 30).expect_err("refused");
-            assert!(bad.message.contains(says), "{bad:?}");
+            let file = std::fs::read(&path).expect("readable");
+            for mut bytes in [of_file(&file).to_vec(), file] {
+                let places: Vec<usize> = (0..bytes.len() - 8).filter(|at| bytes[*at..*at + 8] == length).collect();
+                assert!(!places.is_empty());
+                places.iter().for_each(|at| bytes[*at..*at + 8].copy_from_slice(&made_up));
+                std::fs::write(&path, bytes).expect("written");
+                let bad = read(&path, &Layout::new(Format::Arrow), 1 << 30).expect_err("refused");
+                assert!(bad.message.contains(says), "{bad:?}");
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use super::columns::all_named;
 use super::input_of;
 use super::reads::Planned;
 use super::report::report;
-use super::steps::Tables;
+use super::steps::{Tables, unconverted};
 use crate::diag::codes;
 use crate::frame::sql::{check_query, plan_query};
 use crate::frame::view::blame;
@@ -119,7 +119,7 @@ GROUP BY name
         match write_plan(cx, TABLE, lf) {
             Ok(written) => Ok(written.alone(TABLE)),
             Err(failure) => Err(blame(cx, cx.inputs.values())
-                .unwrap_or_else(|| failure.while_doing("run the query"))
+                .unwrap_or_else(|| unconverted(failure.while_doing("run the query")))
                 .at(path!["query"])),
         }
     }

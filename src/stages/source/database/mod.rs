@@ -57,7 +57,7 @@ impl Kind for Database {
     const INFO: StageInfo = StageInfo {
         name: "database",
         family: Family::Source,
-        version: 2,
+        version: 3,
         summary: "Makes a table of what a query of an SQLite file or a PostgreSQL server returns.",
         ports: &[Port { name: TABLE, about: "the query's rows" }],
         example: r#"[stage.orders]

@@ -39,7 +39,7 @@ impl Kind for Read {
     const INFO: StageInfo = StageInfo {
         name: "read",
         family: Family::Source,
-        version: 4,
+        version: 5,
         summary: "Makes a table of csv, tsv, parquet, JSON, arrow, ARFF or IDX files, compressed or not.",
         ports: &[
             Port { name: TABLE, about: "the table, its rows in the files' order" },
@@ -70,8 +70,8 @@ types = { year = "i32" }
         let format = match files.as_slice() {
             [] => spec.format,
             several => input::format(spec, &files).map(Some).unwrap_or_else(|error| {
-                let these = if several.len() == 1 { "this file" } else { "these files" };
-                report_words(cx, these, error.message, &error.hints);
+                let what = if several.len() == 1 { "this file" } else { "these files" };
+                report_words(cx, what, error.message, &error.hints);
                 None
             }),
         };

@@ -76,6 +76,61 @@ fn digits_of_a_time_that_are_not_kept_are_told() {
     assert!(warned("a.parquet", &bytes, types, None).contains("in row 1 of `a.parquet`, column `at`"));
 }
 
+/// A file of one attribute `a` of this type.
+fn arff(attribute: &str, rows: &str) -> String {
+    format!("@relation r\n@attribute a {attribute}\n@data\n{rows}\n")
+}
+
+#[test]
+fn what_an_attribute_of_arff_does_not_hold_is_told() {
+    let numbers = arff("numeric", "1\n9007199254740993\n0.5\n9007199254740993");
+    let told = "2 whole numbers among fractions lose digits as f64; the first is 9007199254740993 in line 5 of `a.arff`, column `a`: \
+                `types = { \"a\" = \"str\" }` or a decimal keeps all";
+    assert_eq!(warned("a.arff", numbers.as_bytes(), "", None), told);
+    assert_eq!(warned("a.arff", numbers.as_bytes(), "types = { a = \"f64\" }", None), "", "that is known");
+    let times = arff("date \"yyyy-MM-dd HH:mm:ss.SSS\"", "'2026-01-02 10:00:00.123'\n?\n'2026-01-02 10:00:00.1234567'");
+    let told = warned("a.arff", times.as_bytes(), "", None);
+    assert!(told.starts_with("1 time has more than six digits") && told.contains("line 6 of `a.arff`"), "{told}");
+    assert_eq!(warned("a.arff", times.as_bytes(), "types = { a = \"str\" }", None), "");
+}
+
+#[test]
+fn what_arff_is_declared_to_hold_is_made_from_its_text() {
+    let values = |text: &str, dtype: &str| -> Result<Vec<String>, StageError> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.arff");
+        std::fs::write(&path, text).expect("written");
+        let types =
+            crate::frame::file::TypeRules::new([("a".to_owned(), dtype.parse::<DType>().expect("a type"))].into());
+        let layout = Layout { types, ..Layout::new(Format::Arff) };
+        let df = crate::frame::file::read_file(&path, &layout).map_err(StageError::from)?;
+        let column = df.column("a").expect("there");
+        Ok((0..column.len()).map(|row| column.get(row).expect("a value").str_value().into_owned()).collect())
+    };
+    let numbers = arff("numeric", "9007199254740993\n3.0\n1.5e3\n?");
+    for dtype in ["i64", "u64", "i128", "decimal(20, 0)"] {
+        assert_eq!(values(&numbers, dtype).expect("read"), ["9007199254740993", "3", "1500", "null"], "{dtype}");
+    }
+    assert_eq!(values(&numbers, "str").expect("read"), ["9007199254740993", "3.0", "1.5e3", "null"]);
+    let prices = arff("real", "0.1234567890123456789");
+    assert_eq!(values(&prices, "decimal(38, 19)").expect("read"), ["0.1234567890123456789"]);
+    for (attribute, rows, dtype, says) in [
+        ("numeric", "1\n1.5", "i64", "line 5, attribute `a`: found `1.5`, expected a whole number"),
+        ("numeric", "300", "u8", "row 1, column `a`: found `300`, expected a value of type u8"),
+        ("numeric", "1\nx", "str", "line 5, attribute `a`: found `x`, expected a number"),
+        ("numeric", "1e400", "f64", "line 4, attribute `a`: found `1e400`, expected a number"),
+    ] {
+        assert_eq!(values(&arff(attribute, rows), dtype).expect_err(rows).message, says);
+    }
+    let large = arff("integer", "12345678901234567890\n1.0");
+    assert_eq!(values(&large, "i128").expect("read"), ["12345678901234567890", "1"]);
+    assert_eq!(values(&large, "f64").expect("read").len(), 2);
+    let error = bench("a.arff", large.as_bytes()).run::<Read>("from = \"raw\"").expect_err("too large");
+    let says = "line 4, attribute `a`: found `12345678901234567890`, expected a whole number of 64 bits: \
+                `types = { a = \"i128\" }` holds more";
+    assert_eq!(error.message, says);
+}
+
 #[test]
 fn whole_numbers_that_floats_do_not_hold_are_told() {
     let text = "n,x\n1,0.5\n2,9007199254740993\n3,9007199254740992\n4,-9007199254740995\n";

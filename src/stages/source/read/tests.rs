@@ -231,6 +231,11 @@ fn parquet_and_arrow_keep_their_types() {
     let (from_arrow, _) = read("a.arrow", &arrow, "").expect("read");
     assert_eq!(types(&from_parquet), ["a i32", "b str"]);
     assert_eq!(from_parquet.ports[0].table, from_arrow.ports[0].table);
+    // A stream has neither the format's name before it nor the list behind it.
+    let list: [u8; 4] = arrow[arrow.len() - 10..arrow.len() - 6].try_into().expect("four bytes");
+    let stream = &arrow[8..arrow.len() - 10 - u32::from_le_bytes(list) as usize];
+    let (from_stream, _) = read("a.arrow", stream, "").expect("read");
+    assert_eq!(from_stream.ports[0].table, from_arrow.ports[0].table);
     let (cast, _) = read("a.parquet", &parquet, "types = { a = \"u8\" }").expect("read");
     assert_eq!(types(&cast), ["a u8", "b str"]);
     let error = read("a.parquet", &parquet, "types = { b = \"u8\" }").expect_err("it fails");

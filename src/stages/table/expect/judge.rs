@@ -4,6 +4,7 @@ use super::super::columns::is_pattern;
 use super::super::spread::Spread;
 use super::drift;
 use super::spec::{Check, Drift, Fresh, Rule, Severity};
+use crate::diag::brief;
 use crate::frame::compare::exact;
 use crate::frame::file::time::datetime;
 use crate::frame::sql::plan_expr;
@@ -264,7 +265,7 @@ fn complaint(df: &DataFrame, parts: &[Part], any: &[bool], judged: usize) -> Str
     let value = |name: &str| {
         let value = df.column(name).ok()?.get(row).ok()?;
         // With all digits: 5.0000001 is not in the range that ends with 5.0.
-        Some(format!("{name} = {}", exact(&value)))
+        Some(format!("{name} = {}", brief(&exact(&value))))
     };
     let values: Vec<String> = part.column.iter().flat_map(|names| names.split(", ")).filter_map(value).collect();
     let first = numbers::count(row as u64 + 1);

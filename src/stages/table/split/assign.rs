@@ -3,12 +3,13 @@
 use super::super::fixed::shuffle;
 use super::hashed::by_hash;
 use super::{Part, Spec};
-use crate::diag::list;
+use crate::diag::{brief, list};
 use crate::frame::{failed, sorts_by_time};
 use crate::numbers;
 use crate::path;
 use crate::stage::{RunCx, StageError};
 use polars::prelude::*;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// The rows of each part, in the order of the parts' names; rows in the table's order.
@@ -318,12 +319,12 @@ fn by_values(spec: &Spec, df: &DataFrame, by: &str) -> Result<Vec<Vec<u32>>, Sta
     let part_of = |value: &str| marks.iter().position(|marks| marks.iter().any(|mark| mark == value));
     let rest = spec.parts.values().position(Part::is_rest);
     let homes: Vec<Option<usize>> = values.iter().map(|value| part_of(value).or(rest)).collect();
-    let homeless: Vec<&str> =
-        values.iter().zip(&homes).filter(|(_, home)| home.is_none()).map(|(value, _)| value.as_str()).collect();
+    let homeless: Vec<Cow<'_, str>> =
+        values.iter().zip(&homes).filter(|(_, home)| home.is_none()).map(|(value, _)| brief(value)).collect();
     if !homeless.is_empty() {
         return Err(StageError::data(format!(
             "column `{by}` has values that belong to no part: {}",
-            list(homeless, 6)
+            list(homeless.iter().map(AsRef::as_ref), 6)
         ))
         .hint("name them in `parts`, give one part `\"rest\"`, or filter those rows out before")
         .at(path!["parts"]));

@@ -2,7 +2,7 @@
 
 use super::super::columns::{is_pattern, select};
 use super::{Rule, Tables};
-use crate::diag::{codes, did_you_mean, list};
+use crate::diag::{brief, codes, did_you_mean, list};
 use crate::frame::{
     CastFault, FloatSums, cast_exactly, from_polars, is_no_moment, needs_care, ordinary, run_plan, to_polars,
 };
@@ -90,7 +90,7 @@ fn told(column: &Column, dtype: &DType, fault: &CastFault, row: Option<usize>) -
     match fault {
         CastFault::NoForm => format!("column `{name}` is {from}, which has no form as {dtype}"),
         CastFault::Lost { count, found, .. } => {
-            let all = numbers::count(column.len() as u64);
+            let (all, found) = (numbers::count(column.len() as u64), brief(found));
             let (count, have) = (numbers::count(*count as u64), if *count == 1 { "has" } else { "have" });
             let row = row.map_or_else(String::new, |row| format!(" in row {}", numbers::count(row as u64 + 1)));
             format!("column `{name}`: {count} of {all} values {have} no form as {dtype}, the first is `{found}`{row}")

@@ -215,18 +215,26 @@ impl Step {
                 "filter or mend those values before, or cast to a type that holds them; `round` and `strptime` of a \
                  `derive` step make whole numbers and dates of others",
             ),
-            Self::Derive(_) | Self::Filter(_) if error.message.contains("conversion from `str` to `date") => error.hint(
-                "filter or mend those values before; of dates that are written otherwise `strptime(a, '%d/%m/%Y')` says how",
-            ),
-            Self::Derive(_) | Self::Filter(_) if error.message.contains("conversion from") => {
-                error.hint("filter or mend those values before, or make them missing: `TRY_CAST(a AS INT)`")
-            }
             Self::Pivot(_) => error.hint("list the value in `columns`, or filter those rows before"),
             Self::Explode(_) => error.hint(
                 "lists that are taken apart together must be equally long in each row: filter the others, or take them apart \
                  one by one; `SELECT unnest(a) AS a, unnest(b) AS b` of SQL fills the shorter ones up",
             ),
-            _ => error,
+            _ => unconverted(error),
+        }
+    }
+}
+
+/// Adds what to do about values that a `CAST` of an expression or a query cannot convert, where that failed.
+pub(super) fn unconverted(error: StageError) -> StageError {
+    let found = |what: &str| error.message.contains(what);
+    match (found("conversion from"), found("conversion from `str` to `date")) {
+        (false, _) => error,
+        (true, true) => error.hint(
+            "filter or mend those values before; of dates that are written otherwise `strptime(a, '%d/%m/%Y')` says how",
+        ),
+        (true, false) => {
+            error.hint("filter or mend those values before, or make them missing: `TRY_CAST(a AS INT)`")
         }
     }
 }

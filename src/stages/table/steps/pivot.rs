@@ -2,7 +2,7 @@
 
 use super::super::columns::{OneOrMany, column, select, wrong_type};
 use super::{Rule, Tables, after, matching};
-use crate::diag::{codes, list};
+use crate::diag::{brief, codes, list};
 use crate::frame::{FloatSums, failed, fixed_expr};
 use crate::stage::{CheckCx, Path, StageError};
 use crate::types::{DType, TableSchema};
@@ -81,11 +81,13 @@ impl Pivot {
         let on = self.on.clone();
         let check = move |values: polars::prelude::Column| {
             let different = values.str()?.unique()?;
-            let unlisted: BTreeSet<&str> = different.iter().flatten().filter(|value| !known.contains(*value)).collect();
+            let unlisted = different.iter().flatten().filter(|value| !known.contains(*value)).map(brief);
+            let unlisted: BTreeSet<_> = unlisted.collect();
+            let named = |most| list(unlisted.iter().map(|value| &**value), most);
             let message = match unlisted.len() {
                 0 => return Ok(values),
-                1 => format!("column `{on}` has the value {}, which `columns` does not list", list(unlisted, 1)),
-                _ => format!("column `{on}` has values that `columns` does not list: {}", list(unlisted, 8)),
+                1 => format!("column `{on}` has the value {}, which `columns` does not list", named(1)),
+                _ => format!("column `{on}` has values that `columns` does not list: {}", named(8)),
             };
             Err(PolarsError::ComputeError(message.into()))
         };

@@ -71,7 +71,10 @@ fn extract_limited(
             .hint("leave `member` out to take the file as it is"));
     };
     let mut taking = Taking::new(source, member, out, cx);
-    walk(source, &format, limit, &mut |entry| taking.entry(entry))?;
+    if !walk(source, &format, limit, &mut |entry| taking.entry(entry))? {
+        let name = source.name;
+        cx.services.warn(format!("`{name}` has no end mark: if it broke off, files are missing; compare its sha256"));
+    }
     taking.links()?;
     if taking.done.files > 0 {
         return Ok(taking.done);

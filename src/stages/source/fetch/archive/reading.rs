@@ -36,19 +36,21 @@ pub(super) enum What<'a> {
 /// What is done with every entry.
 type Visit<'a> = &'a mut dyn FnMut(Entry<'_>) -> Result<(), StageError>;
 
-/// Visits every entry, unpacking no more than `limit` bytes.
-pub(super) fn walk(source: &Source<'_>, format: &Format, limit: u64, visit: Visit<'_>) -> Result<(), StageError> {
+/// Visits every entry, unpacking no more than `limit` bytes. Gives whether the archive says where it ends.
+pub(super) fn walk(source: &Source<'_>, format: &Format, limit: u64, visit: Visit<'_>) -> Result<bool, StageError> {
     let file = File::open(source.path).map_err(|error| StageError::io("read", source.path, &error))?;
     let file = BufReader::with_capacity(1 << 16, file);
     let left = Rc::new(Cell::new(limit));
     match format {
-        Format::Zip => walk_zip(source, file, &left, visit),
+        Format::Zip => walk_zip(source, file, &left, visit).map(|()| true),
         Format::Tar(packing) => walk_tar(source, &unpacked(source, *packing, file)?, &left, visit),
         Format::Deb => walk_deb(source, file, &left, visit),
         Format::Single(packing, name) => {
             let unpacked = unpacked(source, *packing, file)?.into_inner();
-            let mut data = Capped { inner: unpacked, left };
-            visit(Entry { name: name.clone(), what: What::File(&mut data) })
+            let mut data = Capped::new(unpacked, left);
+            visit(Entry { name: name.clone(), what: What::File(&mut data) })?;
+            // What was not taken may be damaged: then it was not seen what it is, and its name says nothing.
+            io::copy(&mut data, &mut io::sink()).map(|_| true).map_err(|error| damaged(source.name, &error))
         }
     }
 }
@@ -85,7 +87,7 @@ fn walk_zip(
         let device = entry
             .unix_mode()
             .is_some_and(|mode| matches!(mode & 0o170_000, 0o010_000 | 0o020_000 | 0o060_000 | 0o140_000));
-        let mut data = Capped { inner: entry, left: Rc::clone(left) };
+        let mut data = Capped::new(entry, Rc::clone(left));
         let what = if folder {
             What::Folder
         } else if link {
@@ -107,10 +109,12 @@ fn walk_tar(
     unpacked: &Unpacked<'_>,
     left: &Rc<Cell<u64>>,
     visit: Visit<'_>,
-) -> Result<(), StageError> {
+) -> Result<bool, StageError> {
     let wrong = |error: &io::Error| damaged(source.name, error);
     let mut stream = unpacked.borrow_mut();
-    let mut archive = tar::Archive::new(Capped { inner: &mut *stream, left: Rc::clone(left) });
+    let data = Capped::new(&mut *stream, Rc::clone(left));
+    let ran_out = Rc::clone(&data.ran_out);
+    let mut archive = tar::Archive::new(data);
     for entry in archive.entries().map_err(|error| wrong(&error))? {
         let mut entry = entry.map_err(|error| wrong(&error))?;
         let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
@@ -128,7 +132,11 @@ fn walk_tar(
         };
         visit(Entry { name, what })?;
     }
-    Ok(())
+    // Behind the last entry stand blocks of zeros; only where there are none was read to the end.
+    let ends = !ran_out.get();
+    // Whether what is packed is whole stands behind it.
+    io::copy(&mut archive.into_inner(), &mut io::sink()).map_err(|error| wrong(&error))?;
+    Ok(ends)
 }
 
 fn walk_deb(
@@ -136,7 +144,7 @@ fn walk_deb(
     file: BufReader<File>,
     left: &Rc<Cell<u64>>,
     visit: Visit<'_>,
-) -> Result<(), StageError> {
+) -> Result<bool, StageError> {
     let found = deb::member(file, "data.tar").map_err(|error| damaged(source.name, &error))?;
     let Some((name, data)) = found else {
         return Err(StageError::data(format!("`{}` is no Debian package: it has no `data.tar`", source.name)));
@@ -157,11 +165,22 @@ struct TooMuch;
 struct Capped<R> {
     inner: R,
     left: Rc<Cell<u64>>,
+    /// It was asked for more than there is.
+    ran_out: Rc<Cell<bool>>,
+}
+
+impl<R> Capped<R> {
+    fn new(inner: R, left: Rc<Cell<u64>>) -> Self {
+        Self { inner, left, ran_out: Rc::default() }
+    }
 }
 
 impl<R: Read> Read for Capped<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buffer)?;
+        if count == 0 && !buffer.is_empty() {
+            self.ran_out.set(true);
+        }
         let left = self.left.get().checked_sub(count as u64).ok_or_else(|| io::Error::other(TooMuch))?;
         self.left.set(left);
         Ok(count)

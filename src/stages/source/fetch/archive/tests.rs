@@ -214,9 +214,39 @@ fn bombs_are_refused() {
 }
 
 #[test]
+fn a_tar_that_does_not_say_where_it_ends_is_told() {
+    let tar = tar_of(&[File("a", b"1"), File("b", b"2")]);
+    for (length, told) in [(1024, 1), (2048, 1), (tar.len(), 0)] {
+        let bench = Bench::default();
+        let path = bench.file("x.tar", &tar[..length]);
+        let member = Member::parse("a").expect("a member");
+        bench
+            .with_cx(|cx| extract(&Source { path: &path, name: "x.tar" }, &member, &cx.out("file")?, cx))
+            .expect("taken");
+        let warnings = bench.warnings.lock().expect("no panic").clone();
+        assert_eq!(warnings.len(), told, "{length}: {warnings:?}");
+        assert!(warnings.iter().all(|words| words.starts_with("`x.tar` has no end mark")), "{warnings:?}");
+    }
+}
+
+#[test]
+fn a_changed_byte_in_a_packed_tar_is_damage() {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());
+    encoder.write_all(&tar_of(&[File("a.csv", b"payload")])).expect("in memory");
+    let mut bytes = encoder.finish().expect("in memory");
+    assert_eq!(take("x.tar.gz", &bytes, "a.csv").expect("taken"), pairs(&[("a.csv", "payload")]));
+    let at = bytes.windows(7).position(|part| part == b"payload").expect("as it is");
+    bytes[at] ^= 1;
+    assert!(refused("x.tar.gz", &bytes, "a.csv").contains("`x.tar.gz` is damaged"));
+}
+
+#[test]
 fn damaged_archives_are_told_from_missing_members() {
     let whole = gzip(&tar_of(&[File("d/a.csv", &[b'x'; 60_000]), File("d/b", b"b")]));
     assert!(refused("x.tar.gz", &whole[..whole.len() / 2], "d/b").contains("`x.tar.gz` is damaged"));
+    // So little of it is left that it is not seen to be a tar.
+    let whole = gzip(&tar_of(&[File("a.csv", b"a")]));
+    assert!(refused("x.tar.gz", &whole[..30], "a.csv").contains("`x.tar.gz` is damaged"));
     let zip = zip_of(FILES);
     assert!(refused("x.zip", &zip[..zip.len() - 30], "d/b.txt").contains("`x.zip` is damaged"));
     let mut flipped = zip_of(&[File("a", b"some text that is packed, some text that is packed")]);
