@@ -37,6 +37,7 @@ pub mod sums;
 mod trying;
 pub mod view;
 pub mod write;
+mod zeros;
 
 pub use cast::{CastFault, cast_exactly, needs_care};
 pub use changes::{Matching, TableChanges, table_changes};
@@ -56,6 +57,7 @@ pub use sums::FloatSums;
 pub use trying::{is_tried_for, trying};
 pub use view::write_view;
 pub use write::{rows_by_columns, write_table};
+pub use zeros::{keys_with_one_zero, one_zero};
 
 use crate::stage::StageError;
 use polars::error::{PolarsError, PolarsResult, PolarsWarning, get_warning_function, set_warning_function};

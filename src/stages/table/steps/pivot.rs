@@ -3,7 +3,7 @@
 use super::super::columns::{OneOrMany, column, select, wrong_type};
 use super::{Rule, Tables, after, matching};
 use crate::diag::{codes, list};
-use crate::frame::{FloatSums, failed, fixed_expr};
+use crate::frame::{FloatSums, failed, fixed_expr, keys_with_one_zero};
 use crate::stage::{CheckCx, Path, StageError};
 use crate::types::{DType, TableSchema};
 use polars::prelude::{
@@ -103,7 +103,7 @@ impl Pivot {
         });
         let aggregates: Vec<Expr> = aggregates.collect::<PolarsResult<_>>()?;
         let order = SortMultipleOptions::default().with_maintain_order(true);
-        let keys: Vec<Expr> = by.iter().map(|name| col(name.as_str())).collect();
+        let keys = keys_with_one_zero(by.iter().map(|name| col(name.as_str())).collect(), &schema)?;
         Ok(lf.group_by_stable(keys).agg(aggregates).sort(by, order))
     }
 
