@@ -37,7 +37,6 @@ pub mod sums;
 mod trying;
 pub mod view;
 pub mod write;
-mod zeros;
 
 pub use cast::{CastFault, cast_exactly, needs_care};
 pub use changes::{Matching, TableChanges, table_changes};
@@ -45,6 +44,7 @@ pub use chronology::sorts_by_time;
 pub use digest::{column_digest, table_digest};
 pub use dtype::{from_polars, to_polars};
 pub use engine::{PlanFailure, run_plan, try_plan, write_plan};
+pub use functions::{keys_with_one_zero, one_zero};
 pub use head::{head_rows, head_values};
 pub use order::{fixed, fixed_expr};
 pub use ordinary::ordinary;
@@ -57,7 +57,6 @@ pub use sums::FloatSums;
 pub use trying::{is_tried_for, trying};
 pub use view::write_view;
 pub use write::{rows_by_columns, write_table};
-pub use zeros::{keys_with_one_zero, one_zero};
 
 use crate::stage::StageError;
 use polars::error::{PolarsError, PolarsResult, PolarsWarning, get_warning_function, set_warning_function};

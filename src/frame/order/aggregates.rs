@@ -1,8 +1,7 @@
 //! Aggregates of values that are fixed, and exact where that is asked for.
 
-use super::super::functions;
+use super::super::functions::{self, one_zero};
 use super::super::sums::{FloatSums, exact_aggregate};
-use super::super::zeros::one_zero;
 use super::{Fixer, Scope, constants, has_selector, numbers};
 use polars::prelude::*;
 use std::sync::Arc;

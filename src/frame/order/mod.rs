@@ -20,9 +20,8 @@ pub use scalars::Scalar;
 pub use scope::Resolved;
 
 use super::alike::alike;
-use super::functions;
+use super::functions::{self, keys_with_one_zero};
 use super::sums::{FloatSums, exact_correlation};
-use super::zeros::keys_with_one_zero;
 use polars::prelude::*;
 use scalars::Scalars;
 use scope::Scope;

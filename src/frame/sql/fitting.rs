@@ -41,8 +41,20 @@ const OF_TEXTS: [&str; 12] = [
 /// Functions that take days, with or without a time of day.
 const OF_DAYS: [&str; 7] = ["dt.day", "dt.iso_year", "dt.month", "dt.ordinal_day", "dt.quarter", "dt.week", "dt.year"];
 /// Functions of our own, whose types are looked at where they are made.
-const OWN: [&str; 9] =
-    ["choice", "exact_", "initcap", "minus", "multiply", "narrowed", "plus", "position", "remainder"];
+const OWN: [&str; 12] = [
+    "choice",
+    "exact_",
+    "initcap",
+    "minus",
+    "multiply",
+    "narrowed",
+    "negative",
+    "one_zero",
+    "plus",
+    "position",
+    "quotient",
+    "remainder",
+];
 
 /// What a plan over empty tables gives.
 pub(super) fn tried(plan: impl FnOnce() -> PolarsResult<(LazyFrame, Resolved)>) -> PolarsResult<SchemaRef> {

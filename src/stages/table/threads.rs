@@ -142,6 +142,10 @@ const QUERIES: &[(&str, &str)] = &[
         "whole",
         "SELECT few, sum(n * n - few) AS s, count(*) * 3000000000 AS c, sum(CAST(n AS INT)) + 1 AS i FROM t WHERE n * 2 + few > 100 GROUP BY few",
     ),
+    (
+        "quotients",
+        "SELECT row, x / 3 AS a, y / 7 AS b, n / 49 AS c, -zero AS d, x / (SELECT max(n) FROM u) AS e FROM t WHERE row % 9973 = 7",
+    ),
     ("words", "SELECT row, initcap(key) AS k, strpos(key, '1') AS p FROM t WHERE position(' 6' IN key) > 0"),
     ("union", "SELECT key, n FROM t UNION SELECT key, n FROM u"),
     ("except", "SELECT key FROM t EXCEPT SELECT key FROM u"),

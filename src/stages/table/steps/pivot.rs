@@ -72,6 +72,10 @@ impl Aggregate {
     fn needs_numbers(self) -> bool {
         matches!(self, Self::Sum | Self::Mean | Self::Median)
     }
+
+    fn compares(self) -> bool {
+        matches!(self, Self::Min | Self::Max)
+    }
 }
 
 impl Pivot {
@@ -131,10 +135,13 @@ impl Pivot {
             self.check_values(&dtype, at, cx);
         }
         if let Some(dtype) = column(input, &self.value, place("value"), cx)
-            && self.agg.needs_numbers()
-            && !(dtype.is_unknown() || dtype.is_integer() || dtype.is_float())
+            && !dtype.is_unknown()
         {
-            wrong_type(cx, place("value"), &self.value, &dtype, "a number");
+            if self.agg.needs_numbers() && !(dtype.is_integer() || dtype.is_float()) {
+                wrong_type(cx, place("value"), &self.value, &dtype, "a number");
+            } else if self.agg.compares() && matches!(dtype, DType::List(_) | DType::Array(..) | DType::Struct(_)) {
+                wrong_type(cx, place("value"), &self.value, &dtype, "a column of single values");
+            }
         }
         let mut by = Vec::new();
         for (pattern, place) in self.by.with_paths(&place("by")) {

@@ -1,15 +1,53 @@
 //! One zero. Floats have two, `0.0` and `-0.0`, which are equal: which of them stands for both, as the key of a group or as the
 //! smallest of a column, follows the threads where nothing settles it.
 
+use super::{by_rows, called};
 use polars::prelude::*;
+use polars_plan::dsl::UserDefinedFunction;
+use std::sync::LazyLock;
 
-/// Values of this type with `0.0` for either zero, and all others as they are.
+/// Values of this type with `0.0` for either zero, and all others as they are. (polars leaves out a zero that is added.)
 pub fn one_zero(values: Expr, dtype: &DataType) -> Expr {
+    static FUNCTION: LazyLock<UserDefinedFunction> = LazyLock::new(|| {
+        let call = |columns: &[Column]| Ok(with_one_zero(columns[0].as_materialized_series())?.into_column());
+        by_rows("one_zero", call, |fields| Ok(fields[0].dtype().clone()))
+    });
     match dtype {
-        DataType::Float32 => values + lit(0.0_f32),
-        DataType::Float64 => values + lit(0.0_f64),
+        DataType::Float32 | DataType::Float64 => called(&FUNCTION, vec![values]),
         _ => values,
     }
+}
+
+fn with_one_zero(values: &Series) -> PolarsResult<Series> {
+    Ok(match values.dtype() {
+        DataType::Float32 => values.f32()?.apply_values(|value| if value == 0.0 { 0.0 } else { value }).into_series(),
+        DataType::Float64 => values.f64()?.apply_values(|value| if value == 0.0 { 0.0 } else { value }).into_series(),
+        _ => values.clone(),
+    })
+}
+
+/// `0 - values` with the sign of every value turned, that of zeros too, and under the name of the 0 that is written out: polars does so
+/// of many rows, and subtracts of one.
+pub(in crate::frame) fn negative(zero: Expr, values: Expr) -> Expr {
+    static FUNCTION: LazyLock<UserDefinedFunction> = LazyLock::new(|| {
+        let call = |columns: &[Column]| {
+            let negative = negated(columns[1].as_materialized_series())?;
+            Ok(negative.with_name(columns[0].name().clone()).into_column())
+        };
+        by_rows("negative", call, |fields| Ok(fields[1].dtype().clone()))
+    });
+    called(&FUNCTION, vec![zero, values])
+}
+
+fn negated(values: &Series) -> PolarsResult<Series> {
+    Ok(match values.dtype() {
+        DataType::Float32 => values.f32()?.apply_values(|value| -value).into_series(),
+        DataType::Float64 => values.f64()?.apply_values(|value| -value).into_series(),
+        other => {
+            let found = super::super::from_polars(other);
+            polars_bail!(InvalidOperation: "a sign is turned of floats, found {found}")
+        }
+    })
 }
 
 /// The keys of groups with one zero, under the names that they had.
