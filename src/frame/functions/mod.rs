@@ -10,7 +10,7 @@
 //! | [`parts`](self) | different values alone, variances of a population, truth values, several columns as one |
 //! | [`patterns`](self) | regular expressions |
 //! | [`times`](self) | dates and times cut off, counted, and as texts |
-//! | [`quotient`](self) | quotients of floats, which do not follow how many rows are divided together |
+//! | [`quotient`](self) | quotients and powers of floats, which do not follow how many rows come together |
 //! | [`order_key`](self) | the place of each row in an order that goes up by one column and down by another |
 //! | [`whole`](self) | sums, differences and products of whole numbers that have no room |
 //! | [`zeros`](self) | one zero for the two that floats have, and signs that are turned |
@@ -37,7 +37,7 @@ pub use zeros::{keys_with_one_zero, one_zero};
 
 pub(super) use choice::{gives_rows, of as choice};
 pub(super) use parts::{chosen, of_population, written};
-pub(super) use quotient::of as quotient;
+pub(super) use quotient::{of as quotient, power};
 pub(super) use remainder::{has_sign, of as remainder};
 pub(super) use times::{as_text, of_text};
 pub(super) use whole::{Arithmetic, narrowed, of as whole};
