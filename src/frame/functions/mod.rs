@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`text`](self) | places in a text counted in characters, and words with a capital |
 //! | [`ends`](self) | the last characters of a text |
+//! | [`extreme`](self) | the largest or smallest of several floats in a row |
 //! | [`remainder`](self) | what a division leaves, with the sign of what was divided |
 //! | [`choice`](self) | `CASE WHEN` of constants |
 //! | [`parts`](self) | different values alone, variances of a population, truth values, several columns as one |
@@ -17,6 +18,7 @@
 
 mod choice;
 mod ends;
+mod extreme;
 mod order_key;
 mod parts;
 mod patterns;
@@ -36,6 +38,7 @@ pub use times::{Between, Unit};
 pub use zeros::{keys_with_one_zero, one_zero};
 
 pub(super) use choice::{gives_rows, of as choice};
+pub(super) use extreme::of as extreme;
 pub(super) use parts::{chosen, of_population, written};
 pub(super) use quotient::{of as quotient, power};
 pub(super) use remainder::{has_sign, of as remainder};

@@ -372,6 +372,7 @@ impl<'a> Fixer<'a> {
             FunctionExpr::ListExpr(ListFunction::Contains { .. }) => {
                 Ok(Expr::Function { input: lists::typed(input, scope), function: function.clone() })
             }
+            FunctionExpr::MaxHorizontal | FunctionExpr::MinHorizontal => Ok(numbers::extreme(input, function, scope)),
             FunctionExpr::Quantile { .. } => {
                 Ok(aggregates::one_of_its_values(Expr::Function { input, function: function.clone() }, scope))
             }

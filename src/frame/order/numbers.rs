@@ -58,9 +58,26 @@ fn quotient_type(computed: &Expr, op: Operator, x: &DataType, y: &DataType, scop
         return None;
     }
     // Which one it is of floats with fewer bits, and of decimals, follows the other side.
-    let mut planned = DataFrame::empty_with_schema(scope.schema().ok()?).lazy().select([computed.clone()]);
+    planned_float(computed, scope)
+}
+
+/// The type that polars plans for an expression, where it is one of floats.
+fn planned_float(expr: &Expr, scope: &Scope<'_>) -> Option<DataType> {
+    let mut planned = DataFrame::empty_with_schema(scope.schema().ok()?).lazy().select([expr.clone()]);
     let dtype = planned.collect_schema().ok()?.iter_values().next().cloned();
     dtype.filter(|dtype| matches!(dtype, DataType::Float32 | DataType::Float64))
+}
+
+/// The largest or the smallest of several values in a row.
+pub(super) fn extreme(input: Vec<Expr>, function: &FunctionExpr, scope: &Scope<'_>) -> Expr {
+    let is_float = |value: &Expr| {
+        scope.schema().and_then(|schema| value.to_field(schema)).is_ok_and(|field| field.dtype.is_float())
+    };
+    let polars = Expr::Function { input: input.clone(), function: function.clone() };
+    match input.iter().any(is_float).then(|| planned_float(&polars, scope)).flatten() {
+        Some(dtype) => functions::extreme(input, matches!(function, FunctionExpr::MaxHorizontal), &dtype),
+        None => polars,
+    }
 }
 
 fn is_literal(expr: &Expr) -> bool {

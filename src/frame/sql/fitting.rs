@@ -41,10 +41,12 @@ const OF_TEXTS: [&str; 12] = [
 /// Functions that take days, with or without a time of day.
 const OF_DAYS: [&str; 7] = ["dt.day", "dt.iso_year", "dt.month", "dt.ordinal_day", "dt.quarter", "dt.week", "dt.year"];
 /// Functions of our own, whose types are looked at where they are made.
-const OWN: [&str; 13] = [
+const OWN: [&str; 15] = [
     "choice",
     "exact_",
+    "greatest",
     "initcap",
+    "least",
     "minus",
     "multiply",
     "narrowed",
