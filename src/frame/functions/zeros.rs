@@ -101,7 +101,8 @@ mod tests {
         let keys = keys_with_one_zero(vec![col("a"), col("b"), col("c").alias("d")], df.schema()).expect("keys");
         let found = df.lazy().select(keys).collect().expect("it runs");
         assert_eq!(found.dtypes(), [DataType::Float64, DataType::Float32, DataType::Int64]);
-        assert_eq!(found.get_column_names_str(), ["a", "b", "d"]);
+        let names: Vec<&str> = found.schema().iter_names().map(|name| name.as_str()).collect();
+        assert_eq!(names, ["a", "b", "d"]);
         let expected = [f64::NEG_INFINITY, -1.5, 0.0, f64::MIN_POSITIVE, 1e300].map(f64::to_bits);
         assert_eq!(bits(&found, "a"), expected);
     }
