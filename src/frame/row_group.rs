@@ -58,7 +58,7 @@ impl Encoder {
         }
         let columns = df.columns().par_iter().zip(&self.types);
         let pages = columns.map(|(column, ty)| {
-            let series = one_nan(column.as_materialized_series().rechunk())?;
+            let series = by_values(column.as_materialized_series().rechunk())?;
             self.column(&series.to_arrow(0, CompatLevel::newest()), ty)
         });
         let pages: Vec<Vec<Vec<CompressedPage>>> = pages.collect::<PolarsResult<_>>()?;
@@ -77,7 +77,13 @@ impl Encoder {
     }
 }
 
-/// The same column with every NaN the same.
+/// The same column as its values alone make it: its lists hold nothing that is in none of them, for polars divides columns into
+/// pages by how much they hold, and every NaN is the same.
+fn by_values(series: Series) -> PolarsResult<Series> {
+    one_nan(series.trim_lists_to_normalized_offsets().unwrap_or(series))
+}
+
+/// The same column with every NaN the same, in what is nested too.
 fn one_nan(series: Series) -> PolarsResult<Series> {
     Ok(match series.dtype() {
         DataType::Float64 if series.is_nan()?.any() => {
@@ -86,6 +92,25 @@ fn one_nan(series: Series) -> PolarsResult<Series> {
         DataType::Float32 if series.is_nan()?.any() => {
             series.f32()?.apply_values(|value| if value.is_nan() { f32::NAN } else { value }).into_series()
         }
+        dtype if !holds_floats(dtype) => series,
+        DataType::List(_) => series.list()?.apply_to_inner(&one_nan)?.into_series(),
+        DataType::Array(..) => series.array()?.apply_to_inner(&one_nan)?.into_series(),
+        DataType::Struct(_) => {
+            let fields = series.struct_()?.fields_as_series().into_iter().map(one_nan);
+            let fields: Vec<Series> = fields.collect::<PolarsResult<_>>()?;
+            let whole = StructChunked::from_series(series.name().clone(), series.len(), fields.iter())?;
+            whole.with_outer_validity(series.rechunk_validity()).into_series()
+        }
         _ => series,
     })
+}
+
+/// Whether floats are nested in a type.
+fn holds_floats(dtype: &DataType) -> bool {
+    let is_float = |dtype: &DataType| dtype.is_float() || holds_floats(dtype);
+    match dtype {
+        DataType::List(inner) | DataType::Array(inner, _) => is_float(inner),
+        DataType::Struct(fields) => fields.iter().any(|field| is_float(field.dtype())),
+        _ => false,
+    }
 }

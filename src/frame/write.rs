@@ -205,6 +205,18 @@ mod tests {
         assert_eq!(rows_by_columns(&df), "1 row x 1 column");
     }
 
+    /// With the columns in a struct too.
+    fn nested(df: DataFrame) -> DataFrame {
+        df.lazy().with_column(as_struct(vec![col("a"), col("c")]).alias("d")).collect().expect("a frame")
+    }
+
+    /// Rows with up to four numbers each.
+    fn lists(rows: usize) -> Series {
+        let mut lists = ListPrimitiveChunkedBuilder::<Float64Type>::new("d".into(), rows, 2 * rows, DataType::Float64);
+        (0..rows).for_each(|row| lists.append_slice(&[row as f64 / 3.0, 0.5, 1.5, 2.0][..row % 5]));
+        lists.finish().into_series()
+    }
+
     #[test]
     fn equal_content_is_equal_bytes() {
         let folder = tempfile::tempdir().expect("a folder");
@@ -217,10 +229,21 @@ mod tests {
             assert_eq!(digests, crate::frame::table_digest(&df).expect("a digest"));
             std::fs::read(path).expect("read")
         };
-        let whole = df!["a" => [1.0, -f64::NAN, 3.0], "b" => ["x", "a longer text than twelve bytes", "z"]];
-        let whole = whole.expect("a frame");
-        let mut parts = df!["a" => [1.0], "b" => ["x"]].expect("a frame");
-        let rest = df!["a" => [0.5, f64::NAN, 3.0], "b" => ["?", "a longer text than twelve bytes", "z"]];
+        let list = |values: &[f64]| Series::new("".into(), values);
+        let whole = df![
+            "a" => [1.0, -f64::NAN, 3.0],
+            "b" => ["x", "a longer text than twelve bytes", "z"],
+            "c" => [list(&[f64::NAN]), list(&[-f64::NAN, 1.0]), list(&[])],
+        ];
+        let whole = nested(whole.expect("a frame"));
+        let parts = df!["a" => [1.0], "b" => ["x"], "c" => [list(&[-f64::NAN])]];
+        let mut parts = nested(parts.expect("a frame"));
+        let rest = df![
+            "a" => [0.5, f64::NAN, 3.0],
+            "b" => ["?", "a longer text than twelve bytes", "z"],
+            "c" => [list(&[0.5, 7.0]), list(&[f64::NAN, 1.0]), list(&[])],
+        ];
+        let rest = rest.map(nested);
         parts.vstack_mut(&rest.expect("a frame").slice(1, 2)).expect("stacked");
         assert_eq!(write(whole, "one", 5), write(parts, "two", 5));
     }
@@ -233,6 +256,7 @@ mod tests {
             "a" => (0..rows).map(|row| (row % 7 != 0).then_some(row as f64 / 3.0)).collect::<Vec<_>>(),
             "b" => (0..rows).map(|row| format!("text number {}", row % 1000)).collect::<Vec<_>>(),
             "c" => (0..rows).map(|row| row % 3 == 0).collect::<Vec<_>>(),
+            "d" => lists(rows),
         ];
         let whole = whole.expect("a frame");
         let write = |name: &str, sizes: &[usize], at_once: usize| {

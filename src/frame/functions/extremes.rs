@@ -1,6 +1,6 @@
 //! The smallest and the largest of floats. Databases have NaN as the largest, as it is in an order of rows and in a comparison; polars passes over
-//! it. So floats become whole numbers in the same order, of which polars takes one, and that becomes a float again. 0.0 comes after
-//! -0.0 there: which one it is does not depend on how the rows were divided among threads.
+//! it. So floats become whole numbers in the same order, of which polars takes one, and that becomes a float again. 0.0 stands for -0.0
+//! there: else which one it is would depend on how the rows were divided among threads.
 
 use super::{by_rows, called};
 use polars::prelude::arity::unary_elementwise_values;
@@ -37,7 +37,7 @@ macro_rules! ordered {
     ($float:ty, $whole:ty, $place:ident, $value:ident) => {
         /// The place of a float in the order of all: of those below zero the bits fall where the numbers rise.
         fn $place(value: $float) -> $whole {
-            let bits = value.to_bits() as $whole;
+            let bits = (if value == 0.0 { 0.0 } else { value }).to_bits() as $whole;
             match bits < 0 {
                 _ if value.is_nan() => <$whole>::MAX,
                 true => bits ^ <$whole>::MAX,
@@ -96,7 +96,6 @@ mod tests {
             f64::MIN,
             -1.5,
             -f64::MIN_POSITIVE,
-            -0.0,
             0.0,
             5e-324,
             2.0,
@@ -113,6 +112,7 @@ mod tests {
         assert!(of_all.is_sorted(), "{of_all:?}");
         assert!(narrow.iter().zip(&of_all).all(|(float, at)| narrow_value(*at).to_bits() == float.to_bits()));
         assert_eq!((place(-f64::NAN), narrow_place(-f32::NAN)), (i64::MAX, i32::MAX));
+        assert_eq!((place(-0.0), narrow_place(-0.0)), (0, 0));
     }
 
     #[test]

@@ -7,27 +7,33 @@
 //! | [`decimal_sum`](self) | sums of decimals that have no room |
 //! | [`ends`](self) | the last characters of a text |
 //! | [`extremes`](self) | the smallest and the largest of floats |
+//! | [`greatest`](self) | the largest or smallest of several floats in a row |
 //! | [`remainder`](self) | what a division leaves, with the sign of what was divided |
 //! | [`choice`](self) | `CASE WHEN` of constants |
 //! | [`parts`](self) | different values alone, variances of a population, truth values, several columns as one |
 //! | [`patterns`](self) | regular expressions |
 //! | [`together`](self) | lists that are taken apart together |
 //! | [`times`](self) | dates and times cut off, counted, and as texts |
+//! | [`quotient`](self) | quotients and powers of floats, which do not follow how many rows come together |
 //! | [`order_key`](self) | the place of each row in an order that goes up by one column and down by another |
 //! | [`whole`](self) | sums, differences and products of whole numbers that have no room |
+//! | [`zeros`](self) | one zero for the two that floats have, and signs that are turned |
 
 mod choice;
 mod decimal_sum;
 mod ends;
 mod extremes;
+mod greatest;
 mod order_key;
 mod parts;
 mod patterns;
+mod quotient;
 mod remainder;
 mod text;
 mod times;
 mod together;
 mod whole;
+mod zeros;
 
 pub use ends::{LEFT, RIGHT};
 pub use order_key::OrderKey;
@@ -35,15 +41,19 @@ pub use parts::{COMPARED, DISTINCT, LISTED, PLACE, POPULATION, TRUTH, TUPLE, WRI
 pub use patterns::Regexp;
 pub use text::INITCAP;
 pub use times::{Between, Unit};
+pub use zeros::{keys_with_one_zero, one_zero};
 
 pub(super) use choice::{gives_rows, of as choice};
 pub(super) use decimal_sum::of as decimal_sum;
 pub(super) use extremes::of as extreme;
+pub(super) use greatest::of as greatest;
 pub(super) use parts::{chosen, of_population, written};
+pub(super) use quotient::{of as quotient, power};
 pub(super) use remainder::{has_sign, of as remainder};
 pub(super) use times::{as_text, of_text};
 pub(super) use together::of as together;
 pub(super) use whole::{Arithmetic, narrowed, of as whole};
+pub(super) use zeros::negative;
 
 use super::rolling::{self, Rolling};
 use polars::prelude::*;

@@ -1,6 +1,6 @@
 //! Aggregates of values that are fixed, and exact where that is asked for.
 
-use super::super::functions;
+use super::super::functions::{self, one_zero};
 use super::super::sums::{FloatSums, exact_aggregate};
 use super::{Fixer, Scope, constants, has_selector, numbers};
 use polars::prelude::*;
@@ -48,6 +48,9 @@ impl Fixer<'_> {
             AggExpr::Item { input, allow_empty } => AggExpr::Item { input: one(input)?, allow_empty: *allow_empty },
             AggExpr::AggGroups(input) => AggExpr::AggGroups(one(input)?),
         };
+        if matches!(aggregate, AggExpr::Median(_)) {
+            return Ok(one_of_its_values(Expr::Agg(aggregate), scope));
+        }
         let moment = matches!(aggregate, AggExpr::Sum(_) | AggExpr::Mean(_) | AggExpr::Var(..) | AggExpr::Std(..));
         if self.sums == FloatSums::Fast || !moment {
             return Ok(Expr::Agg(aggregate));
@@ -80,5 +83,17 @@ fn extreme(input: &Expr, take: fn(Expr) -> Expr, scope: &Scope<'_>) -> Expr {
             functions::extreme(input.clone(), take)
         }
         _ => take(input.clone()),
+    }
+}
+
+/// What is one of several values, or between two of them: of equal ones it is always the same.
+pub(super) fn one_of_its_values(value: Expr, scope: &Scope<'_>) -> Expr {
+    if has_selector(&value) {
+        return value;
+    }
+    // What is wrong with it is told where it is used.
+    match scope.schema().and_then(|schema| value.to_field(schema)) {
+        Ok(field) => one_zero(value, &field.dtype),
+        Err(_) => value,
     }
 }

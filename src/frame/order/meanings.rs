@@ -1,22 +1,14 @@
 //! Functions that databases compute otherwise than polars.
 
 use super::super::functions;
-use super::Scope;
+use super::{Scope, has_column};
 use polars::prelude::*;
 use polars_plan::dsl::{ListFunction, StringFunction, TemporalFunction};
 
 /// A function of these arguments as SQL has it.
 pub(super) fn of(mut input: Vec<Expr>, function: &FunctionExpr, scope: &Scope<'_>) -> Expr {
     let function = match function {
-        // Few powers of whole numbers have room in one, and those of negative exponents none: databases give floats.
-        FunctionExpr::Pow(PowFunction::Generic) => {
-            for side in &mut input {
-                if dtype_of(side, scope).is_some_and(|dtype| dtype.is_integer()) {
-                    *side = side.clone().cast(DataType::Float64);
-                }
-            }
-            function.clone()
-        }
+        FunctionExpr::Pow(PowFunction::Generic) => return power(input, function, scope),
         // Halves go away from zero, and not to the even neighbour.
         FunctionExpr::Round { decimals, .. } => {
             FunctionExpr::Round { decimals: *decimals, mode: RoundMode::HalfAwayFromZero }
@@ -51,6 +43,28 @@ pub(super) fn of(mut input: Vec<Expr>, function: &FunctionExpr, scope: &Scope<'_
         other => other.clone(),
     };
     Expr::Function { input, function }
+}
+
+/// Few powers of whole numbers have room in one, and those of negative exponents none: databases give floats.
+fn power(mut input: Vec<Expr>, function: &FunctionExpr, scope: &Scope<'_>) -> Expr {
+    for side in &mut input {
+        if dtype_of(side, scope).is_some_and(|dtype| dtype.is_integer()) {
+            *side = side.clone().cast(DataType::Float64);
+        }
+    }
+    let own = match input.as_slice() {
+        [base, exponent] if has_column(exponent) => {
+            let is_number = dtype_of(exponent, scope).is_some_and(|dtype| dtype.is_primitive_numeric());
+            match dtype_of(base, scope).filter(|_| is_number) {
+                Some(DataType::Float32) => Some(DataType::Float32),
+                Some(DataType::Float64 | DataType::Unknown(UnknownKind::Float)) => Some(DataType::Float64),
+                _ => None,
+            }
+            .map(|dtype| functions::power(base.clone(), exponent.clone(), &dtype))
+        }
+        _ => None,
+    };
+    own.unwrap_or_else(|| Expr::Function { input, function: function.clone() })
 }
 
 fn dtype_of(expr: &Expr, scope: &Scope<'_>) -> Option<DataType> {

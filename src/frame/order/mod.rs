@@ -20,7 +20,7 @@ pub use scalars::Scalar;
 pub use scope::Resolved;
 
 use super::alike::alike;
-use super::functions;
+use super::functions::{self, keys_with_one_zero};
 use super::sums::{FloatSums, exact_correlation};
 use polars::prelude::*;
 use scalars::Scalars;
@@ -182,12 +182,13 @@ impl<'a> Fixer<'a> {
         let (predicates, aggs) =
             self.scalars.of_groups(|| Ok((self.exprs(predicates, &scope)?, self.exprs(aggs, &scope)?)))?;
         let schema = scope.schema()?;
+        let keys = keys_with_one_zero(keys, schema)?;
         let fields: Vec<Field> = keys.iter().map(|key| key.to_field(schema)).collect::<PolarsResult<_>>()?;
         // Nested keys keep the order of their first appearance.
         let sortable = |key: &&Field| !key.dtype().is_nested();
         let by_column: Vec<Expr> = fields.iter().filter(sortable).map(|key| col(key.name.clone())).collect();
-        // Sorting by all keys settles the order of groups whatever it was, but not which of 0.0 and -0.0 stands for both.
-        let settled = by_column.len() == fields.len() && fields.iter().all(|key| !key.dtype().is_float());
+        // Sorting by all keys settles the order of groups whatever it was.
+        let settled = by_column.len() == fields.len();
         let grouped = DslPlan::GroupBy {
             input: Arc::new(self.scalars.beside(scope.into_input())?),
             keys,
@@ -371,6 +372,10 @@ impl<'a> Fixer<'a> {
             }
             FunctionExpr::ListExpr(ListFunction::Contains { .. }) => {
                 Ok(Expr::Function { input: lists::typed(input, scope), function: function.clone() })
+            }
+            FunctionExpr::MaxHorizontal | FunctionExpr::MinHorizontal => Ok(numbers::extreme(input, function, scope)),
+            FunctionExpr::Quantile { .. } => {
+                Ok(aggregates::one_of_its_values(Expr::Function { input, function: function.clone() }, scope))
             }
             FunctionExpr::Unique(_) => Ok(Expr::Function { input, function: FunctionExpr::Unique(true) }),
             FunctionExpr::Correlation { method } if self.sums == FloatSums::Exact && input.len() == 2 => {

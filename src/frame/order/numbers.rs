@@ -4,13 +4,14 @@ use super::super::functions::Arithmetic;
 use super::super::{decimal, from_polars, functions};
 use super::Scope;
 use polars::prelude::*;
+use polars_plan::plans::DynLiteralValue;
 use std::sync::Arc;
 
 /// `left op right` as SQL has it.
 pub(super) fn binary(left: Expr, op: Operator, right: Expr, scope: &Scope<'_>) -> Expr {
     // What is wrong with an operand is told where it is used.
     let dtype = |expr: &Expr| Some(expr.to_field(scope.schema().ok()?).ok()?.dtype);
-    let computed = whole(decimal::arithmetic(left, op, right, dtype), dtype);
+    let computed = real(whole(decimal::arithmetic(left, op, right, dtype), dtype), dtype, scope);
     let Expr::BinaryExpr { left, op: Operator::Modulus, right } = &computed else { return computed };
     let field = scope.schema().and_then(|schema| computed.to_field(schema));
     match field.and_then(|field| field.dtype.materialize_unknown(true)) {
@@ -18,6 +19,77 @@ pub(super) fn binary(left: Expr, op: Operator, right: Expr, scope: &Scope<'_>) -
             functions::remainder(left.as_ref().clone(), right.as_ref().clone(), &dtype)
         }
         _ => computed,
+    }
+}
+
+/// Floats as they are computed of one row. With one value for all rows polars takes other ways, which show in the last bits and in the
+/// sign of a zero; so how many rows come together would show.
+fn real(computed: Expr, dtype: impl Fn(&Expr) -> Option<DataType>, scope: &Scope<'_>) -> Expr {
+    let Expr::BinaryExpr { left, op, right } = &computed else { return computed };
+    let (Some(x), Some(y)) = (dtype(left), dtype(right)) else { return computed };
+    let is_float = |dtype: &DataType| matches!(dtype, DataType::Float32 | DataType::Float64);
+    match op {
+        // Of what is written out the optimizer makes the quotient.
+        Operator::TrueDivide | Operator::FloorDivide if !(is_literal(left) && is_literal(right)) => {
+            let Some(dtype) = quotient_type(&computed, *op, &x, &y, scope) else { return computed };
+            let quotient = functions::quotient(left.as_ref().clone(), right.as_ref().clone(), &dtype);
+            if *op == Operator::FloorDivide { quotient.floor() } else { quotient }
+        }
+        // A sign is written as a difference from 0.
+        Operator::Minus if is_zero(left) && is_float(&y) => {
+            functions::negative(left.as_ref().clone(), right.as_ref().clone())
+        }
+        Operator::Plus if is_zero(right) && is_float(&x) => left.as_ref().clone(),
+        _ => computed,
+    }
+}
+
+/// The type of a quotient of numbers, where it is one of floats.
+fn quotient_type(computed: &Expr, op: Operator, x: &DataType, y: &DataType, scope: &Scope<'_>) -> Option<DataType> {
+    let is_whole = |dtype: &DataType| dtype.is_integer() || matches!(dtype, DataType::Unknown(UnknownKind::Int(_)));
+    let is_real = |dtype: &DataType| matches!(dtype, DataType::Float64 | DataType::Unknown(UnknownKind::Float));
+    match (is_whole(x), is_whole(y)) {
+        (true, true) => return (op == Operator::TrueDivide).then_some(DataType::Float64),
+        (x_whole, y_whole) if (x_whole || is_real(x)) && (y_whole || is_real(y)) => return Some(DataType::Float64),
+        _ => {}
+    }
+    let is_number = |dtype: &DataType| is_whole(dtype) || dtype.is_float() || dtype.is_decimal();
+    if !is_number(x) || !is_number(y) {
+        return None;
+    }
+    // Which one it is of floats with fewer bits, and of decimals, follows the other side.
+    planned_float(computed, scope)
+}
+
+/// The type that polars plans for an expression, where it is one of floats.
+fn planned_float(expr: &Expr, scope: &Scope<'_>) -> Option<DataType> {
+    let mut planned = DataFrame::empty_with_schema(scope.schema().ok()?).lazy().select([expr.clone()]);
+    let dtype = planned.collect_schema().ok()?.iter_values().next().cloned();
+    dtype.filter(|dtype| matches!(dtype, DataType::Float32 | DataType::Float64))
+}
+
+/// The largest or the smallest of several values in a row.
+pub(super) fn extreme(input: Vec<Expr>, function: &FunctionExpr, scope: &Scope<'_>) -> Expr {
+    let is_float = |value: &Expr| {
+        scope.schema().and_then(|schema| value.to_field(schema)).is_ok_and(|field| field.dtype.is_float())
+    };
+    let polars = Expr::Function { input: input.clone(), function: function.clone() };
+    match input.iter().any(is_float).then(|| planned_float(&polars, scope)).flatten() {
+        Some(dtype) => functions::greatest(input, matches!(function, FunctionExpr::MaxHorizontal), &dtype),
+        None => polars,
+    }
+}
+
+fn is_literal(expr: &Expr) -> bool {
+    matches!(expr, Expr::Literal(_))
+}
+
+/// Whether an expression is a 0 that is written out.
+fn is_zero(expr: &Expr) -> bool {
+    match expr {
+        Expr::Literal(LiteralValue::Dyn(DynLiteralValue::Int(value))) => *value == 0,
+        Expr::Literal(LiteralValue::Dyn(DynLiteralValue::Float(value))) => *value == 0.0,
+        _ => false,
     }
 }
 

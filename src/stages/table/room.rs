@@ -1,4 +1,5 @@
-//! Right answers where polars' own whole numbers have no room, and begin again from the other end.
+//! Right answers where polars' own whole numbers have no room, and begin again from the other end; and where its floats follow how many rows
+//! come together.
 
 use super::answers::right_in;
 use super::testing::table_input;
@@ -108,4 +109,27 @@ fn powers_of_whole_numbers_are_floats() {
         ("SELECT power(2, byte) AS v FROM t WHERE byte < 2", &["2.0", "1.0"]),
         ("SELECT pow(tiny, -1) AS v FROM t WHERE byte = 200", &["0.01"]),
     ]);
+}
+
+#[test]
+fn quotients_and_signs_of_a_row_are_the_same_alone_and_among_others() {
+    let rows = df!["n" => [147_i64, 98, 49, 0], "x" => [147.0, 98.0, 0.0, -0.0]];
+    let mut bench = Bench::default();
+    table_input(&mut bench, "rows", rows.expect("a frame"));
+    right_in(
+        &bench,
+        "rows",
+        &[
+            ("SELECT n / 49 AS v FROM t", &["3.0", "2.0", "1.0", "0.0"]),
+            ("SELECT n / 49 AS v FROM t WHERE n = 147", &["3.0"]),
+            ("SELECT n / 49.0 AS v FROM t", &["3.0", "2.0", "1.0", "0.0"]),
+            ("SELECT x // 49.0 AS v FROM t", &["3", "2", "0", "0"]),
+            ("SELECT sum(n) / 49 AS v FROM t GROUP BY n", &["0.0", "1.0", "2.0", "3.0"]),
+            ("SELECT n FROM t WHERE n / 49 = 3", &["147"]),
+            ("SELECT -x AS v FROM t", &["-147.0", "-98.0", "-0.0", "0.0"]),
+            ("SELECT -x AS v FROM t WHERE n = 49", &["-0.0"]),
+            ("SELECT x + 0 AS v FROM t", &["147.0", "98.0", "0.0", "-0.0"]),
+            ("SELECT x + 0 AS v FROM t WHERE n = 0", &["-0.0"]),
+        ],
+    );
 }

@@ -38,6 +38,7 @@ fn frame(rows: u64) -> DataFrame {
         "x" => take(3).map(|bits| (bits % 17 != 0).then(|| float(bits))).collect::<Vec<_>>(),
         "y" => take(4).map(|bits| (bits % 1_000_003) as f32 / 3.0).collect::<Vec<_>>(),
         "n" => take(5).map(|bits| (bits % 1000) as i64).collect::<Vec<_>>(),
+        "zero" => take(9).map(|bits| if bits.is_multiple_of(2) { 0.0 } else { -0.0 }).collect::<Vec<_>>(),
     ]
     .expect("a frame")
 }
@@ -107,6 +108,12 @@ const QUERIES: &[(&str, &str)] = &[
     ("running", "SELECT row, sum(y) OVER (PARTITION BY few ORDER BY n) AS s FROM t"),
     ("ties", "SELECT key, n FROM t ORDER BY n DESC LIMIT 5000"),
     ("sorted_groups", "SELECT key, count(*) AS c, sum(x) AS s FROM t GROUP BY key ORDER BY c DESC, s LIMIT 50"),
+    ("zeros", "SELECT few, min(zero) AS lo, max(zero) AS hi, median(zero) AS m FROM t GROUP BY few"),
+    ("zeros_whole", "SELECT min(zero) AS lo, max(zero) AS hi, sum(DISTINCT zero) AS s FROM t"),
+    ("zeros_middle", "SELECT median(zero) AS m, quantile_cont(zero, 0.3) AS c, quantile_disc(zero, 0.4) AS d FROM t"),
+    ("zeros_over", "SELECT row, min(zero) OVER (PARTITION BY few) AS lo FROM t"),
+    ("zero_keys", "SELECT zero, count(*) AS c, first(row) AS f FROM t GROUP BY zero"),
+    ("zero_rows", "SELECT DISTINCT zero FROM t"),
     ("distinct", "SELECT DISTINCT key, few FROM t"),
     ("distinct_on", "SELECT DISTINCT ON (key) row, x FROM t ORDER BY key, few DESC, n"),
     ("join", "SELECT t.row, u.row AS other, t.x + u.x AS s FROM t JOIN u ON t.n = u.n AND t.few = u.few"),
@@ -134,6 +141,10 @@ const QUERIES: &[(&str, &str)] = &[
     (
         "whole",
         "SELECT few, sum(n * n - few) AS s, count(*) * 3000000000 AS c, sum(CAST(n AS INT)) + 1 AS i FROM t WHERE n * 2 + few > 100 GROUP BY few",
+    ),
+    (
+        "quotients",
+        "SELECT row, x / 3 AS a, y / 7 AS b, n / 49 AS c, -zero AS d, x / (SELECT max(n) FROM u) AS e FROM t WHERE row % 9973 = 7",
     ),
     ("words", "SELECT row, initcap(key) AS k, strpos(key, '1') AS p FROM t WHERE position(' 6' IN key) > 0"),
     ("union", "SELECT key, n FROM t UNION SELECT key, n FROM u"),
@@ -197,6 +208,13 @@ const STEPS: &[(&str, &str)] = &[
         "group",
         r#"{ group = { by = ["key", "few"], agg = { c = "count(*)", s = "sum(x)", m = "avg(y)", d = "stddev(x)", md = "median(y)", f = "first(row)" } } }"#,
     ),
+    ("group_zeros", r#"{ group = { by = "zero", agg = { lo = "min(zero)", f = "first(row)" } } }"#),
+    (
+        "pivot_zeros",
+        r#"{ pivot = { on = "few", columns = ["0", "1", "2"], by = "zero", value = "zero", agg = "max" } }"#,
+    ),
+    ("fill_zero", r#"{ derive = { zero = "CASE WHEN n > 500 THEN zero END" } }, { fill = { zero = "min" } }"#),
+    ("fill_zeros", r#"{ derive = { zero = "CASE WHEN n > 500 THEN zero END" } }, { fill = { zero = "median" } }"#),
     (
         "group_ends",
         r#"{ group = { by = "few", agg = { lo = "min(x)", hi = "max(y)", u = "count(DISTINCT key)", mn = "avg(n)" } } }"#,

@@ -31,6 +31,7 @@ fn row() -> impl Strategy<Value = Row> {
         6 => -1e3..1e3_f64,
         2 => (-300..300_i32, -1.0..1.0_f64).prop_map(|(power, part)| part * 10_f64.powi(power / 20)),
         1 => Just(-0.0),
+        1 => Just(0.0),
         1 => Just(1e15),
     ];
     (
@@ -98,6 +99,7 @@ const STEPS: &[&str] = &[
     r#"{ sort = { by = ["g", "n"], descending = [true, false] } }"#,
     r#"{ window = { by = "g", order = "n", rows = { from = -5, to = 0 }, columns = { x = "sum(x)" } } }"#,
     r#"{ derive = { y = "y - avg(x)" } }"#,
+    r#"{ derive = { y = "y / 3 - y / avg(y)" } }, { filter = "row % 997 = 5" }"#,
     r#"{ sort = { by = ["k", "x"], nulls_last = true } }"#,
     r#"{ concat = { with = ["u"], how = "diagonal" } }"#,
     r#"{ concat = { with = ["t", "t"], how = "diagonal" } }"#,
@@ -116,6 +118,7 @@ const LAST: &[&str] = &[
     r#"{ filter = "row % 9 = 0" }, { join = { with = "v", where = "x < x_right AND n > n_right", how = "semi" } }"#,
     r#"{ filter = "row % 9 = 0" }, { join = { with = "v", on = "g", where = "n > n_right", how = "anti" } }"#,
     r#"{ group = { by = ["g", "k"], agg = { s = "sum(x)", m = "avg(y)", d = "stddev(x)", f = "first(row)", l = "last(text)" } } }"#,
+    r#"{ group = { by = ["x", "g"], agg = { lo = "min(x)", hi = "max(x)", m = "median(x)" } } }"#,
     r#"{ pivot = { on = "g", columns = ["g0", "g1", "g2", "g3", "g4"], by = "k", value = "x", agg = "mean" } }"#,
     r#"{ unpivot = { on = ["x", "y"], index = ["row", "k"] } }"#,
 ];

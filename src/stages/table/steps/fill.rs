@@ -4,7 +4,7 @@ use super::super::columns::{is_pattern, select, wrong_type};
 use super::super::scalar::Scalar;
 use super::{Rule, Tables};
 use crate::diag::{codes, did_you_mean, list};
-use crate::frame::{FloatSums, failed, fixed_expr, from_polars, to_polars};
+use crate::frame::{FloatSums, failed, fixed_expr, from_polars, one_zero, to_polars};
 use crate::stage::{CheckCx, Path, StageError};
 use crate::types::{DType, TableSchema};
 use polars::prelude::{Column, DataType, Expr, FillNullStrategy, LazyFrame, SchemaRef, col, lit};
@@ -213,9 +213,12 @@ impl Fill {
                 let mean = mean.map_err(|error| failed("take the mean", &error))?;
                 column().cast(number.clone()).fill_null(mean.cast(number))
             }
-            Self::Learned(Learned::Median) => column().cast(number.clone()).fill_null(column().median().cast(number)),
-            Self::Learned(Learned::Min) => column().fill_null(column().min()),
-            Self::Learned(Learned::Max) => column().fill_null(column().max()),
+            Self::Learned(Learned::Median) => {
+                let median = one_zero(column().median().cast(number.clone()), &number);
+                column().cast(number).fill_null(median)
+            }
+            Self::Learned(Learned::Min) => column().fill_null(one_zero(column().min(), dtype)),
+            Self::Learned(Learned::Max) => column().fill_null(one_zero(column().max(), dtype)),
             Self::Learned(Learned::Forward) => column().fill_null_with_strategy(FillNullStrategy::Forward(None)),
             Self::Learned(Learned::Backward) => column().fill_null_with_strategy(FillNullStrategy::Backward(None)),
             Self::Text(text) if self.moment_of(&from_polars(dtype)).is_some() => {

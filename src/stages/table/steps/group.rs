@@ -5,7 +5,7 @@ use super::super::report::{expr_type, report_expr};
 use super::{Rule, Tables, after, matching};
 use crate::diag::codes;
 use crate::frame::sql::{plan_expr, window_problems};
-use crate::frame::{FloatSums, failed};
+use crate::frame::{FloatSums, failed, keys_with_one_zero};
 use crate::stage::{CheckCx, Path, StageError};
 use crate::types::{DType, TableSchema};
 use polars::prelude::{Expr, LazyFrame, PolarsResult, SchemaRef, SortMultipleOptions, col};
@@ -43,7 +43,8 @@ impl Group {
         // Nested keys cannot be sorted by; they keep the order of their first appearance.
         let flat = keys.iter().filter(|key| schema.get(key).is_some_and(|dtype| !dtype.is_nested()));
         let flat: Vec<&str> = flat.map(String::as_str).collect();
-        let grouped = lf.group_by_stable(keys.iter().map(|key| col(key.as_str())).collect::<Vec<_>>()).agg(aggregates);
+        let by = keys_with_one_zero(keys.iter().map(|key| col(key.as_str())).collect(), schema)?;
+        let grouped = lf.group_by_stable(by).agg(aggregates);
         Ok(match flat.is_empty() {
             true => grouped,
             false => grouped.sort(flat, SortMultipleOptions::default().with_maintain_order(true)),

@@ -3,7 +3,7 @@
 use super::super::columns::{OneOrMany, column, select, wrong_type};
 use super::{Rule, Tables, after, matching};
 use crate::diag::{brief, codes, list};
-use crate::frame::{FloatSums, failed, fixed_expr};
+use crate::frame::{FloatSums, failed, fixed_expr, keys_with_one_zero};
 use crate::stage::{CheckCx, Path, StageError};
 use crate::types::{DType, TableSchema};
 use polars::prelude::{
@@ -72,6 +72,10 @@ impl Aggregate {
     fn needs_numbers(self) -> bool {
         matches!(self, Self::Sum | Self::Mean | Self::Median)
     }
+
+    fn compares(self) -> bool {
+        matches!(self, Self::Min | Self::Max)
+    }
 }
 
 impl Pivot {
@@ -106,7 +110,7 @@ impl Pivot {
         });
         let aggregates: Vec<Expr> = aggregates.collect::<PolarsResult<_>>()?;
         let order = SortMultipleOptions::default().with_maintain_order(true);
-        let keys: Vec<Expr> = by.iter().map(|name| col(name.as_str())).collect();
+        let keys = keys_with_one_zero(by.iter().map(|name| col(name.as_str())).collect(), &schema)?;
         Ok(lf.group_by_stable(keys).agg(aggregates).sort(by, order))
     }
 
@@ -134,10 +138,13 @@ impl Pivot {
             self.check_values(&dtype, at, cx);
         }
         if let Some(dtype) = column(input, &self.value, place("value"), cx)
-            && self.agg.needs_numbers()
-            && !(dtype.is_unknown() || dtype.is_integer() || dtype.is_float())
+            && !dtype.is_unknown()
         {
-            wrong_type(cx, place("value"), &self.value, &dtype, "a number");
+            if self.agg.needs_numbers() && !(dtype.is_integer() || dtype.is_float()) {
+                wrong_type(cx, place("value"), &self.value, &dtype, "a number");
+            } else if self.agg.compares() && matches!(dtype, DType::List(_) | DType::Array(..) | DType::Struct(_)) {
+                wrong_type(cx, place("value"), &self.value, &dtype, "a column of single values");
+            }
         }
         let mut by = Vec::new();
         for (pattern, place) in self.by.with_paths(&place("by")) {

@@ -233,6 +233,8 @@ fn tables_turn() {
         codes(r#"{ pivot = { on = "sex", columns = ["male"], by = "species", value = "island", agg = "sum" } }"#),
         ["E0214"]
     );
+    let lists = r#"{ derive = { w = "string_to_array(species, 'a')" } }, { pivot = { on = "sex", columns = ["male"], by = "island", value = "w", agg = "max" } }"#;
+    assert_eq!(codes(lists), ["E0214"]);
     let fields = r#"from = "t"
         steps = [{ pivot = { on = "year", columns = ["2007"], by = "island", value = "species" } }]"#;
     let error = bench().run::<Table>(fields).expect_err("2008 is not listed");
