@@ -19,7 +19,7 @@ usage: cargo xtask COMMAND
   setup [--cuda]           get libtorch 2.11.0 into .libtorch/ (--cuda: with its CUDA libraries)
   ci                       what continuous integration runs: .ci/run
   bless                    rewrite expectations and generated files from what the program does now
-  bench [NAME ...]         measure; without names, everything
+  bench [NAME ...]         measure; without names, everything; --release: the program as `cargo build --release` makes it
   faults [NAME ...]        kill, fail and compare with a model: --kills N, --histories N, --seed N
   gpu [NAME ...]           what needs a CUDA GPU, where there is one: --worker PATH, --libtorch FOLDER of a worker built elsewhere
   fuzz [TARGET ...]        cargo-fuzz on what reads bytes from outside: --seconds N (an hour each if nothing is said)

@@ -13,6 +13,8 @@ mod training;
 
 use crate::command::{Failure, output, root, run};
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// A measurement: its name, what it measures, and how.
 type Bench = (&'static str, &'static str, fn() -> Result<(), Failure>);
@@ -48,16 +50,27 @@ const BENCHES: &[Bench] = &[
     ("pipelines", "every pipeline of pipelines/, whole", pipelines::bench),
 ];
 
+/// Whether the program is measured as `cargo build --release` makes it.
+static RELEASE: AtomicBool = AtomicBool::new(false);
+
+/// What wheels of polars are compiled for, too: processors of the last ten years.
+const PROCESSOR: (&str, &str) = ("RUSTFLAGS", "-C target-cpu=x86-64-v3");
+
 /// Runs the named measurements, or all.
-pub fn bench(names: &[String]) -> Result<(), Failure> {
-    if let Some(unknown) = names.iter().find(|name| !BENCHES.iter().any(|(known, ..)| known == name)) {
+pub fn bench(args: &[String]) -> Result<(), Failure> {
+    let (options, names): (Vec<&String>, Vec<&String>) = args.iter().partition(|arg| *arg == "--release");
+    RELEASE.store(!options.is_empty(), Relaxed);
+    if let Some(unknown) = names.iter().find(|name| !BENCHES.iter().any(|(known, ..)| known == *name)) {
         let known: Vec<String> = BENCHES.iter().map(|(name, about, _)| format!("  {name:<11} {about}")).collect();
         return Err(Failure::new(format!("no measurement `{unknown}`; there are\n{}", known.join("\n"))));
     }
     crate::setup::setup(false)?;
-    run("cargo", ["build", "--bins"], &[])?;
+    match RELEASE.load(Relaxed) {
+        true => run("cargo", ["build", "--release", "--bins"], &[PROCESSOR])?,
+        false => run("cargo", ["build", "--bins"], &[])?,
+    }
     for (name, about, bench) in BENCHES {
-        if names.is_empty() || names.iter().any(|wanted| wanted == name) {
+        if names.is_empty() || names.iter().any(|wanted| *wanted == name) {
             println!("\n== {name}: {about}");
             bench()?;
         }
@@ -77,7 +90,8 @@ fn target() -> Result<PathBuf, Failure> {
 
 /// The built program.
 pub fn kilter() -> Result<PathBuf, Failure> {
-    Ok(target()?.join("debug/kilter"))
+    let profile = if RELEASE.load(Relaxed) { "release" } else { "debug" };
+    Ok(target()?.join(profile).join("kilter"))
 }
 
 /// An empty folder for one measurement.
