@@ -276,18 +276,14 @@ fn invalid(entry: &StageEntry, sources: &SourceMap, path: &[Segment], message: &
                 .at(place)
                 .label(format!("expected {expected}"))
         }
-        Said::Value { found, expected } if found == "a table" && expected == "a table with one key" => {
-            Diagnostic::new(codes::FIELD_TYPE, about("has several keys, or none".to_owned()))
-                .at(place)
-                .label(format!("expected {expected}"))
-                .hint("each of several is a table of its own, one after the other: `{ … }, { … }`")
-        }
         Said::Value { found, expected } => {
             let number = found.starts_with(|c: char| c.is_ascii_digit() || c == '-');
             let code = if number { codes::OUT_OF_RANGE } else { codes::FIELD_TYPE };
+            let apart = "each of several is a table of its own, one after the other: `{ … }, { … }`";
             Diagnostic::new(code, about(format!("must be {expected}, not {found}")))
                 .at(place)
                 .label(format!("expected {expected}"))
+                .maybe_hint((expected == "a table with one key").then(|| apart.to_owned()))
         }
         Said::Own(message) => {
             let named = message.split('`').nth(1).and_then(|name| name_place(entry, path, name));

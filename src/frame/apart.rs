@@ -34,7 +34,7 @@ pub(super) fn leaf(mut plan: LazyFrame) -> PolarsResult<LazyFrame> {
 
 /// A plan with the plans of its leaves in their places. With `shared`, what is used more than once is computed once and waits in
 /// memory for its last user.
-pub(super) fn joined(lf: LazyFrame, shared: bool) -> LazyFrame {
+pub(crate) fn joined(lf: LazyFrame, shared: bool) -> LazyFrame {
     let mut uses = HashMap::new();
     count(&lf.logical_plan, &mut uses);
     if uses.is_empty() {

@@ -59,6 +59,9 @@ pub use trying::{is_tried_for, trying};
 pub use view::write_view;
 pub use write::{rows_by_columns, write_table};
 
+#[cfg(test)]
+pub(crate) use apart::joined;
+
 use crate::diag::brief;
 use crate::stage::StageError;
 use polars::error::{PolarsError, PolarsResult, PolarsWarning, get_warning_function, set_warning_function};

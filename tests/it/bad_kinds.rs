@@ -127,7 +127,10 @@ fn a_very_long_value_is_told_by_its_beginning() {
         let sandbox = reading(&format!("k,n,f\n{long},1,1.5\n{long},2,1.5\n"), &format!("[stage.step]\n{stage}"));
         let ran = sandbox.run(&[]).exits(1).says("字…");
         assert!(ran.stderr.len() < 4_000, "{} bytes of {stage}", ran.stderr.len());
-        nothing_half_written(&sandbox, "step");
+        // What `expect` found is a result, also where the gate does not hold.
+        if !stage.contains("expect") {
+            nothing_half_written(&sandbox, "step");
+        }
     }
     for rows in [format!("k,n,f\na,{long},1.5\n"), format!("k,n,f\na,1,{long}\n")] {
         let ran = reading(&rows, "").run(&[]).exits(2).says("字…");

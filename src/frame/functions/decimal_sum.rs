@@ -43,11 +43,17 @@ fn upper_half(input: Expr) -> Expr {
 fn fitted(sums: &Column, upper: &Column) -> PolarsResult<Column> {
     // What the lower halves carry over is less than the number of rows.
     const MOST: u128 = (1 << 63) - (1 << 33);
-    let numbers = sums.as_materialized_series().decimal()?.physical();
-    let fits = |(sum, upper): (Option<i128>, Option<i128>)| {
-        sum.is_none_or(|sum| sum.unsigned_abs() < LIMIT) && upper.is_none_or(|upper| upper.unsigned_abs() < MOST)
+    let fits = |sum: Option<i128>| sum.is_none_or(|sum| sum.unsigned_abs() < LIMIT);
+    let upper_fits = |upper: Option<i128>| upper.is_none_or(|upper| upper.unsigned_abs() < MOST);
+    // One sum of all rows is looked at as it is: polars makes no column of one that has no room.
+    let alone = match sums.as_scalar_column().map(|sum| sum.scalar().value()) {
+        Some(AnyValue::Decimal(sum, ..)) => Some(fits(Some(*sum))),
+        _ => None,
     };
-    match numbers.iter().zip(upper.i128()?.iter()).all(fits) {
+    let has_room = alone != Some(false)
+        && upper.i128()?.iter().all(upper_fits)
+        && sums.as_materialized_series().decimal()?.physical().iter().all(fits);
+    match has_room {
         true => Ok(sums.clone()),
         false => {
             polars_bail!(ComputeError: "a sum of decimals has more than {MOST_DIGITS} digits: CAST to DOUBLE, or to a DECIMAL with fewer of them after the point, before it")

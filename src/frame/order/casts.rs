@@ -15,7 +15,7 @@ pub(super) fn of(inner: Expr, to: &DataTypeExpr, options: CastOptions, scope: &S
     {
         polars_bail!(InvalidOperation: "a decimal has 1 to {} digits, as many of them after the point at most, found DECIMAL({digits}, {after})", decimal::MOST_DIGITS);
     }
-    has_meaning(&inner, to, scope)?;
+    has_meaning(&inner, to, options.is_strict(), scope)?;
     if options.is_strict() {
         keeps_values(&inner, to, scope)?;
     }
@@ -64,11 +64,11 @@ fn rounded(inner: Expr, from: &DataType, to: &DataType, options: CastOptions) ->
     }
 }
 
-/// Refuses a number as a date or time: which unit it counts, and since when, a cast does not say.
-fn has_meaning(inner: &Expr, to: &DataType, scope: &Scope<'_>) -> PolarsResult<()> {
-    let is_day = matches!(to, DataType::Date | DataType::Datetime(..));
-    let is_moment = is_day || matches!(to, DataType::Time | DataType::Duration(_));
-    if !is_moment || has_selector(inner) || !(is_day || has_column(inner)) {
+/// Refuses a number as a date or time: which unit it counts, and since when, a cast does not say. A constant that is tried as one is a text
+/// that was read.
+fn has_meaning(inner: &Expr, to: &DataType, strict: bool, scope: &Scope<'_>) -> PolarsResult<()> {
+    let is_moment = matches!(to, DataType::Date | DataType::Time | DataType::Datetime(..) | DataType::Duration(_));
+    if !is_moment || has_selector(inner) || !(strict || has_column(inner)) {
         return Ok(());
     }
     let from = inner.to_field(scope.schema()?)?.dtype;

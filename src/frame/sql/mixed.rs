@@ -124,7 +124,8 @@ fn frames() -> BTreeMap<String, LazyFrame> {
     let df = df!["i" => [1_i64, 2], "d" => [19_753_i32, 19_782], "s" => ["a", "b"]].expect("a frame");
     let lf =
         df.lazy().with_columns([day.clone(), day.cast(DataType::Datetime(TimeUnit::Microseconds, None)).alias("ts")]);
-    ["t", "u"].map(|name| (name.to_owned(), lf.clone())).into()
+    let table = lf.collect().expect("a frame").lazy();
+    ["t", "u"].map(|name| (name.to_owned(), table.clone())).into()
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use super::sql::Sql;
 use super::stepwise::Table;
-use crate::frame::schema_of;
+use crate::frame::{joined, schema_of};
 use crate::stage::testing::{Bench, fields};
 use crate::stage::{Erased, Kind, Plan, Seed, Stage, StageError, View};
 use crate::stages::source::read::Read;
@@ -64,7 +64,7 @@ fn optimised<K: Kind>(bench: &Bench, text: &str) -> String {
     let spec: K::Spec = serde_json::from_value(fields(text)).expect("a spec");
     let Plan(plan) = K::plan(&spec, &bench.inputs, seed()).expect("a plan");
     let lf = plan.downcast::<LazyFrame>().unwrap_or_else(|_| panic!("a plan of polars"));
-    lf.explain(true).expect("an explanation")
+    joined(*lf, true).explain(true).expect("an explanation")
 }
 
 /// The lines of a plan that tell what its scans read, and by which condition.
