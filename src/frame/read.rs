@@ -38,7 +38,7 @@ pub fn scan_table(input: &Input) -> Result<LazyFrame, StageError> {
     Ok(joined(scan(input, &refused)?, false))
 }
 
-/// The same for a plan of which a table that is not kept is a leaf: see [`apart`](super::apart). It is to be run by
+/// The same for a plan of which a table that is not kept is a leaf: see `apart.rs`. It is to be run by
 /// [`run_plan`](super::run_plan).
 ///
 /// # Errors

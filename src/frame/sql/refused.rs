@@ -142,11 +142,11 @@ fn of_call(call: &Function) -> Option<String> {
         return Some(format!("`{}` is of one column: write one for each instead of COLUMNS", name_of(call)));
     }
     let (rounds, cuts) = (is_one_of(call, &["round"]), is_one_of(call, &["substr", "substring"]));
-    match arguments(call).filter(|_| rounds || cuts)?.as_slice() {
-        &[_, digits] if rounds && is_negative(digits) => {
+    match *arguments(call).filter(|_| rounds || cuts)?.as_slice() {
+        [_, digits] if rounds && is_negative(digits) => {
             Some("ROUND counts digits after the point, from 0 on: `round(x / 10) * 10` rounds to tens".to_owned())
         }
-        &[_, _, length] if cuts && is_negative(length) => Some(LENGTH.to_owned()),
+        [_, _, length] if cuts && is_negative(length) => Some(LENGTH.to_owned()),
         _ => None,
     }
 }
