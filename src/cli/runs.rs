@@ -20,7 +20,7 @@ pub(super) fn run(options: &args::Runs, output: Output) -> Outcome {
     let Some(history) = open(&store)? else {
         return no_history(options, output);
     };
-    let pipeline = manifest.as_deref().map(|path| pipeline_of(path, &workspace)).transpose()?;
+    let pipeline = manifest.as_deref().map(|path| pipeline_of(path, &workspace.root)).transpose()?;
     if let Some(prefix) = prefix {
         let run = find(&history, &store, pipeline.as_deref(), &prefix)?;
         let (attempts, results) = (history.attempts(&run)?, history.results(&run)?);
@@ -118,8 +118,8 @@ fn words(words: &[String]) -> Result<(Option<PathBuf>, Option<String>), CommandE
 }
 
 /// A pipeline's name, read from its manifest, whatever else is wrong there.
-fn pipeline_of(path: &Path, workspace: &Workspace) -> Result<String, CommandError> {
-    let loaded = manifest::load(&manifest::LoadOptions { path, workspace: &workspace.root, set: &[] });
+pub(super) fn pipeline_of(path: &Path, workspace: &Path) -> Result<String, CommandError> {
+    let loaded = manifest::load(&manifest::LoadOptions { path, workspace, set: &[] });
     let name = loaded.manifest.map(|manifest| manifest.pipeline.name).filter(|name| !name.is_empty());
     name.ok_or_else(|| CommandError::usage(format!("`{}` names no pipeline", path.display())))
 }

@@ -31,6 +31,7 @@ mod maps;
 mod memory;
 mod modules;
 mod newer;
+mod one_mistake;
 #[cfg(feature = "torch")]
 mod onnx;
 mod pipelines;
