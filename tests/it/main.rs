@@ -34,6 +34,7 @@ mod newer;
 mod one_mistake;
 #[cfg(feature = "torch")]
 mod onnx;
+mod outlook;
 mod pipelines;
 #[cfg(feature = "torch")]
 mod python;
