@@ -92,10 +92,10 @@ impl Session {
             return self.or_mistakes(manifest, output);
         }
         let wrong = self.checked.stages.iter().filter(|stage| stage.mistake == Some(Mistake::Own));
-        let wrong = list(wrong.map(|stage| stage.name.as_str()), 4);
+        let stages = list(wrong.map(|stage| stage.name.as_str()), 4);
         let errors = self.checked.diagnostics.count(Severity::Error);
         output.warn(&format!(
-            "{}: {} in {wrong}, left out here: `kilter check {}` shows {}",
+            "{}: {} in {stages}, left out here: `kilter check {}` shows {}",
             output.err.yellow("warning"),
             numbers::counted(errors, "error"),
             env::manifest_words(manifest, &self.checked.manifest.set),
@@ -106,11 +106,13 @@ impl Session {
 
     /// Whether what is asked for, or any stage, has no mistake and comes from none that has one.
     fn can_show(&self, name: Option<&str>) -> bool {
-        let is_sound = |index: usize| self.checked.stages[index].mistake.is_none();
+        let stages = &self.checked.stages;
+        let is_sound = |index: usize| stages[index].mistake.is_none();
         !self.checked.wrong_as_a_whole
+            && stages.iter().any(|stage| stage.mistake == Some(Mistake::Own))
             && match name {
                 Some(name) => named::meant(&self.checked, name).into_iter().all(is_sound),
-                None => (0..self.checked.stages.len()).any(is_sound),
+                None => (0..stages.len()).any(is_sound),
             }
     }
 
