@@ -79,10 +79,10 @@ fn a_plan_tells_of_what_failed_last_time() {
 fn runs_list_the_metric_of_a_broken_gate_first() {
     let sandbox = Sandbox::with_manifest(GATE).file("rows.csv", "n\n1\n2\n3\n");
     sandbox.run(&[]).success();
-    sandbox.kilter(&["runs"]).success().prints("a.failed 0, b.failed 0, positive.failed 0\n");
+    sandbox.kilter(&["runs"]).success().prints("a.failed 0, b.failed 0, positive.failed 0");
     let with_z = GATE.replace("checks.positive", "checks.zero");
     sandbox.write("pipeline.toml", with_z);
     sandbox.write("rows.csv", "n\n1\n-2\n3\n");
     sandbox.run(&[]).exits(1);
-    sandbox.kilter(&["runs"]).success().prints("zero.failed 1.000, a.failed 0, b.failed 0\n");
+    sandbox.kilter(&["runs"]).success().prints("zero.failed 1.000, a.failed 0, b.failed 0");
 }
