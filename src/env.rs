@@ -196,12 +196,22 @@ pub fn shown(path: &std::path::Path) -> String {
 #[must_use]
 pub fn command_words(manifest: &std::path::Path, stage: &str, set: &[String]) -> String {
     let quote = if stage.contains('[') { "\"" } else { "" };
+    let manifest = shown(manifest);
+    format!("{} {quote}{stage}{quote}{}", shell_words::quote(&manifest), set_words(set))
+}
+
+/// The same of a whole manifest: `pipelines/digits.toml --set lr=0.1`.
+#[must_use]
+pub fn manifest_words(manifest: &std::path::Path, set: &[String]) -> String {
+    format!("{}{}", shell_words::quote(&shown(manifest)), set_words(set))
+}
+
+fn set_words(set: &[String]) -> String {
     let set = set.iter().map(|set| match set.split_once('=') {
         Some((name, value)) => format!(" --set {name}={}", shell_words::quote(value)),
         None => format!(" --set {}", shell_words::quote(set)),
     });
-    let manifest = shown(manifest);
-    format!("{} {quote}{stage}{quote}{}", shell_words::quote(&manifest), set.collect::<String>())
+    set.collect()
 }
 
 /// Nanoseconds since 1970, to compare with the times of files; never for keys.

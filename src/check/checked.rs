@@ -23,6 +23,8 @@ pub struct Checked {
     pub diagnostics: Diagnostics,
     /// The workspace's root, absolute.
     pub workspace: PathBuf,
+    /// Whether something is wrong that is not of single stages: the text, a param, stages in a circle. Then nothing holds of any stage.
+    pub wrong_as_a_whole: bool,
 }
 
 impl Checked {
@@ -85,6 +87,26 @@ pub struct CheckedStage {
     pub seed: Seed,
     /// The folder that relative paths start from, absolute.
     pub base: PathBuf,
+    /// Whose mistake keeps it from running; `None` where it is sound and all that it comes from.
+    pub mistake: Option<Mistake>,
+}
+
+/// Whose mistake it is that a stage cannot run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mistake {
+    /// Its own.
+    Own,
+    /// That of a stage that it comes from.
+    Before,
+}
+
+impl std::fmt::Display for Mistake {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Own => "has a mistake, which `kilter check` shows",
+            Self::Before => "comes from a stage with a mistake",
+        })
+    }
 }
 
 impl CheckedStage {

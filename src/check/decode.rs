@@ -19,6 +19,8 @@ const MOST_NAMES: usize = 16;
 pub(super) struct Decoded {
     pub(super) info: Option<StageInfo>,
     pub(super) spec: Option<Arc<dyn StageSpec>>,
+    /// Whether it has mistakes, with a spec or without.
+    pub(super) wrong: bool,
 }
 
 /// A decoded stage with its kind and its mistakes.
@@ -62,7 +64,7 @@ impl<'a> Decoder<'a> {
             (spec, errors) = stage.decode(&fields);
         }
         let spec = spec.filter(|_| entry.dropped.is_empty()).map(Arc::from);
-        Some((stage, Decoded { info: Some(stage.info()), spec }, errors))
+        Some((stage, Decoded { info: Some(stage.info()), spec, wrong: !errors.is_empty() }, errors))
     }
 
     fn tell(&mut self, entry: &StageEntry, raw: Raw, diagnostics: &mut Diagnostics) -> Decoded {
@@ -70,7 +72,7 @@ impl<'a> Decoder<'a> {
             if let Some((kind, place)) = &entry.kind {
                 diagnostics.push(with_uses(self.unknown_kind(kind, *place), &entry.uses));
             }
-            return Decoded { info: None, spec: None };
+            return Decoded { info: None, spec: None, wrong: true };
         };
         let meant = only_missing(&errors);
         for error in errors {

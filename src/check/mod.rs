@@ -30,6 +30,6 @@ mod walk;
 mod waves;
 mod words;
 
-pub use checked::{Checked, CheckedStage, Known, NoResults, ResolvedRef, Results, StageView};
+pub use checked::{Checked, CheckedStage, Known, Mistake, NoResults, ResolvedRef, Results, StageView};
 pub use late::recheck;
 pub use walk::check;

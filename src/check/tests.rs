@@ -156,6 +156,30 @@ fn one_mistake_is_one_error() {
 }
 
 #[test]
+fn a_mistake_is_its_stage_s_own_and_that_of_what_comes_from_it() {
+    let mistakes = |text: &str| {
+        let checked = checked(text);
+        let of = |stage: &CheckedStage| (stage.name.clone(), stage.mistake);
+        (checked.stages.iter().map(of).collect::<Vec<_>>(), checked.wrong_as_a_whole)
+    };
+    let stage = |name: &str, mistake| (name.to_owned(), mistake);
+    let make = "[stage.a]\nkind = 'make'\ncolumns = ['x']\n[stage.other]\nkind = 'make'\ncolumns = ['x']\n";
+    let pick = |name: &str, from: &str, query: &str| {
+        format!("[stage.{name}]\nkind = 'pick'\nfrom = ['{from}']\nquery = '{query}'\n")
+    };
+    for (from, query) in [("a", "only z"), ("nowhere", "x"), ("a.rows", "x"), ("a", "x'\nmore = 'y")] {
+        let text = format!("{make}{}{}", pick("b", from, query), pick("c", "b.table", "x"));
+        let found =
+            [stage("a", None), stage("other", None), stage("b", Some(Mistake::Own)), stage("c", Some(Mistake::Before))];
+        assert_eq!(mistakes(&text), (found.to_vec(), false), "{from} {query}");
+    }
+    let sound = mistakes(&format!("{make}{}", pick("b", "a", "x")));
+    assert_eq!(sound, (vec![stage("a", None), stage("other", None), stage("b", None)], false));
+    assert!(mistakes(&format!("{make}{}{}", pick("b", "c", "x"), pick("c", "b", "x"))).1, "a circle");
+    assert!(mistakes(&format!("{make}[parms]\n")).1, "not of a stage");
+}
+
+#[test]
 fn fields_and_layers_have_suggestions() {
     let checked = checked(
         "[stage.a]\nkind = \"make\"\ncolumns = [\"x\"]\nlayers = [\"rellu\", { lineer = { out = 1 } }]\n\

@@ -6,7 +6,7 @@ use super::decode::{Decoded, Decoder};
 use super::names::{Found, Names, check_scopes, unknown_output, which_output};
 use super::order::order;
 use super::waves::{PortFiles, in_order, waves};
-use crate::diag::{Diagnostic, Diagnostics, codes};
+use crate::diag::{Diagnostic, Diagnostics, Severity, codes};
 use crate::digest::Segment;
 use crate::manifest::{Loaded, Manifest, Reference, StageEntry, Target, with_uses};
 use crate::span::{SourceMap, Span};
@@ -38,9 +38,10 @@ pub fn check(
     let workspace = workspace.canonicalize().unwrap_or_else(|_| workspace.to_path_buf());
     let mut decoder = Decoder::new(registry, &sources);
     expand(&mut manifest, &sources, &mut decoder, &mut diagnostics);
-    let decoded = decoder.decode_all(&manifest.stages, &mut diagnostics);
     let mut names = Names::default();
     check_scopes(&mut names, &manifest, &mut diagnostics);
+    let mut wrong_as_a_whole = diagnostics.has_errors();
+    let decoded = decoder.decode_all(&manifest.stages, &mut diagnostics);
     let edges: Vec<Vec<Edge>> = manifest
         .stages
         .iter()
@@ -49,6 +50,7 @@ pub fn check(
         .collect();
     let needs: Vec<Vec<usize>> = edges.iter().map(|edges| edges.iter().filter_map(Edge::target).collect()).collect();
     let ordered = order(&needs);
+    wrong_as_a_whole |= !ordered.cycles.is_empty();
     for cycle in &ordered.cycles {
         diagnostics.push(circle(cycle, &edges, &manifest));
     }
@@ -67,10 +69,12 @@ pub fn check(
     for wave in waves(&ordered.order, &needs) {
         walk.visit(&wave, &decoded, &edges);
     }
+    let errors = walk.diagnostics.count(Severity::Error);
     walk.check_outputs(&mut names);
+    wrong_as_a_whole |= walk.diagnostics.count(Severity::Error) > errors;
     let stages = in_order(walk.stages, &walk.positions, &ordered.order);
     diagnostics.sort();
-    Checked { manifest, sources, stages, diagnostics, workspace }
+    Checked { manifest, sources, stages, diagnostics, workspace, wrong_as_a_whole }
 }
 
 impl Edge {
@@ -163,12 +167,15 @@ pub(super) struct Taken {
     pub(super) refs: Vec<ResolvedRef>,
     /// Whether every reference led to an output.
     pub(super) complete: bool,
+    /// Whether the stage itself is to blame for what its references led to.
+    pub(super) wrong: bool,
 }
 
 impl Walk<'_> {
-    /// Reports tolerances of outputs that are not there, or that no tolerance can be asked of.
-    pub(super) fn check_tolerances(&mut self, entry: &StageEntry, outputs: &Outputs) {
+    /// Reports tolerances of outputs that are not there, or that no tolerance can be asked of. Whether there are such.
+    pub(super) fn check_tolerances(&mut self, entry: &StageEntry, outputs: &Outputs) -> bool {
         use ArtifactType as A;
+        let mut wrong = false;
         for (port, span) in entry.common.tolerance.named() {
             let ports = outputs.ports.iter().map(|(name, _)| name.as_str());
             let diagnostic = match outputs.get(port) {
@@ -183,7 +190,9 @@ impl Walk<'_> {
                 None => unknown_output(&entry.name, port, ports, span),
             };
             self.diagnostics.push(with_uses(diagnostic, &entry.uses));
+            wrong = true;
         }
+        wrong
     }
 
     pub(super) fn take(&mut self, entry: &StageEntry, decoded: &Decoded, edges: &[Edge]) -> Taken {
@@ -191,8 +200,10 @@ impl Walk<'_> {
         for edge in edges {
             let unknown = CheckInput { ty: ArtifactType::Unknown, files: None };
             let input = match &edge.found {
-                None | Some(Found::Broken) => {
+                // A broken name was reported where it got its meaning.
+                found @ (None | Some(Found::Broken)) => {
                     taken.complete = false;
+                    taken.wrong |= found.is_none();
                     unknown
                 }
                 // `Names::resolve` gives single stages.
@@ -205,13 +216,13 @@ impl Walk<'_> {
                     CheckInput { ty: open_type(artifact), files: None }
                 }
                 Some(Found::Stage { index, port, through_output }) => {
-                    match self.output(entry, edge, *index, port.as_deref(), *through_output) {
+                    match self.output(entry, edge, (*index, port.as_deref()), *through_output, &mut taken) {
                         Some((stage, port)) => {
-                            self.check_kept(entry, decoded, edge, stage);
+                            taken.wrong |= self.check_kept(entry, decoded, edge, stage);
                             let input = self.input(stage, &port);
                             let (path, text) = (edge.path.clone(), edge.text.clone());
                             taken.refs.push(ResolvedRef { path, text, stage, port });
-                            self.declared(entry, edge, input)
+                            self.declared(entry, edge, input, &mut taken)
                         }
                         None => {
                             taken.complete = false;
@@ -230,9 +241,9 @@ impl Walk<'_> {
         &mut self,
         entry: &StageEntry,
         edge: &Edge,
-        index: usize,
-        port: Option<&str>,
+        (index, port): (usize, Option<&str>),
         through_output: bool,
+        taken: &mut Taken,
     ) -> Option<(usize, String)> {
         let stage = self.positions[index]?;
         match choose(&self.stages[stage], self.trusted[stage], port, edge) {
@@ -242,17 +253,18 @@ impl Walk<'_> {
                 let header = self.manifest.stages[index].header;
                 let diagnostic = diagnostic.related(header, "the stage");
                 self.diagnostics.push(with_uses(diagnostic, &entry.uses));
+                taken.wrong = true;
                 None
             }
         }
     }
 
-    /// Reports a table that is not kept where files of it are needed.
-    fn check_kept(&mut self, entry: &StageEntry, decoded: &Decoded, edge: &Edge, stage: usize) {
+    /// Reports a table that is not kept where files of it are needed. Whether it is one.
+    fn check_kept(&mut self, entry: &StageEntry, decoded: &Decoded, edge: &Edge, stage: usize) -> bool {
         let used = &self.stages[stage];
         let takes = decoded.spec.as_ref().is_none_or(|spec| spec.takes_views());
         if takes || !used.is_view() {
-            return;
+            return false;
         }
         let kind = entry.kind.as_ref().map(|(kind, _)| kind.as_str()).unwrap_or_default();
         let message = format!("the table of `{}` is not kept, and `{kind}` needs its file", used.name);
@@ -262,6 +274,7 @@ impl Walk<'_> {
             .related(self.manifest.stages[used.entry].header, "`keep = false` here")
             .hint(format!("remove `keep = false` from `{}`", used.name));
         self.diagnostics.push(with_uses(diagnostic, &entry.uses));
+        true
     }
 
     fn input(&self, stage: usize, port: &str) -> CheckInput {
@@ -270,7 +283,7 @@ impl Walk<'_> {
     }
 
     /// Compares what a module's input was given with what it declares.
-    fn declared(&mut self, entry: &StageEntry, edge: &Edge, input: CheckInput) -> CheckInput {
+    fn declared(&mut self, entry: &StageEntry, edge: &Edge, input: CheckInput, taken: &mut Taken) -> CheckInput {
         let name = Reference::parse(&edge.text).name;
         let scope = &self.manifest.scopes[entry.scope];
         let Some(Target::Input { text, span, artifact, scope: outer }) = scope.names.get(name) else { return input };
@@ -287,6 +300,7 @@ impl Walk<'_> {
             diagnostic = diagnostic.related(decl.span, "declared here");
         }
         self.diagnostics.push(with_uses(diagnostic, &self.manifest.scopes[*outer].uses));
+        taken.wrong = true;
         CheckInput { ty: ArtifactType::Unknown, files: None }
     }
 

@@ -1,6 +1,6 @@
 //! Stages that take nothing from each other are checked side by side.
 
-use super::checked::{CheckedStage, StageView};
+use super::checked::{CheckedStage, Mistake, StageView};
 use super::decode::Decoded;
 use super::files::check_files;
 use super::place::place_all;
@@ -34,6 +34,8 @@ struct FoundOutputs {
     outputs: Outputs,
     /// Whether these are all there are; not after a mistake in the stage.
     trusted: bool,
+    /// Whether its check found a mistake in it.
+    wrong: bool,
     files: PortFiles,
 }
 
@@ -133,13 +135,13 @@ impl<'a> Walk<'a> {
         };
         if let Some(known) = prepared.taken.complete.then(|| self.results.lookup(&view)).flatten() {
             let outputs = Outputs { ports: known.types.into_iter().collect(), files: Vec::new() };
-            prepared.known = Some(FoundOutputs { outputs, trusted: true, files: known.files });
+            prepared.known = Some(FoundOutputs { outputs, trusted: true, wrong: false, files: known.files });
             return prepared;
         }
         prepared.digest = digest_of_check(spec, &prepared.taken.inputs);
         if let Some(outputs) = prepared.digest.and_then(|check| self.results.found(check)) {
             let trusted = !named_after_nothing(spec, &outputs, &prepared.taken);
-            prepared.known = Some(FoundOutputs { outputs, trusted, files: PortFiles::new() });
+            prepared.known = Some(FoundOutputs { outputs, trusted, wrong: false, files: PortFiles::new() });
         }
         prepared
     }
@@ -154,14 +156,15 @@ impl<'a> Walk<'a> {
         let trusted = !wrong && !stage.decoded.spec.as_deref().is_some_and(named_after_nothing);
         place_all(findings, stage.entry, self.manifest, self.sources, self.diagnostics);
         let files = files_lying(&outputs);
-        FoundOutputs { outputs, trusted, files }
+        FoundOutputs { outputs, trusted, wrong, files }
     }
 
     fn push(&mut self, stage: Prepared<'_>, found: FoundOutputs) {
         let Prepared { index, entry, decoded, taken, seed, .. } = stage;
-        if found.trusted {
-            self.check_tolerances(entry, &found.outputs);
-        }
+        let intolerant = found.trusted && self.check_tolerances(entry, &found.outputs);
+        let own = decoded.wrong || decoded.spec.is_none() || taken.wrong || found.wrong || intolerant;
+        let before = !taken.complete || taken.refs.iter().any(|used| self.stages[used.stage].mistake.is_some());
+        let mistake = if own { Some(Mistake::Own) } else { before.then_some(Mistake::Before) };
         self.positions[index] = Some(self.stages.len());
         self.trusted.push(found.trusted);
         self.files.push(found.files);
@@ -176,6 +179,7 @@ impl<'a> Walk<'a> {
             common: entry.common.clone(),
             seed,
             base: entry.base.clone(),
+            mistake,
         });
     }
 }

@@ -10,7 +10,7 @@ use std::path::Path;
 
 pub(super) fn run(options: &args::Graph, output: Output) -> Outcome {
     let manifest = locate::manifest(&options.manifest.words())?;
-    let session = Session::sound(&manifest, &options.params.set, output)?;
+    let session = Session::open(&manifest, &options.params.set)?.or_mistakes_in(&manifest, None, output)?;
     let drawing = drawing(options)?;
     let graph = graph(&session.checked, &states(&session, options.status)?);
     match &options.output {
@@ -51,6 +51,8 @@ fn states(session: &Session, wanted: bool) -> Result<Vec<Option<State>>, Command
     if wanted {
         for planned in session.plan(&[], false)?.stages {
             states[planned.index] = Some(match planned.decision {
+                // Neither can run before the mistake is mended.
+                _ if session.checked.stages[planned.index].mistake.is_some() => State::Unknown,
                 Decision::Cached(_) => State::Cached,
                 Decision::Run(_) => State::Runs,
                 Decision::Unknown { .. } => State::Unknown,

@@ -42,6 +42,14 @@ pub(super) fn stage(checked: &Checked, name: &str) -> Result<(String, Option<Str
     Err(CommandError::usage(message).hint(hint))
 }
 
+/// The stages that a name means: one, or the points of one; none where it means nothing.
+pub(super) fn meant(checked: &Checked, name: &str) -> Vec<usize> {
+    match stage(checked, name) {
+        Ok((stage, _)) => checked.find(&stage).into_iter().collect(),
+        Err(_) => points(checked, name).iter().filter_map(|stage| checked.find(stage)).collect(),
+    }
+}
+
 /// The points of a stage with axes that have the values said.
 pub(super) fn points(checked: &Checked, name: &str) -> Vec<String> {
     let wanted = Reference::parse(name);

@@ -20,7 +20,7 @@ pub(super) fn run(options: &args::Runs, output: Output) -> Outcome {
     let Some(history) = open(&store)? else {
         return no_history(options, output);
     };
-    let pipeline = manifest.as_deref().map(|path| pipeline_of(path, &workspace)).transpose()?;
+    let pipeline = manifest.as_deref().map(|path| pipeline_of(path, &workspace.root)).transpose()?;
     if let Some(prefix) = prefix {
         let run = find(&history, &store, pipeline.as_deref(), &prefix)?;
         let (attempts, results) = (history.attempts(&run)?, history.results(&run)?);
@@ -118,8 +118,8 @@ fn words(words: &[String]) -> Result<(Option<PathBuf>, Option<String>), CommandE
 }
 
 /// A pipeline's name, read from its manifest, whatever else is wrong there.
-fn pipeline_of(path: &Path, workspace: &Workspace) -> Result<String, CommandError> {
-    let loaded = manifest::load(&manifest::LoadOptions { path, workspace: &workspace.root, set: &[] });
+pub(super) fn pipeline_of(path: &Path, workspace: &Path) -> Result<String, CommandError> {
+    let loaded = manifest::load(&manifest::LoadOptions { path, workspace, set: &[] });
     let name = loaded.manifest.map(|manifest| manifest.pipeline.name).filter(|name| !name.is_empty());
     name.ok_or_else(|| CommandError::usage(format!("`{}` names no pipeline", path.display())))
 }
@@ -139,9 +139,8 @@ fn list(runs: &[Run], history: &History, output: Output) -> Result<String, Comma
     let mut table = Table::new(heads).align(&right);
     for run in runs {
         let took = run.seconds.map_or_else(String::new, numbers::duration);
-        let metrics = metrics(&history.results(run)?);
-        let shown =
-            metrics.iter().rev().take(METRICS).map(|(name, value)| format!("{name} {}", numbers::number(*value)));
+        let results = history.results(run)?;
+        let shown = metrics(&results).into_iter().map(|(name, value)| format!("{name} {}", numbers::number(value)));
         table.row([
             run.id.clone(),
             env::local_time(run.started),
@@ -176,11 +175,22 @@ pub(super) fn revision(run: &Run) -> String {
     format!("{}{star}{branch}", git::short(revision))
 }
 
-/// The metrics of a run: the last stage that has any comes last.
-fn metrics(results: &[Member]) -> Vec<(String, f64)> {
-    let judged: Vec<&Member> = results.iter().filter(|member| !member.result.metrics.is_empty()).collect();
-    let Some(last) = judged.last() else { return Vec::new() };
-    last.result.metrics.iter().rev().map(|(name, value)| (name.clone(), *value)).collect()
+/// The metrics of a run that are listed beside it: those whose gate does not hold, then those of the last stage that has any.
+fn metrics(results: &[Member]) -> Vec<(&str, f64)> {
+    let broken = results.iter().flat_map(|member| member.result.broken_gates());
+    let broken = broken.map(|gate| (gate.metric.as_str(), gate.value));
+    let last = results.iter().rev().map(|member| &member.result.metrics).find(|metrics| !metrics.is_empty());
+    let last = last.into_iter().flatten().map(|(name, value)| (name.as_str(), *value));
+    let mut listed: Vec<(&str, f64)> = Vec::new();
+    for (name, value) in broken.chain(last) {
+        if listed.iter().all(|(known, _)| *known != name) {
+            listed.push((name, value));
+        }
+        if listed.len() == METRICS {
+            break;
+        }
+    }
+    listed
 }
 
 fn json(run: &Run, results: &[Member]) -> Value {

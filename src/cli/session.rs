@@ -1,8 +1,9 @@
 //! What most commands begin with: the workspace, its store, and the checked manifest.
 
 use super::exit::{CommandError, Exit};
+use super::named;
 use super::output::Output;
-use crate::check::{self, Checked};
+use crate::check::{self, Checked, Mistake};
 use crate::diag::{Diagnostics, Format, Severity, list, render};
 use crate::history::History;
 use crate::manifest::{self, LoadOptions};
@@ -11,6 +12,7 @@ use crate::registry;
 use crate::span::SourceMap;
 use crate::stage::{ArtifactRecord, StageResult};
 use crate::store::{Standing, Store, Workspace};
+use crate::{env, numbers};
 use std::cell::OnceCell;
 use std::mem::ManuallyDrop;
 use std::path::Path;
@@ -78,22 +80,62 @@ impl Session {
         place.open().or_mistakes(manifest, output)
     }
 
+    /// Itself for a command that only looks, at what `name` names or, without one, at all: the mistakes of stages that what is asked
+    /// for does not come from are told in a line, and end nothing.
+    pub(super) fn or_mistakes_in(
+        self,
+        manifest: &Path,
+        name: Option<&str>,
+        output: Output,
+    ) -> Result<Self, CommandError> {
+        if !self.checked.diagnostics.has_errors() || !self.can_show(name) {
+            return self.or_mistakes(manifest, output);
+        }
+        let wrong = self.checked.stages.iter().filter(|stage| stage.mistake == Some(Mistake::Own));
+        let stages = list(wrong.map(|stage| stage.name.as_str()), 4);
+        let errors = self.checked.diagnostics.count(Severity::Error);
+        output.warn(&format!(
+            "{}: {} in {stages}, left out here: `kilter check {}` shows {}",
+            output.err.yellow("warning"),
+            numbers::counted(errors, "error"),
+            env::manifest_words(manifest, &self.checked.manifest.set),
+            if errors == 1 { "it" } else { "them" }
+        ));
+        self.or_module(manifest)
+    }
+
+    /// Whether what is asked for, or any stage, has no mistake and comes from none that has one.
+    fn can_show(&self, name: Option<&str>) -> bool {
+        let stages = &self.checked.stages;
+        let is_sound = |index: usize| stages[index].mistake.is_none();
+        !self.checked.wrong_as_a_whole
+            && stages.iter().any(|stage| stage.mistake == Some(Mistake::Own))
+            && match name {
+                Some(name) => named::meant(&self.checked, name).into_iter().all(is_sound),
+                None => (0..stages.len()).any(is_sound),
+            }
+    }
+
     /// Itself, or an end by mistakes in the manifest, which are shown.
     pub(super) fn or_mistakes(self, manifest: &Path, output: Output) -> Result<Self, CommandError> {
-        let session = self;
-        if session.checked.diagnostics.has_errors() {
-            tell(&session.checked.diagnostics, &session.checked.sources, output);
-            output.warn(&counted(&session.checked.diagnostics));
+        if self.checked.diagnostics.has_errors() {
+            tell(&self.checked.diagnostics, &self.checked.sources, output);
+            output.warn(&counted(&self.checked.diagnostics));
             return Err(CommandError::said(Exit::Usage));
         }
-        if let Some(root) = session.checked.manifest.scopes.first().filter(|root| !root.inputs.is_empty()) {
+        self.or_module(manifest)
+    }
+
+    /// Itself, or an end where the manifest is a module, which takes what it works on from others.
+    fn or_module(self, manifest: &Path) -> Result<Self, CommandError> {
+        if let Some(root) = self.checked.manifest.scopes.first().filter(|root| !root.inputs.is_empty()) {
             let inputs = list(root.inputs.iter().map(|input| input.name.as_str()), 8);
             let message =
                 format!("`{}` is a module: it takes {inputs} from the manifest that uses it", manifest.display());
             return Err(CommandError::usage(message)
                 .hint("`kilter check` checks it by itself; a stage with `use = \"./…\"` runs it"));
         }
-        Ok(session)
+        Ok(self)
     }
 
     /// What a run of these stages would do.
@@ -136,7 +178,7 @@ pub(super) fn tell(diagnostics: &Diagnostics, sources: &SourceMap, output: Outpu
 pub(super) fn counted(diagnostics: &Diagnostics) -> String {
     let of = |severity: Severity| {
         let count = diagnostics.count(severity);
-        (count > 0).then(|| crate::numbers::counted(count, severity.name()))
+        (count > 0).then(|| numbers::counted(count, severity.name()))
     };
     [of(Severity::Error), of(Severity::Warning)].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }

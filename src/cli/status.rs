@@ -4,6 +4,7 @@ use super::failures::Failures;
 use super::plan::unknown;
 use super::session::{Place, Session, result_size};
 use super::{Exit, Outcome, Output, args, locate};
+use crate::check::Mistake;
 use crate::diag::list;
 use crate::history::Run;
 use crate::plan::{Decision, PlannedStage, Reason};
@@ -28,7 +29,7 @@ pub(super) fn run(options: &args::Status, output: Output) -> Outcome {
             show(options, (standing.pipeline(), &out), standing.stages().filter_map(Row::noted), output)
         }
         _ => {
-            let session = place.open().or_mistakes(&manifest, output)?;
+            let session = place.open().or_mistakes_in(&manifest, None, output)?;
             let plan = session.plan(&[], false)?;
             session.keep(&options.params.set);
             let out = session.store.layout().out(session.pipeline());
@@ -117,13 +118,18 @@ impl<'a> Row<'a> {
             summary: &result.summary,
             metrics: &result.metrics,
         });
-        let failed = failures.last(&stage.name, planned);
-        let note = match &planned.decision {
-            Decision::Cached(result) => Cow::Borrowed(result.summary.as_str()),
-            Decision::Run(reasons) => told(reasons, failed).into(),
-            Decision::Unknown { waits_for } => unknown(session, waits_for).into(),
+        let failed = failures.last(&stage.name, planned).filter(|_| stage.mistake.is_none());
+        let note = match (&planned.decision, stage.mistake) {
+            (_, Some(mistake)) => mistake.to_string().into(),
+            (Decision::Cached(result), None) => Cow::Borrowed(result.summary.as_str()),
+            (Decision::Run(reasons), None) => told(reasons, failed).into(),
+            (Decision::Unknown { waits_for }, None) => unknown(session, waits_for).into(),
         };
-        let state = state(planned, failed.is_some());
+        let state = match stage.mistake {
+            Some(Mistake::Own) => "mistake",
+            Some(Mistake::Before) => "unknown",
+            None => state(planned, failed.is_some()),
+        };
         Self { stage: &stage.name, kind: &stage.kind, state, note, result }
     }
 

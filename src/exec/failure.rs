@@ -115,7 +115,8 @@ pub(super) fn broken_gates(named: &str, result: &StageResult, cached: bool) -> F
 }
 
 /// `accuracy is 0.91, at least 0.928 is required`
-fn demand(gate: &GateResult) -> String {
+#[must_use]
+pub fn demand(gate: &GateResult) -> String {
     let values: Vec<f64> = [Some(gate.value), gate.min, gate.max].into_iter().flatten().collect();
     // Counts of rows are whole, and said so.
     let whole = values.iter().all(|value| value.fract() == 0.0);

@@ -47,6 +47,7 @@ mod tests;
 
 pub use again::{Again, Given, NotRun};
 pub use board::Done;
+pub use failure::demand;
 pub use locked::other_makers;
 pub use nothing::run_nothing;
 pub use run::{Outcome, RunError, RunOptions, RunSummary, run, run_checking_again};

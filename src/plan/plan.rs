@@ -134,6 +134,11 @@ fn decide_all(
     for index in selected.stages {
         let stage = &checked.stages[index];
         let planned = match waits(&dag.inputs(index), &blocked, &mut lists) {
+            _ if stage.mistake.is_some() => {
+                let earlier = explainer.and_then(|explainer| explainer.earlier(stage, None));
+                let why = stage.mistake.map(|mistake| format!("it {mistake}")).unwrap_or_default();
+                PlannedStage { earlier, ..unreadable(index, why) }
+            }
             None => {
                 let forced = selected.forced.contains(&index);
                 let made = KeyParts::of(stage, &checked.stages).map(|parts| {

@@ -31,8 +31,10 @@ mod maps;
 mod memory;
 mod modules;
 mod newer;
+mod one_mistake;
 #[cfg(feature = "torch")]
 mod onnx;
+mod outlook;
 mod pipelines;
 #[cfg(feature = "torch")]
 mod python;

@@ -1,6 +1,6 @@
 //! What the two words of `kilter diff` name.
 
-use crate::cli::runs::{find as find_run, open, revision, workspace};
+use crate::cli::runs::{find as find_run, open, pipeline_of, revision, workspace};
 use crate::cli::session::Session;
 use crate::cli::{CommandError, Output, args, locate};
 use crate::diff::{Side, SideOutput, SideStage};
@@ -83,7 +83,7 @@ impl Finder<'_> {
         if word == LAST {
             // Of this pipeline, where one is named.
             let pipeline = match &self.manifest {
-                Some(_) => Some(self.session()?.pipeline().to_owned()),
+                Some(path) => Some(pipeline_of(path, self.store.layout().root())?),
                 None => None,
             };
             return Ok(history.runs(pipeline.as_deref(), self.store.boot(), 1)?.pop());
@@ -117,7 +117,8 @@ impl Finder<'_> {
     }
 
     fn session(&self) -> Result<Session, CommandError> {
-        Session::sound(&self.manifest()?, &self.options.params.set, self.output)
+        let manifest = self.manifest()?;
+        Session::open(&manifest, &self.options.params.set)?.or_mistakes_in(&manifest, None, self.output)
     }
 
     fn manifest(&self) -> Result<PathBuf, CommandError> {
@@ -134,16 +135,17 @@ impl Finder<'_> {
         let mut stages = Vec::new();
         for planned in &plan.stages {
             let stage = &session.checked.stages[planned.index];
-            let side = match (&planned.decision, &planned.key) {
-                (Decision::Cached(result), Some(key)) => SideStage {
+            let side = match (&planned.decision, &planned.key, stage.mistake) {
+                (_, _, Some(mistake)) => SideStage::open(&stage.name, &stage.kind, mistake.to_string()),
+                (Decision::Cached(result), Some(key), None) => SideStage {
                     // The result may have been made when what it is made of had other names.
                     fields: Some(key.json(stage, &session.checked.stages)),
                     ..SideStage::of_result(&stage.name, key.digest, result)
                 },
-                (Decision::Unknown { waits_for }, _) => {
+                (Decision::Unknown { waits_for }, _, None) => {
                     SideStage::open(&stage.name, &stage.kind, crate::cli::plan::unknown(&session, waits_for))
                 }
-                (_, key) => {
+                (_, key, None) => {
                     let mut side = SideStage::open(&stage.name, &stage.kind, "would run");
                     side.key = key.as_ref().map(|key| key.digest);
                     side.fields = key.as_ref().map(|key| key.json(stage, &session.checked.stages));

@@ -1,7 +1,9 @@
 //! `kilter plan`
 
+mod outlook;
 mod text;
 
+use self::outlook::{Outlook, broken_gates};
 use super::session::{Place, Session};
 use super::{Exit, Level, Outcome, Output, args, locate};
 use crate::plan::{Decision, InputRead, Plan, inputs_read};
@@ -23,15 +25,16 @@ pub(super) fn run(options: &args::Plan, output: Output) -> Outcome {
     let session = place.open().or_mistakes(&words.manifest, output)?;
     let plan = session.plan(&words.names, options.force)?;
     session.keep(&options.params.set);
+    let outlook = Outlook::of(&session, &plan);
     if options.json {
-        output.json(&as_json(&session, &plan))?;
+        output.json(&as_json(&session, &plan, &outlook))?;
     } else {
-        output.data(&text::as_text(&session, &plan, options.explain, output))?;
+        output.data(&text::as_text((&session, &plan, &outlook), options.explain, output))?;
     }
     Ok(Exit::Done)
 }
 
-fn as_json(session: &Session, plan: &Plan) -> serde_json::Value {
+fn as_json(session: &Session, plan: &Plan, outlook: &Outlook) -> serde_json::Value {
     let name = |index: usize| session.checked.stages[index].name.as_str();
     let stages = plan.stages.iter().map(|planned| {
         let (decision, reasons, waits_for) = match &planned.decision {
@@ -42,6 +45,7 @@ fn as_json(session: &Session, plan: &Plan) -> serde_json::Value {
         let stage = &session.checked.stages[planned.index];
         let reads = inputs_read(stage, &session.checked, planned.key.as_ref());
         let reads: Vec<_> = reads.iter().map(read_json).collect();
+        let failed = outlook.failed(session, planned);
         json!({
             "stage": name(planned.index),
             "kind": session.checked.stages[planned.index].kind,
@@ -52,6 +56,9 @@ fn as_json(session: &Session, plan: &Plan) -> serde_json::Value {
             "key": planned.key.as_ref().map(|key| key.digest),
             "reads": reads,
             "seconds_before": planned.earlier.as_ref().map(|earlier| earlier.result.seconds),
+            "broken_gates": broken_gates(planned).collect::<Vec<_>>(),
+            "held_up_by": outlook.held_up_by(planned).map(name),
+            "failed": failed.map(|(run, message)| json!({ "run": run.id, "started": run.started, "message": message })),
         })
     });
     let (cached, run, unknown) = plan.counts();

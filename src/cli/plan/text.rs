@@ -1,18 +1,21 @@
 //! A plan as lines: what will run and why, what is not known yet, and the counts.
 
+use super::outlook::{Outlook, Trouble, broken_gates};
 use crate::cli::session::Session;
 use crate::cli::{Level, Output};
+use crate::exec::demand;
 use crate::numbers;
-use crate::plan::{ColumnsRead, Decision, InputRead, Plan, PlannedStage, inputs_read};
+use crate::plan::{ColumnsRead, Decision, InputRead, Plan, PlannedStage, Reason, inputs_read};
 use crate::report::Paint;
 use std::collections::BTreeMap;
 
-pub(super) fn as_text(session: &Session, plan: &Plan, explain: bool, output: Output) -> String {
+pub(super) fn as_text((session, plan, outlook): (&Session, &Plan, &Outlook), explain: bool, output: Output) -> String {
     let paint = output.out;
     let all = explain || output.level == Level::Verbose;
     let (unknown, known): (Vec<_>, Vec<_>) =
         plan.stages.iter().partition(|planned| matches!(planned.decision, Decision::Unknown { .. }));
-    let shown: Vec<&PlannedStage> = known.into_iter().filter(|planned| all || planned.cached().is_none()).collect();
+    let is_told = |planned: &&PlannedStage| planned.cached().is_none() || broken_gates(planned).next().is_some();
+    let shown: Vec<&PlannedStage> = known.into_iter().filter(|planned| all || is_told(planned)).collect();
     let fold = !all && unknown.len() > MOST_UNKNOWN;
     let mut listed: Vec<&PlannedStage> = shown.into_iter().chain(unknown.iter().copied().filter(|_| !fold)).collect();
     if explain {
@@ -22,17 +25,7 @@ pub(super) fn as_text(session: &Session, plan: &Plan, explain: bool, output: Out
     let width = listed.iter().map(|planned| name(planned).chars().count()).max().unwrap_or(0);
     let mut out = String::new();
     for planned in listed {
-        let lines = match &planned.decision {
-            Decision::Cached(result) => vec![paint.dim(format!("cached      {}", result.summary))],
-            Decision::Run(reasons) => {
-                let lead = |at: usize| if at == 0 { "will run    " } else { "            " };
-                let beginning = planned.beginning.iter().map(ToString::to_string);
-                let lines = reasons.iter().map(ToString::to_string).chain(beginning);
-                lines.enumerate().map(|(at, line)| format!("{}{line}", lead(at))).collect()
-            }
-            Decision::Unknown { waits_for } => vec![paint.dim(self::unknown(session, waits_for))],
-        };
-        for (at, line) in lines.iter().enumerate() {
+        for (at, line) in lines(session, planned, outlook, paint).iter().enumerate() {
             let head = format!("{:<width$}", if at == 0 { name(planned) } else { "" });
             out.push_str(&format!("  {}  {line}\n", paint.bold(head)));
         }
@@ -45,8 +38,35 @@ pub(super) fn as_text(session: &Session, plan: &Plan, explain: bool, output: Out
             out.push_str(&format!("  {}\n", paint.dim(line)));
         }
     }
-    out.push_str(&counts(plan));
+    out.push_str(&counts(plan, outlook.trouble(session, plan)));
     out
+}
+
+/// What would be done with a stage, and why, a line each.
+fn lines(session: &Session, planned: &PlannedStage, outlook: &Outlook, paint: Paint) -> Vec<String> {
+    let led = |what: &str, lines: Vec<String>| {
+        let lead = |at: usize| if at == 0 { what } else { "" };
+        lines.iter().enumerate().map(|(at, line)| format!("{:<12}{line}", lead(at))).collect()
+    };
+    match (&planned.decision, outlook.held_up_by(planned)) {
+        (Decision::Cached(result), _) => match broken_gates(planned).map(demand).collect::<Vec<_>>() {
+            gates if gates.is_empty() => vec![paint.dim(format!("cached      {}", result.summary))],
+            gates => led("gate broken", gates),
+        },
+        (Decision::Run(_), Some(gate)) => {
+            led("held up", vec![format!("by the broken gate of {}", session.checked.stages[gate].name)])
+        }
+        (Decision::Run(reasons), None) => {
+            let failed = outlook.failed(session, planned).map(|(_, message)| format!("failed last time: {message}"));
+            // What failed has run.
+            let reasons = reasons.iter().filter(|reason| failed.is_none() || **reason != Reason::NeverRan);
+            let mut lines: Vec<String> = reasons.map(ToString::to_string).collect();
+            lines.extend(failed);
+            lines.extend(planned.beginning.iter().map(ToString::to_string));
+            led("will run", lines)
+        }
+        (Decision::Unknown { waits_for }, _) => vec![paint.dim(self::unknown(session, waits_for))],
+    }
 }
 
 /// Which columns of its inputs a stage reads, a line each: `reads flights: 6 of 19 columns: …`. Below a table that is not kept
@@ -144,26 +164,36 @@ pub(super) fn all_cached(stages: usize) -> String {
     format!("{stages} cached · nothing to do\n")
 }
 
-/// `6 cached · 1 will run · 2 unknown · about 26 s, from earlier runs`
-fn counts(plan: &Plan) -> String {
+/// `6 cached · 1 will run · 2 unknown · about 26 s, from earlier runs`, and what will go wrong.
+fn counts(plan: &Plan, trouble: Trouble) -> String {
     let (cached, run, unknown) = plan.counts();
-    if run + unknown == 0 && cached > 0 {
+    let Trouble { held_up, failed, gates } = trouble;
+    if run + unknown + gates == 0 && cached > 0 {
         return all_cached(cached);
     }
     let mut parts = Vec::new();
-    for (count, what) in [(cached, "cached"), (run, "will run"), (unknown, "unknown")] {
+    for (count, what) in [
+        (cached, "cached"),
+        (run.saturating_sub(held_up), "will run"),
+        (held_up, "held up"),
+        (unknown, "unknown"),
+        (failed, "failed last time"),
+    ] {
         if count > 0 {
             parts.push(format!("{count} {what}"));
         }
     }
     match plan.estimate() {
-        _ if run + unknown == 0 => parts.push("nothing to do".to_owned()),
-        Some(seconds) => {
+        _ if run + unknown + gates == 0 => parts.push("nothing to do".to_owned()),
+        Some(seconds) if run + unknown > held_up => {
             let time = numbers::about(seconds);
             let about = if time.starts_with("less") { "" } else { "about " };
             parts.push(format!("{about}{time}, from earlier runs"));
         }
-        None => {}
+        _ => {}
+    }
+    if gates > 0 {
+        parts.push(format!("{} broken: `kilter run` fails", numbers::counted(gates, "gate")));
     }
     format!("{}\n", parts.join(" · "))
 }

@@ -36,7 +36,7 @@ struct View<'a> {
 
 pub(super) fn run(options: &args::Show, output: Output) -> Outcome {
     let (manifest, name) = locate::manifest_and_name(&options.words, "stage")?;
-    let session = Session::sound(&manifest, &options.params.set, output)?;
+    let session = Session::open(&manifest, &options.params.set)?.or_mistakes_in(&manifest, Some(&name), output)?;
     let points = named::points(&session.checked, &name);
     if points.len() > 1 {
         let mut points = points::Points::find(&session, &name, &points, output)?;

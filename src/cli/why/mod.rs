@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 pub(super) fn run(options: &args::Why, output: Output) -> Outcome {
     let (manifest, name) = locate::manifest_and_name(&options.words, "stage")?;
-    let session = Session::sound(&manifest, &options.params.set, output)?;
+    let session = Session::open(&manifest, &options.params.set)?.or_mistakes_in(&manifest, Some(&name), output)?;
     let (name, _) = named::stage(&session.checked, &name)?;
     let plan = session.plan(std::slice::from_ref(&name), false)?;
     let planned = session.checked.find(&name).and_then(|index| plan.get(index));
