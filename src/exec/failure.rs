@@ -4,7 +4,7 @@ use crate::check::Checked;
 use crate::diag::{Diagnostics, Format, render};
 use crate::event::Failure;
 use crate::numbers;
-use crate::stage::{ErrorKind, GateResult, StageError, StageResult, io_words};
+use crate::stage::{ErrorKind, GateResult, StageError, StageResult, tells_of_a_full_disk};
 use crate::store::{Layout, StoreError};
 
 /// Why a stage has no result.
@@ -52,10 +52,7 @@ impl Trouble {
     /// Whether the surroundings are to blame: the store, or a disk that filled up while a stage wrote its outputs.
     pub(super) fn is_store(&self) -> bool {
         match self {
-            Self::Stage(error) => {
-                let full = io_words(&std::io::ErrorKind::StorageFull.into());
-                error.kind == ErrorKind::File && error.message.ends_with(&full)
-            }
+            Self::Stage(error) => error.kind == ErrorKind::File && tells_of_a_full_disk(&error.message),
             Self::Store(error) => !error.is_of_files(),
             Self::Mistakes(_) | Self::OffLock(_) => false,
         }

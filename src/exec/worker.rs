@@ -4,7 +4,7 @@ use super::process::{Process, Said, how_it_ended, memory_limit};
 use crate::env::{self, Cancel};
 use crate::job::{Job, JobFile, JobResult, LIBTORCH, PROTOCOL, Setting, Start, WorkerEvent};
 use crate::numbers;
-use crate::stage::{ErrorKind, StageError};
+use crate::stage::{ErrorKind, StageError, tells_of_a_full_disk};
 use crossbeam_channel::{RecvTimeoutError, Sender};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -283,13 +283,23 @@ fn follow(
                 return Ok(Err(interrupted_at(course)));
             }
             WorkerEvent::Failed { message, hints } => {
-                let mut error = StageError::new(ErrorKind::Data, message).log(log.to_owned());
+                let mut error = failed(message, course).log(log.to_owned());
                 error.hints = hints;
                 return Ok(Err(error));
             }
             _ => {}
         }
     }
+}
+
+/// The error for a job that failed. Where the disk is full neither the data nor the job is to blame, and it can go on from what is kept.
+fn failed(message: String, course: &Course) -> StageError {
+    if !tells_of_a_full_disk(&message) {
+        return StageError::new(ErrorKind::Data, message);
+    }
+    let mut error = StageError::new(ErrorKind::File, message);
+    error.notes.extend(course.kept());
+    error
 }
 
 /// An interrupted job is told to stop, and killed when it does not.

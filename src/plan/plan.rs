@@ -3,7 +3,7 @@
 use super::dag::Dag;
 use super::explain::{Earlier, Explainer, Remembered};
 use super::key::{Key, KeyParts, NoKey, key};
-use super::onward::{Beginning, beginning};
+use super::onward::{Beginning, beginning, seconds};
 use super::origin::origin_of;
 use super::reason::Reason;
 use super::select::{Selection, UnknownTarget, select};
@@ -42,6 +42,8 @@ pub struct PlannedStage {
     pub earlier: Option<Earlier>,
     /// What it goes on from, where it would run and has something.
     pub beginning: Option<Beginning>,
+    /// The seconds that it is expected to take, where it has an earlier result.
+    pub seconds: Option<f64>,
 }
 
 impl PlannedStage {
@@ -87,11 +89,11 @@ impl Plan {
         self.stages.iter().filter_map(PlannedStage::cached).map(|result| result.seconds).sum()
     }
 
-    /// Seconds that what is not cached took earlier; `None` where some of it has no earlier result.
+    /// Seconds that what is not cached is expected to take; `None` where some of it has no earlier result.
     #[must_use]
     pub fn estimate(&self) -> Option<f64> {
         let open = self.stages.iter().filter(|stage| stage.cached().is_none());
-        open.map(|stage| stage.earlier.as_ref().map(|earlier| earlier.result.seconds)).sum()
+        open.map(|stage| stage.seconds).sum()
     }
 }
 
@@ -147,13 +149,13 @@ fn decide_all(
                 });
                 decide(index, stage, store, explainer, forced, made)
             }
-            Some(waits_for) => PlannedStage {
-                index,
-                decision: Decision::Unknown { waits_for },
-                key: None,
-                earlier: explainer.and_then(|explainer| explainer.earlier(stage, None)),
-                beginning: None,
-            },
+            Some(waits_for) => {
+                let earlier = explainer.and_then(|explainer| explainer.earlier(stage, None));
+                let seconds =
+                    earlier.as_ref().map(|earlier| seconds(stage.spec.as_deref(), None, earlier, None, store));
+                let decision = Decision::Unknown { waits_for };
+                PlannedStage { index, decision, key: None, earlier, beginning: None, seconds }
+            }
         };
         keys[index] = planned.key.as_ref().map(|key| key.digest);
         match &planned.decision {
@@ -198,7 +200,7 @@ fn decide(
         Some(Ok(key)) => key,
         Some(Err(NoKey::Waits(waits_for))) => {
             let decision = Decision::Unknown { waits_for: waits_for.into() };
-            return PlannedStage { index, decision, key: None, earlier: None, beginning: None };
+            return PlannedStage { index, decision, key: None, earlier: None, beginning: None, seconds: None };
         }
         Some(Err(NoKey::File(error))) => return unreadable(index, error.to_string()),
         Some(Err(NoKey::Files(why))) => return unreadable(index, why),
@@ -207,7 +209,9 @@ fn decide(
     let found = store.lookup(key.digest);
     let earlier = explainer.and_then(|explainer| explainer.earlier(stage, Some(&key)));
     let takes_up = explainer.is_some() && !forced && stage.common.cache && !matches!(found, Found::Hit(_));
-    let beginning = stage.spec.as_deref().filter(|_| takes_up).and_then(|spec| beginning(spec, &key, store));
+    let spec = stage.spec.as_deref();
+    let beginning = spec.filter(|_| takes_up).and_then(|spec| beginning(spec, &key, store));
+    let seconds = earlier.as_ref().map(|earlier| seconds(spec, Some(&key), earlier, beginning.as_ref(), store));
     let decision = match found {
         _ if forced => Decision::Run(vec![Reason::Forced]),
         _ if !stage.common.cache => Decision::Run(vec![Reason::NotCached]),
@@ -221,7 +225,7 @@ fn decide(
             Decision::Run(reasons.unwrap_or_default())
         }
     };
-    PlannedStage { index, decision, key: Some(key), earlier, beginning }
+    PlannedStage { index, decision, key: Some(key), earlier, beginning, seconds }
 }
 
 /// For how many seconds a stage's result is believed.
@@ -236,6 +240,7 @@ fn unreadable(index: usize, why: String) -> PlannedStage {
         key: None,
         earlier: None,
         beginning: None,
+        seconds: None,
     }
 }
 

@@ -131,9 +131,25 @@ pub fn io_words(error: &std::io::Error) -> String {
     }
 }
 
+/// Whether a message ends in the words that [`io_words`] has for a disk or a quota that is used up.
+#[must_use]
+pub fn tells_of_a_full_disk(message: &str) -> bool {
+    use std::io::ErrorKind as K;
+    [K::StorageFull, K::QuotaExceeded].into_iter().any(|full| message.ends_with(&io_words(&full.into())))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_full_disk_is_known_by_its_words() {
+        for kind in [std::io::ErrorKind::StorageFull, std::io::ErrorKind::QuotaExceeded] {
+            let error = StageError::io("write", std::path::Path::new("/w/model"), &kind.into());
+            assert!(tells_of_a_full_disk(&error.message), "{error}");
+        }
+        assert!(!tells_of_a_full_disk("cannot write `the disk is full`: permission denied"));
+    }
 
     #[test]
     fn words_begin_small_and_names_in_them_stay_as_they_are() {

@@ -28,7 +28,7 @@ mod view;
 
 pub use by_port::ByPort;
 pub use check_cx::{CheckCx, CheckInput, DiagBuilder, Finding, Path};
-pub use error::{ErrorKind, StageError, io_words};
+pub use error::{ErrorKind, StageError, io_words, tells_of_a_full_disk};
 pub use info::{Family, Port, StageInfo};
 pub use input::{ArtifactRecord, FileRecord, GateResult, Input, InputFile, StageResult};
 pub use key_text::KeyText;

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 /// for how far they go are a series.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Series {
-    /// The fields in which members may differ.
+    /// The fields in which members may differ; the first says how far a member goes.
     pub free: &'static [&'static str],
     /// How far this member goes.
     pub length: u64,

@@ -59,6 +59,16 @@ impl Failure {
         self.message.to_lowercase().contains("out of memory")
     }
 
+    /// With what to do where the disk was too full for all that was to be written: so many bytes.
+    #[must_use]
+    pub fn for_want_of_room(self, bytes: u64) -> Self {
+        if !kilter::stage::tells_of_a_full_disk(&self.message) {
+            return self;
+        }
+        let room = kilter::numbers::bytes(bytes);
+        self.hint(format!("free {room}, which the result takes, or move the store with `store` in kilter.toml"))
+    }
+
     /// A file that cannot be read or written.
     pub fn file(doing: &str, path: &Path, error: impl fmt::Display) -> Self {
         Self::new(format!("cannot {doing} `{}`: {error}", path.display()))
@@ -116,6 +126,18 @@ mod tests {
         assert_eq!(failure.message, "too little memory: 48.0 GB asked for at once");
         // It is not the GPU's, of which `is_out_of_memory` tells.
         assert!(!failure.is_out_of_memory() && failure.hints.len() == 1, "{failure:?}");
+    }
+
+    #[test]
+    fn a_full_disk_is_told_with_the_room_that_is_wanted() {
+        let failure = |kind: std::io::ErrorKind| {
+            Failure::io("write", Path::new("/w/model"), &kind.into()).for_want_of_room(3_100_000)
+        };
+        let full = failure(std::io::ErrorKind::StorageFull);
+        assert_eq!(full.message, "cannot write `/w/model`: the disk is full");
+        let hint = "free 3.1 MB, which the result takes, or move the store with `store` in kilter.toml";
+        assert_eq!(full.hints, [hint]);
+        assert!(failure(std::io::ErrorKind::PermissionDenied).hints.is_empty());
     }
 
     #[test]

@@ -198,6 +198,17 @@ fn a_result_that_kept_no_state_cannot_be_extended_and_why_says_so() {
 }
 
 #[test]
+fn fewer_epochs_than_the_cached_result_begin_anew_and_why_says_so() {
+    let sandbox = sandbox(&epochs(10));
+    sandbox.run(&[]).success();
+    sandbox.write("pipeline.toml", epochs(5));
+    let words = "begins anew, because the cached result is for 10 epochs, and what it was before its end is not kept";
+    sandbox.kilter(&["plan", "pipeline.toml"]).success().prints("epochs: 10 -> 5").prints(words);
+    sandbox.kilter(&["why", "pipeline.toml", "train"]).success().prints(&format!("It {words}."));
+    sandbox.run(&[]).success().says_not("continues");
+}
+
+#[test]
 fn a_training_that_stopped_early_continues_from_where_it_stopped() {
     // Nothing is ever so much better than the first epoch, so the second one after it stops.
     let text = |count: u64| epochs(count).replace("patience = 1000", "min_delta = 1e9, patience = 2");

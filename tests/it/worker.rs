@@ -380,7 +380,9 @@ fn files_that_do_not_fit_are_named() {
     assert!(failed(&events).0.contains("gone.safetensors"), "{events:?}");
     let full = TrainJob { out: PathBuf::from("/dev/full"), epochs: 1, ..job(folder.path()) };
     let events = worker.run(folder.path(), Job::Train(Box::new(full)));
-    assert!(failed(&events).0.starts_with("cannot write `/dev/full`"), "{events:?}");
+    let (message, hints) = failed(&events);
+    assert_eq!(message, "cannot write `/dev/full`: the disk is full");
+    assert!(hints[0].starts_with("free ") && hints[0].contains(", which the result takes"), "{hints:?}");
     let labels = TrainJob { task: four(), batch_size: 512, drop_last: true, ..job(folder.path()) };
     let events = worker.run(folder.path(), Job::Train(Box::new(labels)));
     assert_eq!(failed(&events).0, "300 rows make no batch of 512");

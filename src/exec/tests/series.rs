@@ -2,6 +2,7 @@
 
 use super::kinds::{info, trace};
 use super::*;
+use crate::plan::{Beginning, PlannedStage, plan};
 use crate::stage::{
     Apart, CheckCx, Erased, ErrorKind, Family, Kind, Outputs, Port, Produced, RunCx, Series, Stage, StageError,
     StageInfo,
@@ -76,6 +77,47 @@ fn count(bench: &Bench, fields: &str, force: bool) -> (Option<String>, [usize; 4
 
 fn began(bench: &Bench, fields: &str) -> String {
     count(bench, fields, false).0.expect("it ran")
+}
+
+/// What a plan says of a stage that counts so far.
+fn planned(bench: &Bench, fields: &str) -> PlannedStage {
+    bench.manifest(&format!("[stage.a]\nkind = \"count\"\n{fields}\n"));
+    let (store, path) = (bench.store(), bench.root().join("p.toml"));
+    let options = LoadOptions { path: &path, workspace: bench.root(), set: &[] };
+    let checked = check(load(&options), STAGES, &mut StoreResults::new(&store), bench.root());
+    plan(&checked, &store, &Selection::default(), &|_| None).unwrap().stages.remove(0)
+}
+
+/// How many times the seconds of its earlier result a stage is expected to take.
+fn expected(planned: &PlannedStage) -> f64 {
+    let ratio = planned.seconds.unwrap() / planned.earlier.as_ref().unwrap().result.seconds;
+    (ratio * 1e6).round() / 1e6
+}
+
+#[test]
+fn a_plan_expects_the_time_of_what_is_left_to_do() {
+    let bench = Bench::new("");
+    began(&bench, "upto = 3");
+    assert_eq!(expected(&planned(&bench, "upto = 9")), 2.0, "six more");
+    assert_eq!(expected(&planned(&bench, "upto = 9\napart = true")), 3.0, "another series, from the beginning");
+    assert_eq!(expected(&planned(&bench, "upto = 1")), 0.333333);
+    // Its own time is that of six numbers, not of nine.
+    began(&bench, "upto = 9");
+    assert_eq!(expected(&planned(&bench, "upto = 15")), 1.0);
+    assert_eq!(expected(&planned(&bench, "upto = 4")), 0.166667, "one more than three");
+}
+
+#[test]
+fn a_shorter_stage_than_all_results_is_said_to_begin_anew() {
+    let bench = Bench::new("");
+    began(&bench, "upto = 9");
+    began(&bench, "upto = 5");
+    let beginning = planned(&bench, "upto = 2").beginning.unwrap();
+    assert_eq!(beginning, Beginning::Shorter { than: 5, unit: "number" });
+    let words = "begins anew, because the cached result is for 5 numbers, and what it was before its end is not kept";
+    assert_eq!(beginning.to_string(), words);
+    assert_eq!(planned(&bench, "upto = 7").beginning, Some(Beginning::Earlier { length: 5, unit: "number" }));
+    assert_eq!(planned(&bench, "upto = 2\nword = \"x\"").beginning, None);
 }
 
 #[test]

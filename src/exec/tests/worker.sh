@@ -9,6 +9,8 @@ while read -r job; do
     case "$stage" in
     good) echo "{\"event\":\"done\",\"values\":{\"pid\":$$,\"threads\":$OMP_NUM_THREADS},\"environment\":{\"isa\":\"${ATEN_CPU_CAPABILITY:-none}\"},\"files\":[]}" ;;
     bad) echo '{"event":"failed","message":"the loss is NaN","hints":["a smaller lr"]}' ;;
+    full) echo '{"event":"checkpoint","step":4000}'
+        echo '{"event":"failed","message":"cannot write `m`: the disk is full","hints":["free 3.1 MB"]}' ;;
     killed) echo "$step"; echo "last words" >&2; kill -9 $$ ;;
     crash) echo "$step"; kill -SEGV $$ ;;
     leaves) exit 3 ;;

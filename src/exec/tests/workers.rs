@@ -124,6 +124,17 @@ fn what_is_kept_of_a_job_that_had_to_be_killed_is_told() {
     assert_eq!(error.notes, ["the checkpoint of step 4,000 is kept, and `kilter run` continues from it"]);
 }
 
+#[test]
+fn a_job_that_found_the_disk_full_blames_the_disk_and_tells_what_is_kept() {
+    let bench = Bench::new();
+    let error = bench.fails("full");
+    assert_eq!((error.kind, error.message.as_str()), (ErrorKind::File, "cannot write `m`: the disk is full"));
+    assert_eq!(error.notes, ["the checkpoint of step 4,000 is kept, and `kilter run` continues from it"]);
+    assert_eq!(error.hints, ["free 3.1 MB"]);
+    let error = bench.fails("bad");
+    assert_eq!((error.kind, error.notes.len()), (ErrorKind::Data, 0));
+}
+
 /// Run in a child process by the test below; does nothing by itself.
 #[test]
 fn child_that_is_killed_while_its_worker_works() {

@@ -248,4 +248,10 @@ mod tests {
         // As torch.optim.lr_scheduler.OneCycleLR(max_lr=0.1, total_steps=40).
         assert_eq!(table("schedule = 'one_cycle'", &[0, 5, 11, 25, 39]), [0.004, 0.045169, 0.1, 0.05, 0.0]);
     }
+
+    #[test]
+    fn one_cycle_with_its_peak_in_the_last_step_falls_a_part_of_the_way() {
+        // The peak is at 38.6 of the steps to 39: two fifths of the fall. PyTorch is at the end of it then.
+        assert_eq!(table("schedule.one_cycle.pct_start = 0.99", &[39]), [0.065451]);
+    }
 }

@@ -33,7 +33,7 @@ impl OneCycle {
         name: "one_cycle",
         summary: "One rise to the optimizer's rate and one fall to almost nothing: few epochs suffice with a high rate.",
         formula: "half a cosine from lr / div_factor to lr over the first pct_start of the steps, then half a cosine down to lr / div_factor / final_div_factor",
-        source: "as torch.optim.lr_scheduler.OneCycleLR(cycle_momentum=False); Smith and Topin, Super-Convergence (2018)",
+        source: "as torch.optim.lr_scheduler.OneCycleLR(cycle_momentum=False), except where less than one step follows the peak ((1 - pct_start) · steps < 1): then the last step goes only that part of the way down; Smith and Topin, Super-Convergence (2018)",
         example: "schedule.one_cycle = { pct_start = 0.2 }",
         schema: |generator| generator.subschema_for::<OneCycle>(),
     };

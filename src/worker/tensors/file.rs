@@ -108,6 +108,11 @@ impl safetensors::View for &Local {
     }
 }
 
+/// How many bytes tensors take in a file.
+pub fn bytes_of<'a>(tensors: impl IntoIterator<Item = &'a Tensor>) -> u64 {
+    tensors.into_iter().map(|tensor| (tensor.numel() * tensor.kind().elt_size_in_bytes()) as u64).sum()
+}
+
 /// Writes tensors. The format sorts by type and name, and the one entry of metadata is fixed, so equal tensors are equal
 /// bytes.
 ///

@@ -8,7 +8,7 @@ mod sparse;
 mod weights;
 
 pub use dataset::Dataset;
-pub use file::{TensorFile, write, write_new};
+pub use file::{TensorFile, bytes_of, write, write_new};
 pub use place::moved;
 pub use rows::gather;
 pub use sparse::Sparse;

@@ -27,7 +27,7 @@ use crate::checkpoint::{Keeper, Kept, Origin, go_on, write_folder};
 use crate::failure::Failure;
 use crate::losses::Criterion;
 use crate::numerics::Generators;
-use crate::tensors::{Dataset, Weights};
+use crate::tensors::{Dataset, Weights, bytes_of};
 use crate::{network, numerics, optim};
 use course::{Course, Parts};
 use early_stop::{Verdict, Watch};
@@ -208,15 +208,18 @@ fn finish(
     course: &mut Course<'_>,
     (seconds, rows): Speed,
 ) -> Result<BTreeMap<String, f64>, Failure> {
+    let mut room = bytes_of(course.weights.iter().map(|(_, tensor)| tensor));
     if let Some(folder) = &trainer.job.state {
-        write_folder(folder, &course.state()?)?;
+        let state = course.state()?;
+        room += bytes_of(state.parts.values().flat_map(|part| part.tensors.values()));
+        write_folder(folder, &state).map_err(|failure| failure.for_want_of_room(room))?;
     }
     let best = course.best.put_back(&course.weights)?;
     if best.is_none() {
         course.exchange_average()?;
     }
     let mut values = record::finite(best.unwrap_or_else(|| course.record.last()));
-    course.weights.save(&trainer.job.out)?;
+    course.weights.save(&trainer.job.out).map_err(|failure| failure.for_want_of_room(room))?;
     values.insert("epochs".to_owned(), course.record.epochs() as f64);
     if let Some(epoch) = course.watch.as_ref().and_then(Watch::best_epoch) {
         values.insert("best_epoch".to_owned(), epoch as f64);
