@@ -185,6 +185,11 @@ const STEPS: &[(&str, &str)] = &[
     ("sort_nulls_last", r#"{ sort = { by = ["x", "key"], nulls_last = true } }"#),
     ("join_inner", r#"{ join = { with = "u", on = ["n", "few"] } }"#),
     ("join_left", r#"{ join = { with = "u", on = ["n", "few"], how = "left" } }"#),
+    ("join_one", r#"{ join = { with = "u", on = "row", how = "left", matches = "one" } }"#),
+    (
+        "join_where_one",
+        r#"{ filter = "row < 3000" }, { join = { with = "v", on = "few", where = "row = row_right + 1", matches = "one" } }"#,
+    ),
     ("join_right", r#"{ join = { with = "u", on = ["n", "few"], how = "right" } }"#),
     ("join_full", r#"{ join = { with = "u", on = ["n", "few"], how = "full" } }"#),
     ("join_semi", r#"{ join = { with = "u", on = ["n", "few"], how = "semi" } }"#),

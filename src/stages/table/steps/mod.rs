@@ -200,10 +200,17 @@ impl Step {
 
     /// What went wrong with which row, after the step failed on the table that `before` gives; `None` where only polars
     /// knows.
-    pub(super) fn blame(&self, cx: &RunCx<'_>, before: impl FnOnce() -> Option<LazyFrame>) -> Option<String> {
+    pub(super) fn blame(
+        &self,
+        cx: &RunCx<'_>,
+        before: impl FnOnce() -> Option<LazyFrame>,
+        sums: FloatSums,
+        tables: Tables<'_>,
+    ) -> Option<String> {
         match self {
             Self::Cast(step) => step.blame(cx, before()?),
             Self::Explode(step) => step.blame(cx, before()?),
+            Self::Join(step) => step.blame(cx, before()?, sums, tables),
             _ => None,
         }
     }
@@ -220,6 +227,7 @@ impl Step {
                 "lists that are taken apart together must be equally long in each row: filter the others, or take them apart \
                  one by one; `SELECT unnest(a) AS a, unnest(b) AS b` of SQL fills the shorter ones up",
             ),
+            Self::Join(_) => unconverted(join::Join::explain(error)),
             _ => unconverted(error),
         }
     }
