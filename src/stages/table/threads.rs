@@ -177,6 +177,10 @@ const STEPS: &[(&str, &str)] = &[
     ("fill_median", r#"{ fill = { x = "median" } }"#),
     ("fill_ends", r#"{ fill = { x = "min" } }"#),
     ("fill_next", r#"{ fill = { x = "forward" } }, { fill = { x = "backward" } }"#),
+    (
+        "fill_within",
+        r#"{ fill = { x = { take = "forward", by = "few", order = ["n", "key"] } } }, { derive = { x = "CASE WHEN n > 500 THEN x END" } }, { fill = { x = { take = "mean", by = "key" } } }"#,
+    ),
     ("fill_value", r#"{ fill = { x = 0.5 } }"#),
     ("dedupe_first", r#"{ dedupe = { by = ["key", "few"] } }"#),
     ("dedupe_last", r#"{ dedupe = { by = ["key", "few"], keep = "last" } }"#),

@@ -60,7 +60,8 @@ pub enum Step {
     /// Leaves columns out: `{ drop = ["notes", "tmp_*"] }`.
     Drop(drop::Drop),
     /// Puts something in the place of missing values, by name or pattern: a value, or `mean`, `median`, `min`, `max`,
-    /// `forward` (the value of the row before) or `backward`: `{ fill = { age = "median", city = "unknown" } }`. Mean
+    /// `forward` (the value of the row before) or `backward`: `{ fill = { age = "median", city = "unknown" } }`; from the
+    /// rows of the same group: `{ fill = { price = { take = "forward", by = "shop", order = "day" } } }`. Mean
     /// and median of whole numbers make an `f64` column. What is learned from the data is learned from all rows: to
     /// learn from training rows only, impute in `encode`.
     Fill(fill::Fills),

@@ -3,7 +3,7 @@
 
 use super::super::Tables;
 use super::{How, Join, range};
-use crate::diag::{brief, codes};
+use crate::diag::{brief, codes, list};
 use crate::frame::cast::shown;
 use crate::frame::{FloatSums, run_plan};
 use crate::numbers;
@@ -41,8 +41,7 @@ const RULE: &str = "`matches = \"one\"`";
 /// plan that uses the join can leave it out; and each row is looked at by itself, so that rows still go through in pieces.
 pub(super) fn one(left: LazyFrame, left_on: &[String], right: LazyFrame, right_on: &[String]) -> LazyFrame {
     let Some(first) = left_on.first() else { return left };
-    let names: Vec<String> = right_on.iter().map(|name| format!("`{name}`")).collect();
-    let names = names.join(", ");
+    let names = list(right_on.iter().map(String::as_str), 8);
     let check = move |columns: &mut [Column]| {
         if columns[1].null_count() < columns[1].len() {
             polars_bail!(ComputeError: "a row matches several rows of the other table by {names}, against {RULE}");
@@ -112,11 +111,7 @@ pub(super) fn blame(
     let found = first(cx, beside(keys, l.1, right, r.1, JoinType::Inner), ROW)?;
     let value = |name: &String| Some(format!("`{name}` = {}", brief(&shown(found.column(name).ok()?, 0))));
     let values: Vec<String> = l.1.iter().map(value).collect::<Option<_>>()?;
-    let theirs = if l.1 == r.1 {
-        String::new()
-    } else {
-        format!(" in {}", r.1.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "))
-    };
+    let theirs = (l.1 != r.1).then(|| format!(" in {}", list(r.1.iter().map(String::as_str), 8))).unwrap_or_default();
     let row = found.column(ROW).ok()?.cast(&DataType::UInt64).ok()?.u64().ok()?.get(0)?;
     let (row, count) = (numbers::count(row + 1), numbers::count(count(&found)?));
     Some(format!(
