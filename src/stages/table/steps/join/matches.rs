@@ -38,13 +38,13 @@ const ROW: &str = "__kilter_row";
 const RULE: &str = "`matches = \"one\"`";
 
 /// The left table, which fails where a row of it matches several of the right one. The first key passes through the check, so that no
-/// plan that uses the join can leave it out; and each row is looked at by itself, so that rows still go through in pieces.
+/// plan that uses the join can leave it out; and each row is looked at by itself, so that rows still go through in pieces. Which of the
+/// rows it meets first is chance, so it names none.
 pub(super) fn one(left: LazyFrame, left_on: &[String], right: LazyFrame, right_on: &[String]) -> LazyFrame {
     let Some(first) = left_on.first() else { return left };
-    let names = list(right_on.iter().map(String::as_str), 8);
     let check = move |columns: &mut [Column]| {
         if columns[1].null_count() < columns[1].len() {
-            polars_bail!(ComputeError: "a row matches several rows of the other table by {names}, against {RULE}");
+            polars_bail!(ComputeError: "a row matches several rows of the other table, against {RULE}");
         }
         Ok(std::mem::take(&mut columns[0]))
     };
