@@ -173,3 +173,24 @@ fn damaged_rows_that_a_filter_leaves_out_are_not_read() {
         answer::<Sql>(&bench, &query(4000)).expect_err("the damage is seen where the rows are read");
     }
 }
+
+/// Whoever counts the rows of a join needs none of its columns, and its check all the same.
+#[test]
+fn the_check_of_a_join_stays_where_nothing_of_it_is_used() {
+    let view = |on: &str| {
+        let join = format!("with = \"t\", on = \"{on}\", how = \"left\", suffix = \"_2\", matches = \"one\"");
+        format!("from = \"t\"\nkeep = false\nsteps = [{{ filter = \"n < 9\" }}, {{ join = {{ {join} }} }}]")
+    };
+    let query = "inputs = { v = \"v\" }\nquery = \"SELECT count(*) AS c FROM v\"";
+    for memory in [None, Some(1 << 30)] {
+        let mut once = bench(&file(usize::MAX));
+        once.memory = memory;
+        with_view::<Table>(&mut once, &view("n"));
+        assert_eq!(answer::<Sql>(&once, query).expect("each number is there once"), 1);
+        let mut often = bench(&file(usize::MAX));
+        often.memory = memory;
+        with_view::<Table>(&mut often, &view("k"));
+        let error = answer::<Sql>(&often, query).expect_err("each letter is there often");
+        assert!(error.message.contains("a row matches several rows of the other table"), "{}", error.message);
+    }
+}

@@ -163,7 +163,7 @@ fn first_failure(spec: &Spec, cx: &RunCx<'_>, tables: Tables<'_>) -> StageError 
         let result = apply(spec, count, tables).and_then(|lf| {
             try_plan(cx, lf).map_err(|failure| {
                 let doing = format!("do step {count}, `{}`", step.name());
-                let told = step.blame(cx, || apply(spec, count - 1, tables).ok());
+                let told = step.blame(cx, || apply(spec, count - 1, tables).ok(), spec.float_sums, tables);
                 let error = match (told, failure) {
                     (Some(told), PlanFailure::Plan(_)) => StageError::data(format!("cannot {doing}: {told}")),
                     (_, failure) => failure.while_doing(&doing),

@@ -177,6 +177,10 @@ const STEPS: &[(&str, &str)] = &[
     ("fill_median", r#"{ fill = { x = "median" } }"#),
     ("fill_ends", r#"{ fill = { x = "min" } }"#),
     ("fill_next", r#"{ fill = { x = "forward" } }, { fill = { x = "backward" } }"#),
+    (
+        "fill_within",
+        r#"{ fill = { x = { take = "forward", by = "few", order = ["n", "key"] } } }, { derive = { x = "CASE WHEN n > 500 THEN x END" } }, { fill = { x = { take = "mean", by = "key" } } }"#,
+    ),
     ("fill_value", r#"{ fill = { x = 0.5 } }"#),
     ("dedupe_first", r#"{ dedupe = { by = ["key", "few"] } }"#),
     ("dedupe_last", r#"{ dedupe = { by = ["key", "few"], keep = "last" } }"#),
@@ -185,6 +189,11 @@ const STEPS: &[(&str, &str)] = &[
     ("sort_nulls_last", r#"{ sort = { by = ["x", "key"], nulls_last = true } }"#),
     ("join_inner", r#"{ join = { with = "u", on = ["n", "few"] } }"#),
     ("join_left", r#"{ join = { with = "u", on = ["n", "few"], how = "left" } }"#),
+    ("join_one", r#"{ join = { with = "u", on = "row", how = "left", matches = "one" } }"#),
+    (
+        "join_where_one",
+        r#"{ filter = "row < 3000" }, { join = { with = "v", on = "few", where = "row = row_right + 1", matches = "one" } }"#,
+    ),
     ("join_right", r#"{ join = { with = "u", on = ["n", "few"], how = "right" } }"#),
     ("join_full", r#"{ join = { with = "u", on = ["n", "few"], how = "full" } }"#),
     ("join_semi", r#"{ join = { with = "u", on = ["n", "few"], how = "semi" } }"#),

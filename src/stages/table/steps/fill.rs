@@ -1,19 +1,23 @@
 //! Something in the place of missing values.
 
-use super::super::columns::{is_pattern, select, wrong_type};
+mod within;
+
+use super::super::columns::{OneOrMany, is_pattern, select, wrong_type};
 use super::super::scalar::Scalar;
 use super::{Rule, Tables};
 use crate::diag::{codes, did_you_mean, list};
 use crate::frame::{FloatSums, failed, fixed_expr, from_polars, one_zero, to_polars};
 use crate::stage::{CheckCx, Path, StageError};
 use crate::types::{DType, TableSchema};
-use polars::prelude::{Column, DataType, Expr, FillNullStrategy, LazyFrame, SchemaRef, col, lit};
+use polars::prelude::{Column, DataType, Expr, FillNullStrategy, LazyFrame, PolarsResult, SchemaRef, col, lit};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use within::{Within, Written};
 
 /// What to fill with, by column name or pattern. An exact name wins over a pattern, a longer pattern over a shorter.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -24,6 +28,8 @@ pub struct Fills(BTreeMap<String, Fill>);
 pub enum Fill {
     /// Taken from the column.
     Learned(Learned),
+    /// Taken from the rows of the same group.
+    Within(Within),
     /// Always the same.
     Int(i64),
     /// Always the same.
@@ -63,9 +69,8 @@ const WORDS: [(&str, Learned); 6] = [
 impl Serialize for Fill {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            Self::Learned(learned) => {
-                serializer.serialize_str(WORDS.iter().find(|(_, known)| known == learned).map_or("", |(word, _)| word))
-            }
+            Self::Learned(learned) => serializer.serialize_str(learned.word()),
+            Self::Within(within) => within.serialize(serializer),
             Self::Int(value) => serializer.serialize_i64(*value),
             Self::Float(value) => serializer.serialize_f64(*value),
             Self::Bool(value) => serializer.serialize_bool(*value),
@@ -105,11 +110,15 @@ impl<'de> Deserialize<'de> for Fill {
                 Ok(learned.map_or_else(|| Fill::Text(text.to_owned()), |(_, learned)| Fill::Learned(*learned)))
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fill, A::Error> {
-                match map.next_entry::<String, String>()? {
-                    Some((key, text)) if key == "value" => Ok(Fill::Text(text)),
-                    _ => Err(A::Error::custom("expected `{ value = \"…\" }`")),
-                }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Fill, A::Error> {
+                let written = Written::deserialize(MapAccessDeserializer::new(map))?;
+                let fill = match written.value.clone().filter(|_| written.is_value()) {
+                    Some(text) => Some(Fill::Text(text)),
+                    None => written.within().map(Fill::Within),
+                };
+                fill.ok_or_else(|| {
+                    A::Error::custom("expected `{ value = \"…\" }`, or `{ take = \"forward\", by = \"…\" }`")
+                })
             }
         }
         deserializer.deserialize_any(V)
@@ -121,10 +130,12 @@ impl JsonSchema for Fill {
         "Fill".into()
     }
 
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "description": "A value, or one of the words mean, median, min, max, forward and backward. A text that is \
-                            one of these words is written `{ value = \"mean\" }`.",
+                            one of these words is written `{ value = \"mean\" }`. `{ take = \"forward\", by = \"shop\", \
+                            order = \"day\" }` takes it from the rows of the same group, in this order (of `forward` and \
+                            `backward`); the rows stay in their places, and where a group has no value it stays missing.",
             "anyOf": [
                 { "enum": WORDS.map(|(word, _)| word) },
                 { "type": ["number", "string", "boolean"] },
@@ -132,6 +143,16 @@ impl JsonSchema for Fill {
                     "type": "object",
                     "properties": { "value": { "type": "string" } },
                     "required": ["value"],
+                    "additionalProperties": false,
+                },
+                {
+                    "type": "object",
+                    "properties": {
+                        "take": { "enum": WORDS.map(|(word, _)| word) },
+                        "by": generator.subschema_for::<OneOrMany>(),
+                        "order": generator.subschema_for::<OneOrMany>(),
+                    },
+                    "required": ["take"],
                     "additionalProperties": false,
                 },
             ],
@@ -147,6 +168,7 @@ impl Fill {
         }
         let same = || Ok(dtype.clone());
         match self {
+            Self::Within(within) => Self::Learned(within.take).output(dtype),
             Self::Learned(Learned::Mean | Learned::Median) if dtype.is_integer() => Ok(DType::F64),
             Self::Learned(Learned::Mean | Learned::Median) if dtype.is_float() => same(),
             Self::Learned(Learned::Mean | Learned::Median) => Err("a column of numbers"),
@@ -166,7 +188,7 @@ impl Fill {
 
     fn literal(&self) -> Option<Expr> {
         match self {
-            Self::Learned(_) => None,
+            Self::Learned(_) | Self::Within(_) => None,
             Self::Int(value) => Some(lit(*value)),
             Self::Float(value) => Some(lit(*value)),
             Self::Bool(value) => Some(lit(*value)),
@@ -195,7 +217,7 @@ impl Fill {
             return false;
         }
         let value = match self {
-            Self::Learned(_) => return true,
+            Self::Learned(_) | Self::Within(_) => return true,
             Self::Int(value) => Column::new("".into(), [*value]),
             Self::Float(value) => Column::new("".into(), [*value]),
             Self::Bool(value) => Column::new("".into(), [*value]),
@@ -206,21 +228,14 @@ impl Fill {
 
     fn expr(&self, name: &str, dtype: &DataType, schema: &SchemaRef, sums: FloatSums) -> Result<Expr, StageError> {
         let column = || col(name);
-        let number = if dtype.is_integer() { DataType::Float64 } else { dtype.clone() };
+        let of_rows = |learned: Learned, within: Option<&Within>| {
+            learned
+                .expr(name, dtype, schema, sums, within)
+                .map_err(|error| failed(&format!("take the {} of `{name}`", learned.word()), &error))
+        };
         Ok(match self {
-            Self::Learned(Learned::Mean) => {
-                let mean = fixed_expr(&column().mean(), schema, sums);
-                let mean = mean.map_err(|error| failed("take the mean", &error))?;
-                column().cast(number.clone()).fill_null(mean.cast(number))
-            }
-            Self::Learned(Learned::Median) => {
-                let median = one_zero(column().median().cast(number.clone()), &number);
-                column().cast(number).fill_null(median)
-            }
-            Self::Learned(Learned::Min) => column().fill_null(one_zero(column().min(), dtype)),
-            Self::Learned(Learned::Max) => column().fill_null(one_zero(column().max(), dtype)),
-            Self::Learned(Learned::Forward) => column().fill_null_with_strategy(FillNullStrategy::Forward(None)),
-            Self::Learned(Learned::Backward) => column().fill_null_with_strategy(FillNullStrategy::Backward(None)),
+            Self::Learned(learned) => of_rows(*learned, None)?,
+            Self::Within(within) => of_rows(within.take, Some(within))?,
             Self::Text(text) if self.moment_of(&from_polars(dtype)).is_some() => {
                 let dtype = from_polars(dtype);
                 let moment = self.moment_of(&dtype).and_then(|moment| moment.literal(&dtype));
@@ -231,6 +246,39 @@ impl Fill {
                 Some(value) => column().fill_null(value.strict_cast(dtype.clone())),
                 None => column(),
             },
+        })
+    }
+}
+
+impl Learned {
+    /// The column, filled with what is taken from all rows or from each group's.
+    fn expr(
+        self,
+        name: &str,
+        dtype: &DataType,
+        schema: &SchemaRef,
+        sums: FloatSums,
+        within: Option<&Within>,
+    ) -> PolarsResult<Expr> {
+        let column = || col(name);
+        let number = if dtype.is_integer() { DataType::Float64 } else { dtype.clone() };
+        let over = |values: Expr| match within {
+            Some(within) => within.over(values, schema, sums),
+            None => Ok(values),
+        };
+        Ok(match self {
+            Self::Mean => {
+                let mean = fixed_expr(&over(column().mean())?, schema, sums)?;
+                column().cast(number.clone()).fill_null(mean.cast(number))
+            }
+            Self::Median => {
+                let median = one_zero(over(column().median())?.cast(number.clone()), &number);
+                column().cast(number).fill_null(median)
+            }
+            Self::Min => column().fill_null(one_zero(over(column().min())?, dtype)),
+            Self::Max => column().fill_null(one_zero(over(column().max())?, dtype)),
+            Self::Forward => over(column().fill_null_with_strategy(FillNullStrategy::Forward(None)))?,
+            Self::Backward => over(column().fill_null_with_strategy(FillNullStrategy::Backward(None)))?,
         })
     }
 }
@@ -249,6 +297,9 @@ impl Rule for Fills {
         let mut output = input.clone();
         for (rule, fill) in self.in_order() {
             let at: Path = [at.clone(), vec![rule.into()]].concat();
+            if let Fill::Within(within) = fill {
+                within.check(&input, &at, cx);
+            }
             for name in select(&input, rule, at.clone(), cx) {
                 let Some(index) = input.columns.iter().position(|column| column.name == name) else { continue };
                 let dtype = &input.columns[index].dtype;

@@ -1,6 +1,7 @@
 //! Adds the columns of another table.
 
 mod asof;
+mod matches;
 mod range;
 
 use super::super::columns::{OneOrMany, column};
@@ -10,9 +11,10 @@ use crate::frame::alike::common;
 use crate::frame::schema::from_polars_schema;
 use crate::frame::{FloatSums, failed, polars_schema};
 use crate::numbers;
-use crate::stage::{CheckCx, Path, Ref, StageError};
+use crate::stage::{CheckCx, Path, Ref, RunCx, StageError};
 use crate::types::{DType, TableSchema};
 use asof::Direction;
+use matches::Matches;
 use polars::prelude::{
     DataFrame, Expr, IntoLazy, JoinCoalesce, JoinType, LazyFrame, MaintainOrderJoin, PolarsError, SchemaRef, col,
 };
@@ -37,6 +39,11 @@ pub struct Join {
     /// Which rows stay.
     #[serde(default)]
     pub how: How,
+    /// For `inner`, `left`, `right` and `full`: how many rows of the other table a row of this one may match. With `one` the stage
+    /// fails where the other table has the key of a row several times, which would repeat the row; keys that no row of this
+    /// table has may repeat.
+    #[serde(default, skip_serializing_if = "Matches::is_many")]
+    pub matches: Matches,
     /// For `asof`: columns that must be equal besides, named alike in both tables.
     pub by: Option<OneOrMany>,
     /// For `asof`: which row of the other table is taken.
@@ -122,6 +129,10 @@ impl Join {
 
     fn by_keys(&self, left: LazyFrame, right: LazyFrame) -> LazyFrame {
         let (left_on, right_on) = self.keys().map_or((Vec::new(), Vec::new()), |(l, r)| (l.exprs(), r.exprs()));
+        let left = match self.keys() {
+            Some((l, r)) if self.matches == Matches::One => matches::one(left, l.1, right.clone(), r.1),
+            _ => left,
+        };
         let how = match self.how {
             How::Inner => JoinType::Inner,
             How::Left => JoinType::Left,
@@ -143,6 +154,22 @@ impl Join {
             How::Semi | How::Anti => join.left_on(left_on).right_on(right_on).finish(),
             _ => join.left_on(left_on).right_on(right_on).coalesce(JoinCoalesce::CoalesceColumns).finish(),
         }
+    }
+
+    /// After the step failed: what went wrong with which row; `None` where only polars knows.
+    pub(super) fn blame(
+        &self,
+        cx: &RunCx<'_>,
+        before: LazyFrame,
+        sums: FloatSums,
+        tables: Tables<'_>,
+    ) -> Option<String> {
+        matches::blame(self, cx, before, sums, tables)
+    }
+
+    /// Adds what to do about a failure of this step.
+    pub(super) fn explain(error: StageError) -> StageError {
+        matches::explain(error)
     }
 
     fn report_keys(&self, at: &Path, cx: &mut CheckCx<'_>) {
@@ -223,6 +250,7 @@ impl Rule for Join {
         let Some(right) = cx.table(&self.with, with) else { return TableSchema::unknown() };
         let before = cx.count();
         self.check_keys(&input, &right, at, cx);
+        matches::check(self, at, cx);
         if let Some(condition) = &self.condition {
             range::check(self, condition, &input, &right, sums, at, cx);
         }

@@ -60,7 +60,8 @@ pub enum Step {
     /// Leaves columns out: `{ drop = ["notes", "tmp_*"] }`.
     Drop(drop::Drop),
     /// Puts something in the place of missing values, by name or pattern: a value, or `mean`, `median`, `min`, `max`,
-    /// `forward` (the value of the row before) or `backward`: `{ fill = { age = "median", city = "unknown" } }`. Mean
+    /// `forward` (the value of the row before) or `backward`: `{ fill = { age = "median", city = "unknown" } }`; from the
+    /// rows of the same group: `{ fill = { price = { take = "forward", by = "shop", order = "day" } } }`. Mean
     /// and median of whole numbers make an `f64` column. What is learned from the data is learned from all rows: to
     /// learn from training rows only, impute in `encode`.
     Fill(fill::Fills),
@@ -200,10 +201,17 @@ impl Step {
 
     /// What went wrong with which row, after the step failed on the table that `before` gives; `None` where only polars
     /// knows.
-    pub(super) fn blame(&self, cx: &RunCx<'_>, before: impl FnOnce() -> Option<LazyFrame>) -> Option<String> {
+    pub(super) fn blame(
+        &self,
+        cx: &RunCx<'_>,
+        before: impl FnOnce() -> Option<LazyFrame>,
+        sums: FloatSums,
+        tables: Tables<'_>,
+    ) -> Option<String> {
         match self {
             Self::Cast(step) => step.blame(cx, before()?),
             Self::Explode(step) => step.blame(cx, before()?),
+            Self::Join(step) => step.blame(cx, before()?, sums, tables),
             _ => None,
         }
     }
@@ -220,6 +228,7 @@ impl Step {
                 "lists that are taken apart together must be equally long in each row: filter the others, or take them apart \
                  one by one; `SELECT unnest(a) AS a, unnest(b) AS b` of SQL fills the shorter ones up",
             ),
+            Self::Join(_) => unconverted(join::Join::explain(error)),
             _ => unconverted(error),
         }
     }

@@ -1,6 +1,7 @@
 //! Joins on a condition that is more than equality: the price that was valid at the time, the events within a day.
 
 use super::super::super::report::condition;
+use super::matches::{Matches, one};
 use super::{How, Join};
 use crate::diag::codes;
 use crate::frame::alike::alike;
@@ -25,22 +26,16 @@ pub(super) fn plan(
 ) -> Result<LazyFrame, StageError> {
     let told = |error: PolarsError| failed("join the tables", &error);
     let (of_left, of_right) = (left.collect_schema().map_err(told)?, right.collect_schema().map_err(told)?);
-    let both = Arc::new(both(&of_left, &of_right, &join.suffix));
-    let condition = plan_expr(condition, &both, sums).and_then(|condition| alike(condition, &both)).map_err(told)?;
-    let (l, r) = join.keys().map_or((Vec::new(), Vec::new()), |(l, r)| (l.1.to_vec(), r.1.to_vec()));
-    let called = |name: &String| called(name, &of_left, &join.suffix);
-    let keys = l.iter().zip(&r).map(|(a, b)| col(a.as_str()).eq(col(called(b))));
-    let conditions: Vec<Expr> = keys.chain([condition]).collect();
-    let (left, right) = (left.with_row_index(LEFT, None), right.with_row_index(RIGHT, None));
+    let (mut pairs, row) = pairs(join, condition, left.clone(), right, sums)?;
+    if join.matches == Matches::One {
+        // Before the sort by it, which needs the row's number and with it the check.
+        let row = [row.to_owned()];
+        pairs = one(pairs.clone(), &row, pairs, &row);
+    }
     let in_order = SortMultipleOptions::default().with_maintain_order(true);
-    let pairs = left
-        .clone()
-        .join_builder()
-        .with(right)
-        .how(JoinType::Inner)
-        .suffix(join.suffix.as_str())
-        .join_where(conditions)
-        .sort([LEFT, RIGHT], in_order);
+    let (left, pairs) = (left.with_row_index(LEFT, None), pairs.sort([LEFT, RIGHT], in_order));
+    let r = join.keys().map_or(&[][..], |(_, r)| r.1);
+    let called = |name: &String| called(name, &of_left, &join.suffix);
     // Keys are in this table already.
     let added: Vec<PlSmallStr> = of_right
         .iter_names()
@@ -60,6 +55,26 @@ pub(super) fn plan(
         How::Anti => beside(JoinType::Anti, &[]),
         _ => pairs.clone().select(names.map(col).collect::<Vec<_>>()),
     })
+}
+
+/// The pairs of rows that match, in no order, and the column of them that numbers the rows of this table.
+pub(super) fn pairs(
+    join: &Join,
+    condition: &str,
+    mut left: LazyFrame,
+    mut right: LazyFrame,
+    sums: FloatSums,
+) -> Result<(LazyFrame, &'static str), StageError> {
+    let told = |error: PolarsError| failed("join the tables", &error);
+    let (of_left, of_right) = (left.collect_schema().map_err(told)?, right.collect_schema().map_err(told)?);
+    let both = Arc::new(both(&of_left, &of_right, &join.suffix));
+    let condition = plan_expr(condition, &both, sums).and_then(|condition| alike(condition, &both)).map_err(told)?;
+    let (l, r) = join.keys().map_or((&[][..], &[][..]), |(l, r)| (l.1, r.1));
+    let keys = l.iter().zip(r).map(|(a, b)| col(a.as_str()).eq(col(called(b, &of_left, &join.suffix))));
+    let conditions: Vec<Expr> = keys.chain([condition]).collect();
+    let (left, right) = (left.with_row_index(LEFT, None), right.with_row_index(RIGHT, None));
+    let pairs = left.join_builder().with(right).how(JoinType::Inner).suffix(join.suffix.as_str());
+    Ok((pairs.join_where(conditions), LEFT))
 }
 
 /// What a column of the other table is called beside this one's.
