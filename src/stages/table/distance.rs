@@ -11,6 +11,12 @@ use std::fmt;
 #[serde(transparent)]
 pub struct Distance(String);
 
+impl From<&str> for Distance {
+    fn from(text: &str) -> Self {
+        Self(text.trim().to_owned())
+    }
+}
+
 impl fmt::Display for Distance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -40,7 +46,7 @@ impl<'de> Deserialize<'de> for Distance {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Distance, E> {
-                Ok(Distance(text.trim().to_owned()))
+                Ok(Distance::from(text))
             }
         }
         deserializer.deserialize_any(Form)
