@@ -342,7 +342,7 @@ mod tests {
     fn complete(bench: &Bench, fields: &str) -> Result<Vec<String>, StageError> {
         let mut made = run::<Table>(bench, &format!("from = \"t\"\nsteps = [{{ complete = {{ {fields} }} }}]"))?;
         let df = made.remove(0).1.lazy().with_column(col("at").cast(DataType::String)).collect().expect("texts");
-        assert_eq!(df.get_column_names_str(), ["sales", "shop", "at"]);
+        assert_eq!(df.get_column_names(), ["sales", "shop", "at"]);
         let row = |row: usize| {
             let values = df.get_row(row).expect("a row").0;
             let said = |value: &AnyValue<'_>| if value.is_null() { "-".to_owned() } else { value.to_string() };
