@@ -89,14 +89,12 @@ impl Complete {
         let begins = self.begins(&df)?;
         let mut made = Made::default();
         let mut from = 0;
-        for to in 1..=values.len() {
-            if to == values.len() || begins[to] {
-                let stray = made.group(&values, from..to, stride, dtype)?;
-                if let Some((row, place)) = stray {
-                    return Err(self.off(&df, row, from, place));
-                }
-                from = to;
+        let ends = (1..values.len()).filter(|row| begins[*row]).chain((!values.is_empty()).then_some(values.len()));
+        for to in ends {
+            if let Some((row, place)) = made.group(&values, from..to, stride, dtype)? {
+                return Err(self.off(&df, row, from, place));
             }
+            from = to;
         }
         made.table(&df, self)
     }
@@ -388,7 +386,7 @@ mod tests {
     #[test]
     fn hours_and_numbers_have_sequences_too() {
         let micros = DataType::Datetime(TimeUnit::Microseconds, None);
-        let hours = bench(&["2024-01-01 22:30:00", "2024-01-02 01:30:00"], &micros);
+        let hours = bench(&["2024-01-01T22:30:00", "2024-01-02T01:30:00"], &micros);
         let made = complete(&hours, &format!("{BY_SHOP}, every = \"90min\"")).expect("completed");
         assert_eq!(made.len(), 3);
         assert!(made[1].starts_with("- B 2024-01-02 00:00:00"), "{made:?}");
