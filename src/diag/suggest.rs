@@ -40,6 +40,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("string", "str"),
     ("timestamp", "datetime"),
     ("union", "concat"),
+    ("upsample", "complete"),
     ("varchar", "str"),
     ("where", "filter"),
     ("with_columns", "derive"),

@@ -2,6 +2,7 @@
 //! personal data.
 
 mod columns;
+mod distance;
 pub mod expect;
 mod fixed;
 mod normal;

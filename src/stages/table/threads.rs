@@ -241,6 +241,7 @@ const STEPS: &[(&str, &str)] = &[
         "window_range",
         r#"{ window = { by = "key", order = "n", descending = true, range = { from = -40, to = 2 }, columns = { s = "sum(x)", f = "first_value(row)", n = "count(*)" } } }"#,
     ),
+    ("complete", r#"{ filter = "row < 3000" }, { complete = { by = "few", order = "n", every = 1 } }"#),
     ("explode", r#"{ derive = { parts = "string_to_array(key, ' ')" } }, { explode = "parts" }"#),
     ("pivot", r#"{ pivot = { on = "few", columns = ["0", "1", "2"], by = "key", value = "x", agg = "mean" } }"#),
     ("pivot_sum", r#"{ pivot = { on = "few", columns = ["0", "1", "2"], by = "key", value = "y", agg = "sum" } }"#),

@@ -129,6 +129,7 @@ const SPLITS: &[&str] = &[
     "folds = 2\nfold = 2\ngroup = \"text\"",
     "parts = { train = [\"g0\", \"g1\"], test = \"rest\" }\nby = \"g\"",
     "parts = { train = 0.6, test = 0.4 }\ntime = \"y\"",
+    "parts = { train = 0.6, test = 0.4 }\ntime = \"y\"\ngap = 0.25",
     "parts = { train = 0.6, test = 0.4 }\nhash = \"row\"",
     "parts = { train = 0.5, test = 0.5 }\ngroup = \"g\"\nnear_duplicates = 0.9",
 ];

@@ -1,9 +1,10 @@
 //! `split`: a table's rows divided into parts.
 //!
-//! Every row goes to exactly one part (or to none, where `parts` counts rows), and the rows of a part keep their order.
-//! Chance comes from the stage's seed alone, or from a key's hash.
+//! Every row goes to exactly one part (or to none, where `parts` counts rows or a `gap` leaves it out), and the rows of a part
+//! keep their order. Chance comes from the stage's seed alone, or from a key's hash.
 
 mod assign;
+mod gap;
 mod hashed;
 mod leaks;
 mod near;
@@ -63,12 +64,13 @@ stratify = "label"
 
     fn run(spec: &Spec, cx: &RunCx<'_>) -> Result<Produced, StageError> {
         let df = read_table(cx.input(&spec.from)?)?;
-        let parts = assign::assign(spec, &df, cx)?;
+        let mut parts = assign::assign(spec, &df, cx)?;
         let names = spec.names();
+        if let Some((name, _)) = names.iter().zip(&parts).find(|(_, rows)| rows.is_empty()) {
+            return Err(no_rows(spec, name, df.height()));
+        }
+        let left_out = gap::leave_out(spec, &df, &names, &mut parts)?;
         for (name, rows) in names.iter().zip(&parts) {
-            if rows.is_empty() {
-                return Err(no_rows(spec, name, df.height()));
-            }
             if rows.len() < TINY {
                 cx.services.warn(format!(
                     "part `{name}` has {}: what is measured on it says little",
@@ -77,8 +79,15 @@ stratify = "label"
             }
         }
         let mut produced = Produced::new(summary(spec, &names, &parts));
+        if let (Some(gap), Some(left_out)) = (&spec.gap, &left_out) {
+            produced.summary +=
+                &format!(", {} left out by the gap of {gap}", numbers::counted(left_out.iter().sum(), "row"));
+        }
         let looked = leaks::look(spec, &df, &names, &parts, cx)?;
         produced.metrics = looked.metrics;
+        for (name, rows) in names.iter().zip(left_out.iter().flatten()) {
+            produced.metrics.insert(format!("left_out.{name}"), *rows as f64);
+        }
         looked.compared.into_iter().for_each(|compared| produced.summary += &format!(" · {compared}"));
         for (name, rows) in names.iter().zip(&parts) {
             produced = write_table(cx, name, take(&df, rows)?, produced)?;

@@ -1,8 +1,9 @@
 //! The fields of `split`.
 
 use super::super::columns::{OneOrMany, column, select, wrong_type};
-use super::hashed;
+use super::super::distance::Distance;
 use super::part::Part;
+use super::{gap, hashed};
 use crate::diag::{codes, list};
 use crate::path;
 use crate::stage::{CheckCx, Path, Ref};
@@ -43,6 +44,11 @@ pub struct Spec {
     /// `validation`) and `test`, which come in that order.
     #[serde(default)]
     pub order: Vec<String>,
+    /// With `time`, for targets that look ahead: rows of a part whose time is no further than this before the first time of the
+    /// next part are left out, and are in no part; a row exactly so far before it is left out too. A length of time such as
+    /// `"6h"` or `"90d"` (whole `us`, `ms`, `s`, `min`, `h`, `d` or `w`), or a number where the column holds numbers. Borders
+    /// lie where they would without it, so the last part loses nothing and the others become smaller.
+    pub gap: Option<Distance>,
     /// What to do about rows that stand in more than one part: `"warn"` with their number, `"error"`, or `"ignore"`, which does not
     /// look for them. Counted are rows that are the same, and rows that are the same once width, case, spaces and
     /// punctuation of texts are ignored. `"warn"` where nothing else is said.
@@ -99,6 +105,7 @@ impl Spec {
         self.check_ways(cx);
         self.check_near(cx);
         self.check_order(cx);
+        gap::check(self, cx);
         let schema = cx.table(&self.from, path!["from"])?;
         let rows = schema.rows;
         self.check_columns(&schema, cx);
@@ -131,6 +138,8 @@ impl Spec {
                     "hash" => Some(hashed::remedy(name)),
                     _ => None,
                 });
+            } else if field == "time" {
+                gap::check_form(self, name, &dtype, cx);
             }
         }
     }

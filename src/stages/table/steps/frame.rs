@@ -1,13 +1,11 @@
 //! Frames of windows: which rows around a row count.
 
 use super::super::columns::OneOrMany;
+use super::super::distance::Distance;
 use crate::diag::codes;
 use crate::stage::{CheckCx, Path};
 use schemars::JsonSchema;
-use serde::de::{self, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
-use std::borrow::Cow;
-use std::fmt;
+use serde::{Deserialize, Serialize};
 
 /// From which row to which, counted from the row itself: `{ from = -6, to = 0 }` are the six before it and itself. Without `from` it
 /// begins at the group's first row, without `to` it ends at its last.
@@ -31,90 +29,6 @@ pub struct RangeFrame {
     pub to: Option<Distance>,
 }
 
-/// A distance: a number, or for dates and times a duration such as `"-90min"`, `"-6h"`, `"7d"`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(transparent)]
-pub struct Distance(String);
-
-impl<'de> Deserialize<'de> for Distance {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Form;
-        impl Visitor<'_> for Form {
-            type Value = Distance;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a number, or a duration such as \"-6h\"")
-            }
-
-            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Distance, E> {
-                Ok(Distance(number.to_string()))
-            }
-
-            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Distance, E> {
-                Ok(Distance(number.to_string()))
-            }
-
-            fn visit_f64<E: de::Error>(self, number: f64) -> Result<Distance, E> {
-                Ok(Distance(number.to_string()))
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Distance, E> {
-                Ok(Distance(text.trim().to_owned()))
-            }
-        }
-        deserializer.deserialize_any(Form)
-    }
-}
-
-impl JsonSchema for Distance {
-    fn schema_name() -> Cow<'static, str> {
-        "Distance".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({
-            "description": "A number, or for dates and times a duration such as `\"-90min\"`, `\"-6h\"`, `\"7d\"`.",
-            "type": ["number", "string"],
-        })
-    }
-}
-
-impl Distance {
-    /// The distance without its sign, and whether it lies before the row.
-    fn parts(&self) -> (&str, bool) {
-        self.0.strip_prefix('-').map_or((self.0.as_str(), false), |rest| (rest.trim(), true))
-    }
-
-    /// The number, in the unit that is written or in whatever the order counts.
-    fn length(&self) -> Option<f64> {
-        let (text, before) = self.parts();
-        let units =
-            [("us", 1e-6), ("ms", 1e-3), ("s", 1.0), ("min", 60.0), ("h", 3600.0), ("d", 86_400.0), ("w", 604_800.0)];
-        let at = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
-        let (number, unit) = (text[..at].trim().parse::<f64>().ok()?, text[at..].trim());
-        let scale = match unit {
-            "" => 1.0,
-            _ => units.iter().find(|(name, _)| *name == unit)?.1,
-        };
-        let whole = unit.is_empty() || number.fract() == 0.0;
-        (whole && number >= 0.0).then_some(if before { -number * scale } else { number * scale })
-    }
-
-    fn sql(&self) -> String {
-        // Nothing is no distance in any unit.
-        if self.length() == Some(0.0) {
-            return "CURRENT ROW".to_owned();
-        }
-        let (text, before) = self.parts();
-        let shown = if text.contains(|c: char| c.is_ascii_alphabetic()) {
-            format!("INTERVAL '{text}'")
-        } else {
-            text.to_owned()
-        };
-        format!("{shown} {}", if before { "PRECEDING" } else { "FOLLOWING" })
-    }
-}
-
 /// The frame as SQL; empty where all rows count.
 pub(super) fn sql(rows: Option<&RowFrame>, range: Option<&RangeFrame>) -> String {
     let row = |at: i64| match at {
@@ -124,11 +38,21 @@ pub(super) fn sql(rows: Option<&RowFrame>, range: Option<&RangeFrame>) -> String
     };
     let (units, from, to) = match (rows, range) {
         (Some(rows), _) => ("ROWS", rows.from.map(row), rows.to.map(row)),
-        (None, Some(range)) => ("RANGE", range.from.as_ref().map(Distance::sql), range.to.as_ref().map(Distance::sql)),
+        (None, Some(range)) => ("RANGE", range.from.as_ref().map(frame_end), range.to.as_ref().map(frame_end)),
         (None, None) => return String::new(),
     };
     let from = from.unwrap_or_else(|| "UNBOUNDED PRECEDING".to_owned());
     format!(" {units} BETWEEN {from} AND {}", to.unwrap_or_else(|| "UNBOUNDED FOLLOWING".to_owned()))
+}
+
+fn frame_end(distance: &Distance) -> String {
+    // Nothing is no distance in any unit.
+    if distance.length() == Some(0.0) {
+        return "CURRENT ROW".to_owned();
+    }
+    let (text, before) = distance.parts();
+    let shown = if distance.has_unit() { format!("INTERVAL '{text}'") } else { text.to_owned() };
+    format!("{shown} {}", if before { "PRECEDING" } else { "FOLLOWING" })
 }
 
 /// Reports frames that no table could make right.
@@ -152,7 +76,7 @@ pub(super) fn check(
         (None, Some(range)) => {
             for (end, distance) in [("from", &range.from), ("to", &range.to)] {
                 if let Some(distance) = distance.as_ref().filter(|distance| distance.length().is_none()) {
-                    let message = format!("`{}` is no distance", distance.0);
+                    let message = format!("`{distance}` is no distance");
                     cx.error(inside("range", end), codes::OUT_OF_RANGE, message)
                         .label("neither a number nor a duration")
                         .hint("write `-5`, or `\"-90min\"`, `\"-6h\"`, `\"7d\"` where the order is dates or times");

@@ -2,6 +2,7 @@
 
 mod cast;
 mod clean;
+mod complete;
 mod concat;
 mod dedupe;
 mod derive;
@@ -79,6 +80,9 @@ pub enum Step {
     /// `{ window = { by = "carrier", order = "day", columns = { before = "lag(delay)", total = "sum(delay)" } } }`;
     /// of the rows near it alone: `{ window = { by = "origin", order = "time", range = { from = "-6h", to = "-2h" }, columns = { recent = "avg(delay)" } } }`.
     Window(window::Window),
+    /// A row for each missing place of a sequence, between each group's first and last:
+    /// `{ complete = { by = "shop", order = "month", every = "1mo" } }`.
+    Complete(complete::Complete),
     /// One row for each item of a list: `{ explode = "tags" }`.
     Explode(explode::Explode),
     /// Rows into columns: `{ pivot = { on = "sex", columns = ["male", "female"], by = "species", value = "mass", agg = "mean" } }`.
@@ -126,6 +130,7 @@ impl Step {
             Self::Concat(_) => "concat",
             Self::Group(_) => "group",
             Self::Window(_) => "window",
+            Self::Complete(_) => "complete",
             Self::Explode(_) => "explode",
             Self::Pivot(_) => "pivot",
             Self::Unpivot(_) => "unpivot",
@@ -150,6 +155,7 @@ impl Step {
             Self::Concat(step) => step,
             Self::Group(step) => step,
             Self::Window(step) => step,
+            Self::Complete(step) => step,
             Self::Explode(step) => step,
             Self::Pivot(step) => step,
             Self::Unpivot(step) => step,
@@ -222,6 +228,9 @@ impl Step {
             Self::Cast(_) => error.hint(
                 "filter or mend those values before, or cast to a type that holds them; `round` and `strptime` of a \
                  `derive` step make whole numbers and dates of others",
+            ),
+            Self::Complete(_) => error.hint(
+                "make places of the values in a `derive` step before, such as `date_trunc('month', day)`, or filter those rows",
             ),
             Self::Pivot(_) => error.hint("list the value in `columns`, or filter those rows before"),
             Self::Explode(_) => error.hint(
