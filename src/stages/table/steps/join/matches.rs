@@ -111,7 +111,10 @@ pub(super) fn blame(
     let found = first(cx, beside(keys, l.1, right, r.1, JoinType::Inner), ROW)?;
     let value = |name: &String| Some(format!("`{name}` = {}", brief(&shown(found.column(name).ok()?, 0))));
     let values: Vec<String> = l.1.iter().map(value).collect::<Option<_>>()?;
-    let theirs = (l.1 != r.1).then(|| format!(" in {}", list(r.1.iter().map(String::as_str), 8))).unwrap_or_default();
+    let theirs = match l.1 == r.1 {
+        true => String::new(),
+        false => format!(" in {}", list(r.1.iter().map(String::as_str), 8)),
+    };
     let row = found.column(ROW).ok()?.cast(&DataType::UInt64).ok()?.u64().ok()?.get(0)?;
     let (row, count) = (numbers::count(row + 1), numbers::count(count(&found)?));
     Some(format!(
