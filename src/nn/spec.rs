@@ -4,7 +4,7 @@ use super::layer::{Content, InferCx, Layer, LayerInfo, ShapeError, Short, Signal
 use super::layers::{
     AdaptiveAvgPool, AdaptiveMaxPool, Add, AvgPool, BatchNorm, Concat, Conv, ConvTranspose, Dropout, Elu, Embedding,
     Flatten, Gelu, GlobalAvgPool, GroupNorm, Hardsigmoid, Hardswish, LayerNorm, LeakyRelu, Linear, MaxPool, Mish,
-    MultiHeadAttention, NumericEmbedding, Parallel, Pool, Position, Recurrent, Relu, Reshape, Residual, RmsNorm, Save,
+    MultiHeadAttention, NumericEmbedding, Parallel, Pool, Position, Prelu, Recurrent, Relu, Reshape, Residual, RmsNorm, Save,
     Selu, Sigmoid, Silu, Softmax, Softplus, SqueezeExcite, Tanh, TransformerDecoder, TransformerEncoder, Transpose,
 };
 use crate::diag::{codes, did_you_mean, list};
@@ -165,6 +165,7 @@ impl LayerSpec {
             | Self::Dropout(_)
             | Self::Relu(_)
             | Self::LeakyRelu(_)
+            | Self::Prelu(_)
             | Self::Elu(_)
             | Self::Selu(_)
             | Self::Gelu(_)
@@ -389,6 +390,7 @@ layers! {
     Transpose(Transpose) = "transpose";
     Relu(Relu) = "relu";
     LeakyRelu(LeakyRelu) = "leaky_relu";
+    Prelu(Prelu) = "prelu";
     Elu(Elu) = "elu";
     Selu(Selu) = "selu";
     Gelu(Gelu) = "gelu";

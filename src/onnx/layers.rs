@@ -48,6 +48,7 @@ impl Site<'_> {
             | LayerSpec::Tanh(_)
             | LayerSpec::Sigmoid(_)
             | LayerSpec::Softmax(_) => activations::build(spec, self.input, &mut flow.graph)?,
+            LayerSpec::Prelu(_) => self.prelu(flow)?,
             LayerSpec::Embedding(_) => {
                 let table = self.weight("weight", flow)?;
                 flow.embedding.get_or_insert_with(|| table.clone());
@@ -84,6 +85,15 @@ impl Site<'_> {
             return Ok(flow.graph.node("Gemm", &inputs, &[("transB", Attribute::Int(1))]));
         }
         Ok(product(self.input, &weight, bias.as_deref(), flow))
+    }
+
+    /// Slopes below 0, of all or of each channel.
+    fn prelu(&self, flow: &mut Flow<'_>) -> Result<String, Refusal> {
+        let slopes = self.weight("weight", flow)?;
+        // A runtime lines them up with the last dimensions.
+        let behind: Vec<i64> = (1..self.before.shape.rank() as i64).collect();
+        let slopes = if behind.is_empty() { slopes } else { flow.graph.unsqueeze(&slopes, &behind) };
+        Ok(flow.graph.op("PRelu", &[self.input, &slopes]))
     }
 
     /// The rows in the shape that comes out.

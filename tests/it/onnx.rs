@@ -112,7 +112,7 @@ fn of_numbers() -> Vec<Case> {
                 { "conv_transpose2d": { "out": 6, "kernel": [3, 2], "stride": 2, "padding": [1, 0],
                                         "output_padding": 1, "groups": 2 } },
                 "mish", { "adaptive_avg_pool2d": [3, 4] }, "hardswish", { "adaptive_max_pool2d": 2 },
-                { "group_norm": { "groups": 3, "affine": false } }, "flatten", "rms_norm", "elu", { "linear": "classes" },
+                { "group_norm": { "groups": 3, "affine": false } }, { "prelu": 6 }, "flatten", "rms_norm", "elu", "prelu", { "linear": "classes" },
             ]),
         ),
         case(

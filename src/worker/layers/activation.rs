@@ -1,8 +1,9 @@
 //! Activations: what maps each element for itself, and `softmax`.
 
 use super::pass::Pass;
-use super::{Module, Site};
+use super::{Module, Site, int, words};
 use kilter::nn::layers::{self, Approximate};
+use tch::nn::{Init, Path};
 use tch::{TchError, Tensor};
 
 pub(super) struct Relu {
@@ -178,6 +179,29 @@ impl Module for LeakyRelu {
     }
 }
 
+pub(super) struct Prelu {
+    weight: Tensor,
+}
+
+impl Prelu {
+    pub fn new(spec: &layers::Prelu, vs: &Path<'_>) -> Result<Self, String> {
+        let slopes = int(spec.num_parameters)?;
+        Ok(Self { weight: vs.f_var("weight", &[slopes], Init::Const(spec.init)).map_err(words)? })
+    }
+}
+
+impl Module for Prelu {
+    fn forward(&self, x: Tensor, _: &mut Pass) -> Result<Tensor, TchError> {
+        // libtorch takes both in one type only, and the one of a layer before may be bf16.
+        x.f_prelu(&self.weight.f_to_kind(x.kind())?)
+    }
+
+    fn goes_on(&self) -> bool {
+        // The channels of `[seq, features]` are its places.
+        self.weight.numel() == 1
+    }
+}
+
 pub(super) struct Elu {
     alpha: f64,
 }
@@ -219,5 +243,27 @@ impl Module for Softplus {
 
     fn goes_on(&self) -> bool {
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::numerics::seeded;
+    use tch::nn::VarStore;
+    use tch::{Device, Kind};
+
+    #[test]
+    fn a_learned_slope_takes_what_a_layer_gives_in_fewer_bits() {
+        let _turn = seeded(21);
+        let store = VarStore::new(Device::Cpu);
+        let spec = layers::Prelu { num_parameters: 1, init: 0.5 };
+        let layer = Prelu::new(&spec, &store.root()).expect("built");
+        let x = Tensor::from_slice(&[-4_f32, 3.0]).view([1, 2]).to_kind(Kind::BFloat16);
+        let y = layer.forward(x, &mut Pass::new(true)).expect("a forward pass");
+        assert_eq!(y.kind(), Kind::BFloat16);
+        y.to_kind(Kind::Float).sum(Kind::Float).backward();
+        assert_eq!(store.variables()["weight"].grad().double_value(&[0]), -4.0);
+        assert_eq!(y.to_kind(Kind::Float).sum(Kind::Float).double_value(&[]), 1.0);
     }
 }

@@ -106,6 +106,7 @@ fn build(spec: &LayerSpec, site: &Site<'_>, vs: &Path<'_>) -> Result<Box<dyn Mod
         LayerSpec::Transpose(_) => Box::new(shape::Transpose),
         LayerSpec::Relu(_) => Box::new(activation::Relu::new(site)),
         LayerSpec::LeakyRelu(spec) => Box::new(activation::LeakyRelu::new(spec)),
+        LayerSpec::Prelu(spec) => Box::new(activation::Prelu::new(spec, vs)?),
         LayerSpec::Elu(spec) => Box::new(activation::Elu::new(spec)),
         LayerSpec::Selu(_) => Box::new(activation::Selu),
         LayerSpec::Silu(_) => Box::new(activation::Silu),

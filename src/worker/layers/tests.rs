@@ -155,6 +155,8 @@ fn cases() -> Vec<(TensorType, Vec<u64>, serde_json::Value)> {
         (vec![3, 7], json!([{ "adaptive_max_pool1d": 3 }])),
         (vec![3, 6, 8], json!([{ "adaptive_max_pool2d": [3, 4] }])),
         (vec![6], json!(["leaky_relu"])),
+        (vec![6], json!(["prelu"])),
+        (vec![6, 4, 3], json!([{ "prelu": { "num_parameters": 6, "init": 0.1 } }])),
         (vec![6], json!([{ "elu": { "alpha": 0.5 } }])),
         (vec![6], json!(["selu", "silu", "mish", "hardswish", "hardsigmoid"])),
         (vec![6], json!([{ "softplus": { "beta": 2.0 } }])),

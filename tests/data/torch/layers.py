@@ -337,6 +337,15 @@ def activations():
         case(name, [{"linear": 16}, layer], model, numbers(3, 4) * 4, starts=True)
 
 
+def learned_slopes():
+    """A slope below 0 for all, and one for each channel of an image."""
+    model = seeded(lambda: nn.Sequential(nn.Linear(4, 16), nn.PReLU()))
+    case("prelu", [{"linear": 16}, "prelu"], model, numbers(3, 4) * 4, starts=True)
+    model = seeded(lambda: nn.Sequential(nn.Conv2d(2, 5, 1), nn.PReLU(5, 0.1)))
+    layers = [{"conv2d": {"out": 5, "kernel": 1}}, {"prelu": {"num_parameters": 5, "init": 0.1}}]
+    case("prelu_channels", layers, model, numbers(2, 2, 4, 3), starts=True)
+
+
 def numbers_as_tokens():
     """As the authors' own package has them, names and all."""
     one = seeded(lambda: Named(_0=LinearEmbeddings(5, 4)))
@@ -439,6 +448,7 @@ def main():
     convolutions()
     pools()
     activations()
+    learned_slopes()
     numbers_as_tokens()
     weighted_channels()
     blocks()

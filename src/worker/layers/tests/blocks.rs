@@ -143,6 +143,7 @@ fn channels_stay_last() {
     for list in [
         json!([{ "conv_transpose2d": { "out": 4, "kernel": 2, "stride": 2 } }]),
         json!([{ "group_norm": 2 }]),
+        json!([{ "prelu": 4 }]),
         json!([{ "adaptive_avg_pool2d": [3, 2] }]),
         json!([{ "adaptive_avg_pool2d": [4, 5] }]),
         json!([{ "adaptive_max_pool2d": 3 }]),

@@ -20,6 +20,9 @@ fn linear_and_activations() {
     close(&of("gelu"), &[-0.045_500_26, 0.0, 0.841_344_75]);
     let tanh_gelu = Built::with(&[3], json!([{ "gelu": { "approximate": "tanh" } }]), &[]).values(&x);
     close(&tanh_gelu, &[-0.045_402_3, 0.0, 0.841_192]);
+    assert_eq!(of("prelu"), [-0.5, 0.0, 1.0]);
+    let channels = Built::with(&[3], json!([{ "prelu": 3 }]), &[("layers.0.weight", &[0.5, 1.0, 2.0])]);
+    assert_eq!(channels.values(&x), [-1.0, 0.0, 1.0]);
     let sum = (-2_f64).exp() + 1.0 + 1_f64.exp();
     close(&of("softmax"), &[(-2_f64).exp() / sum, 1.0 / sum, 1_f64.exp() / sum]);
 }
