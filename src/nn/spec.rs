@@ -4,8 +4,9 @@ use super::layer::{Content, InferCx, Layer, LayerInfo, ShapeError, Short, Signal
 use super::layers::{
     AdaptiveAvgPool, AdaptiveMaxPool, Add, AvgPool, BatchNorm, Concat, Conv, ConvTranspose, Dropout, Elu, Embedding,
     Flatten, Gelu, GlobalAvgPool, GroupNorm, Hardsigmoid, Hardswish, LayerNorm, LeakyRelu, Linear, MaxPool, Mish,
-    MultiHeadAttention, NumericEmbedding, Parallel, Pool, Position, Prelu, Recurrent, Relu, Reshape, Residual, RmsNorm, Save,
-    Selu, Sigmoid, Silu, Softmax, Softplus, SqueezeExcite, Tanh, TransformerDecoder, TransformerEncoder, Transpose,
+    MultiHeadAttention, NumericEmbedding, Parallel, Pool, Position, Prelu, Recurrent, Relu, Reshape, Residual, RmsNorm,
+    Save, Selu, Sigmoid, Silu, Softmax, Softplus, SqueezeExcite, Tanh, TransformerDecoder, TransformerEncoder,
+    Transpose, Upsample,
 };
 use crate::diag::{codes, did_you_mean, list};
 use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
@@ -191,6 +192,7 @@ impl LayerSpec {
             | Self::AvgPool1d(_)
             | Self::AvgPool2d(_)
             | Self::GlobalAvgPool(_)
+            | Self::Upsample(_)
             | Self::Flatten(_)
             | Self::Reshape(_)
             | Self::Transpose(_)
@@ -379,6 +381,7 @@ layers! {
     AdaptiveMaxPool1d(AdaptiveMaxPool<1>) = "adaptive_max_pool1d";
     AdaptiveMaxPool2d(AdaptiveMaxPool<2>) = "adaptive_max_pool2d";
     GlobalAvgPool(GlobalAvgPool) = "global_avg_pool";
+    Upsample(Upsample) = "upsample";
     BatchNorm(BatchNorm) = "batch_norm";
     LayerNorm(LayerNorm) = "layer_norm";
     RmsNorm(RmsNorm) = "rms_norm";

@@ -27,6 +27,7 @@ impl Site<'_> {
                 let places: Vec<i64> = (2..=self.before.shape.rank() as i64).collect();
                 flow.graph.reduce("ReduceMean", self.input, &places, false)
             }
+            LayerSpec::Upsample(spec) => windows::upsample(self, spec, flow)?,
             LayerSpec::BatchNorm(spec) => norms::batch_norm(self, spec, flow)?,
             LayerSpec::LayerNorm(spec) => norms::layer_norm(self, spec, flow)?,
             LayerSpec::RmsNorm(spec) => norms::rms_norm(self, spec, flow)?,

@@ -4,7 +4,7 @@ use super::Refusal;
 use super::graph::{Attribute, Graph};
 use super::walk::{Flow, Site};
 use crate::nn::Padding;
-use crate::nn::layers::{AdaptivePool, AvgPool, Conv, ConvTranspose, MaxPool};
+use crate::nn::layers::{AdaptivePool, AvgPool, Conv, ConvTranspose, MaxPool, Upsample, UpsampleMode};
 
 pub(super) fn conv<const N: usize>(site: &Site<'_>, spec: &Conv<N>, flow: &mut Flow<'_>) -> Result<String, Refusal> {
     let (kernel, dilation) = (spec.kernel.signed(), spec.dilation.signed());
@@ -86,6 +86,28 @@ pub(super) fn avg_pool<const N: usize>(site: &Site<'_>, spec: &AvgPool<N>, flow:
         ("count_include_pad", Attribute::Int(i64::from(spec.count_include_pad))),
     ];
     flow.graph.node("AveragePool", &[site.input], &attributes)
+}
+
+/// To the sizes that come out, along all dimensions behind the channels.
+pub(super) fn upsample(site: &Site<'_>, spec: &Upsample, flow: &mut Flow<'_>) -> Result<String, Refusal> {
+    let size: Vec<i64> = super::sizes(site.after)?.into_iter().skip(1).map(u64::cast_signed).collect();
+    let axes = (2..2 + size.len() as i64).collect();
+    let coordinates = match (spec.mode, spec.align_corners) {
+        (UpsampleMode::Nearest, _) => "asymmetric",
+        (_, true) => "align_corners",
+        (_, false) => "half_pixel",
+    };
+    let mut attributes = vec![
+        ("axes", Attribute::Ints(axes)),
+        ("coordinate_transformation_mode", Attribute::Text(coordinates)),
+        ("mode", Attribute::Text(if spec.mode == UpsampleMode::Nearest { "nearest" } else { "linear" })),
+    ];
+    if spec.mode == UpsampleMode::Nearest {
+        attributes.push(("nearest_mode", Attribute::Text("floor")));
+    }
+    let size = flow.graph.ints(&size);
+    // Between the value and its sizes stand what they are a part of, and how many times as many: both are left out.
+    Ok(flow.graph.node("Resize", &[site.input, "", "", &size], &attributes))
 }
 
 /// Two convolutions over what is left of an image that is one place.

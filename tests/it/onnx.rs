@@ -145,6 +145,17 @@ fn of_numbers() -> Vec<Case> {
             ]),
         ),
         case(
+            "more_places",
+            vec![feature("image", &[2, 4, 3], TensorType::U8)],
+            json!([
+                { "upsample": 2 }, { "conv2d": { "out": 3, "kernel": 3 } },
+                { "upsample": { "scale_factor": [2, 3], "mode": "bilinear" } }, { "conv2d": { "out": 2, "kernel": 3 } },
+                { "upsample": { "size": [7, 13], "mode": "bilinear", "align_corners": true } }, { "upsample": { "size": [5, 4] } },
+                { "flatten": { "start_dim": 2 } }, { "upsample": { "size": 33, "mode": "linear" } }, { "upsample": 2 },
+                "flatten", { "linear": "classes" },
+            ]),
+        ),
+        case(
             "longer_at_the_end",
             vec![feature("wave", &[3, 5], TensorType::F32)],
             json!([

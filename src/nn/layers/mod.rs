@@ -37,6 +37,7 @@ mod transformer;
 mod transformer_decoder;
 mod transformer_encoder;
 mod transpose;
+mod upsample;
 mod window;
 
 pub use adaptive_pool::{AdaptiveAvgPool, AdaptiveMaxPool, AdaptivePool};
@@ -76,6 +77,7 @@ pub use transformer::{BlockActivation, NormPlace, Stack};
 pub use transformer_decoder::TransformerDecoder;
 pub use transformer_encoder::TransformerEncoder;
 pub use transpose::Transpose;
+pub use upsample::{Upsample, UpsampleMode};
 
 use crate::diag::codes;
 use crate::nn::layer::ShapeError;

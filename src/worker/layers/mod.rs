@@ -34,6 +34,7 @@ mod table;
 mod tests;
 mod token_pool;
 mod transformer;
+mod upsample;
 mod watch;
 
 pub use init::{EMBEDDING, NORM};
@@ -95,6 +96,7 @@ fn build(spec: &LayerSpec, site: &Site<'_>, vs: &Path<'_>) -> Result<Box<dyn Mod
         LayerSpec::AvgPool1d(spec) => Box::new(pool::AvgPool::<1>::new(spec)),
         LayerSpec::AvgPool2d(spec) => Box::new(pool::AvgPool::<2>::new(spec)),
         LayerSpec::GlobalAvgPool(_) => Box::new(pool::GlobalAvgPool::new(site)),
+        LayerSpec::Upsample(spec) => Box::new(upsample::Upsample::new(spec, site)?),
         LayerSpec::BatchNorm(spec) => Box::new(batch_norm::BatchNorm::new(spec, site, vs)?),
         LayerSpec::LayerNorm(spec) => Box::new(layer_norm::LayerNorm::new(spec, site, vs)?),
         LayerSpec::RmsNorm(spec) => Box::new(norms::RmsNorm::new(spec, site, vs)?),

@@ -111,6 +111,8 @@ fn cases() -> Vec<(TensorType, Vec<u64>, serde_json::Value)> {
         (vec![3, 11, 10], json!([{ "max_pool2d": { "kernel": 3, "stride": 2, "padding": 1, "dilation": 2 } }])),
         (vec![3, 11], json!([{ "avg_pool1d": 2 }])),
         (vec![3, 11, 10], json!([{ "avg_pool2d": { "kernel": [3, 2], "padding": 1, "count_include_pad": false } }])),
+        (vec![3, 4, 5], json!([{ "upsample": { "scale_factor": [3, 2], "mode": "bilinear" } }])),
+        (vec![3, 4], json!([{ "upsample": { "size": 7 } }])),
         (vec![3, 4, 5], json!(["global_avg_pool"])),
         (vec![3, 4], json!(["global_avg_pool"])),
         (vec![6], json!(["batch_norm"])),

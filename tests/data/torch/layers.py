@@ -319,6 +319,39 @@ def pools():
             case(f"{name}_{length}", [{"conv1d": {"out": 4, "kernel": 1}}, {name: 3}], model, numbers(2, 2, length), starts=True)
 
 
+def larger():
+    """Images and sequences with more places, of every mode; and with fewer."""
+    for name, spec, module in [
+        ("nearest", {"scale_factor": 2}, nn.Upsample(scale_factor=2)),
+        ("nearest_uneven", {"scale_factor": [3, 2]}, nn.Upsample(scale_factor=(3, 2))),
+        ("nearest_size", {"size": [7, 3]}, nn.Upsample((7, 3))),
+        ("bilinear", {"scale_factor": 3, "mode": "bilinear"}, nn.Upsample(scale_factor=3, mode="bilinear")),
+        ("bilinear_size", {"size": [7, 3], "mode": "bilinear"}, nn.Upsample((7, 3), mode="bilinear")),
+        (
+            "bilinear_corners", {"scale_factor": 2, "mode": "bilinear", "align_corners": True},
+            nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True),
+        ),
+        (
+            "bilinear_corners_size", {"size": [9, 1], "mode": "bilinear", "align_corners": True},
+            nn.Upsample((9, 1), mode="bilinear", align_corners=True),
+        ),
+    ]:
+        model = seeded(lambda: nn.Sequential(nn.Conv2d(2, 3, 1), module))
+        layers = [{"conv2d": {"out": 3, "kernel": 1}}, {"upsample": spec}]
+        case(f"upsample_{name}", layers, model, numbers(2, 2, 4, 5), starts=True)
+    for name, spec, module in [
+        ("nearest_1d", {"size": 11}, nn.Upsample(11)),
+        ("linear", {"scale_factor": 2, "mode": "linear"}, nn.Upsample(scale_factor=2, mode="linear")),
+        (
+            "linear_corners", {"size": 11, "mode": "linear", "align_corners": True},
+            nn.Upsample(11, mode="linear", align_corners=True),
+        ),
+    ]:
+        model = seeded(lambda: nn.Sequential(nn.Conv1d(2, 3, 1), module))
+        layers = [{"conv1d": {"out": 3, "kernel": 1}}, {"upsample": spec}]
+        case(f"upsample_{name}", layers, model, numbers(2, 2, 7), starts=True)
+
+
 def activations():
     for name, layer, module in [
         ("leaky_relu", "leaky_relu", nn.LeakyReLU()),
@@ -447,6 +480,7 @@ def main():
     recurrent()
     convolutions()
     pools()
+    larger()
     activations()
     learned_slopes()
     numbers_as_tokens()

@@ -142,6 +142,8 @@ fn channels_stay_last() {
     let _turn = seeded(15);
     for list in [
         json!([{ "conv_transpose2d": { "out": 4, "kernel": 2, "stride": 2 } }]),
+        json!([{ "upsample": 2 }]),
+        json!([{ "upsample": { "size": [9, 5], "mode": "bilinear" } }]),
         json!([{ "group_norm": 2 }]),
         json!([{ "prelu": 4 }]),
         json!([{ "adaptive_avg_pool2d": [3, 2] }]),

@@ -47,6 +47,9 @@ fn convolutions_and_pools() {
         [1.0, 2.5, 5.5, 7.0]
     );
     assert_eq!(over(json!("global_avg_pool")), [5.0]);
+    assert_eq!(over(json!({ "upsample": { "size": [2, 4] } })), [1.0, 1.0, 2.0, 3.0, 4.0, 4.0, 5.0, 6.0]);
+    let corners = json!({ "upsample": { "size": 2, "mode": "bilinear", "align_corners": true } });
+    assert_eq!(over(corners), [1.0, 3.0, 7.0, 9.0]);
     let sequence = tensor(&[1.0, 2.0, 4.0, 8.0], &[1, 1, 4]);
     let along = |layer: serde_json::Value, parameters: &[(&str, &[f32])]| {
         Built::with(&[1, 4], json!([layer]), parameters).values(&sequence)
@@ -55,6 +58,9 @@ fn convolutions_and_pools() {
     assert_eq!(along(difference, &[("layers.0.weight", &[-1.0, 1.0])]), [3.0, 6.0]);
     assert_eq!(along(json!({ "max_pool1d": 2 }), &[]), [2.0, 8.0]);
     assert_eq!(along(json!({ "avg_pool1d": 3 }), &[]), [7.0 / 3.0]);
+    assert_eq!(along(json!({ "upsample": 2 }), &[]), [1.0, 1.0, 2.0, 2.0, 4.0, 4.0, 8.0, 8.0]);
+    let between = along(json!({ "upsample": { "scale_factor": 2, "mode": "linear" } }), &[]);
+    assert_eq!(between, [1.0, 1.25, 1.75, 2.5, 3.5, 5.0, 7.0, 8.0]);
 }
 
 #[test]
