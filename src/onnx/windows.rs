@@ -68,23 +68,29 @@ fn weighted(
 
 pub(super) fn max_pool<const N: usize>(site: &Site<'_>, spec: &MaxPool<N>, flow: &mut Flow<'_>) -> String {
     let padding = spec.padding.signed();
-    let attributes = [
+    let mut attributes = vec![
         ("kernel_shape", Attribute::Ints(spec.kernel.signed().to_vec())),
         ("strides", Attribute::Ints(spec.stride.unwrap_or(spec.kernel).signed().to_vec())),
         ("pads", Attribute::Ints([padding, padding].concat())),
         ("dilations", Attribute::Ints(spec.dilation.signed().to_vec())),
     ];
+    if spec.ceil_mode {
+        attributes.push(("ceil_mode", Attribute::Int(1)));
+    }
     flow.graph.node("MaxPool", &[site.input], &attributes)
 }
 
 pub(super) fn avg_pool<const N: usize>(site: &Site<'_>, spec: &AvgPool<N>, flow: &mut Flow<'_>) -> String {
     let padding = spec.padding.signed();
-    let attributes = [
+    let mut attributes = vec![
         ("kernel_shape", Attribute::Ints(spec.kernel.signed().to_vec())),
         ("strides", Attribute::Ints(spec.stride.unwrap_or(spec.kernel).signed().to_vec())),
         ("pads", Attribute::Ints([padding, padding].concat())),
         ("count_include_pad", Attribute::Int(i64::from(spec.count_include_pad))),
     ];
+    if spec.ceil_mode {
+        attributes.push(("ceil_mode", Attribute::Int(1)));
+    }
     flow.graph.node("AveragePool", &[site.input], &attributes)
 }
 

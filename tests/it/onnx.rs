@@ -156,6 +156,19 @@ fn of_numbers() -> Vec<Case> {
             ]),
         ),
         case(
+            "what_is_left_over",
+            vec![feature("image", &[2, 12, 11], TensorType::U8)],
+            json!([
+                { "max_pool2d": { "kernel": 3, "stride": 2, "padding": 1, "ceil_mode": true } },
+                { "avg_pool2d": { "kernel": 2, "stride": 1, "padding": 1, "ceil_mode": true } },
+                { "avg_pool2d": { "kernel": 3, "stride": 2, "padding": 1, "ceil_mode": true } },
+                { "flatten": { "start_dim": 2 } },
+                { "max_pool1d": { "kernel": 2, "stride": 3, "padding": 1, "ceil_mode": true } },
+                { "avg_pool1d": { "kernel": 2, "count_include_pad": false, "padding": 1, "ceil_mode": true } },
+                "flatten", { "linear": "classes" },
+            ]),
+        ),
+        case(
             "longer_at_the_end",
             vec![feature("wave", &[3, 5], TensorType::F32)],
             json!([

@@ -53,6 +53,7 @@ impl<const N: usize> Conv<N> {
             stride: self.stride,
             padding: self.padding,
             dilation: self.dilation,
+            ceil: false,
         }
     }
 

@@ -24,6 +24,9 @@ pub struct MaxPool<const N: usize> {
     /// The distance between two elements of the window.
     #[serde(default = "one::<N>")]
     pub dilation: Size<N>,
+    /// Whether what is left over at the end is a window too, a smaller one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ceil_mode: bool,
 }
 
 /// The mean value of each window.
@@ -41,6 +44,9 @@ pub struct AvgPool<const N: usize> {
     /// Whether those zeros count in the mean.
     #[serde(default = "yes")]
     pub count_include_pad: bool,
+    /// Whether what is left over at the end is a window too, a smaller one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ceil_mode: bool,
 }
 
 fn none<const N: usize>() -> Size<N> {
@@ -67,13 +73,16 @@ fn infer<const N: usize>(window: &Window<'_, N>, padding: Size<N>, input: &Signa
     Ok(input.with_shape(Shape(shape)))
 }
 
-fn describe<const N: usize>(kernel: Size<N>, stride: Option<Size<N>>, padding: Size<N>) -> String {
-    let mut text = kernel.to_string();
-    if let Some(stride) = stride.filter(|stride| *stride != kernel) {
-        text.push_str(&format!(", stride {stride}"));
+fn describe<const N: usize>(window: &Window<'_, N>) -> String {
+    let mut text = window.kernel.to_string();
+    if window.stride != window.kernel {
+        text.push_str(&format!(", stride {}", window.stride));
     }
-    if !padding.is_all(0) {
-        text.push_str(&format!(", padding {padding}"));
+    if window.padding != Padding::default() {
+        text.push_str(&format!(", padding {}", window.padding));
+    }
+    if window.ceil {
+        text.push_str(", rounded up");
     }
     text
 }
@@ -87,7 +96,7 @@ pub(super) fn size_schemas<const N: usize>() -> Vec<schemars::Schema> {
 
 impl<const N: usize> MaxPool<N> {
     fn with_kernel(kernel: Size<N>) -> Self {
-        Self { kernel, stride: None, padding: none(), dilation: one() }
+        Self { kernel, stride: None, padding: none(), dilation: one(), ceil_mode: false }
     }
 
     fn window(&self) -> Window<'static, N> {
@@ -97,6 +106,7 @@ impl<const N: usize> MaxPool<N> {
             stride: self.stride.unwrap_or(self.kernel),
             padding: Padding::Size(self.padding),
             dilation: self.dilation,
+            ceil: self.ceil_mode,
         }
     }
 }
@@ -107,7 +117,7 @@ impl<const N: usize> Layer for MaxPool<N> {
             name: "max_pool1d",
             summary: "The largest value of each window of a sequence.",
             docs: "`[channels, length]` gives `[channels, floor((length + 2 padding − dilation (kernel − 1) − 1) / stride) + 1]`; what is \
-                   left over at the end is dropped. `{ max_pool1d = 2 }` halves the length.",
+                   left over at the end is dropped, or with `ceil_mode` a window too. `{ max_pool1d = 2 }` halves the length.",
             example: "{ max_pool1d = 2 }",
             weights: false,
         }
@@ -116,7 +126,8 @@ impl<const N: usize> Layer for MaxPool<N> {
             name: "max_pool2d",
             summary: "The largest value of each window of an image.",
             docs: "`[channels, height, width]` gives `floor((size + 2 padding − dilation (kernel − 1) − 1) / stride) + 1` of height and \
-                   width; what is left over at the edge is dropped. `{ max_pool2d = 2 }` halves both.",
+                   width; what is left over at the edge is dropped, or with `ceil_mode` a window too, if it begins within the image or the padding before \
+                   it. `{ max_pool2d = 2 }` halves both.",
             example: "{ max_pool2d = 2 }",
             weights: false,
         }
@@ -139,13 +150,13 @@ impl<const N: usize> Layer for MaxPool<N> {
     }
 
     fn describe(&self) -> String {
-        describe(self.kernel, self.stride, self.padding)
+        describe(&self.window())
     }
 }
 
 impl<const N: usize> AvgPool<N> {
     fn with_kernel(kernel: Size<N>) -> Self {
-        Self { kernel, stride: None, padding: none(), count_include_pad: true }
+        Self { kernel, stride: None, padding: none(), count_include_pad: true, ceil_mode: false }
     }
 
     fn window(&self) -> Window<'static, N> {
@@ -155,6 +166,7 @@ impl<const N: usize> AvgPool<N> {
             stride: self.stride.unwrap_or(self.kernel),
             padding: Padding::Size(self.padding),
             dilation: one(),
+            ceil: self.ceil_mode,
         }
     }
 }
@@ -165,7 +177,7 @@ impl<const N: usize> Layer for AvgPool<N> {
             name: "avg_pool1d",
             summary: "The mean value of each window of a sequence.",
             docs: "`[channels, length]` gives `[channels, floor((length + 2 padding − kernel) / stride) + 1]`; what is left over at the end \
-                   is dropped.",
+                   is dropped, or with `ceil_mode` a window too, whose mean is that of what it holds.",
             example: "{ avg_pool1d = 2 }",
             weights: false,
         }
@@ -174,7 +186,7 @@ impl<const N: usize> Layer for AvgPool<N> {
             name: "avg_pool2d",
             summary: "The mean value of each window of an image.",
             docs: "`[channels, height, width]` gives `floor((size + 2 padding − kernel) / stride) + 1` of height and width; what is left \
-                   over at the edge is dropped.",
+                   over at the edge is dropped, or with `ceil_mode` a window too, whose mean is that of what it holds.",
             example: "{ avg_pool2d = 2 }",
             weights: false,
         }
@@ -197,14 +209,14 @@ impl<const N: usize> Layer for AvgPool<N> {
     }
 
     fn describe(&self) -> String {
-        describe(self.kernel, self.stride, self.padding)
+        describe(&self.window())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nn::testing::{infer, infer_error};
+    use crate::nn::testing::{decode, infer, infer_error};
 
     #[test]
     fn what_is_left_over_is_dropped() {
@@ -215,6 +227,41 @@ mod tests {
             Shape::fixed(&[8, 14, 14])
         );
         assert_eq!(infer(r#"{"avg_pool2d":[2,5]}"#, &[1, 4, 5]).0, Shape::fixed(&[1, 2, 1]));
+    }
+
+    #[test]
+    fn what_is_left_over_is_a_window_where_that_is_asked_for() {
+        let sizes = |fields: &str, size: u64| {
+            infer(&format!(r#"{{"max_pool1d":{{"ceil_mode":true,{fields}}}}}"#), &[2, size]).0
+        };
+        assert_eq!(sizes(r#""kernel":2"#, 5), Shape::fixed(&[2, 3]));
+        assert_eq!(sizes(r#""kernel":2"#, 6), Shape::fixed(&[2, 3]));
+        assert_eq!(sizes(r#""kernel":3,"stride":2"#, 2), Shape::fixed(&[2, 1]));
+        // The last would begin in the padding behind the input.
+        assert_eq!(sizes(r#""kernel":2,"padding":1"#, 5), Shape::fixed(&[2, 3]));
+        assert_eq!(sizes(r#""kernel":3,"stride":4,"padding":1"#, 7), Shape::fixed(&[2, 2]));
+        let both = r#"{"avg_pool2d":{"kernel":[2,3],"ceil_mode":true}}"#;
+        assert_eq!(infer(both, &[1, 5, 7]).0, Shape::fixed(&[1, 3, 3]));
+        assert_eq!(decode(both).text(), "avg_pool2d 2 x 3, rounded up");
+        let error = infer_error(r#"{"max_pool1d":{"kernel":4,"stride":2,"ceil_mode":true}}"#, &[2, 2]);
+        assert_eq!(
+            error.message,
+            "max_pool1d has a window of 4, but the length it receives is 2, 3 with padding and `ceil_mode`"
+        );
+    }
+
+    /// A field that a manifest leaves out is not written, so that it changes no key of a model from before there was one.
+    #[test]
+    fn a_pool_that_drops_what_is_left_over_is_written_as_ever() {
+        let written = |json: &str| serde_json::to_string(&decode(json)).expect("json");
+        assert_eq!(
+            written(r#"{"max_pool2d":2}"#),
+            r#"{"max_pool2d":{"kernel":2,"stride":null,"padding":0,"dilation":1}}"#
+        );
+        assert_eq!(
+            written(r#"{"avg_pool1d":{"kernel":2,"ceil_mode":false}}"#),
+            r#"{"avg_pool1d":{"kernel":2,"stride":null,"padding":0,"count_include_pad":true}}"#
+        );
     }
 
     #[test]

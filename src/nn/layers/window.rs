@@ -17,6 +17,8 @@ pub(super) struct Window<'a, const N: usize> {
     pub padding: Padding<N>,
     /// The distance between two of its elements.
     pub dilation: Size<N>,
+    /// Whether what is left over at the end is a window too.
+    pub ceil: bool,
 }
 
 /// `[channels, length]` or `[channels, height, width]`.
@@ -44,7 +46,7 @@ pub(super) fn split<'a, const N: usize>(layer: &str, input: &'a Shape) -> Result
 
 impl<const N: usize> Window<'_, N> {
     /// What is left of the spatial dimensions: `floor((size + 2 padding − dilation (kernel − 1) − 1) / stride) + 1`,
-    /// or the same size for `"same"`.
+    /// rounded up where what is left over counts, or the same size for `"same"`.
     pub fn infer(&self, spatial: [&Dim; N], input: &Shape) -> Result<Vec<Dim>, ShapeError> {
         self.check_numbers()?;
         let padding = match self.padding {
@@ -60,10 +62,14 @@ impl<const N: usize> Window<'_, N> {
         let (kernel, stride, dilation) = (self.kernel.0[axis], self.stride.0[axis], self.dilation.0[axis]);
         let padded = size.saturating_add(padding.saturating_mul(2));
         let extent = dilation.saturating_mul(kernel - 1).saturating_add(1);
-        if padded < extent {
-            return Err(self.too_large(axis, size, padded, extent, input));
+        let reached = padded.saturating_add(if self.ceil { stride - 1 } else { 0 });
+        if reached < extent {
+            return Err(self.too_large(axis, size, reached, extent, input));
         }
-        Ok(Dim::Fixed((padded - extent) / stride + 1))
+        let places = (reached - extent) / stride + 1;
+        // As in PyTorch: a window that would begin behind the input, in the padding or beyond, is none.
+        let begins_behind = (places - 1).saturating_mul(stride) >= size.saturating_add(padding);
+        Ok(Dim::Fixed(if self.ceil && begins_behind { places - 1 } else { places }))
     }
 
     fn check_numbers(&self) -> Result<(), ShapeError> {
@@ -84,18 +90,23 @@ impl<const N: usize> Window<'_, N> {
             ))
     }
 
-    fn too_large(&self, axis: usize, size: u64, padded: u64, extent: u64, input: &Shape) -> ShapeError {
+    /// `reached` is how far windows reach: over the padding, and over what is left over where that counts.
+    fn too_large(&self, axis: usize, size: u64, reached: u64, extent: u64, input: &Shape) -> ShapeError {
         let what = match (N, axis) {
             (1, _) => "length",
             (_, 0) => "height",
             _ => "width",
         };
-        let with_padding = if padded == size { String::new() } else { format!(", {padded} with padding") };
+        let with_more = match (reached == size, self.ceil) {
+            (true, _) => String::new(),
+            (_, false) => format!(", {reached} with padding"),
+            (_, true) => format!(", {reached} with padding and `ceil_mode`"),
+        };
         let message =
-            format!("{} has a window of {extent}, but the {what} it receives is {size}{with_padding}", self.layer);
+            format!("{} has a window of {extent}, but the {what} it receives is {size}{with_more}", self.layer);
         ShapeError::new(codes::KERNEL, message)
             .at("kernel")
             .label(format!("receives {input}"))
-            .hint(format!("use a kernel of at most {padded}, more padding, or fewer pools before it"))
+            .hint(format!("use a kernel of at most {reached}, more padding, or fewer pools before it"))
     }
 }

@@ -10,6 +10,7 @@ pub(super) struct MaxPool<const N: usize> {
     stride: [i64; N],
     padding: [i64; N],
     dilation: [i64; N],
+    ceil_mode: bool,
 }
 
 impl<const N: usize> MaxPool<N> {
@@ -19,17 +20,18 @@ impl<const N: usize> MaxPool<N> {
             stride: spec.stride.unwrap_or(spec.kernel).signed(),
             padding: spec.padding.signed(),
             dilation: spec.dilation.signed(),
+            ceil_mode: spec.ceil_mode,
         }
     }
 }
 
 impl<const N: usize> Module for MaxPool<N> {
     fn forward(&self, x: Tensor, _: &mut Pass) -> Result<Tensor, TchError> {
-        let Self { kernel, stride, padding, dilation } = *self;
+        let Self { kernel, stride, padding, dilation, ceil_mode } = *self;
         if N == 1 {
-            x.f_max_pool1d(kernel, stride, padding, dilation, false)
+            x.f_max_pool1d(kernel, stride, padding, dilation, ceil_mode)
         } else {
-            x.f_max_pool2d(kernel, stride, padding, dilation, false)
+            x.f_max_pool2d(kernel, stride, padding, dilation, ceil_mode)
         }
     }
 }
@@ -39,6 +41,7 @@ pub(super) struct AvgPool<const N: usize> {
     stride: [i64; N],
     padding: [i64; N],
     count_include_pad: bool,
+    ceil_mode: bool,
 }
 
 impl<const N: usize> AvgPool<N> {
@@ -48,17 +51,18 @@ impl<const N: usize> AvgPool<N> {
             stride: spec.stride.unwrap_or(spec.kernel).signed(),
             padding: spec.padding.signed(),
             count_include_pad: spec.count_include_pad,
+            ceil_mode: spec.ceil_mode,
         }
     }
 }
 
 impl<const N: usize> Module for AvgPool<N> {
     fn forward(&self, x: Tensor, _: &mut Pass) -> Result<Tensor, TchError> {
-        let Self { kernel, stride, padding, count_include_pad } = *self;
+        let Self { kernel, stride, padding, count_include_pad, ceil_mode } = *self;
         if N == 1 {
-            x.f_avg_pool1d(kernel, stride, padding, false, count_include_pad)
+            x.f_avg_pool1d(kernel, stride, padding, ceil_mode, count_include_pad)
         } else {
-            x.f_avg_pool2d(kernel, stride, padding, false, count_include_pad, None)
+            x.f_avg_pool2d(kernel, stride, padding, ceil_mode, count_include_pad, None)
         }
     }
 }

@@ -110,6 +110,16 @@ fn cases() -> Vec<(TensorType, Vec<u64>, serde_json::Value)> {
         (vec![3, 11, 10], json!([{ "max_pool2d": 2 }])),
         (vec![3, 11, 10], json!([{ "max_pool2d": { "kernel": 3, "stride": 2, "padding": 1, "dilation": 2 } }])),
         (vec![3, 11], json!([{ "avg_pool1d": 2 }])),
+        (vec![3, 11], json!([{ "max_pool1d": { "kernel": 2, "padding": 1, "ceil_mode": true } }])),
+        (
+            vec![3, 7, 2],
+            json!([{ "max_pool2d": { "kernel": 3, "stride": [4, 2], "padding": [1, 0], "ceil_mode": true } }]),
+        ),
+        (vec![3, 11], json!([{ "avg_pool1d": { "kernel": 4, "ceil_mode": true } }])),
+        (
+            vec![3, 11, 10],
+            json!([{ "avg_pool2d": { "kernel": [3, 2], "stride": 3, "padding": 1, "ceil_mode": true } }]),
+        ),
         (vec![3, 11, 10], json!([{ "avg_pool2d": { "kernel": [3, 2], "padding": 1, "count_include_pad": false } }])),
         (vec![3, 4, 5], json!([{ "upsample": { "scale_factor": [3, 2], "mode": "bilinear" } }])),
         (vec![3, 4], json!([{ "upsample": { "size": 7 } }])),

@@ -319,6 +319,26 @@ def pools():
             case(f"{name}_{length}", [{"conv1d": {"out": 4, "kernel": 1}}, {name: 3}], model, numbers(2, 2, length), starts=True)
 
 
+def pools_of_what_is_left_over():
+    """`ceil_mode`: a last window that is smaller, and those that begin behind the image and are none."""
+    for name, spec, pool in [
+        ("max_pool2d", {"kernel": 3, "stride": 2, "padding": 1}, nn.MaxPool2d(3, 2, 1, ceil_mode=True)),
+        ("max_pool2d", {"kernel": [2, 3], "dilation": 2}, nn.MaxPool2d((2, 3), dilation=2, ceil_mode=True)),
+        ("avg_pool2d", {"kernel": 3, "stride": 2, "padding": 1}, nn.AvgPool2d(3, 2, 1, ceil_mode=True)),
+        (
+            "avg_pool2d", {"kernel": [3, 2], "padding": 1, "count_include_pad": False},
+            nn.AvgPool2d((3, 2), padding=1, ceil_mode=True, count_include_pad=False),
+        ),
+        ("max_pool1d", {"kernel": 2, "padding": 1}, nn.MaxPool1d(2, padding=1, ceil_mode=True)),
+        ("avg_pool1d", {"kernel": 3, "stride": 4, "padding": 1}, nn.AvgPool1d(3, 4, 1, ceil_mode=True)),
+    ]:
+        conv, name_of_conv, size = (nn.Conv2d, "conv2d", (8, 7)) if "2d" in name else (nn.Conv1d, "conv1d", (9,))
+        model = seeded(lambda: nn.Sequential(conv(2, 3, 1), pool))
+        layers = [{name_of_conv: {"out": 3, "kernel": 1}}, {name: {**spec, "ceil_mode": True}}]
+        extra = "_".join(str(key) for key in spec if key not in ("kernel", "stride"))
+        case(f"ceil_{name}_{extra}", layers, model, numbers(2, 2, *size), starts=True)
+
+
 def larger():
     """Images and sequences with more places, of every mode; and with fewer."""
     for name, spec, module in [
@@ -480,6 +500,7 @@ def main():
     recurrent()
     convolutions()
     pools()
+    pools_of_what_is_left_over()
     larger()
     activations()
     learned_slopes()

@@ -41,6 +41,8 @@ fn convolutions_and_pools() {
     assert_eq!(over(json!({ "max_pool2d": 2 })), [5.0]);
     assert_eq!(over(json!({ "max_pool2d": { "kernel": 2, "stride": 1 } })), [5.0, 6.0, 8.0, 9.0]);
     assert_eq!(over(json!({ "avg_pool2d": 2 })), [3.0]);
+    assert_eq!(over(json!({ "max_pool2d": { "kernel": 2, "ceil_mode": true } })), [5.0, 6.0, 8.0, 9.0]);
+    assert_eq!(over(json!({ "avg_pool2d": { "kernel": 2, "ceil_mode": true } })), [3.0, 4.5, 7.5, 9.0]);
     assert_eq!(over(json!({ "avg_pool2d": { "kernel": 2, "padding": 1 } })), [0.25, 1.25, 2.75, 7.0]);
     assert_eq!(
         over(json!({ "avg_pool2d": { "kernel": 2, "padding": 1, "count_include_pad": false } })),
