@@ -31,8 +31,8 @@ impl Heads<'_> {
         let weight = flow.graph.weight(&self.name("in_proj_weight"), flow.weights)?;
         let bias = self.bias("in_proj_bias", flow)?;
         let all = product(x, &weight, bias.as_deref(), flow);
-        let parts = flow.graph.chunks(&all, 3);
-        let [mut query, mut key, value] = [0, 1, 2].map(|part: usize| self.divided(&parts[part], flow));
+        let parts = self.parts(&all, flow)?;
+        let [mut query, mut key, value] = self.divided([&parts[0], &parts[1], &parts[2]], flow);
         if let Some(base) = self.spec.rotary {
             let angles = self.rotations(base, flow);
             [query, key] = [query, key].map(|part| turned(&part, &angles, flow));
@@ -50,18 +50,19 @@ impl Heads<'_> {
     fn other(&self, x: &str, memory: &str, flow: &mut Flow<'_>) -> Result<String, Refusal> {
         let (memory, mask) = flow.saved(memory)?;
         let width = self.features.unsigned_abs() as usize;
+        let all = width + 2 * self.kv_width()?.unsigned_abs() as usize;
         let part = |name: &str, from: usize, to: usize, flow: &mut Flow<'_>| {
-            flow.graph.rows(&self.name(name), from * width, to * width, flow.weights)
+            flow.graph.rows(&self.name(name), from, to, flow.weights)
         };
         let bias = |from: usize, to: usize, flow: &mut Flow<'_>| {
             self.spec.bias.then(|| part("in_proj_bias", from, to, flow)).transpose()
         };
-        let (weight, own) = (part("in_proj_weight", 0, 1, flow)?, bias(0, 1, flow)?);
+        let (weight, own) = (part("in_proj_weight", 0, width, flow)?, bias(0, width, flow)?);
         let query = product(x, &weight, own.as_deref(), flow);
-        let (weight, theirs) = (part("in_proj_weight", 1, 3, flow)?, bias(1, 3, flow)?);
+        let (weight, theirs) = (part("in_proj_weight", width, all, flow)?, bias(width, all, flow)?);
         let both = product(&memory, &weight, theirs.as_deref(), flow);
         let parts = flow.graph.chunks(&both, 2);
-        let [query, key, value] = [&query, &parts[0], &parts[1]].map(|part| self.divided(part, flow));
+        let [query, key, value] = self.divided([&query, &parts[0], &parts[1]], flow);
         let hidden = mask.map(|mask| unseen(&mask, flow));
         self.mix([&query, &key, &value], hidden.as_deref(), flow)
     }
@@ -78,10 +79,46 @@ impl Heads<'_> {
         self.features / self.spec.heads.cast_signed().max(1)
     }
 
-    /// `[batch, seq, features]` as `[batch, heads, seq, features / heads]`.
-    fn divided(&self, x: &str, flow: &mut Flow<'_>) -> String {
-        let divided = flow.graph.shaped(x, &[0, 0, self.spec.heads.cast_signed(), self.head()]);
-        flow.graph.turn(&divided, &[0, 2, 1, 3])
+    /// How many numbers wide all keys of a token are, and all its values.
+    fn kv_width(&self) -> Result<i64, Refusal> {
+        let width = self.spec.kv_width(self.features.unsigned_abs()).map(u64::cast_signed);
+        width.ok_or_else(|| Refusal(format!("`{}` has too many heads", self.path)))
+    }
+
+    /// Queries, keys and values side by side taken apart.
+    fn parts(&self, all: &str, flow: &mut Flow<'_>) -> Result<Vec<String>, Refusal> {
+        let (width, narrow) = (self.features, self.kv_width()?);
+        if width == narrow {
+            return Ok(flow.graph.chunks(all, 3));
+        }
+        let ends = [(0, width), (width, width + narrow), (width + narrow, width + 2 * narrow)];
+        Ok(ends.map(|(from, to)| flow.graph.slice(all, 2, from, to)).into())
+    }
+
+    /// Queries, keys and values `[batch, seq, width]` as `[batch, heads, seq, features / heads]`, each of its heads.
+    fn divided(&self, parts: [&String; 3], flow: &mut Flow<'_>) -> [String; 3] {
+        let few = self.kv_heads();
+        let mut heads = [self.spec.heads.cast_signed(), few, few].into_iter();
+        parts.map(|part| {
+            let divided = flow.graph.shaped(part, &[0, 0, heads.next().unwrap_or(few), self.head()]);
+            flow.graph.turn(&divided, &[0, 2, 1, 3])
+        })
+    }
+
+    fn kv_heads(&self) -> i64 {
+        self.spec.kv_heads.unwrap_or(self.spec.heads).cast_signed()
+    }
+
+    /// Keys or values as each head of queries sees them: each as many times one after another as heads share it.
+    fn shared(&self, x: &str, flow: &mut Flow<'_>) -> String {
+        let (heads, few) = (self.spec.heads.cast_signed(), self.kv_heads());
+        if few == heads {
+            return x.to_owned();
+        }
+        let apart = flow.graph.unsqueeze(x, &[2]);
+        let times = flow.graph.ints(&[1, 1, heads / few.max(1), 1, 1]);
+        let repeated = flow.graph.op("Expand", &[&apart, &times]);
+        flow.graph.shaped(&repeated, &[0, heads, -1, self.head()])
     }
 
     /// Each query's mean of the values, weighted by how its key matches; projected back. `hidden` is added to the scores.
@@ -93,16 +130,17 @@ impl Heads<'_> {
     ) -> Result<String, Refusal> {
         let weight = flow.graph.weight(&self.name("out_proj.weight"), flow.weights)?;
         let bias = self.bias("out_proj.bias", flow)?;
+        let (key, value) = (self.shared(key, flow), self.shared(value, flow));
         let graph = &mut flow.graph;
         let scale = graph.number(1.0 / (self.head() as f64).sqrt());
         let query = graph.op("Mul", &[query, &scale]);
-        let key = graph.turn(key, &[0, 1, 3, 2]);
+        let key = graph.turn(&key, &[0, 1, 3, 2]);
         let mut scores = graph.op("MatMul", &[&query, &key]);
         if let Some(hidden) = hidden {
             scores = graph.op("Add", &[&scores, hidden]);
         }
         let shares = graph.op("Softmax", &[&scores]);
-        let mixed = graph.op("MatMul", &[&shares, value]);
+        let mixed = graph.op("MatMul", &[&shares, &value]);
         let mixed = graph.turn(&mixed, &[0, 2, 1, 3]);
         let mixed = graph.shaped(&mixed, &[0, 0, self.features]);
         Ok(product(&mixed, &weight, bias.as_deref(), flow))

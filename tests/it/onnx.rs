@@ -237,6 +237,15 @@ fn of_tokens() -> Vec<Case> {
                 { "pool": "last" }, { "linear": "classes" },
             ]),
         ),
+        case(
+            "shared_keys",
+            padded(),
+            json!([
+                { "embedding": 8 }, { "save": "seen" }, { "multi_head_attention": { "heads": 4, "kv_heads": 2 } },
+                { "transformer_decoder": { "heads": 4, "kv_heads": 1, "rotary": true, "memory": "seen" } },
+                { "pool": "mean" }, { "linear": "classes" },
+            ]),
+        ),
         case("means", steps(), json!([{ "multi_head_attention": 2 }, { "pool": "mean" }, { "linear": "classes" }])),
         case(
             "padded_recurrent",

@@ -15,6 +15,9 @@ use serde::{Deserialize, Serialize};
 pub struct MultiHeadAttention {
     /// Into how many heads the features are divided.
     pub heads: u64,
+    /// Into how many heads keys and values are divided: each serves as many of the queries' heads. As many as `heads` where it is left away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kv_heads: Option<u64>,
     /// Whether a token sees only itself and what is before it.
     #[serde(default)]
     pub causal: bool,
@@ -47,6 +50,8 @@ pub(super) fn rotary_base() -> f64 {
 pub struct Attention {
     /// Into how many heads the features are divided.
     pub heads: u64,
+    /// Into how many heads keys and values are divided, where those are fewer.
+    pub kv_heads: Option<u64>,
     /// Whether a token sees only itself and what is before it.
     pub causal: bool,
     /// The probability that a token does not see another one, while training.
@@ -77,11 +82,38 @@ pub(super) fn split<'a>(layer: &str, input: &'a Signal) -> Result<(&'a Dim, &'a 
 }
 
 impl Attention {
+    /// How many numbers wide all keys of a token are, and all its values.
+    #[must_use]
+    pub fn kv_width(&self, features: u64) -> Option<u64> {
+        match self.kv_heads {
+            None => Some(features),
+            Some(heads) => features.checked_div(self.heads)?.checked_mul(heads),
+        }
+    }
+
+    /// Each head of keys and values serves as many heads of queries.
+    fn check_kv_heads(&self, layer: &str) -> Result<(), ShapeError> {
+        match self.kv_heads {
+            Some(0) => Err(ShapeError::zero(layer, "kv_heads")),
+            Some(few) if !self.heads.is_multiple_of(few) => {
+                let message =
+                    format!("{layer} has {few} heads of keys and values, which do not divide its {} heads", self.heads);
+                let error = ShapeError::new(codes::INDIVISIBLE, message).at("kv_heads");
+                let near = (1..=few.min(self.heads)).rev().find(|near| self.heads.is_multiple_of(*near)).unwrap_or(1);
+                Err(error
+                    .label(format!("{} is not a multiple of {few}", self.heads))
+                    .hint(format!("`kv_heads = {near}` divides them")))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// What the heads and the width of the features must be to each other.
     pub(super) fn check(&self, layer: &str, features: &Dim) -> Result<(), ShapeError> {
         if self.heads == 0 {
             return Err(ShapeError::zero(layer, "heads"));
         }
+        self.check_kv_heads(layer)?;
         init::check(layer, self.init.as_ref())?;
         if let Some(base) = self.rotary.filter(|base| *base <= 0.0) {
             let message = format!("the wavelengths of {layer} are powers of `rotary_base`, which is above 0");
@@ -106,21 +138,22 @@ impl Attention {
         Ok(())
     }
 
-    /// Four projections.
+    /// Four projections: queries and the way back as wide as the features, keys and values as their heads are.
     pub(super) fn parameters(&self, features: u64) -> Option<u64> {
         let row = features.checked_add(u64::from(self.bias))?;
-        features.checked_mul(row)?.checked_mul(4)
+        features.checked_add(self.kv_width(features)?)?.checked_mul(row)?.checked_mul(2)
     }
 
     /// Of tokens that look at `seen` tokens: projections, scores, and the weighted sum.
-    pub(super) fn flops(tokens: u64, seen: u64, features: u64) -> Option<u64> {
+    pub(super) fn flops(&self, tokens: u64, seen: u64, features: u64) -> Option<u64> {
         let own = tokens.checked_mul(features)?.checked_mul(features)?.checked_mul(4)?;
-        let other = seen.checked_mul(features)?.checked_mul(features)?.checked_mul(4)?;
+        let other = seen.checked_mul(features)?.checked_mul(self.kv_width(features)?)?.checked_mul(4)?;
         let scores = tokens.checked_mul(seen)?.checked_mul(features)?.checked_mul(4)?;
         own.checked_add(other)?.checked_add(scores)
     }
 
-    /// Queries, keys, values, their mix and the result; the scores too where dropout keeps them from being fused.
+    /// Queries, keys, values, their mix and the result; the scores too where dropout keeps them from being fused. Keys and values of few
+    /// heads are kept as they are seen: once for each head of queries.
     pub(super) fn activations(&self, tokens: u64, seen: u64, features: u64) -> Option<u64> {
         let own = tokens.checked_mul(features)?.checked_mul(3)?;
         let other = seen.checked_mul(features)?.checked_mul(2)?;
@@ -149,6 +182,7 @@ impl MultiHeadAttention {
     pub fn attention(&self) -> Attention {
         Attention {
             heads: self.heads,
+            kv_heads: self.kv_heads,
             causal: self.causal,
             dropout: self.dropout,
             bias: self.bias,
@@ -176,7 +210,10 @@ impl Layer for MultiHeadAttention {
                and a projection of the heads side by side (Vaswani et al., 2017): PyTorch's `MultiheadAttention`, computed by its fused \
                kernel. `[seq, features]` stays. Padding is not looked at; with `causal` a token sees itself and what is before it. \
                `rotary` turns the halves of queries and keys by their places (Su et al., 2021), so that no `position` is needed. With \
-               `memory` the tokens look at what `{ save = … }` kept instead. Matrices start as in PyTorch.",
+               `memory` the tokens look at what `{ save = … }` kept instead. With `kv_heads` several heads of queries share one of keys and \
+               values (grouped-query attention, Ainslie et al., 2023; with 1, multi-query attention), as in PyTorch's \
+               `scaled_dot_product_attention` with `enable_gqa`: fewer parameters, and less to keep of a text that `generate` goes on with. \
+               Matrices start as in PyTorch.",
         example: "{ multi_head_attention = { heads = 4, causal = true } }",
         weights: true,
     };
@@ -184,7 +221,7 @@ impl Layer for MultiHeadAttention {
     fn from_short(short: Short) -> Option<Self> {
         let Short::Int(heads) = short else { return None };
         let (causal, dropout, bias, rotary, rotary_base) = (false, 0.0, true, false, rotary_base());
-        Some(Self { heads, causal, dropout, bias, rotary, rotary_base, memory: None, init: None })
+        Some(Self { heads, kv_heads: None, causal, dropout, bias, rotary, rotary_base, memory: None, init: None })
     }
 
     fn short_schemas(_: &mut schemars::SchemaGenerator) -> Vec<schemars::Schema> {
@@ -213,7 +250,7 @@ impl Layer for MultiHeadAttention {
 
     fn flops(&self, input: &Signal, _: &InferCx) -> Option<u64> {
         let [tokens, seen, features] = self.sizes(input)?;
-        Attention::flops(tokens, seen, features)
+        self.attention().flops(tokens, seen, features)
     }
 
     fn activations(&self, input: &Signal, _: &InferCx) -> Option<u64> {
@@ -223,6 +260,9 @@ impl Layer for MultiHeadAttention {
 
     fn describe(&self) -> String {
         let mut text = format!("{} heads", self.heads);
+        if let Some(few) = self.kv_heads {
+            text.push_str(&format!(", {few} of keys and values"));
+        }
         for (shown, part) in [(self.causal, ", causal"), (self.rotary, ", rotary"), (!self.bias, ", no bias")] {
             if shown {
                 text.push_str(part);
@@ -265,6 +305,41 @@ mod tests {
         assert_eq!(
             infer_error(r#"{"multi_head_attention":{"heads":2,"dropout":2}}"#, &[5, 8]).code,
             codes::OUT_OF_RANGE
+        );
+    }
+
+    #[test]
+    fn heads_of_queries_share_those_of_keys_and_values() {
+        // Queries and the way back: 2 · (8·8 + 8); keys and values of 2 heads of 2: 2 · (4·8 + 4).
+        let grouped = r#"{"multi_head_attention":{"heads":4,"kv_heads":2}}"#;
+        assert_eq!(infer(grouped, &[5, 8]), (Shape::fixed(&[5, 8]), Some(216)));
+        assert_eq!(decode(grouped).text(), "multi_head_attention 4 heads, 2 of keys and values");
+        let all = r#"{"multi_head_attention":{"heads":4,"kv_heads":4}}"#;
+        assert_eq!(infer(all, &[5, 8]).1, infer(r#"{"multi_head_attention":4}"#, &[5, 8]).1);
+        let error = infer_error(r#"{"multi_head_attention":{"heads":4,"kv_heads":3}}"#, &[5, 8]);
+        assert_eq!(
+            error.message,
+            "multi_head_attention has 3 heads of keys and values, which do not divide its 4 heads"
+        );
+        assert_eq!(
+            (error.field, error.hints),
+            (crate::path!["kv_heads"], vec!["`kv_heads = 2` divides them".to_owned()])
+        );
+        let error = infer_error(r#"{"multi_head_attention":{"heads":4,"kv_heads":8}}"#, &[5, 8]);
+        assert_eq!(error.hints, ["`kv_heads = 4` divides them"]);
+        assert_eq!(
+            infer_error(r#"{"multi_head_attention":{"heads":4,"kv_heads":0}}"#, &[5, 8]).code,
+            codes::OUT_OF_RANGE
+        );
+    }
+
+    /// A field that a manifest leaves out is not written, so that it changes no key of a model from before there was one.
+    #[test]
+    fn heads_that_share_nothing_are_written_as_ever() {
+        let written = serde_json::to_string(&decode(r#"{"multi_head_attention":2}"#)).expect("json");
+        assert_eq!(
+            written,
+            r#"{"multi_head_attention":{"heads":2,"causal":false,"dropout":0.0,"bias":true,"rotary":false,"rotary_base":10000.0,"memory":null}}"#
         );
     }
 

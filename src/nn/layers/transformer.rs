@@ -116,9 +116,9 @@ impl Stack {
 
     pub(super) fn flops(&self, input: &Signal) -> Option<u64> {
         let (tokens, seen, features) = self.sizes(input)?;
-        let mut block = Attention::flops(tokens, tokens, features)?;
+        let mut block = self.attention.flops(tokens, tokens, features)?;
         if let Some(seen) = seen {
-            block = block.checked_add(Attention::flops(tokens, seen, features)?)?;
+            block = block.checked_add(self.attention.flops(tokens, seen, features)?)?;
         }
         let matrices = tokens.checked_mul(features)?.checked_mul(self.middle(features))?.checked_mul(4)?;
         block.checked_add(matrices)?.checked_mul(self.layers)
@@ -140,6 +140,9 @@ impl Stack {
 
     pub(super) fn describe(&self) -> String {
         let mut text = format!("{} x {} heads", self.layers, self.attention.heads);
+        if let Some(few) = self.attention.kv_heads {
+            text.push_str(&format!(", {few} of keys and values"));
+        }
         if let Some(width) = self.feedforward {
             text.push_str(&format!(", feedforward {width}"));
         }

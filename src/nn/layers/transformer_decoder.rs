@@ -18,6 +18,9 @@ pub struct TransformerDecoder {
     pub layers: u64,
     /// Into how many heads the features are divided.
     pub heads: u64,
+    /// Into how many heads keys and values are divided: each serves as many of the queries' heads. As many as `heads` where it is left away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kv_heads: Option<u64>,
     /// What the tokens look at besides what is before them: the name of a `save`. Without it the blocks are a GPT's.
     #[serde(default)]
     pub memory: Option<String>,
@@ -61,6 +64,7 @@ impl TransformerDecoder {
             layers: self.layers,
             attention: Attention {
                 heads: self.heads,
+                kv_heads: self.kv_heads,
                 causal: true,
                 dropout: self.attention_dropout.unwrap_or(self.dropout),
                 bias: self.bias,

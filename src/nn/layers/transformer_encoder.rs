@@ -18,6 +18,9 @@ pub struct TransformerEncoder {
     pub layers: u64,
     /// Into how many heads the features are divided.
     pub heads: u64,
+    /// Into how many heads keys and values are divided: each serves as many of the queries' heads. As many as `heads` where it is left away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kv_heads: Option<u64>,
     /// How wide the middle of the feed-forward part is; four times the features where it is left away.
     #[serde(default)]
     pub feedforward: Option<u64>,
@@ -61,6 +64,7 @@ impl TransformerEncoder {
             layers: self.layers,
             attention: Attention {
                 heads: self.heads,
+                kv_heads: self.kv_heads,
                 causal: self.causal,
                 dropout: self.attention_dropout.unwrap_or(self.dropout),
                 bias: self.bias,
@@ -123,7 +127,7 @@ impl Layer for TransformerEncoder {
 #[cfg(test)]
 mod tests {
     use crate::diag::codes;
-    use crate::nn::testing::{infer, infer_error};
+    use crate::nn::testing::{decode, infer, infer_error};
     use crate::types::Shape;
 
     #[test]
@@ -135,6 +139,21 @@ mod tests {
         assert_eq!(infer(two, &[5, 8]).1, Some(2 * (288 + 8 * 16 + 16 + 16 * 8 + 8 + 32)));
         // With bias=False: 256 + 2·8·32 + 2·8
         assert_eq!(infer(r#"{"transformer_encoder":{"heads":2,"bias":false}}"#, &[5, 8]).1, Some(784));
+    }
+
+    #[test]
+    fn heads_share_keys_and_values_in_blocks_too() {
+        // As above, less what 2 of 4 heads of keys and values have: 2 · (4·8 + 4).
+        let grouped = r#"{"transformer_encoder":{"heads":4,"kv_heads":2}}"#;
+        assert_eq!(infer(grouped, &[5, 8]), (Shape::fixed(&[5, 8]), Some(872 - 72)));
+        assert_eq!(decode(grouped).text(), "transformer_encoder 1 x 4 heads, 2 of keys and values");
+        let error = infer_error(r#"{"transformer_encoder":{"heads":4,"kv_heads":3}}"#, &[7, 8]);
+        assert_eq!(
+            error.message,
+            "transformer_encoder has 3 heads of keys and values, which do not divide its 4 heads"
+        );
+        let written = serde_json::to_string(&decode(r#"{"transformer_encoder":{"heads":4}}"#)).expect("json");
+        assert!(!written.contains("kv_heads"), "{written}");
     }
 
     #[test]

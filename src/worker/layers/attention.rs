@@ -19,6 +19,8 @@ pub(super) struct Attention {
     out_bias: Option<Tensor>,
     features: i64,
     heads: i64,
+    /// Heads of keys and values, which divide the others.
+    kv_heads: i64,
     causal: bool,
     dropout: f64,
     rotary: Option<Table>,
@@ -28,6 +30,7 @@ impl Attention {
     /// Drawn in the order of PyTorch's `MultiheadAttention`: the way back first, whose bias then becomes zero.
     pub fn new(spec: &layers::Attention, features: i64, vs: &Path<'_>) -> Result<Self, String> {
         let heads = int(spec.heads)?;
+        let kv_heads = spec.kv_heads.map_or(Ok(heads), int)?;
         let out = vs.sub("out_proj");
         let declared = spec.init.as_ref();
         let out_weight = init::weight(&out, &[features, features], features, declared)?;
@@ -36,12 +39,12 @@ impl Attention {
             let _ = tch::no_grad(|| bias.shallow_clone().f_zero_()).map_err(words)?;
         }
         let xavier = Init::XavierUniform(XavierUniform::default());
-        let dims = [3 * features, features];
-        let in_weight = init::declared(vs, "in_proj_weight", &dims, declared.unwrap_or(&xavier))?;
-        let in_bias = spec.bias.then(|| vs.f_zeros("in_proj_bias", &[3 * features]).map_err(words)).transpose()?;
+        let rows = features + 2 * (features / heads * kv_heads);
+        let in_weight = init::declared(vs, "in_proj_weight", &[rows, features], declared.unwrap_or(&xavier))?;
+        let in_bias = spec.bias.then(|| vs.f_zeros("in_proj_bias", &[rows]).map_err(words)).transpose()?;
         let rotary = spec.rotary.map(|base| rotations(base, features / heads));
         let (causal, dropout) = (spec.causal, spec.dropout);
-        Ok(Self { in_weight, in_bias, out_weight, out_bias, features, heads, causal, dropout, rotary })
+        Ok(Self { in_weight, in_bias, out_weight, out_bias, features, heads, kv_heads, causal, dropout, rotary })
     }
 
     /// Whether sequences can go on: no token looks ahead.
@@ -51,7 +54,8 @@ impl Attention {
 
     /// Tokens that look at themselves. `[batch, seq, features]` stays.
     pub fn own(&self, x: &Tensor, pass: &mut Pass) -> Result<Tensor, TchError> {
-        let parts = kernels::linear(x, &self.in_weight, self.in_bias.as_ref())?.f_chunk(3, -1)?;
+        let all = kernels::linear(x, &self.in_weight, self.in_bias.as_ref())?;
+        let parts = all.f_split_with_sizes([self.features, self.kv_width(), self.kv_width()], -1)?;
         let [query, key, value] = [&parts[0], &parts[1], &parts[2]].map(|part| self.heads_of(part));
         let (query, key) = match &self.rotary {
             None => (query?, key?),
@@ -72,7 +76,7 @@ impl Attention {
     /// Tokens that look at a memory `[batch, seen, features]`.
     pub fn other(&self, x: &Tensor, name: &str, pass: &Pass) -> Result<Tensor, TchError> {
         let (memory, mask) = saved(pass, name)?;
-        let rows = [self.features, 2 * self.features];
+        let rows = [self.features, 2 * self.kv_width()];
         let weights = self.in_weight.f_split_with_sizes(rows, 0)?;
         let biases = self.in_bias.as_ref().map(|bias| bias.f_split_with_sizes(rows, 0)).transpose()?;
         let bias = |index: usize| biases.as_ref().map(|biases| &biases[index]);
@@ -82,9 +86,23 @@ impl Attention {
         self.mix(&query, &key, &value, mask.as_ref().map(Mask::seen).transpose()?.as_ref(), self.causal, pass.train)
     }
 
-    /// `[batch, seq, features]` as `[batch, heads, seq, features / heads]`.
+    /// How many numbers wide all keys of a token are, and all its values.
+    fn kv_width(&self) -> i64 {
+        self.features / self.heads * self.kv_heads
+    }
+
+    /// `[batch, seq, width]` as `[batch, heads, seq, features / heads]`, of as many heads as there are in it.
     fn heads_of(&self, x: &Tensor) -> Result<Tensor, TchError> {
-        x.f_unflatten(-1, [self.heads, self.features / self.heads])?.f_transpose(1, 2)
+        x.f_unflatten(-1, [-1, self.features / self.heads])?.f_transpose(1, 2)
+    }
+
+    /// Keys or values `[batch, kv_heads, seen, head]` as each head of queries sees them, `[batch, heads, seen, head]`: each as many times
+    /// one after another as heads share it. The kernels that could do without the copies are not on every device and in all bits.
+    fn shared(&self, x: &Tensor) -> Result<Tensor, TchError> {
+        if self.kv_heads == self.heads {
+            return Ok(x.shallow_clone());
+        }
+        x.f_unsqueeze(2)?.f_expand([-1, -1, self.heads / self.kv_heads, -1, -1], false)?.f_flatten(1, 2)
     }
 
     /// Goes on with sequences: new tokens look at those that were seen too, whose keys and values are kept.
@@ -123,6 +141,7 @@ impl Attention {
         causal: bool,
         train: bool,
     ) -> Result<Tensor, TchError> {
+        let (key, value) = (&self.shared(key)?, &self.shared(value)?);
         let mixed = match train && self.dropout > 0.0 && query.device() == Device::Cpu {
             true => self.spelt_out(query, key, value, seen, causal)?,
             false => {
@@ -239,17 +258,49 @@ mod tests {
     use crate::numerics::seeded;
     use tch::nn::VarStore;
 
+    fn spec(kv_heads: Option<u64>, causal: bool) -> layers::Attention {
+        layers::Attention { heads: 4, kv_heads, causal, dropout: 0.0, bias: true, rotary: None, init: None }
+    }
+
+    #[test]
+    fn heads_that_share_keys_see_what_libtorch_repeats_for_them() {
+        let _turn = seeded(22);
+        let draw = |heads: i64| Tensor::randn([2, heads, 5, 3], (Kind::Float, Device::Cpu));
+        let (query, key, value) = (draw(4), draw(2), draw(2));
+        let store = VarStore::new(Device::Cpu);
+        let attention = Attention::new(&spec(Some(2), true), 12, &store.root()).expect("built");
+        let (shared, repeated) = (attention.shared(&key).expect("shared"), key.repeat_interleave_self_int(2, 1, None));
+        assert!(shared.equal(&repeated));
+        let values = attention.shared(&value).expect("shared");
+        let none: Option<&Tensor> = None;
+        let found = Tensor::scaled_dot_product_attention(&query, &shared, &values, none, 0.0, true, None, false);
+        let wanted = Tensor::scaled_dot_product_attention(&query, &key, &value, none, 0.0, true, None, true);
+        assert!(found.allclose(&wanted, 1e-5, 1e-6, false));
+    }
+
+    /// As many heads of keys and values as of queries are what they are without the field, down to the bits that are drawn.
+    #[test]
+    fn heads_that_share_nothing_are_those_without_the_field() {
+        let build = |kv_heads| {
+            let _turn = seeded(23);
+            let store = VarStore::new(Device::Cpu);
+            let attention = Attention::new(&spec(kv_heads, true), 12, &store.root()).expect("built");
+            let x = Tensor::arange(60_i64, (Kind::Float, Device::Cpu)).view([1, 5, 12]).sin();
+            attention.own(&x, &mut Pass::new(false)).expect("computed")
+        };
+        assert!(build(None).equal(&build(Some(4))));
+    }
+
     #[test]
     fn written_out_attention_is_the_kernels() {
         let _turn = seeded(8);
-        let spec = |causal| layers::Attention { heads: 3, causal, dropout: 0.0, bias: true, rotary: None, init: None };
-        let draw = || Tensor::randn([2, 3, 5, 4], (Kind::Float, Device::Cpu));
+        let draw = || Tensor::randn([2, 4, 5, 3], (Kind::Float, Device::Cpu));
         let (query, key, value) = (draw(), draw(), draw());
         let seen = Mask::of(&Tensor::from_slice(&[7, 7, 0, 0, 0, 1, 2, 3, 4, 0]).view([2, 5]), 0).expect("a mask");
         let seen = seen.seen().expect("broadcast");
         for (seen, causal) in [(None, false), (None, true), (Some(&seen), false)] {
             let store = VarStore::new(Device::Cpu);
-            let attention = Attention::new(&spec(causal), 12, &store.root()).expect("built");
+            let attention = Attention::new(&spec(None, causal), 12, &store.root()).expect("built");
             let found = attention.spelt_out(&query, &key, &value, seen, causal).expect("computed");
             let wanted = Tensor::scaled_dot_product_attention(&query, &key, &value, seen, 0.0, causal, None, false);
             assert!(found.allclose(&wanted, 1e-5, 1e-6, false), "{causal}");

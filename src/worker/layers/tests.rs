@@ -194,6 +194,11 @@ fn cases() -> Vec<(TensorType, Vec<u64>, serde_json::Value)> {
         (vec![5, 6], json!([{ "multi_head_attention": { "heads": 3, "causal": true, "dropout": 0.1 } }])),
         (vec![5, 8], json!([{ "multi_head_attention": { "heads": 2, "rotary": true, "bias": false } }])),
         (
+            vec![5, 8],
+            json!([{ "multi_head_attention": { "heads": 4, "kv_heads": 2, "rotary": true, "dropout": 0.1 } }]),
+        ),
+        (vec![5, 8], json!([{ "transformer_encoder": { "heads": 4, "kv_heads": 1, "causal": true } }])),
+        (
             vec![5, 6],
             json!([{ "save": "m" }, { "linear": 6 }, { "multi_head_attention": { "heads": 3, "memory": "m" } }]),
         ),
@@ -204,6 +209,7 @@ fn cases() -> Vec<(TensorType, Vec<u64>, serde_json::Value)> {
         ),
         (vec![5, 6], json!([{ "transformer_decoder": { "heads": 3, "activation": "gelu_tanh" } }])),
         (vec![5, 6], json!([{ "save": "m" }, { "transformer_decoder": { "heads": 3, "memory": "m", "norm": "pre" } }])),
+        (vec![5, 8], json!([{ "save": "m" }, { "transformer_decoder": { "heads": 4, "kv_heads": 2, "memory": "m" } }])),
         (vec![5, 6], json!([{ "pool": "cls" }])),
         (vec![5, 6], json!([{ "pool": "mean" }])),
         (vec![5, 6], json!([{ "pool": "max" }])),

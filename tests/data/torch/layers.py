@@ -98,22 +98,23 @@ def attention():
     )
 
 
-def rotary():
+def turned(x):
     """Rotary positions as RoFormer and the Llama models have them: the halves of a head are turned."""
+    half = x.shape[-1] // 2
+    rates = 10000.0 ** (-torch.arange(half, dtype=torch.float64) / half)
+    angles = torch.outer(torch.arange(x.shape[-2], dtype=torch.float64), rates)
+    both = torch.polar(torch.ones_like(angles), angles).to(torch.complex64) * torch.complex(x[..., :half], x[..., half:])
+    return torch.cat([both.real, both.imag], -1)
+
+
+def rotary():
     module = seeded(lambda: Named(_0=nn.MultiheadAttention(12, 2, batch_first=True)))
     mha = module[0]
-
-    def turn(x):
-        half = x.shape[-1] // 2
-        rates = 10000.0 ** (-torch.arange(half, dtype=torch.float64) / half)
-        angles = torch.outer(torch.arange(x.shape[-2], dtype=torch.float64), rates)
-        turned = torch.polar(torch.ones_like(angles), angles).to(torch.complex64) * torch.complex(x[..., :half], x[..., half:])
-        return torch.cat([turned.real, turned.imag], -1)
 
     def run(x):
         q, k, v = nn.functional.linear(x, mha.in_proj_weight, mha.in_proj_bias).chunk(3, -1)
         q, k, v = (t.unflatten(-1, (2, 6)).transpose(1, 2) for t in (q, k, v))
-        mixed = scaled_dot_product_attention(turn(q), turn(k), v, is_causal=True)
+        mixed = scaled_dot_product_attention(turned(q), turned(k), v, is_causal=True)
         return mha.out_proj(mixed.transpose(1, 2).flatten(2))
 
     case(
@@ -121,6 +122,66 @@ def rotary():
         [{"multi_head_attention": {"heads": 2, "causal": True, "rotary": True}}],
         module, numbers(2, 7, 12), run=run, starts=True,
     )
+
+
+class Grouped(nn.Module):
+    """Grouped-query attention: PyTorch's kernel has it, its `MultiheadAttention` does not. Named and drawn as that one."""
+
+    def __init__(self, width, heads, kv_heads, rotary=False):
+        super().__init__()
+        self.heads, self.kv_heads, self.head, self.rotary = heads, kv_heads, width // heads, rotary
+        self.sizes = [width, kv_heads * self.head, kv_heads * self.head]
+        self.out_proj = nn.Linear(width, width)
+        self.in_proj_weight = nn.Parameter(torch.empty(sum(self.sizes), width))
+        self.in_proj_bias = nn.Parameter(torch.zeros(sum(self.sizes)))
+        nn.init.zeros_(self.out_proj.bias)
+        nn.init.xavier_uniform_(self.in_proj_weight)
+
+    def forward(self, x, memory=None, **more):
+        memory = x if memory is None else memory
+        weights, biases = self.in_proj_weight.split(self.sizes), self.in_proj_bias.split(self.sizes)
+        parts = (nn.functional.linear(of, w, b) for of, w, b in zip([x, memory, memory], weights, biases))
+        q, k, v = (part.unflatten(-1, (-1, self.head)).transpose(1, 2) for part in parts)
+        if self.rotary:
+            q, k = turned(q), turned(k)
+        mixed = scaled_dot_product_attention(q, k, v, enable_gqa=True, **more)
+        return self.out_proj(mixed.transpose(1, 2).flatten(2))
+
+
+def shared_keys():
+    """Heads of queries that share those of keys and values: in a layer, with padding, and in blocks of both kinds."""
+    one = seeded(lambda: Named(_0=Grouped(12, 6, 2)))
+    case("grouped", [{"multi_head_attention": {"heads": 6, "kv_heads": 2}}], one, numbers(2, 5, 12), run=one[0], starts=True)
+    one = seeded(lambda: Named(_0=Grouped(12, 3, 1, rotary=True)))
+    run = lambda x: one[0](x, is_causal=True)
+    spec = {"heads": 3, "kv_heads": 1, "causal": True, "rotary": True}
+    case("grouped_rotary", [{"multi_head_attention": spec}], one, numbers(2, 5, 12), run=run, starts=True)
+    padded = seeded(lambda: Named(_0=nn.Embedding(11, 8, padding_idx=PADDING), _1=Grouped(8, 4, 2)))
+    run = lambda x: padded[1](padded[0](x), attn_mask=(x != PADDING)[:, None, None])[:, 0]
+    layers = [{"embedding": 8}, {"multi_head_attention": {"heads": 4, "kv_heads": 2}}, {"pool": "cls"}]
+    case("grouped_padded", layers, padded, tokens(), run=run, starts=True)
+
+    def block(x, one, **more):
+        x = one.norm1(x + one.self_attn(x, is_causal="memory" in more))
+        if "memory" in more:
+            x = one.norm2(x + one.multihead_attn(x, more["memory"]))
+        last = one.norm3 if "memory" in more else one.norm2
+        return last(x + one.linear2(one.linear1(x).relu()))
+
+    parts = lambda: {"self_attn": Grouped(8, 4, 2), "linear1": nn.Linear(8, 12), "linear2": nn.Linear(12, 8)}
+    norms = lambda count: {f"norm{number}": nn.LayerNorm(8) for number in range(1, count + 1)}
+    model = seeded(lambda: Named(_0=Named(layers=nn.ModuleList(Named(**parts(), **norms(2)) for _ in range(2)))))
+    layers = [{"transformer_encoder": {"layers": 2, "heads": 4, "kv_heads": 2, "feedforward": 12}}]
+    run = lambda x: block(block(x, model[0].layers[0]), model[0].layers[1])
+    case("grouped_encoder", layers, model, numbers(2, 5, 8), run=run, starts=True)
+    both = lambda: Named(multihead_attn=Grouped(8, 4, 2), **parts(), **norms(3))
+    model = seeded(lambda: Named(_1=nn.Linear(8, 8), _2=Named(layers=nn.ModuleList([both()]))))
+    layers = [
+        {"save": "memory"}, {"linear": 8},
+        {"transformer_decoder": {"heads": 4, "kv_heads": 2, "feedforward": 12, "memory": "memory"}},
+    ]
+    run = lambda x: block(model[1](x), model[2].layers[0], memory=x)
+    case("grouped_decoder", layers, model, numbers(2, 5, 8), run=run)
 
 
 def encoders():
@@ -492,6 +553,7 @@ def starts():
 def main():
     attention()
     rotary()
+    shared_keys()
     encoders()
     gpt()
     decoder()

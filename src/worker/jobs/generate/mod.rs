@@ -227,6 +227,7 @@ mod tests {
             json!([{ "position": { "kind": "learned" } }, block(json!({ "norm": "pre" })), "layer_norm"]),
             json!([{ "position": { "kind": "sinusoidal" } }, block(json!({}))]),
             json!([block(json!({ "rotary": true }))]),
+            json!([block(json!({ "heads": 4, "kv_heads": 2, "rotary": true, "norm": "pre" }))]),
             json!([{ "residual": [{ "multi_head_attention": { "heads": 2, "causal": true, "rotary": true } }] }, "rms_norm"]),
             json!([{ "lstm": { "hidden": 8, "layers": 2, "output": "sequence" } }]),
             json!([{ "gru": { "hidden": 8, "output": "sequence" } }, "gelu"]),

@@ -24,6 +24,7 @@ fn more_padding_changes_nothing() {
         json!([{ "transformer_encoder": { "heads": 2, "layers": 2, "feedforward": 12 } }]),
         json!([{ "transformer_encoder": { "heads": 2, "norm": "pre", "rotary": true } }, "layer_norm"]),
         json!([{ "transformer_decoder": { "heads": 2 } }]),
+        json!([{ "transformer_encoder": { "heads": 4, "kv_heads": 2, "rotary": true } }]),
         json!([{ "residual": [{ "linear": 8 }, { "multi_head_attention": 4 }] }, "relu", { "linear": 8 }]),
         json!([{ "gru": { "hidden": 4, "layers": 2, "bidirectional": true, "output": "sequence" } }]),
         json!([{ "save": "m" }, "relu", { "transformer_decoder": { "heads": 2, "memory": "m" } }]),
