@@ -66,32 +66,79 @@ fn weighted(
     Ok(flow.graph.node(op, &inputs, attributes))
 }
 
-pub(super) fn max_pool<const N: usize>(site: &Site<'_>, spec: &MaxPool<N>, flow: &mut Flow<'_>) -> String {
-    let padding = spec.padding.signed();
-    let mut attributes = vec![
-        ("kernel_shape", Attribute::Ints(spec.kernel.signed().to_vec())),
-        ("strides", Attribute::Ints(spec.stride.unwrap_or(spec.kernel).signed().to_vec())),
-        ("pads", Attribute::Ints([padding, padding].concat())),
-        ("dilations", Attribute::Ints(spec.dilation.signed().to_vec())),
-    ];
-    if spec.ceil_mode {
-        attributes.push(("ceil_mode", Attribute::Int(1)));
+/// How much is added at the end of each dimension for all windows to be whole: the padding, or more where what is left over is a window
+/// too. Runtimes do not agree on how many windows they round up to, so that none is asked to.
+fn ends<const N: usize>(
+    site: &Site<'_>,
+    [kernel, stride, padding, dilation]: [[i64; N]; 4],
+) -> Result<[i64; N], Refusal> {
+    let mut ends = padding;
+    let sizes = super::sizes(site.after)?;
+    for (axis, (end, places)) in ends.iter_mut().zip(sizes.into_iter().skip(1)).enumerate() {
+        let extent = dilation[axis] * (kernel[axis] - 1) + 1;
+        let reached = (places.cast_signed() - 1) * stride[axis] + extent - padding[axis];
+        *end = (*end).max(reached - site.size(axis + 1)?);
     }
-    flow.graph.node("MaxPool", &[site.input], &attributes)
+    Ok(ends)
 }
 
-pub(super) fn avg_pool<const N: usize>(site: &Site<'_>, spec: &AvgPool<N>, flow: &mut Flow<'_>) -> String {
-    let padding = spec.padding.signed();
-    let mut attributes = vec![
-        ("kernel_shape", Attribute::Ints(spec.kernel.signed().to_vec())),
-        ("strides", Attribute::Ints(spec.stride.unwrap_or(spec.kernel).signed().to_vec())),
-        ("pads", Attribute::Ints([padding, padding].concat())),
-        ("count_include_pad", Attribute::Int(i64::from(spec.count_include_pad))),
-    ];
-    if spec.ceil_mode {
-        attributes.push(("ceil_mode", Attribute::Int(1)));
+pub(super) fn max_pool<const N: usize>(
+    site: &Site<'_>,
+    spec: &MaxPool<N>,
+    flow: &mut Flow<'_>,
+) -> Result<String, Refusal> {
+    let (kernel, padding, dilation) = (spec.kernel.signed(), spec.padding.signed(), spec.dilation.signed());
+    let stride = spec.stride.unwrap_or(spec.kernel).signed();
+    let (mut begin, mut ends) = (padding, ends(site, [kernel, stride, padding, dilation])?);
+    let mut x = site.input.to_owned();
+    // Runtimes add less than the kernel, its dilation not counted.
+    if ends.iter().zip(kernel).any(|(end, kernel)| *end >= kernel) {
+        let never = flow.graph.number(f64::NEG_INFINITY);
+        x = padded(&x, [begin, ends], &[&never], &mut flow.graph);
+        (begin, ends) = ([0; N], [0; N]);
     }
-    flow.graph.node("AveragePool", &[site.input], &attributes)
+    let attributes = [
+        ("kernel_shape", Attribute::Ints(kernel.to_vec())),
+        ("strides", Attribute::Ints(stride.to_vec())),
+        ("pads", Attribute::Ints([begin, ends].concat())),
+        ("dilations", Attribute::Ints(dilation.to_vec())),
+    ];
+    Ok(flow.graph.node("MaxPool", &[&x], &attributes))
+}
+
+pub(super) fn avg_pool<const N: usize>(
+    site: &Site<'_>,
+    spec: &AvgPool<N>,
+    flow: &mut Flow<'_>,
+) -> Result<String, Refusal> {
+    let (kernel, mut begin) = (spec.kernel.signed(), spec.padding.signed());
+    let stride = spec.stride.unwrap_or(spec.kernel).signed();
+    let mut ends = ends(site, [kernel, stride, begin, [1; N]])?;
+    let (mut x, mut counted) = (site.input.to_owned(), spec.count_include_pad);
+    // Padding counts then, and what is beyond it does not: so the padding becomes a part of the input.
+    if counted && ends != begin {
+        x = padded(&x, [begin; 2], &[], &mut flow.graph);
+        ends.iter_mut().zip(begin).for_each(|(end, padding)| *end -= padding);
+        (begin, counted) = ([0; N], false);
+    }
+    let attributes = [
+        ("kernel_shape", Attribute::Ints(kernel.to_vec())),
+        ("strides", Attribute::Ints(stride.to_vec())),
+        ("pads", Attribute::Ints([begin, ends].concat())),
+        ("count_include_pad", Attribute::Int(i64::from(counted))),
+    ];
+    Ok(flow.graph.node("AveragePool", &[&x], &attributes))
+}
+
+/// So many places more at the beginnings and the ends of the dimensions behind the channels, which hold a value, or else zeros.
+fn padded<const N: usize>(x: &str, [begin, end]: [[i64; N]; 2], value: &[&str], graph: &mut Graph) -> String {
+    if begin == [0; N] && end == [0; N] {
+        return x.to_owned();
+    }
+    let none: &[i64] = &[0, 0];
+    let places = graph.ints(&[none, &begin, none, &end].concat());
+    let inputs: Vec<&str> = [x, &places].into_iter().chain(value.iter().copied()).collect();
+    graph.op("Pad", &inputs)
 }
 
 /// To the sizes that come out, along all dimensions behind the channels.

@@ -163,7 +163,7 @@ fn of_numbers() -> Vec<Case> {
                 { "avg_pool2d": { "kernel": 2, "stride": 1, "padding": 1, "ceil_mode": true } },
                 { "avg_pool2d": { "kernel": 3, "stride": 2, "padding": 1, "ceil_mode": true } },
                 { "flatten": { "start_dim": 2 } },
-                { "max_pool1d": { "kernel": 2, "stride": 3, "padding": 1, "ceil_mode": true } },
+                { "max_pool1d": { "kernel": 2, "stride": 3, "padding": 1, "dilation": 4, "ceil_mode": true } },
                 { "avg_pool1d": { "kernel": 2, "count_include_pad": false, "padding": 1, "ceil_mode": true } },
                 "flatten", { "linear": "classes" },
             ]),
