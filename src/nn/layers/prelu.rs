@@ -2,6 +2,7 @@
 
 use crate::diag::codes;
 use crate::nn::layer::{InferCx, Layer, LayerInfo, ShapeError, Short, Signal};
+use crate::types::Dim;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -40,11 +41,16 @@ impl Prelu {
         match channels.size() {
             Some(channels) if channels != slopes => {
                 let message = format!("{name} has {slopes} slopes, but receives {channels} channels");
-                Err(ShapeError::new(codes::INDIVISIBLE, message)
+                let error = ShapeError::new(codes::INDIVISIBLE, message)
                     .at("num_parameters")
                     .label(format!("receives {}", input.shape))
-                    .hint(format!("`num_parameters = {channels}` is one slope for each channel, 1 one for all"))
-                    .recover(input.shape.clone()))
+                    .recover(input.shape.clone());
+                Err(match input.shape.0.last().and_then(Dim::size) {
+                    Some(last) if last == slopes && input.shape.rank() == 2 => error.hint(
+                        "channels are the first dimension: `\"transpose\"` before it and after it brings features there",
+                    ),
+                    _ => error.hint(format!("`num_parameters = {channels}` is one slope for each channel, 1 one for all")),
+                })
             }
             _ => Ok(()),
         }
@@ -58,7 +64,7 @@ impl Layer for Prelu {
         docs: "`y = x` above 0 and `weight · x` below, element by element (He et al., 2015): PyTorch's `PReLU`. The slope is one for all, or with \
                `num_parameters` one for each channel, the first dimension: `{ prelu = 64 }` after 64 channels. The shape stays. A weight decay \
                pulls the slopes to 0, which makes a `relu` of it.",
-        example: "\"prelu\"",
+        example: "{ prelu = { num_parameters = 64 } }",
         weights: true,
     };
 
@@ -119,6 +125,8 @@ mod tests {
         );
         assert_eq!(error.field, crate::path!["num_parameters"]);
         assert_eq!(error.hints, ["`num_parameters = 3` is one slope for each channel, 1 one for all"]);
+        let features = infer_error(r#"{"prelu":8}"#, &[3, 8]);
+        assert!(features.hints[0].starts_with("channels are the first dimension"), "{:?}", features.hints);
         assert_eq!(infer_error(r#"{"prelu":4}"#, &[]).code, codes::RANK);
         assert_eq!(infer_error(r#"{"prelu":0}"#, &[3]).message, "`num_parameters` of prelu must be at least 1");
     }
