@@ -144,23 +144,39 @@ fn padded<const N: usize>(x: &str, [begin, end]: [[i64; N]; 2], value: &[&str], 
 /// To the sizes that come out, along all dimensions behind the channels.
 pub(super) fn upsample(site: &Site<'_>, spec: &Upsample, flow: &mut Flow<'_>) -> Result<String, Refusal> {
     let size: Vec<i64> = super::sizes(site.after)?.into_iter().skip(1).map(u64::cast_signed).collect();
-    let axes = (2..2 + size.len() as i64).collect();
-    let coordinates = match (spec.mode, spec.align_corners) {
-        (UpsampleMode::Nearest, _) => "asymmetric",
-        (_, true) => "align_corners",
-        (_, false) => "half_pixel",
-    };
-    let mut attributes = vec![
-        ("axes", Attribute::Ints(axes)),
-        ("coordinate_transformation_mode", Attribute::Text(coordinates)),
-        ("mode", Attribute::Text(if spec.mode == UpsampleMode::Nearest { "nearest" } else { "linear" })),
-    ];
     if spec.mode == UpsampleMode::Nearest {
-        attributes.push(("nearest_mode", Attribute::Text("floor")));
+        return repeated(site, spec, &size, &mut flow.graph);
     }
+    let attributes = [
+        ("axes", Attribute::Ints((2..2 + size.len() as i64).collect())),
+        (
+            "coordinate_transformation_mode",
+            Attribute::Text(if spec.align_corners { "align_corners" } else { "half_pixel" }),
+        ),
+        ("mode", Attribute::Text("linear")),
+    ];
     let size = flow.graph.ints(&size);
     // Between the value and its sizes stand what they are a part of, and how many times as many: both are left out.
     Ok(flow.graph.node("Resize", &[site.input, "", "", &size], &attributes))
+}
+
+/// The values of the places that lie there, by their numbers: a runtime that looks for them itself finds others where the place is the
+/// edge between two, which rounding decides.
+fn repeated(site: &Site<'_>, spec: &Upsample, size: &[i64], graph: &mut Graph) -> Result<String, Refusal> {
+    let mut value = site.input.to_owned();
+    for (axis, places) in size.iter().enumerate() {
+        let factor = spec.scale_factor.map(|factor| factor.0[axis]);
+        let nearest = nearest(site.size(axis + 1)?, *places, factor);
+        let nearest = graph.ints(&nearest);
+        value = graph.node("Gather", &[&value, &nearest], &[("axis", Attribute::Int(axis as i64 + 2))]);
+    }
+    Ok(value)
+}
+
+/// Which of `length` places lies at each of `places`, as libtorch finds it, in 32 bits.
+fn nearest(length: i64, places: i64, factor: Option<u64>) -> Vec<i64> {
+    let scale = factor.map_or(length as f32 / places as f32, |factor| (1.0 / factor as f64) as f32);
+    (0..places).map(|place| ((place as f32 * scale) as i64).min(length - 1)).collect()
 }
 
 /// Two convolutions over what is left of an image that is one place.
@@ -205,4 +221,19 @@ fn pooled<const MAX: bool>(value: &str, axis: i64, length: i64, out: i64, graph:
         .collect();
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     graph.node("Concat", &parts, &[("axis", Attribute::Int(axis))])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_place_is_libtorchs() {
+        assert_eq!(nearest(3, 6, Some(2)), [0, 0, 1, 1, 2, 2]);
+        assert_eq!(nearest(5, 3, None), [0, 1, 3]);
+        // torch.nn.Upsample(12) finds 9 · 20 / 12 = 15, where onnxruntime's `Resize` finds 14.
+        assert_eq!(nearest(20, 12, None), [0, 1, 3, 5, 6, 8, 10, 11, 13, 15, 16, 18]);
+        // And of 41 times as many the 42nd is the first still: 41 · (1 / 41) is less than 1 in 32 bits.
+        assert_eq!(nearest(2, 82, Some(41))[41], 0);
+    }
 }
