@@ -19,6 +19,7 @@ pub mod digest;
 pub mod dtype;
 pub mod engine;
 pub mod exact;
+mod external;
 pub mod file;
 mod functions;
 pub mod head;
