@@ -44,6 +44,8 @@ pub(super) fn run(cx: &RunCx<'_>, mut plan: IRPlan, memory: u64, take: Take<'_>)
         _ => (top, None),
     };
     let budget = (memory as f64 * SHARE) as usize;
+    // All that waits in memory for the rest of the plan.
+    let mut held = 0;
     // Each node comes before those that it stands on.
     let nodes: Vec<Node> = plan.lp_arena.iter(top).map(|(node, _)| node).collect();
     for node in nodes.into_iter().rev() {
@@ -53,9 +55,10 @@ pub(super) fn run(cx: &RunCx<'_>, mut plan: IRPlan, memory: u64, take: Take<'_>)
             return Ok(None);
         }
         let schema = plan.lp_arena.get(node).schema(&plan.lp_arena).into_owned();
-        let mut spool = Spool::new(cx, budget);
+        let mut spool = Spool::new(cx, budget.saturating_sub(held));
         step.run(cx, &plan, budget, &mut |df| spool.push(df))?;
         let spooled = spool.finish(&schema).map_err(PlanFailure::Stage)?;
+        held += spooled.held();
         put(&mut plan, node, &spooled).map_err(PlanFailure::Plan)?;
         waiting.push(spooled);
     }

@@ -58,7 +58,7 @@ impl RunWriter {
         for from in (0..df.height()).step_by(rows) {
             let mut block = df.slice(from as i64, rows);
             block.rechunk_mut();
-            for batch in block.iter_chunks(FORM, false) {
+            for batch in block.iter_chunks(FORM, true) {
                 self.writer.write(&batch, None).map_err(|error| not_written(&self.folder, &error))?;
             }
         }

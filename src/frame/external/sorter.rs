@@ -78,8 +78,13 @@ impl<'a> Sorter<'a> {
     /// The rows that wait, in order.
     fn sorted(&mut self) -> Result<DataFrame, StageError> {
         self.held = 0;
-        let rows = stacked(std::mem::take(&mut self.waiting)).map_err(unsorted)?;
-        if rows.height() == 0 { Ok(rows) } else { self.order.sorted(&rows).map_err(unsorted) }
+        let mut rows = stacked(std::mem::take(&mut self.waiting)).map_err(unsorted)?;
+        if rows.height() == 0 {
+            return Ok(rows);
+        }
+        // Else the sort does it, and the pieces stay beside what they become.
+        rows.rechunk_mut_par();
+        self.order.sorted(&rows).map_err(unsorted)
     }
 
     /// Writes the rows that wait as a run.

@@ -93,6 +93,14 @@ fn create(cx: &RunCx<'_>, schema: &Schema) -> Result<(BatchedWriter<BufWriter<Fi
 }
 
 impl Spooled {
+    /// Bytes in memory.
+    pub(super) fn held(&self) -> usize {
+        match self {
+            Self::Rows(df) => size(df),
+            Self::File(_) => 0,
+        }
+    }
+
     /// A plan that gives the rows.
     ///
     /// # Errors

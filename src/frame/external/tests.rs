@@ -51,6 +51,7 @@ fn frame(rows: &[Row]) -> DataFrame {
         col("d").cast(DataType::Decimal(12, 3)),
         col("t").cast(moment),
         col("day").cast(DataType::Int32).cast(DataType::Date),
+        col("l").cast(DataType::List(Box::new(DataType::String))),
         as_struct(vec![col("f"), col("s"), col("n")]).alias("st"),
     ]);
     typed.collect().expect("typed")
