@@ -108,6 +108,7 @@ const QUERIES: &[(&str, &str)] = &[
     ("running", "SELECT row, sum(y) OVER (PARTITION BY few ORDER BY n) AS s FROM t"),
     ("ties", "SELECT key, n FROM t ORDER BY n DESC LIMIT 5000"),
     ("by_expression", "SELECT row, n FROM t ORDER BY n % 7 DESC, key, x"),
+    ("by_zeros", "SELECT zero FROM t ORDER BY zero DESC"),
     ("by_hidden", "SELECT row AS r, few + 1 AS f FROM t ORDER BY x DESC, few"),
     (
         "sorted_inside",
@@ -196,6 +197,7 @@ const STEPS: &[(&str, &str)] = &[
     ("sort", r#"{ sort = { by = ["few", "x"], descending = [true, false] } }"#),
     ("sort_nulls_last", r#"{ sort = { by = ["x", "key"], nulls_last = true } }"#),
     ("sort_zeros", r#"{ sort = { by = ["zero", "few"], descending = true } }, { drop = "zero" }"#),
+    ("sort_lone", r#"{ sort = { by = "zero" } }, { select = ["zero"] }"#),
     ("sort_then", r#"{ sort = { by = "key" } }, { derive = { m = "n + few" } }, { filter = "few <> 1" }"#),
     ("join_inner", r#"{ join = { with = "u", on = ["n", "few"] } }"#),
     ("join_left", r#"{ join = { with = "u", on = ["n", "few"], how = "left" } }"#),
