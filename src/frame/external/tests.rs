@@ -137,7 +137,7 @@ proptest! {
 
     #[test]
     fn rows_that_repeat_are_left_out_as_by_polars(
-        rows in prop::collection::vec(row(), 0..300),
+        rows in prop::collection::vec(row(), 1..300),
         sizes in prop::collection::vec(1..40_usize, 1..5),
         place in 0..KEYS.len() + 2,
         none in any::<bool>(),
