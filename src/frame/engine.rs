@@ -3,6 +3,7 @@
 //! engine would need more of it or does not keep the order. Both give the same bytes.
 
 use super::apart::joined;
+use super::external;
 use super::memory::Held;
 use super::rolling::MARK;
 use super::sums::in_streaming_form;
@@ -11,7 +12,9 @@ use super::{failed, unpanicked};
 use crate::numbers;
 use crate::stage::{Progress, RunCx, StageError};
 use polars::prelude::*;
+use polars_plan::dsl::{CallbackSinkType, SinkTypeIR};
 use polars_plan::plans::{ArenaLpIter, IR, IRPlan};
+use polars_plan::prelude::Node;
 use std::num::NonZeroUsize;
 use std::time::Instant;
 
@@ -70,7 +73,7 @@ pub fn try_plan(cx: &RunCx<'_>, lf: LazyFrame) -> Result<(), PlanFailure> {
 }
 
 /// What takes the rows of a plan.
-type Take<'a> = &'a mut dyn FnMut(DataFrame) -> Result<(), StageError>;
+pub(super) type Take<'a> = &'a mut dyn FnMut(DataFrame) -> Result<(), StageError>;
 
 /// Gives the rows to `take`, in order, and their columns at the end.
 ///
@@ -88,6 +91,13 @@ pub fn run_plan(cx: &RunCx<'_>, mut lf: LazyFrame, take: Take<'_>) -> Result<Sch
     let Some(plan) = unpanicked(streaming).map_err(PlanFailure::Plan)? else {
         return run_whole(cx, lf, take).map(|()| schema);
     };
+    if let Some(memory) = cx.memory {
+        let _held = Held::new(memory);
+        if let Some(rest) = external::run(cx, plan, memory, take)? {
+            run_in_pieces(cx, rest.plan, pieces, take)?;
+        }
+        return Ok(schema);
+    }
     let mut given = false;
     let streamed = run_in_pieces(cx, plan, pieces, &mut |df| {
         given = true;
@@ -95,7 +105,7 @@ pub fn run_plan(cx: &RunCx<'_>, mut lf: LazyFrame, take: Take<'_>) -> Result<Sch
     });
     match streamed {
         // It tells of the piece that it failed in, and which that was is chance: the table as a whole fails in one way.
-        Err(PlanFailure::Plan(error)) if cx.memory.is_none() => {
+        Err(PlanFailure::Plan(error)) => {
             run_whole(cx, lf, &mut |df| if given { Ok(()) } else { take(df) })?;
             if given { Err(PlanFailure::Plan(error)) } else { Ok(schema) }
         }
@@ -116,7 +126,6 @@ fn run_in_pieces(
     pieces: crossbeam_channel::Receiver<DataFrame>,
     take: Take<'_>,
 ) -> Result<(), PlanFailure> {
-    let _held = cx.memory.map(Held::new);
     let (taken, run) = std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name(format!("plan of {}", cx.stage)).stack_size(STACK);
         let run = thread.spawn_scoped(scope, move || {
@@ -132,6 +141,20 @@ fn run_in_pieces(
     });
     taken.map_err(PlanFailure::Stage)?;
     run.map_err(PlanFailure::Plan)
+}
+
+/// Gives the rows of a node of a plan, in order.
+///
+/// # Errors
+/// [`PlanFailure`].
+pub(super) fn run_node(cx: &RunCx<'_>, plan: &IRPlan, node: Node, take: Take<'_>) -> Result<(), PlanFailure> {
+    let (send, pieces) = crossbeam_channel::bounded::<DataFrame>(1);
+    let function = PlanCallback::new(move |df| Ok(send.send(df).is_err()));
+    let payload = SinkTypeIR::Callback(CallbackSinkType { function, maintain_order: true, chunk_size: Some(PIECE) });
+    // The engine changes what it runs.
+    let mut part = IRPlan::new(node, plan.lp_arena.clone(), plan.expr_arena.clone());
+    part.lp_top = part.lp_arena.add(IR::Sink { input: node, payload });
+    run_in_pieces(cx, part, pieces, take)
 }
 
 /// The optimized plan of what ends in a sink, where the streaming engine can run it.

@@ -177,7 +177,8 @@ fn parquet_writer(path: &Path, schema: &Schema) -> Result<BatchedWriter<BufWrite
     writer.batched(schema).map_err(|error| not_written(path, &error))
 }
 
-fn not_written(path: &Path, error: &PolarsError) -> StageError {
+/// A failure to write to a file, or into a folder.
+pub(super) fn not_written(path: &Path, error: &PolarsError) -> StageError {
     match error {
         PolarsError::IO { error, .. } => StageError::io("write", path, error),
         error => failed("write the table", error),

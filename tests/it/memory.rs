@@ -43,6 +43,24 @@ kind = "sql"
 needs = { memory = "448MiB" }
 inputs = { t = "large", g = "groups" }
 query = "SELECT t.id, (t.x - g.m) / g.d AS x, t.y, t.z, g.n FROM t JOIN g ON t.part = g.part"
+
+[stage.sorted]
+kind = "table"
+needs = { memory = "448MiB" }
+from = "large"
+steps = [{ sort = { by = ["part", "y"], descending = [true, false] } }]
+
+[stage.queried]
+kind = "sql"
+needs = { memory = "448MiB" }
+inputs = { t = "large" }
+query = "SELECT id, x, y, z FROM t ORDER BY part % 10, z DESC"
+
+[stage.alone]
+kind = "table"
+needs = { memory = "448MiB" }
+from = "large"
+steps = [{ dedupe = { by = ["part", "y"], keep = "none" } }]
 "#;
 
 fn rows() -> String {
@@ -84,9 +102,12 @@ fn a_table_larger_than_its_memory_goes_through_in_pieces() {
         .file("small.csv", rows())
         .env("POLARS_MAX_THREADS", "2")
         .env("RAYON_NUM_THREADS", "2");
-    for stage in ["large", "groups", "again"] {
+    for stage in ["large", "groups", "again", "sorted", "queried", "alone"] {
         let most = most_memory(&sandbox, stage);
         assert!(most > 0 && most < MEMORY, "{stage}: {most} bytes, of {MEMORY}");
     }
-    sandbox.kilter(&["show", "pipeline.toml", "again"]).success().prints("12,960,000 rows x 5 columns");
+    for (stage, columns) in [("again", 5), ("sorted", 5), ("queried", 4)] {
+        let shown = format!("12,960,000 rows x {columns} columns");
+        sandbox.kilter(&["show", "pipeline.toml", stage]).success().prints(&shown);
+    }
 }

@@ -8,6 +8,7 @@ mod casts;
 mod constants;
 mod keys;
 mod lists;
+mod lone;
 mod meanings;
 mod mixed;
 mod numbers;
@@ -16,6 +17,7 @@ mod places;
 mod scalars;
 mod scope;
 
+pub use lone::by_rows;
 pub use scalars::Scalar;
 pub use scope::Resolved;
 
@@ -114,10 +116,17 @@ impl<'a> Fixer<'a> {
                 DslPlan::Distinct { input: self.arc(input)?, options }
             }
             DslPlan::Sort { input, by_column, slice, sort_options } => {
-                self.over(input, by_column, |input, by_column| {
-                    let sort_options = sort_options.clone().with_maintain_order(true);
-                    self.scalars.around(input, |input| DslPlan::Sort { input, by_column, slice: *slice, sort_options })
-                })?
+                let scope = self.scope(self.plan(input)?);
+                let mut by_column = self.exprs(by_column, &scope)?;
+                // What is wrong with what is sorted is told where it is used.
+                if matches!(by_column.as_slice(), [Expr::Column(_)])
+                    && let Ok(schema) = scope.schema()
+                {
+                    by_column = by_rows(by_column, schema);
+                }
+                let sort_options = sort_options.clone().with_maintain_order(true);
+                let sort = |input| DslPlan::Sort { input, by_column, slice: *slice, sort_options };
+                self.scalars.around(scope.into_input(), sort)?
             }
             DslPlan::Slice { input, offset, len } => {
                 DslPlan::Slice { input: self.arc(input)?, offset: *offset, len: *len }

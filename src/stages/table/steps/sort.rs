@@ -3,11 +3,11 @@
 use super::super::columns::{OneOrMany, column};
 use super::{Rule, Tables};
 use crate::diag::codes;
-use crate::frame::FloatSums;
+use crate::frame::{FloatSums, by_rows};
 use crate::numbers;
 use crate::stage::{CheckCx, Path, StageError};
 use crate::types::TableSchema;
-use polars::prelude::{LazyFrame, SchemaRef, SortMultipleOptions};
+use polars::prelude::{LazyFrame, SchemaRef, SortMultipleOptions, col};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserializer, SeqAccess, Visitor, value::SeqAccessDeserializer};
 use serde::{Deserialize, Serialize};
@@ -98,11 +98,12 @@ impl Rule for Sort {
         input
     }
 
-    fn apply(&self, lf: LazyFrame, _: &SchemaRef, _: FloatSums, _: Tables<'_>) -> Result<LazyFrame, StageError> {
+    fn apply(&self, lf: LazyFrame, schema: &SchemaRef, _: FloatSums, _: Tables<'_>) -> Result<LazyFrame, StageError> {
         let options = SortMultipleOptions::default()
             .with_order_descending_multi(self.descending.0.iter().copied())
             .with_nulls_last(self.nulls_last)
             .with_maintain_order(true);
-        Ok(lf.sort(self.by.0.iter().map(String::as_str).collect::<Vec<_>>(), options))
+        let by = self.by.0.iter().map(|name| col(name.as_str())).collect();
+        Ok(lf.sort_by_exprs(by_rows(by, schema), options))
     }
 }
