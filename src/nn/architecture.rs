@@ -321,6 +321,12 @@ fn check_output(output: &Shape, target: &TargetType, layers: &[LayerSpec]) -> Op
     let hint = match (width, last_is_linear) {
         (Some(_), true) => "`{ linear = \"classes\" }` has as many outputs as the target asks for",
         (Some(_), false) => "end with `{ linear = \"classes\" }`: as many outputs as the target asks for",
+        (None, true) if output.rank() == 2 => {
+            "put `{ pool = \"mean\" }` or `\"flatten\"` before it, which make one vector of all; a recurrent layer gives one with `output = \"last\"`"
+        }
+        (None, _) if output.rank() == 2 => {
+            "end with `{ pool = \"mean\" }` or `\"flatten\"`, and `{ linear = \"classes\" }`"
+        }
         (None, _) => "end with `\"flatten\"`, `{ linear = \"classes\" }`",
     };
     let error = ShapeError::new(codes::CLASS_COUNT, format!("the model gives {gives}, but {asks}"))
