@@ -2,6 +2,7 @@
 
 use super::batch;
 use super::kind::{CURVES, GRADIENTS, HISTORY, MODEL, STATE};
+use super::logits;
 use super::single_row;
 use super::spec::TrainSpec;
 use crate::diag::{codes, did_you_mean, list};
@@ -30,6 +31,7 @@ pub(super) fn check(spec: &TrainSpec, cx: &mut CheckCx<'_>) -> Outputs {
     if let (Some(model), Some(data)) = (model, data) {
         data_fits(spec, model, data, cx);
         single_row::check(spec, model, data, cx);
+        logits::check(spec, model, cx);
     }
     if let (Some(model), Some(validation)) = (model, validation) {
         validation_fits(spec, model, validation, cx);
