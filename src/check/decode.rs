@@ -116,7 +116,8 @@ impl<'a> Decoder<'a> {
             DecodeError::Invalid { path, message } if follows_from_hole(entry, &path, &message) => Vec::new(),
             DecodeError::Invalid { path, message } => {
                 let hint = self.instead(entry, stage, &path, &message);
-                vec![invalid(entry, self.sources, &path, &message).maybe_hint(hint)]
+                let beside = if about_fields(&message) { self.unknown_beside(entry, stage, &path) } else { Vec::new() };
+                [vec![invalid(entry, self.sources, &path, &message).maybe_hint(hint)], beside].concat()
             }
         }
     }
@@ -141,7 +142,8 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// The unknown fields of an inner table that was not decoded, because a field that it needs is not there or has no value.
+    /// The unknown fields of an inner table that was not decoded, because a field that it needs is not there or has no value, or because
+    /// its fields do not go together.
     fn unknown_beside(&mut self, entry: &StageEntry, stage: &'static dyn Stage, path: &[Segment]) -> Vec<Diagnostic> {
         let known = self.schema(stage).fields(&entry.node.real_path(path));
         if path.is_empty() || known.is_empty() {
@@ -228,6 +230,12 @@ fn is_hole(entry: &StageEntry, path: &[Segment], field: &str) -> bool {
 fn follows_from_hole(entry: &StageEntry, path: &[Segment], message: &str) -> bool {
     let node = entry.locate(path).node;
     node.data == Data::Missing || (node.has_holes() && !message.starts_with("unknown "))
+}
+
+/// Whether a kind says of a table in its own words what its fields lack: `tokens need max_length`, where `max_len` stands.
+fn about_fields(message: &str) -> bool {
+    let coded = codes::CODES.iter().any(|code| message.starts_with(code.id));
+    matches!(read(message), Said::Own(_)) && !coded && !message.starts_with("unknown ")
 }
 
 fn first_sentence(text: &str) -> String {
