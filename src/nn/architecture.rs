@@ -9,6 +9,7 @@ use crate::diag::codes;
 use crate::digest::Segment;
 use crate::types::{Dim, FeatureType, Shape, TargetType, Task};
 use mistakes::{do_not_match, does_not_join, indices_at_the_end, unknown_feature};
+use places::Places;
 use serde::{Deserialize, Serialize};
 
 /// Layers over one feature, whose flattened result is joined with that of the other towers.
@@ -101,6 +102,8 @@ pub struct Inferred {
     pub parameters: Option<u64>,
     /// The mistakes.
     pub errors: Vec<NetworkError>,
+    /// What fits and is hardly meant.
+    pub warnings: Vec<NetworkError>,
 }
 
 /// What the layers of a network may know besides their inputs.
@@ -254,9 +257,13 @@ impl Inferred {
         feature: Option<&str>,
     ) -> Option<Signal> {
         let mut rows = Vec::new();
-        let (output, errors) = sequence::walk(layers, input, cx, &mut |_, layer, before, after| {
+        let mut places = Places::default();
+        let (output, errors) = sequence::walk(layers, input, cx, &mut |index, layer, before, after| {
+            places.visit(index, layer, before, after);
             add_rows(&mut rows, tower, 0, layer, before, after, cx);
         });
+        let warnings = places.warnings.into_iter();
+        self.warnings.extend(warnings.map(|error| NetworkError { error: error.nest(path), feature: None }));
         for row in rows.iter().filter(|row: &&LayerRow| row.depth == 0) {
             self.parameters = self.parameters.and_then(|total| total.checked_add(row.parameters?));
         }
@@ -371,5 +378,6 @@ pub fn layers_with_weights(towers: &[Tower], layers: &[LayerSpec]) -> u64 {
 
 mod mistakes;
 mod network;
+mod places;
 #[cfg(test)]
 mod tests;
