@@ -136,7 +136,7 @@ fn tokens_are_told_where_they_are_taken_for_channels() {
     let warned = |list: serde_json::Value| {
         let tokens = feature("text", &[12], TensorType::I64);
         let inferred = infer(&[tokens], &[], Join::Concat, &layers(list), None);
-        assert_eq!(inferred.errors, []);
+        assert!(inferred.errors.is_empty(), "{:?}", inferred.errors);
         inferred.warnings.into_iter().map(|warning| warning.error.field).collect::<Vec<_>>()
     };
     let at = |index: usize| vec![vec![Segment::from("layers"), Segment::Index(index)]];
