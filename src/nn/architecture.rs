@@ -358,13 +358,18 @@ fn check_token_output(
     {
         return None;
     }
+    let hint = match output.0.as_slice() {
+        [_, width] if !width.compatible(&wanted) => {
+            "end with `{ linear = \"classes\" }`: as many outputs as the vocabulary has tokens"
+        }
+        [_, _] => {
+            "keep the places of the sequence as they are: `{ concat = { name = …, dim = -1 } }` puts features side by side"
+        }
+        _ => "keep the places of the sequence to the end: no `pool`, no `flatten`, no last step of an `lstm`",
+    };
     let asks = Shape(vec![length, wanted]);
     let mut field: Vec<Segment> = vec!["layers".into()];
     field.extend(layers.len().checked_sub(1).map(Segment::Index));
-    let hint = match output.rank() {
-        2 => "end with `{ linear = \"classes\" }`: as many outputs as the vocabulary has tokens",
-        _ => "keep the places of the sequence to the end: no `pool`, no `flatten`, no last step of an `lstm`",
-    };
     let message = format!("the model gives {output}, but the tokens of `{}` ask for {asks}", target.name);
     let error = ShapeError::new(codes::CLASS_COUNT, message).label(format!("gives {output}")).hint(hint);
     Some(ShapeError { field, ..error })
