@@ -318,7 +318,7 @@ fn check_output(output: &Shape, target: &TargetType, layers: &[LayerSpec]) -> Op
         (_, _) => format!("target `{}` is one number", target.name),
     };
     let gives = match width {
-        Some(width) => format!("{width} outputs"),
+        Some(width) => format!("{width} output{}", if width.size() == Some(1) { "" } else { "s" }),
         None => output.to_string(),
     };
     let end = layers.len().checked_sub(1);

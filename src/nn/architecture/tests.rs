@@ -129,6 +129,9 @@ fn an_image_at_the_end_is_no_vector_of_classes() {
     assert_eq!(error.message, "the model gives [batch, 1, 14, 14], but target `label` has 10 classes");
     assert_eq!(error.field, path!["layers", 0]);
     assert_eq!(infer(&inputs, &[], Join::Concat, &[], None).errors[0].error.code, codes::EMPTY_MODEL);
+    let numbers = [feature("x", &[4], TensorType::F32)];
+    let one = infer(&numbers, &[], Join::Concat, &layers(json!([{ "linear": 1 }])), Some(&category(10)));
+    assert_eq!(one.errors[0].error.message, "the model gives 1 output, but target `label` has 10 classes");
 }
 
 #[test]
