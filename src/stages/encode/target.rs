@@ -295,13 +295,18 @@ impl BinaryTarget {
         let seen = list(values.iter().map(String::as_str), 6);
         let found = values.len();
         values.retain(|value| *value != positive);
-        match values.as_slice() {
-            [negative] if found == 2 => Ok((positive, Some(negative.clone()))),
-            _ => Err(StageError::data(format!(
-                "target `{column}` should have two values in the training rows, `{positive}` and another; it has {seen}"
-            ))
-            .hint("more than two values are a `category`, and measures a `number`")),
-        }
+        let remedy = match (found, values.as_slice()) {
+            (2, [negative]) => return Ok((positive, Some(negative.clone()))),
+            (2, [.., last]) => {
+                format!("`positive` is one of them: target.{column} = {{ binary = {{ positive = \"{last}\" }} }}")
+            }
+            (0 | 1, _) => "yes and no have to be there to be told apart; look at how the table was split".to_owned(),
+            _ => "more than two values are a `category`, and measures a `number`".to_owned(),
+        };
+        Err(StageError::data(format!(
+            "target `{column}` should have two values in the training rows, `{positive}` and another; it has {seen}"
+        ))
+        .hint(remedy))
     }
 }
 
