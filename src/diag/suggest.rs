@@ -10,6 +10,7 @@ pub fn did_you_mean<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str
 
 /// What things are called in other programs, and here. A candidate of the second name is what the first means.
 const ELSEWHERE: &[(&str, &str)] = &[
+    ("add_special_tokens", "special_tokens"),
     ("agg", "group"),
     ("aggregate", "group"),
     ("assign", "derive"),
@@ -21,8 +22,10 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("class_weight", "weight"),
     ("class_weights", "weight"),
     ("csv", "read"),
+    ("dataset", "data"),
     ("dense", "linear"),
     ("dim_feedforward", "feedforward"),
+    ("do_lower_case", "lowercase"),
     ("double", "f64"),
     ("download", "fetch"),
     ("drop_duplicates", "dedupe"),
@@ -43,6 +46,8 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("max_norm", "norm"),
     ("melt", "unpivot"),
     ("merge", "join"),
+    ("min_freq", "min_frequency"),
+    ("mlm_probability", "probability"),
     ("monitor", "metric"),
     ("mutate", "derive"),
     ("nhead", "heads"),
@@ -51,6 +56,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("num_groups", "groups"),
     ("num_heads", "heads"),
     ("num_layers", "layers"),
+    ("num_return_sequences", "samples"),
     ("num_train_epochs", "epochs"),
     ("order_by", "sort"),
     ("query", "sql"),
@@ -63,6 +69,8 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("units", "hidden"),
     ("upsample", "complete"),
     ("varchar", "str"),
+    ("warmup_ratio", "warmup_epochs"),
+    ("warmup_steps", "warmup_epochs"),
     ("where", "filter"),
     ("with_columns", "derive"),
 ];
@@ -181,6 +189,7 @@ mod tests {
         assert_eq!(nearest("resample", ["sample"]), Some("sample"));
         assert_eq!(nearest("num_layers", ["hidden", "layers", "output"]), Some("layers"));
         assert_eq!(nearest("monitor", ["metric", "patience"]), Some("metric"));
+        assert_eq!(nearest("min_freq", ["format", "min_frequency"]), Some("min_frequency"));
     }
 
     #[test]
