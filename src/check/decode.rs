@@ -1,8 +1,8 @@
 //! A stage's table to its spec, and decoding mistakes to diagnostics.
 
-use super::instead::{instead, keyed};
+use super::instead::{choice, instead, keyed};
 use super::schema::FieldSchema;
-use super::words::{Said, read};
+use super::words::{NAME_OR_TABLE, Said, read};
 use crate::diag::{Code, Diagnostic, Diagnostics, codes, did_you_mean, list};
 use crate::digest::{Segment, dotted};
 use crate::manifest::{COMMON_FIELDS, Data, Node, ParamUse, StageEntry, with_uses};
@@ -108,11 +108,16 @@ impl<'a> Decoder<'a> {
             DecodeError::MissingField { path, field } if is_hole(entry, &path, &field) => {
                 self.unknown_beside(entry, stage, &path)
             }
-            DecodeError::MissingField { path, field } => vec![self.missing_field(entry, stage, &path, &field)],
+            DecodeError::MissingField { path, field } => {
+                // serde stops at it, so what else stands in an inner table has not been looked at.
+                let beside = self.unknown_beside(entry, stage, &path);
+                [vec![self.missing_field(entry, stage, &path, &field)], beside].concat()
+            }
             DecodeError::Invalid { path, message } if follows_from_hole(entry, &path, &message) => Vec::new(),
             DecodeError::Invalid { path, message } => {
                 let hint = self.instead(entry, stage, &path, &message);
-                vec![invalid(entry, self.sources, &path, &message).maybe_hint(hint)]
+                let beside = if about_fields(&message) { self.unknown_beside(entry, stage, &path) } else { Vec::new() };
+                [vec![invalid(entry, self.sources, &path, &message).maybe_hint(hint)], beside].concat()
             }
         }
     }
@@ -129,11 +134,16 @@ impl<'a> Decoder<'a> {
         let located = entry.locate(path);
         let real = entry.node.real_path(path);
         let Some(Segment::Key(key)) = real.last().filter(|_| located.exact) else { return None };
-        let fields = if expected == "a table" { self.schema(stage).fields(&real) } else { Vec::new() };
-        instead(located.node, key, &expected, &fields)
+        let schema = self.schema(stage);
+        match expected.as_str() {
+            NAME_OR_TABLE => choice(located.node, key, &schema.fields(&real), &schema.names(&real)),
+            "a table" => instead(located.node, key, &expected, &schema.fields(&real)),
+            _ => instead(located.node, key, &expected, &[]),
+        }
     }
 
-    /// The unknown fields of an inner table that was not decoded, because a field that it needs has no value.
+    /// The unknown fields of an inner table that was not decoded, because a field that it needs is not there or has no value, or because
+    /// its fields do not go together.
     fn unknown_beside(&mut self, entry: &StageEntry, stage: &'static dyn Stage, path: &[Segment]) -> Vec<Diagnostic> {
         let known = self.schema(stage).fields(&entry.node.real_path(path));
         if path.is_empty() || known.is_empty() {
@@ -222,6 +232,12 @@ fn follows_from_hole(entry: &StageEntry, path: &[Segment], message: &str) -> boo
     node.data == Data::Missing || (node.has_holes() && !message.starts_with("unknown "))
 }
 
+/// Whether a kind says of a table in its own words what its fields lack: `tokens need max_length`, where `max_len` stands.
+fn about_fields(message: &str) -> bool {
+    let coded = codes::CODES.iter().any(|code| message.starts_with(code.id));
+    matches!(read(message), Said::Own(_)) && !coded && !message.starts_with("unknown ")
+}
+
 fn first_sentence(text: &str) -> String {
     let text = text.split("\n\n").next().unwrap_or(text).replace('\n', " ");
     match text.find(". ") {
@@ -281,7 +297,10 @@ fn invalid(entry: &StageEntry, sources: &SourceMap, path: &[Segment], message: &
         Said::Value { found, expected } => {
             let number = found.starts_with(|c: char| c.is_ascii_digit() || c == '-');
             let code = if number { codes::OUT_OF_RANGE } else { codes::FIELD_TYPE };
-            let apart = "each of several is a table of its own, one after the other: `{ … }, { … }`";
+            let apart = match path.last() {
+                Some(Segment::Index(_)) => "each of several is a table of its own, one after the other: `{ … }, { … }`",
+                _ => "leave all but one out",
+            };
             Diagnostic::new(code, about(format!("must be {expected}, not {found}")))
                 .at(place)
                 .label(format!("expected {expected}"))

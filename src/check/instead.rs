@@ -35,6 +35,21 @@ pub(super) fn instead(node: &Node, key: &str, expected: &str, fields: &[Field]) 
     }
 }
 
+/// What to write where one of several is chosen and neither a name nor a table stands: the names, or a table with one of the `fields`
+/// and the value that stands there.
+pub(super) fn choice(node: &Node, key: &str, fields: &[Field], names: &[String]) -> Option<String> {
+    if !names.is_empty() {
+        return Some(format!("there is {}", list(names.iter().map(String::as_str), MOST_FIELDS)));
+    }
+    let first = &fields.first()?.name;
+    let value = match node.data {
+        Data::Bool(_) | Data::Int(_) | Data::Float(_) => node.plain(),
+        _ => "…".to_owned(),
+    };
+    let listed = list(fields.iter().map(|field| field.name.as_str()), MOST_FIELDS);
+    Some(format!("there is {listed}, as in `{} = {{ {} = {value} }}`", toml_key(key), toml_key(first)))
+}
+
 /// How a choice among `names` is written, where the chosen one stands as a value of the choice's table. `field` leads to that
 /// table; an item of a list has none.
 pub(super) fn keyed(table: &Node, field: Option<&str>, names: &[&str]) -> Option<String> {
@@ -122,5 +137,18 @@ mod tests {
         let command = instead(&node(Data::Str("wc -l {inputs.raw}".to_owned())), "command", "a list", &[]);
         assert_eq!(command.as_deref(), Some("a list stands in brackets: `[\"wc\", \"-l\", \"{inputs.raw}\"]`"));
         assert_eq!(for_text("relu", "a list").as_deref(), Some("a list stands in brackets: `[\"relu\"]`"));
+    }
+
+    #[test]
+    fn of_a_choice_the_names_are_told_or_the_table() {
+        let field = |name: &str| Field { name: name.to_owned(), about: None };
+        let fields = [field("norm"), field("value")];
+        let number = choice(&node(Data::Float(1.0)), "clip", &fields, &[]);
+        assert_eq!(number.as_deref(), Some("there is `norm` and `value`, as in `clip = { norm = 1.0 }`"));
+        let list = choice(&node(Data::List(Vec::new())), "clip", &fields, &[]);
+        assert_eq!(list.as_deref(), Some("there is `norm` and `value`, as in `clip = { norm = … }`"));
+        let names = ["f32".to_owned(), "f16".to_owned()];
+        assert_eq!(choice(&node(Data::Int(16)), "precision", &[], &names).as_deref(), Some("there is `f32` and `f16`"));
+        assert_eq!(choice(&node(Data::Int(16)), "precision", &[], &[]), None);
     }
 }

@@ -229,9 +229,9 @@ pub(super) fn which_output<'a>(
         let message = format!("`{stage}` has no outputs");
         return Diagnostic::new(codes::UNKNOWN_PORT, message).at(place).label("gives nothing to others");
     }
-    // What a field is called is mostly what it takes: `model = "train"` means `train.model`.
+    // What a field is called is mostly what it takes: `model = "train"` means `train.model`, and so does `base = "train"`.
     let there = |wanted: &&str| ports.clone().any(|port| port == *wanted);
-    let likeliest = [field, "table", "train"].into_iter().find(there).or_else(|| ports.clone().next());
+    let likeliest = [field, "table", "train", "model"].into_iter().find(there).or_else(|| ports.clone().next());
     let hint = likeliest.map(|port| format!("write `{stage}.{port}` or another of them"));
     Diagnostic::new(codes::AMBIGUOUS_PORT, format!("`{stage}` has several outputs"))
         .at(place)

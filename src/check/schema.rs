@@ -29,6 +29,23 @@ impl FieldSchema {
 
     /// The keys that may stand in the table at a path, sorted.
     pub(super) fn fields(&self, path: &[Segment]) -> Vec<Field> {
+        let mut fields: Vec<Field> = self.at(path).into_iter().flat_map(properties).collect();
+        fields.sort_by(|a, b| a.name.cmp(&b.name));
+        fields.dedup_by(|a, b| a.name == b.name);
+        fields
+    }
+
+    /// The texts that may stand at a path, where they are given one by one, in the order of their definition.
+    pub(super) fn names(&self, path: &[Segment]) -> Vec<String> {
+        let listed = |schema: &Value| {
+            let several = schema.get("enum").and_then(Value::as_array).into_iter().flatten();
+            several.chain(schema.get("const")).filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>()
+        };
+        self.at(path).into_iter().flat_map(listed).collect()
+    }
+
+    /// Every plain schema that a value at a path may follow.
+    fn at(&self, path: &[Segment]) -> Vec<&Value> {
         let mut here = Vec::new();
         self.flatten(&self.root, DEPTH, &mut here);
         for segment in path {
@@ -40,10 +57,7 @@ impl FieldSchema {
             }
             here = next;
         }
-        let mut fields: Vec<Field> = here.iter().flat_map(|schema| properties(schema)).collect();
-        fields.sort_by(|a, b| a.name.cmp(&b.name));
-        fields.dedup_by(|a, b| a.name == b.name);
-        fields
+        here
     }
 
     /// Every plain object schema that a schema stands for: references followed, alternatives taken apart.

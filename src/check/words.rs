@@ -28,6 +28,9 @@ pub(super) enum Said {
     Own(String),
 }
 
+/// What serde expects where one of several is chosen.
+pub(super) const NAME_OR_TABLE: &str = "a name, or a table with one name as its key";
+
 /// Takes a serde message apart.
 pub(super) fn read(message: &str) -> Said {
     for prefix in ["unknown variant `", "unknown field `"] {
@@ -86,7 +89,7 @@ fn expected_words(expected: &str) -> String {
         "a boolean" => "true or false".to_owned(),
         "a sequence" => "a list".to_owned(),
         "a map" | "map" => "a table".to_owned(),
-        "string or map" => "a name, or a table with one name as its key".to_owned(),
+        "string or map" => NAME_OR_TABLE.to_owned(),
         "map with a single key" => "a table with one key".to_owned(),
         "unit variant" => "a name alone".to_owned(),
         "newtype variant" | "struct variant" | "tuple variant" => "a table with the name as its key".to_owned(),

@@ -122,6 +122,8 @@ codes! {
     VALIDATE_ON_TRAIN = "W0502", "validation on the training data", "What is measured on the data that a model learns from says little about other data.";
     NOT_LOOKED_INTO = "W0503", "columns that are not looked into", "`redact` looks into texts, and into lists and structs with texts in them. What is inside of binary columns stays as it is.";
     WARM_UP = "W0504", "a warm-up that does not end", "The learning rate rises for longer than the training lasts, or than the `horizon` of its schedule.";
+    PROBABILITIES_TWICE = "W0505", "probabilities made twice", "`cross_entropy`, `binary_cross_entropy` and `focal` take a model's numbers and apply softmax or sigmoid themselves. A model that ends with one of them learns little.";
+    TOKENS_AS_CHANNELS = "W0506", "tokens taken for channels", "Convolutions and pools over one dimension, `global_avg_pool` and `batch_norm` take `[channels, length]`. Tokens are `[seq, features]`, which `transpose` turns around.";
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ pub fn did_you_mean<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str
 
 /// What things are called in other programs, and here. A candidate of the second name is what the first means.
 const ELSEWHERE: &[(&str, &str)] = &[
+    ("add_special_tokens", "special_tokens"),
     ("agg", "group"),
     ("aggregate", "group"),
     ("assign", "derive"),
@@ -18,30 +19,58 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("bfill", "backward"),
     ("bigint", "i64"),
     ("boolean", "bool"),
+    ("class_weight", "weight"),
+    ("class_weights", "weight"),
     ("csv", "read"),
+    ("dataset", "data"),
     ("dense", "linear"),
+    ("dim_feedforward", "feedforward"),
+    ("do_lower_case", "lowercase"),
     ("double", "f64"),
     ("download", "fetch"),
     ("drop_duplicates", "dedupe"),
+    ("embed_dim", "dim"),
+    ("embedding_dim", "dim"),
     ("ffill", "forward"),
     ("fillna", "fill"),
+    ("filters", "out"),
     ("float", "f64"),
+    ("gradient_accumulation_steps", "accumulate"),
+    ("gradient_clip_val", "clip"),
     ("groupby", "group"),
     ("int", "i64"),
     ("integer", "i64"),
     ("learning_rate", "lr"),
     ("load", "read"),
+    ("max_epochs", "epochs"),
+    ("max_norm", "norm"),
     ("melt", "unpivot"),
     ("merge", "join"),
+    ("min_freq", "min_frequency"),
+    ("mlm_probability", "probability"),
+    ("monitor", "metric"),
     ("mutate", "derive"),
+    ("nhead", "heads"),
+    ("num_embeddings", "count"),
+    ("num_epochs", "epochs"),
+    ("num_groups", "groups"),
+    ("num_heads", "heads"),
+    ("num_layers", "layers"),
+    ("num_return_sequences", "samples"),
+    ("num_train_epochs", "epochs"),
     ("order_by", "sort"),
     ("query", "sql"),
     ("resample", "group"),
+    ("return_sequences", "output"),
+    ("scheduler", "schedule"),
     ("string", "str"),
     ("timestamp", "datetime"),
     ("union", "concat"),
+    ("units", "hidden"),
     ("upsample", "complete"),
     ("varchar", "str"),
+    ("warmup_ratio", "warmup_epochs"),
+    ("warmup_steps", "warmup_epochs"),
     ("where", "filter"),
     ("with_columns", "derive"),
 ];
@@ -158,6 +187,9 @@ mod tests {
         assert_eq!(nearest("melt", ["pivot", "unpivot"]), Some("unpivot"));
         assert_eq!(nearest("resample", ["sample", "group"]), Some("group"));
         assert_eq!(nearest("resample", ["sample"]), Some("sample"));
+        assert_eq!(nearest("num_layers", ["hidden", "layers", "output"]), Some("layers"));
+        assert_eq!(nearest("monitor", ["metric", "patience"]), Some("metric"));
+        assert_eq!(nearest("min_freq", ["format", "min_frequency"]), Some("min_frequency"));
     }
 
     #[test]

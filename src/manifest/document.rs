@@ -118,7 +118,13 @@ fn syntax(message: &str, span: Span, text: &str, root: &Node) -> Diagnostic {
         let diagnostic = Diagnostic::new(codes::SYNTAX, format!("`{here}` is given twice"));
         let diagnostic = diagnostic.at(span).label("here again");
         let header = section(text, span.range().start).is_some();
-        let diagnostic = if header { diagnostic.hint("give one of the two another name") } else { diagnostic };
+        // `[stage]` has a name that the language gives; `[stage.a]` one of its own.
+        let before = text.get(..span.range().start).and_then(|before| before.rsplit('\n').next()).unwrap_or_default();
+        let remedy = match before.trim() {
+            "[" => "write what stands below it under the first",
+            _ => "give one of the two another name",
+        };
+        let diagnostic = if header { diagnostic.hint(remedy) } else { diagnostic };
         return match first_key(root, here, span).or_else(|| first_header(text, span)) {
             Some(first) => diagnostic.related(first, "first given here"),
             None => diagnostic,
@@ -357,6 +363,9 @@ mod tests {
         assert_eq!((all[0].message.as_str(), all[0].hints.len(), all[0].related.len()), ("`a` is given twice", 1, 1));
         let json = node.expect("goes on").to_json();
         assert_eq!(json, serde_json::json!({ "s": { "a": { "kind": 1 }, "b": { "kind": 2 }, "c": { "kind": 5 } } }));
+        assert_eq!(all[0].hints, ["give one of the two another name"]);
+        let (_, diagnostics, _) = parsed("[stage]\na = 1\n[stage]\nb = 2\n");
+        assert_eq!(diagnostics.iter().next().expect("one").hints, ["write what stands below it under the first"]);
         // What looks like a header and is none takes nothing away.
         let (node, ..) = parsed("a = [\n[{ b = 1, b = 2 }]\n]\nc = 3\n");
         assert_eq!(node.expect("goes on").to_json()["c"], 3);

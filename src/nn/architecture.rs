@@ -9,6 +9,7 @@ use crate::diag::codes;
 use crate::digest::Segment;
 use crate::types::{Dim, FeatureType, Shape, TargetType, Task};
 use mistakes::{do_not_match, does_not_join, indices_at_the_end, unknown_feature};
+use places::Places;
 use serde::{Deserialize, Serialize};
 
 /// Layers over one feature, whose flattened result is joined with that of the other towers.
@@ -101,6 +102,8 @@ pub struct Inferred {
     pub parameters: Option<u64>,
     /// The mistakes.
     pub errors: Vec<NetworkError>,
+    /// What fits and is hardly meant.
+    pub warnings: Vec<NetworkError>,
 }
 
 /// What the layers of a network may know besides their inputs.
@@ -254,9 +257,13 @@ impl Inferred {
         feature: Option<&str>,
     ) -> Option<Signal> {
         let mut rows = Vec::new();
-        let (output, errors) = sequence::walk(layers, input, cx, &mut |_, layer, before, after| {
+        let mut places = Places::default();
+        let (output, errors) = sequence::walk(layers, input, cx, &mut |index, layer, before, after| {
+            places.visit(index, layer, before, after);
             add_rows(&mut rows, tower, 0, layer, before, after, cx);
         });
+        let warnings = places.warnings.into_iter();
+        self.warnings.extend(warnings.map(|error| NetworkError { error: error.nest(path), feature: None }));
         for row in rows.iter().filter(|row: &&LayerRow| row.depth == 0) {
             self.parameters = self.parameters.and_then(|total| total.checked_add(row.parameters?));
         }
@@ -311,7 +318,7 @@ fn check_output(output: &Shape, target: &TargetType, layers: &[LayerSpec]) -> Op
         (_, _) => format!("target `{}` is one number", target.name),
     };
     let gives = match width {
-        Some(width) => format!("{width} outputs"),
+        Some(width) => format!("{width} output{}", if width.size() == Some(1) { "" } else { "s" }),
         None => output.to_string(),
     };
     let end = layers.len().checked_sub(1);
@@ -321,6 +328,12 @@ fn check_output(output: &Shape, target: &TargetType, layers: &[LayerSpec]) -> Op
     let hint = match (width, last_is_linear) {
         (Some(_), true) => "`{ linear = \"classes\" }` has as many outputs as the target asks for",
         (Some(_), false) => "end with `{ linear = \"classes\" }`: as many outputs as the target asks for",
+        (None, true) if output.rank() == 2 => {
+            "put `{ pool = \"mean\" }` or `\"flatten\"` before it, which make one vector of all; a recurrent layer gives one with `output = \"last\"`"
+        }
+        (None, _) if output.rank() == 2 => {
+            "end with `{ pool = \"mean\" }` or `\"flatten\"`, and `{ linear = \"classes\" }`"
+        }
         (None, _) => "end with `\"flatten\"`, `{ linear = \"classes\" }`",
     };
     let error = ShapeError::new(codes::CLASS_COUNT, format!("the model gives {gives}, but {asks}"))
@@ -345,13 +358,18 @@ fn check_token_output(
     {
         return None;
     }
+    let hint = match output.0.as_slice() {
+        [_, width] if !width.compatible(&wanted) => {
+            "end with `{ linear = \"classes\" }`: as many outputs as the vocabulary has tokens"
+        }
+        [_, _] => {
+            "keep the places of the sequence as they are: `{ concat = { name = …, dim = -1 } }` puts features side by side"
+        }
+        _ => "keep the places of the sequence to the end: no `pool`, no `flatten`, no last step of an `lstm`",
+    };
     let asks = Shape(vec![length, wanted]);
     let mut field: Vec<Segment> = vec!["layers".into()];
     field.extend(layers.len().checked_sub(1).map(Segment::Index));
-    let hint = match output.rank() {
-        2 => "end with `{ linear = \"classes\" }`: as many outputs as the vocabulary has tokens",
-        _ => "keep the places of the sequence to the end: no `pool`, no `flatten`, no last step of an `lstm`",
-    };
     let message = format!("the model gives {output}, but the tokens of `{}` ask for {asks}", target.name);
     let error = ShapeError::new(codes::CLASS_COUNT, message).label(format!("gives {output}")).hint(hint);
     Some(ShapeError { field, ..error })
@@ -365,5 +383,6 @@ pub fn layers_with_weights(towers: &[Tower], layers: &[LayerSpec]) -> u64 {
 
 mod mistakes;
 mod network;
+mod places;
 #[cfg(test)]
 mod tests;

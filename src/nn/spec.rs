@@ -284,9 +284,14 @@ impl<'de> Visitor<'de> for LayerVisitor {
         };
         let layer = LayerSpec::from_entry(&name, &mut map)?;
         if let Some(second) = map.next_key::<String>()? {
-            let message =
-                format!("E0135: a layer is one name, but `{second}` follows `{name}`; write it in a table of its own");
-            return Err(de::Error::custom(message));
+            // What is no layer is meant as a field of this one.
+            let remedy = match LAYERS.iter().any(|layer| layer.name == second) {
+                true => "write it in a table of its own".to_owned(),
+                false => format!("its fields stand in its own table: `{{ {name} = {{ … }} }}`"),
+            };
+            return Err(de::Error::custom(format!(
+                "E0135: a layer is one name, but `{second}` follows `{name}`; {remedy}"
+            )));
         }
         Ok(layer)
     }

@@ -209,6 +209,7 @@ impl<'a> CheckCx<'a> {
         match (wanted, found) {
             ("table", "file") => finding.hint("a stage of kind `read` makes a table of a file"),
             ("dataset", "table") => finding.hint("a stage of kind `encode` makes datasets of tables"),
+            ("table", "dataset") => finding.hint("name the table that it is made of; `predict` encodes rows itself"),
             ("tokenizer", _) => {
                 finding.hint("a stage of kind `tokenizer` learns one from a table, or loads it from a file")
             }

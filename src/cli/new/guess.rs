@@ -144,9 +144,10 @@ fn text_use(column: &ColumnProfile) -> String {
     )
 }
 
-/// How a column's texts are taken apart, as the field that says so.
+/// How a column's texts are taken apart, as the field that says so. A Chinese word in some of many English texts makes none of them
+/// Chinese.
 fn analyzer(column: &ColumnProfile) -> &'static str {
-    if column.chinese > 0 { ", analyzer = \"chinese\"" } else { "" }
+    if column.chinese * 2 > column.spaced { ", analyzer = \"chinese\"" } else { "" }
 }
 
 /// Whether a column holds sentences rather than names, numbers or times of something.
@@ -283,6 +284,16 @@ mod tests {
         ] {
             assert!(told.contains(said), "{said}\n{told}");
         }
+    }
+
+    #[test]
+    fn a_few_chinese_words_make_no_texts_chinese() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.csv");
+        let row = |row: usize| format!("a story of {row}{},{}\n", if row % 6 == 0 { " 春" } else { "" }, row % 2);
+        std::fs::write(&path, format!("note,label\n{}", (0..30).map(row).collect::<String>())).expect("written");
+        let guess = super::guess(&data::read(&path).expect("data"), Some("label")).expect("a guess");
+        assert_eq!(guess.words, [("note".to_owned(), "")]);
     }
 
     #[test]

@@ -32,7 +32,8 @@ pub(super) fn kept(row: &LayerRow, batch: u64) -> Option<u64> {
 }
 
 /// Memory for a batch; `None` while a shape is not known. All numbers are in f32, as it says; what libtorch needs for itself and for
-/// its working space comes on top.
+/// its working space comes on top. A frozen base keeps nothing for the backward pass, but its largest layer is computed all the same,
+/// before anything is kept.
 pub(super) fn memory(network: &Architecture, inferred: &Inferred, batch: u64) -> Option<String> {
     let sum = |of: &dyn Fn(&LayerRow) -> Option<u64>| {
         let trained = wholes(network, inferred).into_iter().filter(|(_, frozen)| !frozen);
@@ -42,7 +43,8 @@ pub(super) fn memory(network: &Architecture, inferred: &Inferred, batch: u64) ->
     let trained = sum(&|row| row.parameters)?.checked_mul(FLOAT)?;
     let kept_in_all = sum(&|row| kept(row, batch))?;
     let largest = inferred.rows.iter().filter_map(|row| kept(row, batch)).max().unwrap_or(0);
-    let to_train = weights.checked_add(trained.checked_mul(3)?)?.checked_add(kept_in_all)?;
+    let activations = kept_in_all.max(largest);
+    let to_train = weights.checked_add(trained.checked_mul(3)?)?.checked_add(activations)?;
     let size = numbers::bytes;
     Some(format!(
         "  a batch of {}, in f32\n    to predict  about {}: weights {}, the largest layer {}\n    \
@@ -56,7 +58,7 @@ pub(super) fn memory(network: &Architecture, inferred: &Inferred, batch: u64) ->
         size(trained),
         size(trained.checked_mul(2)?),
         size(trained),
-        size(kept_in_all),
+        size(activations),
     ))
 }
 
@@ -93,7 +95,9 @@ mod tests {
         assert!(text.contains("gradients 7.6 kB, state of Adam 15.3 kB (SGD with momentum 7.6 kB)"), "{text}");
         assert!(text.contains("activations 840 kB"), "{text}");
         let head = network(Some(Base { layers: 2, frozen: true }));
+        // The head keeps 10 numbers of a row, and the base computes 100 before: training takes no less than predicting.
         let text = memory(&head, &head.infer(), 1000).expect("known");
-        assert!(text.contains("gradients 4.0 kB") && text.contains("activations 40.0 kB"), "{text}");
+        assert!(text.contains("gradients 4.0 kB") && text.contains("activations 400 kB"), "{text}");
+        assert!(text.contains("to train    about 420 kB"), "{text}");
     }
 }

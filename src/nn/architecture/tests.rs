@@ -129,4 +129,24 @@ fn an_image_at_the_end_is_no_vector_of_classes() {
     assert_eq!(error.message, "the model gives [batch, 1, 14, 14], but target `label` has 10 classes");
     assert_eq!(error.field, path!["layers", 0]);
     assert_eq!(infer(&inputs, &[], Join::Concat, &[], None).errors[0].error.code, codes::EMPTY_MODEL);
+    let numbers = [feature("x", &[4], TensorType::F32)];
+    let one = infer(&numbers, &[], Join::Concat, &layers(json!([{ "linear": 1 }])), Some(&category(10)));
+    assert_eq!(one.errors[0].error.message, "the model gives 1 output, but target `label` has 10 classes");
+}
+
+#[test]
+fn tokens_are_told_where_they_are_taken_for_channels() {
+    let warned = |list: serde_json::Value| {
+        let tokens = feature("text", &[12], TensorType::I64);
+        let inferred = infer(&[tokens], &[], Join::Concat, &layers(list), None);
+        assert!(inferred.errors.is_empty(), "{:?}", inferred.errors);
+        inferred.warnings.into_iter().map(|warning| warning.error.field).collect::<Vec<_>>()
+    };
+    let at = |index: usize| vec![vec![Segment::from("layers"), Segment::Index(index)]];
+    let conv = json!({ "conv1d": { "out": 4, "kernel": 3 } });
+    assert_eq!(warned(json!([{ "embedding": 8 }, { "dropout": 0.1 }, conv, "flatten"])), at(2));
+    assert_eq!(warned(json!([{ "embedding": 8 }, "global_avg_pool"])), at(1));
+    assert!(warned(json!([{ "embedding": 8 }, "transpose", conv, "batch_norm", "flatten"])).is_empty());
+    assert!(warned(json!([{ "embedding": 8 }, { "lstm": 6 }, "batch_norm"])).is_empty());
+    assert!(warned(json!([{ "embedding": 8 }, "flatten", "batch_norm"])).is_empty());
 }

@@ -44,7 +44,11 @@ impl Linear {
         };
         if !Dim::Fixed(*dim).compatible(features) || !count.compatible(width) {
             let message = format!("linear has a matrix of {width} x {features}, but the embedding is {count} x {dim}");
-            return Err(error(message).label("tied to an embedding of another shape"));
+            let remedy = match count.compatible(width) {
+                true => format!("put `{{ linear = {dim} }}` before it, or leave out `tie`"),
+                false => "leave out `tie`: it is for models that give the tokens they take".to_owned(),
+            };
+            return Err(error(message).label("tied to an embedding of another shape").hint(remedy));
         }
         if self.init.is_some() {
             let message = "the matrix of a tied layer starts as the embedding does";
@@ -189,6 +193,9 @@ mod tests {
         assert_eq!(layer.parameters(&input, &tied), Some(11));
         let error = layer.infer(&input, &cx(Some((8, Dim::Fixed(12))))).expect_err("another vocabulary");
         assert_eq!(error.message, "linear has a matrix of 11 x 8, but the embedding is 12 x 8");
+        assert_eq!(error.hints, ["leave out `tie`: it is for models that give the tokens they take"]);
+        let error = layer.infer(&input, &cx(Some((6, Dim::Fixed(11))))).expect_err("other features");
+        assert_eq!(error.hints, ["put `{ linear = 6 }` before it, or leave out `tie`"]);
         let error = layer.infer(&input, &cx(None)).expect_err("no embedding");
         assert_eq!(error.message, "linear is tied to an embedding, but the network has none");
     }

@@ -55,6 +55,11 @@ fn mistakes_name_the_place_and_the_way_out() {
     );
     let two = error(json!([{ "linear": 3, "relu": {} }]));
     assert_eq!(two.1, "E0135: a layer is one name, but `relu` follows `linear`; write it in a table of its own");
+    let field = error(json!([{ "linear": 3, "bias": false }])).1;
+    assert!(
+        field.ends_with("`bias` follows `linear`; its fields stand in its own table: `{ linear = { … } }`"),
+        "{field}"
+    );
     assert_eq!(error(json!([{ "residual": ["relu", "gleu"] }])).0, "[0].residual[1]");
     assert_eq!(error(json!([{ "conv2d": { "out": 8 } }])).1, "missing field `kernel`");
 }

@@ -59,14 +59,14 @@ pub(super) fn encode(labels: &[String], frame: &DataFrame, table: &str) -> Resul
     let (rows, width) = (frame.height(), labels.len());
     let mut data = vec![0.0; rows * width];
     for (at, label) in labels.iter().enumerate() {
-        for (row, value) in values(label, frame, table)?.into_iter().enumerate() {
+        for (row, value) in values(label, frame, &format!("`{table}`"))?.into_iter().enumerate() {
             data[row * width + at] = value;
         }
     }
     Ok(Tensor::of_rows(rows, &[width as u64], TensorData::F32(data)))
 }
 
-/// A label's column as 0 and 1.
+/// A label's column as 0 and 1; `table` names it in messages.
 fn values(label: &str, frame: &DataFrame, table: &str) -> Result<Vec<f32>, StageError> {
     let column = super::labels::column(frame, label)?;
     let wrong = |error| StageError::data(format!("column `{label}`: {error}"));
@@ -75,7 +75,7 @@ fn values(label: &str, frame: &DataFrame, table: &str) -> Result<Vec<f32>, Stage
     let value = |(row, value): (usize, &Option<f64>)| match value {
         None => Err(null_label(label, row)),
         Some(value) if *value == 0.0 || *value == 1.0 => Ok(*value as f32),
-        Some(value) => Err(StageError::data(format!("label `{label}` is {value} in row {} of `{table}`", row + 1))
+        Some(value) => Err(StageError::data(format!("label `{label}` is {value} in row {} of {table}", row + 1))
             .note("rows are counted from 1")
             .hint("a label is 0 or 1, or a bool; make it one in a `table` stage before")),
     };
@@ -103,7 +103,9 @@ mod tests {
             df!["a" => [Some(1_i64), Some(2), Some(0)], "b" => [Some(1_i64), None, Some(0)], "c" => [0_i64, 0, 0]]
                 .unwrap();
         let fit = |label: &str| MultiLabelTarget(vec![label.into()]).fit(&frame).unwrap_err().message;
-        assert_eq!(fit("a"), "label `a` is 2 in row 2 of `the training table`");
+        assert_eq!(fit("a"), "label `a` is 2 in row 2 of the training table");
+        let encoded = |label: &str| encode(&[label.to_owned()], &frame, "split.test").unwrap_err().message;
+        assert_eq!(encoded("a"), "label `a` is 2 in row 2 of `split.test`");
         assert_eq!(fit("b"), "target `b` is null in row 2");
         assert_eq!(fit("c"), "no training row has the label `c`");
     }

@@ -7,6 +7,7 @@
 //! | `number` | `f32`, standardised by the training rows unless `scale = "none"` | numbers |
 //! | `multi_label` | `f32` 0 or 1 for each of its columns | bools, numbers 0 and 1 |
 
+use super::classes;
 use super::exact::mean_and_std;
 use super::labels::{Labels, numbers, scalable};
 use super::multi_label::MultiLabelTarget;
@@ -162,7 +163,7 @@ impl Target {
             Self::Category(target) => {
                 let classes = target.classes.as_ref().map(|classes| texts(classes));
                 if let Some(classes) = &classes {
-                    check_classes(classes, column, cx);
+                    classes::check(classes, column, cx);
                 }
                 Task::Category { classes }
             }
@@ -194,8 +195,8 @@ impl Target {
             Self::MultiLabel(target) => Ok(fitted(target.fit(frame)?, None)),
             Self::Category(target) => {
                 let classes = match &target.classes {
-                    Some(classes) => texts(classes),
-                    None => classes_of(column, frame)?,
+                    Some(classes) => classes::listed(column, texts(classes), frame)?,
+                    None => classes::learnt(column, frame)?,
                 };
                 Ok(fitted(Task::Category { classes: Some(classes) }, None))
             }
@@ -248,38 +249,8 @@ fn wrong_type(target: &Target, column: &str, dtype: &DType, place: &Path, cx: &m
     .hint(hint);
 }
 
-fn check_classes(classes: &[String], column: &str, cx: &mut CheckCx<'_>) {
-    let place = path!["target", column, "category", "classes"];
-    if classes.len() < 2 {
-        cx.error(place, codes::OUT_OF_RANGE, "a category has at least 2 classes")
-            .label(format!("{} given", classes.len()));
-        return;
-    }
-    let twice = classes.iter().enumerate().find(|(index, class)| classes[..*index].contains(class));
-    if let Some((index, class)) = twice {
-        let place = path!["target", column, "category", "classes", index];
-        cx.error(place, codes::OUT_OF_RANGE, format!("class `{class}` is listed twice")).label("the second time");
-    }
-}
-
 fn texts(values: &[Value]) -> Vec<String> {
     values.iter().map(|value| value.0.clone()).collect()
-}
-
-fn classes_of(column: &str, frame: &DataFrame) -> Result<Vec<String>, StageError> {
-    let labels = Labels::of(frame, column)?;
-    let (counts, null) = labels.counts()?;
-    if let Some(row) = null {
-        return Err(null_label(column, row));
-    }
-    let mut classes: Vec<String> = counts.into_keys().collect();
-    labels.sort(&mut classes);
-    if classes.len() < 2 {
-        let only = list(classes.iter().map(String::as_str), 2);
-        return Err(StageError::data(format!("target `{column}` has one class in the training rows: {only}"))
-            .hint("a classifier needs at least 2 classes there; look at how the table was split"));
-    }
-    Ok(classes)
 }
 
 pub(super) fn null_label(column: &str, row: usize) -> StageError {
@@ -324,13 +295,18 @@ impl BinaryTarget {
         let seen = list(values.iter().map(String::as_str), 6);
         let found = values.len();
         values.retain(|value| *value != positive);
-        match values.as_slice() {
-            [negative] if found == 2 => Ok((positive, Some(negative.clone()))),
-            _ => Err(StageError::data(format!(
-                "target `{column}` should have two values in the training rows, `{positive}` and another; it has {seen}"
-            ))
-            .hint("more than two values are a `category`, and measures a `number`")),
-        }
+        let remedy = match (found, values.as_slice()) {
+            (2, [negative]) => return Ok((positive, Some(negative.clone()))),
+            (2, [.., last]) => {
+                format!("`positive` is one of them: target.{column} = {{ binary = {{ positive = \"{last}\" }} }}")
+            }
+            (0 | 1, _) => "yes and no have to be there to be told apart; look at how the table was split".to_owned(),
+            _ => "more than two values are a `category`, and measures a `number`".to_owned(),
+        };
+        Err(StageError::data(format!(
+            "target `{column}` should have two values in the training rows, `{positive}` and another; it has {seen}"
+        ))
+        .hint(remedy))
     }
 }
 

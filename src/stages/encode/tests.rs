@@ -166,6 +166,8 @@ fn binary_targets_of_bools_numbers_and_text() {
     assert_eq!(target("{ binary = { positive = 'f' } }", "sex").unwrap(), [1.0, 0.0, 1.0, 0.0]);
     assert!(target("'binary'", "sex").unwrap_err().message.contains("which value of target `sex` is yes"));
     assert!(target("'binary'", "year").unwrap_err().message.contains("two values"));
+    let misspelt = target("{ binary = { positive = 'female' } }", "sex").unwrap_err();
+    assert_eq!(misspelt.hints, ["`positive` is one of them: target.sex = { binary = { positive = \"m\" } }"]);
 }
 
 #[test]

@@ -229,6 +229,10 @@ layers = [
             let giver = found.as_ref().and_then(|(base, count)| base::own_paths(mistake, base, *count));
             report(mistake, &network.inputs, spec, giver, cx);
         }
+        // A base was looked at where it was described.
+        for warning in inferred.warnings.iter().filter(|_| found.is_none()) {
+            report(warning, &network.inputs, spec, None, cx);
+        }
         match inferred.output.filter(|_| inferred.errors.is_empty()) {
             // As far as it is known: what a model that begins with this one is checked against.
             Some(output) => Outputs::one("model", ArtifactType::Model(network.filled(output).model_type(false))),

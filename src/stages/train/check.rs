@@ -2,6 +2,7 @@
 
 use super::batch;
 use super::kind::{CURVES, GRADIENTS, HISTORY, MODEL, STATE};
+use super::logits;
 use super::single_row;
 use super::spec::TrainSpec;
 use crate::diag::{codes, did_you_mean, list};
@@ -30,6 +31,7 @@ pub(super) fn check(spec: &TrainSpec, cx: &mut CheckCx<'_>) -> Outputs {
     if let (Some(model), Some(data)) = (model, data) {
         data_fits(spec, model, data, cx);
         single_row::check(spec, model, data, cx);
+        logits::check(spec, model, cx);
     }
     if let (Some(model), Some(validation)) = (model, validation) {
         validation_fits(spec, model, validation, cx);
@@ -285,10 +287,21 @@ fn metric(field: &str, metric: &str, place: Path, spec: &TrainSpec, task: Option
 fn data_fits(spec: &TrainSpec, model: &ModelType, data: &DatasetType, cx: &mut CheckCx<'_>) {
     if let Some(why) = model.misfit(data) {
         let message = format!("`{}` is not the data that the model was made for: {why}", spec.data);
+        let other_target = ModelType { target: None, ..model.clone() }.misfit(data).is_none();
+        let remedy = match (model.trained, other_target) {
+            (false, _) => "give the `model` stage this dataset as its `data`".to_owned(),
+            (true, true) => {
+                format!(
+                    "a `model` stage with these data and `base = \"{}\"` begins with its layers and weights",
+                    spec.model
+                )
+            }
+            (true, false) => "encode it with the sizes and the names that the model's data have".to_owned(),
+        };
         cx.error(path!["data"], codes::DATASETS_DIFFER, message)
             .from_stage(&spec.model, "the model")
             .from_stage(&spec.data, "the data")
-            .hint("give the `model` stage this dataset as its `data`");
+            .hint(remedy);
     }
 }
 

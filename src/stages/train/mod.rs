@@ -3,6 +3,7 @@
 mod batch;
 mod check;
 mod kind;
+mod logits;
 mod ranking;
 mod run;
 mod single_row;

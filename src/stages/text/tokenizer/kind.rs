@@ -175,22 +175,26 @@ fn check_learnt(spec: &TokenizerSpec, model: TokenizerModel, cx: &mut CheckCx<'_
         let message = format!("`{key}` does not go with model = \"{}\"", model.name());
         cx.error(path![key], codes::CONFLICT, message).label(why);
     }
-    check_special(spec, cx);
+    check_special(spec, model.special(), cx);
 }
 
-/// Two roles that must be told apart have two tokens.
-fn check_special(spec: &TokenizerSpec, cx: &mut CheckCx<'_>) {
-    let names = spec.special.names();
-    let roles = names.roles();
-    for (index, (role, token)) in roles.iter().enumerate() {
+/// Two roles that must be told apart have two tokens; `usual` are those of roles that are not named.
+fn check_special(spec: &TokenizerSpec, usual: SpecialNames, cx: &mut CheckCx<'_>) {
+    let given = spec.special.names();
+    let (named, all) = (given.roles(), given.clone().or(usual));
+    for (index, (role, token)) in named.into_iter().enumerate() {
         let Some(token) = token else { continue };
-        let place = path!["special", *role];
+        let place = path!["special", role];
         if token.is_empty() {
             cx.error(place, codes::OUT_OF_RANGE, format!("`special.{role}` is empty"));
             continue;
         }
-        let same = roles[..index].iter().find(|(_, other)| *other == Some(token));
-        if let Some((other, _)) = same.filter(|(other, _)| !(*role == "eos" && *other == "bos")) {
+        // Of two that are named the second is told.
+        let told_here = |at: usize| at != index && (at < index || named[at].1.is_none());
+        let mut others = all.roles().into_iter().enumerate().filter(|(at, _)| told_here(*at)).map(|(_, other)| other);
+        let may_share = |other: &str| matches!((role, other), ("bos", "eos") | ("eos", "bos"));
+        let same = others.find(|(other, text)| *text == Some(token) && !may_share(other));
+        if let Some((other, _)) = same {
             cx.error(place, codes::CONFLICT, format!("`special.{role}` is `{token}`, and so is `special.{other}`"))
                 .label("one token for two things that have to be told apart")
                 .hint("only `bos` and `eos` may be one token");
@@ -229,7 +233,7 @@ fn check_loaded(spec: &TokenizerSpec, file: &Ref, cx: &mut CheckCx<'_>) {
     for (key, _, why) in stray.into_iter().filter(|(_, given, _)| *given) {
         cx.error(path![key], codes::CONFLICT, format!("`{key}` does not go with `load`")).label(why);
     }
-    check_special(spec, cx);
+    check_special(spec, SpecialNames::default(), cx);
 }
 
 fn check_texts(spec: &TokenizerSpec, from: &Ref, cx: &mut CheckCx<'_>) {
