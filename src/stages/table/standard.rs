@@ -297,6 +297,7 @@ fn what_would_be_taken_for_something_else_is_refused() {
     let bench = bench();
     for (query, says) in [
         ("WITH t AS (SELECT at FROM t) SELECT at FROM t", "`t` is an input already"),
+        ("WITH u AS (SELECT at FROM t), u AS (SELECT 1 AS at) SELECT at FROM u", "WITH makes a table `u` already"),
         ("SELECT y.at FROM (WITH x AS (SELECT at FROM t) SELECT at FROM x) AS y", "a WITH stands at the beginning"),
         (
             "SELECT at FROM t WHERE at IN (WITH x AS (SELECT at FROM t) SELECT at FROM x)",
