@@ -197,7 +197,8 @@ fn declared(df: DataFrame, spec: &Spec) -> Result<DataFrame, StageError> {
             .at(path!["types", &unfitting.rule]));
     }
     let height = df.height();
-    let columns = crate::frame::file::cast_declared(df.into_columns(), &rules)?;
+    let columns = crate::frame::file::cast_declared(df.into_columns(), &rules);
+    let columns = columns.map_err(|bad| StageError::from(bad).at(path!["types"]))?;
     let df = DataFrame::new(height, columns);
     df.map_err(|error| StageError::from(BadFile::polars("make a table of the rows", &error)))
 }

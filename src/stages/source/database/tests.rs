@@ -131,6 +131,13 @@ fn a_definition_that_is_no_text_is_told() {
 }
 
 #[test]
+fn a_value_that_is_not_of_its_declared_type_is_told_where_that_stands() {
+    let error = failure("path = \"shop.db\"\nquery = \"SELECT note FROM orders\"\ntypes = { note = \"date\" }");
+    assert!(error.message.starts_with("row 1, column `note`: found `it's`"), "{}", error.message);
+    assert_eq!(crate::digest::dotted(&error.at.expect("a place")), "types");
+}
+
+#[test]
 fn a_float_as_text_is_written_as_one() {
     let query = "SELECT 10.0 AS a UNION ALL VALUES (2.5), (7), ('x'), (1e300)";
     let (_, df) =

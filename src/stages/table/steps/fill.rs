@@ -171,6 +171,9 @@ impl Fill {
             Self::Within(within) => Self::Learned(within.take).output(dtype),
             Self::Learned(Learned::Mean | Learned::Median) if dtype.is_integer() => Ok(DType::F64),
             Self::Learned(Learned::Mean | Learned::Median) if dtype.is_float() => same(),
+            Self::Learned(Learned::Mean | Learned::Median) if dtype.is_numeric() => {
+                Err("a column of floats or whole numbers")
+            }
             Self::Learned(Learned::Mean | Learned::Median) => Err("a column of numbers"),
             Self::Learned(Learned::Min | Learned::Max) if dtype.is_numeric() || dtype.is_temporal() => same(),
             Self::Learned(Learned::Min | Learned::Max) => Err("a column of numbers or times"),
