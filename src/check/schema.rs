@@ -29,6 +29,28 @@ impl FieldSchema {
 
     /// The keys that may stand in the table at a path, sorted.
     pub(super) fn fields(&self, path: &[Segment]) -> Vec<Field> {
+        let mut fields: Vec<Field> = self.at(path).into_iter().flat_map(properties).collect();
+        fields.sort_by(|a, b| a.name.cmp(&b.name));
+        fields.dedup_by(|a, b| a.name == b.name);
+        fields
+    }
+
+    /// The names that may stand as a text at a path, in the order of the documentation.
+    pub(super) fn names(&self, path: &[Segment]) -> Vec<String> {
+        let mut found: Vec<String> = Vec::new();
+        for schema in self.at(path) {
+            let listed = schema.get("enum").and_then(Value::as_array).into_iter().flatten();
+            for name in schema.get("const").into_iter().chain(listed).filter_map(Value::as_str) {
+                if !found.iter().any(|other| other == name) {
+                    found.push(name.to_owned());
+                }
+            }
+        }
+        found
+    }
+
+    /// What may stand at a path: every plain schema.
+    fn at(&self, path: &[Segment]) -> Vec<&Value> {
         let mut here = Vec::new();
         self.flatten(&self.root, DEPTH, &mut here);
         for segment in path {
@@ -40,10 +62,7 @@ impl FieldSchema {
             }
             here = next;
         }
-        let mut fields: Vec<Field> = here.iter().flat_map(|schema| properties(schema)).collect();
-        fields.sort_by(|a, b| a.name.cmp(&b.name));
-        fields.dedup_by(|a, b| a.name == b.name);
-        fields
+        here
     }
 
     /// Every plain object schema that a schema stands for: references followed, alternatives taken apart.

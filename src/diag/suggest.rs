@@ -23,24 +23,38 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("double", "f64"),
     ("download", "fetch"),
     ("drop_duplicates", "dedupe"),
+    ("dropna", "filter"),
+    ("dtypes", "types"),
     ("ffill", "forward"),
     ("fillna", "fill"),
     ("float", "f64"),
+    ("float32", "f32"),
+    ("float64", "f64"),
     ("groupby", "group"),
     ("int", "i64"),
+    ("int16", "i16"),
+    ("int32", "i32"),
+    ("int64", "i64"),
+    ("int8", "i8"),
     ("integer", "i64"),
+    ("iso-8859-1", "latin1"),
     ("learning_rate", "lr"),
     ("load", "read"),
     ("melt", "unpivot"),
     ("merge", "join"),
+    ("mode", "most_frequent"),
     ("mutate", "derive"),
     ("order_by", "sort"),
+    ("ordinal", "index"),
+    ("outer", "full"),
     ("query", "sql"),
     ("resample", "group"),
     ("string", "str"),
+    ("subset", "by"),
     ("timestamp", "datetime"),
     ("union", "concat"),
     ("upsample", "complete"),
+    ("validate", "matches"),
     ("varchar", "str"),
     ("where", "filter"),
     ("with_columns", "derive"),
@@ -156,6 +170,9 @@ mod tests {
         assert_eq!(nearest("ffill", ["backward", "forward"]), Some("forward"));
         assert_eq!(nearest("merge", ["derive", "join"]), Some("join"));
         assert_eq!(nearest("melt", ["pivot", "unpivot"]), Some("unpivot"));
+        assert_eq!(nearest("outer", ["inner", "left", "full"]), Some("full"));
+        assert_eq!(nearest("float64", ["f32", "f64", "date"]), Some("f64"));
+        assert_eq!(nearest("ISO-8859-1", ["utf8", "latin1"]), Some("latin1"));
         assert_eq!(nearest("resample", ["sample", "group"]), Some("group"));
         assert_eq!(nearest("resample", ["sample"]), Some("sample"));
     }
