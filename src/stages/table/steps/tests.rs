@@ -112,7 +112,9 @@ fn check_finds_mistakes_in_every_step() {
     assert_eq!(codes(r#"{ cast = { year = "date" } }"#), ["E0214"]);
     assert_eq!(codes(r#"{ cast = { "x_*" = "i32" } }"#), ["E0219"]);
     assert_eq!(codes(r#"{ rename = { yeer = "y" } }"#), ["E0213"]);
+    assert_eq!(codes(r#"{ rename = { yeer = "y" } }, { filter = "y > 2007" }, { sort = { by = "y" } }"#), ["E0213"]);
     assert_eq!(codes(r#"{ rename = { year = "sex" } }"#), ["E0215"]);
+    assert_eq!(codes(r#"{ rename = { year = "sex" } }, { filter = "sex > 2007" }"#), ["E0215"]);
     assert!(codes(r#"{ rename = { year = "sex", sex = "year" } }"#).is_empty());
     assert_eq!(codes(r#"{ clean = { columns = "yeer" } }"#), ["E0213"]);
     assert_eq!(codes(r#"{ clean = { columns = ["sex", "year"] } }"#), ["E0214"]);
