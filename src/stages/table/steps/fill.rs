@@ -3,7 +3,7 @@
 mod within;
 
 use super::super::columns::{OneOrMany, is_pattern, select, wrong_type};
-use super::super::scalar::Scalar;
+use super::super::scalar::{MOMENTS, Scalar};
 use super::{Rule, Tables};
 use crate::diag::{codes, did_you_mean, list};
 use crate::frame::{FloatSums, failed, fixed_expr, from_polars, one_zero, to_polars};
@@ -199,10 +199,12 @@ impl Fill {
         }
     }
 
-    /// The text, where it stands for a moment of a type that polars reads none as, such as `datetime[ns, UTC]`.
+    /// The text, where it stands for a moment: it is written as in csv files, of which polars reads some alone, and none of types such as
+    /// `datetime[ns, UTC]`.
     fn moment_of(&self, dtype: &DType) -> Option<Scalar> {
-        match (self, dtype) {
-            (Self::Text(text), DType::Other(_)) => Some(Scalar::Text(text.clone())),
+        let is_moment = matches!(dtype, DType::Date | DType::Time | DType::Other(_)) || dtype.is_datetime();
+        match self {
+            Self::Text(text) if is_moment => Some(Scalar::Text(text.clone())),
             _ => None,
         }
     }
@@ -313,7 +315,8 @@ impl Rule for Fills {
                             codes::OUT_OF_RANGE,
                             format!("column `{name}` is {dtype}, which cannot hold this value"),
                         )
-                        .label(format!("not a value of {dtype}"));
+                        .label(format!("not a value of {dtype}"))
+                        .maybe_hint(dtype.is_temporal().then(|| MOMENTS.to_owned()));
                     }
                     Ok(dtype) => output.columns[index].dtype = dtype,
                     Err(wanted) => {

@@ -282,6 +282,17 @@ fn a_value_that_a_type_cannot_hold_is_named_with_its_row() {
 }
 
 #[test]
+fn moments_are_filled_in_as_csv_files_have_them() {
+    let at = r#"{ derive = { at = "CAST('2024-01-01 00:00:00' AS TIMESTAMP) + INTERVAL '1 day' * body_mass_g" } }"#;
+    for moment in ["2024-02-03 10:00", "2024-02-03 10:00:00", "2024-02-03T10:00:00"] {
+        let text = r#"{ filter = "body_mass_g IS NULL" }, { derive = { at = "CAST(at AS VARCHAR)" } }"#;
+        let df = steps(&format!("{at}, {{ fill = {{ at = \"{moment}\" }} }}, {text}"));
+        assert_eq!(texts(&df, "at"), vec![Some("2024-02-03 10:00:00".to_owned()); 2], "{moment}");
+    }
+    assert_eq!(codes(&format!("{at}, {{ fill = {{ at = \"soon\" }} }}")), ["E0136"]);
+}
+
+#[test]
 fn numbers_that_are_none_become_null() {
     let mut bench = Bench::default();
     let values = [1.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY];
