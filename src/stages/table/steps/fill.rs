@@ -353,3 +353,28 @@ impl Rule for Fills {
         Ok(if exprs.is_empty() { lf } else { lf.with_columns(exprs) })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::stepwise::Table;
+    use super::super::super::testing::{findings, penguins, run, table_input};
+    use crate::stage::testing::Bench;
+
+    #[test]
+    fn moments_are_written_as_in_csv_files() {
+        let mut bench = Bench::default();
+        table_input(&mut bench, "t", penguins());
+        let at = r#"{ derive = { at = "CAST('2024-01-01 00:00:00' AS TIMESTAMP) + INTERVAL '1 day' * body_mass_g" } }"#;
+        let text = r#"{ filter = "body_mass_g IS NULL" }, { derive = { at = "CAST(at AS VARCHAR)" } }"#;
+        let fields = |moment: &str, more: &str| {
+            format!("from = \"t\"\nsteps = [{at}, {{ fill = {{ at = \"{moment}\" }} }}, {more}]")
+        };
+        for moment in ["2024-02-03 10:00", "2024-02-03 10:00:00", "2024-02-03T10:00:00"] {
+            let df = run::<Table>(&bench, &fields(moment, text)).expect("it runs").remove(0).1;
+            let texts: Vec<_> = df.column("at").expect("there").str().expect("texts").iter().flatten().collect();
+            assert_eq!(texts, ["2024-02-03 10:00:00"; 2], "{moment}");
+        }
+        let found = findings::<Table>(&bench, &fields("soon", ""));
+        assert_eq!(found, [("E0136".to_owned(), "column `at` is datetime, which cannot hold this value".to_owned())]);
+    }
+}
