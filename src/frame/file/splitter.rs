@@ -298,6 +298,10 @@ impl<'a> Splitter<'a> {
             .note(format!("line {line}: {shown}"))
             .maybe_hint(row.contains('\r').then(|| ALIKE.to_owned()))
             .maybe_hint(separator.map(|mark| format!("if `{mark}` stands between fields: `separator = \"{mark}\"`")))
+            .maybe_hint((expected == 1 && separator.is_none() && self.layout.names.is_empty()).then(|| {
+                "if the column names stand in a line further down: `skip_rows` leaves out what is before them"
+                    .to_owned()
+            }))
             .hint("mend the line, or say what separates and encloses fields with `separator` and `quote`")
             .hint(LEAVE_OUT)
     }

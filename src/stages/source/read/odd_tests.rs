@@ -178,6 +178,7 @@ fn other_marks_between_fields_and_in_numbers_are_named() {
     };
     let found = hints(b"a;b\n1,5;2\n", "");
     assert_eq!(found[0], "if `;` stands between fields: `separator = \";\"`");
+    assert!(hints(b"Report\na,b\n1,2\n", "")[0].starts_with("if the column names stand in a line further down"));
     let found = hints(b"a;b\n1,5;2\n", "separator = \";\"\ntypes = { a = \"f64\" }");
     assert_eq!(found[0], "if `1,5` is a number, say how it is written: `decimal = \",\"`");
     let found = hints(b"a;b\n1,5;2\n", "separator = \";\"\ntypes = { a = \"date\" }");
