@@ -12,7 +12,7 @@ use super::labels::{Labels, numbers, scalable};
 use super::multi_label::MultiLabelTarget;
 use super::token_targets::{MaskedTokenTarget, NextTokenTarget};
 use super::{Tensor, TensorData};
-use crate::diag::{codes, list};
+use crate::diag::{codes, did_you_mean, list};
 use crate::path;
 use crate::stage::{CheckCx, Path, StageError};
 use crate::types::{DType, Dim, Masking, Task, TokenizerType};
@@ -329,7 +329,12 @@ impl BinaryTarget {
             _ => Err(StageError::data(format!(
                 "target `{column}` should have two values in the training rows, `{positive}` and another; it has {seen}"
             ))
-            .hint("more than two values are a `category`, and measures a `number`")),
+            .hint(match found {
+                0 | 1 => "take training rows that hold both".to_owned(),
+                2 => did_you_mean(&positive, values.iter().map(String::as_str))
+                    .unwrap_or_else(|| "`positive` is one of these".to_owned()),
+                _ => "more than two values are a `category`, and measures a `number`".to_owned(),
+            })),
         }
     }
 }

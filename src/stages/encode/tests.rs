@@ -166,6 +166,7 @@ fn binary_targets_of_bools_numbers_and_text() {
     assert_eq!(target("{ binary = { positive = 'f' } }", "sex").unwrap(), [1.0, 0.0, 1.0, 0.0]);
     assert!(target("'binary'", "sex").unwrap_err().message.contains("which value of target `sex` is yes"));
     assert!(target("'binary'", "year").unwrap_err().message.contains("two values"));
+    assert_eq!(target("{ binary = { positive = 'F' } }", "sex").unwrap_err().hints, ["did you mean `f`?"]);
 }
 
 #[test]
