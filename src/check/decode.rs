@@ -109,6 +109,9 @@ impl<'a> Decoder<'a> {
                 self.unknown_beside(entry, stage, &path)
             }
             DecodeError::MissingField { path, field } => vec![self.missing_field(entry, stage, &path, &field)],
+            DecodeError::Invalid { path, message } if is_unknown(&path, &message) => {
+                vec![self.unknown_field(entry, stage, &path)]
+            }
             DecodeError::Invalid { path, message } if follows_from_hole(entry, &path, &message) => Vec::new(),
             DecodeError::Invalid { path, message } => {
                 let message = self.no_name(entry, stage, &path).filter(|_| is_of_choice(&message)).unwrap_or(message);
@@ -210,6 +213,12 @@ impl<'a> Decoder<'a> {
             .label(format!("without `{field}`"))
             .maybe_hint(hint)
     }
+}
+
+/// Whether serde refuses the last key of the path, where a table says itself which it takes.
+fn is_unknown(path: &[Segment], message: &str) -> bool {
+    let name = message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
+    matches!((path.last(), name), (Some(Segment::Key(key)), Some(name)) if key == name)
 }
 
 /// Whether serde says of a value that it is neither a name nor a table with one.
