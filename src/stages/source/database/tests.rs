@@ -138,6 +138,22 @@ fn a_value_that_is_not_of_its_declared_type_is_told_where_that_stands() {
 }
 
 #[test]
+fn a_misspelt_name_is_no_text() {
+    let bench = bench();
+    for (query, part) in [("SELECT \"nore\" FROM orders", 7..13), ("SELECT id FROM orders ORDER BY \"nore\"", 31..37)] {
+        let fields = format!("path = \"shop.db\"\nquery = '{query}'");
+        let findings = bench.check::<Database>(&fields).1;
+        let [finding] = findings.as_slice() else { panic!("{findings:?}") };
+        assert!(finding.diagnostic.message.starts_with("no such column: \"nore\""), "{}", finding.diagnostic.message);
+        assert_eq!(finding.part, Some(part), "{query}");
+    }
+    let fields = "path = \"shop.db\"\nquery = \"SELECT id FROM orders ORDER BY nore\"";
+    assert_eq!(bench.check::<Database>(fields).1[0].part, Some(31..35));
+    let fields = "path = \"shop.db\"\nquery = 'SELECT \"note\" FROM orders'";
+    assert!(bench.check::<Database>(fields).1.is_empty());
+}
+
+#[test]
 fn a_float_as_text_is_written_as_one() {
     let query = "SELECT 10.0 AS a UNION ALL VALUES (2.5), (7), ('x'), (1e300)";
     let (_, df) =
