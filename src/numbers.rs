@@ -163,12 +163,25 @@ pub fn rate(per_second: f64, unit: &str) -> String {
 /// Values as at most `width` bars, each the mean of its share of them, between the least and greatest: `▇▅▃▂▂▁▁`.
 #[must_use]
 pub fn sparkline(values: &[f64], width: usize) -> String {
+    bars(values, width, None)
+}
+
+/// Counts as at most `width` bars, each the mean of its share of them, from nothing to the greatest: `▃▇▆▁`. One that is half as large
+/// is half as high, as in any histogram.
+#[must_use]
+pub fn histogram(counts: &[f64], width: usize) -> String {
+    bars(counts, width, Some(0.0))
+}
+
+/// The bars, from `floor` or else from the least of them on.
+fn bars(values: &[f64], width: usize, floor: Option<f64>) -> String {
     const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let bars = values.len().min(width);
     let share = |bar: usize| &values[bar * values.len() / bars..(bar + 1) * values.len() / bars];
     let shown: Vec<f64> = (0..bars).map(share).map(|part| part.iter().sum::<f64>() / part.len() as f64).collect();
     let finite = || shown.iter().copied().filter(|value| value.is_finite());
-    let (least, most) = (finite().fold(f64::INFINITY, f64::min), finite().fold(f64::NEG_INFINITY, f64::max));
+    let least = floor.unwrap_or_else(|| finite().fold(f64::INFINITY, f64::min));
+    let most = finite().fold(f64::NEG_INFINITY, f64::max);
     let bar = |value: &f64| match value {
         value if !value.is_finite() => '!',
         _ if most <= least => BARS[0],
@@ -268,5 +281,14 @@ mod tests {
         assert_eq!(sparkline(&(0..800).map(|step| -f64::from(step)).collect::<Vec<_>>(), 7), "▇▆▅▄▃▂▁");
         assert_eq!(sparkline(&[1.0, f64::NAN], 4), "▁!");
         assert_eq!(sparkline(&[], 4), "");
+    }
+
+    #[test]
+    fn a_histogram_begins_at_nothing() {
+        assert_eq!(histogram(&[440.0, 437.0, 434.0, 433.0], 16), "▇▇▇▇");
+        assert_eq!(histogram(&[6.0, 3.0, 0.0], 16), "▇▄▁");
+        assert_eq!(histogram(&[1.0, 1.0, 6.0, 6.0], 2), "▂▇");
+        assert_eq!(histogram(&[0.0, 0.0], 4), "▁▁");
+        assert_eq!(histogram(&[], 4), "");
     }
 }

@@ -113,13 +113,34 @@ impl<'a> Decoder<'a> {
                 let beside = self.unknown_beside(entry, stage, &path);
                 [vec![self.missing_field(entry, stage, &path, &field)], beside].concat()
             }
+            DecodeError::Invalid { path, message } if is_unknown(&path, &message) => {
+                vec![self.unknown_field(entry, stage, &path)]
+            }
             DecodeError::Invalid { path, message } if follows_from_hole(entry, &path, &message) => Vec::new(),
             DecodeError::Invalid { path, message } => {
+                let message = self.no_name(entry, stage, &path).filter(|_| is_of_choice(&message)).unwrap_or(message);
                 let hint = self.instead(entry, stage, &path, &message);
                 let beside = if about_fields(&message) { self.unknown_beside(entry, stage, &path) } else { Vec::new() };
                 [vec![invalid(entry, self.sources, &path, &message).maybe_hint(hint)], beside].concat()
             }
         }
+    }
+
+    /// What serde would say of a text in the place of a number or a boolean, where one of some names is wanted and nothing else: what it
+    /// says of those speaks of tables, which none of the names has.
+    fn no_name(&mut self, entry: &StageEntry, stage: &'static dyn Stage, path: &[Segment]) -> Option<String> {
+        let located = entry.locate(path);
+        if !located.exact || !matches!(located.node.data, Data::Bool(_) | Data::Int(_) | Data::Float(_)) {
+            return None;
+        }
+        let real = entry.node.real_path(path);
+        let schema = self.schema(stage);
+        let names = schema.names(&real);
+        if names.is_empty() || !schema.fields(&real).is_empty() {
+            return None;
+        }
+        let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
+        Some(format!("unknown variant `{}`, expected one of {}", located.node.plain(), names.join(", ")))
     }
 
     /// What to write in the place of a value of the wrong type.
@@ -202,6 +223,17 @@ impl<'a> Decoder<'a> {
             .label(format!("without `{field}`"))
             .maybe_hint(hint)
     }
+}
+
+/// Whether serde refuses the last key of the path, where a table says itself which it takes.
+fn is_unknown(path: &[Segment], message: &str) -> bool {
+    let name = message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
+    matches!((path.last(), name), (Some(Segment::Key(key)), Some(name)) if key == name)
+}
+
+/// Whether serde says of a value that it is neither a name nor a table with one.
+fn is_of_choice(message: &str) -> bool {
+    message.starts_with("invalid type: ") && message.ends_with("expected string or map")
 }
 
 /// The field that is missing, where that is one, and one stands there that is not known: `input` for `from`.

@@ -30,6 +30,9 @@ pub(super) fn instead(node: &Node, key: &str, expected: &str, fields: &[Field]) 
         },
         _ => match &node.data {
             Data::Str(text) if fits(text, expected) => Some(format!("without quotes: `{text}`")),
+            Data::Bool(_) | Data::Int(_) | Data::Float(_) if expected == "a string" => {
+                Some(format!("in quotes: `\"{}\"`", node.plain()))
+            }
             _ => None,
         },
     }
@@ -106,6 +109,14 @@ mod tests {
         {
             assert_eq!(for_text(text, expected), None, "{text}");
         }
+    }
+
+    #[test]
+    fn quotes_are_too_few_where_a_text_is_wanted() {
+        let hint = |data: Data| instead(&node(data), "tolerance", "a string", &[]);
+        assert_eq!(hint(Data::Int(4)).as_deref(), Some("in quotes: `\"4\"`"));
+        assert_eq!(hint(Data::Bool(true)).as_deref(), Some("in quotes: `\"true\"`"));
+        assert_eq!(hint(Data::Table(Vec::new())), None);
     }
 
     #[test]

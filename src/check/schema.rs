@@ -35,16 +35,21 @@ impl FieldSchema {
         fields
     }
 
-    /// The texts that may stand at a path, where they are given one by one, in the order of their definition.
+    /// The names that may stand as a text at a path, in the order of the documentation.
     pub(super) fn names(&self, path: &[Segment]) -> Vec<String> {
-        let listed = |schema: &Value| {
-            let several = schema.get("enum").and_then(Value::as_array).into_iter().flatten();
-            several.chain(schema.get("const")).filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>()
-        };
-        self.at(path).into_iter().flat_map(listed).collect()
+        let mut found: Vec<String> = Vec::new();
+        for schema in self.at(path) {
+            let listed = schema.get("enum").and_then(Value::as_array).into_iter().flatten();
+            for name in schema.get("const").into_iter().chain(listed).filter_map(Value::as_str) {
+                if !found.iter().any(|other| other == name) {
+                    found.push(name.to_owned());
+                }
+            }
+        }
+        found
     }
 
-    /// Every plain schema that a value at a path may follow.
+    /// What may stand at a path: every plain schema.
     fn at(&self, path: &[Segment]) -> Vec<&Value> {
         let mut here = Vec::new();
         self.flatten(&self.root, DEPTH, &mut here);

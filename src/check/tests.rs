@@ -35,6 +35,17 @@ struct MakeSpec {
     columns: Vec<String>,
     #[serde(default)]
     layers: Vec<Layer>,
+    #[serde(default)]
+    which: Option<Which>,
+}
+
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Which {
+    /// The first.
+    First,
+    /// None of them.
+    None,
 }
 
 #[derive(Serialize, Deserialize, JsonSchema)]
@@ -191,6 +202,16 @@ fn fields_and_layers_have_suggestions() {
     let unknown = checked.diagnostics.iter().nth(2).expect("the third");
     assert_eq!(unknown.message, "`layers[0].linear` has no field `biass`");
     assert_eq!(unknown.primary.as_ref().expect("a place").text, "the fields are `out`");
+}
+
+#[test]
+fn a_number_in_the_place_of_a_name_is_told_the_names() {
+    let checked = checked("[stage.a]\nkind = \"make\"\ncolumns = [\"x\"]\nwhich = false\nlayers = [7]\n");
+    let said = |message: &str| checked.diagnostics.iter().find(|diagnostic| diagnostic.message == message);
+    assert_eq!(checked.diagnostics.iter().count(), 2);
+    assert!(said("`layers[0]` must be a name, or a table with one name as its key, not 7").is_some());
+    let which = said("`which` cannot be `false`").expect("the other");
+    assert_eq!(which.primary.as_ref().expect("a place").text, "expected one of `first` and `none`");
 }
 
 #[test]

@@ -29,17 +29,26 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("double", "f64"),
     ("download", "fetch"),
     ("drop_duplicates", "dedupe"),
+    ("dropna", "filter"),
+    ("dtypes", "types"),
     ("embed_dim", "dim"),
     ("embedding_dim", "dim"),
     ("ffill", "forward"),
     ("fillna", "fill"),
     ("filters", "out"),
     ("float", "f64"),
+    ("float32", "f32"),
+    ("float64", "f64"),
     ("gradient_accumulation_steps", "accumulate"),
     ("gradient_clip_val", "clip"),
     ("groupby", "group"),
     ("int", "i64"),
+    ("int16", "i16"),
+    ("int32", "i32"),
+    ("int64", "i64"),
+    ("int8", "i8"),
     ("integer", "i64"),
+    ("iso-8859-1", "latin1"),
     ("learning_rate", "lr"),
     ("load", "read"),
     ("max_epochs", "epochs"),
@@ -48,6 +57,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("merge", "join"),
     ("min_freq", "min_frequency"),
     ("mlm_probability", "probability"),
+    ("mode", "most_frequent"),
     ("monitor", "metric"),
     ("mutate", "derive"),
     ("nhead", "heads"),
@@ -59,15 +69,19 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("num_return_sequences", "samples"),
     ("num_train_epochs", "epochs"),
     ("order_by", "sort"),
+    ("ordinal", "index"),
+    ("outer", "full"),
     ("query", "sql"),
     ("resample", "group"),
     ("return_sequences", "output"),
     ("scheduler", "schedule"),
     ("string", "str"),
+    ("subset", "by"),
     ("timestamp", "datetime"),
     ("union", "concat"),
     ("units", "hidden"),
     ("upsample", "complete"),
+    ("validate", "matches"),
     ("varchar", "str"),
     ("warmup_ratio", "warmup_epochs"),
     ("warmup_steps", "warmup_epochs"),
@@ -185,6 +199,9 @@ mod tests {
         assert_eq!(nearest("ffill", ["backward", "forward"]), Some("forward"));
         assert_eq!(nearest("merge", ["derive", "join"]), Some("join"));
         assert_eq!(nearest("melt", ["pivot", "unpivot"]), Some("unpivot"));
+        assert_eq!(nearest("outer", ["inner", "left", "full"]), Some("full"));
+        assert_eq!(nearest("float64", ["f32", "f64", "date"]), Some("f64"));
+        assert_eq!(nearest("ISO-8859-1", ["utf8", "latin1"]), Some("latin1"));
         assert_eq!(nearest("resample", ["sample", "group"]), Some("group"));
         assert_eq!(nearest("resample", ["sample"]), Some("sample"));
         assert_eq!(nearest("num_layers", ["hidden", "layers", "output"]), Some("layers"));

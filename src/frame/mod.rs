@@ -46,7 +46,7 @@ pub use chronology::sorts_by_time;
 pub use digest::{column_digest, table_digest};
 pub use dtype::{from_polars, to_polars};
 pub use engine::{PlanFailure, run_plan, try_plan, write_plan};
-pub use functions::{OrderKey, keys_with_one_zero, one_zero};
+pub use functions::{OrderKey, as_text as moment_as_text, keys_with_one_zero, one_zero};
 pub use head::{head_rows, head_values};
 pub use order::{by_rows, fixed, fixed_expr};
 pub use ordinary::ordinary;

@@ -8,8 +8,9 @@ use crate::digest::TableDigest;
 use crate::numbers;
 use crate::stage::{Produced, RunCx, StageError};
 use crate::types::TableSchema;
-use polars::io::parquet::write::BatchedWriter;
+use polars::io::parquet::write::{BatchedWriter, KeyValueMetadata};
 use polars::prelude::*;
+use polars_parquet::write::schema_to_metadata_key;
 use rayon::prelude::*;
 use std::fs::File;
 use std::io::BufWriter;
@@ -173,8 +174,32 @@ fn parquet_writer(path: &Path, schema: &Schema) -> Result<BatchedWriter<BufWrite
     let writer = ParquetWriter::new(BufWriter::with_capacity(1 << 20, file))
         .with_compression(compression)
         .with_statistics(StatisticsOptions::default())
-        .with_data_page_size(Some(PAGE));
+        .with_data_page_size(Some(PAGE))
+        .with_key_value_metadata(arrow_schema(schema));
     writer.batched(schema).map_err(|error| not_written(path, &error))
+}
+
+/// The types that other programs are told, where polars's own are not for all of them: it calls every text a view, and pandas reads no
+/// list of views. The pages are the same.
+fn arrow_schema(schema: &Schema) -> Option<KeyValueMetadata> {
+    if !schema.iter_values().any(lists_texts) {
+        return None;
+    }
+    Some(KeyValueMetadata::Static(vec![schema_to_metadata_key(&as_arrow(schema, CompatLevel::oldest()))]))
+}
+
+fn as_arrow(schema: &Schema, level: CompatLevel) -> ArrowSchema {
+    schema.iter().map(|(name, dtype)| (name.clone(), dtype.to_arrow_field(name.clone(), level))).collect()
+}
+
+/// Whether texts or bytes are nested in a type.
+fn lists_texts(dtype: &DataType) -> bool {
+    let holds = |inner: &DataType| matches!(inner, DataType::String | DataType::Binary) || lists_texts(inner);
+    match dtype {
+        DataType::List(inner) | DataType::Array(inner, _) => holds(inner),
+        DataType::Struct(fields) => fields.iter().any(|field| lists_texts(field.dtype())),
+        _ => false,
+    }
 }
 
 /// A failure to write to a file, or into a folder.
@@ -247,6 +272,34 @@ mod tests {
         let rest = rest.map(nested);
         parts.vstack_mut(&rest.expect("a frame").slice(1, 2)).expect("stacked");
         assert_eq!(write(whole, "one", 5), write(parts, "two", 5));
+    }
+
+    /// The types that a written table tells, as they stand in the file.
+    fn told(df: &DataFrame) -> Option<String> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join(TABLE_FILE);
+        let mut writer = TableWriter::create(path.clone(), df.schema(), 1).expect("a file");
+        writer.push(df.clone()).expect("written");
+        writer.finish().expect("written");
+        let read = crate::frame::read::scan_parquet(&path).and_then(LazyFrame::collect).expect("read");
+        assert!(read.equals_missing(df) && read.schema() == df.schema());
+        let mut file = File::open(&path).expect("a file");
+        let metadata = polars_parquet::read::read_metadata(&mut file).expect("metadata");
+        let pairs = metadata.key_value_metadata().as_ref().expect("types");
+        pairs.iter().find(|pair| pair.key == "ARROW:schema").and_then(|pair| pair.value.clone())
+    }
+
+    #[test]
+    fn lists_of_texts_are_told_as_pandas_takes_them() {
+        let of = |df: &DataFrame, level| schema_to_metadata_key(&as_arrow(df.schema(), level)).value;
+        let flat = df!["n" => [1, 2], "text" => ["a", "a text of more than twelve bytes"]].expect("a frame");
+        assert_eq!(told(&flat), of(&flat, CompatLevel::newest()));
+        let tags = [Series::new("".into(), ["x", "y"]), Series::new("".into(), ["a text of more than twelve bytes"])];
+        let listed = df!["n" => [1, 2], "tags" => tags].expect("a frame");
+        assert_eq!(told(&listed), of(&listed, CompatLevel::oldest()));
+        let inside =
+            listed.lazy().select([as_struct(vec![col("n"), col("tags")]).alias("s")]).collect().expect("a frame");
+        assert_eq!(told(&inside), of(&inside, CompatLevel::oldest()));
     }
 
     #[test]

@@ -65,7 +65,8 @@ fn a_bad_line_of_one_file_hides_no_stage_of_another() {
     let told = sandbox.kilter(&["show", "pipeline.toml", "nothing"]).exits(2).says(WARNING);
     told.says("there is no stage `nothing`").prints_nothing();
     let set = sandbox.kilter(&["show", "pipeline.toml", "some", "--set", "least=0"]).success();
-    set.says("`kilter check pipeline.toml --set least=0` shows it").says("the manifest changed since");
+    set.says("`kilter check pipeline.toml --set least=0` shows it")
+        .says("the manifest, or what it reads, changed since");
 }
 
 #[test]

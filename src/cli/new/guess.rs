@@ -194,7 +194,11 @@ fn named<'a>(columns: &'a [ColumnProfile], name: &str) -> Result<&'a ColumnProfi
 
 /// The column with the best name; else the last that has a few classes; else the last number.
 fn likeliest(columns: &[ColumnProfile]) -> Option<&ColumnProfile> {
-    let fits = |column: &&ColumnProfile| task(column).is_some() && !(column.growing && column.dtype.is_integer());
+    let fits = |column: &&ColumnProfile| {
+        // Times of which some repeat are no classes.
+        let is_time = || written_time(column).is_some();
+        task(column).is_some() && !(column.growing && column.dtype.is_integer()) && !is_time()
+    };
     let by_name = |column: &&ColumnProfile| {
         let name = column.name.to_lowercase();
         NAMES.iter().position(|known| name == *known)
@@ -294,6 +298,16 @@ mod tests {
         std::fs::write(&path, format!("note,label\n{}", (0..30).map(row).collect::<String>())).expect("written");
         let guess = super::guess(&data::read(&path).expect("data"), Some("label")).expect("a guess");
         assert_eq!(guess.words, [("note".to_owned(), "")]);
+    }
+
+    #[test]
+    fn days_that_repeat_are_no_target() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.csv");
+        let rows: String = (0..90).map(|row| format!("{},2026-01-{:02}\n", row * 7 % 5, row % 3 + 1)).collect();
+        std::fs::write(&path, format!("stars,day\n{rows}")).expect("written");
+        let data = data::read(&path).expect("data");
+        assert_eq!(likeliest(&data.columns).map(|column| column.name.as_str()), Some("stars"));
     }
 
     #[test]

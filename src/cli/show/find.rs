@@ -29,7 +29,7 @@ pub(super) fn result(
             return Err(CommandError::new(Exit::Failed, message).hint(format!("make it again: `kilter run {named}`")));
         }
         output.say(&format!(
-            "{}: this is the result of {}; the manifest changed since (`kilter why {named}`)",
+            "{}: this is the result of {}; the manifest, or what it reads, changed since (`kilter why {named}`)",
             output.err.yellow("note"),
             env::local_time(earlier.result.made)
         ));

@@ -2,7 +2,7 @@
 
 use super::csv::{Field, Fields, column_name};
 use super::text::LEAVE_OUT;
-use super::{BadFile, Layout, figures, odd, time};
+use super::{BadFile, Layout, figures, marks, odd, time};
 use crate::diag::brief;
 use crate::frame::to_polars;
 use crate::types::DType;
@@ -230,7 +230,7 @@ pub(super) fn bad_cell(fields: &Fields<'_>, row: usize, column: usize, dtype: &D
         DType::Bool => bad
             .hint(format!("if `{found}` is a word for true or false, say so: `true_values` and `false_values`"))
             .hint(LEAVE_OUT),
-        _ => bad.hint(format!(
+        _ => bad.maybe_hint(marks::number_hint(&found, fields.layout).filter(|_| dtype.is_numeric())).hint(format!(
             "if `{found}` stands for a missing value, add it to `null_values`; else declare another type for `{name}`"
         ))
         .hint(LEAVE_OUT),

@@ -237,12 +237,26 @@ fn same_columns(first: &[&str], names: &[&str], first_name: &str) -> Result<(), 
     let hint = "read files of other columns in a stage of their own, and put the tables together by a query";
     let [all, of_first] = [names, first].map(|names| names.iter().copied().collect::<BTreeSet<_>>());
     if let Some(name) = first.iter().find(|name| !all.contains(*name)) {
-        return Err(BadFile::new(format!("there is no column `{name}`, which `{first_name}` has")).hint(hint));
+        let meant = other_spelling(name, names).or_else(|| {
+            let data = "where its first row is data: write the names into it, or `header = false` and `names` for files without them";
+            all.is_disjoint(&of_first).then(|| data.to_owned())
+        });
+        let bad = BadFile::new(format!("there is no column `{name}`, which `{first_name}` has"));
+        return Err(bad.maybe_hint(meant).hint(hint));
     }
     if let Some(name) = names.iter().find(|name| !of_first.contains(*name)) {
         return Err(BadFile::new(format!("there is a column `{name}`, which `{first_name}` does not have")).hint(hint));
     }
     Ok(())
+}
+
+/// The name as another file has it: with spaces around it, or in another case.
+fn other_spelling(name: &str, names: &[&str]) -> Option<String> {
+    if let Some(spaced) = names.iter().find(|other| other.trim() == name.trim()) {
+        return Some(format!("here it is `{spaced}`: `trim = true` takes no spaces around names and values"));
+    }
+    let other = names.iter().find(|other| other.to_lowercase() == name.to_lowercase())?;
+    Some(format!("here it is `{other}`: write it alike in all files"))
 }
 
 /// Whether files of a format can be put under each other.
@@ -254,6 +268,16 @@ pub fn can_be_many(format: Format) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn another_spelling_of_a_name_is_told() {
+        let first_hint =
+            |names: &[&str]| same_columns(&["a", "b"], names, "1.csv").expect_err("they differ").hints.remove(0);
+        assert!(first_hint(&["a", " b"]).starts_with("here it is ` b`: `trim = true`"));
+        assert_eq!(first_hint(&["A", "B"]), "here it is `A`: write it alike in all files");
+        assert!(first_hint(&["3", "4"]).starts_with("where its first row is data"));
+        assert!(first_hint(&["a", "c"]).starts_with("read files of other columns"));
+    }
 
     #[test]
     fn the_type_to_declare_holds_the_values_of_both() {

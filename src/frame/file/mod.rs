@@ -16,6 +16,7 @@ mod infer;
 mod json;
 mod load;
 mod many;
+mod marks;
 #[cfg(test)]
 mod measure;
 mod odd;
@@ -38,6 +39,7 @@ pub use gzip::Gunzip;
 pub use idx::{IdxHeader, idx_header};
 pub use load::{Compression, compression_of, head, load};
 pub use many::{BadOne, can_be_many, probe_many, read_many, scan_many};
+pub use marks::separator_in;
 pub use odd::{cut_in_rows, is_rounded, rounded_words};
 pub use pieces::{InPieces, read_in_pieces};
 pub use rejects::{Reject, rejects_table};

@@ -2,7 +2,7 @@
 
 use super::rejects::{Reject, Rejects};
 use super::text::{LEAVE_OUT, line_at};
-use super::{BadFile, Layout, cells, width};
+use super::{BadFile, Layout, cells, marks, width};
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -292,12 +292,22 @@ impl<'a> Splitter<'a> {
             shown.push('…');
         }
         let shown = shown.replace('\r', "\\r");
+        let separator = self.first_row().filter(|_| expected == 1).and_then(|first| marks::separator_of(first, row));
         BadFile::new(format!("line {line} has {}, expected {expected}", fields_of(found)))
             .note(format!("{source} {}", fields_of(expected)))
             .note(format!("line {line}: {shown}"))
             .maybe_hint(row.contains('\r').then(|| ALIKE.to_owned()))
+            .maybe_hint(separator.map(|mark| format!("if `{mark}` stands between fields: `separator = \"{mark}\"`")))
+            .maybe_hint((expected == 1 && separator.is_none() && self.layout.names.is_empty()).then(|| {
+                "if the column names stand in a line further down: `skip_rows` leaves out what is before them"
+                    .to_owned()
+            }))
             .hint("mend the line, or say what separates and encloses fields with `separator` and `quote`")
             .hint(LEAVE_OUT)
+    }
+
+    fn first_row(&self) -> Option<&str> {
+        self.text[self.past_skipped(0)?..].lines().next()
     }
 
     /// Where the next row begins, behind comments and blank lines; `None` behind the last.

@@ -40,7 +40,7 @@ pub use order_key::OrderKey;
 pub use parts::{COMPARED, DISTINCT, LISTED, PLACE, POPULATION, TRUTH, TUPLE, WRITTEN};
 pub use patterns::Regexp;
 pub use text::INITCAP;
-pub use times::{Between, Unit};
+pub use times::{Between, Unit, as_text};
 pub use zeros::{keys_with_one_zero, one_zero};
 
 pub(super) use choice::{gives_rows, of as choice};
@@ -50,7 +50,7 @@ pub(super) use greatest::of as greatest;
 pub(super) use parts::{chosen, of_population, written};
 pub(super) use quotient::{of as quotient, power};
 pub(super) use remainder::{has_sign, of as remainder};
-pub(super) use times::{as_text, of_text};
+pub(super) use times::of_text;
 pub(super) use together::of as together;
 pub(super) use whole::{Arithmetic, narrowed, of as whole};
 pub(super) use zeros::negative;

@@ -149,7 +149,8 @@ impl Between {
 
 /// A datetime or time of day as databases write it: with a space, and no zeros at the end of a fraction. `None` of what has no time
 /// of day.
-pub(in crate::frame) fn as_text(of: Expr, dtype: &DataType) -> Option<Expr> {
+#[must_use]
+pub fn as_text(of: Expr, dtype: &DataType) -> Option<Expr> {
     let format = match dtype {
         DataType::Datetime(TimeUnit::Nanoseconds, None) => "%Y-%m-%d %H:%M:%S%.9f",
         DataType::Datetime(_, None) => "%Y-%m-%d %H:%M:%S%.6f",

@@ -129,7 +129,7 @@ pub(super) fn check_offset(dtype: &DataType, offset: Offset) -> PolarsResult<()>
         (DataType::UInt64 | DataType::Int128 | DataType::UInt128, _) => "to be ordered by i64 or f64",
         _ if dtype.is_integer() => return Ok(()),
         _ => {
-            polars_bail!(InvalidOperation: "a frame by RANGE needs to be ordered by numbers, dates or times, found {known}")
+            polars_bail!(InvalidOperation: "a frame by RANGE needs to be ordered by whole numbers, floats, dates or times, found {known}")
         }
     };
     polars_bail!(InvalidOperation: "a frame by RANGE in the order of {known} needs {wanted}")

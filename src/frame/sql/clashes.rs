@@ -11,7 +11,7 @@ use sqlparser::ast::{
     Expr, Ident, ObjectName, OrderByKind, Query, Select, SelectItem, SetExpr, Spanned, Statement, TableFactor, Visit,
     Visitor, WindowType, visit_relations,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 /// What is wrong with the names of a query over these tables.
@@ -132,10 +132,14 @@ impl Visitor for Judge<'_> {
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
         self.tables.learn(query);
+        let mut made = BTreeSet::new();
         for table in query.with.iter().flat_map(|with| &with.cte_tables) {
             let name = &table.alias.name;
             if self.inputs.contains_key(&name.value) {
                 let message = format!("`{}` is an input already: call the table of WITH otherwise", name.value);
+                self.tell(name, message);
+            } else if !made.insert(name.value.as_str()) {
+                let message = format!("WITH makes a table `{}` already: call this one otherwise", name.value);
                 self.tell(name, message);
             }
         }

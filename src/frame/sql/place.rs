@@ -41,10 +41,27 @@ pub(super) fn parse_problem(text: &str, error: &ParserError) -> Problem {
         _ => Some(text.trim_end().len().saturating_sub(1)..text.len()),
     };
     let found = range.clone().and_then(|range| text.get(range));
+    if let Some(message) = found.and_then(|found| operator(found, &words, &text[..range.as_ref()?.start])) {
+        return Problem::syntax(message, range);
+    }
     match found.and_then(reserved::in_quotes) {
         Some(remedy) => Problem::syntax(format!("{words}: {remedy}"), range),
         None => Problem::syntax(words, range),
     }
+}
+
+/// What to say of something that is no operator here; `words` are the parser's, and `before` stands in front of it.
+fn operator(found: &str, words: &str, before: &str) -> Option<String> {
+    if found.starts_with('*') && before.ends_with('*') {
+        return Some("`a ** b` is written `power(a, b)`".to_owned());
+    }
+    if !words.starts_with("No infix parser") {
+        return None;
+    }
+    Some(match found.to_ascii_lowercase().as_str() {
+        "div" => "`a DIV b` is written `a // b`".to_owned(),
+        _ => format!("`{found}` is no operator here"),
+    })
 }
 
 /// The `SYMMETRIC` of a `BETWEEN`, which is no name.

@@ -73,7 +73,9 @@ pub(super) fn plain(message: &str) -> String {
 fn elsewhere(name: &str) -> Option<&'static str> {
     Some(match name {
         "average" => "avg(x)",
+        "array_has" | "list_contains" => "array_contains(x, 'a')",
         "charindex" => "strpos(x, 'part')",
+        "clamp" | "clip" => "least(greatest(x, 0), 1)",
         "collect_list" | "group_array" | "list" => "array_agg(x)",
         "countif" => "count_if(condition)",
         "date_add" | "dateadd" => "x + INTERVAL '1 day'",
@@ -81,10 +83,13 @@ fn elsewhere(name: &str) -> Option<&'static str> {
         "from_unixtime" | "make_timestamp" => "to_timestamp(seconds)",
         "group_concat" | "listagg" => "string_agg(x, ',')",
         "iff" | "iif" => "CASE WHEN x > 0 THEN 1 ELSE 0 END",
+        "is_nan" | "isnan" => "x = CAST('nan' AS DOUBLE)",
         "isnull" => "x IS NULL",
         "mid" => "substr(x, 1, 3)",
+        "notnull" => "x IS NOT NULL",
         "nunique" => "count(DISTINCT x)",
         "percentile" | "quantile" => "quantile_cont(x, 0.5)",
+        "split" | "str_split" | "string_split" => "string_to_array(x, ' ')",
         "std" => "stddev(x)",
         "str_to_date" | "to_date" | "to_datetime" => "strptime(x, '%Y-%m-%d')",
         "strlen" => "length(x)",
@@ -215,10 +220,13 @@ pub(super) fn problem_of(
             ProblemKind::Syntax
         }
         PolarsError::StructFieldNotFound(name) => {
-            let range = place::word(text, name);
+            // Behind the name polars shows its plan.
+            let name = name.lines().next().unwrap_or_default();
             let message =
                 format!("there is no field `{name}`: `a.b` is a field of a column of structs, or a column of a table");
-            return Problem { kind: ProblemKind::Type, message, range };
+            let of_times = ["year", "quarter", "month", "day", "hour", "minute", "second"].contains(&name);
+            let of_times = if of_times { format!(", and `{name}(a)` a part of a date or time") } else { String::new() };
+            return Problem { kind: ProblemKind::Type, message: message + &of_times, range: place::word(text, name) };
         }
         PolarsError::Duplicate(_) => ProblemKind::Duplicate,
         PolarsError::ComputeError(said) if said.contains("is duplicate") => ProblemKind::Duplicate,
@@ -265,6 +273,7 @@ mod tests {
             ),
             ("unsupported function 'average'", "there is no function `average`: write `avg(x)`"),
             ("unsupported function 'mode'", "there is no function `mode`"),
+            ("unsupported function 'string_split'", "write `string_to_array(x, ' ')`"),
             (
                 "cannot parse literal Identifier(Ident { value: \"signup\", quote_style: None, span: Span(Location(1,26)) })",
                 "a text in single quotes is wanted, found `signup`: is it the other argument",

@@ -2,11 +2,13 @@
 
 use super::provenance::sources;
 use super::release::ReleaseSpec;
+use crate::diag::toml_key;
 use crate::numbers::{bytes, count, counted};
 use crate::stage::Ancestor;
 use crate::stages::encode::{Encoder, FittedFeature};
 use crate::stages::judge::MetricsFile;
 use crate::types::{ModelType, Task};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// What a card is written of.
@@ -95,7 +97,7 @@ path = \"rows.csv\"
 kind = \"read\"
 from = \"rows\"
 format = \"csv\"
-
+{types}
 [stage.predict]
 kind = \"predict\"
 model = \"model\"
@@ -110,8 +112,25 @@ kilter show use.toml predict
 The weights are plain [safetensors](https://huggingface.co/docs/safetensors); their names follow PyTorch, and `config.json`
 describes the network and how raw columns become its inputs.
 ",
-            sums = super::checksums::SUMS_FILE
+            sums = super::checksums::SUMS_FILE,
+            types = self.times()
         )
+    }
+
+    /// The types of dates and times, which are texts in a csv file until somebody says what they are.
+    fn times(&self) -> String {
+        let of_model = self.model.inputs.iter().filter_map(|input| self.encoder.features.get(&input.name));
+        let times = of_model.filter_map(|feature| match feature {
+            FittedFeature::Time(time) => Some(&time.columns),
+            _ => None,
+        });
+        let types: BTreeMap<&str, &str> =
+            times.flatten().map(|column| (column.name.as_str(), column.least_type())).collect();
+        if types.is_empty() {
+            return String::new();
+        }
+        let types: Vec<String> = types.iter().map(|(name, ty)| format!("{} = \"{ty}\"", toml_key(name))).collect();
+        format!("types = {{ {} }}   # or what they were in training: `date`, `time` or `datetime`\n", types.join(", "))
     }
 
     fn intended(&self) -> String {

@@ -84,7 +84,7 @@ impl Kind for Release {
     const INFO: StageInfo = StageInfo {
         name: "release",
         family: Family::Deliver,
-        version: 1,
+        version: 2,
         summary: "Writes a model, its card, licence, metrics and provenance as a folder to give away",
         ports: &[Port {
             name: PORT,

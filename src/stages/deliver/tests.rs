@@ -14,10 +14,16 @@ use std::collections::BTreeMap;
 fn bench(holds: bool) -> Bench {
     let mut bench = Bench::default();
     let spec: EncodeSpec = serde_json::from_value(fields(
-        "fit = 'a'\nfeatures.size = { numeric = 'size' }\nfeatures.place = 'category'\ntarget.kind = 'category'",
+        "fit = 'a'\nfeatures.size = { numeric = 'size' }\nfeatures.place = 'category'\nfeatures.when = 'time'\ntarget.kind = 'category'",
     ))
     .unwrap();
-    let frame = df!["size" => [1.0, 2.5, 4.0], "place" => ["n", "s", "n"], "kind" => ["x", "y", "x"]].unwrap();
+    let frame = df![
+        "size" => [1.0, 2.5, 4.0],
+        "place" => ["n", "s", "n"],
+        "when" => [19_000, 19_400, 19_800],
+        "kind" => ["x", "y", "x"],
+    ];
+    let frame = frame.unwrap().lazy().with_column(col("when").cast(DataType::Date)).collect().unwrap();
     let encoder = Encoder::fit(&spec, &frame).unwrap();
     let DatasetType { features, mut targets, .. } = encoder.dataset_type(None, true);
     let target = targets.pop();
@@ -105,6 +111,7 @@ fn a_release_is_whole_and_the_same_each_time() {
         "| accuracy | 0.900 | 0.850–0.940 | higher |",
         "a \\| b",
         "`size`",
+        "format = \"csv\"\ntypes = { when = \"date\" }   # or what they were in training",
         "one of 2 classes, `x`, `y`",
         "Gate: accuracy >= 0.8 holds.",
     ] {

@@ -215,9 +215,17 @@ fn shown_to_the_model(column: &str, target: Path, spec: &EncodeSpec, selected: &
     cx.error(place, codes::TARGET_AS_FEATURE, format!("the target `{column}` is also part of feature `{name}`"))
         .label("the model would be shown what it is to predict")
         .related(target, "the target")
-        .hint(match feature.columns().0.iter().any(|entry| entry == column) {
-            true => format!("take `{column}` out of the feature"),
-            false => format!("leave it out of the pattern with \"!{column}\""),
+        .hint(match feature {
+            Feature::Numeric(numeric) if numeric.lags.is_some() => {
+                "leave 0 out of `lags`: what earlier rows have is known".to_owned()
+            }
+            Feature::Sequence(sequence) if sequence.order.is_some() => {
+                "`offset = 1` ends it before the row itself: what earlier rows have is known".to_owned()
+            }
+            other if other.columns().0.iter().any(|entry| entry == column) => {
+                format!("take `{column}` out of the feature")
+            }
+            _ => format!("leave it out of the pattern with \"!{column}\""),
         });
 }
 

@@ -13,7 +13,7 @@ use super::labels::{Labels, numbers, scalable};
 use super::multi_label::MultiLabelTarget;
 use super::token_targets::{MaskedTokenTarget, NextTokenTarget};
 use super::{Tensor, TensorData};
-use crate::diag::{codes, list};
+use crate::diag::{codes, did_you_mean, list};
 use crate::path;
 use crate::stage::{CheckCx, Path, StageError};
 use crate::types::{DType, Dim, Masking, Task, TokenizerType};
@@ -297,9 +297,9 @@ impl BinaryTarget {
         values.retain(|value| *value != positive);
         let remedy = match (found, values.as_slice()) {
             (2, [negative]) => return Ok((positive, Some(negative.clone()))),
-            (2, [.., last]) => {
+            (2, [.., last]) => did_you_mean(&positive, values.iter().map(String::as_str)).unwrap_or_else(|| {
                 format!("`positive` is one of them: target.{column} = {{ binary = {{ positive = \"{last}\" }} }}")
-            }
+            }),
             (0 | 1, _) => "yes and no have to be there to be told apart; look at how the table was split".to_owned(),
             _ => "more than two values are a `category`, and measures a `number`".to_owned(),
         };

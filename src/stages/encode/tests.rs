@@ -168,6 +168,7 @@ fn binary_targets_of_bools_numbers_and_text() {
     assert!(target("'binary'", "year").unwrap_err().message.contains("two values"));
     let misspelt = target("{ binary = { positive = 'female' } }", "sex").unwrap_err();
     assert_eq!(misspelt.hints, ["`positive` is one of them: target.sex = { binary = { positive = \"m\" } }"]);
+    assert_eq!(target("{ binary = { positive = 'F' } }", "sex").unwrap_err().hints, ["did you mean `f`?"]);
 }
 
 #[test]

@@ -260,9 +260,10 @@ fn check_limits(spec: &EvaluateSpec, cx: &mut CheckCx<'_>) {
                 .at_key()
                 .label("not computed here")
                 .related(path!["metrics"], "these are computed")
+                // A metric that there is, is meant as it stands, however near it is to another: `mse` to `mae`.
                 .hint(match did_you_mean(name, spec.metrics.iter().map(String::as_str)) {
-                    Some(near) => near,
-                    None => format!("add \"{name}\" to `metrics`"),
+                    Some(near) if metric(name).is_none() => near,
+                    _ => format!("add \"{name}\" to `metrics`"),
                 });
         }
         let place = path!["require", name];

@@ -10,6 +10,9 @@ use serde::{Serialize, Serializer};
 use std::borrow::Cow;
 use std::fmt;
 
+/// How moments are written in a manifest, for messages.
+pub(super) const MOMENTS: &str = "dates and times are written as texts: \"2026-05-04\", \"2026-05-04T10:12:00\"";
+
 /// A number, a truth value, or a text; dates and times are written as texts.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Scalar {

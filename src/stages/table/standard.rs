@@ -297,6 +297,7 @@ fn what_would_be_taken_for_something_else_is_refused() {
     let bench = bench();
     for (query, says) in [
         ("WITH t AS (SELECT at FROM t) SELECT at FROM t", "`t` is an input already"),
+        ("WITH u AS (SELECT at FROM t), u AS (SELECT 1 AS at) SELECT at FROM u", "WITH makes a table `u` already"),
         ("SELECT y.at FROM (WITH x AS (SELECT at FROM t) SELECT at FROM x) AS y", "a WITH stands at the beginning"),
         (
             "SELECT at FROM t WHERE at IN (WITH x AS (SELECT at FROM t) SELECT at FROM x)",
@@ -324,6 +325,8 @@ fn what_would_be_taken_for_something_else_is_refused() {
         ("SELECT at AS n, n AS at FROM t QUALIFY row_number() OVER (ORDER BY n) = 1", "`n` is a column and what"),
         ("SELECT -n AS n, at FROM t ORDER BY abs(n)", "`n` is a column and what the query makes"),
         ("SELECT DISTINCT ON (k) k, n FROM t ORDER BY k, att", "column `att` does not exist"),
+        ("SELECT at DIV 2 AS half FROM t", "`a DIV b` is written `a // b`"),
+        ("SELECT at ** 2 AS square FROM t", "`a ** b` is written `power(a, b)`"),
         (
             "SELECT a.k FROM t a FULL JOIN t b USING (k) JOIN t c USING (k)",
             "`k` is of both tables of the RIGHT or FULL JOIN",

@@ -106,13 +106,9 @@ pub(super) fn read_whole(bytes: &[u8], layout: &Layout, watch: FileWatch<'_>) ->
     let rows = match value {
         Json::List(rows) => rows,
         other => {
-            let list = match &other {
-                Json::Object(fields) => fields.iter().find(|(_, value)| matches!(value, Json::List(_))),
-                _ => None,
-            };
-            let hint = list.map_or_else(
+            let hint = list_in(&other, LEVELS).map_or_else(
                 || "write the rows as `[{…}, {…}]`, or say with `format` what the file is".to_owned(),
-                |(key, _)| format!("say where the rows are: `records = \"{key}\"`"),
+                |keys| format!("say where the rows are: `records = \"{keys}\"`"),
             );
             return Err(BadFile::new(format!("the file holds {}, expected a list of objects", other.what())).hint(hint));
         }
@@ -134,6 +130,19 @@ pub(super) fn read_whole(bytes: &[u8], layout: &Layout, watch: FileWatch<'_>) ->
     let height = df.height();
     let columns = binary::cast_declared(df.into_columns(), &layout.types)?;
     DataFrame::new(height, columns).map_err(|error| BadFile::polars("make a table of the file", &error))
+}
+
+/// How deep a list of rows is looked for.
+const LEVELS: usize = 4;
+
+/// The keys that lead to a list in an object, with dots between them: one of its own, or else one further in.
+fn list_in(value: &Json, levels: usize) -> Option<String> {
+    let Json::Object(fields) = value else { return None };
+    if let Some((key, _)) = fields.iter().find(|(_, value)| matches!(value, Json::List(_))) {
+        return Some(key.clone());
+    }
+    let deeper = |(key, value): &(String, Json)| list_in(value, levels - 1).map(|rest| format!("{key}.{rest}"));
+    fields.iter().filter(|_| levels > 1).find_map(deeper)
 }
 
 fn step_into(value: Json, key: &str, layout: &Layout) -> Result<Json, BadFile> {

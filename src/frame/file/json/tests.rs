@@ -63,6 +63,10 @@ fn a_list_of_objects_may_lie_deeper() {
     let bad = whole_with(r#"{"items": [1]}"#, |_| {}).expect_err("an object");
     assert_eq!(bad.message, "the file holds an object, expected a list of objects");
     assert_eq!(bad.hints, ["say where the rows are: `records = \"items\"`"]);
+    let bad = whole_with(text, |_| {}).expect_err("an object");
+    assert_eq!(bad.hints, ["say where the rows are: `records = \"data.items\"`"]);
+    let bad = whole_with(r#"{"a": {"b": 1}}"#, |_| {}).expect_err("no list");
+    assert!(bad.hints[0].starts_with("write the rows as"), "{bad:?}");
     let bad = whole_with(text, |layout| layout.records = Some("data.item".to_owned())).expect_err("no such key");
     assert!(bad.message.ends_with("there is no key `item`"), "{bad:?}");
     assert!(bad.hints[0].contains("items"), "{bad:?}");

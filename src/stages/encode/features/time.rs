@@ -76,6 +76,19 @@ pub struct FittedTimeColumn {
     pub parts: Vec<FittedPart>,
 }
 
+impl FittedTimeColumn {
+    /// The type that has all of its parts, and no more than these ask for: what to read a text as that is to be encoded.
+    #[must_use]
+    pub fn least_type(&self) -> &'static str {
+        let of_day = |part: &FittedPart| part.part.is_of_day();
+        match (self.parts.iter().any(of_day), self.parts.iter().all(of_day)) {
+            (false, _) => "date",
+            (true, true) => "time",
+            (true, false) => "datetime",
+        }
+    }
+}
+
 /// One fitted part.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FittedPart {

@@ -57,7 +57,7 @@ impl Kind for Database {
     const INFO: StageInfo = StageInfo {
         name: "database",
         family: Family::Source,
-        version: 3,
+        version: 4,
         summary: "Makes a table of what a query of an SQLite file or a PostgreSQL server returns.",
         ports: &[Port { name: TABLE, about: "the query's rows" }],
         example: r#"[stage.orders]
@@ -151,7 +151,11 @@ fn report(spec: &Spec, wrong: sqlite::Wrong, cx: &mut CheckCx<'_>) {
             let finding = cx.error(path!["query"], codes::SQL_SYNTAX, bad.message);
             finding.label("here").maybe_hint(bad.hint);
             if let Some(at) = bad.at {
-                let end = spec.query[at..].find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(0).max(1);
+                let rest = &spec.query[at..];
+                let end = match rest.strip_prefix('"') {
+                    Some(quoted) => quoted.find('"').map_or(rest.len(), |end| end + 2),
+                    None => rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len()).max(1),
+                };
                 finding.part(at..(at + end).min(spec.query.len()));
             }
         }
@@ -197,7 +201,8 @@ fn declared(df: DataFrame, spec: &Spec) -> Result<DataFrame, StageError> {
             .at(path!["types", &unfitting.rule]));
     }
     let height = df.height();
-    let columns = crate::frame::file::cast_declared(df.into_columns(), &rules)?;
+    let columns = crate::frame::file::cast_declared(df.into_columns(), &rules);
+    let columns = columns.map_err(|bad| StageError::from(bad).at(path!["types"]))?;
     let df = DataFrame::new(height, columns);
     df.map_err(|error| StageError::from(BadFile::polars("make a table of the rows", &error)))
 }

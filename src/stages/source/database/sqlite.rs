@@ -11,6 +11,7 @@ use crate::path;
 use crate::stage::{Progress, RunCx, StageError};
 use crate::types::DType;
 use polars::prelude::*;
+use rusqlite::config::DbConfig;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 use std::io::Read;
@@ -250,6 +251,8 @@ fn open(place: &Path) -> Result<Connection, BadFile> {
     };
     let connection =
         Connection::open_with_flags(format!("file:{escaped}?immutable=1"), flags).map_err(|error| bad(&error))?;
+    // A name in double quotes that no column has would be a text otherwise, and what is misspelt a value.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false).map_err(|error| bad(&error))?;
     // A file that is none is found out by the first look into it.
     if !defined_in_utf8(&connection).map_err(|error| bad(&error))? {
         return Err(BadFile::new(format!("`{name}` has tables whose definition is not UTF-8"))

@@ -131,6 +131,29 @@ fn a_definition_that_is_no_text_is_told() {
 }
 
 #[test]
+fn a_value_that_is_not_of_its_declared_type_is_told_where_that_stands() {
+    let error = failure("path = \"shop.db\"\nquery = \"SELECT note FROM orders\"\ntypes = { note = \"date\" }");
+    assert!(error.message.starts_with("row 1, column `note`: found `it's`"), "{}", error.message);
+    assert_eq!(crate::digest::dotted(&error.at.expect("a place")), "types");
+}
+
+#[test]
+fn a_misspelt_name_is_no_text() {
+    let bench = bench();
+    for (query, part) in [("SELECT \"nore\" FROM orders", 7..13), ("SELECT id FROM orders ORDER BY \"nore\"", 31..37)] {
+        let fields = format!("path = \"shop.db\"\nquery = '{query}'");
+        let findings = bench.check::<Database>(&fields).1;
+        let [finding] = findings.as_slice() else { panic!("{findings:?}") };
+        assert!(finding.diagnostic.message.starts_with("no such column: \"nore\""), "{}", finding.diagnostic.message);
+        assert_eq!(finding.part, Some(part), "{query}");
+    }
+    let fields = "path = \"shop.db\"\nquery = \"SELECT id FROM orders ORDER BY nore\"";
+    assert_eq!(bench.check::<Database>(fields).1[0].part, Some(31..35));
+    let fields = "path = \"shop.db\"\nquery = 'SELECT \"note\" FROM orders'";
+    assert!(bench.check::<Database>(fields).1.is_empty());
+}
+
+#[test]
 fn a_float_as_text_is_written_as_one() {
     let query = "SELECT 10.0 AS a UNION ALL VALUES (2.5), (7), ('x'), (1e300)";
     let (_, df) =

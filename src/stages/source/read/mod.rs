@@ -13,7 +13,7 @@ pub use spec::{BadLines, Spec};
 use crate::diag::codes;
 use crate::frame::file::{
     BadFile, BadOne, Format, InPieces, Layout, Reject, Told, Watch, probe, probe_many, read_idx, read_in_pieces,
-    read_many, rejects_table, row_groups_fit, scan_many, times_fit,
+    read_many, rejects_table, row_groups_fit, scan_many, separator_in, times_fit,
 };
 use crate::frame::write::{TableWriter, Written};
 use crate::frame::{write_plan, write_table, write_view};
@@ -86,7 +86,10 @@ types = { year = "i32" }
             Err(_) => return outputs(spec, ArtifactType::Unknown),
         };
         match look(&files, spec, &layout, cx) {
-            Ok(schema) => outputs(spec, ArtifactType::Table(schema)),
+            Ok(schema) => {
+                let schema = with_file_column(spec, schema, !files.is_empty(), cx);
+                outputs(spec, ArtifactType::Table(schema))
+            }
             Err((name, bad)) => {
                 report(cx, &name, &bad);
                 outputs(spec, ArtifactType::Unknown)
@@ -137,18 +140,19 @@ types = { year = "i32" }
 
 /// What was read, in a line; and warnings where no row was there, or not every line could be read.
 fn summary(cx: &RunCx<'_>, files: &input::Files, written: &Written, rejects: &[Reject]) -> String {
-    let name = match files.as_slice() {
-        [(name, _)] => format!("`{name}`"),
-        files => numbers::counted(files.len(), "file"),
+    let (name, have) = match files.as_slice() {
+        [(name, _)] => (format!("`{name}`"), "has"),
+        files => (numbers::counted(files.len(), "file"), "have"),
     };
     if written.rows() == 0 {
         let many = if rejects.is_empty() { "" } else { " that can be read" };
-        cx.services.warn(format!("{name} has column names, but no rows{many}"));
+        cx.services.warn(format!("{name} {have} column names, but no rows{many}"));
     }
     let Some(first) = rejects.first() else { return written.shown() };
     let count = numbers::counted(rejects.len(), "line");
+    let file = if files.len() > 1 { format!(" of `{}`", first.file) } else { String::new() };
     cx.services.warn(format!(
-        "{count} of {name} left out: see the output `{REJECTS}`; the first is line {}: {}",
+        "{count} of {name} left out: see the output `{REJECTS}`; the first is line {}{file}: {}",
         first.line, first.reason
     ));
     format!("{}, {count} rejected", written.shown())
@@ -161,9 +165,7 @@ fn other_separator(spec: &Spec, layout: &Layout, produced: &Produced) -> Option<
     if !layout.format.is_delimited() || !layout.header || !layout.names.is_empty() || spec.separator.is_some() {
         return None;
     }
-    let (mark, written) = [(';', ";"), ('\t', "\\t"), ('|', "|"), (',', ",")]
-        .into_iter()
-        .find(|(mark, _)| column.name.contains(*mark))?;
+    let (mark, written) = separator_in(&column.name)?;
     let name = column.name.replace(mark, written);
     Some(format!(
         "there is one column, `{name}`: if `{written}` stands between fields, say `separator = \"{written}\"`"
@@ -270,7 +272,7 @@ fn look(
     layout: &Layout,
     cx: &CheckCx<'_>,
 ) -> Result<TableSchema, (String, BadFile)> {
-    let Some((name, place)) = files.first() else { return Ok(with_file_column(spec, spec.promised(layout))) };
+    let Some((name, place)) = files.first() else { return Ok(spec.promised(layout)) };
     let told = |bad: BadFile| (name.clone(), bad);
     let mut schema = match files.as_slice() {
         [_] => probe(place, layout).map_err(told)?,
@@ -291,12 +293,18 @@ fn look(
     }
     // Columns of no rows have no types of their own, which what comes after can say only if it knows that there are none.
     schema.rows = schema.rows.filter(|rows| *rows == 0);
-    Ok(with_file_column(spec, schema))
+    Ok(schema)
 }
 
-fn with_file_column(spec: &Spec, mut schema: TableSchema) -> TableSchema {
-    if let Some(name) = spec.file_column.as_deref().filter(|name| schema.names().all(|other| other != *name)) {
+/// With the column of the files' names, which none of theirs may be; where they are `known`.
+fn with_file_column(spec: &Spec, mut schema: TableSchema, known: bool, cx: &mut CheckCx<'_>) -> TableSchema {
+    let Some(name) = spec.file_column.as_deref() else { return schema };
+    if schema.names().all(|other| other != name) {
         schema.columns.push(Column::new(name, DType::Str));
+    } else if known {
+        cx.error(path!["file_column"], codes::DUPLICATE_COLUMN, format!("the files have a column `{name}` already"))
+            .label("this name is taken")
+            .hint("call the column of file names otherwise");
     }
     schema
 }

@@ -156,3 +156,43 @@ fn whole_numbers_that_floats_do_not_hold_are_told() {
     let warnings = bench.warnings.lock().expect("no panic").clone();
     assert!(matches!(warnings.as_slice(), [one] if one.contains("in line 2 of `a.csv`")), "{warnings:?}");
 }
+
+#[test]
+fn the_first_line_that_is_left_out_has_its_file() {
+    let mut bench = Bench::default();
+    bench.input("raw", ArtifactType::Dir, &[("1.csv", b"a,b\n1,2\n"), ("2.csv", b"a,b\n1\n")]);
+    bench.run::<Read>("from = \"raw\"\nbad_lines = \"reject\"").expect("read");
+    let told =
+        "1 line of 2 files left out: see the output `rejects`; the first is line 2 of `2.csv`: 1 field, expected 2";
+    assert_eq!(*bench.warnings.lock().expect("free"), [told]);
+    let mut bench = Bench::default();
+    bench.input("raw", ArtifactType::Dir, &[("1.csv", b"a,b\n"), ("2.csv", b"a,b\n")]);
+    bench.run::<Read>("from = \"raw\"").expect("read");
+    assert_eq!(*bench.warnings.lock().expect("free"), ["2 files have column names, but no rows"]);
+}
+
+#[test]
+fn other_marks_between_fields_and_in_numbers_are_named() {
+    let hints = |text: &[u8], fields: &str| {
+        bench("a.csv", text).run::<Read>(&format!("from = \"raw\"\n{fields}")).expect_err("it fails").hints
+    };
+    let found = hints(b"a;b\n1,5;2\n", "");
+    assert_eq!(found[0], "if `;` stands between fields: `separator = \";\"`");
+    assert!(hints(b"Report\na,b\n1,2\n", "")[0].starts_with("if the column names stand in a line further down"));
+    let found = hints(b"a;b\n1,5;2\n", "separator = \";\"\ntypes = { a = \"f64\" }");
+    assert_eq!(found[0], "if `1,5` is a number, say how it is written: `decimal = \",\"`");
+    let found = hints(b"a;b\n1,5;2\n", "separator = \";\"\ntypes = { a = \"date\" }");
+    assert!(found.iter().all(|hint| !hint.contains("decimal")), "{found:?}");
+}
+
+#[test]
+fn the_column_of_file_names_has_a_name_of_its_own() {
+    let mut bench = Bench::default();
+    bench.input("raw", ArtifactType::Dir, &[("1.csv", b"a,b\n1,2\n"), ("2.csv", b"a,b\n1,2\n")]);
+    let codes = |fields: &str| {
+        let findings = bench.check::<Read>(&format!("from = \"raw\"\n{fields}")).1;
+        findings.iter().map(|finding| finding.diagnostic.code.id).collect::<Vec<_>>()
+    };
+    assert_eq!(codes("file_column = \"b\""), ["E0215"]);
+    assert_eq!(codes("file_column = \"file\""), [""; 0]);
+}

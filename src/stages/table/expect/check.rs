@@ -2,7 +2,7 @@
 
 use super::super::columns::{column, select, wrong_type};
 use super::super::report::condition;
-use super::super::scalar::Scalar;
+use super::super::scalar::{MOMENTS, Scalar};
 use super::MARKS;
 use super::judge::whole;
 use super::spec::{Check, Drift, Fresh, Range, Rule, Spec};
@@ -174,9 +174,7 @@ fn check_range(rule: &str, range: &Range, schema: &TableSchema, at: Path, cx: &m
 }
 
 fn no_value_of(value: &Scalar, name: &str, dtype: &DType, at: Path, cx: &mut CheckCx<'_>) {
-    let hint = dtype
-        .is_temporal()
-        .then(|| "dates and times are written as texts: \"2026-05-04\", \"2026-05-04T10:12:00\"".to_owned());
+    let hint = dtype.is_temporal().then(|| MOMENTS.to_owned());
     cx.error(at, codes::COLUMN_TYPE, format!("`{value}` is no value of column `{name}`, which is {dtype}"))
         .label(format!("no {dtype}"))
         .maybe_hint(hint);

@@ -89,7 +89,7 @@ impl Kind for Profile {
     const INFO: StageInfo = StageInfo {
         name: "profile",
         family: Family::Table,
-        version: 4,
+        version: 5,
         summary: "Draws a picture of a table: types, missing and frequent values, quantiles, histograms, correlations, class balance.",
         ports: &[
             Port { name: COLUMNS, about: "a row for each column: `kilter show` makes a view of it for the terminal" },

@@ -80,7 +80,7 @@ fn bars(column: &Measured) -> Option<String> {
         (_, false) => column.top.iter().map(|(_, count)| *count as f64).collect(),
         _ => return None,
     };
-    Some(numbers::sparkline(&counts, BARS))
+    Some(numbers::histogram(&counts, BARS))
 }
 
 /// The numbers of the whole table, for history and comparison.

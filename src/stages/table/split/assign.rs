@@ -42,7 +42,7 @@ fn deal(spec: &Spec, df: &DataFrame, cx: &RunCx<'_>) -> Result<Vec<Vec<u32>>, St
 
 /// How many rows each part is to have, not rounded.
 fn targets(spec: &Spec, rows: usize) -> Result<Vec<f64>, StageError> {
-    let counted: u64 = spec.parts.values().map(|part| if let Part::Count(count) = part { *count } else { 0 }).sum();
+    let counted = spec.counted();
     if counted > rows as u64 {
         return Err(StageError::data(format!(
             "the parts want {counted} rows, the table has {}",

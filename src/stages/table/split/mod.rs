@@ -69,16 +69,13 @@ stratify = "label"
         if let Some((name, _)) = names.iter().zip(&parts).find(|(_, rows)| rows.is_empty()) {
             return Err(no_rows(spec, name, df.height()));
         }
+        let over = df.height() - parts.iter().map(Vec::len).sum::<usize>();
         let left_out = gap::leave_out(spec, &df, &names, &mut parts)?;
-        for (name, rows) in names.iter().zip(&parts) {
-            if rows.len() < TINY {
-                cx.services.warn(format!(
-                    "part `{name}` has {}: what is measured on it says little",
-                    numbers::counted(rows.len(), "row")
-                ));
-            }
-        }
+        warn_of_sizes(spec, &names, &parts, over, cx);
         let mut produced = Produced::new(summary(spec, &names, &parts));
+        if over > 0 {
+            produced.summary += &format!(", {} in no part", numbers::counted(over, "row"));
+        }
         if let (Some(gap), Some(left_out)) = (&spec.gap, &left_out) {
             produced.summary +=
                 &format!(", {} left out by the gap of {gap}", numbers::counted(left_out.iter().sum(), "row"));
@@ -94,6 +91,20 @@ stratify = "label"
             produced.metrics.insert(format!("rows.{name}"), rows.len() as f64);
         }
         Ok(produced)
+    }
+}
+
+/// Warns of parts that are too small to say much, and of rows that are in none, `over`, because shares of a hundred were meant.
+fn warn_of_sizes(spec: &Spec, names: &[String], parts: &[Vec<u32>], over: usize, cx: &RunCx<'_>) {
+    for (name, rows) in names.iter().zip(parts).filter(|(_, rows)| rows.len() < TINY) {
+        let rows = numbers::counted(rows.len(), "row");
+        cx.services.warn(format!("part `{name}` has {rows}: what is measured on it says little"));
+    }
+    if over > 0 && spec.counted() == 100 {
+        cx.services.warn(format!(
+            "whole numbers in `parts` count rows, and are no shares of a hundred: {} are in no part. Shares are written as 0.8",
+            numbers::counted(over, "row")
+        ));
     }
 }
 

@@ -18,8 +18,9 @@ pub struct Spec {
     /// The table.
     pub from: Ref,
     /// The parts, which become the outputs: fractions that sum to 1 (`{ train = 0.8, val = 0.1, test = 0.1 }`), or
-    /// numbers of rows, of which one may be `"rest"` (`{ test = 1000, train = "rest" }`); with `by`, the value or
-    /// values of that column (`{ train = "training", test = ["t10k", "extra"] }`). Not with `folds`.
+    /// numbers of rows, of which one may be `"rest"` (`{ test = 1000, train = "rest" }`; without it the rows beyond are
+    /// in no part); with `by`, the value or values of that column (`{ train = "training", test = ["t10k", "extra"] }`).
+    /// Not with `folds`.
     #[serde(default)]
     pub parts: BTreeMap<String, Part>,
     /// Divides the rows into so many equal folds, of which `fold` is the output `test` and the others are `train`.
@@ -85,6 +86,11 @@ impl Spec {
     pub(super) fn place_in_order(&self, part: &str) -> usize {
         let order = self.order.iter().position(|name| name == part);
         order.or_else(|| USUAL.iter().position(|name| *name == part)).unwrap_or(USUAL.len())
+    }
+
+    /// How many rows the parts want that say it.
+    pub(super) fn counted(&self) -> u64 {
+        self.parts.values().map(|part| if let Part::Count(count) = part { *count } else { 0 }).sum()
     }
 
     /// The names of the parts, which are the outputs, sorted.
@@ -326,7 +332,7 @@ impl Spec {
     }
 
     fn check_counts(&self, rows: u64, cx: &mut CheckCx<'_>) {
-        let wanted: u64 = self.parts.values().map(|part| if let Part::Count(count) = part { *count } else { 0 }).sum();
+        let wanted = self.counted();
         if wanted > rows {
             cx.error(path!["parts"], codes::FRACTIONS, format!("the parts want {wanted} rows, the table has {rows}"))
                 .label(format!("{wanted} rows in all"));

@@ -235,6 +235,22 @@ fn a_fold_that_groups_make_too_large_is_named_by_its_number() {
 }
 
 #[test]
+fn rows_that_no_part_takes_are_told() {
+    let bench = bench();
+    let summary = |fields: &str| bench.run::<Split>(&format!("from = \"table\"\n{fields}")).expect("split").summary;
+    let warned = || bench.warnings.lock().expect("free").drain(..).collect::<Vec<_>>().join("\n");
+    let told = summary("parts = { train = 200, test = 50 }");
+    assert!(told.starts_with("train 200 · test 50, 94 rows in no part"), "{told}");
+    assert!(!warned().contains("in no part"));
+    let told = summary("parts = { train = 80, test = 20 }\nstratify = \"species\"");
+    assert!(told.starts_with("train 80 · test 20, stratified by species, 244 rows in no part"), "{told}");
+    let warning = warned();
+    assert!(warning.contains("no shares of a hundred: 244 rows are in no part"), "{warning}");
+    assert!(!summary("parts = { train = \"rest\", test = 100 }").contains("in no part"));
+    assert!(!warned().contains("in no part"));
+}
+
+#[test]
 fn durations_order_and_lists_are_told_before_anything_runs() {
     let mut bench = Bench::default();
     let waits: Vec<i64> = (0..60).map(|row| row * 37 % 60).collect();

@@ -4,7 +4,8 @@ use super::super::columns::{is_pattern, select};
 use super::{Rule, Tables};
 use crate::diag::{brief, codes, did_you_mean, list};
 use crate::frame::{
-    CastFault, FloatSums, cast_exactly, from_polars, is_no_moment, needs_care, ordinary, run_plan, to_polars,
+    CastFault, FloatSums, cast_exactly, from_polars, is_no_moment, moment_as_text, needs_care, ordinary, run_plan,
+    to_polars,
 };
 use crate::numbers;
 use crate::stage::{CheckCx, Path, RunCx, StageError};
@@ -72,6 +73,10 @@ impl Rule for Cast {
 fn cast(name: String, dtype: &DType, schema: &SchemaRef) -> Result<Expr, StageError> {
     let target = to_polars(dtype).ok_or_else(|| StageError::data(format!("`{dtype}` is not a column type")))?;
     let from = schema.get(&name).map_or(DType::Unknown, from_polars);
+    let moment = |dtype| moment_as_text(col(name.as_str()), dtype);
+    if let Some(text) = schema.get(&name).filter(|_| *dtype == DType::Str).and_then(moment) {
+        return Ok(text);
+    }
     if !needs_care(&from, dtype) {
         return Ok(col(name).strict_cast(target));
     }

@@ -3,7 +3,7 @@
 mod within;
 
 use super::super::columns::{OneOrMany, is_pattern, select, wrong_type};
-use super::super::scalar::Scalar;
+use super::super::scalar::{MOMENTS, Scalar};
 use super::{Rule, Tables};
 use crate::diag::{codes, did_you_mean, list};
 use crate::frame::{FloatSums, failed, fixed_expr, from_polars, one_zero, to_polars};
@@ -171,6 +171,9 @@ impl Fill {
             Self::Within(within) => Self::Learned(within.take).output(dtype),
             Self::Learned(Learned::Mean | Learned::Median) if dtype.is_integer() => Ok(DType::F64),
             Self::Learned(Learned::Mean | Learned::Median) if dtype.is_float() => same(),
+            Self::Learned(Learned::Mean | Learned::Median) if dtype.is_numeric() => {
+                Err("a column of floats or whole numbers")
+            }
             Self::Learned(Learned::Mean | Learned::Median) => Err("a column of numbers"),
             Self::Learned(Learned::Min | Learned::Max) if dtype.is_numeric() || dtype.is_temporal() => same(),
             Self::Learned(Learned::Min | Learned::Max) => Err("a column of numbers or times"),
@@ -196,10 +199,12 @@ impl Fill {
         }
     }
 
-    /// The text, where it stands for a moment of a type that polars reads none as, such as `datetime[ns, UTC]`.
+    /// The text, where it stands for a moment: it is written as in csv files, of which polars reads some alone, and none of types such as
+    /// `datetime[ns, UTC]`.
     fn moment_of(&self, dtype: &DType) -> Option<Scalar> {
-        match (self, dtype) {
-            (Self::Text(text), DType::Other(_)) => Some(Scalar::Text(text.clone())),
+        let is_moment = matches!(dtype, DType::Date | DType::Time | DType::Other(_)) || dtype.is_datetime();
+        match self {
+            Self::Text(text) if is_moment => Some(Scalar::Text(text.clone())),
             _ => None,
         }
     }
@@ -310,7 +315,8 @@ impl Rule for Fills {
                             codes::OUT_OF_RANGE,
                             format!("column `{name}` is {dtype}, which cannot hold this value"),
                         )
-                        .label(format!("not a value of {dtype}"));
+                        .label(format!("not a value of {dtype}"))
+                        .maybe_hint(dtype.is_temporal().then(|| MOMENTS.to_owned()));
                     }
                     Ok(dtype) => output.columns[index].dtype = dtype,
                     Err(wanted) => {
@@ -345,5 +351,30 @@ impl Rule for Fills {
             exprs.push(fill.expr(&name, dtype, schema, sums)?);
         }
         Ok(if exprs.is_empty() { lf } else { lf.with_columns(exprs) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::stepwise::Table;
+    use super::super::super::testing::{findings, penguins, run, table_input};
+    use crate::stage::testing::Bench;
+
+    #[test]
+    fn moments_are_written_as_in_csv_files() {
+        let mut bench = Bench::default();
+        table_input(&mut bench, "t", penguins());
+        let at = r#"{ derive = { at = "CAST('2024-01-01 00:00:00' AS TIMESTAMP) + INTERVAL '1 day' * body_mass_g" } }"#;
+        let text = r#"{ filter = "body_mass_g IS NULL" }, { derive = { at = "CAST(at AS VARCHAR)" } }"#;
+        let fields = |moment: &str, more: &str| {
+            format!("from = \"t\"\nsteps = [{at}, {{ fill = {{ at = \"{moment}\" }} }}, {more}]")
+        };
+        for moment in ["2024-02-03 10:00", "2024-02-03 10:00:00", "2024-02-03T10:00:00"] {
+            let df = run::<Table>(&bench, &fields(moment, text)).expect("it runs").remove(0).1;
+            let texts: Vec<_> = df.column("at").expect("there").str().expect("texts").iter().flatten().collect();
+            assert_eq!(texts, ["2024-02-03 10:00:00"; 2], "{moment}");
+        }
+        let found = findings::<Table>(&bench, &fields("soon", ""));
+        assert_eq!(found, [("E0136".to_owned(), "column `at` is datetime, which cannot hold this value".to_owned())]);
     }
 }

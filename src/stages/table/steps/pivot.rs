@@ -3,7 +3,7 @@
 use super::super::columns::{OneOrMany, column, select, wrong_type};
 use super::{Rule, Tables, after, matching};
 use crate::diag::{brief, codes, list};
-use crate::frame::{FloatSums, failed, fixed_expr, keys_with_one_zero};
+use crate::frame::{FloatSums, failed, fixed_expr, keys_with_one_zero, moment_as_text};
 use crate::stage::{CheckCx, Path, StageError};
 use crate::types::{DType, TableSchema};
 use polars::prelude::{
@@ -80,7 +80,7 @@ impl Aggregate {
 
 impl Pivot {
     /// The values of `on` as text; one that is not listed is an error.
-    fn listed(&self) -> Expr {
+    fn listed(&self, dtype: Option<&DataType>) -> Expr {
         let known: BTreeSet<String> = self.columns.iter().cloned().collect();
         let on = self.on.clone();
         let check = move |values: polars::prelude::Column| {
@@ -96,13 +96,19 @@ impl Pivot {
             Err(PolarsError::ComputeError(message.into()))
         };
         let text = |_: &polars::prelude::Schema, field: &Field| Ok(Field::new(field.name().clone(), DataType::String));
-        col(self.on.as_str()).cast(DataType::String).map_with_fmt_str(check, text, format!("listed {:?}", self.columns))
+        let values = col(self.on.as_str());
+        let moments = dtype.and_then(|dtype| moment_as_text(values.clone(), dtype));
+        moments.unwrap_or_else(|| values.cast(DataType::String)).map_with_fmt_str(
+            check,
+            text,
+            format!("listed {:?}", self.columns),
+        )
     }
 
     fn plan(&self, lf: LazyFrame, schema: &SchemaRef, sums: FloatSums) -> PolarsResult<LazyFrame> {
         const ON: &str = "__kilter_on";
         let by: Vec<String> = self.by.0.iter().flat_map(|pattern| matching(schema, pattern)).collect();
-        let mut lf = lf.with_column(self.listed().alias(ON));
+        let mut lf = lf.with_column(self.listed(schema.get(&self.on)).alias(ON));
         let schema = lf.collect_schema()?;
         let aggregates = self.columns.iter().map(|name| {
             let values = when(col(ON).eq(lit(name.as_str()))).then(col(self.value.as_str())).otherwise(lit(NULL));
@@ -140,7 +146,7 @@ impl Pivot {
         if let Some(dtype) = column(input, &self.value, place("value"), cx)
             && !dtype.is_unknown()
         {
-            if self.agg.needs_numbers() && !(dtype.is_integer() || dtype.is_float()) {
+            if self.agg.needs_numbers() && !dtype.is_numeric() {
                 wrong_type(cx, place("value"), &self.value, &dtype, "a number");
             } else if self.agg.compares() && matches!(dtype, DType::List(_) | DType::Array(..) | DType::Struct(_)) {
                 wrong_type(cx, place("value"), &self.value, &dtype, "a column of single values");
@@ -191,5 +197,54 @@ impl Rule for Pivot {
         _: Tables<'_>,
     ) -> Result<LazyFrame, StageError> {
         self.plan(lf, schema, sums).map_err(|error| failed("plan the pivot", &error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::stepwise::Table;
+    use super::super::super::testing::{penguins, run, table_input};
+    use crate::stage::testing::Bench;
+    use polars::prelude::{DataFrame, DataType};
+
+    fn steps(steps: &str) -> DataFrame {
+        let mut bench = Bench::default();
+        table_input(&mut bench, "t", penguins());
+        run::<Table>(&bench, &format!("from = \"t\"\nsteps = [{steps}]")).expect("it runs").remove(0).1
+    }
+
+    fn texts(df: &DataFrame, name: &str) -> Vec<String> {
+        let column = df.column(name).expect("there").cast(&DataType::String).expect("texts");
+        column.str().expect("texts").iter().map(|text| text.unwrap_or("null").to_owned()).collect()
+    }
+
+    #[test]
+    fn decimals_are_numbers() {
+        for agg in ["sum", "mean", "median"] {
+            let pivot = format!(
+                r#"{{ pivot = {{ on = "sex", columns = ["male"], by = "species", value = "body_mass_g", agg = "{agg}" }} }}"#
+            );
+            let decimals = steps(&format!(r#"{{ cast = {{ body_mass_g = "decimal(10, 2)" }} }}, {pivot}"#));
+            let is_decimal = decimals.column("male").expect("there").dtype().is_decimal();
+            assert_eq!(is_decimal, agg == "sum", "{agg}");
+            let numbers = |df: DataFrame| {
+                let column = df.column("male").expect("there").cast(&DataType::Float64).expect("numbers");
+                column.f64().expect("numbers").iter().collect::<Vec<_>>()
+            };
+            assert_eq!(numbers(decimals), numbers(steps(&pivot)), "{agg}");
+        }
+    }
+
+    #[test]
+    fn a_moment_is_the_same_text_as_in_sql() {
+        let at = r#"{ derive = { at = "CAST('2024-01-01 00:00:00' AS TIMESTAMP) + INTERVAL '90 minutes' * (year - 2007)" } }"#;
+        let cast = r#"{ derive = { sql = "CAST(at AS VARCHAR)" } }, { cast = { at = "str" } }"#;
+        let df = steps(&format!("{at}, {cast}"));
+        assert_eq!(texts(&df, "at"), texts(&df, "sql"));
+        assert_eq!(texts(&df, "at")[0], "2024-01-01 00:00:00");
+        let columns = r#"["2024-01-01 00:00:00", "2024-01-01 01:30:00", "2024-01-01 03:00:00"]"#;
+        let pivot = r#"on = "at", by = "species", value = "year", agg = "count""#;
+        let df = steps(&format!("{at}, {{ pivot = {{ {pivot}, columns = {columns} }} }}"));
+        assert_eq!((df.height(), df.width()), (3, 4));
     }
 }

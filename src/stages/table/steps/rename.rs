@@ -24,6 +24,10 @@ impl Rule for Rename {
                 if let Some(finding) = cx.last() {
                     finding.at_key();
                 }
+                // What comes after names it as it was to be called.
+                if output.names().all(|name| name != new) {
+                    output.columns.push(Column::new(new.as_str(), DType::Unknown));
+                }
                 continue;
             }
             match input.columns.iter().position(|column| column.name == *old) {
@@ -42,6 +46,8 @@ impl Rule for Rename {
             if let Some(last) = output.columns.iter().rposition(|column| column.name == name) {
                 output.columns.remove(last);
             }
+            // Which of the two is meant is not known, and so is its type.
+            output.columns.iter_mut().filter(|column| column.name == name).for_each(|one| one.dtype = DType::Unknown);
         }
         output
     }

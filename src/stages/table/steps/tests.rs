@@ -112,7 +112,9 @@ fn check_finds_mistakes_in_every_step() {
     assert_eq!(codes(r#"{ cast = { year = "date" } }"#), ["E0214"]);
     assert_eq!(codes(r#"{ cast = { "x_*" = "i32" } }"#), ["E0219"]);
     assert_eq!(codes(r#"{ rename = { yeer = "y" } }"#), ["E0213"]);
+    assert_eq!(codes(r#"{ rename = { yeer = "y" } }, { filter = "y > 2007" }, { sort = { by = "y" } }"#), ["E0213"]);
     assert_eq!(codes(r#"{ rename = { year = "sex" } }"#), ["E0215"]);
+    assert_eq!(codes(r#"{ rename = { year = "sex" } }, { filter = "sex > 2007" }"#), ["E0215"]);
     assert!(codes(r#"{ rename = { year = "sex", sex = "year" } }"#).is_empty());
     assert_eq!(codes(r#"{ clean = { columns = "yeer" } }"#), ["E0213"]);
     assert_eq!(codes(r#"{ clean = { columns = ["sex", "year"] } }"#), ["E0214"]);
@@ -277,6 +279,13 @@ fn a_value_that_a_type_cannot_hold_is_named_with_its_row() {
     }
     let fine = "from = \"t\"\nsteps = [{ cast = { f = \"f32\", n = \"f64\" } }]";
     run::<Table>(&bench, fine).expect("fractions are rounded");
+}
+
+#[test]
+fn a_part_of_a_time_is_no_field() {
+    let fields = "from = \"t\"\nsteps = [{ derive = { m = \"year.month\" } }]";
+    let found = findings::<Table>(&bench(), fields).remove(0).1;
+    assert!(found.ends_with("and `month(a)` a part of a date or time") && !found.contains('\n'), "{found}");
 }
 
 #[test]
