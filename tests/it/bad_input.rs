@@ -108,6 +108,21 @@ fn a_broken_file_is_told_with_its_place_and_its_remedy() {
     }
 }
 
+/// The labels of images are looked at before anything runs, as the images are.
+#[test]
+fn labels_that_do_not_fit_their_images_are_told() {
+    let images: &[u8] = b"\0\0\x08\x03\0\0\0\x02\0\0\0\x01\0\0\0\x01ab";
+    let cases: [(&[u8], &[&str]); 2] = [
+        (images, &["`labels` has 3 dimensions, expected 1", "`labels.idx`"]),
+        (b"\0\0\x08\x01\0\0\0\x03abc", &["there are 2 images, but 3 labels", "of the same part"]),
+    ];
+    let fetched = "[stage.labels]\nkind = \"fetch\"\npath = \"labels.idx\"";
+    for (labels, says) in cases {
+        let sandbox = reading("images.idx", images, "labels = \"labels\"", fetched).file("labels.idx", labels);
+        fails(&sandbox, "table", 2, says);
+    }
+}
+
 #[test]
 fn cut_off_parquet_and_arrow_are_told_from_files_of_another_format() {
     for name in ["nested.parquet", "nested.arrow"] {

@@ -283,6 +283,14 @@ pub fn probe(path: &Path, layout: &Layout) -> Result<TableSchema, BadFile> {
     }
 }
 
+/// What can be said before a run of a file of labels, as [`read_idx`] takes them, for so many images.
+///
+/// # Errors
+/// See [`read_idx`].
+pub fn probe_labels(path: &Path, images: u64) -> Result<(), BadFile> {
+    idx::are_labels(&idx_header(&head(path, 1024)?)?, images)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
