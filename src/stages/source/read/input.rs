@@ -116,6 +116,12 @@ fn of_others(name: &str) -> Option<&'static str> {
         "zip" | "tar" | "tgz" => Some("take a file out of it with `member` of the stage that fetches it"),
         "bz2" | "7z" | "rar" | "lz4" => Some("unpack it, or pack it with gzip, zstandard or xz"),
         "db" | "sqlite" | "sqlite3" => Some("a stage of kind `database` reads it"),
+        "png" | "jpg" | "jpeg" | "bmp" | "gif" | "webp" | "tif" | "tiff" => {
+            Some("make a table of pictures with a stage of kind `exec`: a column for each pixel")
+        }
+        "npy" | "npz" | "pkl" | "pickle" | "pt" | "h5" | "hdf5" | "mat" => {
+            Some("save it as parquet; a stage of kind `exec` can do that")
+        }
         _ => None,
     }
 }
