@@ -240,6 +240,21 @@ fn checking_finds_every_mistake_of_columns() {
     assert_eq!(code("features.age = 'numeric'\ntarget.label = 'category'\ntarget.name = 'category'"), [""; 0]);
 }
 
+/// One mistake, with what to do about it, and not the number of columns as well.
+#[test]
+fn a_column_of_whole_images_is_told_as_that() {
+    let bytes = DType::Other("binary".into());
+    for (dtype, remedy) in [(DType::List(Box::new(DType::I64)), "sequence"), (bytes, "exec")] {
+        let schema = TableSchema::new(vec![Col::new("px", dtype), Col::new("label", DType::U8)]);
+        let text = "fit = 'split.train'\nfeatures.i = { image = [1, 2, 2], columns = 'px' }\ntarget.label = 'category'";
+        let (_, findings) = check(text, schema);
+        assert_eq!(findings.len(), 1, "{findings:#?}");
+        let told = &findings[0].diagnostic;
+        assert_eq!(told.code, codes::COLUMN_TYPE);
+        assert!(told.hints[0].contains(remedy), "{told:?}");
+    }
+}
+
 #[test]
 fn a_table_without_rows_is_told_as_that_and_not_by_the_types_of_its_columns() {
     // A file of column names alone has texts.
