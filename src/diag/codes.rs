@@ -122,6 +122,8 @@ codes! {
     VALIDATE_ON_TRAIN = "W0502", "validation on the training data", "What is measured on the data that a model learns from says little about other data.";
     NOT_LOOKED_INTO = "W0503", "columns that are not looked into", "`redact` looks into texts, and into lists and structs with texts in them. What is inside of binary columns stays as it is.";
     WARM_UP = "W0504", "a warm-up that does not end", "The learning rate rises for longer than the training lasts, or than the `horizon` of its schedule.";
+    UNDECLARED_FILE = "W0505", "a file that the program will not see", "A command names a file of the workspace, and a program finds only what stands in `files`, `inputs` and `outputs`.";
+    LOGITS = "W0506", "probabilities in the place of logits", "Losses, metrics and predictions make probabilities of what a model gives; a `softmax` or `sigmoid` at its end makes them twice.";
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::nn::{Architecture, Join, LayerSpec, NetworkError, Tower};
 use crate::numbers;
 use crate::path;
 use crate::stage::{CheckCx, Family, Kind, Outputs, Port, Produced, Ref, RunCx, StageError, StageInfo};
-use crate::types::{ArtifactType, DatasetType, FeatureType, ModelType, Shape, TargetType};
+use crate::types::{ArtifactType, DatasetType, FeatureType, ModelType, Shape, TargetType, Task};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -135,6 +135,23 @@ impl ModelSpec {
             || (!self.towers.is_empty() && self.towers.values().all(|tower| has(&tower.input)))
     }
 
+    /// Warns of a last layer that makes probabilities, which is done of what a model gives.
+    fn check_end(&self, data: &DatasetType, cx: &mut CheckCx<'_>) {
+        let name = match self.layers.last() {
+            Some(LayerSpec::Softmax(_)) => "softmax",
+            Some(LayerSpec::Sigmoid(_)) => "sigmoid",
+            _ => return,
+        };
+        // A number may be bounded.
+        if self.target(data).is_none_or(|target| matches!(target.task, Task::Number { .. })) {
+            return;
+        }
+        let path = path!["layers", self.layers.len() - 1];
+        cx.error(path, codes::LOGITS, format!("`{name}` at the end of a model makes probabilities of probabilities"))
+            .label("losses, metrics and predictions take logits")
+            .hint("leave it out");
+    }
+
     /// Reports names that cannot be, and gives whether there were none.
     fn check_names(&self, data: &DatasetType, cx: &mut CheckCx<'_>) -> bool {
         let mut sound = true;
@@ -223,6 +240,7 @@ layers = [
                 found => found,
             },
         };
+        spec.check_end(data, cx);
         let network = spec.declared(found.as_ref(), data);
         let mut inferred = network.infer();
         for mistake in &mut inferred.errors {

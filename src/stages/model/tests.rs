@@ -64,6 +64,20 @@ const DIGITS: &str = "layers = [
 ]";
 
 #[test]
+fn probabilities_at_the_end_are_told_and_a_bounded_number_is_fine() {
+    let codes = |data: DatasetType, layers: &str| {
+        let findings = check(data, &format!("layers = ['flatten', {layers}]")).1;
+        findings.iter().map(|finding| finding.diagnostic.code).collect::<Vec<_>>()
+    };
+    assert_eq!(codes(images(), "{ linear = 'classes' }, 'softmax'"), [codes::LOGITS]);
+    assert_eq!(codes(images(), "{ linear = 'classes' }, 'sigmoid'"), [codes::LOGITS]);
+    assert!(codes(images(), "{ linear = 8 }, 'softmax', { linear = 'classes' }").is_empty());
+    let number = TargetType { name: "share".to_owned(), task: Task::Number { mean: None, std: None } };
+    let shares = dataset(vec![feature("image", &[1, 28, 28], TensorType::U8)], number);
+    assert!(codes(shares, "{ linear = 'classes' }, 'sigmoid'").is_empty());
+}
+
+#[test]
 fn the_predicted_type_is_the_one_that_a_run_produces() {
     let bench = bench(images());
     let fields = format!("data = 'encode.train'\n{DIGITS}");
