@@ -2,7 +2,7 @@
 
 use super::instead::{instead, keyed};
 use super::schema::FieldSchema;
-use super::words::{Said, read};
+use super::words::{NAME_AS_KEY, NAME_OR_KEY, ONE_KEY, Said, read};
 use crate::diag::{Code, Diagnostic, Diagnostics, codes, did_you_mean, list};
 use crate::digest::{Segment, dotted};
 use crate::manifest::{COMMON_FIELDS, Data, Node, ParamUse, StageEntry, with_uses};
@@ -108,10 +108,14 @@ impl<'a> Decoder<'a> {
             DecodeError::MissingField { path, field } if is_hole(entry, &path, &field) => {
                 self.unknown_beside(entry, stage, &path)
             }
-            DecodeError::MissingField { path, field } => vec![self.missing_field(entry, stage, &path, &field)],
+            DecodeError::MissingField { path, field } => {
+                let missing = self.missing_field(entry, stage, &path, &field);
+                std::iter::once(missing).chain(self.unknown_beside(entry, stage, &path)).collect()
+            }
             DecodeError::Invalid { path, message } if follows_from_hole(entry, &path, &message) => Vec::new(),
             DecodeError::Invalid { path, message } => {
                 let hint = self.instead(entry, stage, &path, &message);
+                let hint = hint.or_else(|| self.choice(stage, &entry.node.real_path(&path), &message));
                 vec![invalid(entry, self.sources, &path, &message).maybe_hint(hint)]
             }
         }
@@ -133,7 +137,17 @@ impl<'a> Decoder<'a> {
         instead(located.node, key, &expected, &fields)
     }
 
-    /// The unknown fields of an inner table that was not decoded, because a field that it needs has no value.
+    /// How a field is written that has one of several keys and has none of them, or too many; of a list every entry has one.
+    fn choice(&mut self, stage: &'static dyn Stage, path: &[Segment], message: &str) -> Option<String> {
+        let (Said::Type { expected, .. } | Said::Value { expected, .. }) = read(message) else { return None };
+        let keys = path.iter().all(|segment| matches!(segment, Segment::Key(_)));
+        let of_key = keys && [ONE_KEY, NAME_OR_KEY, NAME_AS_KEY].contains(&expected.as_str());
+        let Some(Segment::Key(field)) = path.first().filter(|_| of_key) else { return None };
+        let about = self.schema(stage).fields(&[]).into_iter().find(|known| known.name == *field)?.about?;
+        Some(format!("`{field}`: {}", first_sentence(&about)))
+    }
+
+    /// The unknown fields of an inner table that was not decoded, because a field that it needs is not there, or has no value.
     fn unknown_beside(&mut self, entry: &StageEntry, stage: &'static dyn Stage, path: &[Segment]) -> Vec<Diagnostic> {
         let known = self.schema(stage).fields(&entry.node.real_path(path));
         if path.is_empty() || known.is_empty() {
@@ -281,11 +295,12 @@ fn invalid(entry: &StageEntry, sources: &SourceMap, path: &[Segment], message: &
         Said::Value { found, expected } => {
             let number = found.starts_with(|c: char| c.is_ascii_digit() || c == '-');
             let code = if number { codes::OUT_OF_RANGE } else { codes::FIELD_TYPE };
+            let of_list = matches!(path.last(), Some(Segment::Index(_)));
             let apart = "each of several is a table of its own, one after the other: `{ … }, { … }`";
             Diagnostic::new(code, about(format!("must be {expected}, not {found}")))
                 .at(place)
                 .label(format!("expected {expected}"))
-                .maybe_hint((expected == "a table with one key").then(|| apart.to_owned()))
+                .maybe_hint((expected == ONE_KEY && of_list).then(|| apart.to_owned()))
         }
         Said::Own(message) => {
             let named = message.split('`').nth(1).and_then(|name| name_place(entry, path, name));

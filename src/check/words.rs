@@ -28,6 +28,11 @@ pub(super) enum Said {
     Own(String),
 }
 
+/// What is expected where a value has one of several keys.
+pub(super) const ONE_KEY: &str = "a table with one key";
+pub(super) const NAME_OR_KEY: &str = "a name, or a table with one name as its key";
+pub(super) const NAME_AS_KEY: &str = "a table with the name as its key";
+
 /// Takes a serde message apart.
 pub(super) fn read(message: &str) -> Said {
     for prefix in ["unknown variant `", "unknown field `"] {
@@ -86,10 +91,10 @@ fn expected_words(expected: &str) -> String {
         "a boolean" => "true or false".to_owned(),
         "a sequence" => "a list".to_owned(),
         "a map" | "map" => "a table".to_owned(),
-        "string or map" => "a name, or a table with one name as its key".to_owned(),
-        "map with a single key" => "a table with one key".to_owned(),
+        "string or map" => NAME_OR_KEY.to_owned(),
+        "map with a single key" => ONE_KEY.to_owned(),
         "unit variant" => "a name alone".to_owned(),
-        "newtype variant" | "struct variant" | "tuple variant" => "a table with the name as its key".to_owned(),
+        "newtype variant" | "struct variant" | "tuple variant" => NAME_AS_KEY.to_owned(),
         "unit" => "nothing".to_owned(),
         _ if expected.starts_with("a nonzero ") => "an integer, 1 or more".to_owned(),
         _ if expected.starts_with("struct ") || expected.starts_with("struct variant ") => "a table".to_owned(),
