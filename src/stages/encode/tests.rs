@@ -137,6 +137,15 @@ fn images_are_bytes_in_pixel_order() {
     assert_eq!(failure.message, "pixel `p_2` is 256 in row 1; pixels are 0 to 255");
 }
 
+/// As scikit-learn names the pixels of its digits.
+#[test]
+fn pixels_by_row_and_column_keep_the_order_of_the_table() {
+    let frame = df!["p_0_0" => [1_i64], "p_0_1" => [2_i64], "p_1_0" => [3_i64], "p_1_1" => [4_i64]].unwrap();
+    let spec = spec("fit = 's.train'\nfeatures.image = { image = [1, 2, 2], columns = 'p_*' }");
+    let encoded = Encoder::fit(&spec, &frame).unwrap().apply(&frame, "t", true).unwrap();
+    assert_eq!(encoded.features["image"], Tensor { shape: vec![1, 1, 2, 2], data: TensorData::U8(vec![1, 2, 3, 4]) });
+}
+
 #[test]
 fn an_unseen_label_is_an_error_that_says_what_to_do() {
     let spec = spec("fit = 's.train'\nfeatures.mass = 'numeric'\ntarget.species = 'category'");
@@ -253,6 +262,10 @@ fn a_column_of_whole_images_is_told_as_that() {
         assert_eq!(told.code, codes::COLUMN_TYPE);
         assert!(told.hints[0].contains(remedy), "{told:?}");
     }
+    let floats = TableSchema::new(["p0", "p1", "p2", "p3"].map(|name| Col::new(name, DType::F32)).to_vec());
+    let (_, findings) = check("fit = 'split.train'\nfeatures.i = { image = [1, 2, 2], columns = 'p*' }", floats);
+    let hints: Vec<&String> = findings.iter().flat_map(|finding| &finding.diagnostic.hints).collect();
+    assert!(hints.iter().any(|hint| hint.contains("numeric")), "shares of 255 are no bytes: {hints:?}");
 }
 
 #[test]

@@ -44,9 +44,11 @@ fn number(name: &str) -> Option<u64> {
     name[digits.len()..].parse().ok()
 }
 
-/// Puts columns into the order of the numbers that their names end in, where all of them do.
+/// Puts columns into the order of the numbers that their names end in, where each has one of its own. Of `pixel_ROW_COLUMN` the
+/// last numbers come again and again, and say nothing of the order.
 fn by_number(columns: &mut [String]) {
-    if columns.iter().all(|name| number(name).is_some()) {
+    let names: Vec<&str> = columns.iter().map(String::as_str).collect();
+    if are_numbered(&names) {
         columns.sort_by_key(|name| number(name));
     }
 }
@@ -82,7 +84,11 @@ impl Encoding for Image {
 
     fn wanted(&self, dtype: &DType) -> (&'static str, &'static str) {
         if !is_whole(dtype) {
-            return ("integers from 0 to 255", "give the column the type `u8` where it is read");
+            let hint = match dtype.is_float() {
+                true => "`{ numeric = …, shape = [channels, height, width] }` takes numbers of any range",
+                false => "give the column the type `u8` where it is read",
+            };
+            return ("integers from 0 to 255", hint);
         }
         let hint = match dtype {
             DType::List(_) => {
