@@ -266,6 +266,26 @@ pub fn read_idx(
     idx::read(&load(path, watch)?, labels.as_deref(), types)
 }
 
+/// What to do about a file whose name says that it is none of those that are read.
+#[must_use]
+pub fn of_others(name: &str) -> Option<&'static str> {
+    let name = name.to_ascii_lowercase();
+    let plain = [".gz", ".zst", ".xz"].iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);
+    match plain.rsplit_once('.')?.1 {
+        "xlsx" | "xls" | "ods" => Some("a sheet is read where it is saved as csv"),
+        "zip" | "tar" | "tgz" => Some("take a file out of it with `member` of the stage that fetches it"),
+        "bz2" | "7z" | "rar" | "lz4" => Some("unpack it, or pack it with gzip, zstandard or xz"),
+        "db" | "sqlite" | "sqlite3" => Some("a stage of kind `database` reads it"),
+        "png" | "jpg" | "jpeg" | "bmp" | "gif" | "webp" | "tif" | "tiff" => {
+            Some("make a table of pictures with a stage of kind `exec`: a column for each pixel")
+        }
+        "npy" | "npz" | "pkl" | "pickle" | "pt" | "h5" | "hdf5" | "mat" => {
+            Some("save it as parquet; a stage of kind `exec` can do that")
+        }
+        _ => None,
+    }
+}
+
 /// What can be said of a file's columns before a run. Small files are read whole; of large ones the names are known,
 /// and the types that are declared.
 ///
