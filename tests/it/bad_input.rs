@@ -93,6 +93,7 @@ const BROKEN: &[(&str, &[u8], &str, &[&str])] = &[
         &["4294967295 x 4294967295", "sha256"],
     ),
     ("d.idx", b"\0\0\x0d\x01\0\0\0\x01\0\0\0\0", "", &["elements of type 0x0d", "unsigned bytes"]),
+    ("d.idx", b"\0\0\x08\x01\0\0\0\x03ab", "", &["holds 2 bytes after its header, which promises 3", "sha256"]),
     (
         "d.csv.gz",
         b"\x1f\x8b\x08\0\0\0\0\0\0\xffKL",

@@ -57,14 +57,20 @@ pub fn idx_header(bytes: &[u8]) -> Result<IdxHeader, BadFile> {
 
 fn body(bytes: &[u8]) -> Result<(IdxHeader, &[u8]), BadFile> {
     let header = idx_header(bytes)?;
-    let expected = header.dims.iter().try_fold(1_usize, |size, dim| size.checked_mul(*dim));
-    let found = bytes.len() - header.start;
-    if expected != Some(found) {
-        let expected = expected.map_or("more".to_owned(), |size| size.to_string());
-        let message = format!("the IDX file holds {found} bytes after its header, which promises {expected}");
-        return Err(BadFile::new(message).hint("fetch the file again, and compare its sha256"));
-    }
+    is_whole(&header, bytes.len() as u64)?;
     Ok((header, &bytes[header_start(bytes)?..]))
+}
+
+/// That a file of so many bytes holds what its header promises, and no more.
+pub(super) fn is_whole(header: &IdxHeader, size: u64) -> Result<(), BadFile> {
+    let expected = header.dims.iter().try_fold(1_u64, |size, dim| size.checked_mul(*dim as u64));
+    let found = size.saturating_sub(header.start as u64);
+    if expected == Some(found) {
+        return Ok(());
+    }
+    let expected = expected.map_or("more".to_owned(), |size| size.to_string());
+    let message = format!("the IDX file holds {found} bytes after its header, which promises {expected}");
+    Err(BadFile::new(message).hint("fetch the file again, and compare its sha256"))
 }
 
 fn header_start(bytes: &[u8]) -> Result<usize, BadFile> {

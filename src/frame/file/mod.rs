@@ -296,7 +296,13 @@ pub fn probe(path: &Path, layout: &Layout) -> Result<TableSchema, BadFile> {
     match layout.format {
         Format::Parquet => binary::probe_parquet(path, layout),
         Format::Arrow => arrow::probe(path, layout),
-        Format::Idx => idx::probe(&head(path, 1024)?, &layout.types),
+        Format::Idx => {
+            let head = head(path, 1024)?;
+            if load::packed_with(path).is_none() {
+                idx::is_whole(&idx_header(&head)?, size)?;
+            }
+            idx::probe(&head, &layout.types)
+        }
         _ if size <= PROBE_WHOLE => read_file(path, layout).map(|df| super::schema_of(&df)),
         Format::Csv | Format::Tsv => csv::probe_names(&head(path, 1 << 20)?, layout),
         Format::Jsonl | Format::Json | Format::Arff => Ok(TableSchema::unknown()),
