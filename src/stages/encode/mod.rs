@@ -16,6 +16,7 @@
 //! their names. The fitted encoder travels with every model, so [`apply`](Encoder::apply) gives raw rows the same
 //! tensors when the model is used.
 
+mod classes;
 mod encoder;
 mod exact;
 mod features;

@@ -162,7 +162,7 @@ impl Target {
             Self::Category(target) => {
                 let classes = target.classes.as_ref().map(|classes| texts(classes));
                 if let Some(classes) = &classes {
-                    check_classes(classes, column, cx);
+                    super::classes::check(classes, column, dtype, cx);
                 }
                 Task::Category { classes }
             }
@@ -246,20 +246,6 @@ fn wrong_type(target: &Target, column: &str, dtype: &DType, place: &Path, cx: &m
     )
     .label(format!("`{}` does not take {dtype}", target.key()))
     .hint(hint);
-}
-
-fn check_classes(classes: &[String], column: &str, cx: &mut CheckCx<'_>) {
-    let place = path!["target", column, "category", "classes"];
-    if classes.len() < 2 {
-        cx.error(place, codes::OUT_OF_RANGE, "a category has at least 2 classes")
-            .label(format!("{} given", classes.len()));
-        return;
-    }
-    let twice = classes.iter().enumerate().find(|(index, class)| classes[..*index].contains(class));
-    if let Some((index, class)) = twice {
-        let place = path!["target", column, "category", "classes", index];
-        cx.error(place, codes::OUT_OF_RANGE, format!("class `{class}` is listed twice")).label("the second time");
-    }
 }
 
 fn texts(values: &[Value]) -> Vec<String> {

@@ -243,6 +243,9 @@ fn checking_finds_every_mistake_of_columns() {
     assert_eq!(code("features.x = { numeric = ['*', '!name', '!label'] }\ntarget.label = 'category'"), [""; 0]);
     assert_eq!(code("features.age = 'numeric'\ntarget.lable = 'category'"), [codes::UNKNOWN_COLUMN.id]);
     assert_eq!(code("features.age = 'numeric'\ntarget.name = 'number'"), [codes::COLUMN_TYPE.id]);
+    let named = "features.age = 'numeric'\ntarget.pixel_0.category = { classes = [0, 'one'] }";
+    assert_eq!(code(named), [codes::COLUMN_TYPE.id]);
+    assert_eq!(code(&named.replace("'one'", "1")), [""; 0]);
     assert_eq!(code("features.age = 'numeric'\ntarget.name = 'binary'"), [codes::MISSING_FIELD.id]);
     assert_eq!(code("features = {}"), [codes::MISSING_FIELD.id]);
     assert_eq!(code("features.name = { category = 'name', min_count = 2 }"), [codes::CONFLICT.id]);
