@@ -35,6 +35,9 @@ pub struct Failure {
     pub log: Option<String>,
     /// Rendered diagnostics, where a late check found mistakes.
     pub diagnostics: Option<String>,
+    /// Whether it is the lock that `--locked` holds against it: the stage itself did not fail.
+    #[serde(default)]
+    pub refused: bool,
 }
 
 /// Something that happened during a run.

@@ -8,12 +8,12 @@ use super::walk::{Edge, Taken, Walk, named_after_nothing};
 use crate::diag::Severity;
 use crate::digest::Digest;
 use crate::manifest::StageEntry;
-use crate::stage::{CheckCx, CheckInput, Finding, Outputs, Seed, StageSpec};
+use crate::stage::{CheckCx, CheckInput, Finding, Outputs, PortFiles, Seed, StageSpec};
 use crate::types::ArtifactType;
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::LazyLock;
 
 /// With fewer checks, starting threads takes longer than checking.
@@ -24,9 +24,6 @@ static THREADS: LazyLock<Option<ThreadPool>> =
     LazyLock::new(|| ThreadPoolBuilder::new().stack_size(STACK).build().ok());
 
 const STACK: usize = 16 << 20;
-
-/// The files of a stage's ports: name and place, by port.
-pub(super) type PortFiles = BTreeMap<String, Vec<(String, PathBuf)>>;
 
 /// What a stage outputs, as far as it is known.
 #[derive(Default)]
@@ -134,7 +131,7 @@ impl<'a> Walk<'a> {
             stages: &self.stages,
         };
         if let Some(known) = prepared.taken.complete.then(|| self.results.lookup(&view)).flatten() {
-            let outputs = Outputs { ports: known.types.into_iter().collect(), files: Vec::new() };
+            let outputs = Outputs { ports: known.types.into_iter().collect(), files: PortFiles::new() };
             prepared.known = Some(FoundOutputs { outputs, trusted: true, wrong: false, files: known.files });
             return prepared;
         }
@@ -155,7 +152,7 @@ impl<'a> Walk<'a> {
         let named_after_nothing = |spec: &dyn StageSpec| named_after_nothing(spec, &outputs, &stage.taken);
         let trusted = !wrong && !stage.decoded.spec.as_deref().is_some_and(named_after_nothing);
         place_all(findings, stage.entry, self.manifest, self.sources, self.diagnostics);
-        let files = files_lying(&outputs);
+        let files = outputs.files.clone();
         FoundOutputs { outputs, trusted, wrong, files }
     }
 
@@ -182,15 +179,6 @@ impl<'a> Walk<'a> {
             mistake,
         });
     }
-}
-
-fn files_lying(outputs: &Outputs) -> PortFiles {
-    let mut files = PortFiles::new();
-    for (port, path) in &outputs.files {
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        files.entry(port.clone()).or_default().push((name, path.clone()));
-    }
-    files
 }
 
 /// All that a check depends on that looks at types alone.

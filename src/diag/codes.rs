@@ -124,6 +124,7 @@ codes! {
     WARM_UP = "W0504", "a warm-up that does not end", "The learning rate rises for longer than the training lasts, or than the `horizon` of its schedule.";
     PROBABILITIES_TWICE = "W0505", "probabilities made twice", "`cross_entropy`, `binary_cross_entropy` and `focal` take a model's numbers and apply softmax or sigmoid themselves. A model that ends with one of them learns little.";
     TOKENS_AS_CHANNELS = "W0506", "tokens taken for channels", "Convolutions and pools over one dimension, `global_avg_pool` and `batch_norm` take `[channels, length]`. Tokens are `[seq, features]`, which `transpose` turns around.";
+    UNDECLARED_FILE = "W0507", "a file that the program will not see", "A command names a file of the workspace, and a program finds only what stands in `files`, `inputs` and `outputs`.";
 }
 
 #[cfg(test)]

@@ -75,7 +75,8 @@ impl Trouble {
 /// The failure of stage `index` in words.
 pub(super) fn describe(trouble: &Trouble, checked: &Checked, index: usize, layout: &Layout) -> Failure {
     match trouble {
-        Trouble::Stage(error) | Trouble::OffLock(error) => stage_error(error, checked, index, layout),
+        Trouble::Stage(error) => stage_error(error, checked, index, layout),
+        Trouble::OffLock(error) => Failure { refused: true, ..stage_error(error, checked, index, layout) },
         Trouble::Store(error) => Failure { message: error.to_string(), hints: error.hints(), ..Failure::default() },
         Trouble::Mistakes(found) => Failure {
             message: "its inputs, now that they are there, do not fit what the manifest says".to_owned(),
@@ -95,7 +96,7 @@ fn stage_error(error: &StageError, checked: &Checked, index: usize, layout: &Lay
         hints: error.hints.clone(),
         place,
         log: error.log.as_ref().map(|log| layout.shown(log)),
-        diagnostics: None,
+        ..Failure::default()
     }
 }
 

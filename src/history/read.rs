@@ -80,7 +80,7 @@ pub struct Attempt {
     pub stage: String,
     /// Its kind.
     pub kind: String,
-    /// `ran`, `failed`, `gate` or `skipped`.
+    /// `ran`, `failed`, `gate`, `refused` (by the lock) or `skipped`.
     pub state: String,
     /// How long, in seconds.
     pub seconds: f64,

@@ -113,7 +113,12 @@ impl Recorder {
             }
             Event::StageFailed { stage, key, seconds, failure, gate, .. } => {
                 state.done.extend(key.map(|key| (stage.clone(), key)));
-                state.attempt(stage, if *gate { "gate" } else { "failed" }, *seconds, &failure.message);
+                let word = match (gate, failure.refused) {
+                    (true, _) => "gate",
+                    (false, true) => "refused",
+                    (false, false) => "failed",
+                };
+                state.attempt(stage, word, *seconds, &failure.message);
             }
             Event::StageSkipped { stage, reason } => state.attempt(stage, "skipped", 0.0, reason),
             _ => {}

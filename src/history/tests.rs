@@ -138,6 +138,16 @@ fn a_killed_run_is_seen_and_a_failed_one_says_why() {
     let failures = history.failures(run).unwrap();
     assert_eq!(failures, [("a".to_owned(), "it broke".to_owned())]);
     assert!(!history.ran(run, "a").unwrap());
+    // What a lock refuses did not fail.
+    let locked = recorder(&path);
+    locked.event(&started("lock"));
+    let failure = Failure { message: "it is not the locked one".into(), refused: true, ..Failure::default() };
+    let (stage, kind) = ("a".to_owned(), "exec".to_owned());
+    locked.event(&Event::StageFailed { stage, kind, key: None, seconds: 0.1, failure, gate: false });
+    assert_eq!(locked.finish(&finished(1), &|_| None, &|_| None), None);
+    let run = &history.runs_of("lock", "boot").unwrap()[0];
+    assert_eq!(history.attempts(run).unwrap()[0].state, "refused");
+    assert!(history.failures(run).unwrap().is_empty());
 }
 
 #[test]

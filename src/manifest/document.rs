@@ -125,7 +125,9 @@ fn syntax(message: &str, span: Span, text: &str, root: &Node) -> Diagnostic {
             _ => "give one of the two another name",
         };
         let diagnostic = if header { diagnostic.hint(remedy) } else { diagnostic };
-        return match first_key(root, here, span).or_else(|| first_header(text, span)) {
+        // Keys elsewhere may have the name of a table.
+        let first = if header { None } else { first_key(root, here, span) };
+        return match first.or_else(|| first_header(text, span)) {
             Some(first) => diagnostic.related(first, "first given here"),
             None => diagnostic,
         };
@@ -361,6 +363,9 @@ mod tests {
         let all: Vec<&Diagnostic> = diagnostics.iter().collect();
         assert_eq!(all.len(), 1, "{all:?}");
         assert_eq!((all[0].message.as_str(), all[0].hints.len(), all[0].related.len()), ("`a` is given twice", 1, 1));
+        let (_, diagnostics, sources) = parsed("[s]\nx = { a = 1 }\n[s.a]\nkind = 1\n[s.a]\nkind = 2\n");
+        let related = &diagnostics.iter().next().expect("one").related;
+        assert_eq!(sources.place(related[0].span), "a.toml:3:4", "not the key in `x`");
         let json = node.expect("goes on").to_json();
         assert_eq!(json, serde_json::json!({ "s": { "a": { "kind": 1 }, "b": { "kind": 2 }, "c": { "kind": 5 } } }));
         assert_eq!(all[0].hints, ["give one of the two another name"]);

@@ -3,7 +3,7 @@
 use super::key::{KeyParts, key};
 use crate::check::{Known, Results, StageView};
 use crate::digest::Digest;
-use crate::stage::{Outputs, StageResult};
+use crate::stage::{Outputs, PortFiles, StageResult};
 use crate::store::{Found, Store, TypesFound};
 use crate::types::{ArtifactType, TableSchema};
 use std::collections::BTreeMap;
@@ -63,7 +63,7 @@ impl Results for StoreResults<'_> {
     fn found(&mut self, check: Digest) -> Option<Outputs> {
         let tables = self.types.as_mut()?.get(check)?;
         let port = |(port, schema): &(String, _)| (port.clone(), ArtifactType::Table(TableSchema::clone(schema)));
-        Some(Outputs { ports: tables.iter().map(port).collect(), files: Vec::new() })
+        Some(Outputs { ports: tables.iter().map(port).collect(), files: PortFiles::new() })
     }
 
     fn note(&mut self, check: Digest, outputs: &Outputs) {

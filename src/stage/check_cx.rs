@@ -234,6 +234,13 @@ impl<'a> CheckCx<'a> {
         self.matched(file, path, super::files::names_any, |any| !any).is_some()
     }
 
+    /// Whether a path is that of a workspace file; nothing is reported where it is not.
+    #[must_use]
+    pub fn is_workspace_file(&self, path: &str) -> bool {
+        let text = FsPath::new(path);
+        !text.is_absolute() && !leaves(self.base, self.workspace, text) && self.base.join(text).is_file()
+    }
+
     /// What `look` finds for a pattern; `None` after reporting that it is nothing.
     fn matched<T>(
         &mut self,

@@ -11,14 +11,17 @@ use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::path::PathBuf;
 
+/// The files of a stage's ports: name and place, by port.
+pub type PortFiles = BTreeMap<String, Vec<(String, PathBuf)>>;
+
 /// What a stage will output, in port order.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Outputs {
     /// Port names and types.
     pub ports: Vec<(String, ArtifactType)>,
-    /// Where a port's file lies already, before anything ran (a fetched workspace file), so that what reads it can
+    /// Where a port's files lie already, before anything ran (fetched workspace files), so that what reads them can
     /// look inside while checking.
-    pub files: Vec<(String, PathBuf)>,
+    pub files: PortFiles,
 }
 
 impl Outputs {
@@ -43,8 +46,15 @@ impl Outputs {
 
     /// Says where a port's file lies already.
     #[must_use]
-    pub fn lying_at(mut self, port: impl Into<String>, path: PathBuf) -> Self {
-        self.files.push((port.into(), path));
+    pub fn lying_at(self, port: impl Into<String>, path: PathBuf) -> Self {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        self.lying(port, vec![(name, path)])
+    }
+
+    /// Says where a port's files lie already, each with the name that it will have.
+    #[must_use]
+    pub fn lying(mut self, port: impl Into<String>, files: Vec<(String, PathBuf)>) -> Self {
+        self.files.entry(port.into()).or_default().extend(files);
         self
     }
 

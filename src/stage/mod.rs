@@ -32,7 +32,7 @@ pub use error::{ErrorKind, StageError, io_words, tells_of_a_full_disk};
 pub use info::{Family, Port, StageInfo};
 pub use input::{ArtifactRecord, FileRecord, GateResult, Input, InputFile, StageResult};
 pub use key_text::KeyText;
-pub use kind::{DecodeError, Erased, Kind, Outputs, Stage, StageSpec};
+pub use kind::{DecodeError, Erased, Kind, Outputs, PortFiles, Stage, StageSpec};
 pub use limit::Limit;
 pub use marks::{FilePath, Ref};
 pub use outcome::{Outcome, outcomes_digest};

@@ -93,6 +93,7 @@ const BROKEN: &[(&str, &[u8], &str, &[&str])] = &[
         &["4294967295 x 4294967295", "sha256"],
     ),
     ("d.idx", b"\0\0\x0d\x01\0\0\0\x01\0\0\0\0", "", &["elements of type 0x0d", "unsigned bytes"]),
+    ("d.idx", b"\0\0\x08\x01\0\0\0\x03ab", "", &["holds 2 bytes after its header, which promises 3", "sha256"]),
     (
         "d.csv.gz",
         b"\x1f\x8b\x08\0\0\0\0\0\0\xffKL",
@@ -105,6 +106,21 @@ const BROKEN: &[(&str, &[u8], &str, &[&str])] = &[
 fn a_broken_file_is_told_with_its_place_and_its_remedy() {
     for (file, bytes, fields, says) in BROKEN {
         fails(&reading(file, bytes, fields, ""), "table", 2, says);
+    }
+}
+
+/// The labels of images are looked at before anything runs, as the images are.
+#[test]
+fn labels_that_do_not_fit_their_images_are_told() {
+    let images: &[u8] = b"\0\0\x08\x03\0\0\0\x02\0\0\0\x01\0\0\0\x01ab";
+    let cases: [(&[u8], &[&str]); 2] = [
+        (images, &["`labels` has 3 dimensions, expected 1", "`labels.idx`"]),
+        (b"\0\0\x08\x01\0\0\0\x03abc", &["there are 2 images, but 3 labels", "of the same part"]),
+    ];
+    let fetched = "[stage.labels]\nkind = \"fetch\"\npath = \"labels.idx\"";
+    for (labels, says) in cases {
+        let sandbox = reading("images.idx", images, "labels = \"labels\"", fetched).file("labels.idx", labels);
+        fails(&sandbox, "table", 2, says);
     }
 }
 

@@ -41,6 +41,13 @@ const BROKEN: &[(&str, &[u8], &str, &[&str])] = &[
     ),
     ("d.xlsx", b"PK\x03\x04", "", &["`d.xlsx` does not say by its name what it is", "saved as csv"]),
     ("d.tar.gz", b"\x1f\x8b", "", &["`d.tar.gz` does not say by its name what it is", "`member`"]),
+    (
+        "d.png",
+        b"\x89PNG",
+        "",
+        &["`d.png` does not say by its name what it is", "a stage of kind `exec`", "for each pixel"],
+    ),
+    ("d.npz", b"PK\x03\x04", "", &["`d.npz` does not say by its name what it is", "a stage of kind `exec`", "parquet"]),
     ("d.data", b"a\n1\n", "", &["`d.data` does not say by its name what it is", "`format = \"csv\"`"]),
     ("d.csv", b"BZh91AY&SY\0\xff", "", &["line 1 holds a zero byte", "bzip2", "unpack it"]),
     ("d.csv", b"\xd0\xcf\x11\xe0\0\0", "", &["line 1 holds a zero byte", "an Excel workbook", "as csv"]),
@@ -189,7 +196,7 @@ type BrokenFiles = (&'static str, [File; 2], &'static str, &'static [&'static st
 fn one_broken_file_among_several_is_named_and_nothing_is_kept() {
     let csv: [(&str, &[u8]); 3] = [("1.csv", b"a,b\n1,2\n"), ("2.csv", b"a,b\n1,\xe9\n"), ("3.csv", b"a,b\n5,6\n")];
     let broken = folder("*.csv", &csv, "");
-    fails(&broken, "table", 1, &["line 2 is not UTF-8", "`2.csv`", "latin1"]);
+    fails(&broken, "table", 2, &["line 2 is not UTF-8", "`2.csv`", "latin1"]);
     broken.write("in/2.csv", "a,b\n3,4\n");
     broken.run(&[]).success().says("3 rows x 3 columns");
     broken.run(&[]).all_cached();
@@ -217,13 +224,28 @@ fn one_broken_file_among_several_is_named_and_nothing_is_kept() {
         ("*", [("1.csv", b"a\n1\n"), ("2.tsv", b"a\n1\n")], "", &["`1.csv` is csv, but `2.tsv` is tsv"]),
     ];
     for (pattern, files, fields, says) in cases {
-        fails(&folder(pattern, &files, fields), "table", 1, says);
+        fails(&folder(pattern, &files, fields), "table", 2, says);
     }
     let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     gz.write_all(b"a\n1\n").expect("packed");
     let whole = gz.finish().expect("packed");
     let files: [(&str, &[u8]); 2] = [("1.csv.gz", &whole), ("2.csv.gz", &whole[..whole.len() - 9])];
-    fails(&folder("*.gz", &files, ""), "table", 1, &["2.csv.gz", "breaks off or is damaged"]);
+    fails(&folder("*.gz", &files, ""), "table", 2, &["2.csv.gz", "breaks off or is damaged"]);
+}
+
+/// The files of a pattern lie in the workspace, so what a query asks of them is checked before they are fetched.
+#[test]
+fn columns_of_a_folder_are_known_before_anything_runs() {
+    let files: [(&str, &[u8]); 2] = [("x/1.csv", b"a,b\n1,2\n"), ("y/2.csv", b"a,b\n3,x\n")];
+    let more = "\n[stage.q]\nkind = \"sql\"\ninputs = { t = \"table\" }\nquery = \"SELECT zz FROM t\"\n";
+    let sandbox = folder("**/*.csv", &files, more);
+    let mistaken = sandbox.kilter(&["check", "pipeline.toml"]).exits(2);
+    mistaken.says("E0213").says("column `zz` does not exist").says("`a`, `b` and `file`");
+    let manifest = sandbox.read("pipeline.toml").replace("SELECT zz", "SELECT a, b, file");
+    sandbox.write("pipeline.toml", &manifest);
+    sandbox.kilter(&["check", "pipeline.toml"]).success();
+    sandbox.run(&[]).success().says("2 rows x 3 columns");
+    sandbox.run(&[]).all_cached();
 }
 
 #[test]
@@ -239,7 +261,7 @@ fn one_cut_off_parquet_file_among_several_is_named() {
         let names = [format!("1.{ending}"), format!("2.{ending}")];
         let files: [(&str, &[u8]); 2] = [(&names[0], whole), (&names[1], &whole[..whole.len() - 20])];
         let named = format!("`2.{ending}`");
-        fails(&folder(&format!("*.{ending}"), &files, keep), "table", 1, &["cut off or damaged", "sha256", &named]);
+        fails(&folder(&format!("*.{ending}"), &files, keep), "table", 2, &["cut off or damaged", "sha256", &named]);
     }
 }
 

@@ -255,6 +255,8 @@ fn a_starter_manifest_is_right_as_it_is() {
     sandbox.kilter(&["check", "kauf.toml"]).success().says("no mistakes");
     sandbox.write("ragged.csv", "a,b\n1,2\n3\n");
     sandbox.kilter(&["new", "ragged.csv"]).exits(2).says("`ragged.csv`: line 3 has 1 field, expected 2");
+    sandbox.write("images.npz", "PK\u{3}\u{4}");
+    sandbox.kilter(&["new", "images.npz"]).exits(2).says("`images.npz` does not say by its name").says("as parquet");
 }
 
 #[test]

@@ -76,6 +76,22 @@ fn a_plan_tells_of_what_failed_last_time() {
 }
 
 #[test]
+fn what_a_lock_refuses_did_not_fail() {
+    let text = "[pipeline]\nname = \"locked\"\nedition = \"2026\"\n[params]\nword = \"a\"\n[stage.a]\nkind = \"exec\"\n\
+                command = [\"sh\", \"-c\", \"echo ${word} > a\"]\noutputs.a = \"a\"\n";
+    let sandbox = Sandbox::with_manifest(text);
+    sandbox.run(&[]).success();
+    sandbox.run(&["--locked", "--set", "word=b"]).exits(4).says("not those that were locked");
+    for word in ["b", "c"] {
+        let set = format!("word={word}");
+        let plan = sandbox.kilter(&["plan", "pipeline.toml", "--set", &set]).success().prints("1 will run");
+        assert!(!plan.stdout.contains("failed"), "{}", plan.stdout);
+        let status = sandbox.kilter(&["status", "pipeline.toml", "--set", &set]).success().prints("changed");
+        assert!(!status.stdout.contains("failed"), "{}", status.stdout);
+    }
+}
+
+#[test]
 fn runs_list_the_metric_of_a_broken_gate_first() {
     let sandbox = Sandbox::with_manifest(GATE).file("rows.csv", "n\n1\n2\n3\n");
     sandbox.run(&[]).success();

@@ -2,7 +2,7 @@
 
 use super::dialect;
 use crate::cli::{CommandError, Exit};
-use crate::frame::file::{BadFile, Format, Layout, head, read_file};
+use crate::frame::file::{BadFile, Format, Layout, head, of_others, read_file};
 use crate::frame::{ColumnProfile, profile};
 use crate::stage::StageError;
 use crate::types::DType;
@@ -37,6 +37,9 @@ pub(super) fn read(path: &Path) -> Result<Data, CommandError> {
     if layout.format == Format::Idx {
         return Err(CommandError::usage(format!("`{name}` holds images, and `new` writes manifests for tables"))
             .hint("begin with pipelines/fashion.toml, which reads images of this format"));
+    }
+    if let Some(remedy) = of_others(&name).filter(|_| known.is_none() && path.is_file()) {
+        return Err(CommandError::usage(format!("`{name}` does not say by its name what it is")).hint(remedy));
     }
     dialect::tell(&mut layout, &head(path, HEAD).unwrap_or_default());
     let mut columns = look(path, &layout)?;

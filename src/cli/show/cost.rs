@@ -15,15 +15,15 @@ pub(super) fn flops(count: u64) -> String {
     }
 }
 
-/// The layers as wholes, those in blocks not counted, each with whether it stays as it is while others train.
-pub(super) fn wholes<'a>(network: &Architecture, inferred: &'a Inferred) -> Vec<(&'a LayerRow, bool)> {
+/// The layers, each with whether it stays as it is while others train; those in a block do as the block does.
+pub(super) fn layers<'a>(network: &Architecture, inferred: &'a Inferred) -> Vec<(&'a LayerRow, bool)> {
     let base = network.base.filter(|base| base.frozen);
     let mut own = 0;
     let mut frozen = |row: &LayerRow| {
-        own += u64::from(row.tower.is_none());
+        own += u64::from(row.tower.is_none() && row.depth == 0);
         base.is_some_and(|base| row.tower.is_some() || own <= base.layers)
     };
-    inferred.rows.iter().filter(|row| row.depth == 0).map(|row| (row, frozen(row))).collect()
+    inferred.rows.iter().map(|row| (row, frozen(row))).collect()
 }
 
 /// The bytes of a batch that a layer keeps for the backward pass.
@@ -36,7 +36,7 @@ pub(super) fn kept(row: &LayerRow, batch: u64) -> Option<u64> {
 /// before anything is kept.
 pub(super) fn memory(network: &Architecture, inferred: &Inferred, batch: u64) -> Option<String> {
     let sum = |of: &dyn Fn(&LayerRow) -> Option<u64>| {
-        let trained = wholes(network, inferred).into_iter().filter(|(_, frozen)| !frozen);
+        let trained = layers(network, inferred).into_iter().filter(|(row, frozen)| row.depth == 0 && !frozen);
         trained.map(|(row, _)| of(row)).try_fold(0_u64, |total, part| total.checked_add(part?))
     };
     let weights = inferred.parameters?.checked_mul(FLOAT)?;
@@ -70,13 +70,16 @@ mod tests {
     use serde_json::json;
 
     fn network(base: Option<Base>) -> Architecture {
+        Architecture { base, ..of(&json!([{ "linear": 100 }, "relu", { "linear": 10 }])) }
+    }
+
+    fn of(layers: &serde_json::Value) -> Architecture {
         let shape = Shape::fixed(&[8]);
         let (name, dtype) = ("x".to_owned(), TensorType::F32);
         let input =
             FeatureType { name, shape, dtype, scale: None, cardinality: None, padding: None, columns: Vec::new() };
-        let layers = serde_json::from_value(json!([{ "linear": 100 }, "relu", { "linear": 10 }])).expect("layers");
-        let network = Architecture::new(vec![input], Vec::new(), Join::Concat, layers, None).expect("sound");
-        Architecture { base, ..network }
+        let layers = serde_json::from_value(layers.clone()).expect("layers");
+        Architecture::new(vec![input], Vec::new(), Join::Concat, layers, None).expect("sound")
     }
 
     #[test]
@@ -99,5 +102,15 @@ mod tests {
         let text = memory(&head, &head.infer(), 1000).expect("known");
         assert!(text.contains("gradients 4.0 kB") && text.contains("activations 400 kB"), "{text}");
         assert!(text.contains("to train    about 420 kB"), "{text}");
+    }
+
+    #[test]
+    fn what_is_in_a_frozen_block_is_frozen() {
+        let layers = json!([{ "residual": [{ "linear": 8 }, "relu"] }, { "linear": 10 }]);
+        let network = Architecture { base: Some(Base { layers: 1, frozen: true }), ..of(&layers) };
+        let inferred = network.infer();
+        let told: Vec<(usize, bool)> =
+            super::layers(&network, &inferred).into_iter().map(|(row, frozen)| (row.depth, frozen)).collect();
+        assert_eq!(told, [(0, true), (1, true), (1, true), (0, false)]);
     }
 }

@@ -26,7 +26,7 @@ pub(super) fn text(artifact: &ArtifactRecord, view: View<'_>) -> Result<String, 
 fn one(file: &InputFile, view: View<'_>) -> Result<String, CommandError> {
     let bytes = head(&file.path, HEAD).map_err(StageError::from)?;
     let mut out = format!("  {}\n", file.name);
-    let Some(text) = as_text(&bytes) else { return Ok(out) };
+    let Some(text) = as_text(&file.name, &bytes) else { return Ok(out) };
     out.push('\n');
     for line in text.lines().take(view.rows) {
         let line = console::truncate_str(line, view.output.width.saturating_sub(4), "…");
@@ -39,8 +39,11 @@ fn one(file: &InputFile, view: View<'_>) -> Result<String, CommandError> {
     Ok(out)
 }
 
-/// The text of a file's beginning; `None` where it is not text for a terminal.
-fn as_text(bytes: &[u8]) -> Option<&str> {
+/// The text of a file's beginning; `None` where it is not text for a terminal, or the source of a picture.
+fn as_text<'a>(name: &str, bytes: &'a [u8]) -> Option<&'a str> {
+    if name.ends_with(".svg") {
+        return None;
+    }
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,
         // The cut may lie inside of a character.
@@ -57,9 +60,10 @@ mod tests {
 
     #[test]
     fn only_text_is_shown() {
-        assert_eq!(as_text("é\n".as_bytes()), Some("é\n"));
-        assert_eq!(as_text(&"é".as_bytes()[..1]), Some(""));
-        assert_eq!(as_text(&[0x1f, 0x8b, 0x08]), None);
-        assert_eq!(as_text(b"\x1b[2J"), None);
+        assert_eq!(as_text("a.txt", "é\n".as_bytes()), Some("é\n"));
+        assert_eq!(as_text("a.txt", &"é".as_bytes()[..1]), Some(""));
+        assert_eq!(as_text("a.gz", &[0x1f, 0x8b, 0x08]), None);
+        assert_eq!(as_text("a.txt", b"\x1b[2J"), None);
+        assert_eq!(as_text("curves.svg", b"<svg></svg>"), None);
     }
 }

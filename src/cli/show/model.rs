@@ -2,7 +2,7 @@
 
 use super::{View, cost};
 use crate::cli::CommandError;
-use crate::nn::{Architecture, LayerRow};
+use crate::nn::Architecture;
 use crate::numbers;
 use crate::report::{Align, Table};
 use crate::stage::ArtifactRecord;
@@ -26,9 +26,7 @@ pub(super) fn text(artifact: &ArtifactRecord, view: View<'_>) -> Result<String, 
         table.row([paint.dim(format!("input {}", feature.name)), feature.shape.to_string()]);
     }
     let mut tower = None;
-    let wholes = cost::wholes(&network, &inferred);
-    let frozen = |row: &LayerRow| wholes.iter().any(|(whole, frozen)| *frozen && std::ptr::eq(*whole, row));
-    for row in &inferred.rows {
+    for (row, frozen) in cost::layers(&network, &inferred) {
         if row.tower != tower {
             tower.clone_from(&row.tower);
             table.row([paint.dim(tower.as_ref().map_or("joined".to_owned(), |name| format!("tower {name}")))]);
@@ -40,9 +38,9 @@ pub(super) fn text(artifact: &ArtifactRecord, view: View<'_>) -> Result<String, 
             None => "?".to_owned(),
         };
         let operations = row.flops.filter(|flops| *flops > 0).map_or_else(String::new, cost::flops);
-        let kept = cost::kept(row, batch).filter(|bytes| *bytes > 0 && !frozen(row));
+        let kept = cost::kept(row, batch).filter(|bytes| *bytes > 0 && !frozen);
         let kept = kept.map_or_else(String::new, numbers::bytes);
-        let text = format!("{indent}{}{}", row.text, if frozen(row) { ", frozen" } else { "" });
+        let text = format!("{indent}{}{}", row.text, if frozen && row.depth == 0 { ", frozen" } else { "" });
         table.row([text, row.output.to_string(), parameters, operations, kept]);
     }
     if let Some(total) = inferred.parameters {

@@ -57,14 +57,20 @@ pub fn idx_header(bytes: &[u8]) -> Result<IdxHeader, BadFile> {
 
 fn body(bytes: &[u8]) -> Result<(IdxHeader, &[u8]), BadFile> {
     let header = idx_header(bytes)?;
-    let expected = header.dims.iter().try_fold(1_usize, |size, dim| size.checked_mul(*dim));
-    let found = bytes.len() - header.start;
-    if expected != Some(found) {
-        let expected = expected.map_or("more".to_owned(), |size| size.to_string());
-        let message = format!("the IDX file holds {found} bytes after its header, which promises {expected}");
-        return Err(BadFile::new(message).hint("fetch the file again, and compare its sha256"));
-    }
+    is_whole(&header, bytes.len() as u64)?;
     Ok((header, &bytes[header_start(bytes)?..]))
+}
+
+/// That a file of so many bytes holds what its header promises, and no more.
+pub(super) fn is_whole(header: &IdxHeader, size: u64) -> Result<(), BadFile> {
+    let expected = header.dims.iter().try_fold(1_u64, |size, dim| size.checked_mul(*dim as u64));
+    let found = size.saturating_sub(header.start as u64);
+    if expected == Some(found) {
+        return Ok(());
+    }
+    let expected = expected.map_or("more".to_owned(), |size| size.to_string());
+    let message = format!("the IDX file holds {found} bytes after its header, which promises {expected}");
+    Err(BadFile::new(message).hint("fetch the file again, and compare its sha256"))
 }
 
 fn header_start(bytes: &[u8]) -> Result<usize, BadFile> {
@@ -106,15 +112,21 @@ fn transposed(pixels: &[u8], rows: usize, width: usize) -> Vec<Column> {
 
 fn label_column(bytes: &[u8], rows: usize) -> Result<Column, BadFile> {
     let (header, values) = body(bytes)?;
+    are_labels(&header, rows as u64)?;
+    Ok(UInt8Chunked::from_slice("label".into(), values).into_column())
+}
+
+/// That a header is one of labels, a label for each of so many images.
+pub(super) fn are_labels(header: &IdxHeader, images: u64) -> Result<(), BadFile> {
     if header.dims.len() != 1 {
         let message = format!("`labels` has {} dimensions, expected 1: a label an image", header.dims.len());
         return Err(BadFile::new(message).hint("`labels` is the file of labels, `from` the file of images"));
     }
-    if values.len() != rows {
-        return Err(BadFile::new(format!("there are {rows} images, but {} labels", values.len()))
+    if header.dims[0] as u64 != images {
+        return Err(BadFile::new(format!("there are {images} images, but {} labels", header.dims[0]))
             .hint("take images and labels of the same part"));
     }
-    Ok(UInt8Chunked::from_slice("label".into(), values).into_column())
+    Ok(())
 }
 
 /// The columns that a header promises.
@@ -171,5 +183,7 @@ mod tests {
         let images = idx(&[2, 1, 1], 0..2);
         let bad = read(&images, Some(&idx(&[3], 0..3)), &TypeRules::default()).expect_err("bad");
         assert_eq!(bad.message, "there are 2 images, but 3 labels");
+        let bad = read(&images, Some(&images), &TypeRules::default()).expect_err("bad");
+        assert_eq!(bad.message, "`labels` has 3 dimensions, expected 1: a label an image");
     }
 }

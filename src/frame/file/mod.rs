@@ -268,6 +268,26 @@ pub fn read_idx(
     idx::read(&load(path, watch)?, labels.as_deref(), types)
 }
 
+/// What to do about a file whose name says that it is none of those that are read.
+#[must_use]
+pub fn of_others(name: &str) -> Option<&'static str> {
+    let name = name.to_ascii_lowercase();
+    let plain = [".gz", ".zst", ".xz"].iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);
+    match plain.rsplit_once('.')?.1 {
+        "xlsx" | "xls" | "ods" => Some("a sheet is read where it is saved as csv"),
+        "zip" | "tar" | "tgz" => Some("take a file out of it with `member` of the stage that fetches it"),
+        "bz2" | "7z" | "rar" | "lz4" => Some("unpack it, or pack it with gzip, zstandard or xz"),
+        "db" | "sqlite" | "sqlite3" => Some("a stage of kind `database` reads it"),
+        "png" | "jpg" | "jpeg" | "bmp" | "gif" | "webp" | "tif" | "tiff" => {
+            Some("make a table of pictures with a stage of kind `exec`: a column for each pixel")
+        }
+        "npy" | "npz" | "pkl" | "pickle" | "pt" | "h5" | "hdf5" | "mat" => {
+            Some("save it as parquet; a stage of kind `exec` can do that")
+        }
+        _ => None,
+    }
+}
+
 /// What can be said of a file's columns before a run. Small files are read whole; of large ones the names are known,
 /// and the types that are declared.
 ///
@@ -278,11 +298,25 @@ pub fn probe(path: &Path, layout: &Layout) -> Result<TableSchema, BadFile> {
     match layout.format {
         Format::Parquet => binary::probe_parquet(path, layout),
         Format::Arrow => arrow::probe(path, layout),
-        Format::Idx => idx::probe(&head(path, 1024)?, &layout.types),
+        Format::Idx => {
+            let head = head(path, 1024)?;
+            if load::packed_with(path).is_none() {
+                idx::is_whole(&idx_header(&head)?, size)?;
+            }
+            idx::probe(&head, &layout.types)
+        }
         _ if size <= PROBE_WHOLE => read_file(path, layout).map(|df| super::schema_of(&df)),
         Format::Csv | Format::Tsv => csv::probe_names(&head(path, 1 << 20)?, layout),
         Format::Jsonl | Format::Json | Format::Arff => Ok(TableSchema::unknown()),
     }
+}
+
+/// What can be said before a run of a file of labels, as [`read_idx`] takes them, for so many images.
+///
+/// # Errors
+/// See [`read_idx`].
+pub fn probe_labels(path: &Path, images: u64) -> Result<(), BadFile> {
+    idx::are_labels(&idx_header(&head(path, 1024)?)?, images)
 }
 
 #[cfg(test)]

@@ -142,7 +142,7 @@ mod tests {
             hints: vec!["use a smaller batch_size".into()],
             place: Some("digits.toml:41:6".into()),
             log: Some(".kilter/runs/8f3a/train.log".into()),
-            diagnostics: None,
+            ..Failure::default()
         };
         assert_eq!(
             failure("train", &told, Paint::new(false)),

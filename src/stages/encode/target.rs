@@ -163,7 +163,7 @@ impl Target {
             Self::Category(target) => {
                 let classes = target.classes.as_ref().map(|classes| texts(classes));
                 if let Some(classes) = &classes {
-                    classes::check(classes, column, cx);
+                    classes::check(classes, column, dtype, cx);
                 }
                 Task::Category { classes }
             }

@@ -137,6 +137,15 @@ fn images_are_bytes_in_pixel_order() {
     assert_eq!(failure.message, "pixel `p_2` is 256 in row 1; pixels are 0 to 255");
 }
 
+/// As scikit-learn names the pixels of its digits.
+#[test]
+fn pixels_by_row_and_column_keep_the_order_of_the_table() {
+    let frame = df!["p_0_0" => [1_i64], "p_0_1" => [2_i64], "p_1_0" => [3_i64], "p_1_1" => [4_i64]].unwrap();
+    let spec = spec("fit = 's.train'\nfeatures.image = { image = [1, 2, 2], columns = 'p_*' }");
+    let encoded = Encoder::fit(&spec, &frame).unwrap().apply(&frame, "t", true).unwrap();
+    assert_eq!(encoded.features["image"], Tensor { shape: vec![1, 1, 2, 2], data: TensorData::U8(vec![1, 2, 3, 4]) });
+}
+
 #[test]
 fn an_unseen_label_is_an_error_that_says_what_to_do() {
     let spec = spec("fit = 's.train'\nfeatures.mass = 'numeric'\ntarget.species = 'category'");
@@ -237,10 +246,32 @@ fn checking_finds_every_mistake_of_columns() {
     assert_eq!(code("features.x = { numeric = ['*', '!name', '!label'] }\ntarget.label = 'category'"), [""; 0]);
     assert_eq!(code("features.age = 'numeric'\ntarget.lable = 'category'"), [codes::UNKNOWN_COLUMN.id]);
     assert_eq!(code("features.age = 'numeric'\ntarget.name = 'number'"), [codes::COLUMN_TYPE.id]);
+    let named = "features.age = 'numeric'\ntarget.pixel_0.category = { classes = [0, 'one'] }";
+    assert_eq!(code(named), [codes::COLUMN_TYPE.id]);
+    assert_eq!(code(&named.replace("'one'", "1")), [""; 0]);
     assert_eq!(code("features.age = 'numeric'\ntarget.name = 'binary'"), [codes::MISSING_FIELD.id]);
     assert_eq!(code("features = {}"), [codes::MISSING_FIELD.id]);
     assert_eq!(code("features.name = { category = 'name', min_count = 2 }"), [codes::CONFLICT.id]);
     assert_eq!(code("features.age = 'numeric'\ntarget.label = 'category'\ntarget.name = 'category'"), [""; 0]);
+}
+
+/// One mistake, with what to do about it, and not the number of columns as well.
+#[test]
+fn a_column_of_whole_images_is_told_as_that() {
+    let bytes = DType::Other("binary".into());
+    for (dtype, remedy) in [(DType::List(Box::new(DType::I64)), "sequence"), (bytes, "exec")] {
+        let schema = TableSchema::new(vec![Col::new("px", dtype), Col::new("label", DType::U8)]);
+        let text = "fit = 'split.train'\nfeatures.i = { image = [1, 2, 2], columns = 'px' }\ntarget.label = 'category'";
+        let (_, findings) = check(text, schema);
+        assert_eq!(findings.len(), 1, "{findings:#?}");
+        let told = &findings[0].diagnostic;
+        assert_eq!(told.code, codes::COLUMN_TYPE);
+        assert!(told.hints[0].contains(remedy), "{told:?}");
+    }
+    let floats = TableSchema::new(["p0", "p1", "p2", "p3"].map(|name| Col::new(name, DType::F32)).to_vec());
+    let (_, findings) = check("fit = 'split.train'\nfeatures.i = { image = [1, 2, 2], columns = 'p*' }", floats);
+    let hints: Vec<&String> = findings.iter().flat_map(|finding| &finding.diagnostic.hints).collect();
+    assert!(hints.iter().any(|hint| hint.contains("numeric")), "shares of 255 are no bytes: {hints:?}");
 }
 
 #[test]

@@ -44,9 +44,11 @@ fn number(name: &str) -> Option<u64> {
     name[digits.len()..].parse().ok()
 }
 
-/// Puts columns into the order of the numbers that their names end in, where all of them do.
+/// Puts columns into the order of the numbers that their names end in, where each has one of its own. Of `pixel_ROW_COLUMN` the
+/// last numbers come again and again, and say nothing of the order.
 fn by_number(columns: &mut [String]) {
-    if columns.iter().all(|name| number(name).is_some()) {
+    let names: Vec<&str> = columns.iter().map(String::as_str).collect();
+    if are_numbered(&names) {
         columns.sort_by_key(|name| number(name));
     }
 }
@@ -80,8 +82,21 @@ impl Encoding for Image {
         dtype.is_integer()
     }
 
-    fn wanted(&self, _: &DType) -> (&'static str, &'static str) {
-        ("integers from 0 to 255", "give the column the type `u8` where it is read")
+    fn wanted(&self, dtype: &DType) -> (&'static str, &'static str) {
+        if !is_whole(dtype) {
+            let hint = match dtype.is_float() {
+                true => "`{ numeric = …, shape = [channels, height, width] }` takes numbers of any range",
+                false => "give the column the type `u8` where it is read",
+            };
+            return ("integers from 0 to 255", hint);
+        }
+        let hint = match dtype {
+            DType::List(_) => {
+                "`{ sequence = …, length = … }` takes lists of numbers, and `{ reshape = … }` in the model makes images of them"
+            }
+            _ => "a stage of kind `exec` can make a column for each pixel of it",
+        };
+        ("a column of integers from 0 to 255 for each pixel", hint)
     }
 
     fn follows_order(&self, columns: &[&str]) -> bool {
@@ -99,13 +114,14 @@ impl Encoding for Image {
                 .label("`[channels, height, width]`");
         } else if let Some(columns) = known.selected
             && columns.len() as u64 != channels * height * width
+            && !holds_whole(columns, known)
         {
             let have = numbers::counted(columns.len(), "column");
             cx.error(
                 path!["features", name, "image"],
                 codes::COLUMN_COUNT,
                 format!(
-                    "an image of {channels} x {height} x {width} has {} pixels, but there are {have}",
+                    "an image of {channels} x {height} x {width} has {} pixels, but the feature has {have}",
                     channels * height * width
                 ),
             )
@@ -135,7 +151,18 @@ impl Encoding for Image {
 /// The side of a square of so many pixels.
 fn square(pixels: u64) -> Option<u64> {
     let side = pixels.isqrt();
-    (side > 0 && side * side == pixels).then_some(side)
+    (side > 1 && side * side == pixels).then_some(side)
+}
+
+/// Whether a column of this type can hold a whole image in each row: a list, or the bytes of a file.
+fn is_whole(dtype: &DType) -> bool {
+    dtype.is_nested() || dtype.is_binary()
+}
+
+/// Whether one of these columns can: then the number of columns is no mistake of its own.
+fn holds_whole(columns: &[String], known: &Known<'_>) -> bool {
+    let whole = known.schema.columns.iter().filter(|column| is_whole(&column.dtype));
+    whole.map(|column| &column.name).any(|name| columns.contains(name))
 }
 
 impl Fitted for FittedImage {

@@ -59,6 +59,7 @@ outputs.counts = "counts.json"
         check_names(spec, cx);
         check_places(spec, &mut taken, cx);
         check_outputs(spec, &taken, cx);
+        check_undeclared(spec, &taken, cx);
         spec.outputs.iter().fold(Outputs::none(), |outputs, (name, output)| outputs.and(name, output.ty.artifact()))
     }
 
@@ -225,6 +226,22 @@ fn check_outputs(spec: &Spec, taken: &[String], cx: &mut CheckCx<'_>) {
         }
         seen.push((name, path));
     }
+}
+
+/// Warns of the first workspace file that the command names and the program will not find.
+fn check_undeclared(spec: &Spec, taken: &[String], cx: &mut CheckCx<'_>) {
+    let outputs = spec.outputs.values().map(|output| output.path.trim_end_matches('/'));
+    let declared: Vec<&str> = taken.iter().map(String::as_str).chain(outputs).collect();
+    let undeclared = |(_, word): &(usize, &String)| {
+        let place = command::inside(word);
+        not_below(word).is_none()
+            && !declared.iter().any(|declared| overlaps(declared, &place))
+            && cx.is_workspace_file(word)
+    };
+    let Some((index, word)) = spec.command.iter().enumerate().find(undeclared) else { return };
+    cx.error(path!["command", index], codes::UNDECLARED_FILE, format!("the program starts without `{word}`"))
+        .label("a file of the workspace")
+        .hint(format!("name it among `files`: `files = [\"{}\"]`", command::plain(word)));
 }
 
 /// Whether two relative paths are one, or one lies in the other.

@@ -210,13 +210,22 @@ fn a_failing_program_shows_its_code_and_its_last_lines() {
 fn a_file_that_was_not_declared_is_named() {
     let bench = Bench::default();
     bench.file("count.sh", "exit 0");
-    let error = run(&bench, r#"command = ["sh", "count.sh"]"#).expect_err("is not there");
+    let error = bench.run::<Exec>(r#"command = ["sh", "count.sh"]"#).expect_err("is not there");
     let hint = "the program starts without `count.sh` of the workspace: name it among `files`";
     assert_eq!(error.hints, [hint]);
     let declared = "command = [\"sh\", \"count.sh\", \"gone.sh\"]\nfiles = [\"count.sh\"]";
     run(&bench, declared).expect("runs");
     let other = run(&bench, r#"command = ["sh", "-c", "exit 1"]"#).expect_err("fails");
     assert!(other.hints.is_empty(), "{other:?}");
+    let told = |fields: &str| {
+        let findings = bench.check::<Exec>(fields).1;
+        findings.iter().map(|finding| finding.diagnostic.message.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(told(r#"command = ["sh", "./count.sh"]"#), ["the program starts without `./count.sh`"]);
+    assert!(told(declared).is_empty(), "{:?}", told(declared));
+    // What lies at an output's place is what an earlier run by hand left there.
+    let made = "command = [\"touch\", \"count.sh\"]\noutputs.made = \"count.sh\"";
+    assert!(told(made).is_empty(), "{:?}", told(made));
 }
 
 #[test]

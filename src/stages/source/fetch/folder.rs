@@ -22,8 +22,17 @@ pub(super) fn check(file: &FilePath, spec: &Spec, cx: &mut CheckCx<'_>) -> Outpu
             .label("a pattern names many files")
             .related(path!["path"], "the pattern");
     }
-    cx.workspace_files(file, path!["path"]);
-    Outputs::one("dir", ArtifactType::Dir)
+    let outputs = Outputs::one("dir", ArtifactType::Dir);
+    let Some(found) = cx.workspace_files(file, path!["path"]) else { return outputs };
+    outputs.lying("dir", found.into_iter().map(|(name, place)| (below(file, &name).to_owned(), place)).collect())
+}
+
+/// The name of a file in the folder: what follows the pattern's folders without wildcards.
+fn below<'a>(file: &FilePath, name: &'a str) -> &'a str {
+    let pattern = file.0.trim_start_matches("./");
+    let wildcard = pattern.find(['*', '?', '[', '{']).unwrap_or(0);
+    let prefix = pattern[..wildcard].rfind('/').map_or(0, |slash| slash + 1);
+    name.get(prefix..).unwrap_or(name)
 }
 
 /// Copies the files.
@@ -33,12 +42,9 @@ pub(super) fn deliver(file: &FilePath, cx: &RunCx<'_>) -> Result<Produced, Stage
     if found.is_empty() {
         return Err(StageError::data(format!("`{file}` matches no file")).at(path!["path"]));
     }
-    let pattern = file.0.trim_start_matches("./");
-    let wildcard = pattern.find(['*', '?', '[', '{']).unwrap_or(0);
-    let prefix = pattern[..wildcard].rfind('/').map_or(0, |slash| slash + 1);
     let mut bytes = 0;
     for (name, place) in &found {
-        let to = out.join(name.get(prefix..).unwrap_or(name));
+        let to = out.join(below(file, name));
         if let Some(parent) = to.parent() {
             std::fs::create_dir_all(parent).map_err(|error| StageError::io("make the folder", parent, &error))?;
         }

@@ -73,7 +73,10 @@ fn a_workspace_file_is_copied_and_can_be_read_while_checking() {
     let path = bench.file("data/a.csv", "x\n1\n");
     let (outputs, findings) = bench.check::<Fetch>("path = \"data/a.csv\"");
     assert!(findings.is_empty());
-    assert_eq!(outputs, Outputs::one("file", ArtifactType::File).lying_at("file", path));
+    assert_eq!(outputs, Outputs::one("file", ArtifactType::File).lying_at("file", path.clone()));
+    let (outputs, findings) = bench.check::<Fetch>("path = \"./data/**/*.csv\"");
+    assert!(findings.is_empty());
+    assert_eq!(outputs, Outputs::one("dir", ArtifactType::Dir).lying("dir", vec![("a.csv".to_owned(), path)]));
     let produced = bench.run::<Fetch>("path = \"data/a.csv\"").expect("runs");
     assert_eq!(produced.summary, "4 B");
     assert_eq!(bench.output("file"), [("a.csv".to_owned(), b"x\n1\n".to_vec())]);

@@ -2,8 +2,7 @@
 
 use super::Spec;
 use crate::diag::{codes, list};
-use crate::frame::file::Format;
-use crate::frame::file::can_be_many;
+use crate::frame::file::{Format, can_be_many, of_others};
 use crate::path;
 use crate::stage::{CheckCx, Input, StageError};
 use crate::types::ArtifactType;
@@ -105,19 +104,6 @@ pub(super) fn format(spec: &Spec, files: &Files) -> Result<Format, StageError> {
             .at(path!["from"]));
     }
     Ok(format)
-}
-
-/// What to do about a file whose name says that it is none of those that are read.
-fn of_others(name: &str) -> Option<&'static str> {
-    let name = name.to_ascii_lowercase();
-    let plain = [".gz", ".zst", ".xz"].iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);
-    match plain.rsplit_once('.')?.1 {
-        "xlsx" | "xls" | "ods" => Some("a sheet is read where it is saved as csv"),
-        "zip" | "tar" | "tgz" => Some("take a file out of it with `member` of the stage that fetches it"),
-        "bz2" | "7z" | "rar" | "lz4" => Some("unpack it, or pack it with gzip, zstandard or xz"),
-        "db" | "sqlite" | "sqlite3" => Some("a stage of kind `database` reads it"),
-        _ => None,
-    }
 }
 
 fn choose(mut files: Files, matcher: Option<&GlobMatcher>) -> Files {

@@ -12,8 +12,8 @@ pub use spec::{BadLines, Spec};
 
 use crate::diag::codes;
 use crate::frame::file::{
-    BadFile, BadOne, Format, InPieces, Layout, Reject, Told, Watch, probe, probe_many, read_idx, read_in_pieces,
-    read_many, rejects_table, row_groups_fit, scan_many, separator_in, times_fit,
+    BadFile, BadOne, Format, InPieces, Layout, Reject, Told, Watch, probe, probe_labels, probe_many, read_idx,
+    read_in_pieces, read_many, rejects_table, row_groups_fit, scan_many, separator_in, times_fit,
 };
 use crate::frame::write::{TableWriter, Written};
 use crate::frame::{write_plan, write_table, write_view};
@@ -71,7 +71,7 @@ types = { year = "i32" }
             [] => spec.format,
             several => input::format(spec, &files).map(Some).unwrap_or_else(|error| {
                 let what = if several.len() == 1 { "this file" } else { "these files" };
-                report_words(cx, what, error.message, &error.hints);
+                report_words(cx, "from", what, error.message, &error.hints);
                 None
             }),
         };
@@ -90,8 +90,8 @@ types = { year = "i32" }
                 let schema = with_file_column(spec, schema, !files.is_empty(), cx);
                 outputs(spec, ArtifactType::Table(schema))
             }
-            Err((name, bad)) => {
-                report(cx, &name, &bad);
+            Err((field, name, bad)) => {
+                report(cx, field, &name, &bad);
                 outputs(spec, ArtifactType::Unknown)
             }
         }
@@ -265,28 +265,19 @@ fn read(
     read_many(files, layout, spec.file_column.as_deref(), cx.memory, &tell).map_err(in_file)
 }
 
+/// A file that is not what it should be: the field that leads to it, its name, and why.
+type Unfit = (&'static str, String, BadFile);
+
 /// Looks into the files that lie there already: what their columns are, or what is wrong with which of them.
-fn look(
-    files: &input::Files,
-    spec: &Spec,
-    layout: &Layout,
-    cx: &CheckCx<'_>,
-) -> Result<TableSchema, (String, BadFile)> {
+fn look(files: &input::Files, spec: &Spec, layout: &Layout, cx: &CheckCx<'_>) -> Result<TableSchema, Unfit> {
     let Some((name, place)) = files.first() else { return Ok(spec.promised(layout)) };
-    let told = |bad: BadFile| (name.clone(), bad);
     let mut schema = match files.as_slice() {
-        [_] => probe(place, layout).map_err(told)?,
-        files => probe_many(files, layout).map_err(|one| (one.file, one.bad))?,
+        [_] => probe(place, layout).map_err(|bad| ("from", name.clone(), bad))?,
+        files => probe_many(files, layout).map_err(|one| ("from", one.file, one.bad))?,
     };
     if let Some(labels) = &spec.labels {
-        let images = schema.rows;
-        if let Some((_, place)) = cx.files(labels).and_then(<[_]>::first) {
-            let found = probe(place, &Layout::new(Format::Idx)).map_err(told)?;
-            if let (Some(images), Some(labels)) = (images, found.rows)
-                && images != labels
-            {
-                return Err(told(BadFile::new(format!("there are {images} images, but {labels} labels"))));
-            }
+        if let (Some(images), Some((name, place))) = (schema.rows, cx.files(labels).and_then(<[_]>::first)) {
+            probe_labels(place, images).map_err(|bad| ("labels", name.clone(), bad))?;
         }
         let dtype = layout.types.get("label").cloned().unwrap_or(DType::U8);
         schema.columns.push(Column::new("label", dtype));
@@ -309,11 +300,11 @@ fn with_file_column(spec: &Spec, mut schema: TableSchema, known: bool, cx: &mut 
     schema
 }
 
-fn report(cx: &mut CheckCx<'_>, name: &str, bad: &BadFile) {
+fn report(cx: &mut CheckCx<'_>, field: &str, name: &str, bad: &BadFile) {
     let more: Vec<String> = bad.notes.iter().chain(&bad.hints).cloned().collect();
     let what = format!("this file, `{name}`");
     match &bad.rule {
-        None => report_words(cx, &what, bad.message.clone(), &more),
+        None => report_words(cx, field, &what, bad.message.clone(), &more),
         Some(rule) => {
             let finding = cx.error(path!["types", rule], codes::BAD_DATA, bad.message.clone());
             finding.at_key().label("fits no column").related(path!["from"], what).diagnostic.hints.extend(more);
@@ -321,8 +312,8 @@ fn report(cx: &mut CheckCx<'_>, name: &str, bad: &BadFile) {
     }
 }
 
-fn report_words(cx: &mut CheckCx<'_>, what: &str, message: String, more: &[String]) {
-    let finding = cx.error(path!["from"], codes::BAD_DATA, message);
+fn report_words(cx: &mut CheckCx<'_>, field: &str, what: &str, message: String, more: &[String]) {
+    let finding = cx.error(path![field], codes::BAD_DATA, message);
     finding.label(what);
     for text in more {
         finding.hint(text.clone());

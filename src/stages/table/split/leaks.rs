@@ -145,6 +145,11 @@ impl<'a> Compared<'a> {
         if key.is_some() && !tell_apart(df, &names) {
             names.extend(key.map(str::to_owned));
         }
+        // Where rows differ in lists or structs, which are not compared, equal classes beside them say nothing.
+        let lists = spec.compare.is_none() && df.columns().iter().any(|column| column.dtype().is_nested());
+        if lists && !tell_apart(df, &names) {
+            names.clear();
+        }
         let (mut texts, mut normalised) = (BTreeMap::new(), BTreeMap::new());
         for name in &names {
             if let Some(column) = df.column(name).ok().filter(|column| column.dtype() == &DataType::String) {

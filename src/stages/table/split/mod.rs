@@ -35,7 +35,7 @@ impl Kind for Split {
     const INFO: StageInfo = StageInfo {
         name: "split",
         family: Family::Table,
-        version: 6,
+        version: 7,
         summary: "Divides a table's rows into parts: at random, stratified, by groups, by time, by the hash of a key, into folds or by a given column; counts rows that stand in several.",
         ports: &[Port {
             name: "*",

@@ -400,6 +400,21 @@ fn a_name_of_each_row_does_not_hide_repeated_ones() {
 }
 
 #[test]
+fn a_class_beside_lists_is_no_leak() {
+    let mut bench = Bench::default();
+    let lists = (0..60).map(|row| Series::new("".into(), [row, row])).collect::<Vec<_>>();
+    let classes = Column::new("label".into(), (0..60).map(|row| ["a", "b"][row % 2]).collect::<Vec<_>>());
+    let df = DataFrame::new(60, vec![Column::new("pixels".into(), lists), classes]).expect("a frame");
+    table_input(&mut bench, "table", df);
+    let fields = "from = \"table\"\nparts = { train = 0.7, test = 0.3 }\nleaks = \"error\"";
+    let produced = bench.run::<Split>(fields).expect("nothing is known to be in both");
+    assert_eq!(produced.summary, "train 42 · test 18");
+    assert!(!produced.metrics.keys().any(|name| name.starts_with("leaks.")), "{:?}", produced.metrics);
+    let error = bench.run::<Split>(&format!("{fields}\ncompare = \"label\"")).expect_err("it was asked for");
+    assert!(error.message.starts_with("rows stand in more than one part"), "{}", error.message);
+}
+
+#[test]
 fn rows_without_text_are_no_near_duplicates() {
     let mut bench = Bench::default();
     let text = |row: usize| if row.is_multiple_of(4) { None } else { Some([" ", "", "  "][row % 3]) };

@@ -39,8 +39,8 @@ struct FeatureForm {
     /// `encode = "index"` categories. Without `order`: columns of lists of them, of which the last items are taken. What is missing
     /// at the beginning is padding: 0, or of categories an index of its own, the last.
     sequence: Option<Names>,
-    /// The columns of an image, one per pixel; when all their names end in a number, they are taken in the order of
-    /// these numbers.
+    /// The columns of an image, one per pixel; when all their names end in a number of their own, they are taken in the
+    /// order of these numbers, else in that of the table.
     columns: Option<Names>,
     /// For numbers: `"standard"` (subtract the mean, divide by the standard deviation; the default), `"min_max"`
     /// (to 0..1), `"robust"` (subtract the median, divide by the distance of the quartiles), `"quantile"` (to the share
