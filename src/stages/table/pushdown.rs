@@ -5,7 +5,7 @@ use super::sql::Sql;
 use super::stepwise::Table;
 use crate::frame::{joined, schema_of};
 use crate::stage::testing::{Bench, fields};
-use crate::stage::{Erased, Kind, Plan, Seed, Stage, StageError, View};
+use crate::stage::{Erased, InputTypes, Kind, Plan, Seed, Stage, StageError, View};
 use crate::stages::source::read::Read;
 use crate::types::ArtifactType;
 use polars::prelude::*;
@@ -157,6 +157,30 @@ fn a_damaged_column_that_nobody_uses_is_not_read() {
         let used = "inputs = { t = \"t\" }\nquery = \"SELECT max(text) AS m FROM t\"";
         answer::<Sql>(&bench, used).expect_err("the damage is seen where the column is read");
     }
+}
+
+/// What a step looks at is read, although nothing behind it uses it, and nothing else is.
+#[test]
+fn a_completed_table_reads_its_sequence_and_what_is_used() {
+    let complete = |select: &str| {
+        let steps = "{ filter = \"n < 12 AND n <> 6\" }, { complete = { by = \"k\", order = \"n\", every = 3 } }";
+        format!("from = \"t\"\nsteps = [{steps}, {{ select = [\"{select}\"] }}]")
+    };
+    for memory in [None, Some(1 << 30)] {
+        let mut bench = bench(&file(0));
+        bench.memory = memory;
+        for used in ["x", "n", "k"] {
+            assert_eq!(answer::<Table>(&bench, &complete(used)).expect("the text is not used"), 12, "{used}");
+        }
+        answer::<Table>(&bench, &complete("text")).expect_err("the damage is seen where the column is read");
+    }
+    let sound = bench(&file(usize::MAX));
+    let spec = serde_json::from_value(fields(&complete("x"))).expect("a spec");
+    let types: InputTypes<'_> = sound.inputs.iter().map(|(name, input)| (name.as_str(), &input.ty)).collect();
+    let mut read: Vec<String> =
+        Table::reads(&spec, &types).of("t").expect("a part").read().map(str::to_owned).collect();
+    read.sort();
+    assert_eq!(read, ["k", "n", "x"]);
 }
 
 #[test]

@@ -78,6 +78,17 @@ impl Complete {
         if is_whole { Ok(Stride::Units(units.round() as i128)) } else { Err(wanted) }
     }
 
+    /// A condition that holds of every row, of the columns that the step looks at.
+    fn every_row(&self) -> Expr {
+        let by: Vec<Expr> = self.by.0.iter().map(|name| col(name.as_str())).collect();
+        let holds = |columns: &mut [Column]| {
+            let (name, rows) = (columns[0].name().clone(), columns[0].len());
+            Ok(BooleanChunked::full(name, true, rows).into_column())
+        };
+        col(self.order.as_str())
+            .map_many(holds, &by, |_, fields| Ok(Field::new(fields[0].name().clone(), DataType::Boolean)))
+    }
+
     fn complete(&self, df: &DataFrame) -> PolarsResult<DataFrame> {
         let names: Vec<&str> = self.by.0.iter().map(String::as_str).chain([self.order.as_str()]).collect();
         let df = df.sort(names, SortMultipleOptions::default().with_maintain_order(true))?;
@@ -313,9 +324,9 @@ impl Rule for Complete {
 
     fn apply(&self, lf: LazyFrame, _: &SchemaRef, _: FloatSums, _: Tables<'_>) -> Result<LazyFrame, StageError> {
         let step = self.clone();
-        // Columns that nobody uses could go before it, but not those that it looks at.
-        let pushed = AllowedOptimizations::empty();
-        Ok(lf.map(move |df| step.complete(&df), pushed, None, Some("complete")))
+        // Columns that nobody uses need not be there, but those that it looks at must: the filter behind it names them.
+        let pushed = AllowedOptimizations::PROJECTION_PUSHDOWN;
+        Ok(lf.map(move |df| step.complete(&df), pushed, None, Some("complete")).filter(self.every_row()))
     }
 }
 
