@@ -47,7 +47,7 @@ pub use dtype::{from_polars, to_polars};
 pub use engine::{PlanFailure, run_plan, try_plan, write_plan};
 pub use functions::{OrderKey, keys_with_one_zero, one_zero};
 pub use head::{head_rows, head_values};
-pub use order::{fixed, fixed_expr};
+pub use order::{asked_of_rows, fixed, fixed_expr};
 pub use ordinary::ordinary;
 pub use profile::{ColumnProfile, profile};
 pub use projection::{Frames, columns_read};

@@ -3,6 +3,7 @@
 //!
 //! | file | what it knows |
 //! |---|---|
+//! | [`asked`](self) | conditions that may fail, kept from the readers of files |
 //! | [`text`](self) | places in a text counted in characters, and words with a capital |
 //! | [`decimal_sum`](self) | sums of decimals that have no room |
 //! | [`ends`](self) | the last characters of a text |
@@ -19,6 +20,7 @@
 //! | [`whole`](self) | sums, differences and products of whole numbers that have no room |
 //! | [`zeros`](self) | one zero for the two that floats have, and signs that are turned |
 
+mod asked;
 mod choice;
 mod decimal_sum;
 mod ends;
@@ -43,6 +45,7 @@ pub use text::INITCAP;
 pub use times::{Between, Unit};
 pub use zeros::{keys_with_one_zero, one_zero};
 
+pub(super) use asked::of as asked;
 pub(super) use choice::{gives_rows, of as choice};
 pub(super) use decimal_sum::of as decimal_sum;
 pub(super) use extremes::of as extreme;
@@ -104,6 +107,15 @@ fn by_rows(
         move |_: &Schema, fields: &[Field]| Ok(Field::new(fields[0].name().clone(), dtype(fields)?)),
     );
     UserDefinedFunction { name: name.into(), fun: new_column_udf(fun), options: FunctionOptions::elementwise() }
+}
+
+/// The name of the user's column for a message; a value that is written out has none.
+fn in_column(name: &str) -> String {
+    match name {
+        "" | "literal" => String::new(),
+        name if name.starts_with("__kilter") || name.starts_with("_POLARS") => String::new(),
+        name => format!(" in column `{name}`"),
+    }
 }
 
 /// A call of such a function. Plans are compared by what it is called.

@@ -5,6 +5,7 @@
 
 mod aggregates;
 mod casts;
+mod conditions;
 mod constants;
 mod keys;
 mod lists;
@@ -16,6 +17,7 @@ mod places;
 mod scalars;
 mod scope;
 
+pub use conditions::asked_of_rows;
 pub use scalars::Scalar;
 pub use scope::Resolved;
 
@@ -94,7 +96,7 @@ impl<'a> Fixer<'a> {
             DslPlan::Scan { .. } | DslPlan::DataFrameScan { .. } => plan.clone(),
             DslPlan::Filter { input, predicate } => {
                 let scope = self.scope(self.plan(input)?);
-                let predicate = self.expr(predicate, &scope)?;
+                let predicate = asked_of_rows(self.expr(predicate, &scope)?, &|| scope.schema().ok());
                 self.scalars.filter(scope.into_input(), predicate)?
             }
             DslPlan::Select { expr, input, options } => {
@@ -246,10 +248,19 @@ impl<'a> Fixer<'a> {
         if predicates.is_empty() {
             return Ok(Vec::new());
         }
-        let [left, right] = [left, right].map(|side| LazyFrame::from(side.clone()));
+        let [mut left, right] = [left, right].map(|side| LazyFrame::from(side.clone()));
+        let of_left = left.collect_schema()?;
         let scope = self.scope(left.cross_join(right, suffix).logical_plan);
         let one = |predicate| self.expr(predicate, &scope).and_then(|predicate| alike(predicate, scope.schema()?));
-        predicates.iter().map(one).collect()
+        let all: Vec<Expr> = predicates.iter().map(one).collect::<PolarsResult<_>>()?;
+        // What is of one table alone is a filter of that.
+        let parts = all.into_iter().flat_map(scalars::conjuncts).map(|part| {
+            let is_left = |node: &Expr| matches!(node, Expr::Column(name) if of_left.contains(name));
+            let is_right = |node: &Expr| matches!(node, Expr::Column(name) if !of_left.contains(name));
+            let of_one = !part.into_iter().any(is_left) || !part.into_iter().any(is_right);
+            if of_one { asked_of_rows(part, &|| scope.schema().ok()) } else { part }
+        });
+        Ok(parts.collect())
     }
 
     fn exprs(&self, exprs: &[Expr], scope: &Scope<'_>) -> PolarsResult<Vec<Expr>> {

@@ -107,7 +107,7 @@ pub(super) fn are_numbers(what: &str, types: &[DataType]) -> PolarsResult<()> {
 }
 
 /// How many bits a whole number has beside its sign, and whether it may be below zero.
-fn bits(dtype: &DataType) -> Option<(u32, bool)> {
+pub(super) fn bits(dtype: &DataType) -> Option<(u32, bool)> {
     Some(match dtype {
         DataType::Int8 => (7, true),
         DataType::Int16 => (15, true),
