@@ -10,6 +10,8 @@
 //! | [`extremes`](self) | the smallest and the largest of floats |
 //! | [`greatest`](self) | the largest or smallest of several floats in a row |
 //! | [`remainder`](self) | what a division leaves, with the sign of what was divided |
+//! | [`calendar`](self) | moments that are moved, and lengths of time that are multiplied |
+//! | [`least`](self) | the least number of a type, which has no counterpart above zero |
 //! | [`choice`](self) | `CASE WHEN` of constants |
 //! | [`parts`](self) | different values alone, variances of a population, truth values, several columns as one |
 //! | [`patterns`](self) | regular expressions |
@@ -21,11 +23,13 @@
 //! | [`zeros`](self) | one zero for the two that floats have, and signs that are turned |
 
 mod asked;
+mod calendar;
 mod choice;
 mod decimal_sum;
 mod ends;
 mod extremes;
 mod greatest;
+mod least;
 mod order_key;
 mod parts;
 mod patterns;
@@ -46,10 +50,12 @@ pub use times::{Between, Unit};
 pub use zeros::{keys_with_one_zero, one_zero};
 
 pub(super) use asked::of as asked;
+pub(super) use calendar::{length, movable};
 pub(super) use choice::{gives_rows, of as choice};
 pub(super) use decimal_sum::of as decimal_sum;
 pub(super) use extremes::of as extreme;
 pub(super) use greatest::of as greatest;
+pub(super) use least::{absolute, divided};
 pub(super) use parts::{chosen, of_population, written};
 pub(super) use quotient::{of as quotient, power};
 pub(super) use remainder::{has_sign, of as remainder};

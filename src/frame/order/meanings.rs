@@ -1,7 +1,7 @@
 //! Functions that databases compute otherwise than polars.
 
 use super::super::functions;
-use super::{Scope, has_column};
+use super::{Scope, has_column, lengths};
 use polars::prelude::*;
 use polars_plan::dsl::{ListFunction, StringFunction, TemporalFunction};
 
@@ -21,7 +21,15 @@ pub(super) fn of(mut input: Vec<Expr>, function: &FunctionExpr, scope: &Scope<'_
                 // A date and some hours are a moment; polars forgets the hours.
                 *from = from.clone().cast(DataType::Datetime(TimeUnit::Microseconds, None));
             }
+            if let [from, by] = input.as_mut_slice() {
+                *from = lengths::offset(from.clone(), by);
+            }
             function.clone()
+        }
+        FunctionExpr::Abs
+            if input.first().and_then(|of| dtype_of(of, scope)).is_some_and(|of| of.is_signed_integer()) =>
+        {
+            return functions::absolute(Expr::Function { input, function: function.clone() });
         }
         // Of no values there is no sum.
         FunctionExpr::ListExpr(ListFunction::Sum) => {

@@ -8,6 +8,7 @@ mod casts;
 mod conditions;
 mod constants;
 mod keys;
+mod lengths;
 mod lists;
 mod meanings;
 mod mixed;
@@ -303,6 +304,11 @@ impl<'a> Fixer<'a> {
             }
             Expr::Alias(inner, name) => Expr::Alias(one(inner)?, name.clone()),
             Expr::BinaryExpr { left, op, right } => {
+                if let Some(of) = lengths::epoch_of(expr)
+                    && let Some(seconds) = lengths::epoch(self.expr(of, scope)?, scope)
+                {
+                    return Ok(seconds);
+                }
                 let (left, right) = mixed::sides(self.expr(left, scope)?, *op, self.expr(right, scope)?, scope)?;
                 numbers::binary(left, *op, right, scope)
             }

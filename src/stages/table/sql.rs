@@ -55,7 +55,7 @@ impl Kind for Sql {
     const INFO: StageInfo = StageInfo {
         name: "sql",
         family: Family::Table,
-        version: 10,
+        version: 11,
         summary: "Makes a table of others by an SQL query, with a fixed row order and exact sums.",
         ports: &[Port { name: TABLE, about: "the query's result" }],
         example: r#"[stage.delays]

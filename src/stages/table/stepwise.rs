@@ -47,7 +47,7 @@ impl Kind for Table {
     const INFO: StageInfo = StageInfo {
         name: "table",
         family: Family::Table,
-        version: 10,
+        version: 11,
         summary: "Changes a table by steps: filter, derive, cast, clean, rename, names, select, drop, fill, dedupe, sort, join, concat, group, window, complete, explode, pivot, unpivot, sample.",
         ports: &[Port { name: TABLE, about: "the changed table" }],
         example: r#"[stage.clean]
