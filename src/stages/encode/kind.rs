@@ -24,7 +24,7 @@ impl Kind for Encode {
     const INFO: StageInfo = StageInfo {
         name: "encode",
         family: Family::Encode,
-        version: 5,
+        version: 6,
         summary: "Turns tables into tensors, with statistics from the training table alone",
         ports: &[
             Port {
