@@ -14,7 +14,7 @@ pub fn asked_of_rows<'a>(condition: Expr, schema: &dyn Fn() -> Option<&'a Schema
             let [left, right] = [left, right].map(|side| Arc::new(asked_of_rows(Arc::unwrap_or_clone(side), schema)));
             Expr::BinaryExpr { left, op, right }
         }
-        part if is_of_rows(&part) && may_fail(&part, schema) => {
+        part if is_of_rows(&part) && !compares_columns(&part) && may_fail(&part, schema) => {
             let column = part.into_iter().find_map(|node| match node {
                 Expr::Column(name) => Some(name.clone()),
                 _ => None,
@@ -26,6 +26,12 @@ pub fn asked_of_rows<'a>(condition: Expr, schema: &dyn Fn() -> Option<&'a Schema
         }
         part => part,
     }
+}
+
+/// Whether it compares what is of columns on both sides: no reader asks that of one column, and joins are made of it.
+fn compares_columns(condition: &Expr) -> bool {
+    let Expr::BinaryExpr { left, op, right } = condition else { return false };
+    op.is_comparison() && has_column(left) && has_column(right)
 }
 
 /// Whether it is of each row by itself: nothing else reaches a file.
@@ -98,6 +104,7 @@ mod tests {
             col("d").gt(lit("2024-01-01").strict_cast(DataType::Date)),
             col("d").strict_cast(DataType::Datetime(TimeUnit::Microseconds, None)).gt(lit(0)),
             col("s").strict_cast(DataType::Int64).sum().gt(lit(5)),
+            col("s").strict_cast(DataType::Int64).eq(col("n")),
         ] {
             assert!(asked(condition.clone()).is_empty(), "{condition}");
         }

@@ -249,19 +249,13 @@ impl<'a> Fixer<'a> {
         if predicates.is_empty() {
             return Ok(Vec::new());
         }
-        let [mut left, right] = [left, right].map(|side| LazyFrame::from(side.clone()));
-        let of_left = left.collect_schema()?;
+        let [left, right] = [left, right].map(|side| LazyFrame::from(side.clone()));
         let scope = self.scope(left.cross_join(right, suffix).logical_plan);
-        let one = |predicate| self.expr(predicate, &scope).and_then(|predicate| alike(predicate, scope.schema()?));
-        let all: Vec<Expr> = predicates.iter().map(one).collect::<PolarsResult<_>>()?;
-        // What is of one table alone is a filter of that.
-        let parts = all.into_iter().flat_map(scalars::conjuncts).map(|part| {
-            let is_left = |node: &Expr| matches!(node, Expr::Column(name) if of_left.contains(name));
-            let is_right = |node: &Expr| matches!(node, Expr::Column(name) if !of_left.contains(name));
-            let of_one = !part.into_iter().any(is_left) || !part.into_iter().any(is_right);
-            if of_one { asked_of_rows(part, &|| scope.schema().ok()) } else { part }
-        });
-        Ok(parts.collect())
+        let one = |predicate| {
+            let predicate = self.expr(predicate, &scope).and_then(|predicate| alike(predicate, scope.schema()?))?;
+            Ok(asked_of_rows(predicate, &|| scope.schema().ok()))
+        };
+        predicates.iter().map(one).collect()
     }
 
     fn exprs(&self, exprs: &[Expr], scope: &Scope<'_>) -> PolarsResult<Vec<Expr>> {

@@ -221,7 +221,7 @@ fn uses(expr: &Expr) -> bool {
 }
 
 /// The parts of a condition that all have to be true.
-pub(super) fn conjuncts(condition: Expr) -> Vec<Expr> {
+fn conjuncts(condition: Expr) -> Vec<Expr> {
     match condition {
         Expr::BinaryExpr { left, op: Operator::And | Operator::LogicalAnd, right } => {
             [conjuncts(Arc::unwrap_or_clone(left)), conjuncts(Arc::unwrap_or_clone(right))].concat()
