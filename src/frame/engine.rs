@@ -18,6 +18,9 @@ use std::time::Instant;
 /// Rows of a piece: a quarter of a row group.
 const PIECE: NonZeroUsize = NonZeroUsize::new(1 << 16).unwrap();
 
+/// What the node of a plan is called that fails where its rows are not as they should be.
+pub const CHECK: &str = "check";
+
 /// Plans are deep.
 const STACK: usize = 16 << 20;
 
@@ -163,8 +166,14 @@ thread_local! {
 /// Whether a plan is for memory alone. Where it puts aggregates of groups beside rows (windows), or gathers values, the
 /// streaming engine joins each row with what was gathered for it: many times the table; and a frame of rows needs all of its
 /// group. And what it unpivots comes in the order of its pieces, and of a full join
-/// the rows of the other table that lack a key before those that match nothing. It is built without joins on a range.
+/// the rows of the other table that lack a key before those that match nothing. It is built without joins on a range. And where only the
+/// first rows are wanted it stops when it has them, so that it would be chance how many rows a check has seen.
 fn needs_memory(plan: &IRPlan) -> bool {
+    let has = |is: fn(&IR) -> bool| plan.lp_arena.iter(plan.lp_top).any(|(_, node)| is(node));
+    let checks = |node: &IR| matches!(node, IR::MapFunction { function, .. } if function.to_string() == CHECK);
+    if has(checks) && has(|node| matches!(node, IR::Slice { .. })) {
+        return true;
+    }
     let mut nodes = plan.lp_arena.iter(plan.lp_top);
     nodes.any(|(_, node)| {
         if let IR::MapFunction { function, .. } = node

@@ -251,7 +251,7 @@ impl<'a> Fixer<'a> {
         }
         let [left, right] = [left, right].map(|side| LazyFrame::from(side.clone()));
         let scope = self.scope(left.cross_join(right, suffix).logical_plan);
-        let one = |predicate| {
+        let one = |predicate: &Expr| -> PolarsResult<Expr> {
             let predicate = self.expr(predicate, &scope).and_then(|predicate| alike(predicate, scope.schema()?))?;
             Ok(asked_of_rows(predicate, &|| scope.schema().ok()))
         };

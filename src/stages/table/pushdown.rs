@@ -3,6 +3,7 @@
 
 use super::sql::Sql;
 use super::stepwise::Table;
+use super::testing::table_input;
 use crate::frame::{joined, schema_of};
 use crate::stage::testing::{Bench, fields};
 use crate::stage::{Erased, InputTypes, Kind, Plan, Seed, Stage, StageError, View};
@@ -216,5 +217,21 @@ fn the_check_of_a_join_stays_where_nothing_of_it_is_used() {
         with_view::<Table>(&mut often, &view("k"));
         let error = answer::<Sql>(&often, query).expect_err("each letter is there often");
         assert!(error.message.contains("a row matches several rows of the other table"), "{}", error.message);
+    }
+}
+
+/// What is wanted are the first rows, and the last one fails.
+#[test]
+fn the_check_of_a_join_sees_all_rows_where_few_are_wanted() {
+    let view = "from = \"t\"\nkeep = false\nsteps = [{ join = { with = \"u\", on = \"n\", how = \"left\", matches = \"one\" } }]";
+    for memory in [None, Some(1 << 30)] {
+        let mut bench = bench(&file(usize::MAX));
+        bench.memory = memory;
+        let twice: Vec<i64> = (0..4000).chain([3999]).collect();
+        table_input(&mut bench, "u", df!["n" => twice].expect("a frame"));
+        with_view::<Table>(&mut bench, view);
+        let error = answer::<Sql>(&bench, "inputs = { v = \"v\" }\nquery = \"SELECT n FROM v LIMIT 1\"");
+        let message = error.expect_err("the last number is there twice").message;
+        assert!(message.contains("several rows of the other table") || message.contains("row 4,000"), "{message}");
     }
 }

@@ -5,6 +5,7 @@ use super::super::Tables;
 use super::{How, Join, range};
 use crate::diag::{brief, codes, list};
 use crate::frame::cast::shown;
+use crate::frame::engine::CHECK;
 use crate::frame::{FloatSums, run_plan};
 use crate::numbers;
 use crate::stage::{CheckCx, Path, RunCx, StageError};
@@ -52,7 +53,7 @@ pub(super) fn one(left: LazyFrame, left_on: &[String], right: LazyFrame, right_o
     let checked = col(first.as_str()).map_many(check, &[col(COUNT)], |_, fields| Ok(fields[0].clone()));
     let left = beside(left, left_on, right, right_on, JoinType::Left).with_columns([checked]).drop(cols([COUNT]));
     let pushed = AllowedOptimizations::PROJECTION_PUSHDOWN | AllowedOptimizations::STREAMING;
-    left.map(Ok, pushed, None, Some("matches"))
+    left.map(Ok, pushed, None, Some(CHECK))
 }
 
 /// Each row of the left table with how often the right one has its key, where that is more than once.
