@@ -215,3 +215,28 @@ fn moments_far_away_are_right_or_refused() {
         assert!(found.contains(says), "{query}: {found}");
     }
 }
+
+#[test]
+fn sums_of_lists_have_room_or_are_refused() {
+    let list = |items: &[i64]| Series::new("".into(), items);
+    let small = |items: &[i32]| Series::new("".into(), items);
+    let lists = df![
+        "k" => [1_i64, 2, 3],
+        "l" => [list(&[i64::MAX, 1]), list(&[5, -7]), list(&[])],
+        "s" => [small(&[2_000_000_000, 2_000_000_000]), small(&[1]), small(&[])],
+    ];
+    let mut bench = Bench::default();
+    table_input(&mut bench, "lists", lists.expect("a frame"));
+    right_in(
+        &bench,
+        "lists",
+        &[
+            ("SELECT array_sum(l) AS v FROM t WHERE k > 1", &["-2", "null"]),
+            ("SELECT array_sum(s) AS v FROM t", &["4000000000", "1", "null"]),
+            (
+                "SELECT array_sum(l) AS v FROM t",
+                &["cannot run the query: 9223372036854775808 does not fit into i64: CAST to DOUBLE or DECIMAL before"],
+            ),
+        ],
+    );
+}
