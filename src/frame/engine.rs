@@ -108,8 +108,17 @@ pub fn run_plan(cx: &RunCx<'_>, mut lf: LazyFrame, take: Take<'_>) -> Result<Sch
 
 /// Gives all rows at once.
 fn run_whole(cx: &RunCx<'_>, lf: LazyFrame, take: Take<'_>) -> Result<(), PlanFailure> {
-    let df = super::collect(lf).map_err(PlanFailure::Plan)?;
+    let df = super::collect(lf.clone()).or_else(|error| by_itself(lf, error)).map_err(PlanFailure::Plan)?;
     cx.check_cancelled().and_then(|()| take(df)).map_err(PlanFailure::Stage)
+}
+
+/// What polars computes once for several of its users has a name of polars' own, which says nothing in a failure: computed for each of
+/// them it has the user's.
+fn by_itself(lf: LazyFrame, error: PolarsError) -> PolarsResult<DataFrame> {
+    match error.to_string().contains(super::MADE_UP) {
+        true => super::collect(lf.with_comm_subexpr_elim(false)),
+        false => Err(error),
+    }
 }
 
 /// Gives the rows as the streaming engine has them.

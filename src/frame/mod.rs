@@ -122,8 +122,16 @@ pub fn polars_words(error: &PolarsError) -> String {
     }
 }
 
+/// What polars' names begin with for what it computes once for several users.
+const MADE_UP: &str = "__POLARS_CSER_";
+
 /// Of a failed conversion the values stand in double quotes.
 fn with_brief_values(line: &str) -> String {
+    let nameless = line.split_once(&format!(" in column '{MADE_UP}")).map(|(before, rest)| {
+        let after = rest.split_once('\'').map_or("", |(_, after)| after);
+        format!("{before}{after}")
+    });
+    let line = nameless.as_deref().unwrap_or(line);
     let parts = line.split('"').enumerate();
     parts.map(|(at, part)| if at % 2 == 1 { brief(part) } else { part.into() }).collect::<Vec<_>>().join("\"")
 }

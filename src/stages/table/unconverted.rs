@@ -5,6 +5,7 @@ use super::sql::Sql;
 use super::stepwise::Table;
 use super::testing::table_input;
 use crate::frame::engine::IN_MEMORY;
+use crate::frame::polars_words;
 use crate::stage::testing::Bench;
 use crate::stage::{Kind, StageError};
 use polars::prelude::*;
@@ -37,7 +38,7 @@ fn told(error: &StageError, parts: &[&str]) {
     let told = format!("{} {:?}", error.message, error.hints);
     let lacks: Vec<&&str> = parts.iter().filter(|part| !told.contains(**part)).collect();
     assert!(lacks.is_empty(), "{lacks:?} in {told}");
-    for theirs in ["_min'", "_max'", "unwrap", "polars", "__kilter"] {
+    for theirs in ["_min'", "_max'", "unwrap", "polars", "POLARS", "__kilter"] {
         assert!(!told.contains(theirs), "{theirs} in {told}");
     }
 }
@@ -84,6 +85,18 @@ fn a_moment_and_a_number_without_room_are_told_with_their_values() {
     );
     told(&query("big * 2 > 5"), &["9223372036854775807 * 2 does not fit into i64"]);
     told(&query("CAST(text AS DECIMAL(5, 2)) > 5"), &["conversion from `str` to `decimal` failed in column 'text'"]);
+}
+
+/// What polars computes once for two users has a name of its own.
+#[test]
+fn what_stands_twice_is_told_by_the_users_name() {
+    let query = "SELECT CAST(text || '0' AS INT) AS a, text || '0' AS b, CAST(text || '0' AS BIGINT) AS c FROM t";
+    let error = fails::<Sql>(&format!("inputs = {{ t = \"t\" }}\nquery = \"{query}\""));
+    told(&error, &["failed in column 'text'", "[\"abc0\"]"]);
+    let error = PolarsError::InvalidOperation(
+        "conversion from `i64` to `u64` failed in column '__POLARS_CSER_0x92c' for 1 out of 2 values: [-4]".into(),
+    );
+    assert_eq!(polars_words(&error), "conversion from `i64` to `u64` failed for 1 out of 2 values: [-4]");
 }
 
 #[test]

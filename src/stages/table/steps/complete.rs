@@ -34,7 +34,7 @@ const SEQUENCE: &str = "a column of whole numbers, dates or datetimes";
 const DAY: i64 = 86_400_000_000;
 
 /// More rows than this are a mistake in `every`, and would fill the memory.
-const MOST_ADDED: usize = 100_000_000;
+const MOST_ADDED: i128 = 100_000_000;
 
 /// What lies between two places.
 #[derive(Clone, Copy)]
@@ -82,8 +82,7 @@ impl Complete {
     fn every_row(&self) -> Expr {
         let by: Vec<Expr> = self.by.0.iter().map(|name| col(name.as_str())).collect();
         let holds = |columns: &mut [Column]| {
-            let (name, rows) = (columns[0].name().clone(), columns[0].len());
-            Ok(BooleanChunked::full(name, true, rows).into_column())
+            Ok(BooleanChunked::full(columns[0].name().clone(), true, columns[0].len()).into_column())
         };
         col(self.order.as_str())
             .map_many(holds, &by, |_, fields| Ok(Field::new(fields[0].name().clone(), DataType::Boolean)))
@@ -130,9 +129,9 @@ impl Complete {
         };
         let group: Vec<String> = self.by.0.iter().map(|name| format!("`{name}` {}", said(name, row))).collect();
         let group = if group.is_empty() { String::new() } else { format!(" of {}", group.join(", ")) };
-        let places = if place == 1 { "place" } else { "places" };
+        let places = crate::numbers::counted(place, "place");
         polars_err!(ComputeError:
-            "{} in `{}`{group} does not lie on the sequence from {} by {}: it comes after {place} {places} and before the next",
+            "{} in `{}`{group} does not lie on the sequence from {} by {}: it comes after {places} and before the next",
             said(&self.order, row), self.order, said(&self.order, first), self.every
         )
     }
@@ -169,12 +168,13 @@ impl Made {
             let value = values[row];
             if last != Some(value) {
                 let mut place = places.at(count)?;
+                let missing = if let Stride::Units(units) = stride { (value - place) / units } else { 1 };
+                if self.added as i128 + missing > MOST_ADDED {
+                    polars_bail!(ComputeError: "more than 100,000,000 rows would be added: is `every` too short?");
+                }
+                // A value between two places fails the step, so what was added before it is never seen.
                 while place < value {
                     self.added += 1;
-                    if self.added > MOST_ADDED {
-                        polars_bail!(ComputeError: "more than 100,000,000 rows would be added: is `every` too short?");
-                    }
-                    // A value between two places fails the step, so what was added before it is never seen.
                     self.push(None, first, place);
                     count += 1;
                     place = places.at(count)?;
