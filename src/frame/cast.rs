@@ -119,10 +119,11 @@ pub fn needs_care(from: &DType, to: &DType) -> bool {
     nested || (*from == DType::Str && read) || is_no_moment(from, to) || may_lose(from, to).is_some()
 }
 
-/// Whether a number would stand for a date or time: which unit it counts, and since when, a type does not say.
+/// Whether a number, or a truth value that counts as 0 or 1, would stand for a date or time: which unit it counts, and since when, a
+/// type does not say.
 #[must_use]
 pub fn is_no_moment(from: &DType, to: &DType) -> bool {
-    from.is_numeric() && to.is_temporal()
+    (from.is_numeric() || *from == DType::Bool) && to.is_temporal()
 }
 
 /// What a cast may lose without polars telling.
@@ -259,6 +260,12 @@ mod tests {
             assert!(needs_care(&DType::F64, &dtype), "{dtype}");
         }
         assert!(!is_no_moment(&DType::Date, &DType::I64));
+        let truths = Column::new("b".into(), [true, false]);
+        assert_eq!(cast_exactly(&truths, &DType::Date), Err(CastFault::NoForm));
+        assert!(
+            is_no_moment(&DType::Bool, &DType::Datetime)
+                && is_no_moment(&DType::I64, &DType::Other("datetime[ns]".into()))
+        );
     }
 
     #[test]

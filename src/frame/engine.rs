@@ -21,6 +21,9 @@ use std::time::Instant;
 /// Rows of a piece: a quarter of a row group.
 const PIECE: NonZeroUsize = NonZeroUsize::new(1 << 16).unwrap();
 
+/// What the node of a plan is called that fails where its rows are not as they should be.
+pub const CHECK: &str = "check";
+
 /// Plans are deep.
 const STACK: usize = 16 << 20;
 
@@ -115,8 +118,17 @@ pub fn run_plan(cx: &RunCx<'_>, mut lf: LazyFrame, take: Take<'_>) -> Result<Sch
 
 /// Gives all rows at once.
 fn run_whole(cx: &RunCx<'_>, lf: LazyFrame, take: Take<'_>) -> Result<(), PlanFailure> {
-    let df = super::collect(lf).map_err(PlanFailure::Plan)?;
+    let df = super::collect(lf.clone()).or_else(|error| by_itself(lf, error)).map_err(PlanFailure::Plan)?;
     cx.check_cancelled().and_then(|()| take(df)).map_err(PlanFailure::Stage)
+}
+
+/// What polars computes once for several of its users has a name of polars' own, which says nothing in a failure: computed for each of
+/// them it has the user's.
+fn by_itself(lf: LazyFrame, error: PolarsError) -> PolarsResult<DataFrame> {
+    match error.to_string().contains(super::MADE_UP) {
+        true => super::collect(lf.with_comm_subexpr_elim(false)),
+        false => Err(error),
+    }
 }
 
 /// Gives the rows as the streaming engine has them.
@@ -186,8 +198,14 @@ thread_local! {
 /// Whether a plan is for memory alone. Where it puts aggregates of groups beside rows (windows), or gathers values, the
 /// streaming engine joins each row with what was gathered for it: many times the table; and a frame of rows needs all of its
 /// group. And what it unpivots comes in the order of its pieces, and of a full join
-/// the rows of the other table that lack a key before those that match nothing. It is built without joins on a range.
+/// the rows of the other table that lack a key before those that match nothing. It is built without joins on a range. And where only the
+/// first rows are wanted it stops when it has them, so that it would be chance how many rows a check has seen.
 fn needs_memory(plan: &IRPlan) -> bool {
+    let has = |is: fn(&IR) -> bool| plan.lp_arena.iter(plan.lp_top).any(|(_, node)| is(node));
+    let checks = |node: &IR| matches!(node, IR::MapFunction { function, .. } if function.to_string() == CHECK);
+    if has(checks) && has(|node| matches!(node, IR::Slice { .. })) {
+        return true;
+    }
     let mut nodes = plan.lp_arena.iter(plan.lp_top);
     nodes.any(|(_, node)| {
         if let IR::MapFunction { function, .. } = node

@@ -256,6 +256,11 @@ fn casts(said: &str) -> Option<String> {
     let place = nameless.iter().find(|place| said.contains(*place));
     let words = place.map_or_else(|| said.to_owned(), |place| said.replace(place, " failed for "));
     let words = words.replace("to `datetime[μs]` failed", "to `datetime` failed");
+    let words = match words.split_once("to `decimal[38,") {
+        // As many digits as there are: it is not the type that was asked for.
+        Some((before, rest)) => format!("{before}to `decimal`{}", rest.split_once('`').map_or("", |(_, after)| after)),
+        None => words,
+    };
     (words != said).then_some(words)
 }
 
@@ -425,6 +430,10 @@ mod tests {
             (
                 "conversion from `str` to `datetime[μs]` failed in column 'd' for 1 out of 2 values: [\"31/01/2024\"]",
                 "to `datetime` failed in column 'd'",
+            ),
+            (
+                "conversion from `str` to `decimal[38,35]` failed in column 'd' for 1 out of 2 values: [\"x\"]",
+                "conversion from `str` to `decimal` failed in column 'd' for 1 out of 2 values: [\"x\"]",
             ),
             ("polars stopped on it: activate 'list_arithmetic, ' feature", "not known of values of such types"),
         ] {

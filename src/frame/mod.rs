@@ -48,7 +48,7 @@ pub use dtype::{from_polars, to_polars};
 pub use engine::{PlanFailure, run_plan, try_plan, write_plan};
 pub use functions::{OrderKey, as_text as moment_as_text, keys_with_one_zero, one_zero};
 pub use head::{head_rows, head_values};
-pub use order::{by_rows, fixed, fixed_expr};
+pub use order::{asked_of_rows, by_rows, fixed, fixed_expr};
 pub use ordinary::ordinary;
 pub use profile::{ColumnProfile, profile};
 pub use projection::{Frames, columns_read};
@@ -123,8 +123,16 @@ pub fn polars_words(error: &PolarsError) -> String {
     }
 }
 
+/// What polars' names begin with for what it computes once for several users.
+const MADE_UP: &str = "__POLARS_CSER_";
+
 /// Of a failed conversion the values stand in double quotes.
 fn with_brief_values(line: &str) -> String {
+    let nameless = line.split_once(&format!(" in column '{MADE_UP}")).map(|(before, rest)| {
+        let after = rest.split_once('\'').map_or("", |(_, after)| after);
+        format!("{before}{after}")
+    });
+    let line = nameless.as_deref().unwrap_or(line);
     let parts = line.split('"').enumerate();
     parts.map(|(at, part)| if at % 2 == 1 { brief(part) } else { part.into() }).collect::<Vec<_>>().join("\"")
 }

@@ -222,7 +222,19 @@ fn mistakes_are_told(server: &Server, sandbox: &Sandbox) {
     fails("SELECT id, id FROM orders", "", &["two columns of the name `id`"]);
     fails("SELECT $1::int AS a", "", &["placeholders"]);
     fails("SELECT 'NaN'::numeric AS a", "", &["does not fit a decimal", "types = { \"a\" = \"f64\" }"]);
-    fails("SELECT 'infinity'::date AS a", "", &["found `infinity`"]);
+    fails("SELECT 'infinity'::date AS a", "", &["found `infinity`", "the column is date on the server"]);
+    fails("SELECT 'infinity'::timestamp AS a", "", &["`NULLIF(a, 'infinity')`", "`types = { a = \"str\" }`"]);
+    sandbox.kilter(&["run", "shop.toml"]).exits(1).says_not("`types` says");
+    fails("SELECT 1e60::numeric AS a", "", &["does not fit a decimal of 38 digits"]);
+    sandbox.kilter(&["run", "shop.toml"]).exits(1).says_not("another row");
+    server.sql("CREATE DATABASE bytes ENCODING 'SQL_ASCII' TEMPLATE template0");
+    let bytes = "SELECT convert_from(decode('e9', 'hex'), 'SQL_ASCII') AS a";
+    sandbox.write("shop.toml", manifest(server, bytes, "").replace("/postgres\"", "/bytes\""));
+    sandbox
+        .kilter(&["run", "shop.toml"])
+        .exits(1)
+        .says("invalid byte sequence")
+        .says("convert_from(a::bytea, 'LATIN1')");
     fails("SELECT ''::text AS a", "types = { a = \"i64\" }", &["found ``, expected a whole number"]);
     fails("SELECT id FROM orders", "types = { totl = \"f64\" }", &["no column `totl`"]);
     server

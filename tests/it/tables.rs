@@ -195,6 +195,7 @@ fn what_fails_in_a_table_that_is_not_kept_is_told_of_it() {
         ))
         .says("in `numbers`, whose table is not kept and is computed here");
     }
+    sandbox.run(&["rows"]).exits(1).says("filter or mend those values before");
 }
 
 #[test]

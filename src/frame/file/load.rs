@@ -23,7 +23,8 @@ pub enum Compression {
 pub fn compression_of(head: &[u8]) -> Compression {
     match head {
         [0x1f, 0x8b, ..] => Compression::Gzip,
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => Compression::Zstd,
+        // Programs that unpack in parallel begin with a frame to be skipped.
+        [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Compression::Zstd,
         [0xfd, b'7', b'z', b'X', b'Z', 0x00, ..] => Compression::Xz,
         _ => Compression::None,
     }
@@ -151,9 +152,24 @@ fn read_up_to(file: &mut File, buffer: &mut [u8]) -> std::io::Result<usize> {
     Ok(filled)
 }
 
+/// What zstandard says of files that are sound, why they are not read, and what unpacks them.
+const OTHERWISE: [(&str, &str, &str); 2] = [
+    ("ictionary mismatch", "it was packed with a dictionary, which is not in the file", "-D DICTIONARY"),
+    (
+        "too much memory",
+        "it was packed with `--long`: to unpack it takes more memory than the 134 MB that are usual",
+        "--long=31",
+    ),
+];
+
 pub(super) fn damaged(path: &Path, error: &std::io::Error) -> BadFile {
     use std::io::ErrorKind as K;
     let bad = BadFile::io(path, error);
+    let says = error.to_string();
+    if let Some((why, how)) = OTHERWISE.iter().find_map(|(said, why, how)| says.contains(said).then_some((why, how))) {
+        let unpack = format!("unpack it before: `zstd -d {how} {}`", path.file_name().unwrap_or_default().display());
+        return BadFile { unreadable: false, ..bad }.note(*why).hint(unpack);
+    }
     match error.kind() {
         K::InvalidInput | K::InvalidData | K::UnexpectedEof | K::Other => BadFile { unreadable: false, ..bad }
             .note("it is compressed, and what is in it breaks off or is damaged")
@@ -217,6 +233,34 @@ mod tests {
         std::fs::write(&cut, &files[1][..files[1].len() / 2]).expect("written");
         let bad = load(&cut, Watch::nobody().file("", 0)).expect_err("damaged");
         assert!(!bad.unreadable && bad.notes[0].contains("breaks off"), "{bad:?}");
+    }
+
+    #[test]
+    fn zstandard_files_that_are_no_ordinary_ones_are_read_or_told() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.csv.zst");
+        let load_of = |bytes: &[u8]| {
+            std::fs::write(&path, bytes).expect("written");
+            load(&path, Watch::nobody().file("", 0))
+        };
+        let (one, two) = (b"a,b\n1,2\n".repeat(100), b"3,4\n".repeat(100));
+        let [packed, more] = [&one, &two].map(|text| zstd::encode_all(text.as_slice(), 1).expect("encoded"));
+        let skipped = [0x50, 0x2a, 0x4d, 0x18, 4, 0, 0, 0, 1, 2, 3, 4];
+        let both = [&skipped[..], &packed, &skipped, &more].concat();
+        assert_eq!(load_of(&both).expect("frames behind each other"), [one.clone(), two].concat());
+        load_of(&both[..both.len() - 3]).expect_err("it breaks off");
+        let samples: Vec<Vec<u8>> = (0..500).map(|i| format!("name,{i},hello,{},world", i * i).into_bytes()).collect();
+        let dictionary = zstd::dict::from_samples(&samples, 2_000).expect("a dictionary");
+        let mut encoder = zstd::stream::Encoder::with_dictionary(Vec::new(), 3, &dictionary).expect("an encoder");
+        encoder.write_all(&one).expect("written");
+        let bad = load_of(&encoder.finish().expect("finished")).expect_err("there is no dictionary");
+        assert!(bad.notes[0].contains("packed with a dictionary"), "{bad:?}");
+        assert_eq!(bad.hints, ["unpack it before: `zstd -d -D DICTIONARY a.csv.zst`"]);
+        let mut encoder = zstd::stream::Encoder::new(Vec::new(), 1).expect("an encoder");
+        encoder.long_distance_matching(true).and_then(|()| encoder.window_log(30)).expect("settings");
+        encoder.write_all(&one).expect("written");
+        let bad = load_of(&encoder.finish().expect("finished")).expect_err("a large window");
+        assert!(bad.notes[0].contains("`--long`") && bad.hints[0].contains("--long=31"), "{bad:?}");
     }
 
     #[test]

@@ -3,12 +3,15 @@
 //!
 //! | file | what it knows |
 //! |---|---|
+//! | [`asked`](self) | conditions that may fail, kept from the readers of files |
 //! | [`text`](self) | places in a text counted in characters, and words with a capital |
 //! | [`decimal_sum`](self) | sums of decimals that have no room |
 //! | [`ends`](self) | the last characters of a text |
 //! | [`extremes`](self) | the smallest and the largest of floats |
 //! | [`greatest`](self) | the largest or smallest of several floats in a row |
 //! | [`remainder`](self) | what a division leaves, with the sign of what was divided |
+//! | [`calendar`](self) | moments that are moved, and lengths of time that are multiplied |
+//! | [`least`](self) | the least number of a type, which has no counterpart above zero |
 //! | [`choice`](self) | `CASE WHEN` of constants |
 //! | [`parts`](self) | different values alone, variances of a population, truth values, several columns as one |
 //! | [`patterns`](self) | regular expressions |
@@ -19,11 +22,14 @@
 //! | [`whole`](self) | sums, differences and products of whole numbers that have no room |
 //! | [`zeros`](self) | one zero for the two that floats have, and signs that are turned |
 
+mod asked;
+mod calendar;
 mod choice;
 mod decimal_sum;
 mod ends;
 mod extremes;
 mod greatest;
+mod least;
 mod order_key;
 mod parts;
 mod patterns;
@@ -43,10 +49,13 @@ pub use text::INITCAP;
 pub use times::{Between, Unit, as_text};
 pub use zeros::{keys_with_one_zero, one_zero};
 
+pub(super) use asked::of as asked;
+pub(super) use calendar::{length, movable};
 pub(super) use choice::{gives_rows, of as choice};
 pub(super) use decimal_sum::of as decimal_sum;
 pub(super) use extremes::of as extreme;
 pub(super) use greatest::of as greatest;
+pub(super) use least::{absolute, divided};
 pub(super) use parts::{chosen, of_population, written};
 pub(super) use quotient::{of as quotient, power};
 pub(super) use remainder::{has_sign, of as remainder};
@@ -104,6 +113,15 @@ fn by_rows(
         move |_: &Schema, fields: &[Field]| Ok(Field::new(fields[0].name().clone(), dtype(fields)?)),
     );
     UserDefinedFunction { name: name.into(), fun: new_column_udf(fun), options: FunctionOptions::elementwise() }
+}
+
+/// The name of the user's column for a message; a value that is written out has none.
+fn in_column(name: &str) -> String {
+    match name {
+        "" | "literal" => String::new(),
+        name if name.starts_with("__kilter") || name.starts_with("_POLARS") => String::new(),
+        name => format!(" in column `{name}`"),
+    }
 }
 
 /// A call of such a function. Plans are compared by what it is called.

@@ -2,6 +2,7 @@
 
 use super::super::file::time;
 use super::{by_rows, called};
+use crate::diag::brief;
 use polars::prelude::*;
 use polars_plan::dsl::UserDefinedFunction;
 use std::sync::LazyLock;
@@ -188,7 +189,8 @@ fn moments(texts: &Column, strict: bool) -> PolarsResult<Column> {
     let numbers: Int64Chunked = texts.iter().map(parsed).collect();
     match wrong.filter(|_| strict) {
         Some(text) => {
-            polars_bail!(ComputeError: "'{text}' is no date and time such as '2024-01-31 12:30:00': TRY_CAST gives a missing value for it")
+            let column = super::in_column(texts.name());
+            polars_bail!(ComputeError: "'{}'{column} is no date and time such as '2024-01-31 12:30:00': TRY_CAST gives a missing value for it", brief(&text))
         }
         None => Ok(numbers.with_name(texts.name().clone()).cast(&datetime(TimeUnit::Microseconds))?.into_column()),
     }

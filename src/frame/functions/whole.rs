@@ -74,7 +74,7 @@ fn narrow(wide: &Column, to: &DataType) -> PolarsResult<Column> {
     polars_bail!(ComputeError: "{lost} does not fit into {}: {REMEDY}", super::super::from_polars(to));
 }
 
-const REMEDY: &str = "CAST to DOUBLE or DECIMAL before";
+pub(super) const REMEDY: &str = "CAST to DOUBLE or DECIMAL before";
 
 fn computed(left: &Series, op: Arithmetic, right: &Series) -> PolarsResult<Series> {
     macro_rules! whole {

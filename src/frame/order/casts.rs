@@ -1,6 +1,6 @@
 //! Casts as SQL has them: what polars makes otherwise of values, and what loses a part of them without saying so.
 
-use super::super::{decimal, from_polars, functions};
+use super::super::{decimal, from_polars, functions, is_no_moment};
 use super::{Scope, has_column, has_selector};
 use polars::chunked_array::cast::CastOptions;
 use polars::prelude::*;
@@ -71,9 +71,9 @@ fn has_meaning(inner: &Expr, to: &DataType, strict: bool, scope: &Scope<'_>) -> 
     if !is_moment || has_selector(inner) || !(strict || has_column(inner)) {
         return Ok(());
     }
-    let from = inner.to_field(scope.schema()?)?.dtype;
-    if counts(&from) {
-        let (from, to) = (from_polars(&from.materialize_unknown(true)?), from_polars(to));
+    let Ok(from) = inner.to_field(scope.schema()?)?.dtype.materialize_unknown(true) else { return Ok(()) };
+    let (from, to) = (from_polars(&from), from_polars(to));
+    if is_no_moment(&from, &to) {
         polars_bail!(InvalidOperation: "a number is no date or time by itself, found a cast of {from} to {to}: `to_timestamp(a)` is of seconds since 1970, `strptime(CAST(a AS VARCHAR), '%Y%m%d')` of numbers such as 20240131, `a * INTERVAL '1 day'` a length of time");
     }
     Ok(())
@@ -118,10 +118,4 @@ fn loses(from: &DataType, to: &DataType) -> Option<(&'static str, &'static str)>
         }
         _ => None,
     }
-}
-
-/// Whether values of a type are numbers, or are counted as 0 and 1.
-fn counts(dtype: &DataType) -> bool {
-    let is_written = matches!(dtype, DataType::Unknown(UnknownKind::Int(_) | UnknownKind::Float));
-    dtype.is_primitive_numeric() || dtype.is_decimal() || dtype.is_bool() || is_written
 }

@@ -1,7 +1,7 @@
 //! Functions that databases compute otherwise than polars.
 
 use super::super::functions;
-use super::{Scope, has_column};
+use super::{Scope, has_column, lengths};
 use polars::prelude::*;
 use polars_plan::dsl::{ListFunction, StringFunction, TemporalFunction};
 
@@ -21,14 +21,22 @@ pub(super) fn of(mut input: Vec<Expr>, function: &FunctionExpr, scope: &Scope<'_
                 // A date and some hours are a moment; polars forgets the hours.
                 *from = from.clone().cast(DataType::Datetime(TimeUnit::Microseconds, None));
             }
+            if let [from, by] = input.as_mut_slice() {
+                *from = lengths::offset(from.clone(), by);
+            }
             function.clone()
+        }
+        FunctionExpr::Abs
+            if input.first().and_then(|of| dtype_of(of, scope)).is_some_and(|of| of.is_signed_integer()) =>
+        {
+            return functions::absolute(Expr::Function { input, function: function.clone() });
         }
         // Of no values there is no sum.
         FunctionExpr::ListExpr(ListFunction::Sum) => {
             let Some(list) = input.first().cloned() else {
                 return Expr::Function { input, function: function.clone() };
             };
-            let sum = Expr::Function { input, function: function.clone() };
+            let sum = list_sum(list.clone(), dtype_of(&list, scope));
             return when(list.list().max().is_not_null()).then(sum).otherwise(lit(NULL));
         }
         // As they are written by themselves.
@@ -43,6 +51,16 @@ pub(super) fn of(mut input: Vec<Expr>, function: &FunctionExpr, scope: &Scope<'_
         other => other.clone(),
     };
     Expr::Function { input, function }
+}
+
+/// The sum of each list, with room as the sum of a column has it.
+fn list_sum(list: Expr, dtype: Option<DataType>) -> Expr {
+    let of = |item: DataType| list.clone().cast(DataType::List(Box::new(item))).list().sum();
+    match dtype.as_ref().and_then(DataType::inner_dtype) {
+        Some(DataType::Int32 | DataType::UInt32) => of(DataType::Int64),
+        Some(item @ (DataType::Int64 | DataType::UInt64)) => functions::narrowed(of(DataType::Int128), item),
+        _ => list.list().sum(),
+    }
 }
 
 /// Few powers of whole numbers have room in one, and those of negative exponents none: databases give floats.

@@ -5,8 +5,10 @@
 
 mod aggregates;
 mod casts;
+mod conditions;
 mod constants;
 mod keys;
+mod lengths;
 mod lists;
 mod lone;
 mod meanings;
@@ -17,6 +19,7 @@ mod places;
 mod scalars;
 mod scope;
 
+pub use conditions::asked_of_rows;
 pub use lone::by_rows;
 pub use scalars::Scalar;
 pub use scope::Resolved;
@@ -96,7 +99,7 @@ impl<'a> Fixer<'a> {
             DslPlan::Scan { .. } | DslPlan::DataFrameScan { .. } => plan.clone(),
             DslPlan::Filter { input, predicate } => {
                 let scope = self.scope(self.plan(input)?);
-                let predicate = self.expr(predicate, &scope)?;
+                let predicate = asked_of_rows(self.expr(predicate, &scope)?, &|| scope.schema().ok());
                 self.scalars.filter(scope.into_input(), predicate)?
             }
             DslPlan::Select { expr, input, options } => {
@@ -257,7 +260,10 @@ impl<'a> Fixer<'a> {
         }
         let [left, right] = [left, right].map(|side| LazyFrame::from(side.clone()));
         let scope = self.scope(left.cross_join(right, suffix).logical_plan);
-        let one = |predicate| self.expr(predicate, &scope).and_then(|predicate| alike(predicate, scope.schema()?));
+        let one = |predicate: &Expr| -> PolarsResult<Expr> {
+            let predicate = self.expr(predicate, &scope).and_then(|predicate| alike(predicate, scope.schema()?))?;
+            Ok(asked_of_rows(predicate, &|| scope.schema().ok()))
+        };
         predicates.iter().map(one).collect()
     }
 
@@ -301,6 +307,11 @@ impl<'a> Fixer<'a> {
             }
             Expr::Alias(inner, name) => Expr::Alias(one(inner)?, name.clone()),
             Expr::BinaryExpr { left, op, right } => {
+                if let Some(of) = lengths::epoch_of(expr)
+                    && let Some(seconds) = lengths::epoch(self.expr(of, scope)?, scope)
+                {
+                    return Ok(seconds);
+                }
                 let (left, right) = mixed::sides(self.expr(left, scope)?, *op, self.expr(right, scope)?, scope)?;
                 numbers::binary(left, *op, right, scope)
             }

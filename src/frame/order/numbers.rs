@@ -2,7 +2,7 @@
 
 use super::super::functions::Arithmetic;
 use super::super::{decimal, from_polars, functions};
-use super::Scope;
+use super::{Scope, lengths};
 use polars::prelude::*;
 use polars_plan::plans::DynLiteralValue;
 use std::sync::Arc;
@@ -11,7 +11,12 @@ use std::sync::Arc;
 pub(super) fn binary(left: Expr, op: Operator, right: Expr, scope: &Scope<'_>) -> Expr {
     // What is wrong with an operand is told where it is used.
     let dtype = |expr: &Expr| Some(expr.to_field(scope.schema().ok()?).ok()?.dtype);
-    let computed = real(whole(decimal::arithmetic(left, op, right, dtype), dtype), dtype, scope);
+    if let Some(product) = lengths::product(&left, op, &right, dtype) {
+        return product;
+    }
+    let (left, right) = lengths::movable(left, op, right, dtype);
+    let computed = whole(decimal::arithmetic(left, op, right, dtype), dtype);
+    let computed = divided(real(computed, dtype, scope), dtype);
     let Expr::BinaryExpr { left, op: Operator::Modulus, right } = &computed else { return computed };
     let field = scope.schema().and_then(|schema| computed.to_field(schema));
     match field.and_then(|field| field.dtype.materialize_unknown(true)) {
@@ -80,6 +85,21 @@ pub(super) fn extreme(input: Vec<Expr>, function: &FunctionExpr, scope: &Scope<'
     }
 }
 
+/// A whole quotient that may have no room: that of the least number by -1.
+fn divided(computed: Expr, dtype: impl Fn(&Expr) -> Option<DataType>) -> Expr {
+    let Expr::BinaryExpr { op: Operator::FloorDivide, right, .. } = &computed else { return computed };
+    let by_other = match right.as_ref() {
+        Expr::Literal(LiteralValue::Dyn(DynLiteralValue::Int(value))) => *value != -1,
+        _ => false,
+    };
+    let is_signed = |dtype: DataType| dtype.is_signed_integer();
+    if by_other || !dtype(&computed).is_some_and(is_signed) {
+        return computed;
+    }
+    let right = right.as_ref().clone();
+    functions::divided(computed, right)
+}
+
 fn is_literal(expr: &Expr) -> bool {
     matches!(expr, Expr::Literal(_))
 }
@@ -107,7 +127,7 @@ pub(super) fn are_numbers(what: &str, types: &[DataType]) -> PolarsResult<()> {
 }
 
 /// How many bits a whole number has beside its sign, and whether it may be below zero.
-fn bits(dtype: &DataType) -> Option<(u32, bool)> {
+pub(super) fn bits(dtype: &DataType) -> Option<(u32, bool)> {
     Some(match dtype {
         DataType::Int8 => (7, true),
         DataType::Int16 => (15, true),

@@ -41,16 +41,21 @@ const OF_TEXTS: [&str; 12] = [
 /// Functions that take days, with or without a time of day.
 const OF_DAYS: [&str; 7] = ["dt.day", "dt.iso_year", "dt.month", "dt.ordinal_day", "dt.quarter", "dt.week", "dt.year"];
 /// Functions of our own, whose types are looked at where they are made.
-const OWN: [&str; 18] = [
+const OWN: [&str; 23] = [
+    "absolute",
+    "asked",
     "choice",
+    "divided",
     "exact_",
     "float_of_place",
     "float_to_place",
     "greatest",
     "initcap",
     "least",
+    "length_",
     "listed",
     "minus",
+    "movable",
     "multiply",
     "narrowed",
     "negative",

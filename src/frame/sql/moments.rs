@@ -111,6 +111,11 @@ pub(super) fn meant(expr: &Expr) -> Result<Option<Expr>, String> {
             is_day(written)?;
             Ok(midnight(written).map(Expr::TypedString))
         }
+        Expr::BinaryOp { left, op, right } if !matches!(op, B::Plus | B::Minus) => {
+            countable(left)?;
+            countable(right)?;
+            Ok(None)
+        }
         Expr::BinaryOp { left, op: op @ (B::Plus | B::Minus), right } => match (left.as_ref(), right.as_ref()) {
             (Expr::Interval(_), Expr::Interval(_)) => Ok(None),
             (Expr::Interval(_), _) if *op == B::Plus => {
@@ -178,10 +183,56 @@ fn readable(interval: &Interval, in_frame: bool) -> Result<(), String> {
         || Duration::try_parse_interval(&length).is_ok()
         || (in_frame && frames::micros(interval).is_ok());
     match is_known {
+        true if nanoseconds(&length, false) > MOST_NANOSECONDS => Err(format!(
+            "`{length}` has no room: hours and what is shorter are counted up to 292 years, days and months further"
+        )),
         true => Ok(()),
         false => Err(format!(
             "`{length}` is no interval: write whole numbers with their units, such as `INTERVAL '1 hour 30 minutes'`"
         )),
+    }
+}
+
+/// What there is room for: polars would begin again from the other end.
+const MOST_NANOSECONDS: f64 = 9.2e18;
+
+/// About how long an interval is, without its months; days and weeks count by themselves where it is added to a moment.
+fn nanoseconds(length: &str, with_days: bool) -> f64 {
+    let (mut sum, mut rest) = (0.0, length.trim());
+    while let Some(at) = rest.find(|c: char| c.is_ascii_digit()) {
+        rest = &rest[at..];
+        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let number: f64 = rest[..digits].parse().unwrap_or_default();
+        rest = rest[digits..].trim_start();
+        let letters = rest.len() - rest.trim_start_matches(char::is_alphabetic).len();
+        let unit = rest[..letters].to_lowercase();
+        rest = &rest[letters..];
+        let day = if with_days { 86_400e9 } else { 0.0 };
+        sum += number
+            * match unit.as_str() {
+                "d" | "day" | "days" => day,
+                "w" | "week" | "weeks" => 7.0 * day,
+                "m" => 60e9,
+                unit if unit.starts_with("min") => 60e9,
+                unit if unit.starts_with('h') => 3_600e9,
+                unit if unit.starts_with("ms") || unit.starts_with("mil") => 1e6,
+                unit if unit.starts_with('u') || unit.starts_with("mic") => 1e3,
+                unit if unit.starts_with('n') => 1.0,
+                unit if unit.starts_with('s') => 1e9,
+                _ => 0.0,
+            };
+    }
+    sum
+}
+
+/// Refuses a length of time by itself that is longer than it can be counted.
+fn countable(side: &Expr) -> Result<(), String> {
+    let Expr::Interval(interval) = side else { return Ok(()) };
+    let unit = interval.leading_field.as_ref().map(|unit| format!(" {unit}")).unwrap_or_default();
+    let Some(length) = text_of(interval).map(|text| format!("{text}{unit}")) else { return Ok(()) };
+    match nanoseconds(&length, true) > MOST_NANOSECONDS {
+        true => Err(format!("`{length}` has no room: a length of time by itself is of 292 years at most")),
+        false => Ok(()),
     }
 }
 
@@ -222,6 +273,27 @@ mod tests {
         assert_eq!(of("TIMESTAMP '2024-01-31'").as_deref(), Some("TIMESTAMP '2024-01-31 00:00:00'"));
         for same in ["TIMESTAMP '2024-01-31 10:00:00'", "DATE '2024-01-31'", "TIMESTAMP '31.01.2024'"] {
             assert_eq!(of(same), None, "{same}");
+        }
+    }
+
+    #[test]
+    fn an_interval_without_room_is_refused() {
+        let of = |text: &str| meant(&parse_expr(text).expect("one"));
+        for text in ["INTERVAL '3000000 hours'", "INTERVAL '9300000000 seconds'", "INTERVAL '2000000000000 h'"] {
+            let wrong = of(text).expect_err(text);
+            assert!(wrong.contains("has no room: hours and what is shorter"), "{wrong}");
+        }
+        for text in ["a * INTERVAL '200000 days'", "INTERVAL '20000 weeks' < a"] {
+            let wrong = of(text).expect_err(text);
+            assert!(wrong.contains("has no room: a length of time by itself"), "{wrong}");
+        }
+        for text in [
+            "a + INTERVAL '738000 days'",
+            "a + INTERVAL '5000 years'",
+            "a * INTERVAL '1 day'",
+            "a + INTERVAL '2 hours'",
+        ] {
+            assert_eq!(of(text), Ok(None), "{text}");
         }
     }
 

@@ -61,4 +61,6 @@ mod threads_anywhere;
 #[cfg(test)]
 mod timestamps;
 #[cfg(test)]
+mod unconverted;
+#[cfg(test)]
 mod views;

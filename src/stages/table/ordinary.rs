@@ -395,5 +395,5 @@ fn what_has_no_answer_says_what_to_write() {
     }
     let query = "SELECT CAST(s AS TIMESTAMP) AS v FROM t";
     let found = answer(&bench, "texts", query).join(" ");
-    assert!(found.contains("'Grün, rot' is no date and time such as '2024-01-31 12:30:00'"), "{found}");
+    assert!(found.contains("'Grün, rot' in column `s` is no date and time such as '2024-01-31 12:30:00'"), "{found}");
 }

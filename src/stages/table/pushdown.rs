@@ -3,9 +3,10 @@
 
 use super::sql::Sql;
 use super::stepwise::Table;
+use super::testing::table_input;
 use crate::frame::{joined, schema_of};
 use crate::stage::testing::{Bench, fields};
-use crate::stage::{Erased, Kind, Plan, Seed, Stage, StageError, View};
+use crate::stage::{Erased, InputTypes, Kind, Plan, Seed, Stage, StageError, View};
 use crate::stages::source::read::Read;
 use crate::types::ArtifactType;
 use polars::prelude::*;
@@ -159,6 +160,30 @@ fn a_damaged_column_that_nobody_uses_is_not_read() {
     }
 }
 
+/// What a step looks at is read, although nothing behind it uses it, and nothing else is.
+#[test]
+fn a_completed_table_reads_its_sequence_and_what_is_used() {
+    let complete = |select: &str| {
+        let steps = "{ filter = \"n < 12 AND n <> 6\" }, { complete = { by = \"k\", order = \"n\", every = 3 } }";
+        format!("from = \"t\"\nsteps = [{steps}, {{ select = [\"{select}\"] }}]")
+    };
+    for memory in [None, Some(1 << 30)] {
+        let mut bench = bench(&file(0));
+        bench.memory = memory;
+        for used in ["x", "n", "k"] {
+            assert_eq!(answer::<Table>(&bench, &complete(used)).expect("the text is not used"), 12, "{used}");
+        }
+        answer::<Table>(&bench, &complete("text")).expect_err("the damage is seen where the column is read");
+    }
+    let sound = bench(&file(usize::MAX));
+    let spec = serde_json::from_value(fields(&complete("x"))).expect("a spec");
+    let types: InputTypes<'_> = sound.inputs.iter().map(|(name, input)| (name.as_str(), &input.ty)).collect();
+    let mut read: Vec<String> =
+        Table::reads(&spec, &types).of("t").expect("a part").read().map(str::to_owned).collect();
+    read.sort();
+    assert_eq!(read, ["k", "n", "x"]);
+}
+
 #[test]
 fn damaged_rows_that_a_filter_leaves_out_are_not_read() {
     let query = |rows: i64| format!("inputs = {{ t = \"t\" }}\nquery = \"SELECT n, text FROM t WHERE n < {rows}\"");
@@ -192,5 +217,21 @@ fn the_check_of_a_join_stays_where_nothing_of_it_is_used() {
         with_view::<Table>(&mut often, &view("k"));
         let error = answer::<Sql>(&often, query).expect_err("each letter is there often");
         assert!(error.message.contains("a row matches several rows of the other table"), "{}", error.message);
+    }
+}
+
+/// What is wanted are the first rows, and the last one fails.
+#[test]
+fn the_check_of_a_join_sees_all_rows_where_few_are_wanted() {
+    let view = "from = \"t\"\nkeep = false\nsteps = [{ join = { with = \"u\", on = \"n\", how = \"left\", matches = \"one\" } }]";
+    for memory in [None, Some(1 << 30)] {
+        let mut bench = bench(&file(usize::MAX));
+        bench.memory = memory;
+        let twice: Vec<i64> = (0..4000).chain([3999]).collect();
+        table_input(&mut bench, "u", df!["n" => twice].expect("a frame"));
+        with_view::<Table>(&mut bench, view);
+        let error = answer::<Sql>(&bench, "inputs = { v = \"v\" }\nquery = \"SELECT n FROM v LIMIT 1\"");
+        let message = error.expect_err("the last number is there twice").message;
+        assert!(message.contains("several rows of the other table") || message.contains("row 4,000"), "{message}");
     }
 }

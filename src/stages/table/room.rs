@@ -1,7 +1,7 @@
 //! Right answers where polars' own whole numbers have no room, and begin again from the other end; and where its floats follow how many rows
 //! come together.
 
-use super::answers::right_in;
+use super::answers::{answer, right_in};
 use super::testing::table_input;
 use crate::stage::testing::Bench;
 use polars::prelude::*;
@@ -130,6 +130,113 @@ fn quotients_and_signs_of_a_row_are_the_same_alone_and_among_others() {
             ("SELECT -x AS v FROM t WHERE n = 49", &["-0.0"]),
             ("SELECT x + 0 AS v FROM t", &["147.0", "98.0", "0.0", "-0.0"]),
             ("SELECT x + 0 AS v FROM t WHERE n = 0", &["-0.0"]),
+        ],
+    );
+}
+
+/// polars gives the least number as its own absolute value, and as its quotient by -1.
+#[test]
+fn the_least_number_has_no_counterpart_above_zero() {
+    let numbers = df!["k" => [1_i64, 2, 3], "n" => [i64::MIN, i64::MAX, -5], "i" => [i32::MIN, 7, -7]];
+    let mut bench = Bench::default();
+    table_input(&mut bench, "least", numbers.expect("a frame"));
+    let wrong = |words: &'static str| [words];
+    right_in(
+        &bench,
+        "least",
+        &[
+            ("SELECT abs(n) AS v FROM t WHERE k > 1", &["9223372036854775807", "5"]),
+            ("SELECT abs(i) AS v FROM t WHERE k > 1", &["7", "7"]),
+            ("SELECT n // -1 AS v FROM t WHERE k > 1", &["-9223372036854775807", "5"]),
+            ("SELECT n // 1 AS v FROM t WHERE k = 1", &["-9223372036854775808"]),
+            (
+                "SELECT abs(n) AS v FROM t",
+                &wrong(
+                    "cannot run the query: abs(-9223372036854775808) in column `n` does not fit into i64: CAST to DOUBLE or DECIMAL before",
+                ),
+            ),
+            (
+                "SELECT abs(i) AS v FROM t",
+                &wrong(
+                    "cannot run the query: abs(-2147483648) in column `i` does not fit into i32: CAST to DOUBLE or DECIMAL before",
+                ),
+            ),
+            (
+                "SELECT n // -1 AS v FROM t",
+                &wrong(
+                    "cannot run the query: -9223372036854775808 // -1 in column `n` does not fit into i64: CAST to DOUBLE or DECIMAL before",
+                ),
+            ),
+        ],
+    );
+}
+
+/// Of nanoseconds there is room for 292 years: what lies further away was another day without a word.
+#[test]
+fn moments_far_away_are_right_or_refused() {
+    let days = df!["k" => [1_i64, 2], "d" => ["2024-01-31", "9999-12-31"], "serial" => [738_000_i64, 3_652_000]];
+    let days = days.expect("a frame").lazy().with_column(col("d").strict_cast(DataType::Date));
+    let days = days.with_column(col("d").cast(DataType::Datetime(TimeUnit::Microseconds, None)).alias("at"));
+    let mut bench = Bench::default();
+    table_input(&mut bench, "days", days.collect().expect("a frame"));
+    right_in(
+        &bench,
+        "days",
+        &[
+            ("SELECT to_timestamp(253402300799) AS v FROM t WHERE k = 1", &["9999-12-31 23:59:59"]),
+            ("SELECT to_timestamp(k * 0 + 253402300799) AS v FROM t WHERE k = 1", &["9999-12-31 23:59:59"]),
+            ("SELECT to_timestamp(k * 0.25 + 1704067200) AS v FROM t WHERE k = 1", &["2024-01-01 00:00:00.250"]),
+            ("SELECT DATE '0001-01-01' + serial * INTERVAL '1 day' AS v FROM t", &["2021-07-30", "9999-11-03"]),
+            ("SELECT CAST(round(epoch(at)) AS BIGINT) AS v FROM t", &["1706659200", "253402214400"]),
+            (
+                "SELECT EXTRACT(epoch FROM at - INTERVAL '1500 milliseconds') = 1706659198.5 AS v FROM t WHERE k = 1",
+                &["true"],
+            ),
+            ("SELECT d + INTERVAL '1 month' AS v FROM t WHERE k = 1", &["2024-02-29"]),
+            ("SELECT d - INTERVAL '2000 years' AS v FROM t WHERE k = 1", &["0024-01-31"]),
+        ],
+    );
+    for (query, says) in [
+        ("SELECT d + INTERVAL '100000000 days' AS v FROM t", "2024-01-31 + 100000000d in column `d` is a date or time"),
+        ("SELECT d + INTERVAL '2000000 years' AS v FROM t", "2024-01-31 + 24000000mo in column `d` is a date or time"),
+        ("SELECT at - INTERVAL '100000000 days' AS v FROM t", "take a shorter interval"),
+        ("SELECT d + serial * INTERVAL '1000 days' AS v FROM t", "in column `d` is a date or time"),
+        (
+            "SELECT d FROM t WHERE d + serial * INTERVAL '1000 days' > DATE '2024-01-01'",
+            "in column `d` is a date or time",
+        ),
+        (
+            "SELECT serial * 1000000 * INTERVAL '1 day' AS v FROM t",
+            "738,000,000,000 days in column `serial` has no room",
+        ),
+        ("SELECT to_timestamp(serial * 1000000000000) AS v FROM t", "in column `serial` has no room"),
+    ] {
+        let found = answer(&bench, "days", query).join(" ");
+        assert!(found.contains(says), "{query}: {found}");
+    }
+}
+
+#[test]
+fn sums_of_lists_have_room_or_are_refused() {
+    let list = |items: &[i64]| Series::new("".into(), items);
+    let small = |items: &[i32]| Series::new("".into(), items);
+    let lists = df![
+        "k" => [1_i64, 2, 3],
+        "l" => [list(&[i64::MAX, 1]), list(&[5, -7]), list(&[])],
+        "s" => [small(&[2_000_000_000, 2_000_000_000]), small(&[1]), small(&[])],
+    ];
+    let mut bench = Bench::default();
+    table_input(&mut bench, "lists", lists.expect("a frame"));
+    right_in(
+        &bench,
+        "lists",
+        &[
+            ("SELECT array_sum(l) AS v FROM t WHERE k > 1", &["-2", "null"]),
+            ("SELECT array_sum(s) AS v FROM t", &["4000000000", "1", "null"]),
+            (
+                "SELECT array_sum(l) AS v FROM t",
+                &["cannot run the query: 9223372036854775808 does not fit into i64: CAST to DOUBLE or DECIMAL before"],
+            ),
         ],
     );
 }

@@ -118,9 +118,10 @@ GROUP BY name
         }
         match write_plan(cx, TABLE, lf) {
             Ok(written) => Ok(written.alone(TABLE)),
-            Err(failure) => Err(blame(cx, cx.inputs.values())
-                .unwrap_or_else(|| unconverted(failure.while_doing("run the query")))
-                .at(path!["query"])),
+            Err(failure) => {
+                let error = blame(cx, cx.inputs.values()).unwrap_or_else(|| failure.while_doing("run the query"));
+                Err(unconverted(error).at(path!["query"]))
+            }
         }
     }
 

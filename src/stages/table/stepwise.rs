@@ -2,7 +2,7 @@
 
 use super::input_of;
 use super::reads::Planned;
-use super::steps::{Step, Tables};
+use super::steps::{Step, Tables, unconverted};
 use crate::diag::codes;
 use crate::frame::view::blame;
 use crate::frame::{FloatSums, PlanFailure, scan_to_blame, table_apart, try_plan, write_plan, write_view};
@@ -156,7 +156,7 @@ fn apply(spec: &Spec, count: usize, tables: Tables<'_>) -> Result<LazyFrame, Sta
 /// A plan fails as a whole; run again with one step more each time, it tells which one is to blame.
 fn first_failure(spec: &Spec, cx: &RunCx<'_>, tables: Tables<'_>) -> StageError {
     if let Some(error) = blame(cx, cx.inputs.values()) {
-        return error.at(path!["from"]);
+        return unconverted(error).at(path!["from"]);
     }
     for count in 1..=spec.steps.len() {
         let step = &spec.steps[count - 1];

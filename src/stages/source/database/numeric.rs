@@ -25,11 +25,15 @@ pub(super) fn decimals(column: &Column) -> Result<Column, StageError> {
         .collect();
     if let Some((row, text)) = bad {
         let message = format!("row {row}, column `{name}`: `{text}` does not fit a decimal of 38 digits");
-        return Err(StageError::data(message).note(format!("another row has {scale} digits behind the point")).hint(
-            format!(
-                "cast it in the query, as in `{name}::numeric(20, 4)`, or say `types = {{ \"{name}\" = \"f64\" }}`"
-            ),
+        let own = text.split_once('.').map_or(0, |(_, rest)| rest.len());
+        let alone = own <= 38 && crate::frame::file::decimal(&text, 38, own).is_some();
+        let error = StageError::data(message).hint(format!(
+            "cast it in the query, as in `{name}::numeric(20, 4)`, or say `types = {{ \"{name}\" = \"f64\" }}`"
         ));
+        return Err(match alone {
+            true => error.note(format!("another row has {} behind the point", crate::numbers::counted(scale, "digit"))),
+            false => error,
+        });
     }
     let decimals = whole.with_name(name.clone()).into_series().into_decimal(38, scale);
     decimals.map(IntoColumn::into_column).map_err(|error| crate::frame::failed("make decimals", &error))

@@ -168,6 +168,22 @@ fn copy(client: &mut Client, query: &str, lead: usize, spec: &Spec, cx: &RunCx<'
     }
 }
 
+/// What is wrong with a value of a column whose type is the server's: it has dates and times that no table has.
+fn of_server(mut error: StageError, columns: &[(String, DType, After)], declared: &TypeRules) -> StageError {
+    let is_told = |name: &str| error.message.contains(&format!("column `{name}`"));
+    let Some((name, dtype, _)) =
+        columns.iter().find(|(name, dtype, _)| dtype.is_temporal() && declared.get(name).is_none() && is_told(name))
+    else {
+        return error;
+    };
+    error.notes.retain(|note| !note.contains("`types` says"));
+    error.hints.clear();
+    let key = crate::diag::toml_key(name);
+    error.note(format!("the column is {dtype} on the server")).hint(format!(
+        "leave such values out in the query, as with `NULLIF({name}, 'infinity')`, or take the column as text: `types = {{ {key} = \"str\" }}`"
+    ))
+}
+
 fn table(text: &[u8], columns: &[(String, DType, After)], spec: &Spec) -> Result<DataFrame, StageError> {
     let declared_types = TypeRules::new(spec.types.clone());
     let mut types = BTreeMap::new();
@@ -188,7 +204,8 @@ fn table(text: &[u8], columns: &[(String, DType, After)], spec: &Spec) -> Result
         ..Layout::new(Format::Csv)
     };
     let mut df = read_text(text, &layout).map_err(|bad| {
-        StageError::from(bad).note("lines are those of the result as csv, the first of which holds the names")
+        let error = of_server(StageError::from(bad), columns, &declared_types);
+        error.note("lines are those of the result as csv, the first of which holds the names")
     })?;
     for (name, _, after) in columns {
         if *after == After::Nothing || declared_types.get(name).is_some() {
@@ -261,7 +278,12 @@ fn failed(error: &::postgres::Error, query: &str, lead: usize) -> StageError {
         return StageError::new(ErrorKind::Network, format!("the server did not answer: {}", words(error)));
     };
     let at = place(error).and_then(|at| Some(lead + query[lead..].char_indices().nth(at)?.0));
-    let hint = said.hint().map(str::to_owned);
+    // A database of no encoding holds any bytes.
+    let bytes = said.message().starts_with("invalid byte sequence").then(|| {
+        "the database holds texts of another encoding: `convert_from(a::bytea, 'LATIN1')` in the query reads them"
+            .to_owned()
+    });
+    let hint = said.hint().map(str::to_owned).or(bytes);
     let mut failure = BadQuery { message: said.message().to_owned(), at, hint }.failure(query);
     failure.notes.extend(said.detail().map(str::to_owned));
     failure

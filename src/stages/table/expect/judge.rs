@@ -2,6 +2,7 @@
 
 use super::super::columns::is_pattern;
 use super::super::spread::Spread;
+use super::super::steps::unconverted;
 use super::drift;
 use super::spec::{Check, Drift, Fresh, Rule, Severity};
 use crate::diag::brief;
@@ -238,7 +239,7 @@ fn repeated<'a>(
 
 /// Where an SQL expression is true; unknown stays unknown.
 fn mask(df: &DataFrame, text: &str, field: &str, name: &str) -> Result<BooleanChunked, StageError> {
-    let doing = |error: &PolarsError| failed("judge the rows", error).at(path!["checks", name, field]);
+    let doing = |error: &PolarsError| unconverted(failed("judge the rows", error)).at(path!["checks", name, field]);
     let expr = plan_expr(text, &Arc::clone(df.schema()), FloatSums::Exact).map_err(|error| doing(&error))?;
     let found = collect(df.clone().lazy().select([expr.alias("mask")])).map_err(|error| doing(&error))?;
     let Some(column) = found.columns().first() else { return Err(StageError::bug("an expression without a value")) };

@@ -36,7 +36,7 @@ impl Kind for Expect {
     const INFO: StageInfo = StageInfo {
         name: "expect",
         family: Family::Table,
-        version: 8,
+        version: 9,
         summary: "Checks a table's values, rows, keys, age and spread, and stops the run, or warns, where they are not as expected.",
         ports: &[
             Port { name: TABLE, about: "the same table, for what is to wait for the verdict" },

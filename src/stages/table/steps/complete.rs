@@ -34,7 +34,7 @@ const SEQUENCE: &str = "a column of whole numbers, dates or datetimes";
 const DAY: i64 = 86_400_000_000;
 
 /// More rows than this are a mistake in `every`, and would fill the memory.
-const MOST_ADDED: usize = 100_000_000;
+const MOST_ADDED: i128 = 100_000_000;
 
 /// What lies between two places.
 #[derive(Clone, Copy)]
@@ -78,6 +78,16 @@ impl Complete {
         if is_whole { Ok(Stride::Units(units.round() as i128)) } else { Err(wanted) }
     }
 
+    /// A condition that holds of every row, of the columns that the step looks at.
+    fn every_row(&self) -> Expr {
+        let by: Vec<Expr> = self.by.0.iter().map(|name| col(name.as_str())).collect();
+        let holds = |columns: &mut [Column]| {
+            Ok(BooleanChunked::full(columns[0].name().clone(), true, columns[0].len()).into_column())
+        };
+        col(self.order.as_str())
+            .map_many(holds, &by, |_, fields| Ok(Field::new(fields[0].name().clone(), DataType::Boolean)))
+    }
+
     fn complete(&self, df: &DataFrame) -> PolarsResult<DataFrame> {
         let names: Vec<&str> = self.by.0.iter().map(String::as_str).chain([self.order.as_str()]).collect();
         let df = df.sort(names, SortMultipleOptions::default().with_maintain_order(true))?;
@@ -119,9 +129,9 @@ impl Complete {
         };
         let group: Vec<String> = self.by.0.iter().map(|name| format!("`{name}` {}", said(name, row))).collect();
         let group = if group.is_empty() { String::new() } else { format!(" of {}", group.join(", ")) };
-        let places = if place == 1 { "place" } else { "places" };
+        let places = crate::numbers::counted(place, "place");
         polars_err!(ComputeError:
-            "{} in `{}`{group} does not lie on the sequence from {} by {}: it comes after {place} {places} and before the next",
+            "{} in `{}`{group} does not lie on the sequence from {} by {}: it comes after {places} and before the next",
             said(&self.order, row), self.order, said(&self.order, first), self.every
         )
     }
@@ -158,12 +168,13 @@ impl Made {
             let value = values[row];
             if last != Some(value) {
                 let mut place = places.at(count)?;
+                let missing = if let Stride::Units(units) = stride { (value - place) / units } else { 1 };
+                if self.added as i128 + missing > MOST_ADDED {
+                    polars_bail!(ComputeError: "more than 100,000,000 rows would be added: is `every` too short?");
+                }
+                // A value between two places fails the step, so what was added before it is never seen.
                 while place < value {
                     self.added += 1;
-                    if self.added > MOST_ADDED {
-                        polars_bail!(ComputeError: "more than 100,000,000 rows would be added: is `every` too short?");
-                    }
-                    // A value between two places fails the step, so what was added before it is never seen.
                     self.push(None, first, place);
                     count += 1;
                     place = places.at(count)?;
@@ -313,9 +324,9 @@ impl Rule for Complete {
 
     fn apply(&self, lf: LazyFrame, _: &SchemaRef, _: FloatSums, _: Tables<'_>) -> Result<LazyFrame, StageError> {
         let step = self.clone();
-        // Columns that nobody uses could go before it, but not those that it looks at.
-        let pushed = AllowedOptimizations::empty();
-        Ok(lf.map(move |df| step.complete(&df), pushed, None, Some("complete")))
+        // Columns that nobody uses need not be there, but those that it looks at must: the filter behind it names them.
+        let pushed = AllowedOptimizations::PROJECTION_PUSHDOWN;
+        Ok(lf.map(move |df| step.complete(&df), pushed, None, Some("complete")).filter(self.every_row()))
     }
 }
 

@@ -3,7 +3,7 @@
 use super::super::report::condition;
 use super::{Rule, Tables};
 use crate::frame::sql::plan_expr;
-use crate::frame::{FloatSums, failed};
+use crate::frame::{FloatSums, asked_of_rows, failed};
 use crate::stage::{CheckCx, Path, StageError};
 use crate::types::TableSchema;
 use polars::prelude::{LazyFrame, SchemaRef};
@@ -28,6 +28,6 @@ impl Rule for Filter {
         _: Tables<'_>,
     ) -> Result<LazyFrame, StageError> {
         let expr = plan_expr(&self.0, schema, sums).map_err(|error| failed("read the expression", &error))?;
-        Ok(lf.filter(expr))
+        Ok(lf.filter(asked_of_rows(expr, &|| Some(schema))))
     }
 }

@@ -437,3 +437,13 @@ fn a_table_may_lose_all_its_rows() {
     assert_eq!(steps(pivot).height(), 0);
     assert_eq!(steps(r#"{ filter = "year > 3000" }, { unpivot = { on = "bill_*" } }"#).height(), 0);
 }
+
+/// Told before there is a row of them: they would fill the memory.
+#[test]
+fn a_sequence_that_is_too_long_is_not_begun() {
+    let mut bench = Bench::default();
+    table_input(&mut bench, "t", df!["n" => [0_i64, 3, i64::MAX]].expect("a frame"));
+    let error = run::<Table>(&bench, "from = \"t\"\nsteps = [{ complete = { order = \"n\", every = 1 } }]");
+    let message = error.expect_err("too many").message;
+    assert!(message.contains("more than 100,000,000 rows would be added"), "{message}");
+}

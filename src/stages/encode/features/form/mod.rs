@@ -99,7 +99,8 @@ struct FeatureForm {
     min_df: Option<Frequency>,
     /// For `text`: terms of more training texts are left out; a number of texts, or with a point a share of them.
     max_df: Option<Frequency>,
-    /// For `text`: only so many terms are kept, those that occur most often in the training texts.
+    /// For `text`: only so many terms are kept, those that occur most often in the training texts, and
+    /// of those that occur as often as each other the first by code points (which of them scikit-learn keeps depends on the processor).
     max_features: Option<u64>,
     /// For `text`: terms are hashed into so many columns instead of each having its own; nothing has to be learnt or carried
     /// then, and terms may share a column.

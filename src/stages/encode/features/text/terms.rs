@@ -3,11 +3,13 @@
 
 use crate::stage::StageError;
 use jieba_rs::Jieba;
-use regex::Regex;
+use regex::{Captures, Regex};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::sync::OnceLock;
+use std::ops::Range;
+use std::sync::{LazyLock, OnceLock};
 
 /// What terms are made of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -77,6 +79,31 @@ pub fn pattern(text: Option<&str>) -> Result<Regex, String> {
     Ok(pattern)
 }
 
+/// The text with characters of the same length in the place of those that Python's `\w` takes and that of patterns here does not, such as
+/// `²`, and the other way round, such as the signs of vowels in Hindi.
+fn as_python(text: &str) -> Cow<'_, str> {
+    static ODD: LazyLock<Option<[Regex; 2]>> = LazyLock::new(|| {
+        let of = |class: &str| Regex::new(class).ok();
+        Some([of(r"[\w--[\p{L}\p{N}_]]")?, of(r"[[\p{L}\p{N}_]--\w]")?])
+    });
+    let Some([signs, numbers]) = ODD.as_ref().filter(|_| !text.is_ascii()) else { return Cow::Borrowed(text) };
+    let first = instead(text, signs, ["¦", "‖", "😀"]);
+    let both = match instead(&first, numbers, ["ª", "ぁ", "𐀀"]) {
+        Cow::Owned(both) => Some(both),
+        Cow::Borrowed(_) => None,
+    };
+    both.map_or(first, Cow::Owned)
+}
+
+/// The text with others in the place of odd characters, by how many bytes they have.
+fn instead<'t>(text: &'t str, odd: &Regex, [two, three, four]: [&'static str; 3]) -> Cow<'t, str> {
+    odd.replace_all(text, |found: &Captures<'_>| match found[0].len() {
+        2 => two,
+        3 => three,
+        _ => four,
+    })
+}
+
 /// The dictionary; read once, on first use.
 fn jieba() -> &'static Jieba {
     static JIEBA: OnceLock<Jieba> = OnceLock::new();
@@ -128,12 +155,23 @@ impl<'a> Reader<'a> {
     }
 
     fn words<'t>(&self, text: &'t str) -> Vec<&'t str> {
-        let found: Box<dyn Iterator<Item = &'t str>> = if self.pattern.captures_len() > 1 {
-            Box::new(self.pattern.captures_iter(text).map(|found| found.get(1).map_or("", |group| group.as_str())))
-        } else {
-            Box::new(self.pattern.find_iter(text).map(|found| found.as_str()))
+        let seen = match self.reading.token_pattern {
+            Some(_) => as_python(text),
+            None => Cow::Borrowed(text),
         };
-        found.filter(|word| !self.stop_words.contains(word)).collect()
+        let mut words = Vec::new();
+        let mut push = |span: Range<usize>| {
+            let word = &text[span];
+            if !self.stop_words.contains(word) {
+                words.push(word);
+            }
+        };
+        if self.pattern.captures_len() > 1 {
+            self.pattern.captures_iter(&seen).for_each(|found| push(found.get(1).map_or(0..0, |group| group.range())));
+        } else {
+            self.pattern.find_iter(&seen).for_each(|found| push(found.range()));
+        }
+        words
     }
 
     fn range(&self) -> (usize, usize) {
@@ -236,6 +274,23 @@ mod tests {
         );
     }
 
+    /// Numbers that are no digits are of a word to Python, and signs above and behind letters are not.
+    #[test]
+    fn words_of_a_pattern_are_scikit_learns() {
+        let by = |pattern: &str| {
+            let reading = Reading { token_pattern: Some(pattern.into()), ..Reading::default() };
+            let texts = ["Don't STOP: x2 a² straße_1 naïve I ½ ① Ⅷ", "हिन्दी की किताब", "e\u{301}te\u{301} ก็ได้ "];
+            let found: BTreeSet<String> = texts.iter().flat_map(|text| terms(reading.clone(), text)).collect();
+            found.into_iter().collect::<Vec<String>>()
+        };
+        assert_eq!(by(r"(?u)\b\w\w+\b"), ["a²", "don", "naïve", "stop", "straße_1", "te", "x2", "ได"]);
+        let letters = ["a²", "don", "e", "i", "naïve", "stop", "straße", "t", "te", "x", "½"];
+        assert_eq!(by(r"[^\W\d_]+")[..11], letters);
+        assert_eq!(by(r"\b\w+\b")[11..], ["क", "त", "द", "न", "ब", "ह", "ก", "ได", "ⅷ", "①"]);
+        assert_eq!(by(r"\S+")[9..], ["किताब", "की", "हिन्दी", "ก็ได้", "ⅷ", "①"]);
+        assert_eq!(by(r"\d+"), ["1", "2"]);
+    }
+
     #[test]
     fn characters_are_scikit_learns() {
         assert_eq!(terms(of(Analyzer::Char, [2, 3]), "a  \n b\tc"), ["\tc", " b", " b\t", "a ", "a b", "b\t", "b\tc"]);
@@ -263,6 +318,9 @@ mod tests {
         assert_eq!(terms(reading, "on the road"), ["on road"]);
         let reading = Reading { token_pattern: Some("#(\\w+)".into()), ..Reading::default() };
         assert_eq!(terms(reading, "say #Yes to #b"), ["b", "yes"]);
+        // What the group did not take part in is an empty word, as there.
+        let reading = Reading { token_pattern: Some("#(\\w+)|x".into()), ..Reading::default() };
+        assert_eq!(terms(reading, "#b x"), ["", "b"]);
         assert!(pattern(Some("(a)(b)")).is_err());
         assert!(pattern(Some("(")).is_err());
     }

@@ -5,6 +5,7 @@ use super::super::Tables;
 use super::{How, Join, range};
 use crate::diag::{brief, codes, list};
 use crate::frame::cast::shown;
+use crate::frame::engine::CHECK;
 use crate::frame::{FloatSums, run_plan};
 use crate::numbers;
 use crate::stage::{CheckCx, Path, RunCx, StageError};
@@ -39,7 +40,8 @@ const RULE: &str = "`matches = \"one\"`";
 
 /// The left table, which fails where a row of it matches several of the right one. The first key passes through the check, so that no
 /// plan that uses the join can leave it out; and each row is looked at by itself, so that rows still go through in pieces. Which of the
-/// rows it meets first is chance, so it names none.
+/// rows it meets first is chance, so it names none. No filter that is planned after the join reaches below the check: it sees every row
+/// that the join would see without one.
 pub(super) fn one(left: LazyFrame, left_on: &[String], right: LazyFrame, right_on: &[String]) -> LazyFrame {
     let Some(first) = left_on.first() else { return left };
     let check = move |columns: &mut [Column]| {
@@ -49,7 +51,9 @@ pub(super) fn one(left: LazyFrame, left_on: &[String], right: LazyFrame, right_o
         Ok(std::mem::take(&mut columns[0]))
     };
     let checked = col(first.as_str()).map_many(check, &[col(COUNT)], |_, fields| Ok(fields[0].clone()));
-    beside(left, left_on, right, right_on, JoinType::Left).with_columns([checked]).drop(cols([COUNT]))
+    let left = beside(left, left_on, right, right_on, JoinType::Left).with_columns([checked]).drop(cols([COUNT]));
+    let pushed = AllowedOptimizations::PROJECTION_PUSHDOWN | AllowedOptimizations::STREAMING;
+    left.map(Ok, pushed, None, Some(CHECK))
 }
 
 /// Each row of the left table with how often the right one has its key, where that is more than once.
@@ -250,6 +254,33 @@ mod tests {
                      { group = { by = \"day\", agg = { rows = \"count(*)\" } } }";
         let error = bench().run::<Table>(&format!("from = \"sales\"\nsteps = [{steps}]")).expect_err("it fails");
         assert!(error.message.contains("row 2 has `k` = b"), "{}", error.message);
+    }
+
+    /// `b` matches several, and no row of it is left behind the filter.
+    #[test]
+    fn a_filter_after_the_join_hides_no_row_from_the_check() {
+        for (on, filter) in [
+            ("on = \"k\"", "n > 2 AND k = 'a'"),
+            ("on = \"k\"", "k IS NULL"),
+            ("on = \"k\"", "id = 'a'"),
+            ("on = \"k\", where = \"day <= day_right\"", "k = 'a'"),
+        ] {
+            for (memory, in_memory) in [(None, true), (Some(1 << 30), false)] {
+                let mut bench = bench();
+                bench.memory = memory;
+                IN_MEMORY.set(in_memory);
+                let steps = format!(
+                    "{{ join = {{ with = \"shops\", {on}, how = \"left\", matches = \"one\" }} }}, {{ filter = \"{filter}\" }}"
+                );
+                let ran = bench.run::<Table>(&format!("from = \"sales\"\nsteps = [{steps}]"));
+                IN_MEMORY.set(false);
+                let message = ran.expect_err(filter).message;
+                assert!(
+                    message.contains("row 2 ") && message.contains("matches = \"one\""),
+                    "{on} {filter}: {message}"
+                );
+            }
+        }
     }
 
     #[test]
