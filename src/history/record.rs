@@ -113,7 +113,7 @@ impl Recorder {
             }
             Event::StageFailed { stage, key, seconds, failure, gate, .. } => {
                 state.done.extend(key.map(|key| (stage.clone(), key)));
-                let word = match (gate, failure.refused) {
+                let word = match (*gate, failure.refused) {
                     (true, _) => "gate",
                     (false, true) => "refused",
                     (false, false) => "failed",
