@@ -41,8 +41,15 @@ pub(crate) fn joined(lf: LazyFrame, shared: bool) -> LazyFrame {
         return lf;
     }
     let optimizations = lf.get_current_optimizations();
-    let plan = Joiner { uses, shared, made: HashMap::new() }.plan(&lf.logical_plan);
+    let plan = Joiner { uses, shared, statistics: true, made: HashMap::new() }.plan(&lf.logical_plan);
     LazyFrame::from(plan).with_optimizations(optimizations)
+}
+
+/// A plan whose files are not asked for the smallest and largest values of their parts.
+pub(super) fn without_statistics(lf: &LazyFrame) -> LazyFrame {
+    let optimizations = lf.get_current_optimizations();
+    let mut joiner = Joiner { uses: HashMap::new(), shared: false, statistics: false, made: HashMap::new() };
+    LazyFrame::from(joiner.plan(&lf.logical_plan)).with_optimizations(optimizations)
 }
 
 /// Leaves are told apart by where they lie.
@@ -90,6 +97,8 @@ fn exprs_of(node: &DslPlan) -> impl Iterator<Item = &Expr> {
 struct Joiner {
     uses: HashMap<Place, usize>,
     shared: bool,
+    /// Whether files are asked for their statistics.
+    statistics: bool,
     /// The plans of leaves that are used more than once.
     made: HashMap<Place, DslPlan>,
 }
@@ -104,6 +113,12 @@ impl Joiner {
         }
         let mut made = plan.clone();
         match &mut made {
+            DslPlan::Scan { scan_type, cached_ir, .. } if !self.statistics => {
+                if let FileScanDsl::Parquet { options } = scan_type.as_mut() {
+                    options.use_statistics = false;
+                    *cached_ir = Arc::default();
+                }
+            }
             DslPlan::Filter { input, predicate } => {
                 self.arc(input);
                 self.expr(predicate);
@@ -173,6 +188,21 @@ impl Joiner {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_plan_can_be_run_without_the_statistics_of_its_files() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.parquet");
+        let mut df = df!["s" => ["2024-01-01", "2024-02-01"]].expect("a frame");
+        let file = std::fs::File::create(&path).expect("a file");
+        ParquetWriter::new(file).with_statistics(StatisticsOptions::full()).finish(&mut df).expect("written");
+        let scan = super::super::read::scan_parquet(&path).expect("a scan");
+        let plan = without_statistics(&scan.filter(col("s").gt(lit("2024-01-15"))));
+        let DslPlan::Filter { input, .. } = &plan.logical_plan else { panic!("a filter") };
+        let DslPlan::Scan { scan_type, .. } = input.as_ref() else { panic!("a scan") };
+        assert!(matches!(scan_type.as_ref(), FileScanDsl::Parquet { options } if !options.use_statistics));
+        assert_eq!(plan.collect().expect("it runs").height(), 1);
+    }
 
     fn numbers() -> LazyFrame {
         let df = df!["a" => [1, 2, 3], "b" => [1.5, 2.5, 3.5]].expect("a frame");

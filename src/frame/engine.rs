@@ -2,7 +2,7 @@
 //! waits to disk where the stage says how much memory it may use (`needs.memory`); or whole in memory, where the streaming
 //! engine would need more of it or does not keep the order. Both give the same bytes.
 
-use super::apart::joined;
+use super::apart::{joined, without_statistics};
 use super::external;
 use super::memory::Held;
 use super::rolling::MARK;
@@ -82,7 +82,12 @@ pub(super) type Take<'a> = &'a mut dyn FnMut(DataFrame) -> Result<(), StageError
 ///
 /// # Errors
 /// [`PlanFailure`].
-pub fn run_plan(cx: &RunCx<'_>, mut lf: LazyFrame, take: Take<'_>) -> Result<SchemaRef, PlanFailure> {
+pub fn run_plan(cx: &RunCx<'_>, lf: LazyFrame, take: Take<'_>) -> Result<SchemaRef, PlanFailure> {
+    run_once(cx, lf, true, take)
+}
+
+/// The same; with `again` once more where a failure names no column of the user's.
+fn run_once(cx: &RunCx<'_>, mut lf: LazyFrame, again: bool, take: Take<'_>) -> Result<SchemaRef, PlanFailure> {
     let schema = unpanicked(|| lf.collect_schema()).map_err(PlanFailure::Plan)?;
     // What is computed once and used twice waits in memory until its last user has had it.
     let shared = cx.memory.is_none();
@@ -94,41 +99,59 @@ pub fn run_plan(cx: &RunCx<'_>, mut lf: LazyFrame, take: Take<'_>) -> Result<Sch
     let Some(plan) = unpanicked(streaming).map_err(PlanFailure::Plan)? else {
         return run_whole(cx, lf, take).map(|()| schema);
     };
-    if let Some(memory) = cx.memory {
-        let _held = Held::new(memory);
-        if let Some(rest) = external::run(cx, plan, memory, take)? {
-            run_in_pieces(cx, rest.plan, pieces, take)?;
-        }
-        return Ok(schema);
-    }
     let mut given = false;
-    let streamed = run_in_pieces(cx, plan, pieces, &mut |df| {
+    let streamed = run_streaming(cx, plan, pieces, &mut |df| {
         given = true;
         take(df)
     });
     match streamed {
         // It tells of the piece that it failed in, and which that was is chance: the table as a whole fails in one way.
-        Err(PlanFailure::Plan(error)) => {
+        Err(PlanFailure::Plan(error)) if cx.memory.is_none() => {
             run_whole(cx, lf, &mut |df| if given { Ok(()) } else { take(df) })?;
             if given { Err(PlanFailure::Plan(error)) } else { Ok(schema) }
         }
+        Err(PlanFailure::Plan(error)) if again && !given => match plainly(&lf, &error) {
+            Some(plain) => run_once(cx, plain, false, take),
+            None => Err(PlanFailure::Plan(error)),
+        },
         other => other.map(|()| schema),
+    }
+}
+
+/// Gives the rows as the streaming engine has them, with the steps that need a whole table in pieces where memory is limited.
+fn run_streaming(
+    cx: &RunCx<'_>,
+    plan: IRPlan,
+    pieces: crossbeam_channel::Receiver<DataFrame>,
+    take: Take<'_>,
+) -> Result<(), PlanFailure> {
+    let Some(memory) = cx.memory else { return run_in_pieces(cx, plan, pieces, take) };
+    let _held = Held::new(memory);
+    match external::run(cx, plan, memory, take)? {
+        Some(rest) => run_in_pieces(cx, rest.plan, pieces, take),
+        None => Ok(()),
     }
 }
 
 /// Gives all rows at once.
 fn run_whole(cx: &RunCx<'_>, lf: LazyFrame, take: Take<'_>) -> Result<(), PlanFailure> {
-    let df = super::collect(lf.clone()).or_else(|error| by_itself(lf, error)).map_err(PlanFailure::Plan)?;
+    let df = super::collect(lf.clone()).or_else(|error| match plainly(&lf, &error) {
+        Some(plain) => super::collect(plain),
+        None => Err(error),
+    });
+    let df = df.map_err(PlanFailure::Plan)?;
     cx.check_cancelled().and_then(|()| take(df)).map_err(PlanFailure::Stage)
 }
 
-/// What polars computes once for several of its users has a name of polars' own, which says nothing in a failure: computed for each of
-/// them it has the user's.
-fn by_itself(lf: LazyFrame, error: PolarsError) -> PolarsResult<DataFrame> {
-    match error.to_string().contains(super::MADE_UP) {
-        true => super::collect(lf.with_comm_subexpr_elim(false)),
-        false => Err(error),
+/// The same plan with less done to it, after a failure that names no column of the user's: what is computed once for several has a name of
+/// polars' own, and a condition that reaches a file is asked of its statistics first, whose smallest values may not even be among the rows
+/// that are asked for.
+fn plainly(lf: &LazyFrame, error: &PolarsError) -> Option<LazyFrame> {
+    let said = format!("{error:?}");
+    if said.contains(super::MADE_UP) {
+        return Some(lf.clone().with_comm_subexpr_elim(false));
     }
+    (said.contains("_min'") || said.contains("_min`")).then(|| without_statistics(lf))
 }
 
 /// Gives the rows as the streaming engine has them.

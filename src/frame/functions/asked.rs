@@ -1,5 +1,5 @@
-//! A condition that may fail, kept from the readers of files: they ask a condition on one column of that column's statistics first, and then of
-//! its pages, where a failure stops them as if by a mistake of their own. One that names several columns is asked of rows.
+//! A condition that may fail, kept from the readers of files: they ask a condition on one column of that column's pages, where a failure stops
+//! them as if by a mistake of their own. One that names several columns is asked of rows.
 
 use super::{by_rows, called};
 use polars::prelude::*;

@@ -105,6 +105,16 @@ fn a_check_that_a_value_fails_says_what_to_do() {
     told(&error, &["in column 'text'", "[\"abc\"]", "TRY_CAST(a AS INT)"]);
 }
 
+/// The smallest text, of which the file's statistics tell, is not among those that are asked for.
+#[test]
+fn within_a_limit_of_memory_it_is_told_as_well() {
+    let mut bench = bench();
+    bench.memory = Some(1 << 30);
+    let query = "SELECT k FROM t WHERE CAST(text AS DATE) > DATE '2024-01-01'";
+    let error = bench.run::<Sql>(&format!("inputs = {{ t = \"t\" }}\nquery = \"{query}\"")).expect_err("no dates");
+    told(&error, &["in column 'text'", "strptime"]);
+}
+
 /// What a filter leaves out fails no cast behind it.
 #[test]
 fn values_that_are_filtered_out_before_do_not_fail() {

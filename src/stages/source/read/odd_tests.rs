@@ -184,15 +184,3 @@ fn other_marks_between_fields_and_in_numbers_are_named() {
     let found = hints(b"a;b\n1,5;2\n", "separator = \";\"\ntypes = { a = \"date\" }");
     assert!(found.iter().all(|hint| !hint.contains("decimal")), "{found:?}");
 }
-
-#[test]
-fn the_column_of_file_names_has_a_name_of_its_own() {
-    let mut bench = Bench::default();
-    bench.input("raw", ArtifactType::Dir, &[("1.csv", b"a,b\n1,2\n"), ("2.csv", b"a,b\n1,2\n")]);
-    let codes = |fields: &str| {
-        let findings = bench.check::<Read>(&format!("from = \"raw\"\n{fields}")).1;
-        findings.iter().map(|finding| finding.diagnostic.code.id).collect::<Vec<_>>()
-    };
-    assert_eq!(codes("file_column = \"b\""), ["E0215"]);
-    assert_eq!(codes("file_column = \"file\""), [""; 0]);
-}

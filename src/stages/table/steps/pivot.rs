@@ -222,7 +222,7 @@ mod tests {
     fn decimals_are_numbers() {
         for agg in ["sum", "mean", "median"] {
             let pivot = format!(
-                r#"{{ pivot = {{ on = "sex", columns = ["male"], by = "species", value = "body_mass_g", agg = "{agg}" }} }}"#
+                r#"{{ pivot = {{ on = "sex", columns = ["male", "female"], by = "species", value = "body_mass_g", agg = "{agg}" }} }}"#
             );
             let decimals = steps(&format!(r#"{{ cast = {{ body_mass_g = "decimal(10, 2)" }} }}, {pivot}"#));
             let is_decimal = decimals.column("male").expect("there").dtype().is_decimal();
