@@ -37,7 +37,7 @@ pub fn against_lock(
     store.hold();
     let scratch = Scratch::new(store)?;
     let scratch_store = store_at(store, &scratch.place("store"));
-    let events = |event| tell(Told::Event(event));
+    let events = |event| tell(Told::Event(Box::new(event)));
     let again = Again::new(&scratch_store, options, cancel, &events);
     let mut run = Run {
         checked,

@@ -38,7 +38,7 @@ pub enum Told {
     /// A stage begins: its name, which one it is, of how many.
     Stage(String, usize, usize),
     /// Something that the engine tells.
-    Event(Event),
+    Event(Box<Event>),
 }
 
 /// Who is told.

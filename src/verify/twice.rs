@@ -198,7 +198,7 @@ fn listen(output: ChildStdout, started: &mut dyn FnMut(String), tell: Tell<'_>) 
             .map_err(|error| StageError::new(ErrorKind::Process, format!("cannot read what a half says: {error}")))?;
         match serde_json::from_str::<Line>(&line) {
             Ok(Line::Started(stage)) => started(stage),
-            Ok(Line::Told(event)) => tell(Told::Event(event)),
+            Ok(Line::Told(event)) => tell(Told::Event(Box::new(event))),
             Ok(line @ (Line::Done { .. } | Line::Failed { .. } | Line::Skipped { .. })) => {
                 let (Line::Done { stage, .. } | Line::Failed { stage, .. } | Line::Skipped { stage, .. }) = &line
                 else {

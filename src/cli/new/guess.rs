@@ -294,7 +294,8 @@ mod tests {
     fn a_few_chinese_words_make_no_texts_chinese() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("a.csv");
-        let row = |row: usize| format!("a story of {row}{},{}\n", if row % 6 == 0 { " 春" } else { "" }, row % 2);
+        let row =
+            |row: usize| format!("a story of {row}{},{}\n", if row.is_multiple_of(6) { " 春" } else { "" }, row % 2);
         std::fs::write(&path, format!("note,label\n{}", (0..30).map(row).collect::<String>())).expect("written");
         let guess = super::guess(&data::read(&path).expect("data"), Some("label")).expect("a guess");
         assert_eq!(guess.words, [("note".to_owned(), "")]);

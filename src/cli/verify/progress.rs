@@ -24,15 +24,21 @@ impl Progress {
                 *head = format!("verifying {stage} ({at} of {of})");
                 if self.output.live { self.line(&head) } else { self.output.say(&head) }
             }
-            Told::Event(Event::StageProgress { progress, .. }) if self.output.live && !progress.detail.is_empty() => {
+            Told::Event(event) => self.tell_event(&event, &head),
+        }
+    }
+
+    fn tell_event(&self, event: &Event, head: &str) {
+        match event {
+            Event::StageProgress { progress, .. } if self.output.live && !progress.detail.is_empty() => {
                 self.line(&format!("{head}  {}", progress.detail));
             }
-            Told::Event(Event::StageWarning { stage, message }) => {
+            Event::StageWarning { stage, message } => {
                 self.clear();
                 self.output.warn(&format!("{}: stage `{stage}`: {message}", self.output.err.yellow("warning")));
             }
-            Told::Event(Event::StageWaiting { stage, reason }) => self.output.say(&format!("{stage}: {reason}")),
-            Told::Event(_) => {}
+            Event::StageWaiting { stage, reason } => self.output.say(&format!("{stage}: {reason}")),
+            _ => {}
         }
     }
 

@@ -100,9 +100,10 @@ impl Groups {
         let mut stays = vec![false; rows.height()];
         // Whether the row before is the same.
         let mut same = repeated;
-        for row in 0..last {
+        for (row, stays) in stays.iter_mut().enumerate().take(last) {
             let goes_on = keys.value(row) == keys.value(row + 1);
-            stays[row] = !goes_on && !(same && self.keep == UniqueKeepStrategy::None);
+            let repeats = same && self.keep == UniqueKeepStrategy::None;
+            *stays = !goes_on && !repeats;
             same = goes_on;
         }
         self.last = Some((rows.slice(last as i64, 1), same));
