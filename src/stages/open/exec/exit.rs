@@ -22,10 +22,11 @@ impl Exit {
     }
 
     fn watched(pid: u32) -> std::io::Result<Self> {
-        let (sender, ended) = channel();
+        let (open, ended) = channel();
+        // The end is that of the channel: a message could be taken once only, and the channel still be open for a moment.
         let watch = move || {
             await_exit(pid);
-            sender.send(())
+            drop(open);
         };
         std::thread::Builder::new().name(format!("wait {pid}")).spawn(watch)?;
         Ok(Self::Thread(ended))
